@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/log.h"
+
+#include <stdarg.h>
+
+void kd_log_init(struct kd_log *log, FILE *stream, const char *name, enum kd_log_level level)
+{
+	*log = (struct kd_log){ .stream = stream, .name = name, .level = level };
+}
+
+void kd_log(const struct kd_log *log, enum kd_log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!log || level > log->level)
+		return;
+	flockfile(log->stream);
+	if (log->name)
+		fprintf(log->stream, "%s: ", log->name);
+	if (level == KD_LOG_WARN)
+		fputs("WARNING: ", log->stream);
+	va_start(ap, fmt);
+	vfprintf(log->stream, fmt, ap);
+	va_end(ap);
+	fputc('\n', log->stream);
+	fflush(log->stream);
+	funlockfile(log->stream);
+}
+
+_Bool kd_log_error(const struct kd_log *log, struct kd_error *err)
+{
+	if (!err)
+		return 0;
+	kd_log(log, KD_LOG_ERROR, "%s", err->text);
+	kd_error_destroy(err);
+	return 1;
+}

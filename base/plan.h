@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** The plan: everything the capture needs to know, resolved while the machine was healthy (kdump-plan(5)).
+ *
+ *  Made by kdumpctl from kdump.conf, completed by the initramfs builder (modules), stored in the image as
+ *  /etc/kdump.plan, followed by capture from top to bottom. A text file, one "key value…" per line in a fixed
+ *  order; the first line is "kdump-plan 1". Words are separated by single blanks; a word that is empty or holds a
+ *  blank, a quote, '%' or a control character is written with %XX escapes (an empty one as "%").
+ *
+ *  All strings in these structs are owned by the plan; NULL means not set.
+ */
+#ifndef BASE_PLAN_H
+#define BASE_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+#define KD_PLAN_VERSION 1
+#define KD_PLAN_PATH "/etc/kdump.plan" /* inside the capture initramfs */
+
+/** What happens when the capture is over (final) or has failed (failure). */
+enum kd_action {
+	KD_ACTION_REBOOT,
+	KD_ACTION_HALT,
+	KD_ACTION_POWEROFF,
+	KD_ACTION_SHELL, /* failure only: /bin/sh on the console, final action when it exits */
+};
+const char *kd_action_name(enum kd_action action);
+bool kd_action_parse(const char *name, enum kd_action *ret);
+
+/** A kernel module, in insertion order. */
+struct kd_plan_module {
+	char *file;    /* path inside the image, e.g. "/lib/modules/virtio_pci.ko.gz"; the suffix says how to expand */
+	char *options; /* parameters for init_module(2), "" for none */
+};
+
+/** One place to save to; tried in order until one works. */
+struct kd_plan_target {
+	char *type;            /* "ext2" "ext3" "ext4" "xfs" "btrfs": a row of capture's target table */
+	char *device;          /* "UUID=…", "LABEL=…", "PARTUUID=…", or "/dev/…" */
+	char *options;         /* mount options, comma separated; "" for none */
+	char *path;            /* directory on that file system (not on the root of the healthy machine), absolute */
+	unsigned int deadline; /* seconds for the device to appear and be mounted */
+};
+
+/** A program run before or after the dump, argv style. */
+struct kd_plan_hook {
+	char *when; /* "pre" (failure: no dump), "pre.d" (failure ignored), "post", "emergency" */
+	char **argv; /* NULL-terminated; one allocation, words inside it */
+};
+
+struct kd_plan {
+	uint64_t created;     /* seconds since the epoch */
+	char *kernel_release; /* of the kernel the modules are for */
+	char *host;           /* host name of the healthy machine, for the report */
+	char *address;        /* first part of the dump directory's name; "127.0.0.1" for local targets */
+	int utc_offset;       /* seconds east of UTC, for the dump directory's name */
+	unsigned int deadline; /* seconds for the whole capture, then the final action */
+	bool quiesce;          /* stop DMA of devices that no driver has claimed */
+	struct kd_plan_module *module;
+	size_t module_count;
+	struct kd_plan_target *target;
+	size_t target_count;
+	char **collector; /* argv of core_collector, NULL-terminated, one allocation */
+	struct kd_plan_hook *hook;
+	size_t hook_count;
+	enum kd_action failure_action;
+	enum kd_action final_action;
+};
+
+/** Parse the text of a plan. @name is for messages ("name:line: …"). Every field that a plan must have is there
+ *  afterwards, or it is an error; unknown keys are errors too: writer and reader are always of one build.
+ *  *ret is to be freed with kd_plan_free(). KD_ERR_FORMAT. */
+struct kd_error *kd_plan_parse(const char *text, const char *name, struct kd_plan *ret) MUST_CHECK;
+
+/** The plan as text, owned by the caller. */
+struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret) MUST_CHECK;
+
+/** A usable empty plan: no targets, no modules, collector "dumpfilter -l -d 31", deadline 3600 s, quiesce on. */
+struct kd_error *kd_plan_init(struct kd_plan *ret) MUST_CHECK;
+
+/** Append copies. */
+struct kd_error *kd_plan_add_module(struct kd_plan *plan, const char *file, const char *options) MUST_CHECK;
+struct kd_error *kd_plan_add_target(struct kd_plan *plan, const char *type, const char *device, const char *options,
+				    const char *path, unsigned int deadline) MUST_CHECK;
+struct kd_error *kd_plan_add_hook(struct kd_plan *plan, const char *when, char *const *argv) MUST_CHECK;
+struct kd_error *kd_plan_set_collector(struct kd_plan *plan, char *const *argv) MUST_CHECK;
+
+/** A zeroed plan is allowed. */
+void kd_plan_free(struct kd_plan *plan);
+static inline void kd_plan_free_cleanup(struct kd_plan *plan)
+{
+	kd_plan_free(plan);
+}
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/sysroot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "base/io.h"
+#include "base/parse.h"
+
+#define SYSROOT_READ_MAX (16u << 20)
+
+struct kd_error *kd_sysroot_open(const char *prefix, struct kd_sysroot *ret)
+{
+	_cleanup_free_ char *copy = strdup(prefix ? prefix : "");
+	size_t length;
+	int fd;
+
+	if (!copy)
+		return kd_error_nomem();
+	length = strlen(copy);
+	while (length && copy[length - 1] == '/')
+		copy[--length] = '\0';
+	fd = open(length ? copy : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return kd_error_os(errno, "cannot open system root %s", copy);
+	*ret = (struct kd_sysroot){ .prefix = take_ptr(copy), .fd = fd };
+	return NULL;
+}
+
+void kd_sysroot_close(struct kd_sysroot *root)
+{
+	if (!root->prefix) /* never opened */
+		return;
+	close(root->fd);
+	free(root->prefix);
+	*root = (struct kd_sysroot){ .fd = -1 };
+}
+
+bool kd_sysroot_is_live(const struct kd_sysroot *root)
+{
+	return root->prefix[0] == '\0';
+}
+
+char *kd_sysroot_path(const struct kd_sysroot *root, const char *path)
+{
+	char *full;
+
+	return asprintf(&full, "%s%s", root->prefix, path) < 0 ? NULL : full;
+}
+
+int kd_sysroot_open_file(const struct kd_sysroot *root, const char *path, int flags)
+{
+	struct open_how how = { .flags = (uint64_t)flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+
+	if (kd_sysroot_is_live(root))
+		return open(path, flags | O_CLOEXEC);
+	return syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
+}
+
+bool kd_sysroot_exists(const struct kd_sysroot *root, const char *path)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_PATH);
+
+	return fd >= 0;
+}
+
+struct kd_error *kd_sysroot_read(const struct kd_sysroot *root, const char *path, char **ret, size_t *size_ret)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY);
+	char link[64];
+
+	if (fd < 0)
+		return kd_error_os(errno, "cannot open %s%s", root->prefix, path);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return kd_error_wrap(kd_read_file(link, SYSROOT_READ_MAX, ret, size_ret), "%s%s", root->prefix, path);
+}
+
+static struct kd_error *read_line_v(const struct kd_sysroot *root, char **ret, char *path)
+{
+	struct kd_error *err;
+	char *text;
+	size_t size;
+
+	err = kd_sysroot_read(root, path, &text, &size);
+	if (err)
+		return err;
+	if (size && text[size - 1] == '\n')
+		text[size - 1] = '\0';
+	*ret = text;
+	return NULL;
+}
+
+struct kd_error *kd_sysroot_read_line(const struct kd_sysroot *root, char **ret, const char *path_fmt, ...)
+{
+	_cleanup_free_ char *path = NULL;
+	va_list ap;
+
+	va_start(ap, path_fmt);
+	if (vasprintf(&path, path_fmt, ap) < 0)
+		path = NULL;
+	va_end(ap);
+	return path ? read_line_v(root, ret, path) : kd_error_nomem();
+}
+
+struct kd_error *kd_sysroot_read_u64(const struct kd_sysroot *root, int base, uint64_t *ret, const char *path_fmt,
+				     ...)
+{
+	_cleanup_free_ char *path = NULL, *text = NULL;
+	struct kd_error *err;
+	va_list ap;
+
+	va_start(ap, path_fmt);
+	if (vasprintf(&path, path_fmt, ap) < 0)
+		path = NULL;
+	va_end(ap);
+	if (!path)
+		return kd_error_nomem();
+	err = read_line_v(root, &text, path);
+	if (err)
+		return err;
+	if (!kd_parse_u64(text, base, ret))
+		return kd_error_create(KD_ERR_FORMAT, "%s%s holds \"%s\", not a number", root->prefix, path, text);
+	return NULL;
+}
+
+struct kd_error *kd_sysroot_realpath(const struct kd_sysroot *root, const char *path, char **ret)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_PATH);
+	_cleanup_free_ char *full = NULL, *prefix = NULL;
+	char link[64];
+
+	if (fd < 0)
+		return kd_error_os(errno, "cannot resolve %s%s", root->prefix, path);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	full = realpath(link, NULL);
+	if (!full)
+		return kd_error_os(errno, "cannot resolve %s%s", root->prefix, path);
+	if (kd_sysroot_is_live(root)) {
+		*ret = take_ptr(full);
+		return NULL;
+	}
+	prefix = realpath(root->prefix, NULL);
+	if (!prefix || !kd_starts_with(full, prefix))
+		return kd_error_create(KD_ERR_FORMAT, "%s leads out of %s", path, root->prefix);
+	*ret = strdup(full[strlen(prefix)] ? full + strlen(prefix) : "/");
+	return *ret ? NULL : kd_error_nomem();
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Every look at a machine (/proc, /sys, /dev, /etc, /lib/modules, …) goes through one of these, so that a
+ *  captured tree replays as a machine on any host (`--sysroot DIR`).
+ *
+ *  Paths are absolute as seen on that machine ("/proc/iomem"). Symbolic links in a captured tree are resolved
+ *  inside it.
+ */
+#ifndef BASE_SYSROOT_H
+#define BASE_SYSROOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct kd_sysroot {
+	char *prefix; /* "" for the running machine, else a directory without trailing slash */
+	int fd;       /* that directory */
+};
+
+/** @prefix NULL or "/": the running machine. */
+struct kd_error *kd_sysroot_open(const char *prefix, struct kd_sysroot *ret) MUST_CHECK;
+void kd_sysroot_close(struct kd_sysroot *root);
+static inline void kd_sysroot_close_cleanup(struct kd_sysroot *root)
+{
+	kd_sysroot_close(root);
+}
+
+/** Is this the machine we run on (and not a captured one)? */
+bool kd_sysroot_is_live(const struct kd_sysroot *root);
+
+/** A path that can be given to open(2) and to libraries: prefix and @path. Owned by the caller; NULL: no memory.
+ *  Absolute symbolic links are not resolved inside the prefix; use kd_sysroot_open_file() where that matters. */
+char *kd_sysroot_path(const struct kd_sysroot *root, const char *path);
+
+/** open(2) with every symbolic link resolved inside the root (openat2(2), RESOLVE_IN_ROOT). -1 and errno. */
+int kd_sysroot_open_file(const struct kd_sysroot *root, const char *path, int flags);
+
+bool kd_sysroot_exists(const struct kd_sysroot *root, const char *path);
+
+/** The whole file, NUL behind it; at most 16 MiB. KD_ERR_OS with errnum ENOENT when it is not there. */
+struct kd_error *kd_sysroot_read(const struct kd_sysroot *root, const char *path, char **ret,
+				 size_t *size_ret) MUST_CHECK;
+
+/** The file's text without its final newline (attributes of /sys). The path may be a format. */
+struct kd_error *kd_sysroot_read_line(const struct kd_sysroot *root, char **ret, const char *path_fmt, ...)
+	PRINTF_FORMAT(3, 4) MUST_CHECK;
+
+/** The attribute as a number, see kd_parse_u64(); KD_ERR_FORMAT when it is none. */
+struct kd_error *kd_sysroot_read_u64(const struct kd_sysroot *root, int base, uint64_t *ret, const char *path_fmt,
+				     ...) PRINTF_FORMAT(4, 5) MUST_CHECK;
+
+/** Canonical absolute path inside the root (realpath(3) as that machine would see it); owned by the caller. */
+struct kd_error *kd_sysroot_realpath(const struct kd_sysroot *root, const char *path, char **ret) MUST_CHECK;
+
+#endif
