@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** The library's front door: a vmcore in, a filtered, compressed dump (or the kernel's log) out.
+ *
+ *  Nothing here prints, exits or reads argv. What has to be said goes to the log that the caller passes (which
+ *  may be NULL); what went wrong is returned.
+ */
+#ifndef DUMPFILTER_DUMPFILTER_H
+#define DUMPFILTER_DUMPFILTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/log.h"
+
+struct codec; /* dumpfilter/codec.h */
+
+/** Page classes, in the order in which they are decided (dump level bits in brackets). */
+enum page_class {
+	PAGE_KEEP,          /* always in the dump */
+	PAGE_ZERO,          /* [1] kept, but stored once */
+	PAGE_CACHE,         /* [2] page cache without private data */
+	PAGE_CACHE_PRIVATE, /* [4] page cache with private data */
+	PAGE_USER,          /* [8] anonymous memory, hugetlb */
+	PAGE_FREE,          /* [16] free in the buddy allocator */
+	PAGE_HWPOISON,      /* never read */
+	PAGE_OFFLINE,       /* ballooned or logically offline */
+	PAGE_UNACCEPTED,    /* [16] memory of a confidential guest that was never accepted */
+	PAGE_CLASS_COUNT
+};
+/** "keep", "zero", "cache", "cache_private", "user", "free", "hwpoison", "offline", "unaccepted". */
+const char *page_class_name(enum page_class page_class);
+
+struct dumpfilter_options {
+	unsigned int level;        /* dump level, 0..31 */
+	const struct codec *codec; /* NULL stores pages as they are */
+	bool strict_compat;        /* drop partial tail pages of a segment as makedumpfile does, for bit equality */
+	const struct kd_log *log;  /* borrowed; may be NULL */
+	/** Called about once per second's worth of work, and at the end; pages. May be NULL. */
+	void (*progress)(void *arg, uint64_t done, uint64_t total);
+	void *progress_arg;
+};
+
+/** What was found and done. */
+struct dumpfilter_report {
+	uint64_t pages[PAGE_CLASS_COUNT]; /* by class; PAGE_ZERO counts kept pages that were zero */
+	uint64_t unreadable;              /* pages that the kernel would not hand out, left out of the dump */
+	uint64_t pages_written;           /* page_descs filled */
+	uint64_t bytes_written;           /* size of the output */
+	uint64_t page_size;
+	bool unfiltered;                  /* the rules did not fit this kernel: everything was kept */
+};
+
+/** Filter @vmcore_path into @out_path, created with mode 0600 (an existing file is refused with EEXIST).
+ *  The output can be opened by crash and drgn from early on and at any later moment; its header says
+ *  "incomplete" until the last write. The file is fsynced before success is returned. On error what was written
+ *  stays. @report may be NULL; it is filled as far as things went, on error too.
+ *  KD_ERR_OS, KD_ERR_FORMAT (not a vmcore), KD_ERR_UNSUPPORTED (architecture, Xen). */
+struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path,
+				const struct dumpfilter_options *options, struct dumpfilter_report *report) MUST_CHECK;
+
+/** Write the crashed kernel's log, oldest record first, as "[%5llu.%06llu] text" lines. */
+struct kd_error *dumpfilter_dmesg(const char *vmcore_path, FILE *out, const struct kd_log *log) MUST_CHECK;
+
+/** Facts about the crashed kernel; "" or 0 where the dump does not say. */
+struct dumpfilter_identity {
+	char release[65];  /* uname -r */
+	char version[65];
+	char machine[65];
+	char nodename[65];
+	char build_id[41]; /* hex */
+	uint64_t crash_time; /* seconds since the epoch */
+	uint64_t memory;     /* bytes of RAM in the dump */
+	unsigned int cpus;   /* that saved their registers */
+};
+struct kd_error *dumpfilter_identify(const char *vmcore_path, struct dumpfilter_identity *ret) MUST_CHECK;
+
+/** dumpfilter's command line as data: used by the program, and by capture for core_collector.
+ *  @argv[0] is the program's name. Options are makedumpfile's. KD_ERR_USAGE. */
+struct dumpfilter_command {
+	struct dumpfilter_options options;
+	bool dump_dmesg, check_params, show_help, show_version, force;
+	int message_level;     /* makedumpfile's bit mask, default 7 */
+	unsigned int debug;    /* number of -D */
+	const char *input;     /* borrowed from argv; NULL when left out (capture fills it in) */
+	const char *output;
+};
+struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct dumpfilter_command *ret) MUST_CHECK;
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Load a kernel to be run on panic, or at the next reboot. One design, two policies.
+ *
+ *  loader_prepare() reads and computes: everything is decided, placed, built and checked, on any host, with any
+ *  sysroot. loader_load() makes the system call. In between the layout can be printed.
+ */
+#ifndef KDUMP_LOADER_LOADER_H
+#define KDUMP_LOADER_LOADER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/sysroot.h"
+
+enum loader_policy {
+	LOADER_PANIC,  /* into the crashkernel reservation, run by crash_kexec() */
+	LOADER_REBOOT, /* anywhere in RAM, run by reboot(LINUX_REBOOT_CMD_KEXEC) */
+};
+
+enum loader_call {
+	LOADER_CALL_AUTO,      /* kexec_load(2); kexec_file_load(2) when lockdown or a signature policy demands it */
+	LOADER_CALL_LOAD,      /* kexec_load(2) only (kexec -c) */
+	LOADER_CALL_FILE_LOAD, /* kexec_file_load(2) only (kexec -s) */
+};
+
+struct loader_request {
+	const struct kd_sysroot *root;
+	enum loader_policy policy;
+	enum loader_call call;
+	const char *kernel; /* path below root */
+	const char *initrd; /* path below root, or NULL */
+	const char *cmdline; /* whole command line, without elfcorehdr= */
+	bool no_checksum;   /* leave the segments out of purgatory's SHA-256 */
+	const struct kd_log *log;
+};
+
+struct loader_image; /* everything that the call needs, as plain data */
+
+/** KD_ERR_STATE (no reservation; not root, so the addresses in iomem are hidden), KD_ERR_LIMIT (does not fit: says how
+ *  much is needed and how much there is), KD_ERR_FORMAT (not a kernel, truncated, another architecture). */
+struct kd_error *loader_prepare(const struct loader_request *request, struct loader_image **ret) MUST_CHECK;
+void loader_image_free(struct loader_image *image);
+DEFINE_CLEANUP(struct loader_image *, loader_image_free)
+
+/** Segments, e820 table, elfcorehdr and command line, for people and for tests. */
+void loader_print(const struct loader_image *image, FILE *out);
+
+/** Load it. What was armed before stays armed unless the kernel drops it itself (kexec_load(2) of a panic kernel that
+ *  fails past the argument checks). @how_ret (may be NULL) := "kexec_load" or "kexec_file_load". */
+struct kd_error *loader_load(const struct loader_image *image, const char **how_ret) MUST_CHECK;
+
+/** Unload; nothing loaded is success. Works under lockdown. */
+struct kd_error *loader_unload(enum loader_policy policy) MUST_CHECK;
+
+/** Is an image of this policy loaded? Reads /sys/kernel/kexec/{crash_,}loaded, then the old names. KD_ERR_STATE when
+ *  the kernel has no kexec at all. */
+struct kd_error *loader_loaded(const struct kd_sysroot *root, enum loader_policy policy, bool *ret) MUST_CHECK;
+
+/** Bytes reserved for the panic kernel (0: none). */
+struct kd_error *loader_crash_size(const struct kd_sysroot *root, uint64_t *ret) MUST_CHECK;
+
+/** The capture kernel's command line, derived from the running kernel's: what only makes sense there is removed
+ *  (@remove: extra names, blank separated, may be NULL), the capture's own options are appended (@append: more of
+ *  them, may be NULL). The built-in lists are documented in kdumpctl(8). *ret is owned by the caller. */
+struct kd_error *loader_capture_cmdline(const struct kd_sysroot *root, const char *remove, const char *append,
+					char **ret) MUST_CHECK;
+
+#endif
