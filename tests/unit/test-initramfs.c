@@ -608,6 +608,24 @@ static void test_unchanged_is_not_rebuilt(void **state)
 	assert_true(machine->result.rebuilt);
 }
 
+/* With the program that expands it beside it, the capture program goes in compressed. */
+static void test_compressed_capture(void **state)
+{
+	struct machine *machine = *state;
+	_cleanup_free_ void *plain = NULL;
+	size_t size, plain_size;
+	char *member;
+
+	tree_text(&machine->tree, "/build/capture-init", "expands it");
+	assert_no_error(build(machine));
+	assert_in_image(machine, "init", "expands it", 10);
+	member = archived(machine->output, "capture.gz", &size);
+	assert_no_error(kd_decompress_gzip(member, size, 100, "capture.gz", &plain, &plain_size));
+	assert_int_equal(plain_size, 19);
+	assert_memory_equal(plain, "the capture program", 19);
+	free(member);
+}
+
 static void test_damaged_image_is_rebuilt(void **state)
 {
 	struct machine *machine = *state;
@@ -861,6 +879,7 @@ int main(void)
 		initramfs_test(test_compressed_modules),
 		initramfs_test(test_compressed_archives),
 		initramfs_test(test_unchanged_is_not_rebuilt),
+		initramfs_test(test_compressed_capture),
 		initramfs_test(test_damaged_image_is_rebuilt),
 		initramfs_test(test_no_rebuild),
 		cmocka_unit_test(test_conflicting_kinds),
