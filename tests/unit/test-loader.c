@@ -459,6 +459,8 @@ static const struct {
 	bool efi, hotplug;
 } machines[] = {
 	{ TEST_DATA "/sysroot-x86-bios", 3, 0xff1f6a9d40000000, 0x6f000000, false, false },
+	{ TEST_DATA "/sysroot-x86-efi", 3, 0xff25ba6ac0000000, 0x6b000000, true, true },
+	{ TEST_DATA "/sysroot-x86-high", 3, 0xff1df05bc0000000, 0x1af000000, false, false },
 };
 
 static void test_panic_layout(void **state)
