@@ -62,7 +62,7 @@ static const struct {
 	{ "fs/btrfs.ko", "alias=fs-btrfs", "", "" },
 	{ "nvme/nvme-core.ko", "license=GPL", "n_core", "" },
 	{ "nvme/nvme.ko", "alias=pci:v*d*sv*sd*bc01sc08i02*", "", "n_core" },
-	{ "extra/lead.ko", "softdep=post:+follow", "", "" },
+	{ "extra/lead.ko", "softdep=post:+follow alias=pci:v00008086d*sv*sd*bc*sc*i*", "", "" },
 	{ "extra/follow.ko", "license=GPL", "", "" },
 	{ "wdt/iTCO_wdt.ko", "license=GPL", "", "" },
 };
@@ -300,17 +300,31 @@ static void test_built_in(void **state)
 	assert_modules(machine, "");
 }
 
+/* mmc_block does not link its driver to itself, and other modules that answer to the device are not in use. */
+static void test_driver_without_module_link(void **state)
+{
+	struct machine *machine = *state;
+
+	tree_text(&machine->tree, SATA_DEVICE "/uevent", "DRIVER=ahci\nMODALIAS=pci:v00008086d00002922sv0sd0bc01sc08i02\n");
+	tree_text(&machine->tree, "/sys/module/lead/initstate", "live\n");
+	add_target(machine, "xfs", "/dev/sda1");
+	assert_no_error(build(machine));
+	assert_modules(machine, "lead follow");
+	tree_delete(&machine->tree, "/sys/module/lead/initstate");
+	tree_delete(&machine->tree, SATA_DEVICE "/uevent");
+}
+
 /* Another kernel than the one that runs may have as a module what is built in here. */
 static void test_other_kernel(void **state)
 {
 	struct machine *machine = *state;
 
 	tree_text(&machine->tree, "/proc/sys/kernel/osrelease", "6.12.0-other\n");
-	tree_text(&machine->tree, SATA_DEVICE "/modalias", "pci:v00008086d00002922sv0sd0bc01sc08i02\n");
+	tree_text(&machine->tree, SATA_DEVICE "/uevent", "DRIVER=ahci\nMODALIAS=pci:v0000AAAAd00002922sv0sd0bc01sc08i02\n");
 	add_target(machine, "xfs", "/dev/sda1");
 	assert_no_error(build(machine));
 	assert_modules(machine, "nvme_core nvme");
-	tree_delete(&machine->tree, SATA_DEVICE "/modalias");
+	tree_delete(&machine->tree, SATA_DEVICE "/uevent");
 	tree_text(&machine->tree, "/proc/sys/kernel/osrelease", RELEASE "\n");
 }
 
@@ -849,6 +863,7 @@ int main(void)
 		initramfs_test(test_each_module_once),
 		initramfs_test(test_nvme_multipath),
 		initramfs_test(test_built_in),
+		initramfs_test(test_driver_without_module_link),
 		initramfs_test(test_other_kernel),
 		initramfs_test(test_options_and_blacklist),
 		initramfs_test(test_extra_modules),
