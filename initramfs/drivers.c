@@ -275,6 +275,29 @@ static struct kd_error *describe_stack(const struct kd_sysroot *root, const char
 	return err;
 }
 
+/* Disks that are no hardware: they come from a server, once programs have logged in there. By a part of their path. */
+static const struct {
+	const char *part, *what;
+} remote_kinds[] = {
+	{ "/session", "an iSCSI disk" },
+	{ "/nvme-fabrics/", "an NVMe over Fabrics disk" },
+	{ "/rbd/", "a Ceph block device" },
+};
+
+static struct kd_error *refuse_remote(const char *device)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(remote_kinds) / sizeof(remote_kinds[0]); i++) {
+		if (strstr(device, remote_kinds[i].part))
+			return kd_error_create(KD_ERR_UNSUPPORTED,
+					       "%s is %s, which this version cannot reach from the capture kernel; "
+					       "choose a file system on a local disk as the dump target in kdump.conf",
+					       last_part(device), remote_kinds[i].what);
+	}
+	return NULL;
+}
+
 static struct kd_error *refuse_stack(const struct drivers *drivers, const char *directory)
 {
 	_cleanup_free_ char *stack = NULL;
@@ -318,7 +341,9 @@ static struct kd_error *walk_nvme_controllers(const struct drivers *drivers, con
 		if (err || !controller)
 			continue;
 		count++;
-		err = walk_up(drivers, controller, seen);
+		err = refuse_remote(controller);
+		if (!err)
+			err = walk_up(drivers, controller, seen);
 	}
 	if (!err && !count)
 		err = kd_error_create(KD_ERR_NOT_FOUND, "%s has no NVMe controller", device);
@@ -328,7 +353,10 @@ static struct kd_error *walk_nvme_controllers(const struct drivers *drivers, con
 static struct kd_error *walk_block_device(const struct drivers *drivers, const char *device)
 {
 	_cleanup_(names_free) struct names seen = { 0 };
+	struct kd_error *err = refuse_remote(device);
 
+	if (err)
+		return err;
 	if (kd_starts_with(device, "/sys/devices/virtual/nvme-subsystem/"))
 		return walk_nvme_controllers(drivers, device, &seen);
 	if (kd_starts_with(device, "/sys/devices/virtual/"))

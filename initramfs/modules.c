@@ -165,6 +165,17 @@ static struct kd_error *append(struct modules *modules, struct kmod_module *modu
 	return NULL;
 }
 
+static bool is_built_in(struct kmod_module *module)
+{
+	return kmod_module_get_initstate(module) == KMOD_MODULE_BUILTIN;
+}
+
+/* A line of modprobe.d alone makes libkmod know a module, too. */
+static bool is_there(struct kmod_module *module)
+{
+	return is_built_in(module) || kmod_module_get_path(module);
+}
+
 static struct kd_error *visit(struct modules *modules, struct kmod_module *module);
 
 static struct kd_error *visit_list(struct modules *modules, struct kmod_list *list)
@@ -192,7 +203,7 @@ static struct kd_error *visit(struct modules *modules, struct kmod_module *modul
 	err = names_add(&modules->seen, kmod_module_get_name(module), &first);
 	if (err || !first)
 		return err;
-	if (kmod_module_get_initstate(module) == KMOD_MODULE_BUILTIN || !kmod_module_get_path(module))
+	if (is_built_in(module) || !is_there(module))
 		return NULL;
 	kmod_module_get_softdeps(module, &pre, &post);
 	hard = kmod_module_get_dependencies(module);
@@ -218,9 +229,16 @@ struct kd_error *modules_add(struct modules *modules, const char *alias, bool *f
 	_cleanup_module_list_ struct kmod_list *list = NULL;
 	struct kd_error *err = look_up(modules, alias, &list);
 
+	struct kmod_list *item;
+
 	if (err)
 		return err;
-	*found = list != NULL;
+	*found = false;
+	kmod_list_foreach(item, list) {
+		_cleanup_module_ struct kmod_module *module = kmod_module_get_module(item);
+
+		*found = *found || is_there(module);
+	}
 	return visit_list(modules, list);
 }
 
