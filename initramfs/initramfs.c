@@ -123,7 +123,7 @@ static struct kd_error *find_modules(const struct initramfs_request *request, st
 		err = drivers_add_target(&drivers, target->device, target->type);
 	}
 	for (extra = request->extra_modules; extra && *extra && !err; extra++) {
-		err = modules_add(modules, *extra, false, &found);
+		err = modules_add(modules, *extra, &found);
 		if (!err && !found)
 			kd_warn(request->log, "Module %s not found", *extra);
 	}
