@@ -26,13 +26,13 @@ struct kd_conf {
 	unsigned int target_line;     /* line of the target directive, 0 for none */
 	char *path;                   /* default "/var/crash"; always absolute */
 	char **core_collector;        /* argv, NULL-terminated; default "dumpfilter -l -d 31" */
-	char *kdump_pre, *kdump_post; /* NULL for none */
+	char *kdump_pre, *kdump_post, *kdump_emergency; /* commands (words, no shell); NULL for none */
 	char **extra_bins;            /* NULL-terminated lists, never NULL */
 	char **extra_modules;
 	enum kd_action failure_action; /* default reboot */
 	enum kd_action final_action;   /* default reboot */
 	bool force_rebuild, force_no_rebuild;
-	bool auto_reset_crashkernel; /* default yes */
+	bool auto_reset_crashkernel;   /* default yes; nothing acts on it yet, and "yes" in the file says so */
 };
 
 /** Parse @text, which was read from @file (for messages only). *ret is to be freed with kd_conf_free().

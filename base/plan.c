@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/plan.h"
+
+#include <string.h>
+
+#include "base/parse.h"
+
+static const char *const action_names[] = {
+	[KD_ACTION_REBOOT] = "reboot",
+	[KD_ACTION_HALT] = "halt",
+	[KD_ACTION_POWEROFF] = "poweroff",
+	[KD_ACTION_SHELL] = "shell",
+};
+
+const char *kd_action_name(enum kd_action action)
+{
+	return action_names[action];
+}
+
+bool kd_action_parse(const char *name, enum kd_action *ret)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(action_names) / sizeof(action_names[0]); i++) {
+		if (strcmp(name, action_names[i]) == 0) {
+			*ret = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* --- building ------------------------------------------------------------------------------------------------- */
+
+/* Copy an argv into one allocation. NULL: no memory. */
+static char **copy_argv(char *const *argv)
+{
+	size_t count, bytes = 0, i;
+	char **copy, *text;
+
+	for (count = 0; argv[count]; count++)
+		bytes += strlen(argv[count]) + 1;
+	copy = malloc((count + 1) * sizeof(*copy) + bytes);
+	if (!copy)
+		return NULL;
+	text = (char *)(copy + count + 1);
+	for (i = 0; i < count; i++) {
+		copy[i] = text;
+		text = stpcpy(text, argv[i]) + 1;
+	}
+	copy[count] = NULL;
+	return copy;
+}
+
+/* Make room for one more element; the new one is zeroed and counted. NULL: no memory. */
+static void *grow(void *array_ptr, size_t *count, size_t size)
+{
+	char *grown = realloc(*(void **)array_ptr, (*count + 1) * size);
+
+	if (!grown)
+		return NULL;
+	*(void **)array_ptr = grown;
+	return memset(grown + (*count)++ * size, 0, size);
+}
+
+struct kd_error *kd_plan_add_module(struct kd_plan *plan, const char *file, const char *options)
+{
+	struct kd_plan_module *module = grow(&plan->module, &plan->module_count, sizeof(*module));
+
+	if (!module || !(module->file = strdup(file)) || !(module->options = strdup(options)))
+		return kd_error_nomem();
+	return NULL;
+}
+
+struct kd_error *kd_plan_add_target(struct kd_plan *plan, const char *type, const char *device, const char *options,
+				    const char *path, unsigned int deadline)
+{
+	struct kd_plan_target *target = grow(&plan->target, &plan->target_count, sizeof(*target));
+
+	if (!target || !(target->type = strdup(type)) || !(target->device = strdup(device)) ||
+	    !(target->options = strdup(options)) || !(target->path = strdup(path)))
+		return kd_error_nomem();
+	target->deadline = deadline;
+	return NULL;
+}
+
+struct kd_error *kd_plan_add_hook(struct kd_plan *plan, const char *when, char *const *argv)
+{
+	struct kd_plan_hook *hook = grow(&plan->hook, &plan->hook_count, sizeof(*hook));
+
+	if (!hook || !(hook->when = strdup(when)) || !(hook->argv = copy_argv(argv)))
+		return kd_error_nomem();
+	return NULL;
+}
+
+struct kd_error *kd_plan_set_collector(struct kd_plan *plan, char *const *argv)
+{
+	char **copy = copy_argv(argv);
+
+	if (!copy)
+		return kd_error_nomem();
+	free(plan->collector);
+	plan->collector = copy;
+	return NULL;
+}
+
+static struct kd_error *set_string(char **field, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return kd_error_nomem();
+	free(*field);
+	*field = copy;
+	return NULL;
+}
+
+struct kd_error *kd_plan_init(struct kd_plan *ret)
+{
+	static char *const collector[] = { (char *)"dumpfilter", (char *)"-l", (char *)"-d", (char *)"31", NULL };
+	_cleanup_(kd_plan_free) struct kd_plan plan = { .deadline = 3600, .quiesce = true };
+	struct kd_error *err;
+
+	if ((err = set_string(&plan.kernel_release, "")) || (err = set_string(&plan.host, "")) ||
+	    (err = set_string(&plan.address, "127.0.0.1")) || (err = kd_plan_set_collector(&plan, collector)))
+		return err;
+	*ret = plan;
+	plan = (struct kd_plan){ 0 };
+	return NULL;
+}
+
+void kd_plan_free(struct kd_plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->module_count; i++) {
+		free(plan->module[i].file);
+		free(plan->module[i].options);
+	}
+	for (i = 0; i < plan->target_count; i++) {
+		free(plan->target[i].type);
+		free(plan->target[i].device);
+		free(plan->target[i].options);
+		free(plan->target[i].path);
+	}
+	for (i = 0; i < plan->hook_count; i++) {
+		free(plan->hook[i].when);
+		free(plan->hook[i].argv);
+	}
+	free(plan->module);
+	free(plan->target);
+	free(plan->hook);
+	free(plan->kernel_release);
+	free(plan->host);
+	free(plan->address);
+	free(plan->collector);
+	*plan = (struct kd_plan){ 0 };
+}
+
+/* --- writing -------------------------------------------------------------------------------------------------- */
+
+static bool is_plain(unsigned char c)
+{
+	return c > ' ' && c != 0x7f && c != '%' && c != '"' && c != '\'';
+}
+
+static void put_word(FILE *out, const char *word)
+{
+	fputc(' ', out);
+	if (!*word)
+		fputc('%', out);
+	for (; *word; word++) {
+		if (is_plain(*word))
+			fputc(*word, out);
+		else
+			fprintf(out, "%%%02X", (unsigned char)*word);
+	}
+}
+
+static void put_argv(FILE *out, char *const *argv)
+{
+	while (*argv)
+		put_word(out, *argv++);
+	fputc('\n', out);
+}
+
+static void put_string(FILE *out, const char *key, const char *value)
+{
+	fputs(key, out);
+	put_word(out, value);
+	fputc('\n', out);
+}
+
+struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size, i;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return kd_error_nomem();
+	fprintf(out, "kdump-plan %d\n", KD_PLAN_VERSION);
+	fprintf(out, "created %llu\n", (unsigned long long)plan->created);
+	put_string(out, "kernel", plan->kernel_release);
+	put_string(out, "host", plan->host);
+	put_string(out, "address", plan->address);
+	fprintf(out, "utc-offset %d\n", plan->utc_offset);
+	fprintf(out, "deadline %u\n", plan->deadline);
+	fprintf(out, "quiesce %s\n", plan->quiesce ? "on" : "off");
+	for (i = 0; i < plan->module_count; i++) {
+		fputs("module", out);
+		put_word(out, plan->module[i].file);
+		put_word(out, plan->module[i].options);
+		fputc('\n', out);
+	}
+	for (i = 0; i < plan->target_count; i++) {
+		const struct kd_plan_target *target = &plan->target[i];
+
+		fputs("target", out);
+		put_word(out, target->type);
+		put_word(out, target->device);
+		put_word(out, target->options);
+		put_word(out, target->path);
+		fprintf(out, " %u\n", target->deadline);
+	}
+	fputs("collector", out);
+	put_argv(out, plan->collector);
+	for (i = 0; i < plan->hook_count; i++) {
+		fputs("hook", out);
+		put_word(out, plan->hook[i].when);
+		put_argv(out, plan->hook[i].argv);
+	}
+	put_string(out, "failure-action", kd_action_name(plan->failure_action));
+	put_string(out, "final-action", kd_action_name(plan->final_action));
+	fputs("end\n", out);
+	if (fclose(out) != 0)
+		return kd_error_nomem();
+	*ret = take_ptr(text);
+	return NULL;
+}
+
+/* --- reading -------------------------------------------------------------------------------------------------- */
+
+/* Undo put_word(), in place. */
+static bool unescape(char *word)
+{
+	char *out = word;
+	uint64_t value;
+
+	if (strcmp(word, "%") == 0) {
+		*word = '\0';
+		return true;
+	}
+	for (; *word; word++) {
+		if (*word == '%') {
+			char digits[3] = { word[1], word[1] ? word[2] : '\0', '\0' };
+
+			if (!digits[1] || !kd_parse_u64(digits, 16, &value) || !value)
+				return false;
+			*out++ = (char)value;
+			word += 2;
+		} else {
+			*out++ = *word;
+		}
+	}
+	*out = '\0';
+	return true;
+}
+
+static bool parse_uint(const char *word, unsigned int *ret)
+{
+	uint64_t value;
+
+	if (!kd_parse_u64(word, 10, &value) || value > UINT32_MAX)
+		return false;
+	*ret = value;
+	return true;
+}
+
+/* What a line's handler says: the value is wrong, memory is out, or all is well. */
+enum line_result { LINE_OK, LINE_BAD, LINE_NOMEM };
+
+static enum line_result from_error(struct kd_error *err)
+{
+	kd_error_destroy(err);
+	return err ? LINE_NOMEM : LINE_OK;
+}
+
+typedef enum line_result line_fn(struct kd_plan *plan, char **word, size_t count);
+
+static enum line_result line_created(struct kd_plan *plan, char **word, size_t count)
+{
+	return kd_parse_u64(word[0], 10, &plan->created) ? LINE_OK : LINE_BAD;
+}
+
+static enum line_result line_kernel(struct kd_plan *plan, char **word, size_t count)
+{
+	return from_error(set_string(&plan->kernel_release, word[0]));
+}
+
+static enum line_result line_host(struct kd_plan *plan, char **word, size_t count)
+{
+	return from_error(set_string(&plan->host, word[0]));
+}
+
+static enum line_result line_address(struct kd_plan *plan, char **word, size_t count)
+{
+	/* It becomes part of a file name. */
+	if (!*word[0] || strchr(word[0], '/'))
+		return LINE_BAD;
+	return from_error(set_string(&plan->address, word[0]));
+}
+
+static enum line_result line_utc_offset(struct kd_plan *plan, char **word, size_t count)
+{
+	int64_t value;
+
+	if (!kd_parse_s64(word[0], &value) || value < -86400 || value > 86400)
+		return LINE_BAD;
+	plan->utc_offset = (int)value;
+	return LINE_OK;
+}
+
+static enum line_result line_deadline(struct kd_plan *plan, char **word, size_t count)
+{
+	return parse_uint(word[0], &plan->deadline) && plan->deadline ? LINE_OK : LINE_BAD;
+}
+
+static enum line_result line_quiesce(struct kd_plan *plan, char **word, size_t count)
+{
+	plan->quiesce = strcmp(word[0], "on") == 0;
+	return plan->quiesce || strcmp(word[0], "off") == 0 ? LINE_OK : LINE_BAD;
+}
+
+static enum line_result line_module(struct kd_plan *plan, char **word, size_t count)
+{
+	return word[0][0] == '/' ? from_error(kd_plan_add_module(plan, word[0], word[1])) : LINE_BAD;
+}
+
+static enum line_result line_target(struct kd_plan *plan, char **word, size_t count)
+{
+	unsigned int deadline;
+
+	if (!*word[0] || !*word[1] || word[3][0] != '/' || !parse_uint(word[4], &deadline) || !deadline)
+		return LINE_BAD;
+	return from_error(kd_plan_add_target(plan, word[0], word[1], word[2], word[3], deadline));
+}
+
+static enum line_result line_collector(struct kd_plan *plan, char **word, size_t count)
+{
+	return from_error(kd_plan_set_collector(plan, word));
+}
+
+static enum line_result line_hook(struct kd_plan *plan, char **word, size_t count)
+{
+	return from_error(kd_plan_add_hook(plan, word[0], word + 1));
+}
+
+static enum line_result line_failure_action(struct kd_plan *plan, char **word, size_t count)
+{
+	return kd_action_parse(word[0], &plan->failure_action) ? LINE_OK : LINE_BAD;
+}
+
+static enum line_result line_final_action(struct kd_plan *plan, char **word, size_t count)
+{
+	return kd_action_parse(word[0], &plan->final_action) && plan->final_action != KD_ACTION_SHELL ? LINE_OK :
+													LINE_BAD;
+}
+
+#define ANY_NUMBER 64 /* words of a command */
+
+static const struct {
+	const char *key;
+	line_fn *parse;
+	size_t min, max; /* words behind the key */
+	bool repeats;    /* else it must be there exactly once */
+} keys[] = {
+	{ "created", line_created, 1, 1, false },
+	{ "kernel", line_kernel, 1, 1, false },
+	{ "host", line_host, 1, 1, false },
+	{ "address", line_address, 1, 1, false },
+	{ "utc-offset", line_utc_offset, 1, 1, false },
+	{ "deadline", line_deadline, 1, 1, false },
+	{ "quiesce", line_quiesce, 1, 1, false },
+	{ "module", line_module, 2, 2, true },
+	{ "target", line_target, 5, 5, true },
+	{ "collector", line_collector, 1, ANY_NUMBER, false },
+	{ "hook", line_hook, 2, ANY_NUMBER, true },
+	{ "failure-action", line_failure_action, 1, 1, false },
+	{ "final-action", line_final_action, 1, 1, false },
+};
+#define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
+
+static struct kd_error *parse_line(struct kd_plan *plan, char *line, const char *name, unsigned int number,
+				   bool seen[KEY_COUNT])
+{
+	char *word[ANY_NUMBER + 2] = { 0 }, *cursor = line;
+	size_t count = 0, key, i;
+
+	while (count < ANY_NUMBER + 1 && (word[count] = strsep(&cursor, " ")))
+		count++;
+	if (cursor)
+		return kd_error_create(KD_ERR_FORMAT, "%s:%u: more than %d words", name, number, ANY_NUMBER);
+	for (key = 0; key < KEY_COUNT && strcmp(word[0], keys[key].key) != 0; key++)
+		;
+	if (key == KEY_COUNT)
+		return kd_error_create(KD_ERR_FORMAT, "%s:%u: unknown key \"%s\"", name, number, word[0]);
+	if (seen[key] && !keys[key].repeats)
+		return kd_error_create(KD_ERR_FORMAT, "%s:%u: %s is there twice", name, number, word[0]);
+	seen[key] = true;
+	if (count - 1 < keys[key].min || count - 1 > keys[key].max)
+		return kd_error_create(KD_ERR_FORMAT, "%s:%u: %s has %zu words", name, number, word[0], count - 1);
+	for (i = 1; i < count; i++)
+		if (!*word[i] || !unescape(word[i]))
+			return kd_error_create(KD_ERR_FORMAT, "%s:%u: bad escape in word %zu of %s", name, number, i,
+					       word[0]);
+	switch (keys[key].parse(plan, word + 1, count - 1)) {
+	case LINE_OK:
+		return NULL;
+	case LINE_NOMEM:
+		return kd_error_nomem();
+	case LINE_BAD:
+		break;
+	}
+	return kd_error_create(KD_ERR_FORMAT, "%s:%u: bad value for %s: \"%s\"", name, number, word[0], word[1]);
+}
+
+struct kd_error *kd_plan_parse(const char *text, const char *name, struct kd_plan *ret)
+{
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	_cleanup_free_ char *copy = strdup(text);
+	char *cursor = copy, *line, version[32];
+	bool seen[KEY_COUNT] = { false }, ended = false;
+	unsigned int number = 1;
+	struct kd_error *err;
+	size_t key;
+
+	if (!copy)
+		return kd_error_nomem();
+	snprintf(version, sizeof(version), "kdump-plan %d", KD_PLAN_VERSION);
+	line = strsep(&cursor, "\n");
+	if (strcmp(line, version) != 0)
+		return kd_error_create(KD_ERR_FORMAT, "%s:1: \"%.40s\" where \"%s\" is expected", name, line, version);
+	while (!ended && (line = strsep(&cursor, "\n")) && (*line || cursor)) {
+		number++;
+		ended = strcmp(line, "end") == 0;
+		if (!ended && (err = parse_line(&plan, line, name, number, seen)))
+			return err;
+	}
+	if (!ended)
+		return kd_error_create(KD_ERR_FORMAT, "%s: truncated: no \"end\" line", name);
+	for (key = 0; key < KEY_COUNT; key++)
+		if (!seen[key] && !keys[key].repeats)
+			return kd_error_create(KD_ERR_FORMAT, "%s: no \"%s\" line", name, keys[key].key);
+	*ret = plan;
+	plan = (struct kd_plan){ 0 };
+	return NULL;
+}

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** Build the capture initramfs: the capture program as /init, the plan, the modules that the plan's targets need,
  *  and what the user asked for. Nothing else.
+ *
+ *  Inside the image: /init, /etc/kdump.plan, /lib/modules/NAME.ko.gz, programs under their own paths, /dev/console,
+ *  and empty /dev /mnt /proc /run /sys /tmp.
  */
 #ifndef INITRAMFS_INITRAMFS_H
 #define INITRAMFS_INITRAMFS_H
@@ -12,28 +15,36 @@
 #include "base/log.h"
 #include "base/plan.h"
 #include "base/sysroot.h"
+#include "initramfs/image.h"
 
 struct initramfs_request {
-	const struct kd_sysroot *root; /* the machine: /sys, /lib/modules, /dev/disk */
-	struct kd_plan *plan;          /* kernel_release and targets set; modules are appended here in insertion order */
+	const struct kd_sysroot *root; /* the machine: /sys, /lib/modules, /dev/disk, programs */
+	struct kd_plan *plan;          /* kernel_release and targets set; its modules are replaced, in insertion order */
 	const char *capture;           /* host path of the static program that becomes /init */
 	char *const *extra_bins;       /* NULL-terminated, may be NULL: programs, with their libraries */
 	char *const *extra_modules;    /* NULL-terminated, may be NULL */
-	const char *output;            /* written atomically, mode 0600 */
+	const char *output;            /* written atomically, mode 0600; its directory is made if need be */
+	enum image_compression compression; /* of the archive as a whole; default none */
 	bool force;                    /* build even if nothing changed */
 	bool no_rebuild;               /* take an existing image whatever has changed */
-	const struct kd_log *log;
+	const struct kd_log *log;      /* may be NULL */
 };
 
 struct initramfs_result {
 	bool rebuilt;
-	char hash[65];          /* SHA-256 (hex) of everything that went in */
-	uint64_t image_size;    /* bytes on disk */
-	uint64_t unpacked_size; /* bytes that the capture kernel's rootfs takes */
+	char hash[HASH_TEXT_SIZE]; /* SHA-256 (hex) of everything that went in */
+	uint64_t image_size;       /* bytes on disk */
+	uint64_t unpacked_size;    /* bytes that the capture kernel's rootfs takes */
 };
 
 /** Build @request->output unless the image there was made from the same inputs (content hash, kept in the image's
- *  sibling "<output>.hash"). */
+ *  sibling "<output>.hash") and is undamaged. When the plan was made does not count as a change.
+ *
+ *  Beside extra_bins, the plan's hooks and a core_collector other than "dumpfilter" bring their programs, and failure
+ *  action "shell" brings /bin/sh.
+ *
+ *  KD_ERR_NOT_FOUND: a target device, driver, program or library is missing. KD_ERR_UNSUPPORTED: the capture
+ *  environment could not reach a target (see drivers.h). An extra module that does not exist is only warned of. */
 struct kd_error *initramfs_build(const struct initramfs_request *request, struct initramfs_result *ret) MUST_CHECK;
 
 #endif

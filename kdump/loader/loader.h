@@ -27,14 +27,16 @@ enum loader_call {
 };
 
 struct loader_request {
-	const struct kd_sysroot *root;
+	const struct kd_sysroot *root;  /* the machine */
+	const struct kd_sysroot *files; /* where kernel and initrd are; NULL: on that machine */
 	enum loader_policy policy;
 	enum loader_call call;
-	const char *kernel; /* path below root */
-	const char *initrd; /* path below root, or NULL */
+	const char *kernel;  /* path below files */
+	const char *initrd;  /* path below files, or NULL */
 	const char *cmdline; /* whole command line, without elfcorehdr= */
-	bool no_checksum;   /* leave the segments out of purgatory's SHA-256 */
-	const struct kd_log *log;
+	bool no_checksum;    /* leave the segments out of purgatory's SHA-256 */
+	unsigned int corrupt_segment; /* for tests: change a byte of this segment (from 1) after the checksum; 0: none */
+	const struct kd_log *log;     /* borrowed by the image; may be NULL */
 };
 
 struct loader_image; /* everything that the call needs, as plain data */
@@ -67,5 +69,12 @@ struct kd_error *loader_crash_size(const struct kd_sysroot *root, uint64_t *ret)
  *  them, may be NULL). The built-in lists are documented in kdumpctl(8). *ret is owned by the caller. */
 struct kd_error *loader_capture_cmdline(const struct kd_sysroot *root, const char *remove, const char *append,
 					char **ret) MUST_CHECK;
+
+/** @cmdline without the parameters whose names are in @remove: whole names, blank separated; '-' and '_' are the same;
+ *  a trailing '*' stands for any rest. *ret is owned by the caller. */
+struct kd_error *loader_cmdline_remove(const char *cmdline, const char *remove, char **ret) MUST_CHECK;
+
+/** Run what LOADER_REBOOT loaded, at once: nothing is stopped, synced or unmounted. Returns only on failure. */
+struct kd_error *loader_reboot(void) MUST_CHECK;
 
 #endif

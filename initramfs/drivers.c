@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "initramfs/drivers.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parse.h"
+#include "initramfs/device.h"
+#include "initramfs/names.h"
+
+static void closedir_p(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+#define _cleanup_closedir_ __attribute__((cleanup(closedir_p)))
+
+/* NULL if there is no such directory, which is no error in sysfs. */
+static DIR *open_directory(const struct kd_sysroot *root, const char *path)
+{
+	int fd = kd_sysroot_open_file(root, path, O_RDONLY | O_DIRECTORY);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir && fd >= 0)
+		close(fd);
+	return dir;
+}
+
+/* Next entry that is not hidden. */
+static const char *next_entry(DIR *dir)
+{
+	struct dirent *entry;
+
+	do
+		entry = readdir(dir);
+	while (entry && entry->d_name[0] == '.');
+	return entry ? entry->d_name : NULL;
+}
+
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Where the link @path leads; *ret stays NULL if there is no such link. */
+static struct kd_error *follow(const struct kd_sysroot *root, const char *directory, const char *entry, char **ret)
+{
+	_cleanup_free_ char *path = NULL;
+	struct kd_error *err;
+
+	if (asprintf(&path, "%s/%s", directory, entry) < 0) {
+		path = NULL;
+		return kd_error_nomem();
+	}
+	err = kd_sysroot_realpath(root, path, ret);
+	if (err && err->errnum == ENOENT) {
+		kd_error_destroy(err);
+		return NULL;
+	}
+	return err;
+}
+
+static struct kd_error *add_by_modalias(const struct drivers *drivers, const char *directory, bool *found)
+{
+	_cleanup_free_ char *modalias = NULL;
+	struct kd_error *err;
+
+	*found = false;
+	err = kd_sysroot_read_line(drivers->root, &modalias, "%s/modalias", directory);
+	if (err) {
+		kd_error_destroy(err);
+		return NULL;
+	}
+	return modules_add(drivers->modules, modalias, true, found);
+}
+
+/* Is the capture kernel of another build than the one whose sysfs is read? */
+static bool is_other_kernel(const struct drivers *drivers)
+{
+	_cleanup_free_ char *running = NULL;
+	struct kd_error *err;
+
+	err = kd_sysroot_read_line(drivers->root, &running, "/proc/sys/kernel/osrelease");
+	kd_error_destroy(err);
+	return running && strcmp(running, drivers->release) != 0;
+}
+
+/* The module that drives the device at @directory. A device without a driver works without one in this kernel, so it
+ * will in the next. A driver without a module is built in here, but another kernel may have it as a module. */
+static struct kd_error *add_driver(const struct drivers *drivers, const char *directory)
+{
+	_cleanup_free_ char *driver = NULL, *module = NULL;
+	struct kd_error *err;
+	const char *name;
+	bool found;
+
+	err = follow(drivers->root, directory, "driver", &driver);
+	if (err || !driver)
+		return err;
+	err = follow(drivers->root, directory, "driver/module", &module);
+	if (err)
+		return err;
+	if (!module)
+		return is_other_kernel(drivers) ? add_by_modalias(drivers, directory, &found) : NULL;
+	name = last_part(module);
+	kd_debug(drivers->log, "module %s drives %s", name, directory);
+	err = modules_add(drivers->modules, name, false, &found);
+	if (!err && !found)
+		err = add_by_modalias(drivers, directory, &found);
+	if (!err && !found)
+		err = kd_error_create(KD_ERR_NOT_FOUND, "kernel %s has no module %s, which drives %s here",
+				      drivers->release, name, directory);
+	return err;
+}
+
+static struct kd_error *walk_up(const struct drivers *drivers, const char *device, struct names *seen);
+
+/* Devices that this one cannot work without though it does not hang on them: PHYs, clocks, regulators, IOMMUs. */
+static struct kd_error *walk_suppliers(const struct drivers *drivers, const char *directory, struct names *seen)
+{
+	_cleanup_closedir_ DIR *dir = open_directory(drivers->root, directory);
+	struct kd_error *err = NULL;
+	const char *entry;
+
+	while (!err && dir && (entry = next_entry(dir))) {
+		_cleanup_free_ char *link = NULL, *supplier = NULL;
+
+		if (!kd_starts_with(entry, "supplier:"))
+			continue;
+		if (asprintf(&link, "%s/%s", directory, entry) < 0) {
+			link = NULL;
+			return kd_error_nomem();
+		}
+		err = follow(drivers->root, link, "supplier", &supplier);
+		if (!err && supplier)
+			err = walk_up(drivers, supplier, seen);
+	}
+	return err;
+}
+
+/* From the device to the root of its bus. What it hangs on is inserted before it. */
+static struct kd_error *walk_up(const struct drivers *drivers, const char *device, struct names *seen)
+{
+	_cleanup_free_ char *parent = strdup(device);
+	struct kd_error *err;
+	bool first;
+	char *slash;
+
+	if (!parent)
+		return kd_error_nomem();
+	if (!kd_starts_with(device, "/sys/devices/"))
+		return NULL;
+	err = names_add(seen, device, &first);
+	if (err || !first)
+		return err;
+	slash = strrchr(parent, '/');
+	*slash = '\0';
+	err = walk_up(drivers, parent, seen);
+	if (!err)
+		err = walk_suppliers(drivers, device, seen);
+	if (!err)
+		err = add_driver(drivers, device);
+	return err;
+}
+
+/* Kinds of block devices that programs put together: by dm/uuid for the device mapper, else by name. */
+static const struct {
+	const char *prefix, *what;
+} dm_kinds[] = {
+	{ "LVM-", "LVM logical volume" },
+	{ "CRYPT-", "encrypted volume" },
+	{ "mpath-", "multipath device" },
+	{ "DMRAID-", "firmware RAID" },
+	{ "", "device-mapper volume" },
+}, name_kinds[] = {
+	{ "md", "software RAID" },
+	{ "loop", "loop device" },
+	{ "bcache", "bcache volume" },
+	{ "zram", "compressed RAM disk" },
+	{ "ram", "RAM disk" },
+	{ "nbd", "network block device" },
+	{ "drbd", "replicated device" },
+	{ "", "virtual device" },
+};
+
+static const char *stack_kind(const struct kd_sysroot *root, const char *directory)
+{
+	_cleanup_free_ char *uuid = NULL;
+	struct kd_error *err;
+	size_t i;
+
+	err = kd_sysroot_read_line(root, &uuid, "%s/dm/uuid", directory);
+	kd_error_destroy(err);
+	for (i = 0; uuid && i < sizeof(dm_kinds) / sizeof(dm_kinds[0]); i++) {
+		if (kd_starts_with(uuid, dm_kinds[i].prefix))
+			return dm_kinds[i].what;
+	}
+	for (i = 0; !kd_starts_with(last_part(directory), name_kinds[i].prefix); i++)
+		;
+	return name_kinds[i].what;
+}
+
+#define STACK_DEPTH_MAX 8
+
+/* "dm-1 (encrypted volume) on dm-0 (LVM logical volume) on vda3 and vdb1" */
+static struct kd_error *describe_stack(const struct kd_sysroot *root, const char *directory, unsigned int depth,
+				       FILE *out)
+{
+	_cleanup_free_ char *slaves = NULL;
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct kd_error *err = NULL;
+	const char *entry, *word = "on";
+
+	fprintf(out, "%s", last_part(directory));
+	if (!kd_starts_with(directory, "/sys/devices/virtual/block/") || depth == STACK_DEPTH_MAX)
+		return NULL;
+	fprintf(out, " (%s)", stack_kind(root, directory));
+	if (asprintf(&slaves, "%s/slaves", directory) < 0) {
+		slaves = NULL;
+		return kd_error_nomem();
+	}
+	dir = open_directory(root, slaves);
+	while (!err && dir && (entry = next_entry(dir))) {
+		_cleanup_free_ char *slave = NULL;
+
+		err = follow(root, slaves, entry, &slave);
+		if (err || !slave)
+			continue;
+		fprintf(out, " %s ", word);
+		word = "and";
+		err = describe_stack(root, slave, depth + 1, out);
+	}
+	return err;
+}
+
+static struct kd_error *refuse_stack(const struct drivers *drivers, const char *directory)
+{
+	_cleanup_free_ char *stack = NULL;
+	struct kd_error *err;
+	size_t size;
+	FILE *out;
+
+	out = open_memstream(&stack, &size);
+	if (!out)
+		return kd_error_nomem();
+	err = describe_stack(drivers->root, directory, 0, out);
+	if (fclose(out) != 0 && !err)
+		err = kd_error_nomem();
+	if (err)
+		return err;
+	return kd_error_create(KD_ERR_UNSUPPORTED,
+			       "%s cannot be assembled in the capture kernel by this version; choose a file system "
+			       "on a plain disk or partition as the dump target in kdump.conf", stack);
+}
+
+/* NVMe multipath: the disk is virtual, and its subsystem's directory links to the controllers that lead to it. */
+static struct kd_error *walk_nvme_controllers(const struct drivers *drivers, const char *device, struct names *seen)
+{
+	static const char prefix[] = "/sys/devices/virtual/nvme-subsystem/";
+	size_t length = sizeof(prefix) - 1 + strcspn(device + sizeof(prefix) - 1, "/");
+	_cleanup_free_ char *subsystem = strndup(device, length);
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct kd_error *err = NULL;
+	const char *entry;
+	size_t count = 0;
+
+	if (!subsystem)
+		return kd_error_nomem();
+	dir = open_directory(drivers->root, subsystem);
+	while (!err && dir && (entry = next_entry(dir))) {
+		_cleanup_free_ char *controller = NULL;
+
+		if (!kd_starts_with(entry, "nvme") || entry[4 + strspn(entry + 4, "0123456789")] != '\0')
+			continue;
+		err = follow(drivers->root, subsystem, entry, &controller);
+		if (err || !controller)
+			continue;
+		count++;
+		err = walk_up(drivers, controller, seen);
+	}
+	if (!err && !count)
+		err = kd_error_create(KD_ERR_NOT_FOUND, "%s has no NVMe controller", device);
+	return err;
+}
+
+static struct kd_error *walk_block_device(const struct drivers *drivers, const char *device)
+{
+	_cleanup_(names_free) struct names seen = { 0 };
+
+	if (kd_starts_with(device, "/sys/devices/virtual/nvme-subsystem/"))
+		return walk_nvme_controllers(drivers, device, &seen);
+	if (kd_starts_with(device, "/sys/devices/virtual/"))
+		return refuse_stack(drivers, device);
+	return walk_up(drivers, device, &seen);
+}
+
+/* A btrfs of several devices mounts only after each of them has been announced to the kernel. */
+static struct kd_error *refuse_multiple_devices(const struct drivers *drivers, const char *device)
+{
+	_cleanup_closedir_ DIR *all = open_directory(drivers->root, "/sys/fs/btrfs");
+	const char *fsid, *entry;
+
+	while (all && (fsid = next_entry(all))) {
+		_cleanup_free_ char *path = NULL;
+		_cleanup_closedir_ DIR *devices = NULL;
+		bool ours = false;
+		size_t count = 0;
+
+		if (asprintf(&path, "/sys/fs/btrfs/%s/devices", fsid) < 0) {
+			path = NULL;
+			return kd_error_nomem();
+		}
+		devices = open_directory(drivers->root, path);
+		while (devices && (entry = next_entry(devices))) {
+			count++;
+			ours = ours || strcmp(entry, last_part(device)) == 0;
+		}
+		if (ours && count > 1)
+			return kd_error_create(KD_ERR_UNSUPPORTED,
+					       "its btrfs spans %zu devices, which this version cannot put together in "
+					       "the capture kernel; choose a file system on one device", count);
+	}
+	return NULL;
+}
+
+static struct kd_error *add_file_system(const struct drivers *drivers, const char *type)
+{
+	_cleanup_free_ char *alias = NULL;
+	struct kd_error *err;
+	bool found;
+
+	if (asprintf(&alias, "fs-%s", type) < 0) {
+		alias = NULL;
+		return kd_error_nomem();
+	}
+	err = modules_add(drivers->modules, alias, false, &found);
+	if (!err && !found) /* built into a kernel too old to list the aliases of what is built in */
+		err = modules_add(drivers->modules, type, false, &found);
+	if (!err && !found)
+		err = kd_error_create(KD_ERR_NOT_FOUND, "kernel %s has no module for file system %s",
+				      drivers->release, type);
+	return err;
+}
+
+struct kd_error *drivers_add_target(const struct drivers *drivers, const char *device, const char *type)
+{
+	_cleanup_free_ char *directory = NULL;
+	struct kd_error *err;
+
+	err = device_find(drivers->root, device, &directory);
+	if (!err)
+		err = walk_block_device(drivers, directory);
+	if (!err && strcmp(type, "btrfs") == 0)
+		err = refuse_multiple_devices(drivers, directory);
+	if (!err)
+		err = add_file_system(drivers, type);
+	return kd_error_wrap(err, "dump target %s", device);
+}
+
+static bool watchdog_is_active(const struct kd_sysroot *root, const char *name)
+{
+	_cleanup_free_ char *state = NULL;
+	struct kd_error *err;
+
+	err = kd_sysroot_read_line(root, &state, "/sys/class/watchdog/%s/state", name);
+	kd_error_destroy(err);
+	return state && strcmp(state, "active") == 0;
+}
+
+struct kd_error *drivers_add_watchdogs(const struct drivers *drivers)
+{
+	_cleanup_closedir_ DIR *dir = open_directory(drivers->root, "/sys/class/watchdog");
+	_cleanup_(names_free) struct names seen = { 0 };
+	const char *name;
+
+	while (dir && (name = next_entry(dir))) {
+		_cleanup_free_ char *device = NULL;
+		struct kd_error *err;
+
+		if (!watchdog_is_active(drivers->root, name))
+			continue;
+		err = follow(drivers->root, "/sys/class/watchdog", name, &device);
+		if (!err && device)
+			err = walk_up(drivers, device, &seen);
+		if (err)
+			return kd_error_wrap(err, "watchdog %s", name);
+	}
+	return NULL;
+}

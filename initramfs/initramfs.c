@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "initramfs/initramfs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "initramfs/drivers.h"
+#include "initramfs/elf_closure.h"
+#include "initramfs/hash.h"
+#include "initramfs/modules.h"
+
+#define MODULE_DIR "/lib/modules" /* in the image */
+#define INPUT_MAX ((size_t)256 << 20)
+
+/* What "<output>.hash" says: one line "kdump-initramfs <input hash> <image hash> <image size> <unpacked size>". */
+struct record {
+	char inputs[HASH_TEXT_SIZE];
+	char image[HASH_TEXT_SIZE];
+	uint64_t image_size;
+	uint64_t unpacked_size;
+};
+
+static struct kd_error *record_path(const char *output, char **ret)
+{
+	if (asprintf(ret, "%s.hash", output) >= 0)
+		return NULL;
+	*ret = NULL;
+	return kd_error_nomem();
+}
+
+/* False: there is no record, or it is not one of ours. */
+static bool record_read(const char *output, struct record *ret)
+{
+	_cleanup_free_ char *path = NULL, *text = NULL;
+	struct record record;
+	struct kd_error *err;
+	int end = 0;
+
+	err = record_path(output, &path);
+	if (!err)
+		err = kd_read_file(path, 4096, &text, NULL);
+	if (err) {
+		kd_error_destroy(err);
+		return false;
+	}
+	if (sscanf(text, "kdump-initramfs %64s %64s %" SCNu64 " %" SCNu64 "%n", record.inputs, record.image,
+		   &record.image_size, &record.unpacked_size, &end) != 4 || !end)
+		return false;
+	*ret = record;
+	return true;
+}
+
+static struct kd_error *record_write(const char *output, const struct record *record)
+{
+	_cleanup_free_ char *path = NULL, *text = NULL;
+	struct kd_error *err;
+	int n;
+
+	err = record_path(output, &path);
+	if (err)
+		return err;
+	n = asprintf(&text, "kdump-initramfs %s %s %" PRIu64 " %" PRIu64 "\n", record->inputs, record->image,
+		     record->image_size, record->unpacked_size);
+	if (n < 0) {
+		text = NULL;
+		return kd_error_nomem();
+	}
+	return kd_write_file_atomic(path, text, n, 0600);
+}
+
+/* Is the image at @output, byte for byte, the one that @record was written for? */
+static bool image_is_intact(const char *output, const struct record *record)
+{
+	_cleanup_free_ char *data = NULL;
+	struct kd_error *err;
+	char hash[HASH_TEXT_SIZE];
+	size_t size;
+
+	err = kd_read_file(output, INPUT_MAX, &data, &size);
+	if (err) {
+		kd_error_destroy(err);
+		return false;
+	}
+	hash_bytes(data, size, hash);
+	return size == record->image_size && strcmp(hash, record->image) == 0;
+}
+
+static struct initramfs_result result_of(const struct record *record, bool rebuilt)
+{
+	struct initramfs_result result = {
+		.rebuilt = rebuilt,
+		.image_size = record->image_size,
+		.unpacked_size = record->unpacked_size,
+	};
+
+	memcpy(result.hash, record->inputs, sizeof(result.hash));
+	return result;
+}
+
+/*
+ * What goes in
+ */
+static struct kd_error *find_modules(const struct initramfs_request *request, struct modules *modules)
+{
+	const struct drivers drivers = {
+		.root = request->root,
+		.modules = modules,
+		.release = request->plan->kernel_release,
+		.log = request->log,
+	};
+	struct kd_error *err = NULL;
+	char *const *extra;
+	bool found;
+	size_t i;
+
+	for (i = 0; i < request->plan->target_count && !err; i++) {
+		const struct kd_plan_target *target = &request->plan->target[i];
+
+		err = drivers_add_target(&drivers, target->device, target->type);
+	}
+	for (extra = request->extra_modules; extra && *extra && !err; extra++) {
+		err = modules_add(modules, *extra, false, &found);
+		if (!err && !found)
+			kd_warn(request->log, "Module %s not found", *extra);
+	}
+	if (err)
+		return err;
+	/* A dump without the watchdog's driver may succeed; no dump at all never does. */
+	err = drivers_add_watchdogs(&drivers);
+	if (err && err->code != KD_ERR_NOMEM)
+		kd_warn(request->log, "%s", err->text);
+	if (err && err->code != KD_ERR_NOMEM) {
+		kd_error_destroy(err);
+		err = NULL;
+	}
+	return err;
+}
+
+static void forget_modules(struct kd_plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->module_count; i++) {
+		free(plan->module[i].file);
+		free(plan->module[i].options);
+	}
+	plan->module_count = 0;
+}
+
+static struct kd_error *add_file(struct image *image, const char *path, mode_t mode, enum image_store store,
+				 const char *source)
+{
+	struct kd_error *err;
+	size_t size;
+	char *data;
+
+	err = kd_read_file(source, INPUT_MAX, &data, &size);
+	return err ? err : image_add_file(image, path, mode, store, data, size);
+}
+
+/* Modules into the image, and into the plan. */
+static struct kd_error *add_modules(const struct initramfs_request *request, struct image *image)
+{
+	_cleanup_(modules_close) struct modules *modules = NULL;
+	const struct module_file *file;
+	struct kd_error *err;
+	size_t count, i;
+
+	err = modules_open(request->root, request->plan->kernel_release, &modules);
+	if (!err)
+		err = find_modules(request, modules);
+	if (err)
+		return err;
+	forget_modules(request->plan);
+	file = modules_list(modules, &count);
+	for (i = 0; i < count && !err; i++) {
+		_cleanup_free_ char *path = NULL;
+
+		if (asprintf(&path, MODULE_DIR "/%s.ko.gz", file[i].name) < 0) {
+			path = NULL;
+			return kd_error_nomem();
+		}
+		err = add_file(image, path, 0600, IMAGE_STORE_GZIP, file[i].path);
+		if (!err)
+			err = kd_plan_add_module(request->plan, path, file[i].options);
+	}
+	return err;
+}
+
+static bool is_built_in_collector(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+
+	return strcmp(slash ? slash + 1 : program, "dumpfilter") == 0;
+}
+
+static struct kd_error *add_programs(const struct initramfs_request *request, struct image *image)
+{
+	const struct kd_plan *plan = request->plan;
+	struct kd_error *err = NULL;
+	char *const *program;
+	size_t i;
+
+	if (plan->collector && plan->collector[0] && !is_built_in_collector(plan->collector[0]))
+		err = kd_error_wrap(elf_closure_add(request->root, plan->collector[0], image), "core_collector");
+	for (i = 0; i < plan->hook_count && !err; i++)
+		err = kd_error_wrap(elf_closure_add(request->root, plan->hook[i].argv[0], image), "%s hook",
+				    plan->hook[i].when);
+	if (!err && plan->failure_action == KD_ACTION_SHELL)
+		err = kd_error_wrap(elf_closure_add(request->root, "/bin/sh", image), "failure_action shell");
+	for (program = request->extra_bins; program && *program && !err; program++)
+		err = kd_error_wrap(elf_closure_add(request->root, *program, image), "extra_bins");
+	return err;
+}
+
+static struct kd_error *add_skeleton(struct image *image)
+{
+	static const struct {
+		const char *path;
+		mode_t mode;
+	} directories[] = {
+		{ "/dev", 0755 }, { "/mnt", 0700 }, { "/proc", 0555 }, { "/run", 0755 }, { "/sys", 0555 }, { "/tmp", 01777 },
+	};
+	struct kd_error *err = NULL;
+	size_t i;
+
+	for (i = 0; i < sizeof(directories) / sizeof(directories[0]) && !err; i++)
+		err = image_add_directory(image, directories[i].path, directories[i].mode);
+	/* The kernel opens it before it runs /init. */
+	return err ? err : image_add_character_device(image, "/dev/console", 0600, 5, 1);
+}
+
+static struct kd_error *add_plan(const struct kd_plan *plan, struct image *image)
+{
+	struct kd_error *err;
+	char *text;
+
+	err = kd_plan_format(plan, &text);
+	return err ? err : image_add_file(image, KD_PLAN_PATH, 0600, IMAGE_STORE_PLAIN, text, strlen(text));
+}
+
+/* All but the plan, which is completed on the way. */
+static struct kd_error *collect(const struct initramfs_request *request, struct image *image)
+{
+	struct kd_error *err;
+
+	err = add_skeleton(image);
+	if (!err)
+		err = kd_error_wrap(add_file(image, "/init", 0755, IMAGE_STORE_PLAIN, request->capture),
+				    "capture program");
+	if (!err)
+		err = add_modules(request, image);
+	return err ? err : add_programs(request, image);
+}
+
+/* The hash of @image together with the plan, leaving out when that was made. */
+static struct kd_error *hash_inputs(const struct initramfs_request *request, struct image *image, char ret[static HASH_TEXT_SIZE])
+{
+	_cleanup_free_ char *text = NULL, *all = NULL;
+	struct kd_plan timeless = *request->plan;
+	struct kd_error *err;
+	char files[HASH_TEXT_SIZE];
+
+	timeless.created = 0;
+	err = kd_plan_format(&timeless, &text);
+	if (err)
+		return err;
+	image_hash(image, request->compression, files);
+	if (asprintf(&all, "%s\n%s", files, text) < 0) {
+		all = NULL;
+		return kd_error_nomem();
+	}
+	hash_bytes(all, strlen(all), ret);
+	return NULL;
+}
+
+static struct kd_error *write_image(const struct initramfs_request *request, struct image *image,
+				    struct record *record)
+{
+	_cleanup_free_ char *parent = NULL;
+	_cleanup_free_ void *data = NULL;
+	const char *slash = strrchr(request->output, '/');
+	struct kd_error *err;
+	size_t size;
+
+	err = add_plan(request->plan, image);
+	if (!err)
+		err = image_build(image, request->compression, &data, &size, &record->unpacked_size);
+	if (err)
+		return err;
+	hash_bytes(data, size, record->image);
+	record->image_size = size;
+	if (slash && slash > request->output) {
+		parent = strndup(request->output, slash - request->output);
+		err = parent ? kd_mkdir_p(parent, 0755) : kd_error_nomem();
+	}
+	if (!err)
+		err = kd_write_file_atomic(request->output, data, size, 0600);
+	return err ? err : record_write(request->output, record);
+}
+
+struct kd_error *initramfs_build(const struct initramfs_request *request, struct initramfs_result *ret)
+{
+	_cleanup_(image_free) struct image *image = NULL;
+	struct record old, new;
+	struct kd_error *err;
+	bool have_old;
+
+	have_old = !request->force && record_read(request->output, &old) && image_is_intact(request->output, &old);
+	if (have_old && request->no_rebuild) {
+		*ret = result_of(&old, false);
+		return NULL;
+	}
+	err = image_new(&image);
+	if (!err)
+		err = collect(request, image);
+	if (!err)
+		err = hash_inputs(request, image, new.inputs);
+	if (err)
+		return kd_error_wrap(err, "cannot build %s", request->output);
+	if (have_old && strcmp(old.inputs, new.inputs) == 0) {
+		*ret = result_of(&old, false);
+		return NULL;
+	}
+	err = write_image(request, image, &new);
+	if (err)
+		return kd_error_wrap(err, "cannot build %s", request->output);
+	*ret = result_of(&new, true);
+	return NULL;
+}

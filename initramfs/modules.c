@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "initramfs/modules.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libkmod.h>
+
+#include "initramfs/names.h"
+
+struct modules {
+	struct kmod_ctx *kmod;
+	struct names seen; /* modules visited, built-in ones too */
+	struct module_file *file;
+	size_t count;
+	size_t capacity;
+};
+
+static void kmod_module_unref_p(struct kmod_module **module)
+{
+	if (*module)
+		kmod_module_unref(*module);
+}
+
+static void kmod_list_p(struct kmod_list **list)
+{
+	kmod_module_unref_list(*list);
+}
+
+#define _cleanup_module_ __attribute__((cleanup(kmod_module_unref_p)))
+#define _cleanup_module_list_ __attribute__((cleanup(kmod_list_p)))
+
+/* Where modprobe.d(5) fragments lie, highest priority first. */
+static const char *const config_dirs[] = {
+	"/etc/modprobe.d",
+	"/run/modprobe.d",
+	"/usr/local/lib/modprobe.d",
+	"/lib/modprobe.d",
+};
+#define CONFIG_DIR_COUNT (sizeof(config_dirs) / sizeof(config_dirs[0]))
+
+/* libkmod takes its own defaults, which are this host's, unless it is told the paths. */
+static struct kd_error *open_kmod(const struct kd_sysroot *root, const char *directory, struct kmod_ctx **ret)
+{
+	char *paths[CONFIG_DIR_COUNT + 2] = { NULL };
+	struct kd_error *err = NULL;
+	size_t i;
+
+	for (i = 0; i < CONFIG_DIR_COUNT && !err; i++) {
+		paths[i] = kd_sysroot_path(root, config_dirs[i]);
+		if (!paths[i])
+			err = kd_error_nomem();
+	}
+	/* Soft dependencies that modules carry themselves; libkmod reads them only as configuration. */
+	if (!err && asprintf(&paths[i], "%s/modules.softdep", directory) < 0) {
+		paths[i] = NULL;
+		err = kd_error_nomem();
+	}
+	if (!err) {
+		*ret = kmod_new(directory, (const char *const *)paths);
+		if (!*ret)
+			err = kd_error_os(errno, "cannot open the module index in %s", directory);
+	}
+	for (i = 0; i < CONFIG_DIR_COUNT + 1; i++)
+		free(paths[i]);
+	return err;
+}
+
+static struct kd_error *check_index(const struct kd_sysroot *root, const char *release, char **ret)
+{
+	_cleanup_free_ char *directory = NULL, *index = NULL, *real = NULL, *full = NULL;
+	struct kd_error *err;
+
+	if (release[0] == '\0' || strchr(release, '/') || release[0] == '.')
+		return kd_error_create(KD_ERR_USAGE, "\"%s\" is not a kernel release", release);
+	if (asprintf(&directory, "/lib/modules/%s", release) < 0) {
+		directory = NULL;
+		return kd_error_nomem();
+	}
+	err = kd_sysroot_realpath(root, directory, &real);
+	if (err) {
+		kd_error_destroy(err);
+		return kd_error_create(KD_ERR_NOT_FOUND, "no modules for kernel %s: %s%s does not exist", release,
+				       root->prefix, directory);
+	}
+	if (asprintf(&index, "%s/modules.dep.bin", real) < 0) {
+		index = NULL;
+		return kd_error_nomem();
+	}
+	if (!kd_sysroot_exists(root, index))
+		return kd_error_create(KD_ERR_NOT_FOUND, "%s%s does not exist: run \"depmod %s\"", root->prefix, index,
+				       release);
+	full = kd_sysroot_path(root, real);
+	if (!full)
+		return kd_error_nomem();
+	*ret = take_ptr(full);
+	return NULL;
+}
+
+struct kd_error *modules_open(const struct kd_sysroot *root, const char *release, struct modules **ret)
+{
+	_cleanup_(modules_close) struct modules *modules = calloc(1, sizeof(*modules));
+	_cleanup_free_ char *directory = NULL;
+	struct kd_error *err;
+	int r;
+
+	if (!modules)
+		return kd_error_nomem();
+	err = check_index(root, release, &directory);
+	if (!err)
+		err = open_kmod(root, directory, &modules->kmod);
+	if (err)
+		return err;
+	kmod_set_log_priority(modules->kmod, 0);
+	r = kmod_load_resources(modules->kmod);
+	if (r < 0)
+		return kd_error_os(-r, "cannot read the module index in %s", directory);
+	*ret = take_ptr(modules);
+	return NULL;
+}
+
+void modules_close(struct modules *modules)
+{
+	size_t i;
+
+	if (!modules)
+		return;
+	for (i = 0; i < modules->count; i++) {
+		free(modules->file[i].name);
+		free(modules->file[i].path);
+		free(modules->file[i].options);
+	}
+	free(modules->file);
+	names_free(&modules->seen);
+	if (modules->kmod)
+		kmod_unref(modules->kmod);
+	free(modules);
+}
+
+static struct kd_error *append(struct modules *modules, struct kmod_module *module)
+{
+	const char *options = kmod_module_get_options(module);
+	struct module_file *file;
+
+	if (modules->count == modules->capacity) {
+		size_t capacity = modules->capacity ? modules->capacity * 2 : 16;
+
+		file = reallocarray(modules->file, capacity, sizeof(*file));
+		if (!file)
+			return kd_error_nomem();
+		modules->file = file;
+		modules->capacity = capacity;
+	}
+	file = &modules->file[modules->count];
+	file->name = strdup(kmod_module_get_name(module));
+	file->path = strdup(kmod_module_get_path(module));
+	file->options = strdup(options ? options : "");
+	if (!file->name || !file->path || !file->options) {
+		free(file->name);
+		free(file->path);
+		free(file->options);
+		return kd_error_nomem();
+	}
+	modules->count++;
+	return NULL;
+}
+
+static struct kd_error *visit(struct modules *modules, struct kmod_module *module);
+
+static struct kd_error *visit_list(struct modules *modules, struct kmod_list *list)
+{
+	struct kd_error *err = NULL;
+	struct kmod_list *item;
+
+	kmod_list_foreach(item, list) {
+		_cleanup_module_ struct kmod_module *module = kmod_module_get_module(item);
+
+		err = visit(modules, module);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+/* Depth is bounded by the number of modules, each being visited once, and cycles end at the second visit. */
+static struct kd_error *visit(struct modules *modules, struct kmod_module *module)
+{
+	_cleanup_module_list_ struct kmod_list *pre = NULL, *post = NULL, *hard = NULL;
+	struct kd_error *err;
+	bool first;
+
+	err = names_add(&modules->seen, kmod_module_get_name(module), &first);
+	if (err || !first)
+		return err;
+	if (kmod_module_get_initstate(module) == KMOD_MODULE_BUILTIN || !kmod_module_get_path(module))
+		return NULL;
+	kmod_module_get_softdeps(module, &pre, &post);
+	hard = kmod_module_get_dependencies(module);
+	err = visit_list(modules, pre);
+	if (!err)
+		err = visit_list(modules, hard);
+	if (!err)
+		err = append(modules, module);
+	if (!err)
+		err = visit_list(modules, post);
+	return err;
+}
+
+struct kd_error *modules_add(struct modules *modules, const char *alias, bool heed_blacklist, bool *found)
+{
+	_cleanup_module_list_ struct kmod_list *list = NULL, *filtered = NULL;
+	int r;
+
+	r = kmod_module_new_from_lookup(modules->kmod, alias, &list);
+	if (r < 0 && r != -ENOENT && r != -ENOSYS)
+		return kd_error_os(-r, "cannot look up module %s", alias);
+	*found = list != NULL;
+	if (!heed_blacklist || !list)
+		return visit_list(modules, list);
+	r = kmod_module_apply_filter(modules->kmod, KMOD_FILTER_BLACKLIST, list, &filtered);
+	if (r < 0)
+		return kd_error_os(-r, "cannot look up module %s", alias);
+	return visit_list(modules, filtered);
+}
+
+const struct module_file *modules_list(const struct modules *modules, size_t *count_ret)
+{
+	*count_ret = modules->count;
+	return modules->file;
+}

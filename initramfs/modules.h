@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** The kernel modules of one kernel release: from names and aliases to files in insertion order.
+ *
+ *  Insertion order is what modprobe(8) would do: soft dependencies "pre", hard dependencies, the module itself, soft
+ *  dependencies "post", each only once. Options come from modprobe.d(5); "install" commands there are not followed,
+ *  since the capture environment has no shell.
+ */
+#ifndef INITRAMFS_MODULES_H
+#define INITRAMFS_MODULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/sysroot.h"
+
+struct modules;
+
+struct module_file {
+	char *name;    /* with underscores, as in /proc/modules */
+	char *path;    /* on this host, sysroot prefix included */
+	char *options; /* "" for none */
+};
+
+/** Open the index of kernel @release below @root's /lib/modules. KD_ERR_NOT_FOUND: no such kernel, or depmod(8) has
+ *  not been run for it. */
+struct kd_error *modules_open(const struct kd_sysroot *root, const char *release, struct modules **ret) MUST_CHECK;
+void modules_close(struct modules *modules);
+DEFINE_CLEANUP(struct modules *, modules_close)
+
+/** Add every module that @alias (a module's name or an alias such as "pci:v…" or "fs-ext4") stands for, with what
+ *  each depends on. @heed_blacklist: leave out what modprobe.d blacklists, as udev does for devices.
+ *  *found: something answered to the alias; what is built into the kernel counts, though nothing is added for it. */
+struct kd_error *modules_add(struct modules *modules, const char *alias, bool heed_blacklist,
+			     bool *found) MUST_CHECK;
+
+/** What has been added so far, in insertion order. Borrowed, valid until the next modules_add(). */
+const struct module_file *modules_list(const struct modules *modules, size_t *count_ret);
+
+#endif

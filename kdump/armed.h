@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** What kdumpctl has loaded: the kernel only tells that something is. A record in /run, gone with the next boot. */
+#ifndef KDUMP_ARMED_H
+#define KDUMP_ARMED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/sysroot.h"
+
+#define ARMED_PATH "/run/kdump/armed"
+
+/** "key value" lines in the file; strings are owned, and NULL where not set. */
+struct armed {
+	char *boot_id;     /* of the boot it was loaded in */
+	char *kernel;      /* file */
+	char *release;
+	char *initrd;      /* file */
+	char *initrd_hash; /* SHA-256 of that file as it was loaded, hex */
+	char *conf;        /* configuration file */
+	char *conf_hash;   /* SHA-256 of it */
+	char *cmdline;     /* of the capture kernel */
+	char *call;        /* "kexec_load" or "kexec_file_load" */
+	char *target;      /* "ext4 UUID=… /var/crash" */
+	uint64_t time;     /* when it was loaded, seconds since the epoch */
+};
+
+/** Write the record, atomically. */
+struct kd_error *armed_write(const struct kd_sysroot *root, const struct armed *armed) MUST_CHECK;
+
+/** Read it. *found is false if there is none, or if it is of an earlier boot: *ret is zeroed then. */
+struct kd_error *armed_read(const struct kd_sysroot *root, struct armed *ret, bool *found) MUST_CHECK;
+
+/** Nothing is loaded any more. No record is success. */
+struct kd_error *armed_remove(const struct kd_sysroot *root) MUST_CHECK;
+
+/** A zeroed struct is allowed. */
+void armed_free(struct armed *armed);
+static inline void armed_free_cleanup(struct armed *armed)
+{
+	armed_free(armed);
+}
+
+/** What the record and the kernel say together. */
+enum armed_state {
+	ARMED_NOTHING, /* nothing is loaded */
+	ARMED_OURS,    /* what the record says */
+	ARMED_FOREIGN, /* something that another program loaded */
+	ARMED_LOST,    /* kdumpctl had loaded something; another program unloaded it, or a load failed half-way */
+};
+enum armed_state armed_judge(bool loaded, bool recorded);
+
+/** SHA-256 (hex) of a file below @root. *ret is owned by the caller. */
+struct kd_error *armed_hash_file(const struct kd_sysroot *root, const char *path, char **ret) MUST_CHECK;
+
+#endif

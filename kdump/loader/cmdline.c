@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The capture kernel's command line. Words are split and quoted as the kernel does it (lib/cmdline.c). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kdump/loader/loader.h"
+
+/* What the running kernel was told that has no meaning, costs memory or does harm in the capture kernel. A trailing
+ * '*' matches any rest of the name. */
+static const char *const removed[] = {
+	/* It would reserve memory once more, or look for memory that it does not have. */
+	"crashkernel", "mem", "memmap", "hugepages", "hugepagesz", "default_hugepagesz", "hugetlb_cma", "cma",
+	"kvm_cma_resv_ratio", "vmcp_cma", "log_buf_len", "swiotlb", "kernelcore", "movablecore", "movable_node",
+	"add_efi_memmap",
+	/* Of the boot loader and of an earlier kexec. */
+	"BOOT_IMAGE", "initrd", "elfcorehdr", "kexec_jump_back_entry", "disable_cpu_apicid",
+	/* The root file system and services of the healthy machine; the capture has a plan of its own. */
+	"root", "rootflags", "rootfstype", "rootwait", "rootdelay", "ro", "rw", "init", "rdinit", "resume",
+	"resume_offset", "netroot", "fcoe", "iscsi_initiator", "rd.iscsi*", "rd.lvm*", "rd.luks*", "rd.md*", "rd.dm*",
+	"rd.break", "rd.neednet", "systemd.*", "ignition.*", "kdump_test_id",
+	/* Debugging aids: memory, and time that a dump should not take. */
+	"slub_debug", "slab_debug", "page_poison", "page_owner", "kasan*", "kfence.*", "kmemleak", "debug_pagealloc",
+	/* A warning must not end the capture in a second panic. */
+	"panic", "panic_*", "softlockup_panic", "hardlockup_panic", "hung_task_panic", "nmi_watchdog",
+	"unknown_nmi_panic", "oops", "crash_kexec_post_notifiers", "sysctl.kernel.*",
+	/* There is one CPU, and it has to do the work. */
+	"isolcpus", "nohz_full", "rcu_nocbs", "irqaffinity", "nr_cpus", "maxcpus",
+	/* The capture is to be seen. */
+	"quiet", "splash", "loglevel",
+};
+
+/* The capture's own. Options that a kernel does not know do no harm. */
+static const struct {
+	const char *word;
+	const char *why; /* printed nowhere: the reason is part of the table */
+} appended[] = {
+	{ "irqpoll", "interrupts that the dead kernel left asserted, or that get lost" },
+	{ "nr_cpus=1", "memory per CPU, and no risk in bringing others up" },
+	{ "reset_devices", "drivers reset hardware that is still running" },
+	{ "panic=10", "a capture kernel that dies brings the machine back" },
+	{ "mce=off", "do not die of the hardware error that caused the crash" },
+	{ "hest_disable", "as above, for errors that the firmware reports" },
+	{ "acpi_no_memhotplug", "hot-plugged memory is the dead kernel's, and is to be dumped" },
+	{ "numa=off", "no memory-less nodes" },
+	{ "pcie_ports=compat", "no hot-plug and error services" },
+	{ "novmcoredd", "drivers' own dumps can take much memory" },
+	{ "cma=0", "no reserve inside the reserve" },
+	{ "hugetlb_cma=0", "as above" },
+	{ "transparent_hugepage=never", "2 MiB at a time are too much" },
+	{ "cgroup.memory=nokmem", "4 MB of obj_cgroup arrays" },
+	{ "no5lvl", "2 MB of sparse memory tables on CPUs with 5-level paging" },
+	{ "cryptomgr.notests", "self-tests run while the initramfs is unpacked, when memory is lowest" },
+	/* Set-up of things that no capture uses: 10,000 tracefs inodes (8.6 MB), slab's sysfs files, zswap, and the
+	 * kernel's type information parsed for BPF. Repeats add up, so a list of the user's stays. */
+	{ "initcall_blacklist=tracer_init_tracefs,slab_sysfs_init,init_zswap,cubictcp_register,bpf_tcp_ca_kfunc_init,"
+	  "bpf_prog_test_run_init,kfunc_init,bpf_rstat_kfunc_init,bpf_key_sig_kfuncs_init",
+	  "memory" },
+};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* The next word of *cursor, which is moved behind it. Double quotes group and stay part of the word. False at the
+ * end. */
+static bool next_word(const char **cursor, const char **word, size_t *length)
+{
+	const char *p = *cursor + strspn(*cursor, " \t\n");
+	bool quoted = false;
+
+	*word = p;
+	for (; *p && (quoted || !strchr(" \t\n", *p)); p++)
+		if (*p == '"')
+			quoted = !quoted;
+	*length = p - *word;
+	*cursor = p;
+	return *length != 0;
+}
+
+/* A parameter's name: up to '=', without a quote in front. */
+static size_t name_length(const char **word, size_t length)
+{
+	const char *equals;
+
+	if (length && **word == '"') {
+		(*word)++;
+		length--;
+	}
+	equals = memchr(*word, '=', length);
+	return equals ? (size_t)(equals - *word) : length;
+}
+
+/* The kernel takes '-' and '_' for the same. */
+static bool same_char(char a, char b)
+{
+	return a == b || ((a == '-' || a == '_') && (b == '-' || b == '_'));
+}
+
+/* Does the name of @word match @pattern (a name, or its beginning and '*')? */
+static bool name_matches(const char *word, size_t length, const char *pattern, size_t pattern_length)
+{
+	bool prefix = pattern_length && pattern[pattern_length - 1] == '*';
+	size_t name = name_length(&word, length), i;
+
+	pattern_length -= prefix;
+	if (prefix ? name < pattern_length : name != pattern_length)
+		return false;
+	for (i = 0; i < pattern_length; i++)
+		if (!same_char(word[i], pattern[i]))
+			return false;
+	return true;
+}
+
+static bool in_list(const char *word, size_t length, const char *list)
+{
+	const char *pattern;
+	size_t pattern_length;
+
+	while (next_word(&list, &pattern, &pattern_length))
+		if (name_matches(word, length, pattern, pattern_length))
+			return true;
+	return false;
+}
+
+static bool is_removed(const char *word, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(removed); i++)
+		if (name_matches(word, length, removed[i], strlen(removed[i])))
+			return true;
+	return false;
+}
+
+static void put_word(FILE *out, const char *word, size_t length)
+{
+	fprintf(out, "%s%.*s", ftell(out) ? " " : "", (int)length, word);
+}
+
+/* Parameters end at "--": what follows is for the healthy machine's init. */
+static bool is_end(const char *word, size_t length)
+{
+	return length == 2 && memcmp(word, "--", 2) == 0;
+}
+
+static void put_running(FILE *out, const char *running, const char *remove)
+{
+	const char *word;
+	size_t length;
+
+	while (next_word(&running, &word, &length) && !is_end(word, length))
+		if (!is_removed(word, length) && !in_list(word, length, remove))
+			put_word(out, word, length);
+}
+
+static void put_appended(FILE *out, const char *remove, const char *append)
+{
+	size_t i, length;
+	const char *word;
+
+	for (i = 0; i < COUNT(appended); i++)
+		if (!in_list(appended[i].word, strlen(appended[i].word), remove))
+			put_word(out, appended[i].word, strlen(appended[i].word));
+	while (next_word(&append, &word, &length))
+		put_word(out, word, length);
+}
+
+struct kd_error *loader_capture_cmdline(const struct kd_sysroot *root, const char *remove, const char *append,
+					char **ret)
+{
+	_cleanup_free_ char *running = NULL, *text = NULL;
+	struct kd_error *err;
+	size_t size;
+	FILE *out;
+
+	err = kd_sysroot_read(root, "/proc/cmdline", &running, NULL);
+	if (err)
+		return err;
+	out = open_memstream(&text, &size);
+	if (!out)
+		return kd_error_nomem();
+	put_running(out, running, remove ? remove : "");
+	put_appended(out, remove ? remove : "", append ? append : "");
+	if (fclose(out) != 0)
+		return kd_error_nomem();
+	*ret = take_ptr(text);
+	return NULL;
+}
+
+struct kd_error *loader_cmdline_remove(const char *cmdline, const char *remove, char **ret)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *word;
+	size_t size, length;
+	FILE *out;
+
+	out = open_memstream(&text, &size);
+	if (!out)
+		return kd_error_nomem();
+	while (next_word(&cmdline, &word, &length))
+		if (!in_list(word, length, remove))
+			put_word(out, word, length);
+	if (fclose(out) != 0)
+		return kd_error_nomem();
+	*ret = take_ptr(text);
+	return NULL;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/loader/kexec_call.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/reboot.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/io.h"
+
+/* The headers of distributions lack the newer ones. Linux include/uapi/linux/kexec.h. */
+enum {
+	CALL_ON_CRASH = 0x1,
+	CALL_UPDATE_ELFCOREHDR = 0x4, /* Linux 6.6 */
+
+	CALL_FILE_UNLOAD = 0x1,
+	CALL_FILE_ON_CRASH = 0x2,
+	CALL_FILE_NO_INITRAMFS = 0x4,
+	CALL_FILE_DEBUG = 0x8, /* Linux 6.8 */
+};
+
+/* struct kexec_segment; its field buf is const here. */
+struct call_segment {
+	const void *buf;
+	size_t bufsz;
+	void *mem;
+	size_t memsz;
+};
+
+/* What to do about an errno of either call. */
+static const struct {
+	int errnum;
+	enum kd_error_code code;
+	const char *remedy;
+} remedies[] = {
+	{ EPERM, KD_ERR_STATE,
+	  "it needs root (CAP_SYS_BOOT), kernel.kexec_load_disabled=0 and, under lockdown, a kernel that is signed by a "
+	  "key that this machine trusts" },
+	{ EACCES, KD_ERR_STATE, "the IMA policy of this machine demands a signed kernel" },
+	{ EBUSY, KD_ERR_STATE, "another program is loading a kernel; try again" },
+	{ ENOSYS, KD_ERR_STATE, "the running kernel is built without this call" },
+	{ ENOEXEC, KD_ERR_UNSUPPORTED, "the running kernel cannot load this kernel format" },
+	{ ENODATA, KD_ERR_STATE, "the kernel file is not signed" },
+	{ ENOKEY, KD_ERR_STATE, "the kernel file is signed by a key that is not trusted" },
+	{ EKEYREJECTED, KD_ERR_STATE, "the kernel file's signature is not accepted" },
+	{ EBADMSG, KD_ERR_FORMAT, "the kernel file's signature is damaged" },
+	{ EADDRNOTAVAIL, KD_ERR_LIMIT, "there is no room where the kernel must go; was the reservation shrunk?" },
+	{ ENOMEM, KD_ERR_LIMIT, "there is not enough memory for it" },
+};
+
+static struct kd_error *explain(int errnum, const char *call)
+{
+	struct kd_error *err;
+	size_t i;
+
+	for (i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++) {
+		if (remedies[i].errnum != errnum)
+			continue;
+		err = kd_error_create(remedies[i].code, "%s: %s: %s", call, strerror(errnum), remedies[i].remedy);
+		if (err->code != KD_ERR_NOMEM)
+			err->errnum = errnum;
+		return err;
+	}
+	return kd_error_os(errnum, "%s", call);
+}
+
+/* The lock is held for short times: by a load, by a reader of kexec_crash_size, by a hotplug update. */
+static bool busy_retry(long result, unsigned int *tries)
+{
+	static const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
+
+	if (result == 0 || errno != EBUSY || ++*tries > 50)
+		return false;
+	nanosleep(&pause, NULL);
+	return true;
+}
+
+static long load(uint64_t entry, size_t count, const struct call_segment *segment, unsigned long flags)
+{
+	unsigned int tries = 0;
+	long result;
+
+	do
+		result = syscall(SYS_kexec_load, (unsigned long)entry, count, segment, flags);
+	while (busy_retry(result, &tries));
+	return result;
+}
+
+static long file_load(int kernel, int initrd, const char *cmdline, unsigned long flags)
+{
+	unsigned int tries = 0;
+	long result;
+
+	do
+		result = syscall(SYS_kexec_file_load, kernel, initrd, cmdline ? strlen(cmdline) + 1 : 0, cmdline, flags);
+	while (busy_retry(result, &tries));
+	return result;
+}
+
+struct kd_error *kexec_call_load(const struct kexec_call *call, const struct segments *segments, uint64_t entry)
+{
+	struct call_segment segment[SEGMENT_MAX];
+	unsigned long flags = call->on_crash ? CALL_ON_CRASH : 0;
+	long result;
+	size_t i;
+
+	for (i = 0; i < segments->count; i++)
+		segment[i] = (struct call_segment){
+			.buf = segments->segment[i].buf,
+			.bufsz = segments->segment[i].bufsz,
+			.mem = (void *)(uintptr_t)segments->segment[i].mem,
+			.memsz = segments->segment[i].memsz,
+		};
+	result = load(entry, i, segment, call->hotplug ? flags | CALL_UPDATE_ELFCOREHDR : flags);
+	/* A kernel that does not know the flag refuses it before it touches anything. */
+	if (result < 0 && errno == EINVAL && call->hotplug)
+		result = load(entry, i, segment, flags);
+	return result < 0 ? explain(errno, "kexec_load") : NULL;
+}
+
+/* A file in memory, without a writer: the kernel may refuse files that are open for writing. */
+static int memory_file(const char *name, const void *data, size_t size)
+{
+	_cleanup_close_ int writer = memfd_create(name, MFD_CLOEXEC);
+	char link[64];
+
+	if (writer < 0 || kd_write_all(writer, data, size) < 0)
+		return -1;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", writer);
+	return open(link, O_RDONLY | O_CLOEXEC);
+}
+
+struct kd_error *kexec_call_file_load(const struct kexec_call *call, const struct kexec_files *files)
+{
+	unsigned long flags = call->on_crash ? CALL_FILE_ON_CRASH : 0;
+	_cleanup_close_ int kernel = memory_file("kernel", files->kernel, files->kernel_size);
+	_cleanup_close_ int initrd = -1;
+	long result;
+
+	if (kernel < 0)
+		return kd_error_os(errno, "cannot make a copy of the kernel");
+	if (files->initrd) {
+		initrd = memory_file("initramfs", files->initrd, files->initrd_size);
+		if (initrd < 0)
+			return kd_error_os(errno, "cannot make a copy of the initramfs");
+	} else {
+		flags |= CALL_FILE_NO_INITRAMFS;
+	}
+	result = file_load(kernel, initrd, files->cmdline, call->debug ? flags | CALL_FILE_DEBUG : flags);
+	if (result < 0 && errno == EINVAL && call->debug)
+		result = file_load(kernel, initrd, files->cmdline, flags);
+	return result < 0 ? explain(errno, "kexec_file_load") : NULL;
+}
+
+/* kexec_load(2) is forbidden under lockdown even for unloading; kexec_file_load(2) may not be built. */
+struct kd_error *kexec_call_unload(bool on_crash)
+{
+	if (file_load(-1, -1, NULL, CALL_FILE_UNLOAD | (on_crash ? CALL_FILE_ON_CRASH : 0)) == 0)
+		return NULL;
+	if (load(0, 0, NULL, on_crash ? CALL_ON_CRASH : 0) == 0)
+		return NULL;
+	return explain(errno, "kexec_load");
+}
+
+struct kd_error *kexec_call_reboot(void)
+{
+	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL);
+	if (errno == EINVAL)
+		return kd_error_create(KD_ERR_STATE, "no kernel is loaded to reboot into; load one with kexec -l");
+	return explain(errno, "reboot");
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** The inside of struct loader_image: what was decided and built, as plain data. Shared by the files of this folder. */
+#ifndef KDUMP_LOADER_LAYOUT_H
+#define KDUMP_LOADER_LAYOUT_H
+
+#include "kdump/loader/arch.h"
+#include "kdump/loader/image.h"
+#include "kdump/loader/loader.h"
+#include "kdump/loader/memory_map.h"
+#include "kdump/loader/segments.h"
+
+struct loader_image {
+	enum loader_policy policy;
+	enum loader_call call;
+	const struct kd_log *log;
+	const struct loader_arch *arch;
+	struct kernel_image kernel;
+	struct memory_map memory;
+	struct segments segments;
+
+	void *initrd;
+	size_t initrd_size;
+	void *elfcorehdr; /* panic kernels only */
+	size_t elfcorehdr_size;
+	void *boot_info; /* x86_64: zero page, command line, setup_data; aarch64: device tree */
+	size_t boot_info_size;
+	void *purgatory;
+
+	char *cmdline;      /* as asked for */
+	char *boot_cmdline; /* with what the loader adds */
+
+	uint64_t kernel_address;
+	uint64_t initrd_address;
+	uint64_t elfcorehdr_address;
+	uint64_t boot_info_address;
+	uint64_t entry; /* the purgatory's */
+
+	bool hotplug; /* the kernel may rewrite the elfcorehdr when CPUs or memory come and go */
+};
+
+#endif

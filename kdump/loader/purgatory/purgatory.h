@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** The contract between the loader and the purgatory, the code that runs between the two kernels.
+ *
+ *  The purgatory is a flat, position-independent blob, entered at its first byte in the state that the dying kernel
+ *  leaves (x86_64: 64-bit mode, identity map, interrupts off). These parameters lie PURGATORY_PARAMS bytes behind its
+ *  start; the loader fills them in. It hashes the regions, and either enters the kernel or names the one that changed
+ *  and resets the machine. */
+#ifndef KDUMP_LOADER_PURGATORY_H
+#define KDUMP_LOADER_PURGATORY_H
+
+#define PURGATORY_CHECK 8 /* u32: offset of the function that compares the hashes, for tests */
+#define PURGATORY_PARAMS 16
+#define PURGATORY_PARAMS_SIZE 1056
+#define PURGATORY_REGIONS 16
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
+struct purgatory_region {
+	uint64_t start;
+	uint64_t size;
+	char name[16]; /* NUL-terminated */
+	uint8_t digest[32];
+};
+
+struct purgatory_params {
+	uint64_t entry;     /* of the kernel */
+	uint64_t boot_info; /* its argument: x86_64 zero page, aarch64 device tree */
+	uint16_t serial;    /* x86: I/O port of the 16550 that complaints go to; 0: none */
+	uint16_t regions;   /* used entries below */
+	uint32_t reserved[3];
+	struct purgatory_region region[PURGATORY_REGIONS];
+};
+
+_Static_assert(sizeof(struct purgatory_params) == PURGATORY_PARAMS_SIZE, "entry.S leaves this much room");
+#endif
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * First and last instructions of the purgatory. The dying kernel jumps here in 64-bit mode with an identity map and
+ * interrupts off, but without a usable GDT, IDT or stack: whatever is needed is brought along.
+ */
+#include "kdump/loader/purgatory/purgatory.h"
+
+	.section .entry, "awx", @progbits
+	.code64
+	.globl purgatory_start
+purgatory_start:
+	cli
+	cld
+	jmp	1f
+	.org	PURGATORY_CHECK
+	.long	purgatory_check - purgatory_start
+	.org	PURGATORY_PARAMS
+	.globl purgatory_params
+purgatory_params:
+	.skip	PURGATORY_PARAMS_SIZE
+
+1:	leaq	gdt(%rip), %rax
+	movq	%rax, gdt_pointer+2(%rip)
+	lgdt	gdt_pointer(%rip)
+	leaq	stack_end(%rip), %rsp
+	movl	$0x18, %eax
+	movl	%eax, %ds
+	movl	%eax, %es
+	movl	%eax, %ss
+	xorl	%eax, %eax
+	movl	%eax, %fs
+	movl	%eax, %gs
+	pushq	$0x10
+	leaq	2f(%rip), %rax
+	pushq	%rax
+	lretq
+
+2:	call	purgatory_check
+
+	/* x86 64-bit boot protocol: rsi is the zero page. */
+	movq	purgatory_params+8(%rip), %rsi
+	xorl	%ebx, %ebx
+	xorl	%ebp, %ebp
+	xorl	%edi, %edi
+	jmp	*purgatory_params(%rip)
+
+	/* The selectors of the boot protocol: 0x10 flat 64-bit code, 0x18 flat data. */
+	.balign	16
+gdt:	.quad	0
+	.quad	0
+	.quad	0x00af9a000000ffff
+	.quad	0x00cf92000000ffff
+gdt_pointer:
+	.word	gdt_pointer - gdt - 1
+	.quad	0
+
+	.section .stack, "aw", @progbits
+	.balign	16
+	.skip	4096
+stack_end:
+
+	.section .note.GNU-stack, "", @progbits

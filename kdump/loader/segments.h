@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Placement: which bytes go to which physical addresses. Pure data; kexec_call hands it to the kernel. */
+#ifndef KDUMP_LOADER_SEGMENTS_H
+#define KDUMP_LOADER_SEGMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/ranges.h"
+
+#define SEGMENT_MAX 16   /* KEXEC_SEGMENT_MAX */
+#define SEGMENT_PAGE 4096 /* addresses and sizes are multiples of this */
+
+struct segment {
+	const char *name;
+	void *buf; /* borrowed; bufsz bytes of it are copied, zeros follow up to memsz */
+	size_t bufsz;
+	uint64_t mem;
+	uint64_t memsz;
+	bool changes; /* after loading, so no checksum can be made of it */
+};
+
+struct segments {
+	struct segment segment[SEGMENT_MAX];
+	size_t count;
+	struct kd_ranges free; /* where segments can still go */
+};
+
+/** Where in the free memory a segment goes. */
+struct segment_place {
+	uint64_t align; /* a power of two, at least SEGMENT_PAGE */
+	uint64_t low, high;
+	bool top_down;
+};
+
+/** Append a copy of @segment with memsz rounded up to pages and mem chosen by @place. *mem_ret (may be NULL) := mem.
+ *  KD_ERR_LIMIT when it fits nowhere. */
+struct kd_error *segments_add(struct segments *segments, const struct segment *segment,
+			      const struct segment_place *place, uint64_t *mem_ret) MUST_CHECK;
+
+/** Keep @size bytes at the bottom of the free memory free of segments. KD_ERR_LIMIT */
+struct kd_error *segments_leave_hole(struct segments *segments, uint64_t size) MUST_CHECK;
+
+/** NULL if there is none of this name. */
+const struct segment *segments_find(const struct segments *segments, const char *name);
+
+void segments_free(struct segments *segments);
+
+static inline uint64_t segment_round(uint64_t size)
+{
+	return (size + SEGMENT_PAGE - 1) & ~(uint64_t)(SEGMENT_PAGE - 1);
+}
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** From the configuration and the machine to the plan that the capture follows. Everything that the plan names is
+ *  checked to be there.
+ */
+#ifndef KDUMP_PLAN_BUILD_H
+#define KDUMP_PLAN_BUILD_H
+
+#include <stddef.h>
+
+#include "base/conf.h"
+#include "base/error.h"
+#include "base/plan.h"
+#include "base/sysroot.h"
+#include "kdump/target.h"
+
+/** Programs that the image needs besides the capture program: hooks and their interpreters, a core_collector that is
+ *  not built in, extra_bins. NULL-terminated, each once, absolute paths. */
+struct plan_programs {
+	char **path;
+	size_t count;
+};
+
+/** Everything of the plan but its modules, which the initramfs builder adds.
+ *
+ *  A collector whose argv[0] is "dumpfilter", without a path, is the one built into the capture program; all others
+ *  are run as programs and have an absolute path there.
+ *
+ *  KD_ERR_CONFIG, KD_ERR_NOT_FOUND: a hook, collector or extra_bins entry is missing, not executable, or has options
+ *  that it does not take. */
+struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf *conf, const char *release,
+			    const struct target *target, struct kd_plan *plan,
+			    struct plan_programs *programs) MUST_CHECK;
+
+/** A zeroed struct is allowed. */
+void plan_programs_free(struct plan_programs *programs);
+static inline void plan_programs_free_cleanup(struct plan_programs *programs)
+{
+	plan_programs_free(programs);
+}
+
+#endif

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Arming: everything is resolved, built and checked first; the one system call that changes the machine comes last. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/parse.h"
+#include "initramfs/initramfs.h"
+#include "kdump/armed.h"
+#include "kdump/kdumpctl.h"
+#include "kdump/kernel.h"
+#include "kdump/loader/loader.h"
+#include "kdump/plan_build.h"
+#include "kdump/settings.h"
+#include "kdump/target.h"
+
+/* All that is known before anything is changed. */
+struct arming {
+	struct kd_conf conf;
+	struct settings settings;
+	struct kernel kernel;
+	struct target target;
+	struct kd_plan plan;
+	struct plan_programs programs;
+	char *initrd;    /* below the root */
+	char *directory; /* of a dry run's temporary image, below the root; NULL: none */
+	char *cmdline;
+	struct initramfs_result image;
+};
+
+static void arming_free(struct arming *arming)
+{
+	kd_conf_free(&arming->conf);
+	settings_free(&arming->settings);
+	kernel_free(&arming->kernel);
+	target_free(&arming->target);
+	kd_plan_free(&arming->plan);
+	plan_programs_free(&arming->programs);
+	free(arming->initrd);
+	free(arming->directory);
+	free(arming->cmdline);
+}
+static inline void arming_free_cleanup(struct arming *arming)
+{
+	arming_free(arming);
+}
+
+static void conf_remark(void *arg, const char *message)
+{
+	kd_warn((const struct kd_log *)arg, "%s", message);
+}
+
+struct kd_error *kdumpctl_read_conf(const struct kdumpctl *ctl, struct kd_conf *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err = kd_sysroot_read(&ctl->root, ctl->conf_file, &text, NULL);
+
+	if (!err)
+		err = kd_conf_parse(text, ctl->conf_file, ret, conf_remark, (void *)&ctl->log);
+	return err;
+}
+
+/* --- feasibility ---------------------------------------------------------------------------------------------- */
+
+/* Is a capture kernel possible here at all? *loaded: is there one already? */
+static struct kd_error *check_feasible(const struct kdumpctl *ctl, bool *loaded)
+{
+	uint64_t reserved;
+	struct kd_error *err;
+
+	err = loader_loaded(&ctl->root, LOADER_PANIC, loaded);
+	if (err)
+		return kd_error_wrap(err, "Kdump is not supported on this kernel");
+	err = loader_crash_size(&ctl->root, &reserved);
+	if (err)
+		return err;
+	if (!reserved)
+		return kd_error_create(KD_ERR_STATE,
+				       "No memory reserved for crash kernel: add crashkernel=256M to the kernel's command "
+				       "line (GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub or "
+				       "grub2-mkconfig) and reboot");
+	return NULL;
+}
+
+/* --- resolving ------------------------------------------------------------------------------------------------ */
+
+/* Besides the built-in lists of the loader. KDUMP_COMMANDLINE stands for itself. */
+static struct kd_error *make_cmdline(const struct kd_sysroot *root, const struct settings *settings, char **ret)
+{
+	const char *append = settings->commandline_append ? settings->commandline_append : "";
+
+	if (!settings->commandline)
+		return loader_capture_cmdline(root, settings->commandline_remove, settings->commandline_append, ret);
+	if (asprintf(ret, "%s%s%s", settings->commandline, *append ? " " : "", append) < 0) {
+		*ret = NULL;
+		return kd_error_nomem();
+	}
+	return NULL;
+}
+
+static struct kd_error *resolve(const struct kdumpctl *ctl, struct arming *arming)
+{
+	struct kd_error *err;
+
+	err = settings_load(&ctl->root, &ctl->log, &arming->settings);
+	if (!err)
+		err = kernel_find(&ctl->root, &arming->settings, ctl->kernel, &arming->kernel);
+	if (!err)
+		err = target_resolve(&ctl->root, &arming->conf, &ctl->log, &arming->target);
+	if (!err)
+		err = plan_build(&ctl->root, &arming->conf, arming->kernel.release, &arming->target, &arming->plan,
+				 &arming->programs);
+	if (!err)
+		err = make_cmdline(&ctl->root, &arming->settings, &arming->cmdline);
+	if (err)
+		return err;
+	target_check_space(&ctl->root, &arming->target, &ctl->log);
+	return NULL;
+}
+
+/* Only the default directory can be missing here: target_resolve() insists on any other. */
+static struct kd_error *make_directory(const struct kdumpctl *ctl, const struct arming *arming)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (!arming->target.directory)
+		return NULL;
+	path = kd_sysroot_path(&ctl->root, arming->target.directory);
+	if (!path)
+		return kd_error_nomem();
+	if (access(path, F_OK) == 0)
+		return NULL;
+	kd_info(&ctl->log, "Creating %s", arming->target.directory);
+	return kd_mkdir_p(path, 0755);
+}
+
+/* --- building ------------------------------------------------------------------------------------------------- */
+
+enum build {
+	BUILD_CHANGED, /* unless nothing changed since the last image was made */
+	BUILD_CONF,    /* the same, but force_rebuild in the configuration counts */
+	BUILD_ALWAYS,
+};
+
+/* Where the image goes: /var/lib/kdump, or a directory that is removed after a dry run. */
+static struct kd_error *choose_output(const struct kdumpctl *ctl, struct arming *arming)
+{
+	_cleanup_free_ char *directory = NULL, *made = NULL;
+	struct kd_error *err;
+
+	directory = kd_sysroot_path(&ctl->root, ctl->dry_run ? "/tmp" : KD_STATEDIR);
+	if (!directory)
+		return kd_error_nomem();
+	err = kd_mkdir_p(directory, ctl->dry_run ? 01777 : 0755);
+	if (err)
+		return err;
+	if (ctl->dry_run) {
+		if (asprintf(&made, "%s/kdump.XXXXXX", directory) < 0) {
+			made = NULL;
+			return kd_error_nomem();
+		}
+		if (!mkdtemp(made))
+			return kd_error_os(errno, "cannot create a directory in %s", directory);
+		arming->directory = strdup(made + strlen(ctl->root.prefix));
+		if (!arming->directory)
+			return kd_error_nomem();
+	}
+	if (asprintf(&arming->initrd, "%s/initramfs-%s.img", arming->directory ? arming->directory : KD_STATEDIR,
+		     arming->kernel.release) < 0) {
+		arming->initrd = NULL;
+		return kd_error_nomem();
+	}
+	return NULL;
+}
+
+static void remove_temporary(const struct kdumpctl *ctl, const struct arming *arming)
+{
+	_cleanup_free_ char *image = NULL, *hash = NULL, *directory = NULL;
+
+	if (!arming->directory)
+		return;
+	directory = kd_sysroot_path(&ctl->root, arming->directory);
+	image = arming->initrd ? kd_sysroot_path(&ctl->root, arming->initrd) : NULL;
+	if (image && asprintf(&hash, "%s.hash", image) > 0) {
+		unlink(image);
+		unlink(hash);
+	}
+	if (directory)
+		rmdir(directory);
+}
+
+static struct kd_error *build(const struct kdumpctl *ctl, struct arming *arming, enum build how)
+{
+	_cleanup_free_ char *output = NULL;
+	struct initramfs_request request = {
+		.root = &ctl->root,
+		.plan = &arming->plan,
+		.capture = ctl->capture,
+		.extra_bins = arming->programs.path,
+		.extra_modules = arming->conf.extra_modules,
+		.force = how == BUILD_ALWAYS || (how == BUILD_CONF && arming->conf.force_rebuild),
+		.no_rebuild = how != BUILD_ALWAYS && arming->conf.force_no_rebuild,
+		.log = &ctl->log,
+	};
+	struct kd_error *err;
+
+	err = choose_output(ctl, arming);
+	if (err)
+		return err;
+	request.output = output = kd_sysroot_path(&ctl->root, arming->initrd);
+	if (!output)
+		return kd_error_nomem();
+	err = initramfs_build(&request, &arming->image);
+	if (err)
+		return kd_error_wrap(err, "cannot build the capture initramfs");
+	if (arming->image.rebuilt)
+		kd_info(&ctl->log, "Rebuilt %s (%.1f MiB)", arming->initrd, arming->image.image_size / 1048576.0);
+	return NULL;
+}
+
+/* --- loading -------------------------------------------------------------------------------------------------- */
+
+static struct kd_error *prepare_image(const struct kdumpctl *ctl, const struct arming *arming,
+				      struct loader_image **ret)
+{
+	struct loader_request request = {
+		.root = &ctl->root,
+		.policy = LOADER_PANIC,
+		.call = arming->settings.call,
+		.kernel = arming->kernel.path,
+		.initrd = arming->initrd,
+		.cmdline = arming->cmdline,
+		.log = &ctl->log,
+	};
+
+	return loader_prepare(&request, ret);
+}
+
+/* The words borrow from @arming, but for the hashes and the target, which are made here. */
+static struct kd_error *record(const struct kdumpctl *ctl, const struct arming *arming, const char *call)
+{
+	_cleanup_free_ char *target = NULL, *initrd_hash = NULL, *conf_hash = NULL;
+	const struct kd_plan_target *first = &arming->plan.target[0];
+	struct armed armed = {
+		.kernel = arming->kernel.path,
+		.release = arming->kernel.release,
+		.initrd = arming->initrd,
+		.conf = (char *)ctl->conf_file,
+		.cmdline = arming->cmdline,
+		.call = (char *)call,
+		.time = time(NULL),
+	};
+	struct kd_error *err;
+
+	if (asprintf(&target, "%s %s %s", first->type, first->device, first->path) < 0) {
+		target = NULL;
+		return kd_error_nomem();
+	}
+	err = armed_hash_file(&ctl->root, arming->initrd, &initrd_hash);
+	if (!err)
+		err = armed_hash_file(&ctl->root, ctl->conf_file, &conf_hash);
+	if (err)
+		return err;
+	armed.target = target;
+	armed.initrd_hash = initrd_hash;
+	armed.conf_hash = conf_hash;
+	return armed_write(&ctl->root, &armed);
+}
+
+static struct kd_error *load(const struct kdumpctl *ctl, const struct arming *arming, const struct loader_image *image)
+{
+	const char *call = "kexec_load";
+	struct kd_error *err;
+
+	err = loader_load(image, &call);
+	if (err)
+		return kd_error_wrap(err, "kexec: failed to load kdump kernel");
+	kd_info(&ctl->log, "kexec: loaded kdump kernel");
+	/* The machine is armed, whatever becomes of the record. */
+	err = record(ctl, arming, call);
+	if (err) {
+		kd_warn(&ctl->log, "\"kdumpctl status\" will not know what is loaded: %s", err->text);
+		kd_error_destroy(err);
+	}
+	kd_info(&ctl->log, "Starting kdump: [OK]");
+	return NULL;
+}
+
+static struct kd_error *print_layout(const struct kdumpctl *ctl, const struct arming *arming,
+				     const struct loader_image *image)
+{
+	_cleanup_free_ char *plan = NULL;
+	struct kd_error *err = kd_plan_format(&arming->plan, &plan);
+
+	if (err)
+		return err;
+	printf("kernel         %s\ninitramfs      %llu bytes, %llu unpacked\n\n", arming->kernel.path,
+	       (unsigned long long)arming->image.image_size, (unsigned long long)arming->image.unpacked_size);
+	loader_print(image, stdout);
+	printf("\nplan\n%s", plan);
+	if (fflush(stdout) || ferror(stdout))
+		return kd_error_os(errno, "cannot write to standard output");
+	return NULL;
+}
+
+/* Everything between the configuration and the system call, and that call unless it is a dry run. What is armed stays
+ * armed until then: the new image takes the old one's place without an unload in between. */
+static struct kd_error *arm(const struct kdumpctl *ctl, struct arming *arming, enum build how)
+{
+	_cleanup_(loader_image_free) struct loader_image *image = NULL;
+	struct kd_error *err;
+
+	err = resolve(ctl, arming);
+	if (!err && !ctl->dry_run)
+		err = make_directory(ctl, arming);
+	if (!err)
+		err = build(ctl, arming, how);
+	if (!err)
+		err = prepare_image(ctl, arming, &image);
+	if (!err)
+		err = ctl->dry_run ? print_layout(ctl, arming, image) : load(ctl, arming, image);
+	remove_temporary(ctl, arming);
+	return err;
+}
+
+/* --- verbs ---------------------------------------------------------------------------------------------------- */
+
+struct kd_error *service_start(struct kdumpctl *ctl, int *status)
+{
+	_cleanup_(arming_free) struct arming arming = { 0 };
+	struct kd_error *err;
+	bool loaded;
+
+	err = check_feasible(ctl, &loaded);
+	if (!err)
+		err = kdumpctl_read_conf(ctl, &arming.conf);
+	if (err)
+		return err;
+	if (loaded && !ctl->dry_run) {
+		kd_warn(&ctl->log, "Kdump already running: [WARNING]");
+		return NULL;
+	}
+	return arm(ctl, &arming, BUILD_CONF);
+}
+
+static struct kd_error *start_anew(struct kdumpctl *ctl, enum build how, bool expect_loaded)
+{
+	_cleanup_(arming_free) struct arming arming = { 0 };
+	struct kd_error *err;
+	bool loaded;
+
+	err = check_feasible(ctl, &loaded);
+	if (!err)
+		err = kdumpctl_read_conf(ctl, &arming.conf);
+	if (err)
+		return err;
+	if (expect_loaded && !loaded)
+		kd_warn(&ctl->log, "Kdump was not running: [WARNING]");
+	return arm(ctl, &arming, how);
+}
+
+struct kd_error *service_restart(struct kdumpctl *ctl, int *status)
+{
+	return start_anew(ctl, BUILD_CONF, false);
+}
+
+struct kd_error *service_reload(struct kdumpctl *ctl, int *status)
+{
+	return start_anew(ctl, BUILD_CHANGED, true);
+}
+
+struct kd_error *service_stop(struct kdumpctl *ctl, int *status)
+{
+	struct kd_error *err = loader_unload(LOADER_PANIC);
+
+	if (err)
+		return err;
+	kd_info(&ctl->log, "kexec: unloaded kdump kernel");
+	err = armed_remove(&ctl->root);
+	if (err)
+		return err;
+	kd_info(&ctl->log, "Stopping kdump: [OK]");
+	return NULL;
+}
+
+struct kd_error *service_rebuild(struct kdumpctl *ctl, int *status)
+{
+	_cleanup_(arming_free) struct arming arming = { 0 };
+	struct kd_error *err;
+
+	err = kdumpctl_read_conf(ctl, &arming.conf);
+	if (!err)
+		err = resolve(ctl, &arming);
+	return err ? err : build(ctl, &arming, BUILD_ALWAYS);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** /etc/sysconfig/kdump (Red Hat, openSUSE) or /etc/default/kdump: which kernel is loaded for the capture, and with
+ *  what command line. KEY=value lines in shell's notation, of which only quotes mean anything: the file is parsed,
+ *  never run.
+ */
+#ifndef KDUMP_SETTINGS_H
+#define KDUMP_SETTINGS_H
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/sysroot.h"
+#include "kdump/loader/loader.h"
+
+/** Strings are owned, and NULL where the file does not set them (or sets them to nothing). */
+struct settings {
+	char *file;                /* where they were read from; NULL: there is no such file */
+	char *kernel_version;      /* KDUMP_KERNELVER */
+	char *commandline;         /* KDUMP_COMMANDLINE: instead of the running kernel's */
+	char *commandline_remove;  /* KDUMP_COMMANDLINE_REMOVE: names, besides the built-in ones */
+	char *commandline_append;  /* KDUMP_COMMANDLINE_APPEND: options, besides the built-in ones */
+	char *boot_dir;            /* KDUMP_BOOTDIR */
+	char *image;               /* KDUMP_IMG: the kernel file's name before "-KVER" */
+	char *image_ext;           /* KDUMP_IMG_EXT: what follows the version */
+	enum loader_call call;     /* KEXEC_ARGS: -s, -c or -a */
+};
+
+/** Read the first of the files that exists; defaults if none does. Unknown keys are warned about.
+ *  KD_ERR_CONFIG ("file:line: …") for what only a shell could understand. */
+struct kd_error *settings_load(const struct kd_sysroot *root, const struct kd_log *log,
+			       struct settings *ret) MUST_CHECK;
+
+/** Parse @text, which was read from @file (for messages, and settings.file). */
+struct kd_error *settings_parse(const char *text, const char *file, const struct kd_log *log,
+				struct settings *ret) MUST_CHECK;
+
+/** A zeroed struct is allowed. */
+void settings_free(struct settings *settings);
+static inline void settings_free_cleanup(struct settings *settings)
+{
+	settings_free(settings);
+}
+
+#endif
