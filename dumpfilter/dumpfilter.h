@@ -32,9 +32,14 @@ enum page_class {
 /** "keep", "zero", "cache", "cache_private", "user", "free", "hwpoison", "offline", "unaccepted". */
 const char *page_class_name(enum page_class page_class);
 
+#define DUMPFILTER_FALLBACK_MAX 7
+
 struct dumpfilter_options {
 	unsigned int level;        /* dump level, 0..31 */
 	const struct codec *codec; /* NULL stores pages as they are */
+	/* Levels to be tried in turn, each when the one before did not fit on the disk. */
+	unsigned int fallback_level[DUMPFILTER_FALLBACK_MAX];
+	unsigned int fallback_count;
 	bool strict_compat;        /* drop partial tail pages of a segment as makedumpfile does, for bit equality */
 	const struct kd_log *log;  /* borrowed; may be NULL */
 	/** Called about once per second's worth of work, and at the end; pages. May be NULL. */
@@ -44,7 +49,7 @@ struct dumpfilter_options {
 
 /** What was found and done. */
 struct dumpfilter_report {
-	uint64_t pages[PAGE_CLASS_COUNT]; /* by class; PAGE_ZERO counts kept pages that were zero */
+	uint64_t pages[PAGE_CLASS_COUNT]; /* found per class, dropped or not; PAGE_ZERO: stored as zero pages */
 	uint64_t unreadable;              /* pages that the kernel would not hand out, left out of the dump */
 	uint64_t pages_written;           /* page_descs filled */
 	uint64_t bytes_written;           /* size of the output */

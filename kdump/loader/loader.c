@@ -404,7 +404,7 @@ struct kd_error *loader_reboot(void)
 
 /* ---- state --------------------------------------------------------------------------------------------------- */
 
-/* Linux 7.0 moved the files and left links; older kernels have the old names only. */
+/* Linux 7.0 has /sys/kernel/kexec/crash_size etc. and links with the older names, /sys/kernel/kexec_crash_size etc. */
 static struct kd_error *read_state(const struct kd_sysroot *root, const char *name, uint64_t *ret)
 {
 	struct kd_error *err;
@@ -413,7 +413,6 @@ static struct kd_error *read_state(const struct kd_sysroot *root, const char *na
 	if (!err || err->errnum != ENOENT)
 		return err;
 	kd_error_destroy(err);
-	/* "loaded" was "kexec_loaded", "crash_size" was "kexec_crash_size". */
 	return kd_sysroot_read_u64(root, 10, ret, "/sys/kernel/kexec_%s", name);
 }
 
@@ -455,8 +454,8 @@ static void print_segments(const struct loader_image *image, FILE *out)
 	for (i = 0; i < image->segments.count; i++) {
 		const struct segment *s = &image->segments.segment[i];
 
-		fprintf(out, "  %zu %-10s buf %p bufsz 0x%08zx mem 0x%012" PRIx64 "-0x%012" PRIx64 " memsz 0x%08" PRIx64 "%s\n",
-			i + 1, s->name, s->buf, s->bufsz, s->mem, s->mem + s->memsz, s->memsz,
+		fprintf(out, "  %zu %-10s 0x%012" PRIx64 "-0x%012" PRIx64 " memsz 0x%08" PRIx64 " bufsz 0x%08zx%s\n",
+			i + 1, s->name, s->mem, s->mem + s->memsz, s->memsz, s->bufsz,
 			s->changes ? "" : " checked");
 	}
 	fprintf(out, "entry 0x%" PRIx64 ", kernel entry 0x%" PRIx64 "\n", image->entry,

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Virtual memory of the crashed kernel: its own page tables, walked in the vmcore.
+ *
+ *  Which frames were walked and read is remembered. These hold the kernel's most basic data, so two things follow:
+ *  they belong into every dump, early (whoever opens it needs them first), and rules that would drop one of them
+ *  do not fit this kernel.
+ */
+#ifndef DUMPFILTER_ADDRESS_SPACE_H
+#define DUMPFILTER_ADDRESS_SPACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/ranges.h"
+#include "dumpfilter/vmcore.h"
+#include "dumpfilter/vmcoreinfo.h"
+
+#define PAGE_TABLE_LEVELS_MAX 5
+#define PAGE_SIZE_MIN 4096u
+#define PAGE_SIZE_MAX 65536u
+
+struct arch_ops; /* dumpfilter/arch.h */
+
+/** The kernel's page tables, as far as the architectures agree about them. */
+struct paging {
+	uint64_t root;         /* physical address of the top table */
+	unsigned int levels;
+	uint64_t address_mask; /* bits of an entry that are an address */
+	uint64_t image_base;   /* virtual addresses [image_base, image_base + image_size) are the kernel image … */
+	uint64_t image_size;
+	uint64_t image_paddr;  /* … which lies at this physical address (modulo 2^64) */
+};
+
+/** One table per level is kept: walks of neighbouring addresses read nothing. */
+struct table_cache {
+	uint64_t paddr;
+	bool valid;
+	uint64_t *entry;
+};
+
+struct address_space {
+	const struct vmcore *vmcore;
+	const struct vmcoreinfo *info;
+	const struct arch_ops *arch;
+	const struct kd_log *log;
+	struct vmcore_window window;
+	uint64_t page_size;
+	struct paging paging;
+	struct table_cache cache[PAGE_TABLE_LEVELS_MAX];
+	struct kd_ranges walked; /* physical, whole pages */
+};
+
+/** Find the page tables and make sure that they are what they should be: they and the image's formula must agree,
+ *  and the kernel's name must be where VMCOREINFO says. All pointers are borrowed; @log may be NULL.
+ *  To be released in any case. KD_ERR_UNSUPPORTED (architecture); KD_ERR_FORMAT, KD_ERR_HOLE (not usable). */
+struct kd_error *address_space_init(struct address_space *space, const struct vmcore *vmcore,
+				    const struct vmcoreinfo *info, const struct kd_log *log) MUST_CHECK;
+void address_space_release(struct address_space *space);
+static inline void address_space_release_cleanup(struct address_space *space)
+{
+	address_space_release(space);
+}
+
+/** Physical address of @vaddr, and how many bytes from there on belong to the same mapping. KD_ERR_HOLE. */
+struct kd_error *address_space_translate(struct address_space *space, uint64_t vaddr, uint64_t *paddr_ret,
+					 uint64_t *size_ret) MUST_CHECK;
+
+/** Copy @size bytes at @vaddr. KD_ERR_HOLE if they are not mapped, or not in the dump. */
+struct kd_error *address_space_read(struct address_space *space, uint64_t vaddr, void *buf, size_t size) MUST_CHECK;
+struct kd_error *address_space_read_u32(struct address_space *space, uint64_t vaddr, uint32_t *ret) MUST_CHECK;
+struct kd_error *address_space_read_u64(struct address_space *space, uint64_t vaddr, uint64_t *ret) MUST_CHECK;
+
+/** Remember every page table below the kernel's half of the root as walked. Best effort. */
+void address_space_walk_tables(struct address_space *space);
+
+/** struct new_utsname of the crashed kernel: six strings of 65 bytes. */
+struct kernel_name {
+	char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
+};
+/** Every string is terminated. */
+struct kd_error *address_space_read_name(struct address_space *space, struct kernel_name *ret) MUST_CHECK;
+
+/** For the architectures: the table at @paddr, of one page, kept until another one of the same level is asked for. */
+struct kd_error *address_space_table(struct address_space *space, unsigned int level, uint64_t paddr,
+				     const uint64_t **ret) MUST_CHECK;
+
+#endif

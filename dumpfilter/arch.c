@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dumpfilter/arch.h"
+
+static const struct arch_ops *const architectures[] = {
+	&arch_x86_64,
+};
+
+const struct arch_ops *arch_find(uint16_t elf_machine)
+{
+	for (size_t i = 0; i < sizeof(architectures) / sizeof(architectures[0]); i++)
+		if (architectures[i]->elf_machine == elf_machine)
+			return architectures[i];
+	return NULL;
+}

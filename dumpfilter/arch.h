@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** What the architectures differ in: one row of operations, one file each. All of them are built on every host, so
+ *  that a dump can be worked on, and each of them tested, anywhere. */
+#ifndef DUMPFILTER_ARCH_H
+#define DUMPFILTER_ARCH_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "dumpfilter/address_space.h"
+
+/** The range of pfns that one section of the mem_map spans, and of all, where VMCOREINFO does not say. */
+struct arch_section_bits {
+	unsigned int section;
+	unsigned int physical;
+};
+
+struct arch_ops {
+	const char *machine; /* uname -m */
+	uint16_t elf_machine;
+
+	/** Fill space->paging from VMCOREINFO (and the segments). KD_ERR_FORMAT if something is missing. */
+	struct kd_error *(*setup)(struct address_space *space);
+
+	/** Walk the page tables. KD_ERR_HOLE if nothing is mapped there. */
+	struct kd_error *(*walk)(struct address_space *space, uint64_t vaddr, uint64_t *paddr_ret,
+				 uint64_t *size_ret);
+
+	/** Call @visit with the physical address of every table below the kernel's half of the root. */
+	void (*visit_tables)(struct address_space *space, void (*visit)(struct address_space *space, uint64_t paddr));
+
+	/** The dump's phys_base field. */
+	uint64_t (*phys_base)(const struct address_space *space);
+
+	struct arch_section_bits (*section_bits)(const struct address_space *space);
+};
+
+extern const struct arch_ops arch_x86_64;
+
+/** NULL if the architecture is not known. */
+const struct arch_ops *arch_find(uint16_t elf_machine);
+
+#endif

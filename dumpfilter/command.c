@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* makedumpfile's command line, so that what calls that program can call this one. */
+#include <getopt.h>
+#include <string.h>
+
+#include "base/parse.h"
+#include "dumpfilter/codec.h"
+#include "dumpfilter/dumpfilter.h"
+
+#define LEVEL_MAX         31
+#define MESSAGE_LEVEL_MAX 31
+
+enum long_option {
+	OPTION_MESSAGE_LEVEL = 256,
+	OPTION_DUMP_DMESG,
+	OPTION_CHECK_PARAMS,
+	OPTION_NUM_THREADS,
+	OPTION_STRICT_COMPAT,
+	OPTION_NOT_YET, /* makedumpfile has it */
+};
+
+static const char short_options[] = "+:d:clpzfDhvEFRx:i:g:eM";
+
+static const struct option long_options[] = {
+	{ "message-level", required_argument, NULL, OPTION_MESSAGE_LEVEL },
+	{ "dump-dmesg", no_argument, NULL, OPTION_DUMP_DMESG },
+	{ "check-params", no_argument, NULL, OPTION_CHECK_PARAMS },
+	{ "num-threads", required_argument, NULL, OPTION_NUM_THREADS },
+	{ "strict-compat", no_argument, NULL, OPTION_STRICT_COMPAT },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'v' },
+	{ "split", no_argument, NULL, OPTION_NOT_YET },
+	{ "reassemble", no_argument, NULL, OPTION_NOT_YET },
+	{ "config", required_argument, NULL, OPTION_NOT_YET },
+	{ "generate-vmcoreinfo", required_argument, NULL, OPTION_NOT_YET },
+	{ "read-vmcoreinfo", required_argument, NULL, OPTION_NOT_YET },
+	{ "diskset", required_argument, NULL, OPTION_NOT_YET },
+	{ "cyclic-buffer", required_argument, NULL, OPTION_NOT_YET },
+	{ "splitblock-size", required_argument, NULL, OPTION_NOT_YET },
+	{ "work-dir", required_argument, NULL, OPTION_NOT_YET },
+	{ "non-mmap", no_argument, NULL, OPTION_NOT_YET },
+	{ "mem-usage", no_argument, NULL, OPTION_NOT_YET },
+	{ "exclude-unused-vm", no_argument, NULL, OPTION_NOT_YET },
+	{ "partial-dmesg", no_argument, NULL, OPTION_NOT_YET },
+	{ "show-stats", no_argument, NULL, OPTION_NOT_YET },
+	{ "size-limit", required_argument, NULL, OPTION_NOT_YET },
+	{ "dry-run", no_argument, NULL, OPTION_NOT_YET },
+	{ "vtop", required_argument, NULL, OPTION_NOT_YET },
+	{ "fill-excluded-pages", required_argument, NULL, OPTION_NOT_YET },
+	{ "xen-syms", required_argument, NULL, OPTION_NOT_YET },
+	{ "xen-vmcoreinfo", required_argument, NULL, OPTION_NOT_YET },
+	{ "xen_phys_start", required_argument, NULL, OPTION_NOT_YET },
+	{ 0 },
+};
+
+static struct kd_error *parse_number(const char *text, const char *option, uint64_t max, uint64_t *ret)
+{
+	uint64_t value;
+
+	if (!kd_parse_u64(text, 0, &value) || value > max)
+		return kd_error_create(KD_ERR_USAGE, "%s %s: not a number from 0 to %lu", option, text, max);
+	*ret = value;
+	return NULL;
+}
+
+/* "31" or "31,0": levels to be tried in turn, each when the one before did not fit. */
+static struct kd_error *parse_levels(const char *text, struct dumpfilter_options *options)
+{
+	unsigned int count = 0;
+
+	for (const char *rest = text;; rest++) {
+		size_t length = strcspn(rest, ",");
+		char item[8] = "";
+		uint64_t value = 0;
+		struct kd_error *err;
+
+		if (length < sizeof(item))
+			memcpy(item, rest, length);
+		err = parse_number(item, "-d", LEVEL_MAX, &value);
+		if (err) {
+			kd_error_destroy(err);
+			return kd_error_create(KD_ERR_USAGE, "-d %s: not a dump level from 0 to %d, or a list of them",
+					       text, LEVEL_MAX);
+		}
+		if (count == 0)
+			options->level = (unsigned int)value;
+		else if (count <= DUMPFILTER_FALLBACK_MAX)
+			options->fallback_level[options->fallback_count++] = (unsigned int)value;
+		else
+			return kd_error_create(KD_ERR_USAGE, "-d %s: more than %d dump levels", text,
+					       DUMPFILTER_FALLBACK_MAX + 1);
+		count++;
+		rest += length;
+		if (!*rest)
+			return NULL;
+	}
+}
+
+static struct kd_error *select_codec(char option, struct dumpfilter_options *options)
+{
+	for (size_t i = 0; codecs[i]; i++) {
+		if (codecs[i]->option != option)
+			continue;
+		if (options->codec && options->codec != codecs[i])
+			return kd_error_create(KD_ERR_USAGE, "-%c and -%c: one compression at a time",
+					       options->codec->option, option);
+		options->codec = codecs[i];
+		return NULL;
+	}
+	return kd_error_create(KD_ERR_USAGE, "-%c: this program was built without that compression", option);
+}
+
+static struct kd_error *apply_option(int option, int long_index, const char *arg, struct dumpfilter_command *command)
+{
+	uint64_t number = 0;
+	struct kd_error *err = NULL;
+
+	switch (option) {
+	case 'd':
+		command->options.fallback_count = 0;
+		return parse_levels(arg, &command->options);
+	case 'c':
+	case 'l':
+	case 'p':
+	case 'z':
+		return select_codec((char)option, &command->options);
+	case 'f':
+		command->force = true;
+		return NULL;
+	case 'D':
+		command->debug++;
+		return NULL;
+	case 'h':
+		command->show_help = true;
+		return NULL;
+	case 'v':
+		command->show_version = true;
+		return NULL;
+	case OPTION_MESSAGE_LEVEL:
+		err = parse_number(arg, "--message-level", MESSAGE_LEVEL_MAX, &number);
+		if (!err)
+			command->message_level = (int)number;
+		return err;
+	case OPTION_NUM_THREADS:
+		return parse_number(arg, "--num-threads", 4096, &number);
+	case OPTION_DUMP_DMESG:
+		command->dump_dmesg = true;
+		return NULL;
+	case OPTION_CHECK_PARAMS:
+		command->check_params = true;
+		return NULL;
+	case OPTION_STRICT_COMPAT:
+		command->options.strict_compat = true;
+		return NULL;
+	case OPTION_NOT_YET:
+		return kd_error_create(KD_ERR_USAGE, "--%s is not implemented yet", long_options[long_index].name);
+	default:
+		return kd_error_create(KD_ERR_USAGE, "-%c is not implemented yet", option);
+	}
+}
+
+static struct kd_error *bad_option(int result, const char *word)
+{
+	if (result == ':')
+		return kd_error_create(KD_ERR_USAGE, "%s: its argument is missing", word);
+	return kd_error_create(KD_ERR_USAGE, "unknown option %s", word);
+}
+
+/* getopt_long() permutes argv only when it is told to; here it stops at the first operand, and options behind
+ * operands are found by starting again. */
+struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct dumpfilter_command *ret)
+{
+	struct dumpfilter_command command = { .message_level = 7 };
+	const char *operand[2] = { NULL };
+	unsigned int operands = 0;
+
+	opterr = 0;
+	optind = 0; /* glibc: forget earlier calls */
+	for (;;) {
+		int long_index = 0, before = optind ? optind : 1;
+		int option = getopt_long(argc, argv, short_options, long_options, &long_index);
+		struct kd_error *err;
+
+		if (option == -1) {
+			if (optind >= argc)
+				break;
+			if (operands == 2)
+				return kd_error_create(KD_ERR_USAGE, "%s: one operand too many", argv[optind]);
+			operand[operands++] = argv[optind++];
+			continue;
+		}
+		if (option == '?' || option == ':')
+			return bad_option(option, argv[before]);
+		err = apply_option(option, long_index, optarg, &command);
+		if (err)
+			return err;
+	}
+	/* capture names the input itself, and gives the output alone or not at all. */
+	command.input = operands == 2 ? operand[0] : NULL;
+	command.output = operands == 2 ? operand[1] : operand[0];
+	*ret = command;
+	return NULL;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** The crashed kernel's log, out of its memory (Linux kernel/printk/printk_ringbuffer.c). Needs no mem_map. */
+#ifndef DUMPFILTER_DMESG_H
+#define DUMPFILTER_DMESG_H
+
+#include <stdio.h>
+
+#include "base/error.h"
+#include "dumpfilter/address_space.h"
+
+/** Write every record, oldest first: "[%5llu.%06llu] text", further lines of a record indented as far. Characters
+ *  that are neither printable nor blank become \xNN.
+ *  KD_ERR_FORMAT if VMCOREINFO describes no log; KD_ERR_HOLE if it is not in the dump; KD_ERR_OS (writing). */
+struct kd_error *dmesg_write(struct address_space *space, FILE *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The program dumpfilter(8). */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "dumpfilter/codec.h"
+#include "dumpfilter/dumpfilter.h"
+
+#define EXIT_USAGE 2
+
+/* makedumpfile's bits of --message-level. */
+#define MESSAGE_PROGRESS 1
+#define MESSAGE_ERROR    4
+#define MESSAGE_DEBUG    8
+#define MESSAGE_REPORT   16
+
+static void print_usage(void)
+{
+	printf("Usage: dumpfilter [-c|-l|-p|-z] [-d LEVEL[,LEVEL]...] [-f] VMCORE DUMPFILE\n"
+	       "       dumpfilter --dump-dmesg [-f] VMCORE LOGFILE\n"
+	       "\n"
+	       "Copy the memory of a crashed Linux kernel (/proc/vmcore), leaving out pages that\n"
+	       "tell nothing about the crash, or only the kernel's log.\n"
+	       "\n"
+	       "  -d LEVEL             leave out: 1 zero pages, 2 page cache, 4 page cache with private\n"
+	       "                       data too, 8 user memory, 16 free pages; added up, 0 to 31\n");
+	for (size_t i = 0; codecs[i]; i++)
+		printf("  -%c                   compress with %s\n", codecs[i]->option, codecs[i]->name);
+	printf("  -f                   replace DUMPFILE if it exists\n"
+	       "  -D                   say more\n"
+	       "  --dump-dmesg         write the kernel's log\n"
+	       "  --check-params       check the command line, do nothing\n"
+	       "  --message-level N    1 progress, 4 errors, 8 debugging, 16 report; added up (7)\n"
+	       "  --num-threads N      accepted; one thread does the work\n"
+	       "  -h, --help           this text\n"
+	       "  -v, --version        version and compressions\n");
+}
+
+static void print_version(void)
+{
+	printf("dumpfilter (%s) %s\ncompression:", PACKAGE_NAME, PACKAGE_VERSION);
+	for (size_t i = 0; codecs[i]; i++)
+		printf(" %s", codecs[i]->name);
+	printf("\n");
+}
+
+struct progress {
+	struct timespec start;
+	bool shown;
+};
+
+static void show_progress(void *arg, uint64_t done, uint64_t total)
+{
+	struct progress *progress = arg;
+	struct timespec now;
+	double seconds;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	seconds = (double)(now.tv_sec - progress->start.tv_sec) +
+		  (double)(now.tv_nsec - progress->start.tv_nsec) / 1e9;
+	fprintf(stderr, "\rCopying data: [%5.1f %%]  eta: %.0fs   ", total ? 100.0 * (double)done / (double)total : 100.0,
+		done ? seconds * (double)(total - done) / (double)done : 0.0);
+	progress->shown = true;
+}
+
+static void print_report(const struct dumpfilter_report *report)
+{
+	for (int i = 0; i < PAGE_CLASS_COUNT; i++)
+		printf("pages %-15s %12lu\n", page_class_name((enum page_class)i), report->pages[i]);
+	printf("pages %-15s %12lu\n", "unreadable", report->unreadable);
+	printf("pages %-15s %12lu\n", "written", report->pages_written);
+	printf("bytes %-15s %12lu\n", "written", report->bytes_written);
+}
+
+static struct kd_error *make_room(const struct dumpfilter_command *command)
+{
+	if (command->force && unlink(command->output) < 0 && errno != ENOENT)
+		return kd_error_os(errno, "%s", command->output);
+	return NULL;
+}
+
+static struct kd_error *write_log(const struct dumpfilter_command *command, const struct kd_log *log)
+{
+	_cleanup_fclose_ FILE *out = NULL;
+	struct kd_error *err = make_room(command);
+
+	if (err)
+		return err;
+	out = fopen(command->output, "wxe");
+	if (!out)
+		return kd_error_os(errno, "%s", command->output);
+	err = dumpfilter_dmesg(command->input, out, log);
+	if (!err && fclose(take_ptr(out)) != 0)
+		err = kd_error_os(errno, "%s", command->output);
+	return err;
+}
+
+static struct kd_error *write_dump(struct dumpfilter_command *command, const struct kd_log *log)
+{
+	struct dumpfilter_report report;
+	struct progress progress = { 0 };
+	struct kd_error *err = make_room(command);
+
+	if (err)
+		return err;
+	clock_gettime(CLOCK_MONOTONIC, &progress.start);
+	command->options.log = log;
+	if ((command->message_level & MESSAGE_PROGRESS) && isatty(STDERR_FILENO)) {
+		command->options.progress = show_progress;
+		command->options.progress_arg = &progress;
+	}
+	err = dumpfilter_run(command->input, command->output, &command->options, &report);
+	if (progress.shown)
+		fputc('\n', stderr);
+	if (command->message_level & MESSAGE_REPORT)
+		print_report(&report);
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	struct dumpfilter_command command;
+	struct kd_log log;
+	struct kd_error *err;
+
+	kd_log_init(&log, stderr, "dumpfilter", KD_LOG_INFO);
+	err = dumpfilter_parse_command(argc, argv, &command);
+	if (!err && !command.show_help && !command.show_version && (!command.input || !command.output))
+		err = kd_error_create(KD_ERR_USAGE, "VMCORE and %s are needed",
+				      command.dump_dmesg ? "LOGFILE" : "DUMPFILE");
+	if (kd_log_error(&log, err)) {
+		fprintf(stderr, "Try 'dumpfilter --help'.\n");
+		return EXIT_USAGE;
+	}
+	if (command.show_help)
+		print_usage();
+	if (command.show_version)
+		print_version();
+	if (command.show_help || command.show_version || command.check_params)
+		return EXIT_SUCCESS;
+
+	if (command.debug || (command.message_level & MESSAGE_DEBUG))
+		log.level = KD_LOG_DEBUG;
+	else if (!(command.message_level & MESSAGE_ERROR))
+		log.level = KD_LOG_ERROR;
+	err = command.dump_dmesg ? write_log(&command, &log) : write_dump(&command, &log);
+	return kd_log_error(&log, err) ? EXIT_FAILURE : EXIT_SUCCESS;
+}

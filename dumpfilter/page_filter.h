@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** One pass over the mem_map: which pages the dump keeps, and which of those are worth writing first or last. */
+#ifndef DUMPFILTER_PAGE_FILTER_H
+#define DUMPFILTER_PAGE_FILTER_H
+
+#include <stdint.h>
+
+#include "dumpfilter/mem_map.h"
+#include "dumpfilter/page_class.h"
+#include "dumpfilter/pfn_bitmap.h"
+
+struct page_filter {
+	unsigned int level;      /* dump level */
+	bool poison_only;        /* clear poisoned frames and nothing else, whatever the level */
+	struct pfn_bitmap *kept; /* in: all pages; out: without what the level drops */
+	/* Filled if not NULL: */
+	struct pfn_bitmap *early; /* slab: where the kernel's lists lead, of tasks above all */
+	struct pfn_bitmap *late;  /* kept, but of a class that a higher level would drop */
+	/* Pages of @kept found per class, dropped or not; those of PAGE_KEEP are not counted. */
+	uint64_t pages[PAGE_CLASS_COUNT];
+};
+
+void page_filter_run(struct page_filter *filter, const struct page_rules *rules, struct mem_map *map);
+
+#endif

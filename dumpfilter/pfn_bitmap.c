@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dumpfilter/pfn_bitmap.h"
+
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* 128 TiB of 4 KiB pages, a bitmap of 4 GiB: what claims more is not a machine. */
+#define END_PFN_MAX (UINT64_C(1) << 35)
+
+bool pfn_bitmap_init(struct pfn_bitmap *bitmap, uint64_t end_pfn)
+{
+	*bitmap = (struct pfn_bitmap){ .end_pfn = end_pfn };
+	if (end_pfn > END_PFN_MAX)
+		return false;
+	bitmap->bits = calloc(end_pfn / 64 + 1, 8);
+	return bitmap->bits != NULL;
+}
+
+void pfn_bitmap_release(struct pfn_bitmap *bitmap)
+{
+	free(bitmap->bits);
+	*bitmap = (struct pfn_bitmap){ 0 };
+}
+
+bool pfn_bitmap_test(const struct pfn_bitmap *bitmap, uint64_t pfn)
+{
+	return pfn < bitmap->end_pfn && (bitmap->bits[pfn >> 3] >> (pfn & 7) & 1);
+}
+
+static void change(struct pfn_bitmap *bitmap, uint64_t start, uint64_t end, bool value)
+{
+	if (end > bitmap->end_pfn)
+		end = bitmap->end_pfn;
+	while (start < end) {
+		if ((start & 7) == 0 && end - start >= 8) {
+			memset(bitmap->bits + (start >> 3), value ? 0xff : 0, (end - start) >> 3);
+			start += (end - start) & ~UINT64_C(7);
+		} else {
+			uint8_t bit = (uint8_t)(1u << (start & 7));
+
+			if (value)
+				bitmap->bits[start >> 3] |= bit;
+			else
+				bitmap->bits[start >> 3] &= (uint8_t)~bit;
+			start++;
+		}
+	}
+}
+
+void pfn_bitmap_set(struct pfn_bitmap *bitmap, uint64_t start, uint64_t end)
+{
+	change(bitmap, start, end, true);
+}
+
+void pfn_bitmap_clear(struct pfn_bitmap *bitmap, uint64_t start, uint64_t end)
+{
+	change(bitmap, start, end, false);
+}
+
+/* The 64 pages around @pfn, those below it masked out. */
+static uint64_t word_from(const struct pfn_bitmap *bitmap, uint64_t pfn)
+{
+	uint64_t word;
+
+	memcpy(&word, bitmap->bits + (pfn >> 6) * 8, sizeof(word));
+	return le64toh(word) & (~UINT64_C(0) << (pfn & 63));
+}
+
+uint64_t pfn_bitmap_next(const struct pfn_bitmap *bitmap, uint64_t pfn)
+{
+	while (pfn < bitmap->end_pfn) {
+		uint64_t word = word_from(bitmap, pfn);
+
+		if (word)
+			return (pfn & ~UINT64_C(63)) + (uint64_t)__builtin_ctzll(word);
+		pfn = (pfn | 63) + 1;
+	}
+	return bitmap->end_pfn;
+}
+
+uint64_t pfn_bitmap_count(const struct pfn_bitmap *bitmap, uint64_t start, uint64_t end)
+{
+	uint64_t count = 0;
+
+	if (end > bitmap->end_pfn)
+		end = bitmap->end_pfn;
+	while (start < end) {
+		uint64_t word = word_from(bitmap, start), next = (start | 63) + 1;
+
+		if (next > end)
+			word &= ~(~UINT64_C(0) << (end & 63));
+		count += (uint64_t)__builtin_popcountll(word);
+		start = next;
+	}
+	return count;
+}
+
+void pfn_bitmap_set_ranges(struct pfn_bitmap *bitmap, const struct kd_ranges *ranges, uint64_t page_size,
+			   bool whole_tails)
+{
+	for (size_t i = 0; i < ranges->count; i++) {
+		uint64_t start = ranges->range[i].start / page_size, end = ranges->range[i].end / page_size;
+
+		if (!whole_tails && ranges->range[i].end % page_size)
+			end++;
+		pfn_bitmap_set(bitmap, start, end);
+	}
+}

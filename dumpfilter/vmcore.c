@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dumpfilter/vmcore.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/elf64.h"
+#include "base/io.h"
+
+/* A device driver's dump note may have many MiB; more than this is no kernel's doing. */
+#define NOTES_MAX (UINT64_C(64) << 20)
+/* The kernel stops at 65535 program headers; a tool that writes holes may need more. */
+#define PHNUM_MAX (UINT32_C(1) << 24)
+
+/* A range of physical memory and where the file has it; sorted and disjoint in struct vmcore. */
+struct extent {
+	uint64_t paddr;
+	uint64_t size;
+	uint64_t file_offset;
+};
+
+struct vmcore {
+	int fd;
+	char *path;
+	uint64_t file_size;
+	uint16_t machine;
+	struct vmcore_segment *segment;
+	size_t segment_count;
+	struct extent *extent;
+	size_t extent_count;
+	struct kd_ranges ram;
+	struct kd_ranges contents;
+	uint8_t *notes;
+	size_t notes_size;
+	unsigned int cpu_count;
+	const char *vmcoreinfo;
+	size_t vmcoreinfo_size;
+	bool xen;
+};
+
+static struct kd_error *read_at(const struct vmcore *vmcore, uint64_t offset, void *buf, size_t size, const char *what)
+{
+	ssize_t done;
+
+	if (offset > INT64_MAX - size)
+		return kd_error_create(KD_ERR_FORMAT, "%s: %s at offset 0x%lx: beyond any file", vmcore->path, what,
+				       offset);
+	done = kd_pread_all(vmcore->fd, buf, size, (off_t)offset);
+	if (done < 0)
+		return kd_error_os(errno, "%s: %s at offset 0x%lx", vmcore->path, what, offset);
+	if ((size_t)done != size)
+		return kd_error_create(KD_ERR_FORMAT, "%s: the file ends within %s at offset 0x%lx", vmcore->path,
+				       what, offset);
+	return NULL;
+}
+
+/* e_phnum, or the real number behind PN_XNUM, which is in the first section header. */
+static struct kd_error *count_program_headers(const struct vmcore *vmcore, const Elf64_Ehdr *ehdr, size_t *ret)
+{
+	struct kd_error *err;
+	Elf64_Shdr shdr;
+	uint64_t count = ehdr->e_phnum;
+
+	if (ehdr->e_phnum == PN_XNUM) {
+		if (ehdr->e_shoff == 0 || ehdr->e_shentsize != sizeof(shdr))
+			return kd_error_create(KD_ERR_FORMAT, "%s: number of program headers is missing",
+					       vmcore->path);
+		err = read_at(vmcore, ehdr->e_shoff, &shdr, sizeof(shdr), "section header");
+		if (err)
+			return err;
+		count = shdr.sh_info;
+	}
+	if (count > PHNUM_MAX || count > vmcore->file_size / sizeof(Elf64_Phdr))
+		return kd_error_create(KD_ERR_FORMAT, "%s: %lu program headers in a file of %lu bytes", vmcore->path,
+				       count, vmcore->file_size);
+	*ret = count;
+	return NULL;
+}
+
+static struct kd_error *append_notes(struct vmcore *vmcore, const Elf64_Phdr *phdr)
+{
+	uint8_t *notes;
+
+	if (phdr->p_filesz > NOTES_MAX - vmcore->notes_size)
+		return kd_error_create(KD_ERR_LIMIT, "%s: more than %lu bytes of notes", vmcore->path, NOTES_MAX);
+	if (phdr->p_filesz == 0)
+		return NULL;
+	notes = realloc(vmcore->notes, vmcore->notes_size + phdr->p_filesz);
+	if (!notes)
+		return kd_error_nomem();
+	vmcore->notes = notes;
+	struct kd_error *err =
+		read_at(vmcore, phdr->p_offset, notes + vmcore->notes_size, phdr->p_filesz, "notes");
+	if (err)
+		return err;
+	vmcore->notes_size += phdr->p_filesz;
+	return NULL;
+}
+
+static struct kd_error *add_segment(struct vmcore *vmcore, const Elf64_Phdr *phdr)
+{
+	uint64_t end;
+
+	if (phdr->p_memsz == 0)
+		return NULL;
+	if (__builtin_add_overflow(phdr->p_paddr, phdr->p_memsz, &end) || phdr->p_filesz > phdr->p_memsz ||
+	    __builtin_add_overflow(phdr->p_offset, phdr->p_filesz, &end) || end > INT64_MAX)
+		return kd_error_create(KD_ERR_FORMAT, "%s: PT_LOAD at 0x%lx: sizes 0x%lx and 0x%lx, offset 0x%lx",
+				       vmcore->path, phdr->p_paddr, phdr->p_memsz, phdr->p_filesz, phdr->p_offset);
+	vmcore->segment[vmcore->segment_count++] = (struct vmcore_segment){
+		.vaddr = phdr->p_vaddr,
+		.paddr = phdr->p_paddr,
+		.memory_size = phdr->p_memsz,
+		.file_size = phdr->p_filesz,
+		.file_offset = phdr->p_offset,
+	};
+	if (!kd_ranges_add(&vmcore->ram, phdr->p_paddr, phdr->p_paddr + phdr->p_memsz))
+		return kd_error_nomem();
+	return NULL;
+}
+
+static struct kd_error *read_program_headers(struct vmcore *vmcore, const Elf64_Ehdr *ehdr)
+{
+	struct kd_error *err;
+	size_t count = 0;
+
+	err = count_program_headers(vmcore, ehdr, &count);
+	if (err)
+		return err;
+	_cleanup_free_ Elf64_Phdr *phdr = calloc(count ? count : 1, sizeof(*phdr));
+	vmcore->segment = calloc(count ? count : 1, sizeof(*vmcore->segment));
+	if (!phdr || !vmcore->segment)
+		return kd_error_nomem();
+	err = read_at(vmcore, ehdr->e_phoff, phdr, count * sizeof(*phdr), "program headers");
+	if (err)
+		return err;
+	for (size_t i = 0; i < count && !err; i++) {
+		if (phdr[i].p_type == PT_NOTE)
+			err = append_notes(vmcore, &phdr[i]);
+		else if (phdr[i].p_type == PT_LOAD)
+			err = add_segment(vmcore, &phdr[i]);
+	}
+	if (!err && vmcore->segment_count == 0)
+		err = kd_error_create(KD_ERR_FORMAT, "%s: no memory in it (no PT_LOAD)", vmcore->path);
+	return err;
+}
+
+static int compare_extents(const void *a, const void *b)
+{
+	const struct extent *x = a, *y = b;
+
+	if (x->paddr != y->paddr)
+		return x->paddr < y->paddr ? -1 : 1;
+	return x->size > y->size ? -1 : x->size < y->size;
+}
+
+/* What the file holds, as sorted disjoint extents. Segments that overlap repeat the same bytes, so any one of them
+ * will do: each extent begins where the one before it ended. */
+static struct kd_error *build_extents(struct vmcore *vmcore)
+{
+	uint64_t end = 0;
+	size_t count = 0;
+
+	vmcore->extent = calloc(vmcore->segment_count, sizeof(*vmcore->extent));
+	if (!vmcore->extent)
+		return kd_error_nomem();
+	for (size_t i = 0; i < vmcore->segment_count; i++) {
+		const struct vmcore_segment *segment = &vmcore->segment[i];
+
+		vmcore->extent[i] = (struct extent){ segment->paddr, segment->file_size, segment->file_offset };
+	}
+	qsort(vmcore->extent, vmcore->segment_count, sizeof(*vmcore->extent), compare_extents);
+	for (size_t i = 0; i < vmcore->segment_count; i++) {
+		struct extent extent = vmcore->extent[i];
+		uint64_t known = end > extent.paddr ? end - extent.paddr : 0;
+
+		if (known >= extent.size)
+			continue;
+		extent.paddr += known;
+		extent.file_offset += known;
+		extent.size -= known;
+		end = extent.paddr + extent.size;
+		vmcore->extent[count++] = extent;
+		if (!kd_ranges_add(&vmcore->contents, extent.paddr, end))
+			return kd_error_nomem();
+	}
+	vmcore->extent_count = count;
+	return NULL;
+}
+
+static void parse_notes(struct vmcore *vmcore)
+{
+	struct kd_elf64_note note;
+	size_t offset = 0;
+
+	while (kd_elf64_next_note(vmcore->notes, vmcore->notes_size, &offset, &note)) {
+		if (kd_elf64_note_is(&note, "CORE") && note.type == NT_PRSTATUS) {
+			vmcore->cpu_count++;
+		} else if (kd_elf64_note_is(&note, "VMCOREINFO")) {
+			vmcore->vmcoreinfo = (const char *)note.desc;
+			vmcore->vmcoreinfo_size = note.desc_size;
+		} else if (kd_elf64_note_is(&note, "Xen") || kd_elf64_note_is(&note, "VMCOREINFO_XEN")) {
+			vmcore->xen = true;
+		}
+	}
+}
+
+static struct kd_error *read_headers(struct vmcore *vmcore)
+{
+	struct kd_error *err;
+	struct stat st;
+	Elf64_Ehdr ehdr;
+
+	if (fstat(vmcore->fd, &st) < 0)
+		return kd_error_os(errno, "%s", vmcore->path);
+	vmcore->file_size = (uint64_t)st.st_size;
+	err = read_at(vmcore, 0, &ehdr, sizeof(ehdr), "ELF header");
+	if (!err)
+		err = kd_elf64_check_core(&ehdr, vmcore->path);
+	if (err)
+		return err;
+	vmcore->machine = ehdr.e_machine;
+	err = read_program_headers(vmcore, &ehdr);
+	if (!err)
+		err = build_extents(vmcore);
+	if (err)
+		return err;
+	parse_notes(vmcore);
+	return NULL;
+}
+
+struct kd_error *vmcore_open(const char *path, struct vmcore **ret)
+{
+	struct kd_error *err;
+
+	_cleanup_(vmcore_close) struct vmcore *vmcore = calloc(1, sizeof(*vmcore));
+	if (!vmcore)
+		return kd_error_nomem();
+	vmcore->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (vmcore->fd < 0)
+		return kd_error_os(errno, "%s", path);
+	vmcore->path = strdup(path);
+	if (!vmcore->path)
+		return kd_error_nomem();
+	err = read_headers(vmcore);
+	if (err)
+		return err;
+	*ret = take_ptr(vmcore);
+	return NULL;
+}
+
+void vmcore_close(struct vmcore *vmcore)
+{
+	if (!vmcore)
+		return;
+	if (vmcore->fd >= 0)
+		close(vmcore->fd);
+	kd_ranges_free(&vmcore->ram);
+	kd_ranges_free(&vmcore->contents);
+	free(vmcore->path);
+	free(vmcore->segment);
+	free(vmcore->extent);
+	free(vmcore->notes);
+	free(vmcore);
+}
+
+const char *vmcore_path(const struct vmcore *vmcore)
+{
+	return vmcore->path;
+}
+
+uint16_t vmcore_machine(const struct vmcore *vmcore)
+{
+	return vmcore->machine;
+}
+
+const struct vmcore_segment *vmcore_segments(const struct vmcore *vmcore, size_t *count_ret)
+{
+	*count_ret = vmcore->segment_count;
+	return vmcore->segment;
+}
+
+const struct kd_ranges *vmcore_ram(const struct vmcore *vmcore)
+{
+	return &vmcore->ram;
+}
+
+const struct kd_ranges *vmcore_contents(const struct vmcore *vmcore)
+{
+	return &vmcore->contents;
+}
+
+uint64_t vmcore_end_paddr(const struct vmcore *vmcore)
+{
+	return vmcore->ram.range[vmcore->ram.count - 1].end;
+}
+
+const void *vmcore_notes(const struct vmcore *vmcore, size_t *size_ret)
+{
+	*size_ret = vmcore->notes_size;
+	return vmcore->notes;
+}
+
+unsigned int vmcore_cpu_count(const struct vmcore *vmcore)
+{
+	return vmcore->cpu_count;
+}
+
+const char *vmcore_vmcoreinfo(const struct vmcore *vmcore, size_t *size_ret)
+{
+	*size_ret = vmcore->vmcoreinfo_size;
+	return vmcore->vmcoreinfo;
+}
+
+bool vmcore_is_xen(const struct vmcore *vmcore)
+{
+	return vmcore->xen;
+}
+
+/* The first extent that ends above @paddr; NULL if there is none. */
+static const struct extent *find_extent(const struct vmcore *vmcore, uint64_t paddr)
+{
+	size_t low = 0, high = vmcore->extent_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct extent *extent = &vmcore->extent[middle];
+
+		if (extent->paddr + extent->size > paddr)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low < vmcore->extent_count ? &vmcore->extent[low] : NULL;
+}
+
+/* Copy @size bytes; what the file does not hold becomes zeros, and *holes is set. */
+static struct kd_error *read_pieces(const struct vmcore *vmcore, uint64_t paddr, uint8_t *buf, size_t size,
+				    bool *holes)
+{
+	while (size > 0) {
+		const struct extent *extent = find_extent(vmcore, paddr);
+		uint64_t piece;
+
+		if (!extent || extent->paddr > paddr) {
+			piece = extent ? extent->paddr - paddr : size;
+			if (piece > size)
+				piece = size;
+			memset(buf, 0, piece);
+			*holes = true;
+		} else {
+			uint64_t inside = paddr - extent->paddr;
+
+			piece = extent->size - inside;
+			if (piece > size)
+				piece = size;
+			struct kd_error *err =
+				read_at(vmcore, extent->file_offset + inside, buf, piece, "memory");
+			if (err)
+				return err;
+		}
+		paddr += piece;
+		buf += piece;
+		size -= piece;
+	}
+	return NULL;
+}
+
+struct kd_error *vmcore_read(const struct vmcore *vmcore, uint64_t paddr, void *buf, size_t size)
+{
+	struct kd_error *err;
+	bool holes = false;
+
+	if (paddr > UINT64_MAX - size)
+		return kd_error_create(KD_ERR_HOLE, "physical address 0x%lx is beyond any memory", paddr);
+	err = read_pieces(vmcore, paddr, buf, size, &holes);
+	if (err)
+		return err;
+	if (holes)
+		return kd_error_create(KD_ERR_HOLE, "physical address 0x%lx (%zu bytes) is not in %s", paddr, size,
+				       vmcore->path);
+	return NULL;
+}
+
+void vmcore_window_init(struct vmcore_window *window, const struct vmcore *vmcore)
+{
+	*window = (struct vmcore_window){ .vmcore = vmcore };
+}
+
+void vmcore_window_release(struct vmcore_window *window)
+{
+	if (window->map)
+		munmap(window->map, window->mapped);
+	window->map = NULL;
+	window->mapped = 0;
+}
+
+/* Move the mapping so that it starts with the (host) page of @offset. It never leads past the end of the file:
+ * the kernel refuses that for /proc/vmcore, and touching such a page of another file is fatal. */
+static bool move_window(struct vmcore_window *window, uint64_t offset, size_t size)
+{
+	uint64_t host_page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t start = offset & ~(host_page - 1);
+	uint64_t length = 2 * VMCORE_WINDOW_MAX;
+	void *map;
+
+	vmcore_window_release(window);
+	if (window->no_mmap || offset + size > window->vmcore->file_size)
+		return false;
+	if (length > window->vmcore->file_size - start)
+		length = window->vmcore->file_size - start;
+	map = mmap(NULL, length, PROT_READ, MAP_PRIVATE, window->vmcore->fd, (off_t)start);
+	if (map == MAP_FAILED) {
+		window->no_mmap = true;
+		return false;
+	}
+	window->file_start = start;
+	window->mapped = length;
+	window->map = map;
+	return true;
+}
+
+struct kd_error *vmcore_window_get(struct vmcore_window *window, uint64_t paddr, size_t size, void *buf,
+				   const uint8_t **ret)
+{
+	const struct extent *extent = find_extent(window->vmcore, paddr);
+	struct kd_error *err;
+	bool holes;
+
+	if (extent && extent->paddr <= paddr && size <= extent->size - (paddr - extent->paddr)) {
+		uint64_t offset = extent->file_offset + (paddr - extent->paddr);
+
+		if ((window->map && offset >= window->file_start && size <= window->mapped &&
+		     offset - window->file_start <= window->mapped - size) ||
+		    move_window(window, offset, size)) {
+			*ret = window->map + (offset - window->file_start);
+			return NULL;
+		}
+	}
+	err = read_pieces(window->vmcore, paddr, buf, size, &holes);
+	if (err)
+		return err;
+	*ret = buf;
+	return NULL;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Memory of the crashed kernel, read from /proc/vmcore or from a file copied from it.
+ *
+ *  Layout (Linux fs/proc/vmcore.c): an ELF64 ET_CORE header, one PT_NOTE, one PT_LOAD per range of RAM. Segments
+ *  may overlap: the kernel image is described a second time, by its virtual address. Re-filtered ELF files differ:
+ *  more program headers than a u16 can count, and segments whose tail is not in the file.
+ *  Reading a frame that is poisoned in hardware can kill the machine: whoever reads decides by the struct page first.
+ */
+#ifndef DUMPFILTER_VMCORE_H
+#define DUMPFILTER_VMCORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/ranges.h"
+
+struct vmcore;
+
+/** One PT_LOAD, as the file has it. */
+struct vmcore_segment {
+	uint64_t vaddr; /* a hint: the kernel image's is right, others may be guesses of kexec-tools */
+	uint64_t paddr;
+	uint64_t memory_size;
+	uint64_t file_size; /* <= memory_size; what lies beyond was left out by an earlier filter */
+	uint64_t file_offset;
+};
+
+/** Open @path and check its ELF and program headers; of memory nothing is read yet.
+ *  @ret: owned by the caller, freed by vmcore_close(); untouched on error.
+ *  KD_ERR_OS; KD_ERR_FORMAT (not a core file, or one whose headers contradict themselves); KD_ERR_UNSUPPORTED. */
+struct kd_error *vmcore_open(const char *path, struct vmcore **ret) MUST_CHECK;
+void vmcore_close(struct vmcore *vmcore); /* NULL is allowed, as in free() */
+DEFINE_CLEANUP(struct vmcore *, vmcore_close)
+
+const char *vmcore_path(const struct vmcore *vmcore);
+/** e_machine. */
+uint16_t vmcore_machine(const struct vmcore *vmcore);
+
+/** In the file's order. Borrowed. */
+const struct vmcore_segment *vmcore_segments(const struct vmcore *vmcore, size_t *count_ret);
+
+/** The physical address ranges that have RAM (bytes, not rounded to pages). Borrowed. */
+const struct kd_ranges *vmcore_ram(const struct vmcore *vmcore);
+/** The part of it whose contents are in the file. Borrowed. */
+const struct kd_ranges *vmcore_contents(const struct vmcore *vmcore);
+
+/** One past the highest physical address that has RAM, in bytes. */
+uint64_t vmcore_end_paddr(const struct vmcore *vmcore);
+
+/** All notes, one behind the other. Borrowed. */
+const void *vmcore_notes(const struct vmcore *vmcore, size_t *size_ret);
+/** How many of them are a CPU's registers (NT_PRSTATUS). */
+unsigned int vmcore_cpu_count(const struct vmcore *vmcore);
+/** Text of the VMCOREINFO note, not NUL-terminated; NULL if the crashed kernel left none. Borrowed. */
+const char *vmcore_vmcoreinfo(const struct vmcore *vmcore, size_t *size_ret);
+/** Did the machine crash under Xen as its control domain (whose pages are not where they seem to be)? */
+bool vmcore_is_xen(const struct vmcore *vmcore);
+
+/** Copy @size bytes at physical address @paddr (any alignment) into @buf. Thread-safe.
+ *  KD_ERR_HOLE if the file does not hold all of the range; KD_ERR_OS if the kernel does not hand it out.
+ *  On error the contents of @buf are unspecified. */
+struct kd_error *vmcore_read(const struct vmcore *vmcore, uint64_t paddr, void *buf, size_t size) MUST_CHECK;
+
+/** A window onto the file, for reading much of it in rising order: mapped where the file can be mapped (a read(2)
+ *  of /proc/vmcore maps and unmaps every single page), else read. For one thread at a time. */
+struct vmcore_window {
+	const struct vmcore *vmcore;
+	bool no_mmap; /* mapping failed once: read from now on */
+	uint64_t file_start; /* of what is mapped, in the file */
+	size_t mapped;
+	uint8_t *map;
+};
+
+void vmcore_window_init(struct vmcore_window *window, const struct vmcore *vmcore);
+void vmcore_window_release(struct vmcore_window *window);
+
+/** The bytes at [@paddr, @paddr + @size), for looking at until the next call: inside the mapping, or copied to @buf
+ *  (of @size bytes). What the file does not hold reads as zeros, so that a page of which RAM covers only a part
+ *  is whole; @size is at most VMCORE_WINDOW_MAX.
+ *  KD_ERR_OS: some of it is not readable; a smaller piece may be. */
+struct kd_error *vmcore_window_get(struct vmcore_window *window, uint64_t paddr, size_t size, void *buf,
+				   const uint8_t **ret) MUST_CHECK;
+
+#define VMCORE_WINDOW_MAX (UINT64_C(4) << 20)
+
+#endif

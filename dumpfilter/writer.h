@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Dump formats: one row of operations each. A writer gets units of pages, in any order, and places them. */
+#ifndef DUMPFILTER_WRITER_H
+#define DUMPFILTER_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/ranges.h"
+#include "dumpfilter/address_space.h"
+#include "dumpfilter/output.h"
+#include "dumpfilter/pfn_bitmap.h"
+
+/** What the dump says about itself. Pointers are borrowed for as long as the writer lives. */
+struct dump_description {
+	uint64_t page_size;
+	uint64_t end_pfn;
+	const struct kd_ranges *ram; /* bytes */
+	bool whole_tails;            /* a page that is RAM only at its beginning does not exist */
+	const struct pfn_bitmap *kept;
+	const void *notes;
+	size_t notes_size;
+	size_t vmcoreinfo_offset; /* of the text, in the notes */
+	size_t vmcoreinfo_size;   /* 0: there is none */
+	struct kernel_name name;
+	uint64_t crash_time;
+	uint64_t phys_base;
+	unsigned int level;
+	unsigned int cpu_count;
+	uint32_t codec_flag; /* 0: no compression */
+};
+
+enum unit_page_state {
+	UNIT_PAGE_DATA,
+	UNIT_PAGE_ZERO,
+	UNIT_PAGE_UNREADABLE, /* nothing to place */
+};
+
+#define PAGE_UNIT_MAX 512
+
+/** Pages on their way: the unit of work, made by one thread at a time. */
+struct page_unit {
+	unsigned int count;
+	struct unit_page {
+		uint64_t pfn;
+		uint64_t rank; /* how many kept pages lie below it */
+		enum unit_page_state state;
+		uint32_t flags; /* codec, or 0 */
+		uint32_t size;
+		uint32_t offset; /* in data */
+	} page[PAGE_UNIT_MAX];
+	uint8_t *data;
+	size_t used;
+};
+
+struct writer;
+
+struct writer_ops {
+	const char *name;
+	/** Write all but the pages, marked as incomplete; from now on the file can be opened. */
+	struct kd_error *(*begin)(struct output *output, const struct dump_description *dump, struct writer **ret);
+	/** Place a unit's pages. */
+	struct kd_error *(*put)(struct writer *writer, const struct page_unit *unit);
+	/** Make what was placed so far count, as far as that is possible; for after an error. */
+	void (*give_up)(struct writer *writer);
+	/** All pages are placed: sync, then say that the dump is complete. */
+	struct kd_error *(*finish)(struct writer *writer);
+	/** NULL is allowed. */
+	void (*destroy)(struct writer *writer);
+};
+
+extern const struct writer_ops writer_kdump;
+
+#endif

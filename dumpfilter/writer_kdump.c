@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dumpfilter/kdump_format.h"
+#include "dumpfilter/writer.h"
+
+/* page_descs that wait until their pages' data has been written; 192 KiB. */
+#define PENDING_MAX 8192u
+#define BITMAP_CHUNK (UINT64_C(64) << 10)
+
+struct writer {
+	struct output *output;
+	uint64_t block_size;
+	uint64_t bitmap_offset;
+	uint64_t half_bitmap; /* bytes, whole blocks */
+	uint64_t desc_offset;
+	uint64_t zero_page_offset;
+	uint32_t status;
+	unsigned int pending_count;
+	struct pending {
+		uint64_t rank;
+		struct page_desc desc;
+	} pending[PENDING_MAX];
+};
+
+static uint64_t blocks(uint64_t bytes, uint64_t block_size)
+{
+	return bytes / block_size + (bytes % block_size != 0);
+}
+
+static struct kd_error *write_headers(struct writer *writer, const struct dump_description *dump)
+{
+	uint64_t block = writer->block_size;
+	uint64_t notes_offset = block + sizeof(struct kdump_sub_header);
+	uint64_t sub_header_blocks = blocks(sizeof(struct kdump_sub_header) + dump->notes_size, block);
+	struct kdump_header header = {
+		.header_version = KDUMP_VERSION,
+		.time_sec = dump->crash_time,
+		.status = writer->status,
+		.block_size = (uint32_t)block,
+		.sub_header_blocks = (uint32_t)sub_header_blocks,
+		.bitmap_blocks = (uint32_t)(2 * writer->half_bitmap / block),
+		.max_mapnr = dump->end_pfn < UINT32_MAX ? (uint32_t)dump->end_pfn : UINT32_MAX,
+		.cpu_count = dump->cpu_count,
+	};
+	struct kdump_sub_header sub_header = {
+		.phys_base = dump->phys_base,
+		.dump_level = dump->level,
+		.vmcoreinfo_offset = dump->vmcoreinfo_size ? notes_offset + dump->vmcoreinfo_offset : 0,
+		.vmcoreinfo_size = dump->vmcoreinfo_size,
+		.notes_offset = notes_offset,
+		.notes_size = dump->notes_size,
+		.max_mapnr_64 = dump->end_pfn,
+	};
+	struct kd_error *err;
+
+	memcpy(header.signature, KDUMP_SIGNATURE, sizeof(header.signature));
+	_Static_assert(sizeof(header.utsname) == sizeof(dump->name), "six strings of 65 bytes");
+	memcpy(header.utsname, &dump->name, sizeof(header.utsname));
+
+	err = output_write_at(writer->output, 0, &header, sizeof(header));
+	if (!err)
+		err = output_write_at(writer->output, block, &sub_header, sizeof(sub_header));
+	if (!err)
+		err = output_write_at(writer->output, notes_offset, dump->notes, dump->notes_size);
+	return err;
+}
+
+/* Bitmap 1 is made piece by piece from the ranges of RAM: it need not be in memory. */
+static struct kd_error *write_memory_bitmap(struct writer *writer, const struct dump_description *dump)
+{
+	struct kd_error *err = NULL;
+
+	for (uint64_t done = 0; done < writer->half_bitmap && !err; done += BITMAP_CHUNK) {
+		_cleanup_(pfn_bitmap_release) struct pfn_bitmap chunk = { 0 };
+		uint64_t size = writer->half_bitmap - done < BITMAP_CHUNK ? writer->half_bitmap - done : BITMAP_CHUNK;
+		_cleanup_(kd_ranges_free) struct kd_ranges part = { 0 };
+		uint64_t start = done * 8 * dump->page_size;
+		uint64_t end = start + size * 8 * dump->page_size;
+
+		if (!pfn_bitmap_init(&chunk, size * 8) || !kd_ranges_copy(dump->ram, &part) ||
+		    !kd_ranges_clip(&part, start, end))
+			return kd_error_nomem();
+		for (size_t i = 0; i < part.count; i++) {
+			part.range[i].start -= start;
+			part.range[i].end -= start;
+		}
+		pfn_bitmap_set_ranges(&chunk, &part, dump->page_size, dump->whole_tails);
+		err = output_write_at(writer->output, writer->bitmap_offset + done, chunk.bits, size);
+	}
+	return err;
+}
+
+static struct kd_error *write_kept_bitmap(struct writer *writer, const struct dump_description *dump)
+{
+	/* The rest of the last block is a hole that reads as zeros, or is written with what follows. */
+	return output_write_at(writer->output, writer->bitmap_offset + writer->half_bitmap, dump->kept->bits,
+			       blocks(dump->end_pfn, 8));
+}
+
+static struct kd_error *write_front(struct writer *writer, const struct dump_description *dump)
+{
+	uint64_t block = writer->block_size;
+	uint64_t desc_size = pfn_bitmap_count(dump->kept, 0, dump->end_pfn) * sizeof(struct page_desc);
+	struct kd_error *err;
+
+	writer->half_bitmap = blocks(blocks(dump->end_pfn, 8), block) * block;
+	writer->bitmap_offset =
+		block + blocks(sizeof(struct kdump_sub_header) + dump->notes_size, block) * block;
+	writer->desc_offset = writer->bitmap_offset + 2 * writer->half_bitmap;
+	writer->zero_page_offset = blocks(writer->desc_offset + desc_size, block) * block;
+
+	err = write_headers(writer, dump);
+	/* First of all, so that there is place for every page_desc when the disk is full. */
+	if (!err)
+		err = output_reserve(writer->output, writer->desc_offset,
+				     writer->zero_page_offset + block - writer->desc_offset);
+	if (!err)
+		err = write_memory_bitmap(writer, dump);
+	if (!err)
+		err = write_kept_bitmap(writer, dump);
+	output_begin_data(writer->output, writer->zero_page_offset + block);
+	return err;
+}
+
+static void destroy(struct writer *writer)
+{
+	free(writer);
+}
+DEFINE_CLEANUP(struct writer *, destroy)
+
+static struct kd_error *begin(struct output *output, const struct dump_description *dump, struct writer **ret)
+{
+	_cleanup_(destroy) struct writer *writer = calloc(1, sizeof(*writer));
+	struct kd_error *err;
+
+	if (!writer)
+		return kd_error_nomem();
+	writer->output = output;
+	writer->block_size = dump->page_size;
+	writer->status = dump->codec_flag | KDUMP_STATUS_INCOMPLETE;
+	err = write_front(writer, dump);
+	if (err)
+		return err;
+	*ret = take_ptr(writer);
+	return NULL;
+}
+
+/* Write the page_descs whose data is in the file, runs of neighbours at once; the others are kept. */
+static struct kd_error *write_descs(struct writer *writer)
+{
+	struct page_desc run[128];
+	uint64_t written = writer->output->written;
+	unsigned int length = 0, left = 0;
+	uint64_t first = 0;
+	struct kd_error *err = NULL;
+
+	for (unsigned int i = 0; i <= writer->pending_count && !err; i++) {
+		const struct pending *pending = i < writer->pending_count ? &writer->pending[i] : NULL;
+
+		if (pending && pending->desc.offset + pending->desc.size > written) {
+			writer->pending[left++] = *pending;
+			continue;
+		}
+		if (length && (!pending || pending->rank != first + length || length == 128)) {
+			err = output_write_at(writer->output, writer->desc_offset + first * sizeof(run[0]), run,
+					      length * sizeof(run[0]));
+			length = 0;
+		}
+		if (pending) {
+			if (!length)
+				first = pending->rank;
+			run[length++] = pending->desc;
+		}
+	}
+	writer->pending_count = left;
+	return err;
+}
+
+static struct kd_error *flush(struct writer *writer)
+{
+	struct kd_error *err = output_flush(writer->output);
+
+	return err ? err : write_descs(writer);
+}
+
+static struct kd_error *put(struct writer *writer, const struct page_unit *unit)
+{
+	uint64_t base = output_position(writer->output);
+	struct kd_error *err;
+
+	for (unsigned int i = 0; i < unit->count; i++) {
+		const struct unit_page *page = &unit->page[i];
+		struct page_desc desc;
+
+		if (page->state == UNIT_PAGE_UNREADABLE)
+			continue;
+		if (page->state == UNIT_PAGE_ZERO)
+			desc = (struct page_desc){ .offset = writer->zero_page_offset,
+						   .size = (uint32_t)writer->block_size };
+		else
+			desc = (struct page_desc){ .offset = base + page->offset, .size = page->size,
+						   .flags = page->flags };
+		writer->pending[writer->pending_count++] = (struct pending){ page->rank, desc };
+	}
+	err = output_append(writer->output, unit->data, unit->used);
+	if (!err && writer->pending_count + PAGE_UNIT_MAX > PENDING_MAX)
+		err = flush(writer);
+	return err;
+}
+
+static void give_up(struct writer *writer)
+{
+	kd_error_destroy(output_flush(writer->output));
+	kd_error_destroy(write_descs(writer));
+	kd_error_destroy(output_sync(writer->output));
+}
+
+static struct kd_error *finish(struct writer *writer)
+{
+	uint32_t status = writer->status & ~KDUMP_STATUS_INCOMPLETE;
+	struct kd_error *err = flush(writer);
+
+	if (!err)
+		err = output_sync(writer->output);
+	if (!err)
+		err = output_write_at(writer->output, offsetof(struct kdump_header, status), &status, sizeof(status));
+	if (!err)
+		err = output_sync(writer->output);
+	return err;
+}
+
+const struct writer_ops writer_kdump = {
+	.name = "kdump",
+	.begin = begin,
+	.put = put,
+	.give_up = give_up,
+	.finish = finish,
+	.destroy = destroy,
+};
