@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/parse.h"
+#include "kdump/collector.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -209,42 +210,26 @@ static struct kd_error *add_hooks(const struct kd_sysroot *root, const struct kd
 
 /* --- collector ------------------------------------------------------------------------------------------------ */
 
-static bool is_dumpfilter(const char *program)
-{
-	const char *slash = strrchr(program, '/');
-
-	return !strcmp(slash ? slash + 1 : program, "dumpfilter");
-}
-
-/* The capture program is linked without zstd and snappy, for their size. */
-static bool is_built_in(char *const *argv)
-{
-	size_t i;
-
-	if (!is_dumpfilter(argv[0]))
-		return false;
-	for (i = 1; argv[i]; i++)
-		if (argv[i][0] == '-' && argv[i][1] != '-' && strpbrk(argv[i], "pz"))
-			return false;
-	return true;
-}
-
 static struct kd_error *set_collector(const struct kd_sysroot *root, const struct kd_conf *conf,
 				      struct kd_plan *plan, struct plan_programs *programs)
 {
 	_cleanup_free_ char *path = NULL, *what = NULL, **argv = NULL;
 	struct kd_error *err;
+	bool built_in;
 	size_t count;
 
-	if (is_built_in(conf->core_collector))
-		return kd_plan_set_collector(plan, conf->core_collector);
 	if (asprintf(&what, "%s: core_collector", conf->file) < 0) {
 		what = NULL;
 		return kd_error_nomem();
 	}
+	err = collector_check(conf->core_collector, &built_in);
+	if (err)
+		return kd_error_wrap(err, "%s", what);
+	if (built_in)
+		return kd_plan_set_collector(plan, conf->core_collector);
 	err = find_program(root, what, conf->core_collector[0], &path);
 	/* The image builder takes dumpfilter for the built-in one. */
-	if (!err && is_dumpfilter(path))
+	if (!err && collector_is_dumpfilter(path))
 		err = add_program(programs, path);
 	if (err)
 		return err;

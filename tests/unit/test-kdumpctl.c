@@ -569,6 +569,10 @@ static void test_plan_errors(void **state)
 	expect_error(build_plan(m, "kdump_post /srv/text", &plan, &programs), KD_ERR_CONFIG, "\"chmod +x /srv/text\"");
 	expect_error(build_plan(m, "extra_bins lftp", &plan, &programs), KD_ERR_NOT_FOUND,
 		     "extra_bins: Error: lftp not found.");
+	expect_error(build_plan(m, "core_collector dumpfilter -d 32", &plan, &programs), KD_ERR_USAGE,
+		     "/etc/kdump.conf: core_collector: dumpfilter: ");
+	expect_error(build_plan(m, "core_collector dumpfilter --dump-dmesg", &plan, &programs), KD_ERR_USAGE,
+		     "writes no dump");
 	expect_error(build_plan(m, "core_collector cp --sparse", &plan, &programs), KD_ERR_NOT_FOUND,
 		     "core_collector: Error: cp not found.");
 }
