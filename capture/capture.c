@@ -19,6 +19,7 @@ enum {
 	MODULE_SECONDS = 30,
 	PAPER_SECONDS = 60,
 	TRACE_LINES = 50,
+	RESERVE_SIZE = 512 << 10, /* kexec-dmesg.log and report.json */
 	CLOSING_MS = 30 * 1000, /* kept back from the dump for the report and the unmount, at most */
 	/* Commands of syslog(2). */
 	KLOG_READ_ALL = 3,
@@ -231,13 +232,26 @@ static struct kd_error *save_crash_log(void *arg)
 
 static struct kd_error *step_save_log(struct capture *capture)
 {
-	struct kd_error *err = NULL;
+	struct kd_error *err;
 
-	if (capture->setup->outcome->crash.log_size)
-		err = run_apart(capture, "saving vmcore-dmesg.txt", save_crash_log, capture);
-	if (!err && capture->setup->outcome->crash.log_size)
+	if (!capture->setup->outcome->crash.log_size)
+		return NULL;
+	err = run_apart(capture, "saving vmcore-dmesg.txt", save_crash_log, capture);
+	if (!err)
 		achieve(capture, CAPTURE_LOG_ONLY);
 	return err;
+}
+
+static struct kd_error *reserve_space(void *arg)
+{
+	const struct capture *capture = arg;
+
+	return save_reserve(capture->dir, RESERVE_SIZE);
+}
+
+static struct kd_error *step_reserve(struct capture *capture)
+{
+	return run_apart(capture, "reserving space", reserve_space, capture);
 }
 
 static int64_t dump_deadline(const struct capture *capture)
@@ -277,6 +291,7 @@ static struct kd_error *step_dump(struct capture *capture)
 static const struct step target_steps[] = {
 	{ "connect", step_connect, 0, STOP },
 	{ "save-log", step_save_log, 60, GO_ON },
+	{ "reserve", step_reserve, 60, GO_ON },
 	{ "dump", step_dump, 0, GO_ON },
 };
 
@@ -317,6 +332,7 @@ static struct kd_error *save_papers(void *arg)
 	_cleanup_(kd_error_destroy) struct kd_error *log_err = NULL;
 	struct kd_error *err;
 
+	save_release(capture->dir);
 	log_err = save_file(capture->dir, "kexec-dmesg-incomplete.log", "kexec-dmesg.log", put_kernel_log, NULL);
 	err = save_file(capture->dir, "report-incomplete.json", "report.json", put_report, &capture->report);
 	return err ? err : take_ptr(log_err);

@@ -5,6 +5,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/io.h"
+
+#define RESERVE "reserved-for-report"
+
 struct kd_error *save_finish(int dir, const char *incomplete, const char *name)
 {
 	_cleanup_close_ int fd = openat(dir, incomplete, O_RDONLY | O_CLOEXEC);
@@ -30,4 +34,22 @@ struct kd_error *save_file(int dir, const char *incomplete, const char *name,
 	if (fflush(out) != 0 || ferror(out))
 		return kd_error_os(errno, "cannot write %s", incomplete);
 	return save_finish(dir, incomplete, name);
+}
+
+struct kd_error *save_reserve(int dir, size_t size)
+{
+	_cleanup_close_ int fd = openat(dir, RESERVE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	_cleanup_free_ void *zeros = calloc(1, size);
+
+	if (!zeros)
+		return kd_error_nomem();
+	/* Written, since not every file system can fallocate(2); synced, since space is allocated late. */
+	if (fd < 0 || kd_write_all(fd, zeros, size) < 0 || fsync(fd) < 0)
+		return kd_error_os(errno, "cannot reserve space for the report");
+	return NULL;
+}
+
+void save_release(int dir)
+{
+	unlinkat(dir, RESERVE, 0);
 }

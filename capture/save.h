@@ -15,4 +15,9 @@ struct kd_error *save_file(int dir, const char *incomplete, const char *name,
 /** The same for a file that is already written: sync, rename, sync the directory. */
 struct kd_error *save_finish(int dir, const char *incomplete, const char *name) MUST_CHECK;
 
+/** Take @size bytes of the disk, on the disk when this returns; save_release() gives them back. A dump that fills the
+ *  disk so leaves room for the report that says so. */
+struct kd_error *save_reserve(int dir, size_t size) MUST_CHECK;
+void save_release(int dir);
+
 #endif

@@ -504,6 +504,19 @@ static void test_save_file(void **state)
 	assert_int_equal(fstatat(dir, "y.part", &st, 0), 0); /* what there is, stays */
 }
 
+static void test_reserve(void **state)
+{
+	_cleanup_close_ int dir = open(*state, O_RDONLY | O_DIRECTORY);
+	struct stat st;
+
+	assert_no_error(save_reserve(dir, 100000));
+	assert_int_equal(fstatat(dir, "reserved-for-report", &st, 0), 0);
+	assert_int_equal(st.st_size, 100000);
+	save_release(dir);
+	assert_int_equal(fstatat(dir, "reserved-for-report", &st, 0), -1);
+	save_release(dir); /* twice is fine */
+}
+
 static void test_copy_keeps_holes(void **state)
 {
 	enum { SIZE = 3 * 1024 * 1024 + 100 };
@@ -631,6 +644,7 @@ int main(void)
 		cmocka_unit_test(test_mount_flags),
 		cmocka_unit_test(test_directory_name),
 		WITH_DIRECTORY(test_save_file),
+		WITH_DIRECTORY(test_reserve),
 		WITH_DIRECTORY(test_copy_keeps_holes),
 		WITH_DIRECTORY(test_dump_by_a_program),
 		WITH_DIRECTORY(test_dump_falls_to_a_copy),
