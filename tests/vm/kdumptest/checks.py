@@ -13,7 +13,7 @@ COMMANDS = {
     "sys": r"RELEASE: ",
     "bt": r"^ #0 ",
     "bt -a": r"PID: ",
-    "log": r"Kernel panic - not syncing",
+    "log": r"Linux version (.*\n)*.*(Kernel panic|Oops|BUG)",
     "mod": r"MODULE",
     "kmem -i": r"TOTAL MEM",
     "ps -S": r"RU: ",
@@ -28,8 +28,9 @@ class Check:
     detail: str = ""
 
 
-def dump(vmlinux, path, expect_bt=None):
-    """All checks of the dump @path; @expect_bt: a function that the panicking task's backtrace must name."""
+def dump(vmlinux, path, expect_bt=None, modules=()):
+    """All checks of the dump @path; @expect_bt: a function that the panicking task's backtrace must name; @modules:
+    further files with debugging symbols."""
     outputs, said, code = debuggers.crash(vmlinux, path, list(COMMANDS))
     opened = code == 0 and not TROUBLE.search(said)
     yield Check("crash opens the dump", opened, said)
@@ -39,7 +40,7 @@ def dump(vmlinux, path, expect_bt=None):
         trouble = TROUBLE.search(text) if command != "log" else None
         good = bool(re.search(pattern, text, re.MULTILINE)) and not trouble
         yield Check(f"crash: {command}", good, text[-2000:])
-    walk = debuggers.drgn(Path(__file__).with_name("walk_tasks.py"), vmlinux, path)
+    walk = debuggers.drgn(Path(__file__).with_name("walk_tasks.py"), path, vmlinux, *modules)
     yield Check("drgn: every task and its stack", walk.returncode == 0, walk.stdout[-2000:])
     if expect_bt:
         yield Check(f"crash: bt names {expect_bt}", _names(found["bt"], expect_bt), found["bt"])

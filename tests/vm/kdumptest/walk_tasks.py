@@ -6,10 +6,10 @@ import drgn
 from drgn.helpers.linux.pid import for_each_task
 
 
-def main(vmlinux, dump):
+def main(dump, *symbols):
     prog = drgn.Program()
     prog.set_core_dump(dump)
-    prog.load_debug_info([vmlinux])
+    prog.load_debug_info(symbols)
     tasks = unread = 0
     for task in for_each_task(prog):
         tasks += 1

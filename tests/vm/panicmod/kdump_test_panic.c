@@ -8,6 +8,7 @@
 #include <linux/preempt.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
+#include <linux/version.h>
 
 static char *how = "null";
 module_param(how, charp, 0);
