@@ -597,7 +597,8 @@ static void test_reservation_too_small(void **state)
 
 	make_machine(&m, IOMEM_64M, 64 << 20, 4096);
 	assert_error(loader_prepare(&m.request, &image), KD_ERR_LIMIT,
-		     "at least 65 MiB are needed (kernel 64, initramfs 1 packed and as much unpacked), 64 MiB are reserved");
+		     "at least 65 MiB are needed (kernel 64, initramfs 1 packed and as much unpacked), "
+		     "64 MiB are reserved");
 	machine_close(&m);
 	make_machine(&m, IOMEM_64M, 20 << 20, 30 << 20);
 	assert_error(loader_prepare(&m.request, &image), KD_ERR_LIMIT, "at least 81 MiB are needed");
