@@ -847,6 +847,15 @@ static void test_remove_built_in(void **state)
 	assert_null(strstr(text, "initcall"));
 	assert_null(strstr(text, "nr_cpus=1"));
 	assert_non_null(strstr(text, " nr_cpus=2"));
+	assert_null(strstr(text, "disable_cpu_apicid"));
+	free(text);
+	write_text("root/proc/cpuinfo", "processor\t: 0\ninitial apicid\t: 4\nflags\t\t:\n\nprocessor\t: 1\n"
+					"initial apicid\t: 6\n");
+	assert_no_error(loader_capture_cmdline(&m.root, NULL, "nr_cpus=2", &text));
+	assert_non_null(strstr(text, "nr_cpus=2 disable_cpu_apicid=4"));
+	free(text);
+	assert_no_error(loader_capture_cmdline(&m.root, NULL, NULL, &text));
+	assert_null(strstr(text, "disable_cpu_apicid"));
 	free(text);
 	machine_close(&m);
 }
