@@ -32,14 +32,15 @@ struct call_segment {
 	size_t memsz;
 };
 
-/* What to do about an errno; one row fits both calls unless @file says otherwise. */
+/* What to do about an errno of either call. */
 static const struct {
 	int errnum;
 	enum kd_error_code code;
 	const char *remedy;
 } remedies[] = {
 	{ EPERM, KD_ERR_STATE,
-	  "it needs root (CAP_SYS_BOOT), kernel.kexec_load_disabled=0, and no lockdown or a trusted kernel" },
+	  "it needs root (CAP_SYS_BOOT), kernel.kexec_load_disabled=0 and, under lockdown, a kernel that is signed by a "
+	  "key that this machine trusts" },
 	{ EACCES, KD_ERR_STATE, "the IMA policy of this machine demands a signed kernel" },
 	{ EBUSY, KD_ERR_STATE, "another program is loading a kernel; try again" },
 	{ ENOSYS, KD_ERR_STATE, "the running kernel is built without this call" },

@@ -346,6 +346,30 @@ void loader_image_free(struct loader_image *image)
 
 /* ---- loading ------------------------------------------------------------------------------------------------- */
 
+/* kexec_file_load(2) drops the armed panic kernel before it checks the signature of the new one. So let it check where
+ * nothing is at stake first: in the place of the next reboot's kernel, if that is free. */
+static struct kd_error *rehearse(const struct kexec_call *call, const struct kexec_files *files)
+{
+	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { 0 };
+	struct kexec_call rehearsal = { .debug = call->debug };
+	struct kexec_files kernel = *files;
+	bool armed = false, taken = false;
+	struct kd_error *err;
+
+	if (!call->on_crash)
+		return NULL;
+	err = kd_sysroot_open(NULL, &root);
+	if (!err)
+		err = loader_loaded(&root, LOADER_PANIC, &armed);
+	if (!err)
+		err = loader_loaded(&root, LOADER_REBOOT, &taken);
+	if (err || !armed || taken)
+		return err;
+	kernel.initrd = NULL; /* carries no signature */
+	err = kexec_call_file_load(&rehearsal, &kernel);
+	return err ? err : kexec_call_unload(false);
+}
+
 static struct kd_error *load_files(const struct loader_image *image, const struct kexec_call *call, const char **how_ret)
 {
 	struct kexec_files files = {
@@ -357,7 +381,9 @@ static struct kd_error *load_files(const struct loader_image *image, const struc
 	};
 	struct kd_error *err;
 
-	err = kexec_call_file_load(call, &files);
+	err = rehearse(call, &files);
+	if (!err)
+		err = kexec_call_file_load(call, &files);
 	if (!err && how_ret)
 		*how_ret = "kexec_file_load";
 	return err;
@@ -404,7 +430,7 @@ struct kd_error *loader_reboot(void)
 
 /* ---- state --------------------------------------------------------------------------------------------------- */
 
-/* Linux 7.0 moved the files and left links; older kernels have the old names only. */
+/* Linux 7.0 has /sys/kernel/kexec/crash_size etc. and links with the older names, /sys/kernel/kexec_crash_size etc. */
 static struct kd_error *read_state(const struct kd_sysroot *root, const char *name, uint64_t *ret)
 {
 	struct kd_error *err;
@@ -413,7 +439,6 @@ static struct kd_error *read_state(const struct kd_sysroot *root, const char *na
 	if (!err || err->errnum != ENOENT)
 		return err;
 	kd_error_destroy(err);
-	/* "loaded" was "kexec_loaded", "crash_size" was "kexec_crash_size". */
 	return kd_sysroot_read_u64(root, 10, ret, "/sys/kernel/kexec_%s", name);
 }
 
@@ -455,8 +480,8 @@ static void print_segments(const struct loader_image *image, FILE *out)
 	for (i = 0; i < image->segments.count; i++) {
 		const struct segment *s = &image->segments.segment[i];
 
-		fprintf(out, "  %zu %-10s buf %p bufsz 0x%08zx mem 0x%012" PRIx64 "-0x%012" PRIx64 " memsz 0x%08" PRIx64 "%s\n",
-			i + 1, s->name, s->buf, s->bufsz, s->mem, s->mem + s->memsz, s->memsz,
+		fprintf(out, "  %zu %-10s 0x%012" PRIx64 "-0x%012" PRIx64 " memsz 0x%08" PRIx64 " bufsz 0x%08zx%s\n",
+			i + 1, s->name, s->mem, s->mem + s->memsz, s->memsz, s->bufsz,
 			s->changes ? "" : " checked");
 	}
 	fprintf(out, "entry 0x%" PRIx64 ", kernel entry 0x%" PRIx64 "\n", image->entry,

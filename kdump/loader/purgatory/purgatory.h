@@ -8,6 +8,7 @@
 #ifndef KDUMP_LOADER_PURGATORY_H
 #define KDUMP_LOADER_PURGATORY_H
 
+#define PURGATORY_CHECK 8 /* u32: offset of the function that compares the hashes, for tests */
 #define PURGATORY_PARAMS 16
 #define PURGATORY_PARAMS_SIZE 1056
 #define PURGATORY_REGIONS 16

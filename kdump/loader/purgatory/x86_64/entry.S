@@ -12,6 +12,8 @@ purgatory_start:
 	cli
 	cld
 	jmp	1f
+	.org	PURGATORY_CHECK
+	.long	purgatory_check - purgatory_start
 	.org	PURGATORY_PARAMS
 	.globl purgatory_params
 purgatory_params:

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "capture/capture.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/klog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "capture/child.h"
+#include "capture/clock.h"
+#include "capture/hooks.h"
+#include "capture/modules.h"
+#include "capture/save.h"
+
+enum {
+	MODULE_SECONDS = 30,
+	PAPER_SECONDS = 60,
+	TRACE_LINES = 50,
+	CLOSING_MS = 30 * 1000, /* kept back from the dump for the report and the unmount, at most */
+	/* Commands of syslog(2). */
+	KLOG_READ_ALL = 3,
+	KLOG_SIZE_BUFFER = 10,
+};
+
+struct capture {
+	const struct capture_setup *setup;
+	const struct kd_plan *plan;
+	const struct kd_log *log;
+	struct kd_sysroot root;
+	struct report report;
+	int64_t deadline; /* of the step that runs */
+	int dir;          /* of this crash on the connected target; -1: none */
+};
+
+enum on_failure {
+	GO_ON, /* with the next step */
+	STOP,  /* the rest of the table makes no sense */
+};
+
+struct step {
+	const char *name;
+	struct kd_error *(*run)(struct capture *capture);
+	unsigned int seconds; /* deadline; 0: that of the whole capture */
+	enum on_failure on_failure;
+};
+
+/* Log and remember; the capture goes on. */
+static void complain(struct capture *capture, struct kd_error *err)
+{
+	if (!err)
+		return;
+	report_add_error(&capture->report, err);
+	kd_log_error(capture->log, err);
+}
+
+/* True if no step said stop. */
+static bool run_steps(struct capture *capture, const struct step *steps, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		struct report_step *step = report_begin_step(&capture->report, steps[i].name);
+		struct kd_error *err;
+		bool ok;
+
+		capture->deadline = steps[i].seconds ?
+			clock_deadline(steps[i].seconds, capture->setup->deadline) : capture->setup->deadline;
+		err = steps[i].run(capture);
+		ok = !err;
+		complain(capture, err);
+		memory_note(&capture->report.memory, &capture->root);
+		if (step) {
+			step->stop = clock_ms();
+			step->ok = ok;
+		}
+		if (!ok && steps[i].on_failure == STOP)
+			return false;
+	}
+	return true;
+}
+
+/* Run what touches a disk or parses the dead kernel's memory at arm's length, within the step's deadline. */
+static struct kd_error *run_apart(struct capture *capture, const char *name, struct kd_error *(*run)(void *arg),
+				  void *arg)
+{
+	struct child_job job = { .name = name, .run = run, .arg = arg, .deadline = capture->deadline };
+
+	return child_run(&job, NULL);
+}
+
+static void achieve(struct capture *capture, enum capture_result result)
+{
+	capture->report.result = result;
+	if (result > capture->setup->outcome->result)
+		capture->setup->outcome->result = result;
+}
+
+/* --- before the targets --------------------------------------------------------------------------------------- */
+
+static struct kd_error *step_quiesce(struct capture *capture)
+{
+	struct quiesce_result *result = &capture->report.quiesce;
+	struct kd_error *err;
+
+	if (!capture->plan->quiesce)
+		return NULL;
+	err = quiesce(&capture->root, result);
+	if (err)
+		return err;
+	kd_info(capture->log, "DMA of %u devices stopped", result->count);
+	if (result->failed)
+		return kd_error_create(KD_ERR_STATE, "DMA of %u devices could not be stopped", result->failed);
+	return NULL;
+}
+
+static struct kd_error *insert_module(void *arg)
+{
+	return module_insert(arg);
+}
+
+static struct kd_error *step_modules(struct capture *capture)
+{
+	int64_t deadline = capture->deadline;
+	size_t i;
+
+	for (i = 0; i < capture->plan->module_count; i++) {
+		struct kd_plan_module *module = &capture->plan->module[i];
+		struct kd_error *err;
+
+		capture->deadline = clock_deadline(MODULE_SECONDS, deadline);
+		err = run_apart(capture, module->file, insert_module, module);
+		if (err)
+			capture->report.modules_failed++;
+		else
+			capture->report.modules_inserted++;
+		complain(capture, err);
+	}
+	return NULL;
+}
+
+static struct kd_error *examine_crash(void *arg)
+{
+	const struct capture *capture = arg;
+
+	return crash_examine(capture->log, &capture->setup->outcome->crash);
+}
+
+static struct kd_error *step_log(struct capture *capture)
+{
+	const struct crash_facts *crash = &capture->setup->outcome->crash;
+	struct kd_error *err = run_apart(capture, "reading the crashed kernel's log", examine_crash, capture);
+
+	if (crash->identity.release[0])
+		kd_info(capture->log, "Linux %s crashed: %s", crash->identity.release,
+			crash->panic[0] ? crash->panic : "its log does not say why");
+	return err;
+}
+
+/* Red Hat's contract: kdump_pre may forbid the dump, its directory's programs may not. */
+static struct kd_error *step_pre(struct capture *capture)
+{
+	struct kd_error *err;
+
+	complain(capture, hooks_run(capture->plan, "pre.d", NULL, capture->deadline, capture->log));
+	err = hooks_run(capture->plan, "pre", NULL, capture->deadline, capture->log);
+	if (err)
+		capture->setup->outcome->vetoed = true;
+	return kd_error_wrap(err, "no dump");
+}
+
+/* --- on a target ---------------------------------------------------------------------------------------------- */
+
+static uint64_t crash_time(const struct capture *capture)
+{
+	/* This kernel's own idea of the time is the hardware clock's, which may be local time or nonsense. */
+	uint64_t when = capture->setup->outcome->crash.identity.crash_time;
+
+	return when ? when : (uint64_t)time(NULL);
+}
+
+static struct kd_error *connect_target(void *arg)
+{
+	const struct capture *capture = arg;
+
+	return target_connect(capture->plan, capture->report.target, crash_time(capture),
+			      capture->deadline, &capture->setup->outcome->place);
+}
+
+static struct kd_error *step_connect(struct capture *capture)
+{
+	const struct kd_plan_target *target = capture->report.target;
+	struct target_place *place = &capture->setup->outcome->place;
+	struct kd_error *err;
+
+	capture->deadline = clock_deadline(target->deadline, capture->deadline);
+	*place = (struct target_place){ 0 };
+	/* The child gives up by itself at the deadline; a little later it is taken to be stuck. */
+	struct child_job job = { .name = "connecting", .run = connect_target, .arg = capture,
+				 .deadline = clock_deadline(target->deadline + 5, capture->setup->deadline) };
+	err = child_run(&job, NULL);
+	if (!err)
+		err = target_open(place, &capture->dir);
+	if (err)
+		return kd_error_wrap(err, "target %s", target->device);
+	kd_info(capture->log, "saving to %s (%s), %s", target->device, place->node, place->directory);
+	return NULL;
+}
+
+static struct kd_error *copy_text(FILE *out, void *arg)
+{
+	_cleanup_fclose_ FILE *in = fopen(CRASH_LOG, "re");
+	char buf[4096];
+	size_t n;
+
+	if (!in)
+		return kd_error_os(errno, "cannot open " CRASH_LOG);
+	while ((n = fread(buf, 1, sizeof(buf), in)))
+		fwrite(buf, 1, n, out);
+	return NULL;
+}
+
+static struct kd_error *save_crash_log(void *arg)
+{
+	const struct capture *capture = arg;
+
+	return save_file(capture->dir, "vmcore-dmesg-incomplete.txt", "vmcore-dmesg.txt", copy_text, NULL);
+}
+
+static struct kd_error *step_save_log(struct capture *capture)
+{
+	struct kd_error *err = NULL;
+
+	if (capture->setup->outcome->crash.log_size)
+		err = run_apart(capture, "saving vmcore-dmesg.txt", save_crash_log, capture);
+	if (!err && capture->setup->outcome->crash.log_size)
+		achieve(capture, CAPTURE_LOG_ONLY);
+	return err;
+}
+
+static int64_t dump_deadline(const struct capture *capture)
+{
+	int64_t quarter = (capture->deadline - clock_ms()) / 4;
+
+	return capture->deadline - (quarter < CLOSING_MS ? quarter : CLOSING_MS);
+}
+
+static struct kd_error *step_dump(struct capture *capture)
+{
+	struct dump_request request = {
+		.dir = capture->dir,
+		.collector = capture->plan->collector,
+		.deadline = dump_deadline(capture),
+		.log = capture->log,
+		.console = capture->setup->console,
+		.root = &capture->root,
+		.memory = &capture->report.memory,
+	};
+	struct dump_result *dump = &capture->report.dump;
+	struct kd_error *err = dump_save(&request, dump);
+
+	if (!err) {
+		capture->report.complete_at = clock_ms();
+		achieve(capture, CAPTURE_COMPLETE);
+		kd_info(capture->log, "vmcore saved: %llu kB in %lld ms",
+			(unsigned long long)dump->attempt[dump->kept].size / 1024,
+			(long long)(dump->attempt[dump->kept].stop - dump->attempt[dump->kept].start));
+	} else if (dump->count && dump->attempt[dump->kept].pages) {
+		achieve(capture, CAPTURE_INCOMPLETE);
+	}
+	return err;
+}
+
+static const struct step target_steps[] = {
+	{ "connect", step_connect, 0, STOP },
+	{ "save-log", step_save_log, 60, GO_ON },
+	{ "dump", step_dump, 0, GO_ON },
+};
+
+/* --- the capture's own papers --------------------------------------------------------------------------------- */
+
+static struct kd_error *put_kernel_log(FILE *out, void *arg)
+{
+	int size = klogctl(KLOG_SIZE_BUFFER, NULL, 0), used;
+	_cleanup_free_ char *buf = size > 0 ? malloc(size) : NULL;
+	char *line, *end;
+
+	if (!buf)
+		return kd_error_nomem();
+	used = klogctl(KLOG_READ_ALL, buf, size);
+	if (used < 0)
+		return kd_error_os(errno, "cannot read the kernel's log");
+	for (line = buf; line < buf + used; line = end) {
+		char *newline = memchr(line, '\n', buf + used - line), *level;
+
+		end = newline ? newline + 1 : buf + used;
+		/* "<6>[    1.234567] …": the level is of no use to a reader. */
+		level = *line == '<' ? memchr(line, '>', end - line) : NULL;
+		line = level ? level + 1 : line;
+		fwrite(line, 1, end - line, out);
+	}
+	return NULL;
+}
+
+static struct kd_error *put_report(FILE *out, void *arg)
+{
+	report_write(out, arg);
+	return NULL;
+}
+
+static struct kd_error *save_papers(void *arg)
+{
+	struct capture *capture = arg;
+	_cleanup_(kd_error_destroy) struct kd_error *log_err = NULL;
+	struct kd_error *err;
+
+	log_err = save_file(capture->dir, "kexec-dmesg-incomplete.log", "kexec-dmesg.log", put_kernel_log, NULL);
+	err = save_file(capture->dir, "report-incomplete.json", "report.json", put_report, &capture->report);
+	return err ? err : take_ptr(log_err);
+}
+
+static struct kd_error *step_papers(struct capture *capture)
+{
+	return capture->dir < 0 ? NULL : run_apart(capture, "saving the report", save_papers, capture);
+}
+
+/* --- from target to target ------------------------------------------------------------------------------------ */
+
+static struct kd_error *disconnect_target(void *arg)
+{
+	return target_disconnect();
+}
+
+static struct kd_error *step_disconnect(struct capture *capture)
+{
+	if (capture->dir >= 0)
+		close(capture->dir);
+	capture->dir = -1;
+	return run_apart(capture, "unmounting the target", disconnect_target, NULL);
+}
+
+static const struct step papers_step[] = { { "report", step_papers, PAPER_SECONDS, GO_ON } };
+static const struct step disconnect_step[] = { { "disconnect", step_disconnect, 120, GO_ON } };
+
+/* Try the targets in turn. The one that worked, or the last, stays connected, for the hooks. */
+static struct kd_error *step_save(struct capture *capture)
+{
+	struct report *report = &capture->report;
+	size_t i;
+
+	for (i = 0; i < capture->plan->target_count; i++) {
+		if (i)
+			run_steps(capture, disconnect_step, 1);
+		report->target = &capture->plan->target[i];
+		report->dump = (struct dump_result){ 0 };
+		report->result = CAPTURE_NOTHING;
+		run_steps(capture, target_steps, sizeof(target_steps) / sizeof(target_steps[0]));
+		run_steps(capture, papers_step, 1);
+		if (report->result == CAPTURE_COMPLETE)
+			return NULL;
+	}
+	return kd_error_create(KD_ERR_NOT_FOUND, "no complete dump was saved%s",
+			       capture->plan->target_count ? "" : ": the plan has no target");
+}
+
+/* --- after the targets ---------------------------------------------------------------------------------------- */
+
+static struct kd_error *step_post(struct capture *capture)
+{
+	bool complete = capture->setup->outcome->result == CAPTURE_COMPLETE;
+	char status[16];
+
+	snprintf(status, sizeof(status), "%d", complete ? 0 : capture->report.dump.count ? capture->report.dump.status : 1);
+	complain(capture, hooks_run(capture->plan, "post", status, capture->deadline, capture->log));
+	if (complete)
+		return NULL;
+	return hooks_run(capture->plan, "emergency", NULL, capture->deadline, capture->log);
+}
+
+/* Where nothing could be saved, the console is the last place that may keep a trace. */
+static struct kd_error *step_trace(struct capture *capture)
+{
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err;
+	size_t size;
+	char *line;
+
+	if (capture->setup->outcome->result != CAPTURE_NOTHING || !capture->setup->outcome->crash.log_size)
+		return NULL;
+	err = kd_read_file(CRASH_LOG, capture->setup->outcome->crash.log_size, &text, &size);
+	if (err)
+		return err;
+	kd_info(capture->log, "nothing could be saved; the end of the crashed kernel's log:");
+	for (line = (char *)crash_log_tail(text, size, TRACE_LINES); line < text + size;) {
+		char *next = line + strcspn(line, "\n");
+
+		*next = '\0';
+		kd_info(capture->log, "| %s", line);
+		line = next + 1;
+	}
+	return NULL;
+}
+
+/* --- all of it ------------------------------------------------------------------------------------------------ */
+
+static const struct step before[] = {
+	{ "quiesce", step_quiesce, 10, GO_ON },
+	{ "modules", step_modules, 300, GO_ON },
+	{ "log", step_log, 120, GO_ON },
+	{ "pre", step_pre, 0, STOP },
+	{ "save", step_save, 0, GO_ON },
+	{ "post", step_post, 0, GO_ON },
+};
+
+static const struct step after[] = {
+	{ "report", step_papers, PAPER_SECONDS, GO_ON }, /* again, with what the hooks had to say */
+	{ "disconnect", step_disconnect, 120, GO_ON },
+	{ "trace", step_trace, 60, GO_ON },
+};
+
+struct kd_error *capture_run(const struct capture_setup *setup)
+{
+	struct capture capture = {
+		.setup = setup,
+		.plan = setup->plan,
+		.log = setup->log,
+		.deadline = setup->deadline,
+		.dir = -1,
+		.report = { .plan = setup->plan, .crash = &setup->outcome->crash, .place = &setup->outcome->place },
+	};
+	struct report_step *step = report_begin_step(&capture.report, "setup");
+	struct kd_error *err = kd_sysroot_open(NULL, &capture.root);
+
+	if (err)
+		return err;
+	*step = (struct report_step){ "setup", setup->started, clock_ms(), true };
+	complain(&capture, setup->plan_error);
+	run_steps(&capture, before, sizeof(before) / sizeof(before[0]));
+	run_steps(&capture, after, sizeof(after) / sizeof(after[0]));
+	return NULL;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "capture/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "capture/clock.h"
+
+enum { TICK_MS = 1000, KILL_GRACE_MS = 5000 };
+
+/* An error on its way from the child to the parent. */
+struct letter {
+	enum kd_error_code code; /* 0: no error */
+	int errnum;
+	char text[1024];
+};
+
+void *shared_alloc(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void set_oom_score(const char *score)
+{
+	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)!write(fd, score, strlen(score));
+}
+
+static _Noreturn void child_main(const struct child_job *job, struct letter *letter)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+	struct kd_error *err;
+	size_t i;
+
+	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		signal(faults[i], SIG_DFL);
+	setsid(); /* a process group of its own, to be killed as a whole */
+	set_oom_score(job->expendable ? "1000" : "-1000");
+	err = job->run(job->arg);
+	if (err) {
+		letter->errnum = err->errnum;
+		strncpy(letter->text, err->text, sizeof(letter->text) - 1);
+		letter->code = err->code;
+	}
+	_exit(err ? 1 : 0);
+}
+
+/* Wait for the end of @pid, with ticks; false when the deadline passed or tick() had enough. */
+static bool wait_end(const struct child_job *job, pid_t pid, int pidfd)
+{
+	struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
+	int64_t next_tick = clock_ms() + TICK_MS;
+
+	for (;;) {
+		int64_t until = job->tick && next_tick < job->deadline ? next_tick : job->deadline;
+
+		if (poll(&poll_fd, 1, clock_timeout(until)) > 0)
+			return true;
+		if (clock_ms() >= job->deadline)
+			return false;
+		if (job->tick && clock_ms() >= next_tick) {
+			if (!job->tick(job->arg, pid))
+				return false;
+			next_tick = clock_ms() + TICK_MS;
+		}
+	}
+}
+
+static struct kd_error *judge(const struct child_job *job, int status, bool killed, const struct letter *letter,
+			      struct child_result *result)
+{
+	struct kd_error *err;
+
+	if (WIFSIGNALED(status)) {
+		result->end = killed ? CHILD_KILLED : CHILD_SIGNAL;
+		result->status = WTERMSIG(status);
+		if (killed)
+			return kd_error_create(KD_ERR_TIMEOUT, "%s took too long and was stopped", job->name);
+		return kd_error_create(KD_ERR_STATE, "%s died from signal %d%s", job->name, result->status,
+				       result->status == SIGKILL ? " (out of memory?)" : "");
+	}
+	result->status = WEXITSTATUS(status);
+	if (letter->code) {
+		result->end = CHILD_ERROR;
+		err = kd_error_create(letter->code, "%s", letter->text);
+		if (err->code != KD_ERR_NOMEM)
+			err->errnum = letter->errnum;
+		return err;
+	}
+	result->end = result->status ? CHILD_EXIT : CHILD_OK;
+	if (result->status)
+		return kd_error_create(KD_ERR_STATE, "%s failed with exit status %d", job->name, result->status);
+	return NULL;
+}
+
+struct kd_error *child_run(const struct child_job *job, struct child_result *ret)
+{
+	struct child_result unused, *result = ret ? ret : &unused;
+	struct letter *letter = shared_alloc(sizeof(*letter));
+	_cleanup_close_ int pidfd = -1;
+	struct rusage usage = { 0 };
+	struct kd_error *err;
+	bool killed;
+	int status = 0;
+	pid_t pid;
+
+	*result = (struct child_result){ .end = CHILD_NONE };
+	if (!letter)
+		return kd_error_nomem();
+	pid = fork();
+	if (pid == 0)
+		child_main(job, letter);
+	if (pid > 0)
+		pidfd = syscall(SYS_pidfd_open, pid, 0);
+	if (pid < 0 || pidfd < 0) {
+		err = kd_error_os(errno, "cannot start %s", job->name);
+		if (pid > 0)
+			kill(pid, SIGKILL);
+		munmap(letter, sizeof(*letter));
+		return err;
+	}
+	killed = !wait_end(job, pid, pidfd);
+	if (killed) {
+		struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
+
+		kill(-pid, SIGKILL);
+		kill(pid, SIGKILL); /* if it had not come to setsid() */
+		if (poll(&poll_fd, 1, KILL_GRACE_MS) <= 0) {
+			/* Stuck in the kernel. The letter stays mapped, since the child may yet write it. */
+			result->end = CHILD_KILLED;
+			return kd_error_create(KD_ERR_TIMEOUT, "%s is stuck and was left behind", job->name);
+		}
+	}
+	wait4(pid, &status, 0, &usage);
+	result->peak_memory = usage.ru_maxrss * UINT64_C(1024);
+	err = judge(job, status, killed, letter, result);
+	munmap(letter, sizeof(*letter));
+	return err;
+}
+
+struct kd_error *child_exec(char *const *argv)
+{
+	execvp(argv[0], argv);
+	return kd_error_os(errno, "cannot run %s", argv[0]);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Work at arm's length: what may crash, hang or be killed runs in a child process with a deadline.
+ *
+ *  The child shares no memory with its parent except what was mapped with shared_alloc() before; an error that it
+ *  returns reaches the parent whole. A child that is stuck in the kernel and does not even die is left behind: the
+ *  caller goes on after the deadline in any case.
+ */
+#ifndef CAPTURE_CHILD_H
+#define CAPTURE_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+enum child_end {
+	CHILD_OK,     /* run() returned NULL, or the program that it became exited with 0 */
+	CHILD_ERROR,  /* run() returned an error */
+	CHILD_EXIT,   /* the program exited with another status */
+	CHILD_SIGNAL, /* it died from a signal */
+	CHILD_KILLED, /* the deadline passed, or tick() gave it up */
+	CHILD_NONE,   /* it could not be started */
+};
+
+struct child_job {
+	const char *name;                   /* for messages */
+	struct kd_error *(*run)(void *arg); /* in the child; may exec */
+	bool (*tick)(void *arg, pid_t pid); /* in the parent about once a second; false: kill it. May be NULL */
+	void *arg;                          /* of run() and tick() */
+	int64_t deadline;                   /* clock_ms() value */
+	bool expendable;                    /* the first to go when memory runs out */
+};
+
+struct child_result {
+	enum child_end end;
+	int status;           /* exit status, or the signal's number */
+	uint64_t peak_memory; /* bytes, resident */
+};
+
+/** Run @job to its end. @ret may be NULL. Returns NULL if and only if it ended with CHILD_OK. */
+struct kd_error *child_run(const struct child_job *job, struct child_result *ret) MUST_CHECK;
+
+/** Replace this process by @argv (looked up in PATH); returns only if that fails. */
+struct kd_error *child_exec(char *const *argv) MUST_CHECK;
+
+/** Zeroed memory that stays shared between this process and its later children. NULL: none left. */
+void *shared_alloc(size_t size);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Time as the capture kernel counts it: milliseconds since its boot. Deadlines are values of this clock. */
+#ifndef CAPTURE_CLOCK_H
+#define CAPTURE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline int64_t clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/** The earlier of @seconds from now and @limit. */
+static inline int64_t clock_deadline(unsigned int seconds, int64_t limit)
+{
+	int64_t deadline = clock_ms() + seconds * INT64_C(1000);
+
+	return deadline < limit ? deadline : limit;
+}
+
+/** A timeout for poll(2): never negative, so that nothing waits for ever. */
+static inline int clock_timeout(int64_t deadline)
+{
+	int64_t left = deadline - clock_ms();
+
+	if (left < 0)
+		return 0;
+	return left < INT32_MAX ? (int)left : INT32_MAX;
+}
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "capture/device.h"
+
+#include <blkid.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/parse.h"
+#include "capture/uevent.h"
+
+DEFINE_CLEANUP(blkid_probe, blkid_free_probe)
+
+static const struct {
+	const char *prefix;
+	const char *blkid_name; /* NULL: compared with the device's path */
+} keys[] = {
+	[DEVICE_PATH] = { "/dev/", NULL },
+	[DEVICE_UUID] = { "UUID=", "UUID" },
+	[DEVICE_LABEL] = { "LABEL=", "LABEL" },
+	[DEVICE_PARTUUID] = { "PARTUUID=", "PART_ENTRY_UUID" },
+	[DEVICE_PARTLABEL] = { "PARTLABEL=", "PART_ENTRY_NAME" },
+};
+
+bool device_tag_parse(const char *text, struct device_tag *ret)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		size_t length = strlen(keys[i].prefix);
+
+		if (!kd_starts_with(text, keys[i].prefix) || !text[length])
+			continue;
+		*ret = (struct device_tag){ i, i == DEVICE_PATH ? text : text + length };
+		return true;
+	}
+	return false;
+}
+
+/* libblkid's safe probing answers nothing for a member of a RAID or for contradictory signatures: rather no target
+ * than one that is damaged by writing to it. */
+static bool bears(const char *node, const struct device_tag *tag)
+{
+	_cleanup_(blkid_free_probe) blkid_probe probe = NULL;
+	const char *value;
+
+	if (!keys[tag->key].blkid_name)
+		return strcmp(node, tag->value) == 0;
+	probe = blkid_new_probe_from_filename(node);
+	if (!probe)
+		return false;
+	blkid_probe_enable_superblocks(probe, 1);
+	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL);
+	if (tag->key == DEVICE_PARTUUID || tag->key == DEVICE_PARTLABEL) {
+		blkid_probe_enable_superblocks(probe, 0);
+		blkid_probe_enable_partitions(probe, 1);
+		blkid_probe_set_partitions_flags(probe, BLKID_PARTS_ENTRY_DETAILS);
+	}
+	if (blkid_do_safeprobe(probe) != 0 ||
+	    blkid_probe_lookup_value(probe, keys[tag->key].blkid_name, &value, NULL) < 0)
+		return false;
+	/* UUIDs are written in either case (FAT, NTFS, GPT); labels are not. */
+	if (tag->key == DEVICE_UUID || tag->key == DEVICE_PARTUUID)
+		return strcasecmp(value, tag->value) == 0;
+	return strcmp(value, tag->value) == 0;
+}
+
+struct search {
+	struct device_tag tag;
+	bool (*take)(void *arg, const char *node);
+	void *arg;
+};
+
+static bool consider(const struct search *search, const char *name)
+{
+	char node[300];
+	char *p;
+
+	snprintf(node, sizeof(node), "/dev/%s", name);
+	for (p = node; (p = strchr(p, '!')); ) /* the way /sys writes a slash: cciss!c0d0 */
+		*p = '/';
+	return bears(node, &search->tag) && search->take(search->arg, node);
+}
+
+static bool scan(const struct search *search)
+{
+	DIR *dir = opendir("/sys/class/block");
+	struct dirent *entry;
+	bool taken = false;
+
+	if (!dir)
+		return false; /* no block device yet; there is one when the first event comes */
+	while (!taken && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			taken = consider(search, entry->d_name);
+	}
+	closedir(dir);
+	return taken;
+}
+
+struct kd_error *device_wait(const char *text, int64_t deadline, bool (*take)(void *arg, const char *node), void *arg)
+{
+	struct search search = { .take = take, .arg = arg };
+	_cleanup_close_ int events = -1;
+	char message[8192];
+	struct uevent event;
+	struct kd_error *err;
+	bool taken;
+
+	if (!device_tag_parse(text, &search.tag))
+		return kd_error_create(KD_ERR_UNSUPPORTED, "%s is not a device", text);
+	/* First listen, then look: what appears in between is not missed. */
+	err = uevent_open(&events);
+	if (err)
+		return err;
+	for (taken = scan(&search); !taken;) {
+		switch (uevent_wait(events, deadline, message, sizeof(message), &event)) {
+		case UEVENT_TIMEOUT:
+			return kd_error_create(KD_ERR_TIMEOUT, "it did not appear");
+		case UEVENT_LOST:
+			taken = scan(&search);
+			break;
+		case UEVENT_MESSAGE:
+			if (event.subsystem && event.devname && strcmp(event.subsystem, "block") == 0 &&
+			    strcmp(event.action, "remove") != 0)
+				taken = consider(&search, event.devname);
+			break;
+		}
+	}
+	return NULL;
+}

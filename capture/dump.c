@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "capture/dump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "capture/child.h"
+#include "capture/clock.h"
+#include "capture/crash.h"
+#include "capture/progress.h"
+#include "capture/save.h"
+
+#define INCOMPLETE "vmcore-incomplete"
+#define RETRY "vmcore-incomplete.retry" /* while INCOMPLETE is the best so far */
+
+enum { STALL_MS = 300 * 1000, CONSOLE_MS = 2000, FINISH_SECONDS = 120 };
+
+/* What a collector in a child process tells its parent, through shared memory. */
+struct dump_news {
+	uint64_t done, total, page_size;
+	struct dumpfilter_report report;
+	struct copy_result copy;
+};
+
+/* One rung while it runs. */
+struct rung_run {
+	const struct dump_request *request;
+	enum rung rung;
+	const char *name; /* of the output file in request->dir */
+	struct dump_news *news;
+	int64_t start, changed, printed; /* clock_ms() */
+	uint64_t seen;                   /* the figure that must change lest the collector be called stuck */
+};
+
+bool dump_is_builtin(char *const *collector, struct dumpfilter_options *ret)
+{
+	const char *slash = strrchr(collector[0], '/');
+	struct dumpfilter_command command;
+	struct kd_error *err;
+	int argc;
+
+	if (strcmp(slash ? slash + 1 : collector[0], "dumpfilter") != 0)
+		return false;
+	for (argc = 0; collector[argc]; argc++)
+		;
+	err = dumpfilter_parse_command(argc, collector, &command);
+	if (err) {
+		kd_error_destroy(err); /* it may still be there as a program of its own, with more codecs */
+		return false;
+	}
+	if (command.dump_dmesg || command.check_params || command.show_help || command.show_version)
+		return false;
+	*ret = command.options;
+	return true;
+}
+
+/* Kernel pages only, compressed fast if this build can, or not at all. */
+static struct dumpfilter_options kernel_pages(bool compressed)
+{
+	static char *const argv[] = { (char *)"dumpfilter", (char *)"-l", (char *)"-d", (char *)"31", NULL };
+	struct dumpfilter_options options;
+
+	if (!compressed || !dump_is_builtin(argv, &options))
+		options = (struct dumpfilter_options){ .level = 31 };
+	return options;
+}
+
+/* --- in the child --------------------------------------------------------------------------------------------- */
+
+static void report_progress(void *arg, uint64_t done, uint64_t total)
+{
+	struct dump_news *news = arg;
+
+	news->done = done;
+	news->total = total;
+}
+
+static struct kd_error *run_filter(const struct rung_run *run, struct dumpfilter_options options)
+{
+	options.log = run->request->log;
+	options.progress = report_progress;
+	options.progress_arg = run->news;
+	return dumpfilter_run(CRASH_VMCORE, run->name, &options, &run->news->report);
+}
+
+static struct kd_error *run_program(const struct rung_run *run)
+{
+	char *const *collector = run->request->collector;
+	char **argv;
+	size_t argc;
+
+	for (argc = 0; collector[argc]; argc++)
+		;
+	argv = calloc(argc + 3, sizeof(*argv));
+	if (!argv)
+		return kd_error_nomem();
+	memcpy(argv, collector, argc * sizeof(*argv));
+	argv[argc] = (char *)CRASH_VMCORE;
+	argv[argc + 1] = (char *)run->name;
+	return child_exec(argv);
+}
+
+static struct kd_error *collect(void *arg)
+{
+	const struct rung_run *run = arg;
+	struct dumpfilter_options options;
+
+	if (fchdir(run->request->dir) < 0)
+		return kd_error_os(errno, "cannot enter the dump directory");
+	switch (run->rung) {
+	case RUNG_CONFIGURED:
+		if (dump_is_builtin(run->request->collector, &options))
+			return run_filter(run, options);
+		return run_program(run);
+	case RUNG_FILTER:
+		return run_filter(run, kernel_pages(true));
+	case RUNG_STORE:
+		return run_filter(run, kernel_pages(false));
+	case RUNG_COPY:
+		return copy_vmcore(CRASH_VMCORE, run->name, report_progress, run->news, &run->news->copy);
+	case RUNG_NONE:
+		break;
+	}
+	return NULL;
+}
+
+/* --- in the parent -------------------------------------------------------------------------------------------- */
+
+static uint64_t disk_size(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, 0) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
+}
+
+static void show_progress(const struct rung_run *run, int64_t now)
+{
+	char line[128];
+	size_t length;
+
+	progress_format(line, sizeof(line) - 1, run->news->done, run->news->total, run->news->page_size,
+			now - run->start);
+	length = strlen(line);
+	line[length++] = '\n';
+	/* A console that does not take it (flow control) must not stop the dump: the descriptor does not block. */
+	(void)!write(run->request->console, line, length);
+}
+
+static bool watch(void *arg, pid_t pid)
+{
+	struct rung_run *run = arg;
+	int64_t now = clock_ms();
+	uint64_t figure = run->news->done + disk_size(run->request->dir, run->name);
+
+	memory_note(run->request->memory, run->request->root);
+	if (figure != run->seen) {
+		run->seen = figure;
+		run->changed = now;
+	}
+	if (run->news->total && run->request->console >= 0 && now - run->printed >= CONSOLE_MS) {
+		show_progress(run, now);
+		run->printed = now;
+	}
+	return now - run->changed < STALL_MS;
+}
+
+static int shell_status(const struct child_result *result)
+{
+	switch (result->end) {
+	case CHILD_OK:
+		return 0;
+	case CHILD_SIGNAL:
+	case CHILD_KILLED:
+		return 128 + result->status;
+	default:
+		return result->status ? result->status : 1;
+	}
+}
+
+static struct kd_error *run_rung(const struct dump_request *request, enum rung rung, const char *name,
+				 struct dump_news *news, struct dump_attempt *ret, int *status_ret)
+{
+	int64_t now = clock_ms();
+	struct rung_run run = { .request = request, .rung = rung, .name = name, .news = news,
+				.start = now, .changed = now, .printed = now };
+	struct child_job job = { .name = "the collector", .run = collect, .tick = watch, .arg = &run,
+				 .deadline = request->deadline, .expendable = true };
+	struct child_result result;
+	struct kd_error *err;
+
+	*news = (struct dump_news){ .page_size = 4096 };
+	err = child_run(&job, &result);
+	*ret = (struct dump_attempt){
+		.rung = rung,
+		.end = result.end,
+		.start = now,
+		.stop = clock_ms(),
+		.peak_memory = result.peak_memory,
+		.size = disk_size(request->dir, name),
+		.filtered = news->report.page_size != 0,
+		.report = news->report,
+		.copy = news->copy,
+	};
+	ret->pages = ret->filtered ? news->report.pages_written : ret->size / news->page_size;
+	*status_ret = shell_status(&result);
+	if (err)
+		snprintf(ret->error, sizeof(ret->error), "%s", err->text);
+	return err;
+}
+
+static uint64_t free_space(int dir)
+{
+	struct statvfs fs;
+
+	return fstatvfs(dir, &fs) < 0 ? 0 : (uint64_t)fs.f_bavail * fs.f_frsize;
+}
+
+/* A program cannot tell why it failed; a full disk tells for it. */
+static int failure_errno(const struct dump_request *request, const struct kd_error *err, enum child_end end)
+{
+	if (end == CHILD_EXIT && free_space(request->dir) < (1 << 20))
+		return ENOSPC;
+	return err->errnum;
+}
+
+static enum rung next_rung(const struct dump_request *request, const struct kd_error *err,
+			   const struct dump_attempt *attempt)
+{
+	struct dumpfilter_options options;
+	struct stat st;
+	struct ladder_facts facts = {
+		.end = attempt->end,
+		.errnum = failure_errno(request, err, attempt->end),
+		.out_of_time = clock_ms() >= request->deadline,
+		.plain_filter = dump_is_builtin(request->collector, &options) && options.level == 31 && options.codec,
+		.space = free_space(request->dir),
+		.vmcore_size = stat(CRASH_VMCORE, &st) < 0 ? UINT64_MAX : (uint64_t)st.st_size,
+	};
+
+	return ladder_next(attempt->rung, &facts);
+}
+
+/* The last attempt has failed: of its file and the best one before it keep the one with more in it. */
+static void keep_better(const struct dump_request *request, struct dump_result *result)
+{
+	unsigned int last = result->count - 1;
+
+	if (last == 0)
+		return; /* it was written as INCOMPLETE */
+	if (result->attempt[last].pages > result->attempt[result->kept].pages) {
+		renameat(request->dir, RETRY, request->dir, INCOMPLETE);
+		result->kept = last;
+	} else {
+		unlinkat(request->dir, RETRY, 0);
+	}
+}
+
+struct finish {
+	int dir;
+	const char *name;
+};
+
+static struct kd_error *finish(void *arg)
+{
+	const struct finish *finish = arg;
+	struct kd_error *err = save_finish(finish->dir, finish->name, "vmcore");
+
+	if (!err && strcmp(finish->name, INCOMPLETE) != 0)
+		unlinkat(finish->dir, INCOMPLETE, 0);
+	return err;
+}
+
+static struct kd_error *finish_dump(const struct dump_request *request, const char *name)
+{
+	struct finish arg = { .dir = request->dir, .name = name };
+	struct child_job job = { .name = "syncing the dump", .run = finish, .arg = &arg,
+				 .deadline = clock_deadline(FINISH_SECONDS, request->deadline) };
+
+	return child_run(&job, NULL);
+}
+
+struct kd_error *dump_save(const struct dump_request *request, struct dump_result *ret)
+{
+	/* Never unmapped: a collector that was left behind may yet write it. */
+	struct dump_news *news = shared_alloc(sizeof(*news));
+	enum rung rung = RUNG_CONFIGURED;
+
+	*ret = (struct dump_result){ .status = 1 };
+	if (!news)
+		return kd_error_nomem();
+	for (;;) {
+		struct dump_attempt *attempt = &ret->attempt[ret->count++];
+		const char *name = ret->count == 1 ? INCOMPLETE : RETRY;
+		struct kd_error *err = run_rung(request, rung, name, news, attempt, &ret->status);
+
+		if (!err)
+			err = finish_dump(request, name);
+		if (!err) {
+			ret->kept = ret->count - 1;
+			ret->complete = true;
+			return NULL;
+		}
+		keep_better(request, ret);
+		rung = next_rung(request, err, attempt);
+		if (rung == RUNG_NONE)
+			return err;
+		kd_warn(request->log, "%s; trying again: %s", err->text, rung_name(rung));
+		kd_error_destroy(err);
+	}
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Save the vmcore into a directory: collectors in child processes, one rung of the ladder after the other. */
+#ifndef CAPTURE_DUMP_H
+#define CAPTURE_DUMP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/sysroot.h"
+#include "capture/copy.h"
+#include "capture/ladder.h"
+#include "capture/memory.h"
+#include "dumpfilter/dumpfilter.h"
+
+struct dump_request {
+	int dir;                  /* where to; the result is "vmcore", or "vmcore-incomplete" at the worst */
+	char *const *collector;   /* core_collector's argv */
+	int64_t deadline;         /* of all rungs together */
+	const struct kd_log *log;
+	int console;              /* for progress; -1: none */
+	const struct kd_sysroot *root;
+	struct memory_use *memory; /* its peak is kept up to date */
+};
+
+struct dump_attempt {
+	enum rung rung;
+	enum child_end end;
+	int64_t start, stop;  /* clock_ms() */
+	uint64_t peak_memory; /* of the collector */
+	uint64_t size;        /* bytes on the disk */
+	uint64_t pages;       /* that the file holds, as far as is known */
+	bool filtered;        /* @report was filled by the built-in filter */
+	struct dumpfilter_report report;
+	struct copy_result copy;
+	char error[256]; /* "" if it worked */
+};
+
+struct dump_result {
+	bool complete;
+	int status; /* of the last collector, as a shell would show it: 0 is success */
+	unsigned int count;
+	unsigned int kept; /* index of the attempt whose file was kept, if any has a size */
+	struct dump_attempt attempt[RUNG_NONE];
+};
+
+/** NULL if "vmcore" is whole and on the disk; else the last rung's error, and what could be saved is in
+ *  "vmcore-incomplete". @ret is filled in both cases. */
+struct kd_error *dump_save(const struct dump_request *request, struct dump_result *ret) MUST_CHECK;
+
+/** Is this collector the filter that is built in (its name is dumpfilter, and the options are within this build)? */
+bool dump_is_builtin(char *const *collector, struct dumpfilter_options *ret);
+
+#endif

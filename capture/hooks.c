@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "capture/hooks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture/child.h"
+#include "capture/clock.h"
+
+enum { HOOK_SECONDS = 600 };
+
+struct hook_run {
+	char *const *argv;
+	const char *argument;
+};
+
+static struct kd_error *run_hook(void *arg)
+{
+	const struct hook_run *run = arg;
+	char **argv;
+	size_t argc;
+
+	for (argc = 0; run->argv[argc]; argc++)
+		;
+	argv = calloc(argc + 2, sizeof(*argv));
+	if (!argv)
+		return kd_error_nomem();
+	memcpy(argv, run->argv, argc * sizeof(*argv));
+	argv[argc] = (char *)run->argument;
+	return child_exec(argv);
+}
+
+struct kd_error *hooks_run(const struct kd_plan *plan, const char *when, const char *argument, int64_t deadline,
+			   const struct kd_log *log)
+{
+	struct kd_error *first = NULL;
+	size_t i;
+
+	for (i = 0; i < plan->hook_count; i++) {
+		struct hook_run run = { .argv = plan->hook[i].argv, .argument = argument };
+		struct child_job job = { .name = run.argv[0], .run = run_hook, .arg = &run,
+					 .deadline = clock_deadline(HOOK_SECONDS, deadline), .expendable = true };
+		struct kd_error *err;
+
+		if (strcmp(plan->hook[i].when, when) != 0)
+			continue;
+		kd_info(log, "running %s hook %s", when, run.argv[0]);
+		err = child_run(&job, NULL);
+		if (first)
+			kd_log_error(log, err);
+		else
+			first = err;
+	}
+	return first;
+}

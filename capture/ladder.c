@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "capture/ladder.h"
+
+#include <errno.h>
+
+static const char *const names[] = {
+	[RUNG_CONFIGURED] = "configured",
+	[RUNG_FILTER] = "filter",
+	[RUNG_STORE] = "store",
+	[RUNG_COPY] = "copy",
+	[RUNG_NONE] = "none",
+};
+
+const char *rung_name(enum rung rung)
+{
+	return names[rung];
+}
+
+/* The disk's fault, which no other collector mends. What /proc/vmcore itself answers is EFAULT or ENOMEM. */
+static bool is_target_error(int errnum)
+{
+	switch (errnum) {
+	case EIO:
+	case EROFS:
+	case ENODEV:
+	case ENXIO:
+	case ENOTCONN:
+	case ESTALE:
+	case ETIMEDOUT:
+	case EUCLEAN:
+		return true;
+	}
+	return false;
+}
+
+static bool is_space_error(int errnum)
+{
+	return errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG;
+}
+
+enum rung ladder_next(enum rung rung, const struct ladder_facts *facts)
+{
+	if (facts->out_of_time || is_target_error(facts->errnum))
+		return RUNG_NONE;
+	/* Where there was no room, only something smaller can fit. */
+	if (is_space_error(facts->errnum))
+		return rung == RUNG_CONFIGURED && !facts->plain_filter ? RUNG_FILTER : RUNG_NONE;
+	if (rung == RUNG_CONFIGURED && facts->plain_filter)
+		return RUNG_STORE;
+	if (rung == RUNG_STORE && facts->space < facts->vmcore_size)
+		return RUNG_NONE;
+	return rung < RUNG_NONE ? rung + 1 : RUNG_NONE;
+}

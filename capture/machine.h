@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** What a process 1 finds of a machine: nothing is mounted, nothing is open. */
+#ifndef CAPTURE_MACHINE_H
+#define CAPTURE_MACHINE_H
+
+#include <stdio.h>
+
+/** Mount /proc, /sys and /dev, open the console as descriptors 0 to 2, and let messages of level notice reach it. */
+void machine_setup(void);
+
+/** The kernel's log as a stream for messages, which so reach every console, and kexec-dmesg.log, each line one record.
+ *  *prefix is what must stand in front of a line. Standard error if there is no /dev/kmsg. */
+FILE *machine_log(const char **prefix);
+
+/** The console for progress: a descriptor that does not block. -1: none. */
+int machine_console(void);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Process 1 of the capture kernel: prepare the machine, read the plan, have a child carry it out, wait for that with a
+ *  deadline, and bring the machine back whatever has happened. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "capture/action.h"
+#include "capture/capture.h"
+#include "capture/child.h"
+#include "capture/clock.h"
+#include "capture/machine.h"
+#include "capture/watchdog.h"
+
+#define PLAN_MAX (1u << 20)
+
+/* The capture keeps to the plan's deadline by itself; this much later it is taken to be stuck. */
+enum { GRACE_MS = 60 * 1000 };
+
+struct supervisor {
+	struct capture_setup setup;
+	int watchdog;
+};
+
+static void fault(int number)
+{
+	static const char message[] = "<2>kdump: process 1 has crashed; rebooting\n";
+
+	(void)!write(STDERR_FILENO, message + 3, sizeof(message) - 4);
+	action_reset();
+}
+
+/* A process 1 has no default actions but for its own faults, which would panic this kernel too. */
+static void catch_faults(void)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+	struct sigaction action = { .sa_handler = fault };
+	size_t i;
+
+	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		sigaction(faults[i], &action, NULL);
+}
+
+/* Without a plan there is no target, but the log still reaches the console, and the machine comes back. */
+static struct kd_error *read_plan(struct kd_plan *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err = kd_read_file(KD_PLAN_PATH, PLAN_MAX, &text, NULL);
+
+	if (!err)
+		err = kd_plan_parse(text, KD_PLAN_PATH, ret);
+	return err;
+}
+
+static struct kd_error *run_capture(void *arg)
+{
+	const struct supervisor *supervisor = arg;
+
+	return capture_run(&supervisor->setup);
+}
+
+/* Orphans of hooks and of children left behind are inherited by process 1; @worker is child_run()'s to collect. */
+static void reap_orphans(pid_t worker)
+{
+	siginfo_t info;
+
+	for (;;) {
+		info.si_pid = 0;
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0 ||
+		    info.si_pid == worker)
+			return;
+		waitpid(info.si_pid, NULL, WNOHANG);
+	}
+}
+
+static bool supervise(void *arg, pid_t worker)
+{
+	struct supervisor *supervisor = arg;
+
+	watchdog_pet(&supervisor->watchdog);
+	reap_orphans(worker);
+	return true;
+}
+
+static _Noreturn void be_init(void)
+{
+	struct supervisor supervisor = { .watchdog = -1 };
+	struct child_job job = { .name = "the capture", .run = run_capture, .tick = supervise, .arg = &supervisor };
+	struct kd_plan plan = { 0 };
+	struct kd_log log;
+	const struct capture_outcome *outcome;
+	const char *prefix;
+	FILE *stream;
+
+	supervisor.setup.started = clock_ms();
+	catch_faults();
+	machine_setup();
+	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	stream = machine_log(&prefix);
+	kd_log_init(&log, stream, prefix, KD_LOG_INFO);
+	kd_info(&log, "capture kernel is up");
+	supervisor.setup.log = &log;
+	supervisor.setup.console = machine_console();
+	supervisor.setup.plan_error = read_plan(&plan);
+	if (supervisor.setup.plan_error && kd_log_error(&log, kd_plan_init(&plan)))
+		action_reset();
+	outcome = supervisor.setup.outcome = shared_alloc(sizeof(*outcome));
+	if (!outcome)
+		action_reset();
+	supervisor.setup.plan = &plan;
+	supervisor.setup.deadline = clock_deadline(plan.deadline, INT64_MAX);
+	job.deadline = supervisor.setup.deadline + GRACE_MS;
+	kd_log_error(&log, child_run(&job, NULL));
+	kill(-1, SIGKILL);
+	kd_info(&log, "result: %s", capture_result_name(outcome->result));
+	action_perform(outcome->result == CAPTURE_COMPLETE || outcome->vetoed ? plan.final_action : plan.failure_action,
+		       plan.final_action, supervisor.watchdog, &log);
+}
+
+int main(int argc, char **argv)
+{
+	if (getpid() == 1)
+		be_init();
+	fprintf(stderr, "%s is process 1 of a kdump capture kernel: it saves the memory of the kernel that crashed\n"
+			"and reboots. mkdumprd(8) puts it into the capture initramfs as /init; it does nothing here.\n"
+			"See kdumpctl(8).\n", argc ? argv[0] : "capture");
+	return 1;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** report.json: what happened in the capture kernel, for people and programs on the healthy machine.
+ *
+ *  One object. Times are seconds of the capture kernel's uptime, sizes are bytes, unless said otherwise.
+ *
+ *      format            1; a higher number means that a field has changed its meaning
+ *      result            "complete": vmcore is whole; "incomplete": vmcore-incomplete can be opened, pages are missing;
+ *                        "log-only": only vmcore-dmesg.txt; "nothing"
+ *      host              host name of the machine when it was healthy
+ *      panic             line of the log that tells why the kernel died, or null
+ *      crash_time        seconds since the epoch (UTC), 0 if unknown
+ *      kernel            of the crashed kernel: {release, version, machine, build_id, memory, cpus}
+ *      target            {type, device: as in the plan, node, directory: below the target's root}
+ *      collector         core_collector's words
+ *      rung              which way of dumping the file came from: "configured", "filter", "store", "copy" (capture/ladder.h)
+ *      attempts          every way that was tried: [{rung, start, seconds, size, peak_memory, error: null if it worked}]
+ *      vmcore_size       bytes that the saved file takes
+ *      log_size          of vmcore-dmesg.txt
+ *      pages             only from the built-in filter: {page_size, written, unreadable, unfiltered: true if the rules did
+ *                        not fit this kernel and everything was kept, and a count for each class: keep, zero, cache, …}
+ *      quiesced          {count, failed, devices: [PCI functions whose DMA was stopped]}
+ *      modules           {inserted, failed}
+ *      memory            of the capture kernel: {total, peak: highest use seen, collector_peak: resident}
+ *      steps             [{name, start, seconds, ok}] in order
+ *      complete_at       when the dump was whole and on the disk; null if it is not
+ *      errors            [text] of everything that went wrong, in order
+ */
+#ifndef CAPTURE_REPORT_H
+#define CAPTURE_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/plan.h"
+#include "capture/crash.h"
+#include "capture/dump.h"
+#include "capture/memory.h"
+#include "capture/quiesce.h"
+#include "capture/target.h"
+
+enum { REPORT_FORMAT = 1, REPORT_STEPS = 64, REPORT_ERRORS = 32 };
+
+enum capture_result { CAPTURE_NOTHING, CAPTURE_LOG_ONLY, CAPTURE_INCOMPLETE, CAPTURE_COMPLETE };
+const char *capture_result_name(enum capture_result result);
+
+struct report_step {
+	const char *name;
+	int64_t start, stop; /* clock_ms() */
+	bool ok;
+};
+
+struct report {
+	enum capture_result result;
+	const struct kd_plan *plan;
+	const struct crash_facts *crash;
+	const struct kd_plan_target *target; /* NULL: none was reached */
+	const struct target_place *place;
+	struct dump_result dump; /* to this target */
+	int64_t complete_at;     /* 0: not */
+	struct quiesce_result quiesce;
+	unsigned int modules_inserted, modules_failed;
+	struct memory_use memory;
+	struct report_step step[REPORT_STEPS];
+	unsigned int step_count;
+	char *error[REPORT_ERRORS]; /* owned; further ones are only in kexec-dmesg.log */
+	unsigned int error_count;
+};
+
+/** Keep a copy of @err's text. */
+void report_add_error(struct report *report, const struct kd_error *err);
+/** A new step that starts now; NULL when there are too many. */
+struct report_step *report_begin_step(struct report *report, const char *name);
+
+/** Write @report as JSON. */
+void report_write(FILE *out, const struct report *report);
+
+#endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "capture/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/btrfs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+#include "base/sysroot.h"
+#include "capture/device.h"
+
+struct target_type {
+	const char *name;
+	/* Before a mount with @node is tried; NULL: nothing to do. */
+	void (*prepare)(const char *node);
+	bool several_devices; /* a mount that fails may work when the next device has come */
+};
+
+/* A btrfs of several devices mounts once the kernel has been told of each. */
+static void btrfs_prepare(const char *node)
+{
+	_cleanup_close_ int fd = open("/dev/btrfs-control", O_RDWR | O_CLOEXEC);
+	struct btrfs_ioctl_vol_args args = { 0 };
+
+	if (fd < 0)
+		return;
+	strncpy(args.name, node, sizeof(args.name) - 1);
+	ioctl(fd, BTRFS_IOC_SCAN_DEV, &args);
+}
+
+static const struct target_type types[] = {
+	{ "ext2", NULL, false },
+	{ "ext3", NULL, false },
+	{ "ext4", NULL, false },
+	{ "xfs", NULL, false },
+	{ "btrfs", btrfs_prepare, true },
+};
+
+static const struct target_type *find_type(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (strcmp(types[i].name, name) == 0)
+			return &types[i];
+	}
+	return NULL;
+}
+
+/* --- mount options -------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	unsigned long flag; /* 0: of no meaning here */
+} mount_words[] = {
+	{ "defaults", 0 },
+	{ "rw", 0 },
+	{ "ro", 0 },
+	{ "auto", 0 },
+	{ "noauto", 0 },
+	{ "user", 0 },
+	{ "nouser", 0 },
+	{ "users", 0 },
+	{ "owner", 0 },
+	{ "group", 0 },
+	{ "nofail", 0 },
+	{ "_netdev", 0 },
+	{ "dev", 0 },
+	{ "suid", 0 },
+	{ "exec", 0 },
+	{ "async", 0 },
+	{ "atime", 0 },
+	{ "relatime", MS_RELATIME },
+	{ "norelatime", 0 },
+	{ "noatime", MS_NOATIME },
+	{ "nodiratime", MS_NODIRATIME },
+	{ "strictatime", MS_STRICTATIME },
+	{ "lazytime", MS_LAZYTIME },
+	{ "nodev", MS_NODEV },
+	{ "nosuid", MS_NOSUID },
+	{ "noexec", MS_NOEXEC },
+	{ "sync", MS_SYNCHRONOUS },
+	{ "dirsync", MS_DIRSYNC },
+};
+
+static bool find_mount_word(const char *word, size_t length, unsigned long *flags)
+{
+	size_t i;
+
+	/* Written for systemd, mount(8) and their kin. */
+	if ((length > 2 && (strncmp(word, "x-", 2) == 0 || strncmp(word, "X-", 2) == 0)) ||
+	    (length > 8 && strncmp(word, "comment=", 8) == 0))
+		return true;
+	for (i = 0; i < sizeof(mount_words) / sizeof(mount_words[0]); i++) {
+		if (strlen(mount_words[i].name) == length && strncmp(mount_words[i].name, word, length) == 0) {
+			*flags |= mount_words[i].flag;
+			return true;
+		}
+	}
+	return false;
+}
+
+unsigned long target_mount_flags(const char *options, char *data, size_t size)
+{
+	unsigned long flags = 0;
+	size_t used = 0;
+
+	data[0] = '\0';
+	while (*options) {
+		size_t length = strcspn(options, ",");
+
+		if (length && !find_mount_word(options, length, &flags) && used + length + 2 <= size) {
+			if (used)
+				data[used++] = ',';
+			memcpy(data + used, options, length);
+			used += length;
+			data[used] = '\0';
+		}
+		options += length + (options[length] == ',');
+	}
+	return flags;
+}
+
+/* --- connecting ----------------------------------------------------------------------------------------------- */
+
+struct mounting {
+	const struct target_type *type;
+	const char *options;
+	struct target_place *place;
+	int errnum; /* of the last mount that failed; 0: mounted, or none was tried */
+};
+
+static bool mount_node(const struct mounting *mounting, const char *node)
+{
+	char data[1024];
+	unsigned long flags = target_mount_flags(mounting->options, data, sizeof(data));
+
+	/* Options that this kernel or this state of the file system refuses are not worth a dump. */
+	return mount(node, TARGET_MOUNT, mounting->type->name, flags, data) == 0 ||
+	       mount(node, TARGET_MOUNT, mounting->type->name, 0, NULL) == 0;
+}
+
+/* A file system that found damage may have made itself read-only. */
+static bool make_writable(void)
+{
+	struct statvfs fs;
+
+	if (statvfs(TARGET_MOUNT, &fs) < 0)
+		return false;
+	if (!(fs.f_flag & ST_RDONLY))
+		return true;
+	if (mount(NULL, TARGET_MOUNT, NULL, MS_REMOUNT, NULL) == 0)
+		return true;
+	errno = EROFS;
+	return false;
+}
+
+static bool try_mount(void *arg, const char *node)
+{
+	struct mounting *mounting = arg;
+
+	snprintf(mounting->place->node, sizeof(mounting->place->node), "%s", node);
+	if (mounting->type->prepare)
+		mounting->type->prepare(node);
+	mounting->errnum = 0;
+	if (!mount_node(mounting, node)) {
+		mounting->errnum = errno;
+		return !mounting->type->several_devices;
+	}
+	if (!make_writable()) {
+		mounting->errnum = errno;
+		umount2(TARGET_MOUNT, MNT_DETACH);
+	}
+	return true;
+}
+
+/* mkdir -p of @path below @root, where symbolic links lead into the target and not into the image. */
+static struct kd_error *open_path(const struct kd_sysroot *root, const char *path, int *ret)
+{
+	_cleanup_free_ char *part = strdup(path);
+	_cleanup_close_ int dir = kd_sysroot_open_file(root, "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char *p;
+
+	if (!part)
+		return kd_error_nomem();
+	for (p = part; dir >= 0 && *p;) {
+		char *name, saved;
+		int next;
+
+		while (*p == '/')
+			p++;
+		if (!*p)
+			break;
+		name = p;
+		p += strcspn(p, "/");
+		saved = *p;
+		*p = '\0';
+		if (mkdirat(dir, name, 0700) < 0 && errno != EEXIST)
+			return kd_error_os(errno, "cannot create directory %s on the target", part);
+		next = kd_sysroot_open_file(root, part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		*p = saved;
+		close(dir);
+		dir = next;
+	}
+	if (dir < 0)
+		return kd_error_os(errno, "cannot open %s on the target", path);
+	*ret = take_fd(dir);
+	return NULL;
+}
+
+void target_directory_name(char *buf, size_t size, const char *address, uint64_t crash_time, int utc_offset,
+			   unsigned int attempt)
+{
+	time_t local = (time_t)crash_time + utc_offset;
+	char date[64] = "0000-00-00-00:00:00", suffix[16] = "";
+	struct tm tm;
+
+	if (gmtime_r(&local, &tm))
+		snprintf(date, sizeof(date), "%04d-%02d-%02d-%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1,
+			 tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	if (attempt)
+		snprintf(suffix, sizeof(suffix), "-%u", attempt);
+	snprintf(buf, size, "%s-%s%s", address, date, suffix);
+}
+
+static struct kd_error *make_directory(const struct kd_plan *plan, const char *path, uint64_t crash_time,
+				       struct target_place *place)
+{
+	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { .fd = -1 };
+	struct kd_error *err = kd_sysroot_open(TARGET_MOUNT, &root);
+	_cleanup_close_ int dir = -1;
+	char name[300];
+	unsigned int attempt;
+
+	if (!err)
+		err = open_path(&root, path, &dir);
+	if (err)
+		return err;
+	for (attempt = 0; attempt < 100; attempt++) {
+		target_directory_name(name, sizeof(name), plan->address, crash_time, plan->utc_offset, attempt);
+		if (mkdirat(dir, name, 0700) == 0 && fsync(dir) == 0) {
+			snprintf(place->directory, sizeof(place->directory), "%s/%s", path, name);
+			return NULL;
+		}
+		if (errno != EEXIST)
+			break;
+	}
+	return kd_error_os(errno, "cannot create directory %s/%s on the target", path, name);
+}
+
+struct kd_error *target_connect(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,
+				int64_t deadline, struct target_place *ret)
+{
+	struct mounting mounting = { .type = find_type(target->type), .options = target->options, .place = ret };
+	struct kd_error *err;
+
+	if (!mounting.type)
+		return kd_error_create(KD_ERR_UNSUPPORTED, "unknown target type %s", target->type);
+	if (mkdir(TARGET_MOUNT, 0700) < 0 && errno != EEXIST)
+		return kd_error_os(errno, "cannot create " TARGET_MOUNT);
+	err = device_wait(target->device, deadline, try_mount, &mounting);
+	if (mounting.errnum) {
+		kd_error_destroy(err);
+		return kd_error_os(mounting.errnum, "cannot mount %s (%s) for writing", ret->node, target->type);
+	}
+	if (!err)
+		err = make_directory(plan, target->path, crash_time, ret);
+	return err;
+}
+
+struct kd_error *target_open(const struct target_place *place, int *ret)
+{
+	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { .fd = -1 };
+	struct kd_error *err = kd_sysroot_open(TARGET_MOUNT, &root);
+	int fd;
+
+	if (err)
+		return err;
+	fd = kd_sysroot_open_file(&root, place->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return kd_error_os(errno, "cannot open %s on the target", place->directory);
+	*ret = fd;
+	return NULL;
+}
+
+struct kd_error *target_disconnect(void)
+{
+	struct kd_error *err;
+
+	if (umount2(TARGET_MOUNT, 0) == 0 || errno == EINVAL || errno == ENOENT)
+		return NULL;
+	err = kd_error_os(errno, "cannot unmount the target");
+	sync();
+	umount2(TARGET_MOUNT, MNT_DETACH);
+	return err;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Where dumps go: a row per kind of target, and a directory for this crash on it. */
+#ifndef CAPTURE_TARGET_H
+#define CAPTURE_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/plan.h"
+
+#define TARGET_MOUNT "/target"
+
+/** What connecting found out. Fixed sizes: it comes from a child process, through shared memory. */
+struct target_place {
+	char node[64];       /* the device */
+	char directory[512]; /* of this crash, as seen on the target */
+};
+
+/** Wait for the target's device, mount it for writing at TARGET_MOUNT, and make a directory for a crash at @crash_time
+ *  (seconds since the epoch). May block for as long as a disk does: run it in a child.
+ *  KD_ERR_TIMEOUT (device), KD_ERR_UNSUPPORTED (type), KD_ERR_OS (mount, directory). */
+struct kd_error *target_connect(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,
+				int64_t deadline, struct target_place *ret) MUST_CHECK;
+
+/** Open the directory that target_connect() has made. */
+struct kd_error *target_open(const struct target_place *place, int *ret) MUST_CHECK;
+
+/** Write everything to the device and let go of it. May block: run it in a child. Nothing mounted is fine. */
+struct kd_error *target_disconnect(void) MUST_CHECK;
+
+/** Mount options as in fstab, taken apart: the kernel's flags, and in @data what is left for the file system (at most
+ *  @size - 1 characters). Options for fstab's own readers are dropped, and so is "ro": a dump must be written. */
+unsigned long target_mount_flags(const char *options, char *data, size_t size);
+
+/** "<address>-YYYY-MM-DD-HH:MM:SS", for the @attempt'th (from 0) directory of that name with "-<attempt>" behind it. */
+void target_directory_name(char *buf, size_t size, const char *address, uint64_t crash_time, int utc_offset,
+			   unsigned int attempt);
+
+#endif

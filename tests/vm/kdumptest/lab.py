@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest, put together and switched on."""
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import guest, host, qemu
+
+BASE_APPEND = f"console=ttyS0 root=UUID={guest.ROOT_UUID} rw net.ifnames=0"
+
+
+@dataclass
+class Running:
+    """A guest that is switched on. @disk: its root disk, to be read when it is off again."""
+    machine: qemu.Machine
+    disk: Path
+    words: list
+
+
+@contextmanager
+def switched_on(kernel, hardware, append, payload, log, echo=None, keep=None):
+    """Boot @kernel on a fresh disk with @payload (as guest.initramfs() takes it); what the serial port says goes to
+    the file @log. Everything else is gone afterwards, unless @keep names a directory for it."""
+    host.CACHE.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix=".run.", dir=host.CACHE))
+    try:
+        disk, first = place / "disk.img", place / "initramfs"
+        guest.copy_disk(kernel, disk)
+        guest.initramfs(kernel, hardware.bus, payload, first)
+        words = qemu.command(hardware, kernel, first, f"{BASE_APPEND} {append}".strip(), disk, place)
+        with qemu.Machine(words, log, place, echo) as machine:
+            yield Running(machine, disk, words)
+    finally:
+        if keep:
+            shutil.rmtree(keep, ignore_errors=True)
+            shutil.move(place, keep)
+        else:
+            shutil.rmtree(place, ignore_errors=True)

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The module that panics in the ways real kernels do, built against a guest's kernel."""
+import shutil
+from pathlib import Path
+
+from . import host
+
+SOURCE = Path(__file__).resolve().parents[1] / "panicmod"
+# Value of the module's parameter "how" -> a function that the backtrace of the dump names.
+CAUSES = {
+    "null": "kdump_test_null_dereference",
+    "bug_irq": "kdump_test_bug_in_interrupt",
+    "stack": "kdump_test_stack_overflow",
+    "lock": "kdump_test_panic_under_lock",
+    "hardlockup": "kdump_test_hard_lockup",
+    "softlockup": "kdump_test_soft_lockup",
+}
+
+
+def build(kernel):
+    """The module for @kernel, in the cache."""
+    sources = sorted(path for path in SOURCE.iterdir() if path.is_file())
+    module = host.CACHE / "panicmod" / f"{kernel.release}-{host.digest(*sources)}" / "kdump_test_panic.ko"
+    if not module.exists():
+        tree = kernel.build_tree()
+        with host.being_made(module.parent) as draft:
+            draft.mkdir()
+            for path in sources:
+                shutil.copy(path, draft)
+            host.run(host.need("make", "make"), "-C", tree, f"M={draft}", "CC=" + host.need("gcc-12", "gcc-12"),
+                     "modules")
+    return module

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""This tree as a guest gets it: built, installed below a directory, with the libraries that it needs."""
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from . import host
+
+CONFIGURE = ["--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var", "--libexecdir=/usr/libexec"]
+
+
+def place_of_build():
+    """Where this tree is built for the tests."""
+    return host.CACHE / "build" / host.digest(str(host.SOURCE))
+
+
+def last_built():
+    """The installation that build() made before."""
+    installed = place_of_build() / "installed"
+    if not installed.is_dir():
+        raise host.Failure("nothing was built yet: leave out --no-build")
+    return installed
+
+
+def build():
+    """Build the tree and install it below a directory of the cache, which is returned."""
+    place = place_of_build()
+    installed = place / "installed"
+    with host.locked(place / ".lock"):
+        if not (host.SOURCE / "configure").exists():
+            host.run(host.SOURCE / "autogen.sh", cwd=host.SOURCE)
+        if not (place / "Makefile").exists():
+            host.say(f"building {host.SOURCE} in {place}")
+            host.run(host.SOURCE / "configure", *CONFIGURE, "--enable-werror", cwd=place)
+        host.run("make", f"-j{os.cpu_count()}", cwd=place)
+        host.run("rm", "-rf", installed)
+        host.run("make", "install", f"DESTDIR={installed}", cwd=place)
+    return installed
+
+
+def programs(installed):
+    """The programs below an installation directory."""
+    for folder in ("usr/bin", "usr/sbin", "usr/libexec", "usr/lib/kdump"):
+        for path in sorted((installed / folder).rglob("*")):
+            if path.is_file() and not path.is_symlink() and _is_elf(path):
+                yield path
+
+
+def libraries(paths):
+    """What the dynamic programs @paths need from this machine: path as the loader looks for it -> file."""
+    found = {}
+    for path in paths:
+        listing = subprocess.run(["ldd", str(path)], check=False, text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+        missing = re.search(r"(\S+) => not found", listing)
+        if missing:
+            raise host.Failure(f"{path} needs {missing[1]}, which this machine has not")
+        for name in re.findall(r"(?:=> )?(/\S+) \(0x", listing):
+            found[name] = Path(name).resolve()
+    return found
+
+
+def payload(installed):
+    """A payload function for guest.initramfs(): the installation and its libraries."""
+    needed = libraries(programs(installed))
+
+    def add(archive, prefix):
+        for name, file in sorted(needed.items()):
+            # The guest's /lib and /lib64 are links into /usr.
+            place = name if name.startswith("/usr/") else f"/usr{name}"
+            archive.add_file(f"{prefix}{place}", file, 0o755)
+        for folder in ("usr/bin", "usr/sbin", "usr/libexec", "usr/lib", "etc", "var"):
+            if (installed / folder).is_dir():
+                archive.add_tree(f"{prefix}/{folder}", installed / folder)
+
+    return add
+
+
+def _is_elf(path):
+    with open(path, "rb") as file:
+        return file.read(4) == b"\x7fELF"

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The virtual machine: a QEMU process, its serial port as lines with deadlines, and QMP."""
+import json
+import os
+import re
+import select
+import shlex
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import host
+
+QEMU = "qemu-system-x86_64"
+OVMF = Path("/usr/share/OVMF")
+DISK_DEVICES = {
+    "virtio": ["-device", "virtio-blk-pci,drive=disk"],
+    "scsi": ["-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=disk"],
+    "ahci": ["-device", "ahci,id=ahci", "-device", "ide-hd,bus=ahci.0,drive=disk"],
+    "nvme": ["-device", "nvme,drive=disk,serial=kdump"],
+}
+# Terminal control that firmware mixes into its output.
+_CONTROL = re.compile(r"\x1b(\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|c)|\r")
+
+
+@dataclass
+class Hardware:
+    """What the guest is made of."""
+    memory: str = "2G"
+    cpus: int = 2
+    cpu: str = "max"
+    firmware: str = "bios"  # or "ovmf"
+    bus: str = "virtio"     # of the root disk: a key of DISK_DEVICES
+    extra: list = field(default_factory=list)  # further words for QEMU
+
+
+class Gone(Exception):
+    """The machine ended."""
+
+
+class Late(Exception):
+    """The deadline passed."""
+
+
+def accelerator(kernel):
+    """QEMU's words for the fastest accelerator that works here. /dev/kvm may exist and yet run no kernel, so it is
+    tried once per boot of this machine."""
+    chosen = os.environ.get("KDUMP_TEST_ACCEL")
+    if not chosen:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        verdict = host.CACHE / f"accelerator-{boot}"
+        if not verdict.exists():
+            for old in host.CACHE.glob("accelerator-*"):
+                old.unlink()
+            verdict.write_text("kvm" if _kvm_boots(kernel) else "tcg,thread=multi", encoding="ascii")
+        chosen = verdict.read_text(encoding="ascii")
+    return ["-accel", chosen]
+
+
+def command(hardware, kernel, initramfs, append, disk, place):
+    """The QEMU command line; @place is a directory for what the machine needs while it runs."""
+    words = [host.need(QEMU, "qemu-system-x86"), *accelerator(kernel), "-cpu", hardware.cpu, "-m", hardware.memory,
+             "-smp", str(hardware.cpus), "-nodefaults", "-no-user-config", "-display", "none",
+             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+             "-qmp", f"unix:{place}/qmp,server=on,wait=off",
+             "-kernel", str(kernel.vmlinuz), "-initrd", str(initramfs), "-append", append,
+             "-drive", f"file={disk},if=none,id=disk,format=raw,cache=unsafe", *DISK_DEVICES[hardware.bus]]
+    if hardware.firmware == "ovmf":
+        if not (OVMF / "OVMF_CODE_4M.fd").exists():
+            raise host.Failure("OVMF is missing: apt-get install ovmf")
+        shutil.copy(OVMF / "OVMF_VARS_4M.fd", place / "vars.fd")
+        words += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}/OVMF_CODE_4M.fd",
+                  "-drive", f"if=pflash,format=raw,file={place}/vars.fd"]
+    return words + hardware.extra
+
+
+class Machine:
+    """A running QEMU. Use as a context manager: leaving it ends the machine. One runs at a time (host.LOCK)."""
+
+    def __init__(self, words, log, place, echo=None):
+        """@log: file that gets the serial port's output; @place: as given to command(); @echo is called with each
+        line."""
+        self._words, self._log_path, self._place, self._echo = words, log, place, echo
+        self._pending = b""
+        self._qmp = None
+        self.last = []  # the last serial lines
+
+    def __enter__(self):
+        self._lock = host.locked(host.LOCK)
+        self._lock.__enter__()
+        self.started = time.monotonic()
+        self._log = open(self._log_path, "wb")
+        # pylint: disable-next=consider-using-with
+        self._process = subprocess.Popen(self._words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                         stderr=subprocess.STDOUT)
+        return self
+
+    def stop(self):
+        """Switch the machine off; its disks may be read afterwards."""
+        self._process.kill()
+        self._process.wait()
+
+    def __exit__(self, *error):
+        self.stop()
+        self._process.stdout.close()
+        self._log.close()
+        if self._qmp:
+            self._qmp.close()
+        self._lock.__exit__(*error)
+
+    def line(self, deadline):
+        """The next serial line; Late if it is not there at @deadline (time.monotonic()), Gone if QEMU ended."""
+        while b"\n" not in self._pending:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._process.stdout], [], [], left)[0]:
+                raise Late
+            data = os.read(self._process.stdout.fileno(), 65536)
+            if not data:
+                raise Gone
+            self._log.write(data)
+            self._log.flush()
+            self._pending += data
+        raw, _, self._pending = self._pending.partition(b"\n")
+        line = _CONTROL.sub("", raw.decode(errors="replace"))
+        self.last = self.last[-29:] + [line]
+        if self._echo:
+            self._echo(line)
+        return line
+
+    def wait(self, seconds):
+        """Wait for the machine to end by itself; what it still says goes to the log."""
+        deadline = time.monotonic() + seconds
+        try:
+            while True:
+                self.line(deadline)
+        except Gone:
+            self._process.wait()
+
+    def qmp(self, execute, **arguments):
+        """Carry out a QMP command; its result."""
+        if not self._qmp:
+            self._qmp = _Qmp(self._place / "qmp")
+        return self._qmp.execute(execute, arguments)
+
+
+class _Qmp:
+    """A client of QEMU's machine protocol (QEMU docs/interop/qmp-spec)."""
+
+    def __init__(self, path):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(120)
+        self._socket.connect(str(path))
+        self._file = self._socket.makefile("r", encoding="utf-8")
+        self._file.readline()  # greeting
+        self.execute("qmp_capabilities", {})
+
+    def execute(self, name, arguments):
+        message = {"execute": name, "arguments": arguments} if arguments else {"execute": name}
+        self._socket.sendall(json.dumps(message).encode())
+        for line in self._file:
+            answer = json.loads(line)
+            if "error" in answer:
+                raise host.Failure(f"QMP {name}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+        raise host.Failure(f"QMP {name}: QEMU hung up")
+
+    def close(self):
+        self._file.close()
+        self._socket.close()
+
+
+def _kvm_boots(kernel):
+    """True if @kernel says its first word under KVM soon."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    words = [host.need(QEMU, "qemu-system-x86"), "-accel", "kvm", "-cpu", "max", "-m", "512M", "-nodefaults",
+             "-display", "none", "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console", "-no-reboot",
+             "-kernel", str(kernel.vmlinuz), "-append", "console=ttyS0 panic=-1"]
+    with tempfile.NamedTemporaryFile() as log, Machine(words, log.name, None) as machine:
+        deadline = time.monotonic() + 10
+        try:
+            while "Linux version" not in machine.line(deadline):
+                pass
+        except (Gone, Late):
+            return False
+    return True
+
+
+def quoted(words):
+    """The command as a person would type it."""
+    return shlex.join(str(word) for word in words)
