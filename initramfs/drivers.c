@@ -103,7 +103,8 @@ static struct kd_error *read_modalias(const struct kd_sysroot *root, const char 
 	return NULL;
 }
 
-/* Modules that say they can drive the device at @directory. In the kernel that runs, one that is not loaded does not. */
+/* Modules that say they can drive the device at @directory. In the kernel that runs, only one that is loaded may be
+ * what does. */
 static struct kd_error *add_by_modalias(const struct drivers *drivers, const char *directory, bool *found)
 {
 	bool other_kernel = is_other_kernel(drivers);
@@ -275,7 +276,8 @@ static struct kd_error *describe_stack(const struct kd_sysroot *root, const char
 	return err;
 }
 
-/* Disks that are no hardware: they come from a server, once programs have logged in there. By a part of their path. */
+/* Disks that are no hardware: they come from a server, once programs have logged in there. By a part of their
+ * path. */
 static const struct {
 	const char *part, *what;
 } remote_kinds[] = {
@@ -291,8 +293,8 @@ static struct kd_error *refuse_remote(const char *device)
 	for (i = 0; i < sizeof(remote_kinds) / sizeof(remote_kinds[0]); i++) {
 		if (strstr(device, remote_kinds[i].part))
 			return kd_error_create(KD_ERR_UNSUPPORTED,
-					       "%s is %s, which this version cannot reach from the capture kernel; "
-					       "choose a file system on a local disk as the dump target in kdump.conf",
+					       "%s is %s, which this version cannot reach from the capture kernel; choose "
+					       "a file system on a local disk as the dump target in kdump.conf",
 					       last_part(device), remote_kinds[i].what);
 	}
 	return NULL;
@@ -387,8 +389,8 @@ static struct kd_error *refuse_multiple_devices(const struct drivers *drivers, c
 		}
 		if (ours && count > 1)
 			return kd_error_create(KD_ERR_UNSUPPORTED,
-					       "its btrfs spans %zu devices, which this version cannot put together in "
-					       "the capture kernel; choose a file system on one device", count);
+					       "its btrfs spans %zu devices, which this version cannot put together "
+					       "in the capture kernel; choose a file system on one device", count);
 	}
 	return NULL;
 }
