@@ -80,9 +80,10 @@ static bool is_other_kernel(const struct drivers *drivers)
 /* As a module: what is built in has no initstate. */
 static bool is_loaded(const struct kd_sysroot *root, const char *name)
 {
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *state = NULL;
 
-	return asprintf(&path, "/sys/module/%s/initstate", name) >= 0 && kd_sysroot_exists(root, path);
+	kd_error_destroy(kd_sysroot_read_line(root, &state, "/sys/module/%s/initstate", name));
+	return state != NULL;
 }
 
 /* From the device's uevent, as not every bus has a file for it; *ret stays NULL if the device has none. */
@@ -119,10 +120,13 @@ static struct kd_error *add_by_modalias(const struct drivers *drivers, const cha
 		return err;
 	err = modules_resolve(drivers->modules, modalias, &names);
 	for (i = 0; i < names.count && !err; i++) {
+		bool found_one = false;
+
 		if (!other_kernel && !is_loaded(drivers->root, names.name[i]))
 			continue;
 		kd_debug(drivers->log, "module %s answers to %s of %s", names.name[i], modalias, directory);
-		err = modules_add(drivers->modules, names.name[i], found);
+		err = modules_add(drivers->modules, names.name[i], &found_one);
+		*found = *found || found_one;
 	}
 	return err;
 }
