@@ -19,7 +19,7 @@ enum {
 	MODULE_SECONDS = 30,
 	PAPER_SECONDS = 60,
 	TRACE_LINES = 50,
-	CLOSING_MS = 30 * 1000, /* kept back from the dump for the report and the unmount */
+	CLOSING_MS = 30 * 1000, /* kept back from the dump for the report and the unmount, at most */
 	/* Commands of syslog(2). */
 	KLOG_READ_ALL = 3,
 	KLOG_SIZE_BUFFER = 10,
@@ -240,12 +240,19 @@ static struct kd_error *step_save_log(struct capture *capture)
 	return err;
 }
 
+static int64_t dump_deadline(const struct capture *capture)
+{
+	int64_t quarter = (capture->deadline - clock_ms()) / 4;
+
+	return capture->deadline - (quarter < CLOSING_MS ? quarter : CLOSING_MS);
+}
+
 static struct kd_error *step_dump(struct capture *capture)
 {
 	struct dump_request request = {
 		.dir = capture->dir,
 		.collector = capture->plan->collector,
-		.deadline = capture->deadline - CLOSING_MS,
+		.deadline = dump_deadline(capture),
 		.log = capture->log,
 		.console = capture->setup->console,
 		.root = &capture->root,

@@ -286,6 +286,7 @@ static struct kd_error *finish_dump(const struct dump_request *request, const ch
 
 struct kd_error *dump_save(const struct dump_request *request, struct dump_result *ret)
 {
+	/* Never unmapped: a collector that was left behind may yet write it. */
 	struct dump_news *news = shared_alloc(sizeof(*news));
 	enum rung rung = RUNG_CONFIGURED;
 

@@ -291,9 +291,12 @@ struct kd_error *target_open(const struct target_place *place, int *ret)
 
 struct kd_error *target_disconnect(void)
 {
+	struct kd_error *err;
+
 	if (umount2(TARGET_MOUNT, 0) == 0 || errno == EINVAL || errno == ENOENT)
-		return NULL; /* the last close of a mounted file system writes it out */
+		return NULL;
+	err = kd_error_os(errno, "cannot unmount the target");
 	sync();
 	umount2(TARGET_MOUNT, MNT_DETACH);
-	return kd_error_os(errno, "cannot unmount the target");
+	return err;
 }

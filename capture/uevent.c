@@ -51,7 +51,8 @@ enum uevent_next uevent_wait(int fd, int64_t deadline, char *buf, size_t size, s
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 
-	while (poll(&poll_fd, 1, clock_timeout(deadline)) > 0) {
+	/* The clock is asked too, lest a storm of events go on for ever. */
+	while (clock_ms() < deadline && poll(&poll_fd, 1, clock_timeout(deadline)) > 0) {
 		struct sockaddr_nl from = { 0 };
 		socklen_t from_size = sizeof(from);
 		ssize_t n = recvfrom(fd, buf, size - 1, 0, (struct sockaddr *)&from, &from_size);

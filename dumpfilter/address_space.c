@@ -4,21 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/elf64.h"
 #include "dumpfilter/arch.h"
 
 /* Reads from here on go through a mapping; for small ones that would cost more than it saves. */
 #define MAPPED_READ_MIN (64u << 10)
 /* Ranges walked that are remembered: enough for the tables of many TiB; the list must not grow without bound. */
 #define WALKED_MAX 16384u
+/* Kernel stacks are aligned to their size: 16 KiB on x86_64 and on aarch64, twice that with KASAN. */
+#define STACK_SIZE UINT64_C(16384)
 
-static void remember(struct address_space *space, uint64_t paddr, uint64_t size)
+static void remember(const struct address_space *space, struct kd_ranges *frames, uint64_t paddr, uint64_t size)
 {
 	uint64_t start = paddr & ~(space->page_size - 1);
 	uint64_t end = (paddr + size + space->page_size - 1) & ~(space->page_size - 1);
 
-	if (end > start && space->walked.count < WALKED_MAX)
-		/* A lack of memory costs the early place in the dump, nothing else. */
-		(void)!kd_ranges_add(&space->walked, start, end);
+	/* A lack of memory costs the early place in the dump, nothing else. */
+	if (end > start && frames->count < WALKED_MAX)
+		(void)!kd_ranges_add(frames, start, end);
 }
 
 struct kd_error *address_space_table(struct address_space *space, unsigned int level, uint64_t paddr,
@@ -39,7 +42,7 @@ struct kd_error *address_space_table(struct address_space *space, unsigned int l
 			return err;
 		cache->paddr = paddr;
 		cache->valid = true;
-		remember(space, paddr, space->page_size);
+		remember(space, &space->walked, paddr, space->page_size);
 	}
 	*ret = cache->entry;
 	return NULL;
@@ -77,7 +80,8 @@ static struct kd_error *read_paddr(struct address_space *space, uint64_t paddr, 
 	return err;
 }
 
-struct kd_error *address_space_read(struct address_space *space, uint64_t vaddr, void *buf, size_t size)
+struct kd_error *address_space_read_into(struct address_space *space, uint64_t vaddr, void *buf, size_t size,
+					 struct kd_ranges *frames)
 {
 	uint8_t *out = buf;
 
@@ -92,12 +96,17 @@ struct kd_error *address_space_read(struct address_space *space, uint64_t vaddr,
 		err = read_paddr(space, paddr, out, piece);
 		if (err)
 			return kd_error_wrap(err, "virtual address 0x%lx", vaddr);
-		remember(space, paddr, piece);
+		remember(space, frames, paddr, piece);
 		vaddr += piece;
 		out += piece;
 		size -= piece;
 	}
 	return NULL;
+}
+
+struct kd_error *address_space_read(struct address_space *space, uint64_t vaddr, void *buf, size_t size)
+{
+	return address_space_read_into(space, vaddr, buf, size, &space->walked);
 }
 
 struct kd_error *address_space_read_u32(struct address_space *space, uint64_t vaddr, uint32_t *ret)
@@ -112,12 +121,36 @@ struct kd_error *address_space_read_u64(struct address_space *space, uint64_t va
 
 static void visit_table(struct address_space *space, uint64_t paddr)
 {
-	remember(space, paddr, space->page_size);
+	remember(space, &space->walked, paddr, space->page_size);
 }
 
-void address_space_walk_tables(struct address_space *space)
+/* The pages around @vaddr as far as a kernel stack reaches. */
+static void visit_stack(struct address_space *space, uint64_t vaddr)
 {
+	uint64_t start = vaddr & ~(STACK_SIZE - 1);
+
+	for (uint64_t offset = 0, paddr, size; offset < STACK_SIZE; offset += space->page_size) {
+		struct kd_error *err = address_space_translate(space, start + offset, &paddr, &size);
+
+		if (err)
+			kd_error_destroy(err);
+		else if (kd_ranges_contain(vmcore_contents(space->vmcore), paddr, paddr + space->page_size))
+			remember(space, &space->walked, paddr, space->page_size);
+	}
+}
+
+void address_space_walk_all(struct address_space *space)
+{
+	struct kd_elf64_note note;
+	size_t size, offset = 0;
+	const void *notes = vmcore_notes(space->vmcore, &size);
+	uint64_t stack;
+
 	space->arch->visit_tables(space, visit_table);
+	while (kd_elf64_next_note(notes, size, &offset, &note))
+		if (kd_elf64_note_is(&note, "CORE") && note.type == NT_PRSTATUS &&
+		    space->arch->stack_pointer(&note, &stack))
+			visit_stack(space, stack);
 }
 
 struct kd_error *address_space_read_name(struct address_space *space, struct kernel_name *ret)

@@ -50,7 +50,7 @@ struct address_space {
 	uint64_t page_size;
 	struct paging paging;
 	struct table_cache cache[PAGE_TABLE_LEVELS_MAX];
-	struct kd_ranges walked; /* physical, whole pages */
+	struct kd_ranges walked; /* physical, whole pages: tables, and all that was read */
 };
 
 /** Find the page tables and make sure that they are what they should be: they and the image's formula must agree,
@@ -70,11 +70,15 @@ struct kd_error *address_space_translate(struct address_space *space, uint64_t v
 
 /** Copy @size bytes at @vaddr. KD_ERR_HOLE if they are not mapped, or not in the dump. */
 struct kd_error *address_space_read(struct address_space *space, uint64_t vaddr, void *buf, size_t size) MUST_CHECK;
+/** As above, but what was read is remembered in @frames. */
+struct kd_error *address_space_read_into(struct address_space *space, uint64_t vaddr, void *buf, size_t size,
+					 struct kd_ranges *frames) MUST_CHECK;
 struct kd_error *address_space_read_u32(struct address_space *space, uint64_t vaddr, uint32_t *ret) MUST_CHECK;
 struct kd_error *address_space_read_u64(struct address_space *space, uint64_t vaddr, uint64_t *ret) MUST_CHECK;
 
-/** Remember every page table below the kernel's half of the root as walked. Best effort. */
-void address_space_walk_tables(struct address_space *space);
+/** Remember as walked what has to be walked to see the whole: every page table below the kernel's half of the root,
+ *  and the stacks that the CPUs were on. Best effort. */
+void address_space_walk_all(struct address_space *space);
 
 /** struct new_utsname of the crashed kernel: six strings of 65 bytes. */
 struct kernel_name {

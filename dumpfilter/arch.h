@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "base/elf64.h"
 #include "base/error.h"
 #include "dumpfilter/address_space.h"
 
@@ -28,6 +29,9 @@ struct arch_ops {
 
 	/** Call @visit with the physical address of every table below the kernel's half of the root. */
 	void (*visit_tables)(struct address_space *space, void (*visit)(struct address_space *space, uint64_t paddr));
+
+	/** Where the stack was, from an NT_PRSTATUS note; false: not in the kernel. */
+	bool (*stack_pointer)(const struct kd_elf64_note *prstatus, uint64_t *ret);
 
 	/** The dump's phys_base field. */
 	uint64_t (*phys_base)(const struct address_space *space);

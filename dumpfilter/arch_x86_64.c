@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Intel SDM volume 3, 4.5; Linux arch/x86/kernel/vmcore_info_64.c for the keys. */
 #include <elf.h>
+#include <string.h>
 
 #include "dumpfilter/arch.h"
 
@@ -10,6 +11,7 @@
 #define ENTRY_HUGE        (UINT64_C(1) << 7)
 #define ENTRY_ADDRESS     UINT64_C(0x000ffffffffff000)
 #define TABLE_ENTRIES     512u
+#define PRSTATUS_RSP      264u /* offset of rsp in struct elf_prstatus */
 /* More tables than any kernel half has: a loop through broken entries ends here. */
 #define VISIT_MAX         (1u << 17)
 
@@ -137,6 +139,14 @@ static void visit_tables(struct address_space *space, void (*visit)(struct addre
 	visit_below(&visitor, space->paging.root, space->paging.levels - 1);
 }
 
+static bool stack_pointer(const struct kd_elf64_note *prstatus, uint64_t *ret)
+{
+	if (prstatus->desc_size < PRSTATUS_RSP + sizeof(*ret))
+		return false;
+	memcpy(ret, prstatus->desc + PRSTATUS_RSP, sizeof(*ret));
+	return *ret >> 63;
+}
+
 static uint64_t phys_base(const struct address_space *space)
 {
 	return space->paging.image_paddr;
@@ -153,6 +163,7 @@ const struct arch_ops arch_x86_64 = {
 	.setup = setup,
 	.walk = walk,
 	.visit_tables = visit_tables,
+	.stack_pointer = stack_pointer,
 	.phys_base = phys_base,
 	.section_bits = section_bits,
 };

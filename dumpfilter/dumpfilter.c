@@ -21,9 +21,9 @@
 
 #define LEVEL_ZERO 1u
 #define LEVEL_MAX  31u
-/* Above this (256 GiB of RAM) the bitmaps for the order of writing would cost too much of the capture kernel's
- * memory, and only what the filter itself walked is written early. */
-#define ORDER_BITMAP_MAX (UINT64_C(8) << 20)
+/* Above this (128 GiB of RAM) full bitmaps for the order of writing would cost too much of the capture kernel's
+ * memory (an empty one costs nothing), and only the image and what was walked is written first. */
+#define ORDER_BITMAP_MAX (UINT64_C(4) << 20)
 
 /* A vmcore, opened; and the kernel's memory in it, as far as that can be made sense of. */
 struct crash {
@@ -36,7 +36,9 @@ struct crash {
 /* The pages of one dump. */
 struct selection {
 	uint64_t end_pfn;
-	struct pfn_bitmap kept, early, late;
+	struct pfn_bitmap kept;
+	/* In which order they are written: see mark_first(). */
+	struct pfn_bitmap first, slab, late;
 };
 
 static void crash_close(struct crash *crash)
@@ -53,7 +55,8 @@ static inline void crash_close_cleanup(struct crash *crash)
 static void selection_release(struct selection *selection)
 {
 	pfn_bitmap_release(&selection->kept);
-	pfn_bitmap_release(&selection->early);
+	pfn_bitmap_release(&selection->first);
+	pfn_bitmap_release(&selection->slab);
 	pfn_bitmap_release(&selection->late);
 }
 static inline void selection_release_cleanup(struct selection *selection)
@@ -91,7 +94,8 @@ static struct kd_error *selection_init(struct selection *selection, const struct
 
 	selection->end_pfn = end / page_size + (end % page_size != 0);
 	if (!pfn_bitmap_init(&selection->kept, selection->end_pfn) ||
-	    !pfn_bitmap_init(&selection->early, selection->end_pfn) ||
+	    !pfn_bitmap_init(&selection->first, selection->end_pfn) ||
+	    !pfn_bitmap_init(&selection->slab, selection->end_pfn) ||
 	    !pfn_bitmap_init(&selection->late, selection->end_pfn))
 		return kd_error_create(KD_ERR_NOMEM, "%s: no memory for the bitmaps of %lu page frames",
 				       vmcore_path(crash->vmcore), selection->end_pfn);
@@ -99,14 +103,12 @@ static struct kd_error *selection_init(struct selection *selection, const struct
 	return NULL;
 }
 
-/* The frames that were walked hold the kernel's most basic data. */
-static bool walked_are_kept(const struct crash *crash, const struct selection *selection)
+static bool all_kept(const struct kd_ranges *frames, const struct crash *crash, const struct selection *selection)
 {
-	const struct kd_ranges *walked = &crash->space.walked;
 	uint64_t page_size = crash->space.page_size;
 
-	for (size_t i = 0; i < walked->count; i++) {
-		uint64_t start = walked->range[i].start / page_size, end = walked->range[i].end / page_size;
+	for (size_t i = 0; i < frames->count; i++) {
+		uint64_t start = frames->range[i].start / page_size, end = frames->range[i].end / page_size;
 
 		if (pfn_bitmap_count(&selection->kept, start, end) != end - start)
 			return false;
@@ -114,6 +116,50 @@ static bool walked_are_kept(const struct crash *crash, const struct selection *s
 	return true;
 }
 
+/* The kernel image was there before the page allocator. */
+static void learn_boot_flags(struct crash *crash, struct mem_map *map, struct page_rules *rules)
+{
+	uint64_t stext, paddr, size, pfn;
+	struct mem_map_run run;
+
+	if (!vmcoreinfo_symbol(&crash->info, "_stext", &stext))
+		return;
+	_cleanup_(kd_error_destroy) struct kd_error *err =
+		address_space_translate(&crash->space, stext, &paddr, &size);
+	if (err)
+		return;
+	pfn = paddr / crash->space.page_size;
+	if (mem_map_next(map, &pfn, &run) && run.pfn == paddr / crash->space.page_size)
+		page_rules_learn_boot(rules, run.pages);
+}
+
+/* Set what whoever opens the dump needs before anything else: the kernel image (global data, logs), what was walked
+ * (page tables, sections, the stacks of the CPUs), and boot memory (per-CPU areas); but not the mem_map, which is
+ * boot memory too and large. Slab follows, where tasks and most of what the kernel has lists of live. */
+static void mark_first(struct crash *crash, const struct kd_ranges *mem_map, struct selection *selection)
+{
+	const struct paging *paging = &crash->space.paging;
+	const struct kd_ranges *walked = &crash->space.walked;
+	uint64_t page_size = crash->space.page_size;
+	size_t count;
+	const struct vmcore_segment *segment = vmcore_segments(crash->vmcore, &count);
+
+	for (size_t i = 0; i < mem_map->count; i++)
+		pfn_bitmap_clear(&selection->first, mem_map->range[i].start / page_size,
+				 mem_map->range[i].end / page_size);
+	for (size_t i = 0; i < count; i++)
+		if (segment[i].vaddr >= paging->image_base &&
+		    segment[i].vaddr - paging->image_base < paging->image_size)
+			pfn_bitmap_set(&selection->first, segment[i].paddr / page_size,
+				       (segment[i].paddr + segment[i].memory_size - 1) / page_size + 1);
+	for (size_t i = 0; i < walked->count; i++)
+		pfn_bitmap_set(&selection->first, walked->range[i].start / page_size,
+			       walked->range[i].end / page_size);
+}
+
+/* Run the rules over the mem_map. The frames that were walked to get there hold the kernel's most basic data: rules
+ * that would drop one of them do not fit this kernel, and none of their verdicts is worth anything. Poison counts
+ * even so, since it is a matter of the machine's safety. */
 static struct kd_error *filter(struct crash *crash, const struct dumpfilter_options *options,
 			       struct selection *selection, struct dumpfilter_report *report)
 {
@@ -123,7 +169,8 @@ static struct kd_error *filter(struct crash *crash, const struct dumpfilter_opti
 	struct page_filter pass = {
 		.level = options->level,
 		.kept = &selection->kept,
-		.early = order ? &selection->early : NULL,
+		.boot = order ? &selection->first : NULL,
+		.slab = order ? &selection->slab : NULL,
 		.late = order ? &selection->late : NULL,
 	};
 	struct kd_error *err = page_rules_init(&rules, &crash->info, options->log);
@@ -132,38 +179,18 @@ static struct kd_error *filter(struct crash *crash, const struct dumpfilter_opti
 		err = mem_map_init(&map, &crash->space, selection->end_pfn);
 	if (err)
 		return err;
+	learn_boot_flags(crash, &map, &rules);
 	page_filter_run(&pass, &rules, &map);
-	if (!walked_are_kept(crash, selection)) {
-		/* Poison is a matter of the machine's safety, not of the rules. */
+	mark_first(crash, &map.frames, selection);
+	if (!all_kept(&crash->space.walked, crash, selection) || !all_kept(&map.frames, crash, selection)) {
 		select_all(crash, options, selection);
 		pass = (struct page_filter){ .poison_only = true, .kept = &selection->kept };
 		page_filter_run(&pass, &rules, &map);
-		report->pages[PAGE_HWPOISON] = pass.pages[PAGE_HWPOISON];
-		return kd_error_create(KD_ERR_FORMAT, "the rules would drop the kernel's own page tables or mem_map");
+		err = kd_error_create(KD_ERR_FORMAT,
+				      "the rules would drop the kernel's own page tables or mem_map");
 	}
-	for (size_t i = 0; i < PAGE_CLASS_COUNT; i++)
-		report->pages[i] = pass.pages[i];
-	return NULL;
-}
-
-/* What whoever opens the dump needs first: the kernel image (its page tables, logs and global data), and what was
- * walked, mem_map included. */
-static void mark_early(struct crash *crash, struct selection *selection)
-{
-	const struct paging *paging = &crash->space.paging;
-	const struct kd_ranges *walked = &crash->space.walked;
-	uint64_t page_size = crash->space.page_size;
-	size_t count;
-	const struct vmcore_segment *segment = vmcore_segments(crash->vmcore, &count);
-
-	for (size_t i = 0; i < count; i++)
-		if (paging->image_size && segment[i].vaddr >= paging->image_base &&
-		    segment[i].vaddr - paging->image_base < paging->image_size)
-			pfn_bitmap_set(&selection->early, segment[i].paddr / page_size,
-				       (segment[i].paddr + segment[i].memory_size - 1) / page_size + 1);
-	for (size_t i = 0; i < walked->count; i++)
-		pfn_bitmap_set(&selection->early, walked->range[i].start / page_size,
-			       walked->range[i].end / page_size);
+	memcpy(report->pages, pass.pages, sizeof(report->pages));
+	return err;
 }
 
 /* Decide about every page. What goes wrong here costs filtering, not the dump. */
@@ -186,14 +213,13 @@ static struct kd_error *select_pages(struct crash *crash, const struct dumpfilte
 		return err;
 	total = pfn_bitmap_count(&selection->kept, 0, selection->end_pfn);
 	if (!problem) {
-		address_space_walk_tables(&crash->space);
+		address_space_walk_all(&crash->space);
 		problem = filter(crash, options, selection, report);
 	}
 	if (problem) {
 		report->unfiltered = true;
 		kd_warn(options->log, "all pages are kept: %s", problem->text);
 	}
-	mark_early(crash, selection);
 	for (size_t i = PAGE_CACHE; i < PAGE_CLASS_COUNT; i++)
 		others += report->pages[i];
 	report->pages[PAGE_KEEP] = total - others;
@@ -241,8 +267,9 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 		.vmcore = crash->vmcore,
 		.page_size = crash->space.page_size,
 		.kept = &selection->kept,
-		.early = &selection->early,
-		.late = &selection->late,
+		.first = &selection->first,
+		.second = &selection->slab,
+		.last = &selection->late,
 		.codec = options->codec,
 		.share_zero_pages = options->level & LEVEL_ZERO,
 		.ops = &writer_kdump,
@@ -262,43 +289,73 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 	return writer_kdump.finish(writer);
 }
 
-static struct kd_error *write_dump(struct crash *crash, const char *out_path, const struct dumpfilter_options *options,
+static struct kd_error *write_dump(struct crash *crash, struct output *output, const struct dumpfilter_options *options,
 				   const struct selection *selection, struct dumpfilter_report *report)
 {
-	_cleanup_(output_release) struct output output = { .fd = -1 };
 	struct dump_description dump;
 	struct writer *writer = NULL;
 	struct kd_error *err;
 
 	describe(crash, options, selection, report, &dump);
-	err = output_create(&output, out_path);
-	if (!err)
-		err = writer_kdump.begin(&output, &dump, &writer);
+	err = writer_kdump.begin(output, &dump, &writer);
 	if (!err)
 		err = write_pages(crash, options, selection, writer, report);
-	report->bytes_written = output_position(&output);
+	report->bytes_written = output->written;
 	writer_kdump.destroy(writer);
 	return err;
+}
+
+/* One dump at options->level. The output is created when there is something to be written, or emptied. */
+static struct kd_error *run_level(const char *vmcore_path, const char *out_path, struct output *output,
+				  const struct dumpfilter_options *options, struct dumpfilter_report *report)
+{
+	_cleanup_(crash_close) struct crash crash = { 0 };
+	_cleanup_(selection_release) struct selection selection = { 0 };
+	struct kd_error *err = crash_open(&crash, vmcore_path);
+
+	*report = (struct dumpfilter_report){ 0 };
+	if (!err)
+		err = select_pages(&crash, options, &selection, report);
+	if (!err)
+		err = output->fd < 0 ? output_create(output, out_path) : output_restart(output);
+	if (!err)
+		err = write_dump(&crash, output, options, &selection, report);
+	return err;
+}
+
+static struct kd_error *check_levels(const struct dumpfilter_options *options)
+{
+	unsigned int highest = options->level;
+
+	for (unsigned int i = 0; i < options->fallback_count && i < DUMPFILTER_FALLBACK_MAX; i++)
+		if (options->fallback_level[i] > highest)
+			highest = options->fallback_level[i];
+	if (highest > LEVEL_MAX || options->fallback_count > DUMPFILTER_FALLBACK_MAX)
+		return kd_error_create(KD_ERR_USAGE, "dump level %u is not in 0 to %u, or too many of them", highest,
+				       LEVEL_MAX);
+	return NULL;
 }
 
 struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path, const struct dumpfilter_options *options,
 				struct dumpfilter_report *report)
 {
-	_cleanup_(crash_close) struct crash crash = { 0 };
-	_cleanup_(selection_release) struct selection selection = { 0 };
+	_cleanup_(output_release) struct output output = { .fd = -1 };
+	struct dumpfilter_options current = *options;
 	struct dumpfilter_report unwanted;
-	struct kd_error *err;
+	struct kd_error *err = check_levels(options);
 
 	if (!report)
 		report = &unwanted;
 	*report = (struct dumpfilter_report){ 0 };
-	if (options->level > LEVEL_MAX)
-		return kd_error_create(KD_ERR_USAGE, "dump level %u is not in 0 to %u", options->level, LEVEL_MAX);
-	err = crash_open(&crash, vmcore_path);
-	if (!err)
-		err = select_pages(&crash, options, &selection, report);
-	if (!err)
-		err = write_dump(&crash, out_path, options, &selection, report);
+	if (err)
+		return err;
+	err = run_level(vmcore_path, out_path, &output, &current, report);
+	for (unsigned int i = 0; i < options->fallback_count && err && err->errnum == ENOSPC; i++) {
+		current.level = options->fallback_level[i];
+		kd_warn(options->log, "%s; trying again at dump level %u", err->text, current.level);
+		kd_error_destroy(err);
+		err = run_level(vmcore_path, out_path, &output, &current, report);
+	}
 	return err;
 }
 

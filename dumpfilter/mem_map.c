@@ -89,6 +89,7 @@ void mem_map_release(struct mem_map *map)
 {
 	free(map->buf);
 	map->buf = NULL;
+	kd_ranges_free(&map->frames);
 }
 
 /* Where struct mem_section number @nr is; false if there is none. */
@@ -144,7 +145,7 @@ static bool section_pages(struct mem_map *map, uint64_t nr, uint64_t *vaddr_ret)
 static void read_structs(struct mem_map *map, uint64_t vaddr, uint64_t count)
 {
 	size_t size = count * map->page_struct_size;
-	struct kd_error *err = address_space_read(map->space, vaddr, map->buf, size);
+	struct kd_error *err = address_space_read_into(map->space, vaddr, map->buf, size, &map->frames);
 
 	if (!err)
 		return;
@@ -154,7 +155,7 @@ static void read_structs(struct mem_map *map, uint64_t vaddr, uint64_t count)
 		piece = map->space->page_size - (vaddr + done) % map->space->page_size;
 		if (piece > size - done)
 			piece = size - done;
-		err = address_space_read(map->space, vaddr + done, map->buf + done, piece);
+		err = address_space_read_into(map->space, vaddr + done, map->buf + done, piece, &map->frames);
 		if (err) {
 			kd_error_destroy(err);
 			memset(map->buf + done, 0xff, piece);

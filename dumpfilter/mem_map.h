@@ -29,6 +29,7 @@ struct mem_map {
 	/* The piece that was read last. */
 	uint8_t *buf;
 	uint64_t buf_pages;
+	struct kd_ranges frames; /* where the array itself lies, as far as it was read */
 };
 
 /** @space is borrowed. To be released in any case. KD_ERR_FORMAT if VMCOREINFO does not say where the mem_map is. */

@@ -8,6 +8,9 @@
 #define LEVEL_USER          8u
 #define LEVEL_FREE          16u
 
+/* More flags than this there are, but none that matters here; above them come zone, node and section. */
+#define FLAG_BITS UINT64_C(0xffffff)
+
 #define MAPPING_ANON 1u
 #define TAIL         1u
 /* 16 GiB of 4 KiB pages: more than the largest hugetlb page of any architecture. */
@@ -225,6 +228,14 @@ static bool is_fake_head(const struct page_rules *rules, uint64_t vaddr, const u
 	return (word & TAIL) && word - TAIL != vaddr;
 }
 
+void page_rules_learn_boot(struct page_rules *rules, const uint8_t *page)
+{
+	uint64_t flags = get_u64(page, rules->flags) & FLAG_BITS;
+
+	/* It is a single flag. */
+	rules->boot_flag = flags & (flags - 1) ? 0 : flags;
+}
+
 struct compound {
 	unsigned int order;
 	bool hugetlb;
@@ -288,7 +299,7 @@ struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, 
 	else
 		slab = flags & rules->slab_flag;
 	if (slab)
-		return (struct page_verdict){ PAGE_KEEP, UINT64_C(1) << compound.order, .kernel_data = true };
+		return (struct page_verdict){ PAGE_KEEP, UINT64_C(1) << compound.order, INTEREST_SLAB };
 
 	if (rules->has_private && type_matches(&rules->buddy, mapcount)) {
 		uint64_t order = get_u64(page, rules->private_data);
@@ -315,7 +326,8 @@ struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, 
 	cache = (flags & rules->lru) ||
 		((flags & rules->swapcache) && (!rules->swapbacked || (flags & rules->swapbacked)));
 	if (!cache)
-		return verdict(PAGE_KEEP, compound.order);
+		return (struct page_verdict){ PAGE_KEEP, UINT64_C(1) << compound.order,
+					      flags & rules->boot_flag ? INTEREST_BOOT : INTEREST_NONE };
 	if (rules->private_flag && !(flags & rules->private_flag))
 		return verdict(PAGE_CACHE, compound.order);
 	return verdict(PAGE_CACHE_PRIVATE, compound.order);

@@ -45,17 +45,29 @@ struct page_rules {
 	uint8_t hugetlb_dtor;
 	bool has_hugetlb_dtor;
 	uint64_t hugetlb_flag; /* in the first tail's flags */
+	uint64_t boot_flag; /* mask of the flag of pages that were never given to the allocator; 0: not known */
 };
 
 /** KD_ERR_FORMAT if not even the basic fields are known. What else is missing is said once, as debug lines. */
 struct kd_error *page_rules_init(struct page_rules *rules, const struct vmcoreinfo *info,
 				 const struct kd_log *log) MUST_CHECK;
 
+/** Who may want to see a page that is kept. */
+enum page_interest {
+	INTEREST_NONE,
+	INTEREST_SLAB, /* where the kernel's lists lead, of tasks above all */
+	INTEREST_BOOT, /* allocated while booting: per-CPU areas, the log, the large hash tables */
+};
+
+/** Learn what pages from before the page allocator look like (PG_reserved has no key) from the struct page of one of
+ *  them. */
+void page_rules_learn_boot(struct page_rules *rules, const uint8_t *page);
+
 /** What @page, the struct page at virtual address @vaddr for @pfn, says about [pfn, pfn + count). */
 struct page_verdict {
 	enum page_class class;
 	uint64_t count;
-	bool kernel_data; /* slab: likely to be looked at by whoever opens the dump */
+	enum page_interest interest;
 };
 
 /** @next is the struct page behind it, NULL if that is not at hand. Poison is not looked at, but for hugetlb: one

@@ -6,8 +6,10 @@ static void apply(struct page_filter *filter, uint64_t pfn, const struct page_ve
 	uint64_t end = pfn + verdict->count;
 
 	if (verdict->class == PAGE_KEEP) {
-		if (verdict->kernel_data && filter->early)
-			pfn_bitmap_set(filter->early, pfn, end);
+		if (verdict->interest == INTEREST_SLAB && filter->slab)
+			pfn_bitmap_set(filter->slab, pfn, end);
+		if (verdict->interest == INTEREST_BOOT && filter->boot)
+			pfn_bitmap_set(filter->boot, pfn, end);
 		return;
 	}
 	filter->pages[verdict->class] += pfn_bitmap_count(filter->kept, pfn, end);

@@ -14,8 +14,8 @@ struct page_filter {
 	bool poison_only;        /* clear poisoned frames and nothing else, whatever the level */
 	struct pfn_bitmap *kept; /* in: all pages; out: without what the level drops */
 	/* Filled if not NULL: */
-	struct pfn_bitmap *early; /* slab: where the kernel's lists lead, of tasks above all */
-	struct pfn_bitmap *late;  /* kept, but of a class that a higher level would drop */
+	struct pfn_bitmap *boot, *slab; /* see enum page_interest */
+	struct pfn_bitmap *late;        /* kept, but of a class that a higher level would drop */
 	/* Pages of @kept found per class, dropped or not; those of PAGE_KEEP are not counted. */
 	uint64_t pages[PAGE_CLASS_COUNT];
 };

@@ -16,7 +16,7 @@ struct cursor {
 	uint64_t pfn;
 	uint64_t rank;
 };
-#define PASSES 3u
+#define PASSES 4u
 
 struct worker {
 	const struct pipeline *pipeline;
@@ -67,9 +67,11 @@ static struct kd_error *worker_create(const struct pipeline *pipeline, struct wo
 
 static unsigned int pass_of(const struct pipeline *pipeline, uint64_t pfn)
 {
-	if (pipeline->early && pfn_bitmap_test(pipeline->early, pfn))
+	if (pfn_bitmap_test(pipeline->first, pfn))
 		return 0;
-	return pipeline->late && pfn_bitmap_test(pipeline->late, pfn) ? 2 : 1;
+	if (pfn_bitmap_test(pipeline->second, pfn))
+		return 1;
+	return pfn_bitmap_test(pipeline->last, pfn) ? 3 : 2;
 }
 
 /* The next pages in the order of writing. An empty unit: no more. */

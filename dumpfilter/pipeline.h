@@ -20,9 +20,8 @@ struct pipeline {
 	const struct vmcore *vmcore;
 	uint64_t page_size;
 	const struct pfn_bitmap *kept;
-	/* Pages are written in three passes: those that are early, the others, those that are late. Subsets of all
-	 * pages; NULL for none. */
-	const struct pfn_bitmap *early, *late;
+	/* Pages are written in passes: those of @first, those of @second, the others, those of @last. */
+	const struct pfn_bitmap *first, *second, *last;
 	const struct codec *codec; /* NULL: store pages as they are */
 	bool share_zero_pages;
 	const struct writer_ops *ops;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "initramfs/drivers.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -67,20 +66,6 @@ static struct kd_error *follow(const struct kd_sysroot *root, const char *direct
 	return err;
 }
 
-static struct kd_error *add_by_modalias(const struct drivers *drivers, const char *directory, bool *found)
-{
-	_cleanup_free_ char *modalias = NULL;
-	struct kd_error *err;
-
-	*found = false;
-	err = kd_sysroot_read_line(drivers->root, &modalias, "%s/modalias", directory);
-	if (err) {
-		kd_error_destroy(err);
-		return NULL;
-	}
-	return modules_add(drivers->modules, modalias, true, found);
-}
-
 /* Is the capture kernel of another build than the one whose sysfs is read? */
 static bool is_other_kernel(const struct drivers *drivers)
 {
@@ -92,8 +77,58 @@ static bool is_other_kernel(const struct drivers *drivers)
 	return running && strcmp(running, drivers->release) != 0;
 }
 
+/* As a module: what is built in has no initstate. */
+static bool is_loaded(const struct kd_sysroot *root, const char *name)
+{
+	_cleanup_free_ char *path = NULL;
+
+	return asprintf(&path, "/sys/module/%s/initstate", name) >= 0 && kd_sysroot_exists(root, path);
+}
+
+/* From the device's uevent, as not every bus has a file for it; *ret stays NULL if the device has none. */
+static struct kd_error *read_modalias(const struct kd_sysroot *root, const char *directory, char **ret)
+{
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err;
+	char *line, *rest;
+
+	err = kd_sysroot_read_line(root, &text, "%s/uevent", directory);
+	kd_error_destroy(err);
+	for (rest = text; rest && (line = strsep(&rest, "\n"));) {
+		if (!kd_starts_with(line, "MODALIAS="))
+			continue;
+		*ret = strdup(line + strlen("MODALIAS="));
+		return *ret ? NULL : kd_error_nomem();
+	}
+	return NULL;
+}
+
+/* Modules that say they can drive the device at @directory. In the kernel that runs, one that is not loaded does not. */
+static struct kd_error *add_by_modalias(const struct drivers *drivers, const char *directory, bool *found)
+{
+	bool other_kernel = is_other_kernel(drivers);
+	_cleanup_(names_free) struct names names = { 0 };
+	_cleanup_free_ char *modalias = NULL;
+	struct kd_error *err;
+	size_t i;
+
+	*found = false;
+	err = read_modalias(drivers->root, directory, &modalias);
+	if (err || !modalias)
+		return err;
+	err = modules_resolve(drivers->modules, modalias, &names);
+	for (i = 0; i < names.count && !err; i++) {
+		if (!other_kernel && !is_loaded(drivers->root, names.name[i]))
+			continue;
+		kd_debug(drivers->log, "module %s answers to %s of %s", names.name[i], modalias, directory);
+		err = modules_add(drivers->modules, names.name[i], found);
+	}
+	return err;
+}
+
 /* The module that drives the device at @directory. A device without a driver works without one in this kernel, so it
- * will in the next. A driver without a module is built in here, but another kernel may have it as a module. */
+ * will in the next. A driver that names no module is built in (another kernel may have it as a module) or comes from
+ * one of the few modules that do not own up to theirs, such as mmc_block. */
 static struct kd_error *add_driver(const struct drivers *drivers, const char *directory)
 {
 	_cleanup_free_ char *driver = NULL, *module = NULL;
@@ -108,10 +143,10 @@ static struct kd_error *add_driver(const struct drivers *drivers, const char *di
 	if (err)
 		return err;
 	if (!module)
-		return is_other_kernel(drivers) ? add_by_modalias(drivers, directory, &found) : NULL;
+		return add_by_modalias(drivers, directory, &found);
 	name = last_part(module);
 	kd_debug(drivers->log, "module %s drives %s", name, directory);
-	err = modules_add(drivers->modules, name, false, &found);
+	err = modules_add(drivers->modules, name, &found);
 	if (!err && !found)
 		err = add_by_modalias(drivers, directory, &found);
 	if (!err && !found)
@@ -240,6 +275,29 @@ static struct kd_error *describe_stack(const struct kd_sysroot *root, const char
 	return err;
 }
 
+/* Disks that are no hardware: they come from a server, once programs have logged in there. By a part of their path. */
+static const struct {
+	const char *part, *what;
+} remote_kinds[] = {
+	{ "/session", "an iSCSI disk" },
+	{ "/nvme-fabrics/", "an NVMe over Fabrics disk" },
+	{ "/rbd/", "a Ceph block device" },
+};
+
+static struct kd_error *refuse_remote(const char *device)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(remote_kinds) / sizeof(remote_kinds[0]); i++) {
+		if (strstr(device, remote_kinds[i].part))
+			return kd_error_create(KD_ERR_UNSUPPORTED,
+					       "%s is %s, which this version cannot reach from the capture kernel; "
+					       "choose a file system on a local disk as the dump target in kdump.conf",
+					       last_part(device), remote_kinds[i].what);
+	}
+	return NULL;
+}
+
 static struct kd_error *refuse_stack(const struct drivers *drivers, const char *directory)
 {
 	_cleanup_free_ char *stack = NULL;
@@ -283,7 +341,9 @@ static struct kd_error *walk_nvme_controllers(const struct drivers *drivers, con
 		if (err || !controller)
 			continue;
 		count++;
-		err = walk_up(drivers, controller, seen);
+		err = refuse_remote(controller);
+		if (!err)
+			err = walk_up(drivers, controller, seen);
 	}
 	if (!err && !count)
 		err = kd_error_create(KD_ERR_NOT_FOUND, "%s has no NVMe controller", device);
@@ -293,7 +353,10 @@ static struct kd_error *walk_nvme_controllers(const struct drivers *drivers, con
 static struct kd_error *walk_block_device(const struct drivers *drivers, const char *device)
 {
 	_cleanup_(names_free) struct names seen = { 0 };
+	struct kd_error *err = refuse_remote(device);
 
+	if (err)
+		return err;
 	if (kd_starts_with(device, "/sys/devices/virtual/nvme-subsystem/"))
 		return walk_nvme_controllers(drivers, device, &seen);
 	if (kd_starts_with(device, "/sys/devices/virtual/"))
@@ -340,9 +403,9 @@ static struct kd_error *add_file_system(const struct drivers *drivers, const cha
 		alias = NULL;
 		return kd_error_nomem();
 	}
-	err = modules_add(drivers->modules, alias, false, &found);
+	err = modules_add(drivers->modules, alias, &found);
 	if (!err && !found) /* built into a kernel too old to list the aliases of what is built in */
-		err = modules_add(drivers->modules, type, false, &found);
+		err = modules_add(drivers->modules, type, &found);
 	if (!err && !found)
 		err = kd_error_create(KD_ERR_NOT_FOUND, "kernel %s has no module for file system %s",
 				      drivers->release, type);

@@ -22,8 +22,8 @@ struct drivers {
 
 /** Modules for the block device @device ("UUID=…", "/dev/…") and the file system @type on it.
  *  KD_ERR_NOT_FOUND: no such device, or the kernel has no module for it.
- *  KD_ERR_UNSUPPORTED: the device is made of others by programs (LVM, RAID, encryption …) that the capture
- *  environment does not have; the text names the whole stack. */
+ *  KD_ERR_UNSUPPORTED: programs that the capture environment does not have make the device of others (LVM, RAID,
+ *  encryption …; the text names the whole stack) or fetch it from a server (iSCSI …). */
 struct kd_error *drivers_add_target(const struct drivers *drivers, const char *device, const char *type) MUST_CHECK;
 
 /** Modules for the watchdogs that are running: a driver that takes over stops or feeds a watchdog which would

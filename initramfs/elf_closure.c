@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "initramfs/elf_closure.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -154,8 +155,8 @@ static struct kd_error *read_conf(struct closure *closure, const char *path, uns
 	for (rest = text; rest && !err && (line = strsep(&rest, "\n"));) {
 		line[strcspn(line, "#")] = '\0';
 		line = kd_strip(line);
-		if (kd_starts_with(line, "include "))
-			err = include_confs(closure, kd_strip(line + strlen("include ")), depth);
+		if (kd_starts_with(line, "include") && isspace((unsigned char)line[strlen("include")]))
+			err = include_confs(closure, kd_strip(line + strlen("include")), depth);
 		else if (line[0] == '/')
 			err = names_add(&closure->conf_dirs, line, NULL);
 	}
@@ -383,7 +384,7 @@ static struct kd_error *add_script(struct closure *closure, const char *real, ch
 		return err;
 	interpreter = kd_next_word(&rest, &(bool){ false });
 	argument = interpreter ? kd_next_word(&rest, &(bool){ false }) : NULL;
-	if (!interpreter || depth == SCRIPT_DEPTH_MAX)
+	if (!interpreter || interpreter[0] != '/' || depth == SCRIPT_DEPTH_MAX)
 		return kd_error_create(KD_ERR_FORMAT, "%s: bad interpreter", real);
 	err = add_program(closure, interpreter, depth + 1);
 	/* "#!/usr/bin/env python3" */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "initramfs/drivers.h"
@@ -122,7 +123,7 @@ static struct kd_error *find_modules(const struct initramfs_request *request, st
 		err = drivers_add_target(&drivers, target->device, target->type);
 	}
 	for (extra = request->extra_modules; extra && *extra && !err; extra++) {
-		err = modules_add(modules, *extra, false, &found);
+		err = modules_add(modules, *extra, &found);
 		if (!err && !found)
 			kd_warn(request->log, "Module %s not found", *extra);
 	}
@@ -242,6 +243,23 @@ static struct kd_error *add_plan(const struct kd_plan *plan, struct image *image
 	return err ? err : image_add_file(image, KD_PLAN_PATH, 0600, IMAGE_STORE_PLAIN, text, strlen(text));
 }
 
+/* The capture program lies in the image as a compressed member when the program that expands it is there: while the
+ * kernel unpacks the image it holds every byte of it twice. */
+static struct kd_error *add_capture(const char *capture, struct image *image)
+{
+	_cleanup_free_ char *unpack = NULL;
+	struct kd_error *err;
+
+	if (asprintf(&unpack, "%s-init", capture) < 0) {
+		unpack = NULL;
+		return kd_error_nomem();
+	}
+	if (access(unpack, F_OK) < 0)
+		return add_file(image, "/init", 0755, IMAGE_STORE_PLAIN, capture);
+	err = add_file(image, "/init", 0755, IMAGE_STORE_PLAIN, unpack);
+	return err ? err : add_file(image, "/capture.gz", 0600, IMAGE_STORE_GZIP, capture);
+}
+
 /* All but the plan, which is completed on the way. */
 static struct kd_error *collect(const struct initramfs_request *request, struct image *image)
 {
@@ -249,8 +267,7 @@ static struct kd_error *collect(const struct initramfs_request *request, struct 
 
 	err = add_skeleton(image);
 	if (!err)
-		err = kd_error_wrap(add_file(image, "/init", 0755, IMAGE_STORE_PLAIN, request->capture),
-				    "capture program");
+		err = kd_error_wrap(add_capture(request->capture, image), "capture program");
 	if (!err)
 		err = add_modules(request, image);
 	return err ? err : add_programs(request, image);

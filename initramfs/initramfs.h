@@ -20,7 +20,8 @@
 struct initramfs_request {
 	const struct kd_sysroot *root; /* the machine: /sys, /lib/modules, /dev/disk, programs */
 	struct kd_plan *plan;          /* kernel_release and targets set; its modules are replaced, in insertion order */
-	const char *capture;           /* host path of the static program that becomes /init */
+	const char *capture;           /* host path of the static program that saves the dump: /init, or, when its sibling
+					* "<capture>-init" exists, /capture.gz, and that sibling is /init and expands it */
 	char *const *extra_bins;       /* NULL-terminated, may be NULL: programs, with their libraries */
 	char *const *extra_modules;    /* NULL-terminated, may be NULL */
 	const char *output;            /* written atomically, mode 0600; its directory is made if need be */

@@ -8,8 +8,6 @@
 
 #include <libkmod.h>
 
-#include "initramfs/names.h"
-
 struct modules {
 	struct kmod_ctx *kmod;
 	struct names seen; /* modules visited, built-in ones too */
@@ -167,6 +165,17 @@ static struct kd_error *append(struct modules *modules, struct kmod_module *modu
 	return NULL;
 }
 
+static bool is_built_in(struct kmod_module *module)
+{
+	return kmod_module_get_initstate(module) == KMOD_MODULE_BUILTIN;
+}
+
+/* A line of modprobe.d alone makes libkmod know a module, too. */
+static bool is_there(struct kmod_module *module)
+{
+	return is_built_in(module) || kmod_module_get_path(module);
+}
+
 static struct kd_error *visit(struct modules *modules, struct kmod_module *module);
 
 static struct kd_error *visit_list(struct modules *modules, struct kmod_list *list)
@@ -194,7 +203,7 @@ static struct kd_error *visit(struct modules *modules, struct kmod_module *modul
 	err = names_add(&modules->seen, kmod_module_get_name(module), &first);
 	if (err || !first)
 		return err;
-	if (kmod_module_get_initstate(module) == KMOD_MODULE_BUILTIN || !kmod_module_get_path(module))
+	if (is_built_in(module) || !is_there(module))
 		return NULL;
 	kmod_module_get_softdeps(module, &pre, &post);
 	hard = kmod_module_get_dependencies(module);
@@ -208,21 +217,51 @@ static struct kd_error *visit(struct modules *modules, struct kmod_module *modul
 	return err;
 }
 
-struct kd_error *modules_add(struct modules *modules, const char *alias, bool heed_blacklist, bool *found)
+static struct kd_error *look_up(struct modules *modules, const char *alias, struct kmod_list **ret)
 {
-	_cleanup_module_list_ struct kmod_list *list = NULL, *filtered = NULL;
+	int r = kmod_module_new_from_lookup(modules->kmod, alias, ret);
+
+	return r < 0 && r != -ENOENT && r != -ENOSYS ? kd_error_os(-r, "cannot look up module %s", alias) : NULL;
+}
+
+struct kd_error *modules_add(struct modules *modules, const char *alias, bool *found)
+{
+	_cleanup_module_list_ struct kmod_list *list = NULL;
+	struct kd_error *err = look_up(modules, alias, &list);
+
+	struct kmod_list *item;
+
+	if (err)
+		return err;
+	*found = false;
+	kmod_list_foreach(item, list) {
+		_cleanup_module_ struct kmod_module *module = kmod_module_get_module(item);
+
+		*found = *found || is_there(module);
+	}
+	return visit_list(modules, list);
+}
+
+struct kd_error *modules_resolve(struct modules *modules, const char *modalias, struct names *ret)
+{
+	_cleanup_module_list_ struct kmod_list *list = NULL, *allowed = NULL;
+	struct kd_error *err = look_up(modules, modalias, &list);
+	struct kmod_list *item;
 	int r;
 
-	r = kmod_module_new_from_lookup(modules->kmod, alias, &list);
-	if (r < 0 && r != -ENOENT && r != -ENOSYS)
-		return kd_error_os(-r, "cannot look up module %s", alias);
-	*found = list != NULL;
-	if (!heed_blacklist || !list)
-		return visit_list(modules, list);
-	r = kmod_module_apply_filter(modules->kmod, KMOD_FILTER_BLACKLIST, list, &filtered);
+	if (err || !list)
+		return err;
+	r = kmod_module_apply_filter(modules->kmod, KMOD_FILTER_BLACKLIST, list, &allowed);
 	if (r < 0)
-		return kd_error_os(-r, "cannot look up module %s", alias);
-	return visit_list(modules, filtered);
+		return kd_error_os(-r, "cannot look up module %s", modalias);
+	kmod_list_foreach(item, allowed) {
+		_cleanup_module_ struct kmod_module *module = kmod_module_get_module(item);
+
+		err = names_add(ret, kmod_module_get_name(module), NULL);
+		if (err)
+			break;
+	}
+	return err;
 }
 
 const struct module_file *modules_list(const struct modules *modules, size_t *count_ret)

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/sysroot.h"
+#include "initramfs/names.h"
 
 struct modules;
 
@@ -28,11 +29,14 @@ struct kd_error *modules_open(const struct kd_sysroot *root, const char *release
 void modules_close(struct modules *modules);
 DEFINE_CLEANUP(struct modules *, modules_close)
 
-/** Add every module that @alias (a module's name or an alias such as "pci:v…" or "fs-ext4") stands for, with what
- *  each depends on. @heed_blacklist: leave out what modprobe.d blacklists, as udev does for devices.
+/** Add every module that @alias (a module's name or an alias such as "fs-ext4") stands for, with what each depends
+ *  on. Blacklists do not count, as the caller knows what it wants.
  *  *found: something answered to the alias; what is built into the kernel counts, though nothing is added for it. */
-struct kd_error *modules_add(struct modules *modules, const char *alias, bool heed_blacklist,
-			     bool *found) MUST_CHECK;
+struct kd_error *modules_add(struct modules *modules, const char *alias, bool *found) MUST_CHECK;
+
+/** Names of the modules that answer to a device's @modalias ("pci:v…"), without those that modprobe.d blacklists;
+ *  nothing is added to the list of files. */
+struct kd_error *modules_resolve(struct modules *modules, const char *modalias, struct names *ret) MUST_CHECK;
 
 /** What has been added so far, in insertion order. Borrowed, valid until the next modules_add(). */
 const struct module_file *modules_list(const struct modules *modules, size_t *count_ret);

@@ -33,16 +33,6 @@ static const struct {
 	{ "PARTLABEL=", "/dev/disk/by-partlabel" },
 };
 
-/* Device-mapper volumes say in their UUID who made them. */
-static const struct {
-	const char *prefix, *what;
-} mappings[] = {
-	{ "CRYPT-", "an encrypted volume" },
-	{ "LVM-", "an LVM volume" },
-	{ "mpath-", "a multipath device" },
-	{ "", "a device-mapper device" },
-};
-
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -209,20 +199,4 @@ bool block_is_read_only(const struct kd_sysroot *root, const char *node)
 
 	kd_error_destroy(kd_sysroot_read_u64(root, 10, &value, "/sys/class/block/%s/ro", base_name(node)));
 	return value != 0;
-}
-
-const char *block_needs_assembly(const struct kd_sysroot *root, const char *node)
-{
-	_cleanup_free_ char *uuid = NULL, *md = NULL;
-	struct kd_error *err;
-	size_t i;
-
-	err = kd_sysroot_read_line(root, &uuid, "/sys/class/block/%s/dm/uuid", base_name(node));
-	kd_error_destroy(err);
-	for (i = 0; !err && i < ARRAY_SIZE(mappings); i++)
-		if (kd_starts_with(uuid, mappings[i].prefix))
-			return mappings[i].what;
-	err = kd_sysroot_read_line(root, &md, "/sys/class/block/%s/md/level", base_name(node));
-	kd_error_destroy(err);
-	return err ? NULL : "a software RAID";
 }

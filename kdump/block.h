@@ -30,8 +30,4 @@ char *block_fs_type(const struct kd_sysroot *root, const char *node);
 /** Is the device itself write-protected? */
 bool block_is_read_only(const struct kd_sysroot *root, const char *node);
 
-/** What @node is put together from that the capture cannot put together yet ("LVM", "an encrypted volume" …); NULL if
- *  it is a plain disk or partition. */
-const char *block_needs_assembly(const struct kd_sysroot *root, const char *node);
-
 #endif

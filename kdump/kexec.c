@@ -118,7 +118,7 @@ static const char usage[] =
 	"  -t, --type=TYPE           type of KERNEL: only bzImage is known\n"
 	"      --print-ckr-size      print the bytes reserved for a panic kernel\n"
 	"      --dry-run             with -l, -p: print the layout, load nothing\n"
-	"      --sysroot=DIR         with --dry-run: look at the machine captured in DIR\n"
+	"      --sysroot=DIR         with --dry-run, -S, --print-ckr-size: look at the machine captured in DIR\n"
 	"  -d, --debug               say what is done\n"
 	"  -h, --help                show this text\n"
 	"  -v, --version             show the version\n\n"
@@ -233,8 +233,8 @@ static struct kd_error *parse_options(int argc, char **argv, struct options *o, 
 	if (argc - optind > 1)
 		return kd_error_create(KD_ERR_USAGE, "one kernel at a time: %s, %s", argv[optind], argv[optind + 1]);
 	o->kernel = argv[optind];
-	if (o->sysroot && !o->dry_run)
-		return kd_error_create(KD_ERR_USAGE, "--sysroot is for --dry-run only");
+	if (o->sysroot && !o->dry_run && !o->status && !o->reserved_size)
+		return kd_error_create(KD_ERR_USAGE, "--sysroot is for --dry-run, --status and --print-ckr-size");
 	return NULL;
 }
 

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "base/io.h"
 #include "base/parse.h"
+#include "kdump/collector.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -110,67 +110,17 @@ static struct kd_error *find_program(const struct kd_sysroot *root, const char *
 	return NULL;
 }
 
-/* "#!/usr/bin/env python3" brings env and python3 along. */
-static struct kd_error *add_interpreter(const struct kd_sysroot *root, const char *path,
-					struct plan_programs *programs)
-{
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY);
-	_cleanup_free_ char *interpreter = NULL, *started = NULL;
-	char head[256], *cursor, *word;
-	struct kd_error *err;
-	ssize_t size;
-
-	size = fd >= 0 ? kd_read_all(fd, head, sizeof(head) - 1) : -1;
-	if (size < 0)
-		return kd_error_os(errno, "cannot read %s", path);
-	head[size] = '\0';
-	if (!kd_starts_with(head, "#!"))
-		return NULL;
-	head[strcspn(head, "\n")] = '\0';
-	cursor = head + 2;
-	word = kd_next_word(&cursor, NULL);
-	if (!word)
-		return kd_error_create(KD_ERR_CONFIG, "%s names no interpreter in its first line", path);
-	err = find_program(root, path, word, &interpreter);
-	if (!err)
-		err = add_program(programs, interpreter);
-	if (err || !(strrchr(interpreter, '/') && !strcmp(strrchr(interpreter, '/'), "/env")))
-		return err;
-	word = kd_next_word(&cursor, NULL);
-	if (!word || *word == '-')
-		return NULL;
-	err = find_program(root, path, word, &started);
-	return err ? err : add_program(programs, started);
-}
-
-/* A program, with what it needs to start. *ret (may be NULL) := its path. */
-static struct kd_error *need_program(const struct kd_sysroot *root, const char *what, const char *name,
-				     struct plan_programs *programs, char **ret)
-{
-	_cleanup_free_ char *path = NULL;
-	struct kd_error *err;
-
-	err = find_program(root, what, name, &path);
-	if (!err)
-		err = add_program(programs, path);
-	if (!err)
-		err = add_interpreter(root, path, programs);
-	if (!err && ret)
-		*ret = take_ptr(path);
-	return err;
-}
-
 /* --- hooks ---------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *add_hook(const struct kd_sysroot *root, const char *what, const char *when, char **argv,
-				 struct kd_plan *plan, struct plan_programs *programs)
+				 struct kd_plan *plan)
 {
 	_cleanup_free_ char *path = NULL;
 	struct kd_error *err;
 
 	if (!argv[0])
 		return kd_error_create(KD_ERR_CONFIG, "%s: the command is empty", what);
-	err = need_program(root, what, argv[0], programs, &path);
+	err = find_program(root, what, argv[0], &path);
 	if (err)
 		return err;
 	argv[0] = path;
@@ -178,8 +128,7 @@ static struct kd_error *add_hook(const struct kd_sysroot *root, const char *what
 }
 
 static struct kd_error *add_command(const struct kd_sysroot *root, const struct kd_conf *conf, const char *directive,
-				    const char *command, const char *when, struct kd_plan *plan,
-				    struct plan_programs *programs)
+				    const char *command, const char *when, struct kd_plan *plan)
 {
 	_cleanup_free_ char **argv = NULL, *what = NULL;
 
@@ -193,7 +142,7 @@ static struct kd_error *add_command(const struct kd_sysroot *root, const struct 
 	if (!argv)
 		return errno == ENOMEM ? kd_error_nomem() :
 					 kd_error_create(KD_ERR_CONFIG, "%s: closing quote missing", what);
-	return add_hook(root, what, when, argv, plan, programs);
+	return add_hook(root, what, when, argv, plan);
 }
 
 static int is_hook_name(const struct dirent *entry)
@@ -210,7 +159,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 /* As Red Hat's: what is not executable is left alone, in the order of the names. */
 static struct kd_error *add_directory(const struct kd_sysroot *root, const char *directory, const char *when,
-				      struct kd_plan *plan, struct plan_programs *programs)
+				      struct kd_plan *plan)
 {
 	_cleanup_close_ int fd = kd_sysroot_open_file(root, directory, O_RDONLY | O_DIRECTORY);
 	struct kd_error *err = NULL;
@@ -232,14 +181,13 @@ static struct kd_error *add_directory(const struct kd_sysroot *root, const char 
 			err = kd_error_nomem();
 		argv[0] = path;
 		if (!err && is_executable(root, path, &exists))
-			err = add_hook(root, directory, when, argv, plan, programs);
+			err = add_hook(root, directory, when, argv, plan);
 	}
 	free(entries);
 	return err;
 }
 
-static struct kd_error *add_hooks(const struct kd_sysroot *root, const struct kd_conf *conf, struct kd_plan *plan,
-				  struct plan_programs *programs)
+static struct kd_error *add_hooks(const struct kd_sysroot *root, const struct kd_conf *conf, struct kd_plan *plan)
 {
 	const struct {
 		const char *directive, *command, *when, *directory, *directory_when;
@@ -253,42 +201,36 @@ static struct kd_error *add_hooks(const struct kd_sysroot *root, const struct kd
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(hooks) && !err; i++) {
-		err = add_command(root, conf, hooks[i].directive, hooks[i].command, hooks[i].when, plan, programs);
+		err = add_command(root, conf, hooks[i].directive, hooks[i].command, hooks[i].when, plan);
 		if (!err)
-			err = add_directory(root, hooks[i].directory, hooks[i].directory_when, plan, programs);
+			err = add_directory(root, hooks[i].directory, hooks[i].directory_when, plan);
 	}
 	return err;
 }
 
 /* --- collector ------------------------------------------------------------------------------------------------ */
 
-/* The capture program is linked without zstd and snappy, for their size. */
-static bool is_built_in(char *const *argv)
-{
-	size_t i;
-
-	if (strcmp(argv[0], "dumpfilter"))
-		return false;
-	for (i = 1; argv[i]; i++)
-		if (argv[i][0] == '-' && argv[i][1] != '-' && strpbrk(argv[i], "pz"))
-			return false;
-	return true;
-}
-
 static struct kd_error *set_collector(const struct kd_sysroot *root, const struct kd_conf *conf,
 				      struct kd_plan *plan, struct plan_programs *programs)
 {
 	_cleanup_free_ char *path = NULL, *what = NULL, **argv = NULL;
 	struct kd_error *err;
+	bool built_in;
 	size_t count;
 
-	if (is_built_in(conf->core_collector))
-		return kd_plan_set_collector(plan, conf->core_collector);
 	if (asprintf(&what, "%s: core_collector", conf->file) < 0) {
 		what = NULL;
 		return kd_error_nomem();
 	}
-	err = need_program(root, what, conf->core_collector[0], programs, &path);
+	err = collector_check(conf->core_collector, &built_in);
+	if (err)
+		return kd_error_wrap(err, "%s", what);
+	if (built_in)
+		return kd_plan_set_collector(plan, conf->core_collector);
+	err = find_program(root, what, conf->core_collector[0], &path);
+	/* The image builder takes dumpfilter for the built-in one. */
+	if (!err && collector_is_dumpfilter(path))
+		err = add_program(programs, path);
 	if (err)
 		return err;
 	for (count = 0; conf->core_collector[count]; count++)
@@ -346,11 +288,13 @@ static struct kd_error *add_extra_bins(const struct kd_sysroot *root, const stru
 		what = NULL;
 		return kd_error_nomem();
 	}
-	for (i = 0; conf->extra_bins[i] && !err; i++)
-		err = need_program(root, what, conf->extra_bins[i], programs, NULL);
-	/* The action needs a shell, and the image has none of its own. */
-	if (!err && conf->failure_action == KD_ACTION_SHELL)
-		err = need_program(root, "failure_action shell", "/bin/sh", programs, NULL);
+	for (i = 0; conf->extra_bins[i] && !err; i++) {
+		_cleanup_free_ char *path = NULL;
+
+		err = find_program(root, what, conf->extra_bins[i], &path);
+		if (!err)
+			err = add_program(programs, path);
+	}
 	return err;
 }
 
@@ -370,7 +314,7 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 	if (!err)
 		err = set_collector(root, conf, &built, &needed);
 	if (!err)
-		err = add_hooks(root, conf, &built, &needed);
+		err = add_hooks(root, conf, &built);
 	if (!err)
 		err = add_extra_bins(root, conf, &needed);
 	if (err)

@@ -13,8 +13,8 @@
 #include "base/sysroot.h"
 #include "kdump/target.h"
 
-/** Programs that the image needs besides the capture program: hooks and their interpreters, a core_collector that is
- *  not built in, extra_bins. NULL-terminated, each once, absolute paths. */
+/** Programs that the image needs besides those that the plan names: extra_bins, and a dumpfilter that is not the one
+ *  built into the capture program. NULL-terminated, each once, absolute paths. */
 struct plan_programs {
 	char **path;
 	size_t count;
@@ -22,11 +22,9 @@ struct plan_programs {
 
 /** Everything of the plan but its modules, which the initramfs builder adds.
  *
- *  A collector whose argv[0] is "dumpfilter", without a path, is the one built into the capture program; all others
- *  are run as programs and have an absolute path there.
+ *  Hooks, and a collector that is run as a program, have absolute paths there.
  *
- *  KD_ERR_CONFIG, KD_ERR_NOT_FOUND: a hook, collector or extra_bins entry is missing, not executable, or has options
- *  that it does not take. */
+ *  KD_ERR_CONFIG, KD_ERR_NOT_FOUND: a hook, collector or extra_bins entry is missing or not executable. */
 struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf *conf, const char *release,
 			    const struct target *target, struct kd_plan *plan,
 			    struct plan_programs *programs) MUST_CHECK;

@@ -216,7 +216,7 @@ static struct kd_error *build(const struct kdumpctl *ctl, struct arming *arming,
 		return kd_error_nomem();
 	err = initramfs_build(&request, &arming->image);
 	if (err)
-		return kd_error_wrap(err, "cannot build the capture initramfs");
+		return err;
 	if (arming->image.rebuilt)
 		kd_info(&ctl->log, "Rebuilt %s (%.1f MiB)", arming->initrd, arming->image.image_size / 1048576.0);
 	return NULL;

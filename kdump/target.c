@@ -278,6 +278,9 @@ static struct kd_error *mount_detached(const struct target *target, int *ret)
 	char *value;
 	size_t size;
 
+	if (context < 0 && errno == ENODEV)
+		return kd_error_create(KD_ERR_NOT_FOUND, "the running kernel has no %s: \"modprobe %s\" says why",
+				       target->type, target->type);
 	if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "source", target->node, 0) < 0 ||
 	    fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0)
 		return kd_error_os(errno, "cannot mount %s (%s) to look at it", target->node, target->type);
@@ -363,32 +366,12 @@ static struct kd_error *resolve_named(const struct kd_sysroot *root, const struc
 	return err;
 }
 
-/* The drivers of one device go into the image; those of the others may be different ones. */
-static void warn_of_members(const struct kd_sysroot *root, const struct kd_log *log, const struct target *target)
-{
-	_cleanup_free_ char *path = NULL;
-
-	if (strcmp(target->type, "btrfs") || !kd_starts_with(target->device, "UUID=") ||
-	    asprintf(&path, "/sys/fs/btrfs/%s/devinfo/2", target->device + strlen("UUID=")) < 0) {
-		path = NULL;
-		return;
-	}
-	if (kd_sysroot_exists(root, path))
-		kd_warn(log, "%s spans several devices: name the drivers of those that %s does not need with "
-			"extra_modules", target->device, target->node);
-}
-
 /* What holds however the target was found. */
 static struct kd_error *finish(const struct kd_sysroot *root, const struct kd_log *log, struct target *target)
 {
-	const char *assembly = block_needs_assembly(root, target->node);
 	struct kd_error *err;
 	struct statvfs space;
 
-	if (assembly)
-		return kd_error_create(KD_ERR_UNSUPPORTED,
-				       "the target %s is %s, which is not implemented yet: choose a plain disk or partition",
-				       target->node, assembly);
 	if (block_is_read_only(root, target->node))
 		return kd_error_create(KD_ERR_STATE, "the target %s is write-protected", target->node);
 	err = block_uuid(root, target->node, &target->device);
@@ -402,7 +385,6 @@ static struct kd_error *finish(const struct kd_sysroot *root, const struct kd_lo
 	}
 	if (kd_sysroot_is_live(root) && target->mount_point && statvfs(target->mount_point, &space) == 0)
 		target->available = (uint64_t)space.f_bavail * space.f_frsize;
-	warn_of_members(root, log, target);
 	return NULL;
 }
 

@@ -32,6 +32,12 @@ AC_DEFUN([KD_COMPILER_FLAGS], [
     KD_TRY_FLAG([KD_HARDEN_LDFLAGS], [-Wl,-z,relro,-z,now])
   ])
 
+  # For the purgatory, which is built with flags of its own: what only some compilers know.
+  KD_FREESTANDING_CFLAGS=
+  KD_TRY_FLAG([KD_FREESTANDING_CFLAGS], [-mindirect-branch=keep -mfunction-return=keep])
+  KD_TRY_FLAG([KD_FREESTANDING_CFLAGS], [-fno-tree-loop-distribute-patterns])
+  AC_SUBST([KD_FREESTANDING_CFLAGS])
+
   kd_sanitizers=no
   KD_SAN_FLAGS=
   AS_IF([test "x$enable_sanitizers" = xyes], [

@@ -267,19 +267,26 @@ static bool panic_e820(const struct loader_image *image, struct memory_list *ret
 	       add_special(ret, &image->memory.iomem);
 }
 
-/* The map of the firmware; without one, what the running kernel has. */
+/* The firmware's map. What the running kernel took out of its RAM since, tables of EFI for example, stays out. */
 static bool reboot_e820(const struct loader_image *image, struct memory_list *ret)
 {
-	const struct memory_list *firmware = &image->memory.firmware;
-	size_t i;
+	const struct memory_list *firmware = &image->memory.firmware, *iomem = &image->memory.iomem;
+	_cleanup_(kd_ranges_free) struct kd_ranges ram = { 0 };
+	enum memory_type type;
 
-	if (!firmware->count)
-		return add_ranges(ret, &image->memory.ram, MEMORY_RAM) && add_special(ret, &image->memory.iomem);
-	for (i = 0; i < firmware->count; i++)
-		if (!memory_list_add(ret, firmware->entry[i].range.start, firmware->entry[i].range.end,
-				     firmware->entry[i].type))
+	if (!firmware->count) /* then this kernel's map has to do */
+		return add_ranges(ret, &image->memory.ram, MEMORY_RAM) && add_special(ret, iomem);
+	if (!memory_list_ranges(firmware, MEMORY_RAM, &ram))
+		return false;
+	for (type = MEMORY_RAM + 1; type < MEMORY_TYPES; type++) {
+		_cleanup_(kd_ranges_free) struct kd_ranges now = { 0 }, special = { 0 };
+
+		if (!memory_list_ranges(iomem, type, &now) || !kd_ranges_intersect(&now, &ram, &special) ||
+		    !kd_ranges_subtract_all(&ram, &special) || !memory_list_ranges(firmware, type, &special) ||
+		    !add_ranges(ret, &special, type))
 			return false;
-	return true;
+	}
+	return add_ranges(ret, &ram, MEMORY_RAM);
 }
 
 static void put_e820(uint8_t *to, const struct memory_entry *entry, size_t count)

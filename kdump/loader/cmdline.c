@@ -26,7 +26,7 @@ static const char *const removed[] = {
 	/* There is one CPU, and it has to do the work. */
 	"isolcpus", "nohz_full", "rcu_nocbs", "irqaffinity", "nr_cpus", "maxcpus",
 	/* The capture is to be seen. */
-	"quiet", "splash", "loglevel",
+	"quiet", "splash",
 };
 
 /* The capture's own. Options that a kernel does not know do no harm. */

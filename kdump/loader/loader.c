@@ -346,6 +346,30 @@ void loader_image_free(struct loader_image *image)
 
 /* ---- loading ------------------------------------------------------------------------------------------------- */
 
+/* kexec_file_load(2) drops the armed panic kernel before it checks the signature of the new one. So let it check where
+ * nothing is at stake first: in the place of the next reboot's kernel, if that is free. */
+static struct kd_error *rehearse(const struct kexec_call *call, const struct kexec_files *files)
+{
+	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { 0 };
+	struct kexec_call rehearsal = { .debug = call->debug };
+	struct kexec_files kernel = *files;
+	bool armed = false, taken = false;
+	struct kd_error *err;
+
+	if (!call->on_crash)
+		return NULL;
+	err = kd_sysroot_open(NULL, &root);
+	if (!err)
+		err = loader_loaded(&root, LOADER_PANIC, &armed);
+	if (!err)
+		err = loader_loaded(&root, LOADER_REBOOT, &taken);
+	if (err || !armed || taken)
+		return err;
+	kernel.initrd = NULL; /* carries no signature */
+	err = kexec_call_file_load(&rehearsal, &kernel);
+	return err ? err : kexec_call_unload(false);
+}
+
 static struct kd_error *load_files(const struct loader_image *image, const struct kexec_call *call, const char **how_ret)
 {
 	struct kexec_files files = {
@@ -357,7 +381,9 @@ static struct kd_error *load_files(const struct loader_image *image, const struc
 	};
 	struct kd_error *err;
 
-	err = kexec_call_file_load(call, &files);
+	err = rehearse(call, &files);
+	if (!err)
+		err = kexec_call_file_load(call, &files);
 	if (!err && how_ret)
 		*how_ret = "kexec_file_load";
 	return err;

@@ -62,7 +62,7 @@ static const struct {
 	{ "fs/btrfs.ko", "alias=fs-btrfs", "", "" },
 	{ "nvme/nvme-core.ko", "license=GPL", "n_core", "" },
 	{ "nvme/nvme.ko", "alias=pci:v*d*sv*sd*bc01sc08i02*", "", "n_core" },
-	{ "extra/lead.ko", "softdep=post:+follow", "", "" },
+	{ "extra/lead.ko", "softdep=post:+follow alias=pci:v00008086d*sv*sd*bc*sc*i*", "", "" },
 	{ "extra/follow.ko", "license=GPL", "", "" },
 	{ "wdt/iTCO_wdt.ko", "license=GPL", "", "" },
 };
@@ -158,6 +158,11 @@ static void make_sysfs(const struct tree *tree)
 	tree_link(tree, "/sys/devices/virtual/block/dm-1/slaves/dm-0", "/sys/devices/virtual/block/dm-0");
 	tree_link(tree, "/dev/mapper/secret", "../dm-1");
 	make_block(tree, "md0", "/sys/devices/virtual/block/md0");
+	make_block(tree, "sdz", "/sys/devices/platform/host9/session1/target9:0:0/9:0:0:1/block/sdz");
+	make_block(tree, "nvme2n1", "/sys/devices/virtual/nvme-subsystem/nvme-subsys2/nvme2n1");
+	tree_directory(tree, "/sys/devices/virtual/nvme-fabrics/ctl/nvme2");
+	tree_link(tree, "/sys/devices/virtual/nvme-subsystem/nvme-subsys2/nvme2",
+		  "/sys/devices/virtual/nvme-fabrics/ctl/nvme2");
 
 	tree_text(tree, "/proc/sys/kernel/osrelease", RELEASE "\n");
 }
@@ -300,17 +305,31 @@ static void test_built_in(void **state)
 	assert_modules(machine, "");
 }
 
+/* mmc_block does not link its driver to itself, and other modules that answer to the device are not in use. */
+static void test_driver_without_module_link(void **state)
+{
+	struct machine *machine = *state;
+
+	tree_text(&machine->tree, SATA_DEVICE "/uevent", "DRIVER=ahci\nMODALIAS=pci:v00008086d00002922sv0sd0bc01sc08i02\n");
+	tree_text(&machine->tree, "/sys/module/lead/initstate", "live\n");
+	add_target(machine, "xfs", "/dev/sda1");
+	assert_no_error(build(machine));
+	assert_modules(machine, "lead follow");
+	tree_delete(&machine->tree, "/sys/module/lead/initstate");
+	tree_delete(&machine->tree, SATA_DEVICE "/uevent");
+}
+
 /* Another kernel than the one that runs may have as a module what is built in here. */
 static void test_other_kernel(void **state)
 {
 	struct machine *machine = *state;
 
 	tree_text(&machine->tree, "/proc/sys/kernel/osrelease", "6.12.0-other\n");
-	tree_text(&machine->tree, SATA_DEVICE "/modalias", "pci:v00008086d00002922sv0sd0bc01sc08i02\n");
+	tree_text(&machine->tree, SATA_DEVICE "/uevent", "DRIVER=ahci\nMODALIAS=pci:v0000AAAAd00002922sv0sd0bc01sc08i02\n");
 	add_target(machine, "xfs", "/dev/sda1");
 	assert_no_error(build(machine));
 	assert_modules(machine, "nvme_core nvme");
-	tree_delete(&machine->tree, SATA_DEVICE "/modalias");
+	tree_delete(&machine->tree, SATA_DEVICE "/uevent");
 	tree_text(&machine->tree, "/proc/sys/kernel/osrelease", RELEASE "\n");
 }
 
@@ -319,10 +338,13 @@ static void test_options_and_blacklist(void **state)
 	struct machine *machine = *state;
 
 	tree_text(&machine->tree, "/etc/modprobe.d/test.conf",
-		  "options ext4 a=1 b=2\noptions nvme c=3\nblacklist virtio_blk\ninstall virtio_pci /bin/false\n");
+		  "options ext4 a=1 b=2\noptions nvme c=3\nblacklist virtio_blk\ninstall virtio_pci /bin/false\n"
+		  "install minix /bin/true\nalias fs-minix nothing\n");
 	add_target(machine, "ext4", "/dev/vda1");
 	assert_no_error(build(machine));
 	assert_modules(machine, VIRTIO_MODULES " crc32c_generic jbd2 ext4(a=1 b=2)");
+	add_target(machine, "minix", "/dev/vda1");
+	assert_error(build(machine), KD_ERR_NOT_FOUND, "no module for file system minix");
 	tree_delete(&machine->tree, "/etc/modprobe.d/test.conf");
 }
 
@@ -373,6 +395,18 @@ static void test_stacks_are_refused(void **state)
 	add_target(machine, "xfs", "/dev/md0");
 	assert_error(build(machine), KD_ERR_UNSUPPORTED, "md0 (software RAID) cannot be assembled");
 	assert_int_not_equal(access(machine->output, F_OK), 0);
+}
+
+static void test_remote_disks_are_refused(void **state)
+{
+	struct machine *machine = *state;
+
+	add_target(machine, "ext4", "/dev/sdz");
+	assert_error(build(machine), KD_ERR_UNSUPPORTED, "sdz is an iSCSI disk");
+	remove_plan(state);
+	make_plan(state);
+	add_target(machine, "ext4", "/dev/nvme2n1");
+	assert_error(build(machine), KD_ERR_UNSUPPORTED, "nvme2 is an NVMe over Fabrics disk");
 }
 
 static void test_btrfs_of_two_devices(void **state)
@@ -608,6 +642,24 @@ static void test_unchanged_is_not_rebuilt(void **state)
 	assert_true(machine->result.rebuilt);
 }
 
+/* With the program that expands it beside it, the capture program goes in compressed. */
+static void test_compressed_capture(void **state)
+{
+	struct machine *machine = *state;
+	_cleanup_free_ void *plain = NULL;
+	size_t size, plain_size;
+	char *member;
+
+	tree_text(&machine->tree, "/build/capture-init", "expands it");
+	assert_no_error(build(machine));
+	assert_in_image(machine, "init", "expands it", 10);
+	member = archived(machine->output, "capture.gz", &size);
+	assert_no_error(kd_decompress_gzip(member, size, 100, "capture.gz", &plain, &plain_size));
+	assert_int_equal(plain_size, 19);
+	assert_memory_equal(plain, "the capture program", 19);
+	free(member);
+}
+
 static void test_damaged_image_is_rebuilt(void **state)
 {
 	struct machine *machine = *state;
@@ -734,6 +786,7 @@ static int make_programs(void **state)
 	tree_text(tree, "/usr/bin/envscript", "#! /usr/bin/env  script\n");
 	write_program(tree, "/usr/bin/env", NULL, NULL, "", true);
 	tree_text(tree, "/usr/bin/loop", "#!/usr/bin/loop\n");
+	tree_text(tree, "/usr/bin/bare", "#!sh script\n");
 	tree_text(tree, "/usr/bin/orphan", "#!/usr/bin/nothing\n");
 	return 0;
 }
@@ -758,6 +811,7 @@ static const struct {
 	{ "/usr/bin/broken", KD_ERR_NOT_FOUND, "/usr/bin/broken needs library libgone.so.3" },
 	{ "loaderless", KD_ERR_NOT_FOUND, "/usr/bin/loaderless needs loader /lib64/gone.so" },
 	{ "orphan", KD_ERR_NOT_FOUND, "interpreter of /usr/bin/orphan: /usr/bin/nothing not found" },
+	{ "bare", KD_ERR_FORMAT, "/usr/bin/bare: bad interpreter" },
 	{ "nosuch", KD_ERR_NOT_FOUND, "nosuch not found in any directory" },
 	{ "usr/bin/sh", KD_ERR_NOT_FOUND, "usr/bin/sh not found" },
 };
@@ -849,11 +903,13 @@ int main(void)
 		initramfs_test(test_each_module_once),
 		initramfs_test(test_nvme_multipath),
 		initramfs_test(test_built_in),
+		initramfs_test(test_driver_without_module_link),
 		initramfs_test(test_other_kernel),
 		initramfs_test(test_options_and_blacklist),
 		initramfs_test(test_extra_modules),
 		initramfs_test(test_active_watchdog),
 		initramfs_test(test_stacks_are_refused),
+		initramfs_test(test_remote_disks_are_refused),
 		initramfs_test(test_btrfs_of_two_devices),
 		initramfs_test(test_missing_things),
 		initramfs_test(test_missing_kernel),
@@ -861,6 +917,7 @@ int main(void)
 		initramfs_test(test_compressed_modules),
 		initramfs_test(test_compressed_archives),
 		initramfs_test(test_unchanged_is_not_rebuilt),
+		initramfs_test(test_compressed_capture),
 		initramfs_test(test_damaged_image_is_rebuilt),
 		initramfs_test(test_no_rebuild),
 		cmocka_unit_test(test_conflicting_kinds),

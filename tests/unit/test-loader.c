@@ -289,6 +289,8 @@ static void assert_segments_sane(const struct loader_image *image)
 		assert_int_equal(s->mem % 4096, 0);
 		assert_int_equal(s->memsz % 4096, 0);
 		assert_true(s->memsz >= s->bufsz);
+		if (strcmp(s->name, "kernel") == 0)
+			assert_true(s->memsz >= image->kernel.mem_size && s->mem % image->kernel.align == 0);
 		for (j = 0; j < i; j++) {
 			const struct segment *t = &image->segments.segment[j];
 
@@ -383,7 +385,30 @@ static void assert_zero_page(const struct loader_image *image)
 	assert_int_equal(initrd, segments_find(&image->segments, "initramfs")->mem);
 	assert_int_equal(get_le32(zp + 0x21c), image->initrd_size);
 	assert_string_equal((const char *)zp + (cmdline - image->boot_info_address), image->boot_cmdline);
+}
+
+/* What the next kernel can only have from this one. */
+static void assert_inherited(const struct loader_image *image, const struct kd_sysroot *root, bool efi)
+{
+	const uint8_t *zp = image->boot_info, *descriptors;
+	uint64_t first;
+	size_t size;
+	char *old;
+
+	assert_no_error(kd_sysroot_read(root, "/sys/kernel/boot_params/data", &old, &size));
+	assert_int_equal(size, 4096);
+	assert_memory_equal(zp + 4, old + 4, 60);       /* screen_info */
+	assert_memory_equal(zp + 0x140, old + 0x140, 128); /* EDID */
 	assert_true(get_le64(zp + 0x70) != 0);
+	assert_memory_equal(zp + 0x1c0, efi ? old + 0x1c0 : (char[4]){ 0 }, 4);
+	free(old);
+	assert_int_equal(get_le32(zp + 0x1c8), efi ? 40 : 0);
+	assert_int_equal(get_le32(zp + 0x1d4), efi ? 7 * 40 : 0);
+	if (!efi)
+		return;
+	descriptors = zp + (get_le32(zp + 0x1d0) | (uint64_t)get_le32(zp + 0x1dc) << 32) - image->boot_info_address;
+	assert_no_error(kd_sysroot_read_u64(root, 0, &first, "/sys/firmware/efi/runtime-map/0/phys_addr"));
+	assert_int_equal(get_le64(descriptors + 8), first);
 }
 
 static const struct purgatory_params *params_of(const struct loader_image *image)
@@ -441,6 +466,8 @@ static void assert_elfcorehdr(const struct loader_image *image, unsigned int not
 		assert_int_equal(phdr.p_type, i < notes ? PT_NOTE : PT_LOAD);
 		assert_int_equal(phdr.p_offset, phdr.p_paddr);
 		assert_int_equal(phdr.p_filesz, phdr.p_memsz);
+		if (i < notes)
+			assert_int_equal(phdr.p_memsz, i < notes - 1 ? 368 : 0x1024);
 		if (i == notes)
 			assert_true(phdr.p_vaddr >= 0xffffffff80000000);
 		if (i <= notes)
@@ -459,6 +486,8 @@ static const struct {
 	bool efi, hotplug;
 } machines[] = {
 	{ TEST_DATA "/sysroot-x86-bios", 3, 0xff1f6a9d40000000, 0x6f000000, false, false },
+	{ TEST_DATA "/sysroot-x86-efi", 3, 0xff25ba6ac0000000, 0x6b000000, true, true },
+	{ TEST_DATA "/sysroot-x86-high", 3, 0xff1df05bc0000000, 0x1af000000, false, false },
 };
 
 static void test_panic_layout(void **state)
@@ -481,7 +510,7 @@ static void test_panic_layout(void **state)
 		assert_purgatory(image);
 		assert_int_equal(image->hotplug, machines[i].hotplug);
 		assert_int_equal(params_of(image)->regions, machines[i].hotplug ? 3 : 4);
-		assert_int_equal(get_le32((uint8_t *)image->boot_info + 0x1d4) != 0, machines[i].efi);
+		assert_inherited(image, &m.root, machines[i].efi);
 		snprintf(word, sizeof(word), " elfcorehdr=0x%" PRIx64, image->elfcorehdr_address);
 		assert_string_equal(strstr(image->boot_cmdline, " elfcorehdr="), word);
 		loader_image_free(image);
@@ -504,6 +533,7 @@ static void test_reboot_layout(void **state)
 		assert_no_error(loader_prepare(&m.request, &image));
 		assert_segments_sane(image);
 		assert_zero_page(image);
+		assert_inherited(image, &m.root, machines[i].efi);
 		assert_null(image->elfcorehdr);
 		assert_string_equal(image->boot_cmdline, m.request.cmdline);
 		count = read_e820(image, e820);
@@ -576,6 +606,38 @@ static void test_reservation_too_small(void **state)
 	assert_no_error(loader_prepare(&m.request, &image));
 	assert_segments_sane(image);
 	assert_hole(image);
+	loader_image_free(image);
+	machine_close(&m);
+}
+
+/* The kernel, and nothing is left for the page tables that the running kernel makes. */
+static void test_control_pages(void **state)
+{
+	struct loader_image *image;
+	struct machine m;
+
+	make_machine(&m,
+		     "00001000-0009fbff : System RAM\n00100000-7fffffff : System RAM\n"
+		     "  60000000-63ffffff : Crash kernel\n  70000000-73ffffff : Crash kernel\n",
+		     60 << 20, (4 << 20) - (40 << 10));
+	assert_error(loader_prepare(&m.request, &image), KD_ERR_LIMIT, "no room for the initramfs");
+	machine_close(&m);
+}
+
+static void test_reboot_keeps_out(void **state)
+{
+	struct loader_image *image;
+	struct machine m;
+
+	/* Of the panic kernel at the top, and of a table above it. */
+	make_machine(&m,
+		     "00001000-0009fbff : System RAM\n00100000-7fffffff : System RAM\n"
+		     "  70000000-7effffff : Crash kernel\n7f000000-7fffffff : ACPI Tables\n",
+		     30 << 20, 30 << 20);
+	m.request.policy = LOADER_REBOOT;
+	assert_no_error(loader_prepare(&m.request, &image));
+	assert_segments_sane(image);
+	assert_int_equal(segments_find(&image->segments, "initramfs")->mem, 0x70000000 - (30 << 20));
 	loader_image_free(image);
 	machine_close(&m);
 }
@@ -885,6 +947,8 @@ int main(void)
 		TEST(test_hidden_iomem),
 		TEST(test_reservation_too_small),
 		TEST(test_low_memory_counts),
+		TEST(test_control_pages),
+		TEST(test_reboot_keeps_out),
 		TEST(test_many_reserved_ranges),
 		TEST(test_five_level_paging),
 		TEST(test_long_command_line),

@@ -5,7 +5,7 @@
 
 #define SPIN 100000000u /* a bound for loops that wait for hardware that may be absent */
 
-extern struct purgatory_params purgatory_params;
+extern struct purgatory_params purgatory_params __attribute__((visibility("hidden")));
 void purgatory_check(void);
 
 static inline void outb(uint16_t port, uint8_t value)

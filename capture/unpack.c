@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The /init of the capture initramfs: expand /capture.gz, remove it, become it.
+ *
+ * The kernel keeps the initramfs twice while it unpacks it, and that moment decides how much crashkernel memory is
+ * needed. So the capture program lies in it as a compressed member, like the modules, and this is what expands it once
+ * the kernel has let go of its own copy. It stays this small because it has no libc: a static glibc alone would be
+ * fifteen times as big as this whole program. zlib's inflate needs four functions, which are here.
+ */
+#include <asm/prctl.h>
+#include <asm/unistd.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <zlib.h>
+
+#define MEMBER "/capture.gz"
+#define PROGRAM "/capture"
+
+/* --- what a libc would do ------------------------------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+static long call(long number, long a, long b, long c)
+{
+	long result;
+
+	__asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+	return result;
+}
+
+/* The kernel starts us with argc, argv and envp on the stack. */
+__asm__(".globl _start\n"
+	"_start:\n"
+	"	xor %ebp, %ebp\n"
+	"	mov %rsp, %rdi\n"
+	"	and $-16, %rsp\n"
+	"	call start\n");
+
+/* Where the compiler's stack protector, with which zlib was built, finds its canary: %fs:0x28. */
+static void set_thread_pointer(void *block)
+{
+	call(__NR_arch_prctl, ARCH_SET_FS, (long)block, 0);
+}
+#else
+#error "unpack.c: system calls of this architecture are missing"
+#endif
+
+_Noreturn void start(long *stack);
+_Noreturn void __stack_chk_fail(void);
+void *malloc(size_t size);
+void free(void *p);
+void *memcpy(void *restrict to, const void *restrict from, size_t size);
+
+static uint8_t heap[64 << 10] __attribute__((aligned(16))); /* inflate: 7 KiB of state and a window of 32 KiB */
+static size_t heap_used;
+
+void *malloc(size_t size)
+{
+	void *p = heap + heap_used;
+
+	if (size > sizeof(heap) - heap_used)
+		return NULL;
+	heap_used += (size + 15) & ~(size_t)15;
+	return p;
+}
+
+void free(void *p)
+{
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size)
+{
+	uint8_t *out = to;
+	const uint8_t *in = from;
+
+	while (size--)
+		*out++ = *in++;
+	return to;
+}
+
+/* PID 1 that ends is a kernel panic, and panic= on the command line a reboot. */
+static _Noreturn void die(const char *why)
+{
+	size_t length = 0;
+
+	while (why[length])
+		length++;
+	call(__NR_write, 2, (long)why, length);
+	call(__NR_exit_group, 1, 0, 0);
+	__builtin_unreachable();
+}
+
+_Noreturn void __stack_chk_fail(void)
+{
+	die("kdump: stack corrupted while unpacking\n");
+}
+
+/* --- the work ------------------------------------------------------------------------------------------------- */
+
+static void write_all(int fd, const uint8_t *data, size_t size)
+{
+	while (size) {
+		long n = call(__NR_write, fd, (long)data, size);
+
+		if (n <= 0)
+			die("kdump: cannot write " PROGRAM "\n");
+		data += n;
+		size -= n;
+	}
+}
+
+static void expand(int in, int out)
+{
+	static uint8_t packed[16 << 10], plain[64 << 10];
+	static z_stream z;
+	int status = Z_OK;
+
+	if (inflateInit2(&z, 15 + 16) != Z_OK)
+		die("kdump: inflateInit2 failed\n");
+	while (status != Z_STREAM_END) {
+		if (!z.avail_in) {
+			long n = call(__NR_read, in, (long)packed, sizeof(packed));
+
+			if (n <= 0)
+				die("kdump: " MEMBER " is truncated\n");
+			z.next_in = packed;
+			z.avail_in = n;
+		}
+		z.next_out = plain;
+		z.avail_out = sizeof(plain);
+		status = inflate(&z, Z_NO_FLUSH);
+		if (status != Z_OK && status != Z_STREAM_END)
+			die("kdump: " MEMBER " is corrupt\n");
+		write_all(out, plain, sizeof(plain) - z.avail_out);
+	}
+}
+
+_Noreturn void start(long *stack)
+{
+	static uint64_t thread_block[16];
+	char **argv = (char **)(stack + 1), **envp = argv + stack[0] + 1;
+	long in, out;
+
+	set_thread_pointer(thread_block);
+	in = call(__NR_open, (long)MEMBER, O_RDONLY, 0);
+	if (in < 0)
+		die("kdump: " MEMBER " is missing\n");
+	out = call(__NR_open, (long)PROGRAM, O_WRONLY | O_CREAT | O_TRUNC, 0700);
+	if (out < 0)
+		die("kdump: cannot create " PROGRAM "\n");
+	expand(in, out);
+	call(__NR_close, in, 0, 0);
+	call(__NR_close, out, 0, 0); /* else execve(2) fails with ETXTBSY */
+	call(__NR_unlink, (long)MEMBER, 0, 0);
+	call(__NR_execve, (long)PROGRAM, (long)argv, (long)envp);
+	die("kdump: cannot run " PROGRAM "\n");
+}

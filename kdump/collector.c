@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+
+#include "kdump/collector.h"
+
+#include <string.h>
+
+#include "dumpfilter/codec.h"
+#include "dumpfilter/dumpfilter.h"
+
+/* The codecs that dumpfilter's command line can name. Nothing is compressed here, so the rows have no functions. */
+static const struct codec zlib = { .name = "zlib", .option = 'c' };
+#ifdef HAVE_LZO
+static const struct codec lzo = { .name = "lzo", .option = 'l' };
+#endif
+#ifdef HAVE_SNAPPY
+static const struct codec snappy = { .name = "snappy", .option = 'p' };
+#endif
+static const struct codec zstd = { .name = "zstd", .option = 'z' };
+
+const struct codec *const codecs[] = {
+	&zlib,
+#ifdef HAVE_LZO
+	&lzo,
+#endif
+#ifdef HAVE_SNAPPY
+	&snappy,
+#endif
+	&zstd,
+	NULL,
+};
+
+/* The capture program is linked without the others, for their size. */
+static bool capture_has(const struct codec *codec)
+{
+	return !codec || strchr("cl", codec->option);
+}
+
+bool collector_is_dumpfilter(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+
+	return !strcmp(slash ? slash + 1 : program, "dumpfilter");
+}
+
+struct kd_error *collector_check(char *const *argv, bool *built_in)
+{
+	struct dumpfilter_command command;
+	struct kd_error *err;
+	int argc;
+
+	*built_in = false;
+	if (!collector_is_dumpfilter(argv[0]))
+		return NULL;
+	for (argc = 0; argv[argc]; argc++)
+		;
+	err = dumpfilter_parse_command(argc, argv, &command);
+	if (err)
+		return kd_error_wrap(err, "dumpfilter");
+	if (command.dump_dmesg || command.check_params || command.show_help || command.show_version)
+		return kd_error_create(KD_ERR_USAGE, "dumpfilter writes no dump with these options");
+	if (command.input || command.output)
+		return kd_error_create(KD_ERR_USAGE, "dumpfilter: %s: the capture adds the names of the files",
+				       command.input ? command.input : command.output);
+	*built_in = capture_has(command.options.codec);
+	return NULL;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** core_collector, looked at before it is needed. */
+#ifndef KDUMP_COLLECTOR_H
+#define KDUMP_COLLECTOR_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/** Check the command line of @argv if it is dumpfilter's. *built_in: the capture program does this by itself; otherwise
+ *  argv[0] has to be in the image. KD_ERR_USAGE: dumpfilter would refuse it, or write no dump. */
+struct kd_error *collector_check(char *const *argv, bool *built_in) MUST_CHECK;
+
+/** Is this dumpfilter's name, with or without a directory? */
+bool collector_is_dumpfilter(const char *program);
+
+#endif
