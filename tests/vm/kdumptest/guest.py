@@ -77,9 +77,9 @@ def read_disk(image, folder, out):
     host.run(debugfs, "-R", f"rdump {folder} {out}", image)
 
 
-def initramfs(kernel, bus, payload, path):
-    """Write the first initramfs to @path: busybox, the drivers of a disk on @bus, and the payload: functions that
-    are given a cpio.Archive and a prefix to add below."""
+def initramfs(kernel, bus, payload, path, drivers=()):
+    """Write the first initramfs to @path: busybox, the drivers of a disk on @bus and further @drivers, and the
+    payload: functions that are given a cpio.Archive and a prefix to add below."""
     with open(path, "wb") as out:
         archive = cpio.Archive(out)
         archive.add_file("init", SCRIPTS / "init", 0o755)
@@ -89,13 +89,14 @@ def initramfs(kernel, bus, payload, path):
         for folder in ("proc", "sys", "root"):
             archive.add(folder, stat.S_IFDIR | 0o755)
         inserted = []
-        for module in module_order(kernel, DISK_DRIVERS[bus] + FILE_SYSTEM_DRIVERS):
+        for module in module_order(kernel, [*DISK_DRIVERS[bus], *FILE_SYSTEM_DRIVERS, *drivers]):
             name = f"/modules.d/{_plain_name(module)}"
             archive.add(name, stat.S_IFREG | 0o644, expanded(kernel.modules / module))
             inserted.append(name)
         archive.add("modules", stat.S_IFREG | 0o644, "".join(f"{name}\n" for name in inserted).encode())
         # The same payload is not copied again in later boots.
-        archive.add("payload/etc/kdump-test/id", stat.S_IFREG | 0o644, uuid.uuid4().bytes)
+        if payload:
+            archive.add("payload/etc/kdump-test/id", stat.S_IFREG | 0o644, uuid.uuid4().bytes)
         for add in payload:
             add(archive, "payload")
         archive.close()
@@ -163,8 +164,8 @@ def _fill_root(root, kernel, busybox):
         link = root / "usr/bin" / applet
         if not link.exists():
             link.symlink_to("busybox")
-    etc = {"fstab": f"UUID={ROOT_UUID} / ext4 defaults 0 1\n", "passwd": "root:x:0:0:root:/root:/bin/sh\n",
-           "group": "root:x:0:\n", "hostname": "kdump-test\n", "os-release": "ID=kdump-test\n"}
+    etc = {"fstab": f"UUID={ROOT_UUID} / ext4 defaults 0 1\n", "group": "root:x:0:\nnobody:x:65534:\n",
+           "passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n", "hostname": "kdump-test\n", "os-release": "ID=kdump-test\n"}
     for name, text in etc.items():
         (root / "etc" / name).write_text(text, encoding="ascii")
     (root / "etc/mtab").symlink_to("/proc/self/mounts")
