@@ -42,14 +42,16 @@ struct image {
 /* Rows of enum image_compression. */
 static const struct {
 	const char *name;
+	const char *kernel_config; /* what a kernel that expands it has "=y"; NULL: every kernel does */
 	int (*add_filter)(struct archive *archive);
 	const char *options; /* of the filter: no times in the output */
 } compressions[] = {
-	[IMAGE_COMPRESSION_NONE] = { "none", archive_write_add_filter_none, NULL },
-	[IMAGE_COMPRESSION_GZIP] = { "gzip", archive_write_add_filter_gzip,
+	[IMAGE_COMPRESSION_NONE] = { "none", NULL, archive_write_add_filter_none, NULL },
+	[IMAGE_COMPRESSION_GZIP] = { "gzip", "CONFIG_RD_GZIP", archive_write_add_filter_gzip,
 				     "gzip:!timestamp,gzip:compression-level=6" },
 	/* The kernel allocates the window, which is half a MiB at level 1 and 8 MiB at level 9. */
-	[IMAGE_COMPRESSION_ZSTD] = { "zstd", archive_write_add_filter_zstd, "zstd:compression-level=1" },
+	[IMAGE_COMPRESSION_ZSTD] = { "zstd", "CONFIG_RD_ZSTD", archive_write_add_filter_zstd,
+				     "zstd:compression-level=1" },
 };
 #define COMPRESSION_COUNT (sizeof(compressions) / sizeof(compressions[0]))
 
@@ -64,6 +66,11 @@ bool image_compression_parse(const char *name, enum image_compression *ret)
 		}
 	}
 	return false;
+}
+
+const char *image_compression_config(enum image_compression compression)
+{
+	return compressions[compression].kernel_config;
 }
 
 struct kd_error *image_new(struct image **ret)

@@ -35,6 +35,8 @@ enum image_compression {
 	IMAGE_COMPRESSION_ZSTD,
 };
 bool image_compression_parse(const char *name, enum image_compression *ret);
+/** The option that a kernel must be configured with ("=y") to expand it; NULL if every kernel can. */
+const char *image_compression_config(enum image_compression compression);
 
 /* Paths are absolute and canonical. Missing parent directories (0755) come by themselves. Adding what is there
  * already changes nothing; adding another kind of thing under the same path is KD_ERR_FORMAT. */

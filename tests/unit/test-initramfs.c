@@ -617,6 +617,30 @@ static void test_compressed_archives(void **state)
 	}
 }
 
+static void test_kernel_cannot_expand(void **state)
+{
+	static const struct {
+		const char *path, *config, *magic;
+	} rows[] = {
+		{ "/boot/config-" RELEASE, "# CONFIG_RD_GZIP is not set\nCONFIG_RD_ZSTD=y\n", "0707" },
+		{ "/boot/config-" RELEASE, "CONFIG_X=y\nCONFIG_RD_GZIP=y\n", "\x1f\x8b" },
+		{ MODULES "/config", "CONFIG_X=y\n", "0707" },
+	};
+	struct machine *machine = *state;
+	size_t i, size;
+	char *image;
+
+	machine->request.compression = IMAGE_COMPRESSION_GZIP;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		tree_text(&machine->tree, rows[i].path, rows[i].config);
+		assert_no_error(build(machine));
+		tree_read(&machine->tree, "/output/test.img", &image, &size);
+		assert_memory_equal(image, rows[i].magic, strlen(rows[i].magic));
+		free(image);
+		tree_delete(&machine->tree, rows[i].path);
+	}
+}
+
 static void test_unchanged_is_not_rebuilt(void **state)
 {
 	struct machine *machine = *state;
@@ -940,6 +964,7 @@ int main(void)
 		initramfs_test(test_content),
 		initramfs_test(test_compressed_modules),
 		initramfs_test(test_compressed_archives),
+		initramfs_test(test_kernel_cannot_expand),
 		initramfs_test(test_unchanged_is_not_rebuilt),
 		initramfs_test(test_compressed_capture),
 		initramfs_test(test_damaged_image_is_rebuilt),
