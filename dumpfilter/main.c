@@ -131,7 +131,8 @@ int main(int argc, char **argv)
 
 	kd_log_init(&log, stderr, "dumpfilter", KD_LOG_INFO);
 	err = dumpfilter_parse_command(argc, argv, &command);
-	if (!err && !command.show_help && !command.show_version && (!command.input || !command.output))
+	if (!err && !command.show_help && !command.show_version && !command.check_params &&
+	    (!command.input || !command.output))
 		err = kd_error_create(KD_ERR_USAGE, "VMCORE and %s are needed",
 				      command.dump_dmesg ? "LOGFILE" : "DUMPFILE");
 	if (kd_log_error(&log, err)) {

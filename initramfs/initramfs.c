@@ -223,7 +223,8 @@ static struct kd_error *add_skeleton(struct image *image)
 		const char *path;
 		mode_t mode;
 	} directories[] = {
-		{ "/dev", 0755 }, { "/mnt", 0700 }, { "/proc", 0555 }, { "/run", 0755 }, { "/sys", 0555 }, { "/tmp", 01777 },
+		{ "/dev", 0755 }, { "/mnt", 0700 }, { "/proc", 0555 },
+		{ "/run", 0755 }, { "/sys", 0555 }, { "/tmp", 01777 },
 	};
 	struct kd_error *err = NULL;
 	size_t i;
@@ -274,7 +275,8 @@ static struct kd_error *collect(const struct initramfs_request *request, struct 
 }
 
 /* The hash of @image together with the plan, leaving out when that was made. */
-static struct kd_error *hash_inputs(const struct initramfs_request *request, struct image *image, char ret[static HASH_TEXT_SIZE])
+static struct kd_error *hash_inputs(const struct initramfs_request *request, struct image *image,
+				    char ret[static HASH_TEXT_SIZE])
 {
 	_cleanup_free_ char *text = NULL, *all = NULL;
 	struct kd_plan timeless = *request->plan;
