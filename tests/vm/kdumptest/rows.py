@@ -60,7 +60,7 @@ ROWS = [
     # Kernels.
     _cycle("kernel-6.1", "--release 6.1 --panic-cpu 1", quick=True),
     _cycle("kernel-6.1-cloud", "--release 6.1-cloud"),
-    _cycle("kernel-6.12", "--release 6.12 --panic-cpu 1", quick=True),
+    _cycle("kernel-6.12", "--release 6.12 --panic-cpu 1"),
     _cycle("kernel-6.12-cloud", "--release 6.12-cloud"),
     # Memory and CPUs.
     _cycle("memory-1G", "--release 6.1 --memory 1G"),
@@ -99,7 +99,8 @@ ROWS = [
     _cycle("panic-nmi", "--release 6.1-cloud --panic nmi", expect="unknown_nmi_error"),
     _cycle("panic-oom", "--release 6.1-cloud --memory 1G --panic oom", expect="out_of_memory"),
     # What must not happen, and mistakes.
-    _scenario("corrupt-segment", scenario.corrupt, "a byte flipped after loading: purgatory resets the machine"),
+    _scenario("corrupt-segment", scenario.corrupt, "a byte flipped after loading: purgatory resets the machine",
+              quick=True),
     _scenario("quiesce-on", scenario.quiesce, "memory holds still while a NIC receives a flood", step="on"),
     _scenario("quiesce-off", scenario.quiesce, "it does not, without the quiesce step", step="off"),
     _scenario("errors", scenario.errors, "mistakes get a helpful message and change nothing", quick=True),
