@@ -19,10 +19,13 @@ static void apply(struct page_filter *filter, uint64_t pfn, const struct page_ve
 		pfn_bitmap_set(filter->late, pfn, end);
 }
 
-static void drop_poisoned(struct page_filter *filter, uint64_t pfn)
+/* @block: the class that the page was counted in, as a part of a larger block; PAGE_KEEP if it was not. */
+static void drop_poisoned(struct page_filter *filter, uint64_t pfn, enum page_class block)
 {
 	if (!pfn_bitmap_test(filter->kept, pfn))
 		return;
+	if (block != PAGE_KEEP)
+		filter->pages[block]--;
 	filter->pages[PAGE_HWPOISON]++;
 	pfn_bitmap_clear(filter->kept, pfn, pfn + 1);
 }
@@ -31,6 +34,7 @@ void page_filter_run(struct page_filter *filter, const struct page_rules *rules,
 {
 	struct mem_map_run run;
 	uint64_t next_pfn = 0, judged = 0; /* pages below @judged have got their verdict */
+	enum page_class block = PAGE_KEEP; /* … which was this */
 
 	while (mem_map_next(map, &next_pfn, &run)) {
 		for (uint64_t i = 0; i < run.count; i++) {
@@ -40,14 +44,16 @@ void page_filter_run(struct page_filter *filter, const struct page_rules *rules,
 
 			/* Every frame is asked, also inside of compound and free blocks. */
 			if (page_is_poisoned(rules, page))
-				drop_poisoned(filter, pfn);
+				drop_poisoned(filter, pfn, pfn < judged ? block : PAGE_KEEP);
 			if (pfn < judged)
 				continue;
 			verdict = page_classify(rules, pfn, run.vaddr + i * rules->struct_size, page,
 						i + 1 < run.count ? page + rules->struct_size : NULL);
+			if (filter->poison_only && verdict.class != PAGE_HWPOISON)
+				verdict.class = PAGE_KEEP;
 			judged = pfn + verdict.count;
-			if (!filter->poison_only || verdict.class == PAGE_HWPOISON)
-				apply(filter, pfn, &verdict);
+			block = verdict.class;
+			apply(filter, pfn, &verdict);
 		}
 	}
 }

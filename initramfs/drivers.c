@@ -80,9 +80,10 @@ static bool is_other_kernel(const struct drivers *drivers)
 /* As a module: what is built in has no initstate. */
 static bool is_loaded(const struct kd_sysroot *root, const char *name)
 {
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *state = NULL;
 
-	return asprintf(&path, "/sys/module/%s/initstate", name) >= 0 && kd_sysroot_exists(root, path);
+	kd_error_destroy(kd_sysroot_read_line(root, &state, "/sys/module/%s/initstate", name));
+	return state != NULL;
 }
 
 /* From the device's uevent, as not every bus has a file for it; *ret stays NULL if the device has none. */
@@ -103,7 +104,8 @@ static struct kd_error *read_modalias(const struct kd_sysroot *root, const char 
 	return NULL;
 }
 
-/* Modules that say they can drive the device at @directory. In the kernel that runs, one that is not loaded does not. */
+/* Modules that say they can drive the device at @directory. In the kernel that runs, only one that is loaded may be
+ * what does. */
 static struct kd_error *add_by_modalias(const struct drivers *drivers, const char *directory, bool *found)
 {
 	bool other_kernel = is_other_kernel(drivers);
@@ -118,10 +120,13 @@ static struct kd_error *add_by_modalias(const struct drivers *drivers, const cha
 		return err;
 	err = modules_resolve(drivers->modules, modalias, &names);
 	for (i = 0; i < names.count && !err; i++) {
+		bool found_one = false;
+
 		if (!other_kernel && !is_loaded(drivers->root, names.name[i]))
 			continue;
 		kd_debug(drivers->log, "module %s answers to %s of %s", names.name[i], modalias, directory);
-		err = modules_add(drivers->modules, names.name[i], found);
+		err = modules_add(drivers->modules, names.name[i], &found_one);
+		*found = *found || found_one;
 	}
 	return err;
 }
@@ -275,7 +280,8 @@ static struct kd_error *describe_stack(const struct kd_sysroot *root, const char
 	return err;
 }
 
-/* Disks that are no hardware: they come from a server, once programs have logged in there. By a part of their path. */
+/* Disks that are no hardware: they come from a server, once programs have logged in there. By a part of their
+ * path. */
 static const struct {
 	const char *part, *what;
 } remote_kinds[] = {
@@ -291,8 +297,8 @@ static struct kd_error *refuse_remote(const char *device)
 	for (i = 0; i < sizeof(remote_kinds) / sizeof(remote_kinds[0]); i++) {
 		if (strstr(device, remote_kinds[i].part))
 			return kd_error_create(KD_ERR_UNSUPPORTED,
-					       "%s is %s, which this version cannot reach from the capture kernel; "
-					       "choose a file system on a local disk as the dump target in kdump.conf",
+					       "%s is %s, which this version cannot reach from the capture kernel; choose "
+					       "a file system on a local disk as the dump target in kdump.conf",
 					       last_part(device), remote_kinds[i].what);
 	}
 	return NULL;
@@ -387,8 +393,8 @@ static struct kd_error *refuse_multiple_devices(const struct drivers *drivers, c
 		}
 		if (ours && count > 1)
 			return kd_error_create(KD_ERR_UNSUPPORTED,
-					       "its btrfs spans %zu devices, which this version cannot put together in "
-					       "the capture kernel; choose a file system on one device", count);
+					       "its btrfs spans %zu devices, which this version cannot put together "
+					       "in the capture kernel; choose a file system on one device", count);
 	}
 	return NULL;
 }

@@ -257,9 +257,9 @@ static struct kd_error *find_library(const struct closure *closure, const struct
  * Adding
  */
 
-/* Add the file at @path under its canonical name, *real_ret, and @path as a link to it if the two differ. *data_ret is
- * the content if it was not done before, else NULL. */
-static struct kd_error *take_file(struct closure *closure, const char *path, char **real_ret, char **data_ret,
+/* The file at @path: *real_ret is its canonical name, to which @path becomes a link if the two differ. *data_ret is
+ * the content, to be added by the caller, or stays NULL if that has been done before. */
+static struct kd_error *claim_file(struct closure *closure, const char *path, char **real_ret, char **data_ret,
 				  size_t *size_ret)
 {
 	_cleanup_free_ char *real = NULL;
@@ -289,7 +289,7 @@ static struct kd_error *add_library(struct closure *closure, const char *path)
 	struct kd_error *err;
 	size_t size = 0;
 
-	err = take_file(closure, path, &real, &data, &size);
+	err = claim_file(closure, path, &real, &data, &size);
 	if (err || !data)
 		return err;
 	err = elf_object_parse(data, size, real, &object);
@@ -401,7 +401,7 @@ static struct kd_error *add_program(struct closure *closure, const char *program
 
 	err = find_program(closure->root, program, &path);
 	if (!err)
-		err = take_file(closure, path, &real, &data, &size);
+		err = claim_file(closure, path, &real, &data, &size);
 	if (err || !data)
 		return err;
 	if (elf_object_probe(data, size))

@@ -42,19 +42,18 @@ struct image {
 /* Rows of enum image_compression. */
 static const struct {
 	const char *name;
+	const char *kernel_config; /* what a kernel that expands it has "=y"; NULL: every kernel does */
 	int (*add_filter)(struct archive *archive);
-	const char *options; /* no times in the output, a window that the kernel can allocate */
+	const char *options; /* of the filter: no times in the output */
 } compressions[] = {
-	[IMAGE_COMPRESSION_NONE] = { "none", archive_write_add_filter_none, NULL },
-	[IMAGE_COMPRESSION_GZIP] = { "gzip", archive_write_add_filter_gzip, "gzip:!timestamp,gzip:compression-level=6" },
-	[IMAGE_COMPRESSION_ZSTD] = { "zstd", archive_write_add_filter_zstd, "zstd:compression-level=9" },
+	[IMAGE_COMPRESSION_NONE] = { "none", NULL, archive_write_add_filter_none, NULL },
+	[IMAGE_COMPRESSION_GZIP] = { "gzip", "CONFIG_RD_GZIP", archive_write_add_filter_gzip,
+				     "gzip:!timestamp,gzip:compression-level=6" },
+	/* The kernel allocates the window, which is half a MiB at level 1 and 8 MiB at level 9. */
+	[IMAGE_COMPRESSION_ZSTD] = { "zstd", "CONFIG_RD_ZSTD", archive_write_add_filter_zstd,
+				     "zstd:compression-level=1" },
 };
 #define COMPRESSION_COUNT (sizeof(compressions) / sizeof(compressions[0]))
-
-const char *image_compression_name(enum image_compression compression)
-{
-	return compressions[compression].name;
-}
 
 bool image_compression_parse(const char *name, enum image_compression *ret)
 {
@@ -67,6 +66,11 @@ bool image_compression_parse(const char *name, enum image_compression *ret)
 		}
 	}
 	return false;
+}
+
+const char *image_compression_config(enum image_compression compression)
+{
+	return compressions[compression].kernel_config;
 }
 
 struct kd_error *image_new(struct image **ret)
@@ -120,10 +124,11 @@ static struct kd_error *append(struct image *image, struct entry entry)
 	old = find(image, entry.path);
 	if (old) {
 		bool same_kind = (old->mode & S_IFMT) == (entry.mode & S_IFMT);
-		struct kd_error *err = same_kind ? NULL :
-				       kd_error_create(KD_ERR_FORMAT, "%s would be two kinds of file in the initramfs",
-						       entry.path);
+		struct kd_error *err = NULL;
 
+		if (!same_kind)
+			err = kd_error_create(KD_ERR_FORMAT, "%s would be two kinds of file in the initramfs",
+					      entry.path);
 		entry_free(&entry);
 		return err;
 	}

@@ -34,11 +34,12 @@ enum image_compression {
 	IMAGE_COMPRESSION_GZIP,
 	IMAGE_COMPRESSION_ZSTD,
 };
-const char *image_compression_name(enum image_compression compression);
 bool image_compression_parse(const char *name, enum image_compression *ret);
+/** The option that a kernel must be configured with ("=y") to expand it; NULL if every kernel can. */
+const char *image_compression_config(enum image_compression compression);
 
-/* Paths are absolute and canonical. Missing parent directories (0755) come by themselves. Adding what is there already
- * changes nothing; adding another kind of thing under the same path is KD_ERR_FORMAT. */
+/* Paths are absolute and canonical. Missing parent directories (0755) come by themselves. Adding what is there
+ * already changes nothing; adding another kind of thing under the same path is KD_ERR_FORMAT. */
 
 /** @data (malloc) is taken over, also on failure. */
 struct kd_error *image_add_file(struct image *image, const char *path, mode_t mode, enum image_store store,

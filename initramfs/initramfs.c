@@ -223,7 +223,8 @@ static struct kd_error *add_skeleton(struct image *image)
 		const char *path;
 		mode_t mode;
 	} directories[] = {
-		{ "/dev", 0755 }, { "/mnt", 0700 }, { "/proc", 0555 }, { "/run", 0755 }, { "/sys", 0555 }, { "/tmp", 01777 },
+		{ "/dev", 0755 }, { "/mnt", 0700 }, { "/proc", 0555 },
+		{ "/run", 0755 }, { "/sys", 0555 }, { "/tmp", 01777 },
 	};
 	struct kd_error *err = NULL;
 	size_t i;
@@ -232,6 +233,48 @@ static struct kd_error *add_skeleton(struct image *image)
 		err = image_add_directory(image, directories[i].path, directories[i].mode);
 	/* The kernel opens it before it runs /init. */
 	return err ? err : image_add_character_device(image, "/dev/console", 0600, 5, 1);
+}
+
+/* Does @text, a kernel's configuration, say "@option=y"? */
+static bool config_has(const char *text, const char *option)
+{
+	size_t length = strlen(option);
+	const char *line = text;
+
+	for (; line; line = strchr(line, '\n'), line += line != NULL) {
+		if (strncmp(line, option, length) == 0 && strncmp(line + length, "=y", 2) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The compression to use: the one asked for, or none if the configuration of the kernel says that it cannot expand
+ * that. A kernel whose configuration is nowhere to be found can, as all of the distributions do. */
+static struct kd_error *choose_compression(const struct initramfs_request *request, enum image_compression *ret)
+{
+	static const struct {
+		const char *before, *after; /* the release */
+	} places[] = { { "/boot/config-", "" }, { "/lib/modules/", "/config" } };
+	const char *option = image_compression_config(request->compression);
+	size_t i;
+
+	*ret = request->compression;
+	for (i = 0; option && i < sizeof(places) / sizeof(places[0]); i++) {
+		_cleanup_free_ char *path = NULL, *text = NULL;
+
+		if (asprintf(&path, "%s%s%s", places[i].before, request->plan->kernel_release, places[i].after) < 0) {
+			path = NULL;
+			return kd_error_nomem();
+		}
+		kd_error_destroy(kd_sysroot_read(request->root, path, &text, NULL));
+		if (text && !config_has(text, option)) {
+			kd_debug(request->log, "%s lacks %s: the archive stays uncompressed", path, option);
+			*ret = IMAGE_COMPRESSION_NONE;
+		}
+		if (text)
+			break;
+	}
+	return NULL;
 }
 
 static struct kd_error *add_plan(const struct kd_plan *plan, struct image *image)
@@ -274,7 +317,8 @@ static struct kd_error *collect(const struct initramfs_request *request, struct 
 }
 
 /* The hash of @image together with the plan, leaving out when that was made. */
-static struct kd_error *hash_inputs(const struct initramfs_request *request, struct image *image, char ret[static HASH_TEXT_SIZE])
+static struct kd_error *hash_inputs(const struct initramfs_request *request, struct image *image,
+				    enum image_compression compression, char ret[static HASH_TEXT_SIZE])
 {
 	_cleanup_free_ char *text = NULL, *all = NULL;
 	struct kd_plan timeless = *request->plan;
@@ -285,7 +329,7 @@ static struct kd_error *hash_inputs(const struct initramfs_request *request, str
 	err = kd_plan_format(&timeless, &text);
 	if (err)
 		return err;
-	image_hash(image, request->compression, files);
+	image_hash(image, compression, files);
 	if (asprintf(&all, "%s\n%s", files, text) < 0) {
 		all = NULL;
 		return kd_error_nomem();
@@ -295,7 +339,7 @@ static struct kd_error *hash_inputs(const struct initramfs_request *request, str
 }
 
 static struct kd_error *write_image(const struct initramfs_request *request, struct image *image,
-				    struct record *record)
+				    enum image_compression compression, struct record *record)
 {
 	_cleanup_free_ char *parent = NULL;
 	_cleanup_free_ void *data = NULL;
@@ -305,7 +349,7 @@ static struct kd_error *write_image(const struct initramfs_request *request, str
 
 	err = add_plan(request->plan, image);
 	if (!err)
-		err = image_build(image, request->compression, &data, &size, &record->unpacked_size);
+		err = image_build(image, compression, &data, &size, &record->unpacked_size);
 	if (err)
 		return err;
 	hash_bytes(data, size, record->image);
@@ -322,6 +366,7 @@ static struct kd_error *write_image(const struct initramfs_request *request, str
 struct kd_error *initramfs_build(const struct initramfs_request *request, struct initramfs_result *ret)
 {
 	_cleanup_(image_free) struct image *image = NULL;
+	enum image_compression compression;
 	struct record old, new;
 	struct kd_error *err;
 	bool have_old;
@@ -335,14 +380,16 @@ struct kd_error *initramfs_build(const struct initramfs_request *request, struct
 	if (!err)
 		err = collect(request, image);
 	if (!err)
-		err = hash_inputs(request, image, new.inputs);
+		err = choose_compression(request, &compression);
+	if (!err)
+		err = hash_inputs(request, image, compression, new.inputs);
 	if (err)
 		return kd_error_wrap(err, "cannot build %s", request->output);
 	if (have_old && strcmp(old.inputs, new.inputs) == 0) {
 		*ret = result_of(&old, false);
 		return NULL;
 	}
-	err = write_image(request, image, &new);
+	err = write_image(request, image, compression, &new);
 	if (err)
 		return kd_error_wrap(err, "cannot build %s", request->output);
 	*ret = result_of(&new, true);

@@ -25,7 +25,7 @@ struct initramfs_request {
 	char *const *extra_bins;       /* NULL-terminated, may be NULL: programs, with their libraries */
 	char *const *extra_modules;    /* NULL-terminated, may be NULL */
 	const char *output;            /* written atomically, mode 0600; its directory is made if need be */
-	enum image_compression compression; /* of the archive as a whole; default none */
+	enum image_compression compression; /* of the archive as a whole; none if the kernel could not expand it */
 	bool force;                    /* build even if nothing changed */
 	bool no_rebuild;               /* take an existing image whatever has changed */
 	const struct kd_log *log;      /* may be NULL */

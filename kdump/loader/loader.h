@@ -35,8 +35,9 @@ struct loader_request {
 	const char *initrd;  /* path below files, or NULL */
 	const char *cmdline; /* whole command line, without elfcorehdr= */
 	bool no_checksum;    /* leave the segments out of purgatory's SHA-256 */
-	unsigned int corrupt_segment; /* for tests: change a byte of this segment (from 1) after the checksum; 0: none */
-	const struct kd_log *log;     /* borrowed by the image; may be NULL */
+	unsigned int
+		corrupt_segment;  /* for tests: change a byte of this segment (from 1) after the checksum; 0: none */
+	const struct kd_log *log; /* borrowed by the image; may be NULL */
 };
 
 struct loader_image; /* everything that the call needs, as plain data */
@@ -50,8 +51,9 @@ DEFINE_CLEANUP(struct loader_image *, loader_image_free)
 /** Segments, e820 table, elfcorehdr and command line, for people and for tests. */
 void loader_print(const struct loader_image *image, FILE *out);
 
-/** Load it. What was armed before stays armed unless the kernel drops it itself (kexec_load(2) of a panic kernel that
- *  fails past the argument checks). @how_ret (may be NULL) := "kexec_load" or "kexec_file_load". */
+/** Load it. What was armed before stays armed, also when the kernel's signature is refused. (A panic kernel is lost
+ *  where kexec_load(2) fails late, for lack of memory or a reservation that shrank meanwhile.)
+ *  @how_ret (may be NULL) := "kexec_load" or "kexec_file_load". KD_ERR_STATE with errnum set: the machine forbids it. */
 struct kd_error *loader_load(const struct loader_image *image, const char **how_ret) MUST_CHECK;
 
 /** Unload; nothing loaded is success. Works under lockdown. */

@@ -211,8 +211,8 @@ void module_make(const char *modinfo, const char *exports, const char *imports, 
 	hand_over(&file, ret, size_ret);
 }
 
-void program_make(const char *interpreter, const char *runpath, const char *needed, bool elf64, void **ret,
-		  size_t *size_ret)
+void program_make(const char *interpreter, const char *rpath, const char *runpath, const char *needed, bool elf64,
+		  void **ret, size_t *size_ret)
 {
 	Elf64_Ehdr ehdr = elf_header(ET_DYN);
 	Elf64_Phdr phdr[3] = { 0 };
@@ -228,6 +228,8 @@ void program_make(const char *interpreter, const char *runpath, const char *need
 	phdr[2].p_filesz = file.size - phdr[2].p_offset;
 	phdr[2].p_type = PT_INTERP;
 	dynamic[n++] = (Elf64_Dyn){ .d_tag = DT_STRTAB, .d_un.d_ptr = 0x1000 + strings };
+	if (rpath)
+		dynamic[n++] = (Elf64_Dyn){ DT_RPATH, { put_string(&file, rpath) - strings } };
 	if (runpath)
 		dynamic[n++] = (Elf64_Dyn){ DT_RUNPATH, { put_string(&file, runpath) - strings } };
 	count = put_words(&file, needed, false, offset);

@@ -29,7 +29,7 @@ const char *tree_path(const struct tree *tree, const char *path);
 void module_make(const char *modinfo, const char *exports, const char *imports, void **ret, size_t *size_ret);
 
 /** The bytes of a dynamic ELF program or library; NULL leaves an entry out. @needed: words separated by blanks. */
-void program_make(const char *interpreter, const char *runpath, const char *needed, bool elf64, void **ret,
-		  size_t *size_ret);
+void program_make(const char *interpreter, const char *rpath, const char *runpath, const char *needed, bool elf64,
+		  void **ret, size_t *size_ret);
 
 #endif

@@ -601,6 +601,9 @@ static void test_compressed_archives(void **state)
 		assert_true(machine->result.rebuilt);
 		tree_read(&machine->tree, "/output/test.img", &image, &size);
 		assert_memory_equal(image, rows[i].magic, rows[i].magic_size);
+		/* zstd's window (RFC 8878, 3.1.1.1.2) is memory that the capture kernel must spare: at most 1 MiB. */
+		if (rows[i].compression == IMAGE_COMPRESSION_ZSTD)
+			assert_in_range(10 + ((uint8_t)image[5] >> 3), 10, 20);
 		assert_in_image(machine, "init", "the capture program", 19);
 		machine->request.force = true;
 		assert_no_error(build(machine));
@@ -611,6 +614,30 @@ static void test_compressed_archives(void **state)
 		assert_memory_equal(again, image, size);
 		free(image);
 		free(again);
+	}
+}
+
+static void test_kernel_cannot_expand(void **state)
+{
+	static const struct {
+		const char *path, *config, *magic;
+	} rows[] = {
+		{ "/boot/config-" RELEASE, "# CONFIG_RD_GZIP is not set\nCONFIG_RD_ZSTD=y\n", "0707" },
+		{ "/boot/config-" RELEASE, "CONFIG_X=y\nCONFIG_RD_GZIP=y\n", "\x1f\x8b" },
+		{ MODULES "/config", "CONFIG_X=y\n", "0707" },
+	};
+	struct machine *machine = *state;
+	size_t i, size;
+	char *image;
+
+	machine->request.compression = IMAGE_COMPRESSION_GZIP;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		tree_text(&machine->tree, rows[i].path, rows[i].config);
+		assert_no_error(build(machine));
+		tree_read(&machine->tree, "/output/test.img", &image, &size);
+		assert_memory_equal(image, rows[i].magic, strlen(rows[i].magic));
+		free(image);
+		tree_delete(&machine->tree, rows[i].path);
 	}
 }
 
@@ -720,7 +747,7 @@ static void write_program(const struct tree *tree, const char *path, const char 
 	size_t size;
 	void *data;
 
-	program_make(interpreter, runpath, needed, elf64, &data, &size);
+	program_make(interpreter, NULL, runpath, needed, elf64, &data, &size);
 	tree_write(tree, path, data, size);
 	free(data);
 }
@@ -755,6 +782,22 @@ static void assert_closure(struct image *image, const char *expected)
 	free(text);
 }
 
+/* RPATH: the older kind of search path, which is inherited and which a RUNPATH beside it overrides. */
+static void write_rpath_programs(const struct tree *tree)
+{
+	size_t size;
+	void *data;
+
+	program_make(LOADER, "$ORIGIN/inherited", NULL, "libold.so", true, &data, &size);
+	tree_write(tree, "/opt/app/old", data, size);
+	free(data);
+	write_program(tree, "/opt/app/inherited/libold.so", NULL, NULL, "libolder.so", true);
+	write_program(tree, "/opt/app/inherited/libolder.so", NULL, NULL, "", true);
+	program_make(LOADER, "$ORIGIN/inherited", "/none", "libold.so", true, &data, &size);
+	tree_write(tree, "/opt/app/overridden", data, size);
+	free(data);
+}
+
 static int make_programs(void **state)
 {
 	struct machine *machine = *state;
@@ -774,6 +817,7 @@ static int make_programs(void **state)
 	write_program(tree, "/opt/app/run", LOADER, "/none:$ORIGIN/lib", "libapp.so libc.so.6", true);
 	write_program(tree, "/opt/app/lib/libapp.so", NULL, "${ORIGIN}/more", "libmore.so", true);
 	write_program(tree, "/opt/app/lib/more/libmore.so", NULL, NULL, "libc.so.6", true);
+	write_rpath_programs(tree);
 	/* Found through ld.so.conf, behind one for another machine. */
 	write_program(tree, "/usr/bin/conf", LOADER, NULL, "libconf.so.1", true);
 	write_program(tree, "/opt/lib/libconf.so.1.2", NULL, NULL, "", true);
@@ -802,6 +846,10 @@ static const struct {
 	{ "/opt/app/run", 0,
 	  LOADER " -> /usr/lib64/ld-2.0.so\n/opt/app/lib/libapp.so\n/opt/app/lib/more/libmore.so\n/opt/app/run\n"
 	  "/usr/lib64/ld-2.0.so\n/usr/lib64/libc.so.6\n" },
+	{ "/opt/app/old", 0,
+	  LOADER " -> /usr/lib64/ld-2.0.so\n/opt/app/inherited/libold.so\n/opt/app/inherited/libolder.so\n"
+	  "/opt/app/old\n/usr/lib64/ld-2.0.so\n" },
+	{ "/opt/app/overridden", KD_ERR_NOT_FOUND, "/opt/app/overridden needs library libold.so" },
 	{ "conf", 0,
 	  LOADER " -> /usr/lib64/ld-2.0.so\n/opt/lib/libconf.so.1.2\n/usr/bin/conf\n/usr/lib64/ld-2.0.so\n"
 	  "/usr/lib64/libconf.so.1 -> /opt/lib/libconf.so.1.2\n" },
@@ -916,6 +964,7 @@ int main(void)
 		initramfs_test(test_content),
 		initramfs_test(test_compressed_modules),
 		initramfs_test(test_compressed_archives),
+		initramfs_test(test_kernel_cannot_expand),
 		initramfs_test(test_unchanged_is_not_rebuilt),
 		initramfs_test(test_compressed_capture),
 		initramfs_test(test_damaged_image_is_rebuilt),

@@ -163,8 +163,8 @@ def _fill_root(root, kernel, busybox):
         link = root / "usr/bin" / applet
         if not link.exists():
             link.symlink_to("busybox")
-    etc = {"fstab": f"UUID={ROOT_UUID} / ext4 defaults 0 1\n", "passwd": "root:x:0:0:root:/root:/bin/sh\n",
-           "group": "root:x:0:\n", "hostname": "kdump-test\n", "os-release": "ID=kdump-test\n"}
+    etc = {"fstab": f"UUID={ROOT_UUID} / ext4 defaults 0 1\n", "group": "root:x:0:\nnobody:x:65534:\n",
+           "passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n", "hostname": "kdump-test\n", "os-release": "ID=kdump-test\n"}
     for name, text in etc.items():
         (root / "etc" / name).write_text(text, encoding="ascii")
     (root / "etc/mtab").symlink_to("/proc/self/mounts")

@@ -94,9 +94,9 @@ class Machine:
         self._lock.__enter__()
         self.started = time.monotonic()
         self._log = open(self._log_path, "wb")
-        # pylint: disable-next=consider-using-with
-        self._process = subprocess.Popen(self._words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                         stderr=subprocess.STDOUT)
+        # A killed test takes its machine along.
+        self._process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *self._words], stdin=subprocess.DEVNULL,
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return self
 
     def stop(self):

@@ -1,0 +1,1176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/elf64.h"
+#include "base/io.h"
+#include "dumpfilter/address_space.h"
+#include "dumpfilter/codec.h"
+#include "dumpfilter/dmesg.h"
+#include "dumpfilter/dumpfilter.h"
+#include "dumpfilter/kdump_format.h"
+#include "dumpfilter/page_class.h"
+#include "dumpfilter/pfn_bitmap.h"
+#include "dumpfilter/vmcore.h"
+#include "dumpfilter/vmcoreinfo.h"
+#include "tests/unit/dumpfilter-testing.h"
+
+#define assert_no_error(expr)                                                                                      \
+	do {                                                                                                       \
+		struct kd_error *_err = (expr);                                                                    \
+		if (_err)                                                                                          \
+			fail_msg("%s", _err->text);                                                                \
+	} while (0)
+
+#define assert_error(expr, expected)                                                                               \
+	do {                                                                                                       \
+		struct kd_error *_err = (expr);                                                                    \
+		assert_non_null(_err);                                                                             \
+		assert_int_equal(_err->code, expected);                                                            \
+		kd_error_destroy(_err);                                                                            \
+	} while (0)
+
+static char dir[64], core[96], dump[96];
+
+static int make_dir(void **state)
+{
+	strcpy(dir, "/tmp/test-dumpfilter-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(core, sizeof(core), "%s/vmcore", dir);
+	snprintf(dump, sizeof(dump), "%s/dump", dir);
+	return 0;
+}
+
+static int remove_dir(void **state)
+{
+	unlink(core);
+	unlink(dump);
+	return rmdir(dir);
+}
+
+/* VMCOREINFO */
+
+static struct vmcoreinfo info_of(const char *text)
+{
+	return (struct vmcoreinfo){ text, strlen(text) };
+}
+
+static void test_vmcoreinfo(void **state)
+{
+	struct vmcoreinfo info = info_of("A=1\nSYMBOL(x)=ffffffff81000000\nSIZE(y)=64\nOFFSET(y.z)=8\nLENGTH(y)=11\n"
+					 "NUMBER(neg)=-129\nNUMBER(hex)=0xffffffffffffff80\nNUMBER(bad)=1x\nAA=2\n"
+					 "CRASHTIME=1\nCRASHTIME=99\nNUMBER(cut)=-1");
+	struct vmcoreinfo none = { 0 };
+	uint64_t value = 7;
+	int64_t number = 7;
+	char text[4];
+
+	assert_true(vmcoreinfo_symbol(&info, "x", &value));
+	assert_int_equal(value, 0xffffffff81000000);
+	assert_true(vmcoreinfo_size(&info, "y", &value));
+	assert_int_equal(value, 64);
+	assert_true(vmcoreinfo_offset(&info, "y.z", &value));
+	assert_int_equal(value, 8);
+	assert_true(vmcoreinfo_length(&info, "y", &value));
+	assert_int_equal(value, 11);
+	assert_true(vmcoreinfo_number(&info, "neg", &number));
+	assert_int_equal(number, -129);
+	assert_true(vmcoreinfo_number(&info, "hex", &number));
+	assert_int_equal(number, -128);
+	assert_true(vmcoreinfo_number(&info, "cut", &number));
+	assert_int_equal(number, -1);
+
+	/* Whole keys only; the last of several counts; what is no number leaves the result alone. */
+	assert_true(vmcoreinfo_decimal(&info, "A", &value));
+	assert_int_equal(value, 1);
+	assert_true(vmcoreinfo_decimal(&info, "CRASHTIME", &value));
+	assert_int_equal(value, 99);
+	assert_false(vmcoreinfo_size(&info, "y.z", &value));
+	assert_false(vmcoreinfo_number(&info, "bad", &number));
+	assert_int_equal(number, -1);
+	assert_false(vmcoreinfo_get_string(&info, "SYMBOL(x)", text, sizeof(text)));
+	assert_string_equal(text, "");
+	assert_false(vmcoreinfo_decimal(&none, "A", &value));
+}
+
+static void test_pfn_bitmap(void **state)
+{
+	struct kd_ranges ranges = { 0 };
+	struct pfn_bitmap bitmap;
+
+	assert_true(pfn_bitmap_init(&bitmap, 1000));
+	assert_int_equal(pfn_bitmap_next(&bitmap, 0), 1000);
+	pfn_bitmap_set(&bitmap, 3, 70);
+	pfn_bitmap_set(&bitmap, 990, 5000);
+	assert_int_equal(pfn_bitmap_count(&bitmap, 0, 1000), 77);
+	assert_int_equal(pfn_bitmap_count(&bitmap, 64, 2000), 16);
+	pfn_bitmap_clear(&bitmap, 0, 65);
+	assert_int_equal(pfn_bitmap_next(&bitmap, 0), 65);
+	assert_int_equal(pfn_bitmap_next(&bitmap, 70), 990);
+	assert_false(pfn_bitmap_test(&bitmap, 1000));
+	assert_true(pfn_bitmap_test(&bitmap, 999));
+	pfn_bitmap_clear(&bitmap, 0, 1000);
+
+	assert_true(kd_ranges_add(&ranges, 0x1800, 0x3400));
+	pfn_bitmap_set_ranges(&bitmap, &ranges, 4096, false);
+	assert_int_equal(pfn_bitmap_count(&bitmap, 1, 4), 3);
+	pfn_bitmap_clear(&bitmap, 0, 1000);
+	pfn_bitmap_set_ranges(&bitmap, &ranges, 4096, true);
+	assert_int_equal(pfn_bitmap_count(&bitmap, 0, 1000), 2);
+	assert_false(pfn_bitmap_test(&bitmap, 3));
+	pfn_bitmap_release(&bitmap);
+	assert_false(pfn_bitmap_init(&bitmap, UINT64_C(1) << 52));
+	kd_ranges_free(&ranges);
+}
+
+/* vmcore: reading, and headers that lie */
+
+static void test_vmcore(void **state)
+{
+	struct machine machine;
+	struct vmcore *vmcore;
+	struct vmcore_window window;
+	const uint8_t *data;
+	uint8_t buf[8192];
+	size_t size;
+
+	machine_init(&machine, 4);
+	machine.head_cut = 0x800;
+	machine.tail_cut = 0x400;
+	memset(machine.ram, 0xaa, 0x1000);
+	memset(machine.ram + RAM_SIZE - 0x1000, 0xbb, 0x1000);
+	machine_write(&machine, core);
+	assert_no_error(vmcore_open(core, &vmcore));
+	assert_int_equal(vmcore_cpu_count(vmcore), 2);
+	assert_non_null(vmcore_vmcoreinfo(vmcore, &size));
+	assert_int_equal(size, strlen(machine.info));
+	assert_int_equal(vmcore_end_paddr(vmcore), RAM_SIZE - 0x400);
+	/* The image's segment repeats a part of RAM. */
+	assert_int_equal(vmcore_ram(vmcore)->count, 1);
+
+	assert_no_error(vmcore_read(vmcore, STEXT_PHYS - 16, buf, 4096));
+	assert_memory_equal(buf, machine.ram + STEXT_PHYS - 16, 4096);
+	assert_error(vmcore_read(vmcore, 0x7ff, buf, 16), KD_ERR_HOLE);
+	assert_error(vmcore_read(vmcore, RAM_SIZE - 0x400, buf, 1), KD_ERR_HOLE);
+	assert_error(vmcore_read(vmcore, UINT64_MAX - 4, buf, 16), KD_ERR_HOLE);
+
+	/* What is not RAM of a page reads as zeros, whatever the file has there. */
+	vmcore_window_init(&window, vmcore);
+	assert_no_error(vmcore_window_get(&window, 0, 8192, buf, &data));
+	assert_int_equal(data[0x7ff], 0);
+	assert_int_equal(data[0x800], 0xaa);
+	assert_no_error(vmcore_window_get(&window, RAM_SIZE - 0x1000, 0x1000, buf, &data));
+	assert_int_equal(data[0xbff], 0xbb);
+	assert_int_equal(data[0xc00], 0);
+	/* Mapped or read, the bytes are the same. */
+	for (int pass = 0; pass < 2; pass++) {
+		assert_no_error(vmcore_window_get(&window, UTS_NS - STEXT + STEXT_PHYS, 390, buf, &data));
+		assert_string_equal((const char *)data, "Linux");
+		assert_int_equal(data == buf, pass);
+		vmcore_window_release(&window);
+		window.no_mmap = true;
+	}
+	vmcore_close(vmcore);
+
+	/* A copy that was cut off still gives what it has. */
+	assert_int_equal(truncate(core, 0x4000 + 0x1000000), 0);
+	assert_no_error(vmcore_open(core, &vmcore));
+	assert_no_error(vmcore_read(vmcore, MEM_MAP, buf, 4096));
+	assert_error(vmcore_read(vmcore, STEXT_PHYS, buf, 4096), KD_ERR_FORMAT);
+	vmcore_window_init(&window, vmcore);
+	assert_error(vmcore_window_get(&window, STEXT_PHYS, 4096, buf, &data), KD_ERR_FORMAT);
+	vmcore_window_release(&window);
+	vmcore_close(vmcore);
+	machine_release(&machine);
+}
+
+static void patch(const char *path, off_t offset, const void *data, size_t size)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(kd_pwrite_all(fd, data, size, offset), 0);
+	close(fd);
+}
+
+static void test_hostile_headers(void **state)
+{
+	static const uint64_t all_ones = UINT64_MAX, huge = UINT64_C(1) << 60;
+	static const uint16_t xnum = PN_XNUM;
+	static const struct {
+		off_t offset;
+		const void *data;
+		size_t size;
+		enum kd_error_code code;
+	} cases[] = {
+		{ 0, "\177EXF", 4, KD_ERR_FORMAT },
+		{ EI_CLASS, "\1", 1, KD_ERR_UNSUPPORTED },
+		{ offsetof(Elf64_Ehdr, e_machine), "\26", 1, KD_ERR_UNSUPPORTED },
+		{ offsetof(Elf64_Ehdr, e_phoff), &all_ones, 8, KD_ERR_FORMAT },
+		{ offsetof(Elf64_Ehdr, e_phnum), &xnum, 2, KD_ERR_FORMAT },
+		{ 64 + offsetof(Elf64_Phdr, p_filesz), &all_ones, 8, KD_ERR_LIMIT },
+		{ 64 + offsetof(Elf64_Phdr, p_offset), &huge, 8, KD_ERR_FORMAT },
+		{ 120 + offsetof(Elf64_Phdr, p_paddr), &all_ones, 8, KD_ERR_FORMAT },
+		{ 120 + offsetof(Elf64_Phdr, p_offset), &all_ones, 8, KD_ERR_FORMAT },
+		{ 176 + offsetof(Elf64_Phdr, p_filesz), &huge, 8, KD_ERR_FORMAT },
+		{ 176 + offsetof(Elf64_Phdr, p_paddr), &huge, 8, KD_ERR_NOMEM },
+	};
+	struct dumpfilter_options options = { .level = 31 };
+	struct machine machine;
+
+	machine_init(&machine, 4);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		machine_write(&machine, core);
+		patch(core, cases[i].offset, cases[i].data, cases[i].size);
+		assert_error(dumpfilter_run(core, dump, &options, NULL), cases[i].code);
+		/* Nothing is left behind by what was no dump. */
+		assert_int_equal(access(dump, F_OK), -1);
+	}
+	machine_release(&machine);
+	assert_error(dumpfilter_run("/nonexistent", dump, &options, NULL), KD_ERR_OS);
+	assert_error(dumpfilter_run("/dev/null", dump, &options, NULL), KD_ERR_FORMAT);
+}
+
+/* More than 65534 program headers, and segments whose tail was left out. */
+static void test_many_segments(void **state)
+{
+	enum { COUNT = 70000 };
+	Elf64_Phdr *phdr = calloc(COUNT, sizeof(*phdr));
+	Elf64_Shdr shdr = { .sh_info = COUNT };
+	struct vmcore *vmcore;
+	Elf64_Ehdr ehdr;
+	uint64_t word;
+
+	assert_non_null(phdr);
+	kd_elf64_core_header(&ehdr, EM_X86_64, PN_XNUM);
+	ehdr.e_shoff = sizeof(ehdr) + COUNT * sizeof(*phdr);
+	ehdr.e_shentsize = sizeof(shdr);
+	for (uint64_t i = 0; i < COUNT; i++)
+		phdr[i] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_paddr = (COUNT - i) * 0x4000, .p_offset = i * 8,
+					.p_filesz = 8, .p_memsz = 0x3000 };
+	int fd = open(core, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	assert_int_equal(kd_pwrite_all(fd, &ehdr, sizeof(ehdr), 0), 0);
+	assert_int_equal(kd_pwrite_all(fd, phdr, COUNT * sizeof(*phdr), sizeof(ehdr)), 0);
+	assert_int_equal(kd_pwrite_all(fd, &shdr, sizeof(shdr), (off_t)ehdr.e_shoff), 0);
+	close(fd);
+	free(phdr);
+	assert_no_error(vmcore_open(core, &vmcore));
+	assert_int_equal(vmcore_ram(vmcore)->count, COUNT);
+	assert_int_equal(kd_ranges_total(vmcore_contents(vmcore)), COUNT * 8);
+	assert_no_error(vmcore_read(vmcore, (uint64_t)COUNT * 0x4000, &word, 8));
+	assert_memory_equal(&word, &ehdr, 8);
+	assert_error(vmcore_read(vmcore, (uint64_t)COUNT * 0x4000 + 1, &word, 8), KD_ERR_HOLE);
+	vmcore_close(vmcore);
+}
+
+/* Page tables */
+
+struct opened {
+	struct machine machine;
+	struct vmcore *vmcore;
+	struct vmcoreinfo info;
+	struct address_space space;
+};
+
+static struct kd_error *reopen(struct opened *opened)
+{
+	machine_write(&opened->machine, core);
+	assert_no_error(vmcore_open(core, &opened->vmcore));
+	opened->info.text = vmcore_vmcoreinfo(opened->vmcore, &opened->info.size);
+	return address_space_init(&opened->space, opened->vmcore, &opened->info, NULL);
+}
+
+static void close_opened(struct opened *opened)
+{
+	address_space_release(&opened->space);
+	vmcore_close(opened->vmcore);
+}
+
+static void check_walks(unsigned int levels, uint64_t sme_mask)
+{
+	uint64_t base = levels == 5 ? UINT64_C(0xff11000000000000) : UINT64_C(0xffff888000000000);
+	struct opened opened;
+	uint64_t paddr, size;
+
+	machine_init(&opened.machine, levels);
+	machine_info(&opened.machine, "NUMBER(sme_mask)=%ld\n", (long)sme_mask);
+	machine_map(&opened.machine, base, sme_mask, 1 << 30);
+	machine_map(&opened.machine, base + (UINT64_C(1) << 30), UINT64_C(0x600000) | sme_mask, 2 << 20);
+	machine_map(&opened.machine, base + (UINT64_C(2) << 30), UINT64_C(0x7000) | sme_mask, 4096);
+	machine_map(&opened.machine, UINT64_C(0xfffffffffffff000), 0x9000, 4096);
+	strcpy((char *)opened.machine.ram + 0x7ff8, "behind");
+	assert_no_error(reopen(&opened));
+
+	assert_no_error(address_space_translate(&opened.space, base + 0x12345678, &paddr, &size));
+	assert_int_equal(paddr, 0x12345678);
+	assert_int_equal(size, (1 << 30) - 0x12345678);
+	assert_no_error(address_space_translate(&opened.space, base + (UINT64_C(1) << 30) + 5, &paddr, &size));
+	assert_int_equal(paddr, 0x600005);
+	assert_int_equal(size, (2 << 20) - 5);
+	assert_no_error(address_space_translate(&opened.space, base + (UINT64_C(2) << 30) + 0xff8, &paddr, &size));
+	assert_int_equal(paddr, 0x7ff8);
+	assert_int_equal(size, 8);
+	assert_no_error(address_space_translate(&opened.space, UINT64_MAX, &paddr, &size));
+	assert_int_equal(paddr, 0x9fff);
+	/* Not mapped at each of the levels. */
+	assert_error(address_space_translate(&opened.space, base + (UINT64_C(2) << 30) + 0x1000, &paddr, &size),
+		     KD_ERR_HOLE);
+	assert_error(address_space_translate(&opened.space, base + (UINT64_C(3) << 30), &paddr, &size), KD_ERR_HOLE);
+	assert_error(address_space_translate(&opened.space, 0, &paddr, &size), KD_ERR_HOLE);
+	/* A read that runs off a mapping. */
+	char text[16];
+	assert_no_error(address_space_read(&opened.space, base + (UINT64_C(2) << 30) + 0xff8, text, 8));
+	assert_string_equal(text, "behind");
+	assert_error(address_space_read(&opened.space, base + (UINT64_C(2) << 30) + 0xff8, text, 9), KD_ERR_HOLE);
+	close_opened(&opened);
+	machine_release(&opened.machine);
+}
+
+static void test_walk_4_levels(void **state)
+{
+	check_walks(4, 0);
+}
+
+static void test_walk_5_levels(void **state)
+{
+	check_walks(5, 0);
+}
+
+static void test_walk_encrypted(void **state)
+{
+	check_walks(4, UINT64_C(1) << 47);
+}
+
+static void test_phys_base_from_segment(void **state)
+{
+	struct opened opened;
+
+	machine_init(&opened.machine, 4);
+	machine_forget(&opened.machine, "NUMBER(phys_base)");
+	assert_no_error(reopen(&opened));
+	assert_int_equal(opened.space.paging.image_paddr, 0);
+	close_opened(&opened);
+	machine_release(&opened.machine);
+}
+
+static void test_validation(void **state)
+{
+	struct opened opened;
+
+	machine_init(&opened.machine, 4);
+	machine_info(&opened.machine, "NUMBER(phys_base)=4096\n");
+	assert_error(reopen(&opened), KD_ERR_HOLE);
+	close_opened(&opened);
+	machine_info(&opened.machine, "NUMBER(phys_base)=0\nOSRELEASE=6.2\n");
+	assert_error(reopen(&opened), KD_ERR_FORMAT);
+	close_opened(&opened);
+	machine_info(&opened.machine, "OSRELEASE=6.1.0-test\nPAGESIZE=4097\n");
+	assert_error(reopen(&opened), KD_ERR_FORMAT);
+	close_opened(&opened);
+	machine_info(&opened.machine, "PAGESIZE=4096\n");
+	machine_forget(&opened.machine, "SYMBOL(init_top_pgt)");
+	assert_error(reopen(&opened), KD_ERR_FORMAT);
+	close_opened(&opened);
+	machine_release(&opened.machine);
+}
+
+/* Page classes: one row is a struct page (and the one behind it) of some kernel. */
+
+#define LAYOUT                                                                                                     \
+	"SIZE(page)=64\nOFFSET(page.flags)=0\nOFFSET(page.mapping)=24\nOFFSET(page.private)=40\n"                  \
+	"OFFSET(page._mapcount)=48\nLENGTH(zone.free_area)=11\n"
+#define FLAGS                                                                                                      \
+	"NUMBER(PG_lru)=4\nNUMBER(PG_private)=13\nNUMBER(PG_swapcache)=10\nNUMBER(PG_swapbacked)=19\n"             \
+	"NUMBER(PG_hwpoison)=23\nNUMBER(PG_head_mask)=64\n"
+
+static const char info_6_4[] = LAYOUT FLAGS
+	"OFFSET(page.compound_head)=8\nNUMBER(PG_slab)=9\nOFFSET(folio._folio_dtor)=80\n"
+	"OFFSET(folio._folio_order)=81\nNUMBER(HUGETLB_PAGE_DTOR)=2\nNUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)=-129\n"
+	"NUMBER(PAGE_OFFLINE_MAPCOUNT_VALUE)=-257\n";
+static const char info_6_6[] = LAYOUT FLAGS
+	"OFFSET(page.compound_head)=8\nNUMBER(PG_slab)=9\nNUMBER(PG_hugetlb)=8\n"
+	"NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)=-129\nNUMBER(PAGE_OFFLINE_MAPCOUNT_VALUE)=-257\n";
+static const char info_6_9[] = LAYOUT FLAGS
+	"OFFSET(page.compound_head)=8\nNUMBER(PG_slab)=9\nNUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE)=-2049\n"
+	"NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)=-129\nNUMBER(PAGE_OFFLINE_MAPCOUNT_VALUE)=-257\n";
+static const char info_6_11[] = LAYOUT FLAGS
+	"OFFSET(page.compound_head)=8\nNUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE)=-67108865\n"
+	"NUMBER(PAGE_SLAB_MAPCOUNT_VALUE)=-33554433\nNUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)=-1073741825\n"
+	"NUMBER(PAGE_OFFLINE_MAPCOUNT_VALUE)=-536870913\n";
+#define TYPES_6_12                                                                                                 \
+	"NUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE)=-201326592\nNUMBER(PAGE_SLAB_MAPCOUNT_VALUE)=-184549376\n"            \
+	"NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)=-268435456\nNUMBER(PAGE_OFFLINE_MAPCOUNT_VALUE)=-251658240\n"
+static const char info_6_12[] = LAYOUT FLAGS "OFFSET(page.compound_head)=8\n" TYPES_6_12;
+static const char info_7_1[] = LAYOUT FLAGS "OFFSET(page.compound_info)=8\n" TYPES_6_12
+	"NUMBER(PAGE_UNACCEPTED_MAPCOUNT_VALUE)=-150994944\n";
+/* No rule for slab: anonymous pages cannot be told from it. */
+static const char info_no_slab[] = LAYOUT FLAGS "OFFSET(page.compound_head)=8\n";
+/* Before 4.10 there was no need for PG_swapbacked. */
+static const char info_no_swapbacked[] = LAYOUT
+	"OFFSET(page.compound_head)=8\nNUMBER(PG_slab)=9\nNUMBER(PG_lru)=4\nNUMBER(PG_private)=13\n"
+	"NUMBER(PG_swapcache)=10\n";
+
+#define LRU        (1ull << 4)
+#define SLAB       (1ull << 9)
+#define SWAPCACHE  (1ull << 10)
+#define PRIVATE    (1ull << 13)
+#define SWAPBACKED (1ull << 19)
+#define HWPOISON   (1ull << 23)
+#define HEAD       (1ull << 6)
+#define HEAD_6_1   (1ull << 16)
+#define PAGE_VADDR UINT64_C(0xffffea0000010000)
+
+struct page_case {
+	const char *what;
+	const char *info;
+	uint64_t pfn;
+	uint64_t flags, mapping;
+	uint32_t mapcount;
+	uint64_t private_data, word; /* word: compound_head */
+	struct {
+		uint64_t flags, word;
+		uint8_t dtor, order; /* to 6.5 */
+	} next;
+	enum page_class class;
+	uint64_t count;
+};
+
+#define UNMAPPED UINT32_MAX
+#define TAIL_OF  (PAGE_VADDR | 1)
+
+static const struct page_case page_cases[] = {
+	{ "kernel page", info_6_1, 512, 0, 0, UNMAPPED, .class = PAGE_KEEP, .count = 1 },
+	{ "uninitialised", info_6_1, 512, ~0ull, ~0ull, UNMAPPED, ~0ull, ~0ull, .class = PAGE_KEEP, .count = 1 },
+	{ "tail", info_6_1, 512, LRU, 0, UNMAPPED, 0, TAIL_OF, .class = PAGE_KEEP, .count = 1 },
+	{ "cache", info_6_1, 512, LRU, 0xffff888000001000, 0, .class = PAGE_CACHE, .count = 1 },
+	{ "private cache", info_6_1, 512, LRU | PRIVATE, 0xffff888000001000, 0, .class = PAGE_CACHE_PRIVATE,
+	  .count = 1 },
+	{ "swap cache", info_6_1, 512, SWAPCACHE | SWAPBACKED, 0x1000, 0, .class = PAGE_CACHE, .count = 1 },
+	{ "owner's flag that is not swap cache", info_6_1, 512, SWAPCACHE, 0x1000, 0, .class = PAGE_KEEP, .count = 1 },
+	{ "swap cache, old", info_no_swapbacked, 512, SWAPCACHE, 0x1000, 0, .class = PAGE_CACHE, .count = 1 },
+	{ "anonymous", info_6_1, 512, LRU | SWAPBACKED, 0xffff888000001001, 0, .class = PAGE_USER, .count = 1 },
+	{ "KSM", info_6_1, 512, LRU, 0xffff888000001003, 0, .class = PAGE_USER, .count = 1 },
+	{ "movable", info_6_1, 512, 0, 0xffff888000001002, 0, .class = PAGE_KEEP, .count = 1 },
+	{ "slab", info_6_1, 512, SLAB, 1, 0, .class = PAGE_KEEP, .count = 1 },
+	{ "slab unknown", info_no_slab, 512, SLAB, 1, 0, .class = PAGE_KEEP, .count = 1 },
+	{ "page table with odd owner", info_6_1, 512, 0, 1, (uint32_t)-513, .class = PAGE_KEEP, .count = 1 },
+	{ "free, order 3", info_6_1, 512, 0, 0, (uint32_t)-129, 3, .class = PAGE_FREE, .count = 8 },
+	{ "free, order 10", info_6_1, 1024, 0, 0, (uint32_t)-129, 10, .class = PAGE_FREE, .count = 1024 },
+	{ "free, impossible order", info_6_1, 512, 0, 0, (uint32_t)-129, 11, .class = PAGE_KEEP, .count = 1 },
+	{ "offline", info_6_1, 512, 0, 0, (uint32_t)-257, .class = PAGE_OFFLINE, .count = 1 },
+	{ "THP", info_6_1, 512, HEAD_6_1 | LRU | SWAPBACKED, 1, UNMAPPED, 0, 0, { 0, TAIL_OF, 1, 9 }, PAGE_USER, 512 },
+	{ "THP, misaligned", info_6_1, 513, HEAD_6_1 | LRU, 1, UNMAPPED, 0, 0, { 0, TAIL_OF, 1, 9 }, PAGE_USER, 1 },
+	{ "impossible order", info_6_1, 0, HEAD_6_1 | LRU, 1, UNMAPPED, 0, 0, { 0, TAIL_OF, 1, 200 }, PAGE_USER, 1 },
+	{ "hugetlb", info_6_1, 512, HEAD_6_1, 0, UNMAPPED, 0, 0, { 0, TAIL_OF, 2, 9 }, PAGE_USER, 512 },
+	{ "poisoned hugetlb", info_6_1, 512, HEAD_6_1 | HWPOISON, 0, UNMAPPED, 0, 0, { 0, TAIL_OF, 2, 9 },
+	  PAGE_HWPOISON, 512 },
+	{ "large folio of a file", info_6_1, 16, HEAD_6_1 | LRU, 0x1000, UNMAPPED, 0, 0, { 0, TAIL_OF, 1, 4 },
+	  PAGE_CACHE, 16 },
+	{ "compound of the kernel", info_6_1, 16, HEAD_6_1, 0, UNMAPPED, 0, 0, { 0, TAIL_OF, 1, 2 }, PAGE_KEEP, 4 },
+	{ "fake head", info_6_1, 576, HEAD_6_1 | LRU, 1, UNMAPPED, 0, 0, { 0, TAIL_OF + 64, 2, 9 }, PAGE_KEEP, 1 },
+	{ "hugetlb", info_6_4, 512, HEAD, 0, UNMAPPED, 0, 0, { 0, TAIL_OF, 2, 9 }, PAGE_USER, 512 },
+	{ "other compound", info_6_4, 512, HEAD, 0, UNMAPPED, 0, 0, { 0, TAIL_OF, 1, 9 }, PAGE_KEEP, 512 },
+	{ "hugetlb", info_6_6, 512, HEAD, 0, UNMAPPED, 0, 0, { 0x109, TAIL_OF, 0, 0 }, PAGE_USER, 512 },
+	{ "THP", info_6_6, 512, HEAD | LRU, 1, UNMAPPED, 0, 0, { 0x209, TAIL_OF, 0, 0 }, PAGE_USER, 512 },
+	{ "other compound", info_6_6, 512, HEAD, 0, UNMAPPED, 0, 0, { 0x209, TAIL_OF, 0, 0 }, PAGE_KEEP, 512 },
+	{ "hugetlb", info_6_9, 512, HEAD, 0, (uint32_t)-2049, 0, 0, { 9, TAIL_OF, 0, 0 }, PAGE_USER, 512 },
+	{ "slab", info_6_9, 512, HEAD | SLAB, 1, UNMAPPED, 0, 0, { 3, TAIL_OF, 0, 0 }, PAGE_KEEP, 8 },
+	{ "free", info_6_11, 512, 0, 0, 0xbfffffff, 2, .class = PAGE_FREE, .count = 4 },
+	{ "slab", info_6_11, 512, 0, 1, 0xfdffffff, .class = PAGE_KEEP, .count = 1 },
+	{ "hugetlb", info_6_11, 512, HEAD, 1, 0xfbffffff, 0, 0, { 9, TAIL_OF, 0, 0 }, PAGE_USER, 512 },
+	{ "zsmalloc", info_6_11, 512, 0, 1, 0xfeffffff, .class = PAGE_KEEP, .count = 1 },
+	{ "free", info_6_12, 512, 0, 0, 0xf0000000, 2, .class = PAGE_FREE, .count = 4 },
+	{ "free, owner's bits used", info_6_12, 512, 0, 0, 0xf0000007, 2, .class = PAGE_FREE, .count = 4 },
+	{ "slab", info_6_12, 512, HEAD, 1, 0xf5000000, 0, 0, { 3, TAIL_OF, 0, 0 }, PAGE_KEEP, 8 },
+	{ "slab, owner's bits used", info_6_12, 512, 0, 1, 0xf5000123, .class = PAGE_KEEP, .count = 1 },
+	{ "page table", info_6_12, 512, 0, 1, 0xf2000000, .class = PAGE_KEEP, .count = 1 },
+	{ "offline", info_6_12, 512, 0, 0, 0xf1000000, .class = PAGE_OFFLINE, .count = 1 },
+	{ "hugetlb", info_6_12, 512, HEAD, 1, 0xf4000000, 0, 0, { 9, TAIL_OF, 0, 0 }, PAGE_USER, 512 },
+	{ "anonymous", info_6_12, 512, LRU | SWAPBACKED, 1, 0, .class = PAGE_USER, .count = 1 },
+	{ "tail with a mask", info_7_1, 513, 0, 0, UNMAPPED, 0, 0xffffffffffff8001, .class = PAGE_KEEP, .count = 1 },
+	{ "THP, tails with a mask", info_7_1, 512, HEAD | LRU, 1, UNMAPPED, 0, 0, { 9, 0xffffffffffff8001, 0, 0 }, PAGE_USER,
+	  512 },
+	{ "unaccepted", info_7_1, 1024, 0, 0, 0xf7000000, .class = PAGE_UNACCEPTED, .count = 1024 },
+};
+
+static void test_page_classes(void **state)
+{
+	for (size_t i = 0; i < sizeof(page_cases) / sizeof(page_cases[0]); i++) {
+		const struct page_case *c = &page_cases[i];
+		struct vmcoreinfo info = info_of(c->info);
+		uint8_t pages[128] = { 0 };
+		struct page_verdict verdict;
+		struct page_rules rules;
+
+		memcpy(pages, &c->flags, 8);
+		memcpy(pages + 8, &c->word, 8);
+		memcpy(pages + 24, &c->mapping, 8);
+		memcpy(pages + 40, &c->private_data, 8);
+		memcpy(pages + 48, &c->mapcount, 4);
+		memcpy(pages + 64, &c->next.flags, 8);
+		memcpy(pages + 72, &c->next.word, 8);
+		pages[80] = c->next.dtor;
+		pages[81] = c->next.order;
+		assert_no_error(page_rules_init(&rules, &info, NULL));
+		verdict = page_classify(&rules, c->pfn, PAGE_VADDR, pages, pages + 64);
+		if (verdict.class != c->class || verdict.count != c->count)
+			fail_msg("row %zu, %s: %s for %lu pages, expected %s for %lu", i, c->what,
+				 page_class_name(verdict.class), verdict.count, page_class_name(c->class), c->count);
+	}
+}
+
+static void test_levels(void **state)
+{
+	static const struct {
+		enum page_class class;
+		unsigned int levels; /* any of these bits drops it */
+	} rows[] = {
+		{ PAGE_KEEP, 0 }, { PAGE_ZERO, 0 }, { PAGE_CACHE, 2 | 4 }, { PAGE_CACHE_PRIVATE, 4 },
+		{ PAGE_USER, 8 }, { PAGE_FREE, 16 }, { PAGE_UNACCEPTED, 16 },
+	};
+
+	for (unsigned int level = 0; level < 32; level++) {
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+			assert_int_equal(page_class_dropped(rows[i].class, level), !!(rows[i].levels & level));
+		assert_true(page_class_dropped(PAGE_HWPOISON, level));
+		assert_true(page_class_dropped(PAGE_OFFLINE, level));
+	}
+}
+
+/* Dumps, read back */
+
+struct result {
+	char *file;
+	size_t size;
+	struct kdump_header header;
+	struct kdump_sub_header sub;
+	const uint8_t *bitmap1, *bitmap2;
+	const char *descs;
+};
+
+static void read_result(struct result *result)
+{
+	uint64_t bitmaps;
+
+	assert_no_error(kd_read_file(dump, 256 << 20, &result->file, &result->size));
+	memcpy(&result->header, result->file, sizeof(result->header));
+	memcpy(&result->sub, result->file + 4096, sizeof(result->sub));
+	assert_memory_equal(result->header.signature, "KDUMP   ", 8);
+	assert_int_equal(result->header.block_size, 4096);
+	bitmaps = (1 + result->header.sub_header_blocks) * UINT64_C(4096);
+	result->bitmap1 = (const uint8_t *)result->file + bitmaps;
+	result->bitmap2 = result->bitmap1 + result->header.bitmap_blocks / 2 * 4096;
+	result->descs = result->file + bitmaps + result->header.bitmap_blocks * UINT64_C(4096);
+}
+
+static bool has(const uint8_t *bitmap, uint64_t pfn)
+{
+	return bitmap[pfn / 8] >> (pfn % 8) & 1;
+}
+
+static struct page_desc desc_of(const struct result *result, uint64_t pfn)
+{
+	struct page_desc desc;
+	uint64_t rank = 0;
+
+	for (uint64_t i = 0; i < pfn; i++)
+		rank += has(result->bitmap2, i);
+	memcpy(&desc, result->descs + rank * sizeof(desc), sizeof(desc));
+	return desc;
+}
+
+static void expand(const struct result *result, uint64_t pfn, uint8_t *page)
+{
+	struct page_desc desc = desc_of(result, pfn);
+	uLongf size = 4096;
+
+	assert_true(has(result->bitmap2, pfn));
+	assert_true(desc.offset && desc.offset + desc.size <= result->size && desc.size <= 4096);
+	if (desc.flags == 0) {
+		assert_int_equal(desc.size, 4096);
+		memcpy(page, result->file + desc.offset, 4096);
+	} else {
+		assert_int_equal(desc.flags, 1);
+		assert_int_equal(uncompress(page, &size, (const uint8_t *)result->file + desc.offset, desc.size), Z_OK);
+		assert_int_equal(size, 4096);
+	}
+}
+
+/* Pages of every class, a poisoned tail among them. */
+static void populate(struct machine *machine)
+{
+	static const struct {
+		uint64_t pfn, flags, mapping;
+		uint32_t mapcount;
+		uint64_t private_data;
+	} pages[] = {
+		{ 100, LRU, 0x1000, 0, 0 },
+		{ 101, LRU | PRIVATE, 0x1000, 0, 0 },
+		{ 102, LRU | SWAPBACKED, 0x1001, 0, 0 },
+		{ 128, 0, 0, (uint32_t)-129, 4 },
+		{ 200, HWPOISON, 0, UNMAPPED, 0 },
+		{ 201, 0, 0, (uint32_t)-257, 0 },
+		{ 512, HEAD_6_1 | LRU, 1, UNMAPPED, 0 },
+		{ 600, HWPOISON, 0, UNMAPPED, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+		uint64_t page = machine_page(pages[i].pfn);
+
+		machine_put(machine, page, pages[i].flags, 8);
+		machine_put(machine, page + 24, pages[i].mapping, 8);
+		machine_put(machine, page + 40, pages[i].private_data, 8);
+		machine_put(machine, page + 48, pages[i].mapcount, 4);
+	}
+	for (uint64_t pfn = 513; pfn < 1024; pfn++)
+		machine_put(machine, machine_page(pfn) + 8, (VMEMMAP + 512 * 64) | 1, 8);
+	machine->ram[machine_page(513) + 17] = 9;
+	/* Something to compress, and something that cannot be. */
+	for (uint64_t i = 0; i < 4096; i++) {
+		machine->ram[50 * 4096 + i] = (uint8_t)(i / 100);
+		machine->ram[51 * 4096 + i] = (uint8_t)((i * 2654435761u) >> 13 ^ (i * i * 40503u) >> 7);
+	}
+}
+
+static uint64_t excluded(const struct result *result)
+{
+	uint64_t count = 0;
+
+	for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn++)
+		count += !has(result->bitmap2, pfn);
+	return count;
+}
+
+static void test_dump(void **state)
+{
+	struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib };
+	struct dumpfilter_report report;
+	uint8_t page[4096];
+	struct machine machine;
+	struct result result;
+	struct stat st;
+
+	machine_init(&machine, 4);
+	machine_info(&machine, "CRASHTIME=1795409463\n");
+	populate(&machine);
+	machine_write(&machine, core);
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	read_result(&result);
+
+	assert_int_equal(stat(dump, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(st.st_size, report.bytes_written);
+	assert_int_equal(result.header.header_version, 6);
+	assert_int_equal(result.header.status, 1);
+	assert_int_equal(result.header.max_mapnr, RAM_PAGES);
+	assert_int_equal(result.header.time_sec, 1795409463);
+	assert_int_equal(result.header.time_usec, 0);
+	assert_int_equal(result.header.cpu_count, 2);
+	assert_string_equal(result.header.utsname[2], "6.1.0-test");
+	assert_string_equal(result.header.utsname[4], "x86_64");
+	assert_int_equal(result.sub.dump_level, 31);
+	assert_int_equal(result.sub.max_mapnr_64, RAM_PAGES);
+	assert_int_equal(result.sub.vmcoreinfo_size, strlen(machine.info));
+	assert_memory_equal(result.file + result.sub.vmcoreinfo_offset, machine.info, strlen(machine.info));
+
+	assert_int_equal(report.pages[PAGE_CACHE], 1);
+	assert_int_equal(report.pages[PAGE_CACHE_PRIVATE], 1);
+	assert_int_equal(report.pages[PAGE_USER], 1 + 512);
+	assert_int_equal(report.pages[PAGE_FREE], 16);
+	assert_int_equal(report.pages[PAGE_HWPOISON], 1); /* the other one left with its huge page */
+	assert_int_equal(report.pages[PAGE_OFFLINE], 1);
+	assert_int_equal(report.pages[PAGE_KEEP], RAM_PAGES - 533);
+	assert_int_equal(report.pages_written, RAM_PAGES - 533);
+	assert_false(report.unfiltered);
+	assert_int_equal(excluded(&result), 533);
+	for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn++) {
+		assert_true(has(result.bitmap1, pfn));
+		if (!has(result.bitmap2, pfn) || (pfn % 16 && pfn != 51))
+			continue;
+		expand(&result, pfn, page);
+		assert_memory_equal(page, machine.ram + pfn * 4096, 4096);
+	}
+	/* Zero pages share one. */
+	assert_int_equal(desc_of(&result, 0).offset, desc_of(&result, 1).offset);
+	assert_int_not_equal(desc_of(&result, 50).flags, 0);
+	assert_int_equal(desc_of(&result, 51).flags, 0);
+	/* The kernel image lies before what was at lower addresses. */
+	assert_true(desc_of(&result, (UTS_NS - STEXT + STEXT_PHYS) / 4096).offset < desc_of(&result, 50).offset);
+	free(result.file);
+
+	assert_error(dumpfilter_run(core, dump, &options, NULL), KD_ERR_OS); /* it exists */
+	unlink(dump);
+	machine_release(&machine);
+}
+
+static void test_dump_levels(void **state)
+{
+	struct machine machine;
+
+	machine_init(&machine, 5);
+	populate(&machine);
+	/* Its tails point into the other vmemmap. */
+	for (uint64_t pfn = 513; pfn < 1024; pfn++)
+		machine_put(&machine, machine_page(pfn) + 8, (VMEMMAP_L5 + 512 * 64) | 1, 8);
+	machine_write(&machine, core);
+	for (unsigned int level = 0; level < 32; level++) {
+		struct dumpfilter_options options = { .level = level };
+		struct dumpfilter_report report;
+		uint64_t expected = 2 + 1; /* poison, offline */
+		struct result result;
+
+		expected += level & 6 ? 1 : 0;
+		expected += level & 4 ? 1 : 0;
+		expected += level & 8 ? 512 : 0;
+		expected += level & 16 ? 16 : 0;
+		assert_no_error(dumpfilter_run(core, dump, &options, &report));
+		read_result(&result);
+		assert_int_equal(excluded(&result), expected);
+		assert_int_equal(report.pages[PAGE_KEEP], RAM_PAGES - 533);
+		assert_int_equal(report.pages[PAGE_USER] + report.pages[PAGE_HWPOISON], 514);
+		assert_false(has(result.bitmap2, 200));
+		assert_false(has(result.bitmap2, 600));
+		assert_int_equal(desc_of(&result, 0).offset == desc_of(&result, 1).offset, level & 1);
+		free(result.file);
+		unlink(dump);
+	}
+	machine_release(&machine);
+}
+
+static void test_codecs(void **state)
+{
+	struct machine machine;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	machine_write(&machine, core);
+	for (size_t i = 0; codecs[i]; i++) {
+		struct dumpfilter_options options = { .level = 31, .codec = codecs[i] };
+		struct result result;
+
+		assert_no_error(dumpfilter_run(core, dump, &options, NULL));
+		read_result(&result);
+		assert_int_equal(result.header.status, codecs[i]->flag);
+		assert_int_equal(desc_of(&result, 50).flags, codecs[i]->flag);
+		assert_true(desc_of(&result, 50).size < 1000);
+		assert_int_equal(desc_of(&result, 51).flags, 0);
+		free(result.file);
+		unlink(dump);
+	}
+	machine_release(&machine);
+}
+
+static void test_partial_pages(void **state)
+{
+	struct dumpfilter_options options = { .level = 0 };
+	struct machine machine;
+	struct result result;
+	uint8_t page[4096];
+
+	machine_init(&machine, 4);
+	machine.head_cut = 0x800;
+	machine.tail_cut = 0x400;
+	memset(machine.ram, 0xaa, 0x1000);
+	memset(machine.ram + RAM_SIZE - 0x1000, 0xbb, 0x1000);
+	machine_write(&machine, core);
+	for (int strict = 0; strict < 2; strict++) {
+		options.strict_compat = strict;
+		assert_no_error(dumpfilter_run(core, dump, &options, NULL));
+		read_result(&result);
+		assert_int_equal(result.header.max_mapnr, RAM_PAGES);
+		assert_true(has(result.bitmap1, 0));
+		assert_int_equal(has(result.bitmap1, RAM_PAGES - 1), !strict);
+		assert_int_equal(has(result.bitmap2, RAM_PAGES - 1), !strict);
+		expand(&result, 0, page);
+		assert_int_equal(page[0x7ff], 0);
+		assert_int_equal(page[0x800], 0xaa);
+		free(result.file);
+		unlink(dump);
+	}
+	machine_release(&machine);
+}
+
+/* Rules that do not fit, a mem_map that is not there: the dump has everything, but never the poisoned frame. */
+static void test_unfiltered(void **state)
+{
+	struct dumpfilter_options options = { .level = 31 };
+	struct dumpfilter_report report;
+	struct machine machine;
+	struct result result;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	/* The frame of the top page table seems to be free. */
+	machine_put(&machine, machine_page((ROOT_TABLE - STEXT + STEXT_PHYS) / 4096) + 48, (uint32_t)-129, 4);
+	machine_write(&machine, core);
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	assert_true(report.unfiltered);
+	assert_int_equal(report.pages_written, RAM_PAGES - 2);
+	read_result(&result);
+	assert_false(has(result.bitmap2, 200));
+	assert_false(has(result.bitmap2, 600));
+	free(result.file);
+	unlink(dump);
+
+	machine_forget(&machine, "SYMBOL(mem_section)");
+	machine_write(&machine, core);
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	assert_true(report.unfiltered);
+	assert_int_equal(report.pages_written, RAM_PAGES);
+	unlink(dump);
+
+	machine.info[0] = '\0';
+	machine_write(&machine, core);
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	assert_true(report.unfiltered);
+	read_result(&result);
+	assert_string_equal(result.header.utsname[0], "Linux");
+	assert_string_equal(result.header.utsname[4], "x86_64");
+	free(result.file);
+	unlink(dump);
+	machine_release(&machine);
+}
+
+/* Where the mem_map is not mapped, pages are kept. */
+static void test_mem_map_hole(void **state)
+{
+	struct dumpfilter_options options = { .level = 31 };
+	struct dumpfilter_report report;
+	struct machine machine;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	machine_put(&machine, SECTION_0 - STEXT + STEXT_PHYS, (VMEMMAP + 0x40000000) | 0x7, 8);
+	machine_map(&machine, VMEMMAP + 0x40000000, MEM_MAP, 4096);
+	machine_map(&machine, VMEMMAP + 0x40000000 + 0x2000, MEM_MAP + 0x2000, 4096);
+	machine_write(&machine, core);
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	assert_false(report.unfiltered);
+	assert_int_equal(report.pages[PAGE_FREE], 16); /* pfn 128, in the second piece */
+	assert_int_equal(report.pages[PAGE_CACHE], 0); /* pfn 100, in the hole */
+	unlink(dump);
+	machine_release(&machine);
+}
+
+/* A vmcore that was cut off: what it has not is left out. */
+static void test_truncated_input(void **state)
+{
+	struct dumpfilter_options options = { .level = 31 };
+	struct dumpfilter_report report;
+	struct machine machine;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	machine_write(&machine, core);
+	assert_int_equal(truncate(core, 0x4000 + (20 << 20)), 0);
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	assert_int_equal(report.unreadable, 1024);
+	assert_int_equal(report.pages_written + report.unreadable, RAM_PAGES - 533);
+	unlink(dump);
+	machine_release(&machine);
+}
+
+/* Writing stops somewhere: what is there is a dump, says that it is not whole, and has what matters most. */
+static void test_cut_short(void **state)
+{
+	struct dumpfilter_options options = { .level = 0 };
+	const struct rlimit limit = { 6 << 20, RLIM_INFINITY }, none = { RLIM_INFINITY, RLIM_INFINITY };
+	uint64_t image = STEXT_PHYS / 4096, present = 0;
+	struct dumpfilter_report report;
+	struct machine machine;
+	struct result result;
+	uint8_t page[4096];
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	machine_write(&machine, core);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_error(dumpfilter_run(core, dump, &options, &report), KD_ERR_OS);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	read_result(&result);
+	assert_int_equal(result.header.status, KDUMP_STATUS_INCOMPLETE);
+	assert_int_equal(excluded(&result), 3);
+	for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn += 8) {
+		if (!has(result.bitmap2, pfn) || !desc_of(&result, pfn).offset)
+			continue;
+		expand(&result, pfn, page);
+		assert_memory_equal(page, machine.ram + pfn * 4096, 4096);
+		present++;
+	}
+	assert_in_range(present, 100, 6 * 256 / 8);
+	for (uint64_t pfn = image; pfn < image + 512; pfn++)
+		assert_int_not_equal(desc_of(&result, pfn).offset, 0);
+	/* Of a class that a higher level drops: last. */
+	assert_int_equal(desc_of(&result, 100).offset, 0);
+	free(result.file);
+	unlink(dump);
+	machine_release(&machine);
+}
+
+/* No single wrong byte in headers, notes or tables may do more than make it fail. */
+static void test_flipped_bytes(void **state)
+{
+	static const struct {
+		uint64_t start, size;
+	} areas[] = {
+		{ 0, 64 + 3 * 56 },
+		{ 0x1000, 4096 },
+		{ 0x4000 + ROOT_TABLE - STEXT + STEXT_PHYS, 6 * 4096 },
+		{ 0x4000 + MEM_MAP, 64 * 2048 },
+	};
+	struct dumpfilter_options options = { .level = 31, .codec = &codec_zstd };
+	struct machine machine;
+	uint32_t random = 12345;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	machine_write(&machine, core);
+	for (int i = 0; i < 60; i++) {
+		uint64_t start = areas[i % 4].start, size = areas[i % 4].size;
+		uint8_t old, byte;
+
+		random = random * 1664525 + 1013904223;
+		start += (random >> 8) % size;
+		int fd = open(core, O_RDWR | O_CLOEXEC);
+		assert_int_equal(pread(fd, &old, 1, (off_t)start), 1);
+		byte = (uint8_t)(old ^ (1u << (random & 7)));
+		assert_int_equal(pwrite(fd, &byte, 1, (off_t)start), 1);
+		kd_error_destroy(dumpfilter_run(core, dump, &options, NULL));
+		assert_int_equal(pwrite(fd, &old, 1, (off_t)start), 1);
+		close(fd);
+		unlink(dump);
+	}
+	machine_release(&machine);
+}
+
+static void test_identify(void **state)
+{
+	struct dumpfilter_identity identity;
+	struct machine machine;
+
+	machine_init(&machine, 4);
+	machine_info(&machine, "CRASHTIME=99\n");
+	machine_write(&machine, core);
+	assert_no_error(dumpfilter_identify(core, &identity));
+	assert_string_equal(identity.release, "6.1.0-test");
+	assert_string_equal(identity.nodename, "node");
+	assert_string_equal(identity.build_id, "00112233");
+	assert_int_equal(identity.crash_time, 99);
+	assert_int_equal(identity.memory, RAM_SIZE);
+	assert_int_equal(identity.cpus, 2);
+	/* Without the kernel's own tables it still has what VMCOREINFO says. */
+	machine_forget(&machine, "SYMBOL(init_top_pgt)");
+	machine_write(&machine, core);
+	assert_no_error(dumpfilter_identify(core, &identity));
+	assert_string_equal(identity.release, "6.1.0-test");
+	assert_string_equal(identity.nodename, "");
+	assert_string_equal(identity.machine, "x86_64");
+	machine_release(&machine);
+}
+
+/* The log: 8 records in 256 bytes; ids and positions start just below where they wrap. */
+
+#define RING        (PRB + 0x100)
+#define DESCS       (PRB + 0x1000)
+#define INFOS       (PRB + 0x2000)
+#define TEXT        (PRB + 0x3000)
+#define PHYS(vaddr) ((vaddr) - STEXT + STEXT_PHYS)
+#define TAIL_ID     ((UINT64_C(1) << 62) - 2)
+
+static void init_log(struct machine *machine)
+{
+	machine_init(machine, 4);
+	machine_info(machine, "SYMBOL(prb)=%lx\nSIZE(prb_desc)=24\nSIZE(printk_info)=88\n", PRB);
+	machine_info(machine, "OFFSET(printk_ringbuffer.desc_ring)=0\nOFFSET(printk_ringbuffer.text_data_ring)=64\n"
+			      "OFFSET(prb_desc_ring.count_bits)=0\nOFFSET(prb_desc_ring.descs)=8\n"
+			      "OFFSET(prb_desc_ring.infos)=16\nOFFSET(prb_desc_ring.head_id)=24\n"
+			      "OFFSET(prb_desc_ring.tail_id)=32\nOFFSET(prb_data_ring.size_bits)=0\n"
+			      "OFFSET(prb_data_ring.data)=8\nOFFSET(prb_desc.state_var)=0\n"
+			      "OFFSET(prb_desc.text_blk_lpos)=8\nOFFSET(prb_data_blk_lpos.begin)=0\n"
+			      "OFFSET(prb_data_blk_lpos.next)=8\nOFFSET(printk_info.ts_nsec)=8\n"
+			      "OFFSET(printk_info.text_len)=16\nOFFSET(atomic_long_t.counter)=0\n");
+	machine_put(machine, PHYS(PRB), RING, 8);
+	machine_put(machine, PHYS(RING), 3, 4);
+	machine_put(machine, PHYS(RING + 8), DESCS, 8);
+	machine_put(machine, PHYS(RING + 16), INFOS, 8);
+	machine_put(machine, PHYS(RING + 32), TAIL_ID, 8);
+	machine_put(machine, PHYS(RING + 64), 8, 4);
+	machine_put(machine, PHYS(RING + 72), TEXT, 8);
+}
+
+/* A record, and from then on the newest one. Its block is where @begin and @next say. */
+static void add_record(struct machine *machine, unsigned int number, unsigned int state, uint64_t begin, uint64_t next,
+		       const char *text)
+{
+	uint64_t id = (TAIL_ID + number) & ((UINT64_C(1) << 62) - 1), slot = id % 8;
+	uint64_t offset = begin >> 8 == (next - 1) >> 8 ? begin % 256 : 0;
+
+	machine_put(machine, PHYS(DESCS + slot * 24), id | (uint64_t)state << 62, 8);
+	machine_put(machine, PHYS(DESCS + slot * 24 + 8), begin, 8);
+	machine_put(machine, PHYS(DESCS + slot * 24 + 16), next, 8);
+	machine_put(machine, PHYS(INFOS + slot * 88 + 8), UINT64_C(1000001000) * number, 8);
+	machine_put(machine, PHYS(INFOS + slot * 88 + 16), strlen(text), 2);
+	if (!(begin & 1)) {
+		machine_put(machine, PHYS(TEXT + offset), id, 8);
+		memcpy(machine->ram + PHYS(TEXT + offset + 8), text, strlen(text));
+	}
+	machine_put(machine, PHYS(RING + 24), id, 8);
+}
+
+static struct kd_error *read_log(const struct machine *machine, char *text, size_t size)
+{
+	FILE *out = fmemopen(text, size, "w");
+	struct kd_error *err;
+
+	assert_non_null(out);
+	memset(text, 0, size);
+	machine_write(machine, core);
+	err = dumpfilter_dmesg(core, out, NULL);
+	fclose(out);
+	return err;
+}
+
+static void test_log(void **state)
+{
+	uint64_t start = UINT64_MAX - 127; /* 128 bytes before positions wrap */
+	struct machine machine;
+	char text[4096];
+
+	init_log(&machine);
+	/* The log needs no mem_map. */
+	machine_forget(&machine, "SYMBOL(mem_section)");
+	add_record(&machine, 0, 2, start, start + 32, "first");
+	add_record(&machine, 1, 1, start + 32, start + 64, "two\nlines \t\x1b\xc3");
+	add_record(&machine, 2, 0, start + 64, start + 80, "reserved");
+	add_record(&machine, 3, 3, start + 80, start + 96, "reusable");
+	add_record(&machine, 4, 2, 3, 3, "");                         /* no text */
+	add_record(&machine, 5, 2, start + 96, start + 128 + 40, "at the start of the ring"); /* wraps */
+	add_record(&machine, 6, 2, 40, 56, "cut");
+	machine_put(&machine, PHYS(INFOS + (TAIL_ID + 6) % 8 * 88 + 16), 200, 2); /* longer than its block */
+	assert_no_error(read_log(&machine, text, sizeof(text)));
+	assert_memory_equal(text, "[    0.000000] first\n"
+				  "[    1.000001] two\n"
+				  "               lines \t\\x1b\\xc3\n"
+				  "[    4.000004] \n"
+				  "[    5.000005] at the start of the ring\n"
+				  "[    6.000006] cut\\x00\\x00\\x00\\x00\\x00\n",
+			    166);
+
+	/* A block that belongs to another record by now. */
+	add_record(&machine, 7, 2, 56, 80, "lost");
+	machine_put(&machine, PHYS(TEXT + 56), 12345, 8);
+	assert_no_error(read_log(&machine, text, sizeof(text)));
+	assert_non_null(strstr(text, "[    7.000007] \n"));
+
+	/* A head that is never reached: every slot is looked at once. */
+	machine_put(&machine, PHYS(RING + 24), 0x777, 8);
+	assert_no_error(read_log(&machine, text, sizeof(text)));
+	assert_non_null(strstr(text, "[    7.000007] \n"));
+
+	machine_put(&machine, PHYS(RING), 40, 4);
+	assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_put(&machine, PHYS(RING), 3, 4);
+	machine_put(&machine, PHYS(RING + 72), 0x1000, 8);
+	assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_HOLE);
+	machine_forget(&machine, "SYMBOL(prb)");
+	assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_release(&machine);
+}
+
+/* The command line */
+
+static struct kd_error *parse(struct dumpfilter_command *command, const char *line)
+{
+	static char buf[256];
+	char *argv[16] = { NULL };
+	int argc = 0;
+
+	snprintf(buf, sizeof(buf), "dumpfilter %s", line);
+	for (char *word = strtok(buf, " "); word; word = strtok(NULL, " "))
+		argv[argc++] = word;
+	return dumpfilter_parse_command(argc, argv, command);
+}
+
+static void test_command(void **state)
+{
+	static const char *const refused[] = {
+		"-E a b", "-F a",    "-x vmlinux a b", "-i info a b", "-d",      "-d 32 a b",        "-d 1, a b",
+		"-c -l",  "--split", "--what a b",     "-q",          "a b c",   "-d x a b",         "--num-threads",
+		"-R a",   "--vtop 1", "--message-level 32",
+	};
+	struct dumpfilter_command command;
+
+	assert_no_error(parse(&command, "-l -d 31"));
+	assert_int_equal(command.options.level, 31);
+	assert_int_equal(command.options.codec->option, 'l');
+	assert_null(command.input);
+	assert_null(command.output);
+	assert_int_equal(command.message_level, 7);
+	assert_no_error(parse(&command, "-cd17,31,0 /proc/vmcore -f out --message-level 31 -D -D --num-threads 4"));
+	assert_int_equal(command.options.level, 17);
+	assert_int_equal(command.options.fallback_count, 2);
+	assert_int_equal(command.options.fallback_level[0], 31);
+	assert_int_equal(command.options.fallback_level[1], 0);
+	assert_string_equal(command.input, "/proc/vmcore");
+	assert_string_equal(command.output, "out");
+	assert_true(command.force);
+	assert_int_equal(command.debug, 2);
+	assert_int_equal(command.message_level, 31);
+	assert_no_error(parse(&command, "--dump-dmesg a b"));
+	assert_true(command.dump_dmesg);
+	assert_no_error(parse(&command, "--check-params -z -d 31"));
+	assert_true(command.check_params);
+	assert_no_error(parse(&command, "-h -v"));
+	assert_true(command.show_help && command.show_version);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		assert_error(parse(&command, refused[i]), KD_ERR_USAGE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_vmcoreinfo),
+		cmocka_unit_test(test_pfn_bitmap),
+		cmocka_unit_test(test_vmcore),
+		cmocka_unit_test(test_hostile_headers),
+		cmocka_unit_test(test_many_segments),
+		cmocka_unit_test(test_walk_4_levels),
+		cmocka_unit_test(test_walk_5_levels),
+		cmocka_unit_test(test_walk_encrypted),
+		cmocka_unit_test(test_phys_base_from_segment),
+		cmocka_unit_test(test_validation),
+		cmocka_unit_test(test_page_classes),
+		cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_dump),
+		cmocka_unit_test(test_dump_levels),
+		cmocka_unit_test(test_codecs),
+		cmocka_unit_test(test_partial_pages),
+		cmocka_unit_test(test_unfiltered),
+		cmocka_unit_test(test_mem_map_hole),
+		cmocka_unit_test(test_truncated_input),
+		cmocka_unit_test(test_cut_short),
+		cmocka_unit_test(test_flipped_bytes),
+		cmocka_unit_test(test_identify),
+		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_command),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The rows of the matrix: what is promised, one row per promise."""
+import functools
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import checks, cycle, host, panicmod, scenario
+
+
+KEXEC = Path(__file__).resolve().parents[1] / "kexec"
+
+
+class Skip(Exception):
+    """Cannot be run here; the text says why."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """@name for selection; @run(installed, out) returns a line of text or raises a host.Failure or Skip."""
+    name: str
+    run: object
+    text: str
+    quick: bool = False
+
+
+def _cycle(name, words, quick=False, expect="sysrq_handle_crash", look=None, check=True):
+    """A row that is one cycle: the words of its command line, the function that the backtrace must name, and @look,
+    a function that is given cycle.json's content, the serial log and whether to object with a Failure."""
+    def run(installed, out):
+        options = cycle.parser("").parse_args(["--install", str(installed), *shlex.split(words)])
+        result = cycle.run(options, out)
+        if look:
+            look(result, (out / "serial.log").read_text(errors="replace"))
+        if check:
+            _check(options, out, expect)
+        seconds = result["capture_uptime"] or 0
+        return f"{result['dump']['bytes']['vmcore'] / 1e6:.1f} MB, {seconds:.1f} s of capture kernel"
+    return Row(name, run, words, quick)
+
+
+def _check(options, out, expect):
+    kernel = cycle.kernel_of(options)
+    modules = [panicmod.build(kernel)] if options.panic.startswith("module:") else []
+    bad = [check for check in checks.dump(kernel.vmlinux(), out / "vmcore", expect, modules) if not check.good]
+    if bad:
+        raise host.Failure("\n".join(f"{check.name}: {check.detail}" for check in bad))
+
+
+def _says(*texts):
+    """The serial log must have each of @texts."""
+    def look(_result, log):
+        for text in texts:
+            if text.lower() not in log.lower():
+                raise host.Failure(f"the serial port never said {text!r}")
+    return look
+
+
+def _scenario(name, function, text, quick=False, **arguments):
+    return Row(name, functools.partial(function, **arguments), text, quick)
+
+
+def _kexec(case, text, quick=False):
+    """A row that is a case of tests/vm/kexec."""
+    def run(installed, out):
+        host.run(KEXEC, "--install", installed, "--out", out, case)
+        return text
+    return Row(f"kexec-{case}", run, text, quick)
+
+
+ROWS = [
+    # Kernels.
+    _cycle("kernel-6.1", "--release 6.1 --panic-cpu 1", quick=True),
+    _cycle("kernel-6.1-cloud", "--release 6.1-cloud"),
+    _cycle("kernel-6.12", "--release 6.12 --panic-cpu 1"),
+    _cycle("kernel-6.12-cloud", "--release 6.12-cloud"),
+    # Memory and CPUs.
+    _cycle("memory-1G", "--release 6.1 --memory 1G"),
+    _cycle("memory-6G", "--release 6.1 --memory 6G"),
+    _cycle("memory-6G-6.12", "--release 6.12-cloud --memory 6G"),
+    _cycle("cpus-1", "--release 6.1-cloud --cpus 1"),
+    _cycle("cpus-4", "--release 6.1-cloud --cpus 4 --panic-cpu 3"),
+    _cycle("cpus-4-6.12", "--release 6.12 --cpus 4 --panic-cpu 2"),
+    # Address space layout and paging.
+    _cycle("nokaslr", "--release 6.1 --append nokaslr"),
+    _cycle("nokaslr-6.12", "--release 6.12-cloud --append nokaslr"),
+    _cycle("paging-4-level", "--release 6.1 --cpu qemu64"),
+    _cycle("paging-4-level-6.12", "--release 6.12 --cpu qemu64"),
+    _cycle("paging-no5lvl", "--release 6.1-cloud --append no5lvl"),
+    # Reservations.
+    _cycle("crashkernel-high", "--release 6.1 --memory 6G --crashkernel 192M,high "
+           "--append crashkernel=64M,low"),
+    _cycle("crashkernel-high-6.12", "--release 6.12-cloud --memory 6G --crashkernel 192M,high "
+           "--append crashkernel=64M,low"),
+    # Firmware and lockdown.
+    _cycle("ovmf", "--release 6.1 --firmware ovmf"),
+    _cycle("ovmf-6.12", "--release 6.12-cloud --firmware ovmf", quick=True),
+    _cycle("lockdown", "--release 6.1 --append lockdown=integrity", look=_says("lockdown", "kexec_file_load")),
+    _cycle("lockdown-6.12", "--release 6.12-cloud --append lockdown=integrity", look=_says("lockdown", "kexec_file_load")),
+    # Targets.
+    _cycle("target-ext4", "--release 6.1 --extra-fs ext4"),
+    _cycle("target-xfs", "--release 6.1 --extra-fs xfs"),
+    _cycle("target-btrfs", "--release 6.1 --extra-fs btrfs"),
+    _cycle("disk-nvme", "--release 6.1 --bus nvme"),
+    _cycle("disk-ahci", "--release 6.1 --bus ahci"),
+    _cycle("disk-scsi", "--release 6.1 --bus scsi"),
+    # Causes.
+    *(_cycle(f"panic-{cause.replace('_', '-')}", f"--release 6.1-cloud --panic module:{cause} --panic-cpu 1",
+             expect=function, quick=cause == "null") for cause, function in panicmod.CAUSES.items()),
+    _cycle("panic-null-6.12", "--release 6.12-cloud --panic module:null", expect=panicmod.CAUSES["null"]),
+    _cycle("panic-nmi", "--release 6.1-cloud --panic nmi", expect="unknown_nmi_error"),
+    _cycle("panic-oom", "--release 6.1-cloud --memory 1G --panic oom", expect="out_of_memory"),
+    # What must not happen, and mistakes.
+    _scenario("quiesce-on", scenario.quiesce, "memory holds still while a NIC receives a flood", step="on"),
+    _scenario("quiesce-off", scenario.quiesce, "it does not, without the quiesce step", step="off"),
+    _scenario("errors", scenario.errors, "mistakes get a helpful message and change nothing", quick=True),
+    # The loader by itself: ordinary reboots, damaged segments, refusals.
+    _kexec("reboots-bios", "6.1 to 6.12 and back with kexec -e"),
+    _kexec("reboots-ovmf", "the same under EFI, variables usable"),
+    _kexec("damage-kernel", "a byte flipped after loading: purgatory resets the machine", quick=True),
+    _kexec("damage-initramfs", "the same in the initramfs"),
+    _kexec("damage-boot-info", "the same in the boot parameters"),
+    _kexec("refusals-6.1-cloud", "refused loads leave what is armed"),
+    _kexec("refusals-6.12", "refused loads leave what is armed"),
+    _kexec("secure-boot", "lockdown by Secure Boot"),
+]

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest that carries out a script of its own and reports what it finds, and the scenarios made of that."""
+import contextlib
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import guest, host, kernels, lab, product, qemu, stages
+
+
+@dataclass
+class Scenario:
+    """@script of vm/guest runs in every boot of @kernel until it ends; it reports with good() and bad()."""
+    script: str
+    kernel: kernels.Kernel
+    hardware: qemu.Hardware = field(default_factory=qemu.Hardware)
+    append: str = "crashkernel=256M"
+    variables: dict = field(default_factory=dict)
+    files: list = field(default_factory=list)  # (name, file, permissions), for the guest's disk
+    seconds: float = 240
+    on_line: object = None                     # is called with every serial line
+
+
+def play(scenario, installed, out):
+    """The findings: (good, text) in order. Fails if the guest does not come to its end, or finds nothing."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    findings = []
+
+    def listen(line):
+        for word, good in (("good", True), ("bad", False)):
+            _, mark, rest = line.partition(f"KDTEST {word} ")
+            if mark:
+                findings.append((good, rest.partition("text=")[2].strip()))
+        if scenario.on_line:
+            scenario.on_line(line)
+
+    payload = [product.payload(installed), guest.test_payload(scenario.script, scenario.variables, scenario.files)]
+    with lab.switched_on(scenario.kernel, scenario.hardware, scenario.append, payload, out / "serial.log",
+                         listen) as running:
+        story = stages.Story(running.machine, scenario.seconds)
+        story.expect("script", stages.mark("end"), scenario.seconds)
+        story.end()
+    if not findings:
+        raise host.Failure("the guest found nothing")
+    return findings
+
+
+def verdict(findings):
+    """A line of text for good findings; a Failure that names the bad ones."""
+    bad = [text for good, text in findings if not good]
+    if bad:
+        raise host.Failure(f"{len(bad)} of {len(findings)} checks failed\n" + "\n".join(bad))
+    return f"{len(findings)} checks"
+
+
+def errors(installed, out):
+    """Every mistake gets a message that helps, and what was armed stays armed."""
+    with tempfile.TemporaryDirectory() as scratch:
+        image = Path(scratch, "extra.img")
+        guest.make_file_system("ext4", image, "64M")
+        hardware = qemu.Hardware(extra=["-drive", f"file={image},if=none,id=extra,format=raw",
+                                        "-device", "virtio-blk-pci,drive=extra"])
+        return verdict(play(Scenario("errors", kernels.named("6.1-cloud"), hardware), installed, out))
+
+
+def quiesce(step, installed, out):
+    """A NIC without a driver in the capture kernel goes on receiving a flood: with the quiesce step ("on") the
+    memory holds still, without it ("off") it does not."""
+    said = []
+    with tempfile.TemporaryDirectory() as scratch, _flood() as (words, start):
+        reader = Path(scratch, "vmcore-twice")
+        host.run(host.need("gcc", "gcc"), "-O2", "-static", "-o", reader,
+                 Path(__file__).resolve().parents[1] / "vmcore-twice.c")
+
+        def listen(line):
+            said.append(line)
+            if "KDTEST flood" in line:
+                start()
+
+        scenario = Scenario("quiesce", kernels.named("6.1"), qemu.Hardware("1G", extra=words), "crashkernel=256M",
+                            {"QUIESCE": step}, [("usr/bin/vmcore-twice", reader, 0o755)], on_line=listen)
+        findings = play(scenario, installed, out)
+    changed = [line for line in said if "pages changed" in line]
+    still = len(changed) == 1 and "vmcore-twice: 0 of " in changed[0]
+    findings.append((len(changed) == 1 and still == (step == "on"), f"memory {changed}"))
+    return f"{verdict(findings)}, {changed[0].partition('vmcore-twice: ')[2]}"
+
+
+@contextlib.contextmanager
+def _flood():
+    """An e1000 for the guest, and a function that starts a flood of broadcast frames to it: (QEMU words, start)."""
+    stop, threads = threading.Event(), []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.bind(("127.0.0.1", 0))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        frame = b"\xff" * 6 + b"\x02kdump" + b"\x88\xb5" + bytes(range(256)) * 4
+
+        def run():
+            number = 0
+            while not stop.is_set():
+                number += 1
+                with contextlib.suppress(OSError):
+                    sender.sendto(frame + number.to_bytes(8, "big"), ("127.0.0.1", port))
+                time.sleep(0.002)
+
+        def start():
+            if not threads:
+                threads.append(threading.Thread(target=run, daemon=True))
+                threads[0].start()
+
+        local = sender.getsockname()[1]
+        try:
+            yield (["-netdev", f"socket,id=net,udp=127.0.0.1:{local},localaddr=127.0.0.1:{port}",
+                    "-device", "e1000,netdev=net"], start)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
