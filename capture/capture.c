@@ -250,6 +250,7 @@ static int64_t dump_deadline(const struct capture *capture)
 static struct kd_error *step_dump(struct capture *capture)
 {
 	struct dump_request request = {
+		.vmcore = CRASH_VMCORE,
 		.dir = capture->dir,
 		.collector = capture->plan->collector,
 		.deadline = dump_deadline(capture),

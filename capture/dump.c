@@ -11,7 +11,6 @@
 
 #include "capture/child.h"
 #include "capture/clock.h"
-#include "capture/crash.h"
 #include "capture/progress.h"
 #include "capture/save.h"
 
@@ -85,7 +84,7 @@ static struct kd_error *run_filter(const struct rung_run *run, struct dumpfilter
 	options.log = run->request->log;
 	options.progress = report_progress;
 	options.progress_arg = run->news;
-	return dumpfilter_run(CRASH_VMCORE, run->name, &options, &run->news->report);
+	return dumpfilter_run(run->request->vmcore, run->name, &options, &run->news->report);
 }
 
 static struct kd_error *run_program(const struct rung_run *run)
@@ -100,7 +99,7 @@ static struct kd_error *run_program(const struct rung_run *run)
 	if (!argv)
 		return kd_error_nomem();
 	memcpy(argv, collector, argc * sizeof(*argv));
-	argv[argc] = (char *)CRASH_VMCORE;
+	argv[argc] = (char *)run->request->vmcore;
 	argv[argc + 1] = (char *)run->name;
 	return child_exec(argv);
 }
@@ -122,7 +121,7 @@ static struct kd_error *collect(void *arg)
 	case RUNG_STORE:
 		return run_filter(run, kernel_pages(false));
 	case RUNG_COPY:
-		return copy_vmcore(CRASH_VMCORE, run->name, report_progress, run->news, &run->news->copy);
+		return copy_vmcore(run->request->vmcore, run->name, report_progress, run->news, &run->news->copy);
 	case RUNG_NONE:
 		break;
 	}
@@ -239,7 +238,7 @@ static enum rung next_rung(const struct dump_request *request, const struct kd_e
 		.out_of_time = clock_ms() >= request->deadline,
 		.plain_filter = dump_is_builtin(request->collector, &options) && options.level == 31 && options.codec,
 		.space = free_space(request->dir),
-		.vmcore_size = stat(CRASH_VMCORE, &st) < 0 ? UINT64_MAX : (uint64_t)st.st_size,
+		.vmcore_size = stat(request->vmcore, &st) < 0 ? UINT64_MAX : (uint64_t)st.st_size,
 	};
 
 	return ladder_next(attempt->rung, &facts);

@@ -15,6 +15,7 @@
 #include "dumpfilter/dumpfilter.h"
 
 struct dump_request {
+	const char *vmcore;       /* absolute path */
 	int dir;                  /* where to; the result is "vmcore", or "vmcore-incomplete" at the worst */
 	char *const *collector;   /* core_collector's argv */
 	int64_t deadline;         /* of all rungs together */

@@ -207,6 +207,7 @@ static struct kd_error *validate(struct address_space *space)
 struct kd_error *address_space_init(struct address_space *space, const struct vmcore *vmcore,
 				    const struct vmcoreinfo *info, const struct kd_log *log)
 {
+	uint64_t page_size = PAGE_SIZE_MIN;
 	struct kd_error *err;
 
 	*space = (struct address_space){
@@ -220,11 +221,10 @@ struct kd_error *address_space_init(struct address_space *space, const struct vm
 	if (!space->arch)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s: dumps of ELF machine %u are not supported",
 				       vmcore_path(vmcore), vmcore_machine(vmcore));
-	vmcoreinfo_decimal(info, "PAGESIZE", &space->page_size);
-	if (space->page_size < PAGE_SIZE_MIN || space->page_size > PAGE_SIZE_MAX ||
-	    (space->page_size & (space->page_size - 1)))
-		return kd_error_create(KD_ERR_FORMAT, "%s: a page size of %lu bytes", vmcore_path(vmcore),
-				       space->page_size);
+	vmcoreinfo_decimal(info, "PAGESIZE", &page_size);
+	if (page_size < PAGE_SIZE_MIN || page_size > PAGE_SIZE_MAX || (page_size & (page_size - 1)))
+		return kd_error_create(KD_ERR_FORMAT, "%s: a page size of %lu bytes", vmcore_path(vmcore), page_size);
+	space->page_size = page_size;
 	err = space->arch->setup(space);
 	if (!err)
 		err = validate(space);

@@ -133,10 +133,11 @@ static void learn_boot_flags(struct crash *crash, struct mem_map *map, struct pa
 		page_rules_learn_boot(rules, run.pages);
 }
 
-/* Set what whoever opens the dump needs before anything else: the kernel image (global data, logs), what was walked
- * (page tables, sections, the stacks of the CPUs), and boot memory (per-CPU areas); but not the mem_map, which is
- * boot memory too and large. Slab follows, where tasks and most of what the kernel has lists of live. */
-static void mark_first(struct crash *crash, const struct kd_ranges *mem_map, struct selection *selection)
+/* What whoever opens the dump needs before anything else is written first: the kernel image (global data, logs), what
+ * was walked (page tables, sections, the stacks of the CPUs), and boot memory (per-CPU areas) but for the mem_map, which
+ * is large. Slab follows, where tasks and most of what the kernel has lists of live. Boot memory and slab have been
+ * marked by the filter. */
+static void mark_first(const struct crash *crash, struct selection *selection)
 {
 	const struct paging *paging = &crash->space.paging;
 	const struct kd_ranges *walked = &crash->space.walked;
@@ -144,9 +145,6 @@ static void mark_first(struct crash *crash, const struct kd_ranges *mem_map, str
 	size_t count;
 	const struct vmcore_segment *segment = vmcore_segments(crash->vmcore, &count);
 
-	for (size_t i = 0; i < mem_map->count; i++)
-		pfn_bitmap_clear(&selection->first, mem_map->range[i].start / page_size,
-				 mem_map->range[i].end / page_size);
 	for (size_t i = 0; i < count; i++)
 		if (segment[i].vaddr >= paging->image_base &&
 		    segment[i].vaddr - paging->image_base < paging->image_size)
@@ -181,7 +179,9 @@ static struct kd_error *filter(struct crash *crash, const struct dumpfilter_opti
 		return err;
 	learn_boot_flags(crash, &map, &rules);
 	page_filter_run(&pass, &rules, &map);
-	mark_first(crash, &map.frames, selection);
+	for (size_t i = 0; i < map.frames.count; i++)
+		pfn_bitmap_clear(&selection->first, map.frames.range[i].start / crash->space.page_size,
+				 map.frames.range[i].end / crash->space.page_size);
 	if (!all_kept(&crash->space.walked, crash, selection) || !all_kept(&map.frames, crash, selection)) {
 		select_all(crash, options, selection);
 		pass = (struct page_filter){ .poison_only = true, .kept = &selection->kept };
@@ -202,12 +202,6 @@ static struct kd_error *select_pages(struct crash *crash, const struct dumpfilte
 	uint64_t total, others = 0;
 	struct kd_error *err;
 
-	if (problem)
-		crash->space.page_size = crash->space.page_size >= PAGE_SIZE_MIN &&
-							 crash->space.page_size <= PAGE_SIZE_MAX &&
-							 !(crash->space.page_size & (crash->space.page_size - 1)) ?
-						 crash->space.page_size :
-						 PAGE_SIZE_MIN;
 	err = selection_init(selection, crash, options);
 	if (err)
 		return err;
@@ -220,6 +214,7 @@ static struct kd_error *select_pages(struct crash *crash, const struct dumpfilte
 		report->unfiltered = true;
 		kd_warn(options->log, "all pages are kept: %s", problem->text);
 	}
+	mark_first(crash, selection);
 	for (size_t i = PAGE_CACHE; i < PAGE_CLASS_COUNT; i++)
 		others += report->pages[i];
 	report->pages[PAGE_KEEP] = total - others;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -80,9 +81,16 @@ static void print_report(const struct dumpfilter_report *report)
 
 static struct kd_error *make_room(const struct dumpfilter_command *command)
 {
-	if (command->force && unlink(command->output) < 0 && errno != ENOENT)
-		return kd_error_os(errno, "%s", command->output);
-	return NULL;
+	struct stat st;
+
+	if (!command->force)
+		return NULL;
+	if (lstat(command->output, &st) < 0)
+		return errno == ENOENT ? NULL : kd_error_os(errno, "%s", command->output);
+	/* Never a device or a directory. */
+	if (!S_ISREG(st.st_mode))
+		return kd_error_create(KD_ERR_USAGE, "%s: not a regular file, not replaced", command->output);
+	return unlink(command->output) < 0 ? kd_error_os(errno, "%s", command->output) : NULL;
 }
 
 static struct kd_error *write_log(const struct dumpfilter_command *command, const struct kd_log *log)

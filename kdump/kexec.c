@@ -128,7 +128,8 @@ static struct kd_error *parse_type(const char *type)
 {
 	if (strcmp(type, "bzImage") == 0 || strcmp(type, "bzImage64") == 0)
 		return NULL;
-	return kd_error_create(KD_ERR_USAGE, "--type=%s is not supported; give a bzImage, whose type is found out", type);
+	return kd_error_create(KD_ERR_USAGE, "--type=%s is not supported; give a bzImage, whose type is found out",
+			       type);
 }
 
 static struct kd_error *parse_segment(const char *text, unsigned int *ret)
@@ -252,8 +253,9 @@ static struct kd_error *make_cmdline(const struct options *o, const struct kd_sy
 	err = kd_sysroot_read(root, "/proc/cmdline", &running, NULL);
 	if (!err)
 		err = loader_cmdline_remove(running,
-					    o->panic ? "BOOT_IMAGE initrd elfcorehdr kexec_jump_back_entry crashkernel" :
-						       "BOOT_IMAGE initrd elfcorehdr kexec_jump_back_entry",
+					    o->panic
+						    ? "BOOT_IMAGE initrd elfcorehdr kexec_jump_back_entry crashkernel"
+						    : "BOOT_IMAGE initrd elfcorehdr kexec_jump_back_entry",
 					    &kept);
 	if (err)
 		return err;

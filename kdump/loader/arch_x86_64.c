@@ -557,7 +557,8 @@ static struct kd_error *check(const struct kd_sysroot *root, const struct kernel
 		return err;
 	if (strstr(cpuinfo, " la57"))
 		return kd_error_create(KD_ERR_UNSUPPORTED,
-				       "kernel %s cannot be entered from a kernel with 5-level paging; boot this one with no5lvl",
+				       "kernel %s cannot be entered from a kernel with 5-level paging; boot the running "
+				       "one with no5lvl",
 				       kernel->path);
 	return NULL;
 }

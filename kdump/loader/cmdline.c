@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The capture kernel's command line. Words are split and quoted as the kernel does it (lib/cmdline.c). */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parse.h"
 #include "kdump/loader/loader.h"
 
 /* What the running kernel was told that has no meaning, costs memory or does harm in the capture kernel. A trailing
@@ -163,6 +165,36 @@ static void put_appended(FILE *out, const char *remove, const char *append)
 		put_word(out, word, length);
 }
 
+/* Does one of the words of @text have this name? */
+static bool has_name(const char *text, const char *name)
+{
+	const char *word;
+	size_t length;
+
+	while (next_word(&text, &word, &length))
+		if (name_matches(word, length, name, strlen(name)))
+			return true;
+	return false;
+}
+
+/* A user who wants more than one CPU: waking up the one that the machine booted from, after a panic on another,
+ * resets the machine. Linux before 6.9 has to be told which it is. */
+static void put_boot_cpu(FILE *out, const struct kd_sysroot *root, const char *remove, const char *append)
+{
+	_cleanup_free_ char *cpuinfo = NULL;
+	char *line, *colon;
+	uint64_t id;
+
+	if (!in_list("nr_cpus", strlen("nr_cpus"), remove) && !has_name(append, "nr_cpus"))
+		return;
+	kd_error_destroy(kd_sysroot_read(root, "/proc/cpuinfo", &cpuinfo, NULL));
+	line = cpuinfo ? strstr(cpuinfo, "initial apicid") : NULL;
+	line = line ? strsep(&line, "\n") : NULL;
+	colon = line ? strchr(line, ':') : NULL;
+	if (colon && kd_parse_u64(kd_strip(colon + 1), 10, &id))
+		fprintf(out, " disable_cpu_apicid=%" PRIu64, id);
+}
+
 struct kd_error *loader_capture_cmdline(const struct kd_sysroot *root, const char *remove, const char *append,
 					char **ret)
 {
@@ -179,6 +211,7 @@ struct kd_error *loader_capture_cmdline(const struct kd_sysroot *root, const cha
 		return kd_error_nomem();
 	put_running(out, running, remove ? remove : "");
 	put_appended(out, remove ? remove : "", append ? append : "");
+	put_boot_cpu(out, root, remove ? remove : "", append ? append : "");
 	if (fclose(out) != 0)
 		return kd_error_nomem();
 	*ret = take_ptr(text);

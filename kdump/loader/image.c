@@ -91,7 +91,8 @@ static struct kd_error *bzimage_parse(struct kernel_image *image)
 	size_t setup, expected;
 
 	if (image->file_size < BZ_HEADER_END || h[BZ_JUMP] + (size_t)BZ_MAGIC < BZ_HEADER_END)
-		return kd_error_create(KD_ERR_FORMAT, "the boot header of kernel %s is cut short; install the kernel again",
+		return kd_error_create(KD_ERR_FORMAT,
+				       "the boot header of kernel %s is cut short; install the kernel again",
 				       image->path);
 	fault = bzimage_fault(h);
 	if (fault)
@@ -99,9 +100,10 @@ static struct kd_error *bzimage_parse(struct kernel_image *image)
 	setup = ((h[BZ_SETUP_SECTS] ? h[BZ_SETUP_SECTS] : 4) + (size_t)1) * 512;
 	expected = setup + (size_t)get_le32(h + BZ_SYSSIZE) * 16;
 	if (image->file_size < expected || image->file_size <= setup + BZ_ENTRY_64)
-		return kd_error_create(KD_ERR_FORMAT,
-				       "kernel %s is truncated: %zu bytes, its header says %zu; install the kernel again",
-				       image->path, image->file_size, expected);
+		return kd_error_create(
+			KD_ERR_FORMAT,
+			"kernel %s is truncated: %zu bytes, its header says %zu; install the kernel again",
+			image->path, image->file_size, expected);
 	image->load = image->file + setup;
 	image->load_size = image->file_size - setup;
 	image->mem_size = get_le32(h + BZ_INIT_SIZE);
@@ -193,9 +195,10 @@ static struct kd_error *recognise(struct kernel_image *image)
 		return err;
 	format = find_format(image->file, image->file_size);
 	if (!format)
-		return kd_error_create(KD_ERR_FORMAT,
-				       "%s is not a kernel: %zu bytes without the signature of a bzImage; give a vmlinuz file",
-				       image->path, image->file_size);
+		return kd_error_create(
+			KD_ERR_FORMAT,
+			"%s is not a kernel: %zu bytes without the signature of a bzImage; give a vmlinuz file",
+			image->path, image->file_size);
 	if (!format->parse)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "kernel %s is %s, which cannot be loaded here; %s",
 				       image->path, format->name, format->remedy);
@@ -250,8 +253,8 @@ struct kd_error *image_read_file(const struct kd_sysroot *root, const char *path
 	if (!S_ISREG(st.st_mode))
 		return kd_error_create(KD_ERR_FORMAT, "%s%s: not a regular file", root->prefix, path);
 	if (st.st_size == 0 || (uint64_t)st.st_size > IMAGE_MAX)
-		return kd_error_create(KD_ERR_FORMAT, "%s%s: %jd bytes, which no kernel or initramfs has", root->prefix,
-				       path, (intmax_t)st.st_size);
+		return kd_error_create(KD_ERR_FORMAT, "%s%s: %jd bytes, which no kernel or initramfs has",
+				       root->prefix, path, (intmax_t)st.st_size);
 	buf = malloc(st.st_size);
 	if (!buf)
 		return kd_error_nomem();

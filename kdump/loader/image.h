@@ -18,10 +18,10 @@ struct kernel_image {
 	size_t file_size;
 	uint8_t *load; /* the part of it that goes into memory … */
 	size_t load_size;
-	uint64_t mem_size; /* … and the memory it takes from its load address on; at least load_size */
-	uint64_t align;    /* of the load address (a power of two) */
-	uint64_t lowest;   /* lowest load address */
-	uint64_t entry;    /* offset from the load address */
+	uint64_t mem_size;  /* … and the memory it takes from its load address on; at least load_size */
+	uint64_t align;     /* of the load address (a power of two) */
+	uint64_t lowest;    /* lowest load address */
+	uint64_t entry;     /* offset from the load address */
 	size_t cmdline_max; /* without the NUL */
 	bool five_level;    /* can be entered with 5-level paging on (x86) */
 	bool efi_kexec;     /* takes over EFI run-time services from another kernel (x86) */

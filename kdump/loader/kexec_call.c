@@ -97,7 +97,8 @@ static long file_load(int kernel, int initrd, const char *cmdline, unsigned long
 	long result;
 
 	do
-		result = syscall(SYS_kexec_file_load, kernel, initrd, cmdline ? strlen(cmdline) + 1 : 0, cmdline, flags);
+		result = syscall(SYS_kexec_file_load, kernel, initrd, cmdline ? strlen(cmdline) + 1 : 0, cmdline,
+				 flags);
 	while (busy_retry(result, &tries));
 	return result;
 }

@@ -77,7 +77,8 @@ static struct kd_error *choose_call(const struct loader_request *request, struct
 	if (err)
 		return err;
 	if (lockdown) {
-		kd_info(request->log, "using kexec_file_load: this machine is in lockdown (%s), which forbids kexec_load",
+		kd_info(request->log,
+			"using kexec_file_load: this machine is in lockdown (%s), which forbids kexec_load",
 			lockdown);
 		image->call = LOADER_CALL_FILE_LOAD;
 	}
@@ -115,7 +116,8 @@ static struct kd_error *check_reservation(const struct loader_image *image, uint
 		return NULL;
 	return kd_error_create(KD_ERR_LIMIT,
 			       "the memory reserved for the crash kernel is too small: at least %" PRIu64
-			       " MiB are needed (kernel %" PRIu64 ", initramfs %" PRIu64 " packed and as much unpacked), %" PRIu64
+			       " MiB are needed (kernel %" PRIu64 ", initramfs %" PRIu64
+			       " packed and as much unpacked), %" PRIu64
 			       " MiB are reserved; boot with a larger crashkernel= or make the initramfs smaller",
 			       MIB(need), MIB(image->kernel.mem_size), MIB((uint64_t)image->initrd_size), have >> 20);
 }
@@ -238,7 +240,8 @@ static struct kd_error *complete_cmdline(struct loader_image *image)
 		return kd_error_nomem();
 	}
 	if ((size_t)length > image->kernel.cmdline_max)
-		return kd_error_create(KD_ERR_LIMIT, "the command line has %d characters with elfcorehdr=; kernel %s takes %zu",
+		return kd_error_create(KD_ERR_LIMIT,
+				       "the command line has %d characters with elfcorehdr=; kernel %s takes %zu",
 				       length, image->kernel.path, image->kernel.cmdline_max);
 	return NULL;
 }
@@ -253,8 +256,9 @@ static struct kd_error *check_total(const struct loader_image *image)
 		total += image->segments.segment[i].memsz;
 	if (total <= ram / 2)
 		return NULL;
-	return kd_error_create(KD_ERR_LIMIT, "kernel and initramfs take %" PRIu64 " MiB, more than half of %" PRIu64
-			       " MiB of RAM", MIB(total), ram >> 20);
+	return kd_error_create(KD_ERR_LIMIT,
+			       "kernel and initramfs take %" PRIu64 " MiB, more than half of %" PRIu64 " MiB of RAM",
+			       MIB(total), ram >> 20);
 }
 
 static struct kd_error *lay_out(const struct loader_request *request, struct loader_image *image)
@@ -312,8 +316,9 @@ struct kd_error *loader_prepare(const struct loader_request *request, struct loa
 		return kd_error_nomem();
 	err = memory_map_read(request->root, &image->memory);
 	if (!err && image->policy == LOADER_PANIC && !image->memory.crash.count)
-		err = kd_error_create(KD_ERR_STATE,
-				      "no memory is reserved for a crash kernel; boot with crashkernel=256M or similar");
+		err = kd_error_create(
+			KD_ERR_STATE,
+			"no memory is reserved for a crash kernel; boot with crashkernel=256M or similar");
 	if (!err)
 		err = read_kernel(request, image);
 	if (!err)
@@ -370,7 +375,8 @@ static struct kd_error *rehearse(const struct kexec_call *call, const struct kex
 	return err ? err : kexec_call_unload(false);
 }
 
-static struct kd_error *load_files(const struct loader_image *image, const struct kexec_call *call, const char **how_ret)
+static struct kd_error *load_files(const struct loader_image *image, const struct kexec_call *call,
+				   const char **how_ret)
 {
 	struct kexec_files files = {
 		.kernel = image->kernel.file,
@@ -450,7 +456,8 @@ struct kd_error *loader_loaded(const struct kd_sysroot *root, enum loader_policy
 	err = read_state(root, policy == LOADER_PANIC ? "crash_loaded" : "loaded", &value);
 	if (err && err->errnum == ENOENT) {
 		kd_error_destroy(err);
-		return kd_error_create(KD_ERR_STATE, "the running kernel has no kexec (CONFIG_KEXEC, CONFIG_CRASH_DUMP)");
+		return kd_error_create(KD_ERR_STATE,
+				       "the running kernel has no kexec (CONFIG_KEXEC, CONFIG_CRASH_DUMP)");
 	}
 	if (err)
 		return err;
@@ -465,7 +472,8 @@ struct kd_error *loader_crash_size(const struct kd_sysroot *root, uint64_t *ret)
 	err = read_state(root, "crash_size", ret);
 	if (err && err->errnum == ENOENT) {
 		kd_error_destroy(err);
-		return kd_error_create(KD_ERR_STATE, "the running kernel has no kexec (CONFIG_KEXEC, CONFIG_CRASH_DUMP)");
+		return kd_error_create(KD_ERR_STATE,
+				       "the running kernel has no kexec (CONFIG_KEXEC, CONFIG_CRASH_DUMP)");
 	}
 	return err;
 }
@@ -481,8 +489,7 @@ static void print_segments(const struct loader_image *image, FILE *out)
 		const struct segment *s = &image->segments.segment[i];
 
 		fprintf(out, "  %zu %-10s 0x%012" PRIx64 "-0x%012" PRIx64 " memsz 0x%08" PRIx64 " bufsz 0x%08zx%s\n",
-			i + 1, s->name, s->mem, s->mem + s->memsz, s->memsz, s->bufsz,
-			s->changes ? "" : " checked");
+			i + 1, s->name, s->mem, s->mem + s->memsz, s->memsz, s->bufsz, s->changes ? "" : " checked");
 	}
 	fprintf(out, "entry 0x%" PRIx64 ", kernel entry 0x%" PRIx64 "\n", image->entry,
 		image->kernel_address + image->kernel.entry);

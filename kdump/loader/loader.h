@@ -35,8 +35,9 @@ struct loader_request {
 	const char *initrd;  /* path below files, or NULL */
 	const char *cmdline; /* whole command line, without elfcorehdr= */
 	bool no_checksum;    /* leave the segments out of purgatory's SHA-256 */
-	unsigned int corrupt_segment; /* for tests: change a byte of this segment (from 1) after the checksum; 0: none */
-	const struct kd_log *log;     /* borrowed by the image; may be NULL */
+	unsigned int
+		corrupt_segment;  /* for tests: change a byte of this segment (from 1) after the checksum; 0: none */
+	const struct kd_log *log; /* borrowed by the image; may be NULL */
 };
 
 struct loader_image; /* everything that the call needs, as plain data */

@@ -528,6 +528,86 @@ static void test_copy_keeps_holes(void **state)
 	assert_error(copy_vmcore(from, to, NULL, NULL, &result), KD_ERR_OS, "File exists");
 }
 
+/* --- the dump --- */
+
+/* Run the ladder on "vmcore.in" below @directory, into that directory, with this shell script as core_collector. */
+static struct kd_error *dump_with(const char *directory, const char *script, struct dump_result *result)
+{
+	char *const collector[] = { (char *)"sh", (char *)"-c", (char *)script, (char *)"sh", NULL };
+	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { .fd = -1 };
+	_cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY);
+	struct memory_use memory = { 0 };
+	char vmcore[128];
+	struct dump_request request = { .vmcore = vmcore, .dir = dir, .collector = collector, .console = -1,
+					.deadline = clock_ms() + 30000, .root = &root, .memory = &memory };
+
+	snprintf(vmcore, sizeof(vmcore), "%s/vmcore.in", directory);
+	assert_no_error(kd_sysroot_open(NULL, &root));
+	return dump_save(&request, result);
+}
+
+static void assert_content(const char *directory, const char *name, const char *expected)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[128];
+	struct kd_error *err;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	err = kd_read_file(path, 4096, &text, NULL);
+	if (!expected) {
+		assert_error(err, KD_ERR_OS, "No such file");
+		return;
+	}
+	assert_no_error(err);
+	assert_string_equal(text, expected);
+}
+
+static void test_dump_by_a_program(void **state)
+{
+	struct dump_result result;
+
+	put_file(*state, "/vmcore.in", "memory", 6);
+	assert_no_error(dump_with(*state, "cp $1 $2", &result));
+	assert_true(result.complete);
+	assert_int_equal(result.status, 0);
+	assert_int_equal(result.count, 1);
+	assert_content(*state, "vmcore", "memory");
+	assert_content(*state, "vmcore-incomplete", NULL);
+}
+
+static void test_dump_falls_to_a_copy(void **state)
+{
+	struct dump_result result;
+
+	put_file(*state, "/vmcore.in", "not ELF", 7);
+	assert_no_error(dump_with(*state, "echo part > $2; exit 3", &result));
+	assert_true(result.complete);
+	assert_int_equal(result.count, 4);
+	assert_int_equal(result.attempt[result.kept].rung, RUNG_COPY);
+	assert_string_equal(result.attempt[0].error, "the collector failed with exit status 3");
+	assert_true(result.attempt[1].error[0] && result.attempt[2].error[0] && !result.attempt[3].error[0]);
+	assert_content(*state, "vmcore", "not ELF");
+	assert_content(*state, "vmcore-incomplete", NULL);
+	assert_content(*state, "vmcore-incomplete.retry", NULL);
+}
+
+static void test_dump_keeps_the_best_part(void **state)
+{
+	struct dump_result result;
+	struct kd_error *err;
+
+	/* No vmcore: every rung fails, and only the first has left something. */
+	err = dump_with(*state, "echo part > $2; kill -9 $$", &result);
+	assert_error(err, KD_ERR_OS, "vmcore.in");
+	assert_false(result.complete);
+	assert_int_equal(result.attempt[0].end, CHILD_SIGNAL);
+	assert_int_equal(result.kept, 0);
+	assert_true(result.status != 0);
+	assert_content(*state, "vmcore", NULL);
+	assert_content(*state, "vmcore-incomplete", "part\n");
+	assert_content(*state, "vmcore-incomplete.retry", NULL);
+}
+
 #define WITH_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
 int main(void)
@@ -552,6 +632,9 @@ int main(void)
 		cmocka_unit_test(test_directory_name),
 		WITH_DIRECTORY(test_save_file),
 		WITH_DIRECTORY(test_copy_keeps_holes),
+		WITH_DIRECTORY(test_dump_by_a_program),
+		WITH_DIRECTORY(test_dump_falls_to_a_copy),
+		WITH_DIRECTORY(test_dump_keeps_the_best_part),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

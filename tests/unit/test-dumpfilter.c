@@ -8,9 +8,11 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -883,6 +885,44 @@ static void test_truncated_input(void **state)
 	machine_release(&machine);
 }
 
+/* Writing stops somewhere: what is there is a dump, says that it is not whole, and has what matters most. */
+static void test_cut_short(void **state)
+{
+	struct dumpfilter_options options = { .level = 0 };
+	const struct rlimit limit = { 6 << 20, RLIM_INFINITY }, none = { RLIM_INFINITY, RLIM_INFINITY };
+	uint64_t image = STEXT_PHYS / 4096, present = 0;
+	struct dumpfilter_report report;
+	struct machine machine;
+	struct result result;
+	uint8_t page[4096];
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	machine_write(&machine, core);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_error(dumpfilter_run(core, dump, &options, &report), KD_ERR_OS);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	read_result(&result);
+	assert_int_equal(result.header.status, KDUMP_STATUS_INCOMPLETE);
+	assert_int_equal(excluded(&result), 3);
+	for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn += 8) {
+		if (!has(result.bitmap2, pfn) || !desc_of(&result, pfn).offset)
+			continue;
+		expand(&result, pfn, page);
+		assert_memory_equal(page, machine.ram + pfn * 4096, 4096);
+		present++;
+	}
+	assert_in_range(present, 100, 6 * 256 / 8);
+	for (uint64_t pfn = image; pfn < image + 512; pfn++)
+		assert_int_not_equal(desc_of(&result, pfn).offset, 0);
+	/* Of a class that a higher level drops: last. */
+	assert_int_equal(desc_of(&result, 100).offset, 0);
+	free(result.file);
+	unlink(dump);
+	machine_release(&machine);
+}
+
 /* No single wrong byte in headers, notes or tables may do more than make it fail. */
 static void test_flipped_bytes(void **state)
 {
@@ -1124,6 +1164,7 @@ int main(void)
 		cmocka_unit_test(test_unfiltered),
 		cmocka_unit_test(test_mem_map_hole),
 		cmocka_unit_test(test_truncated_input),
+		cmocka_unit_test(test_cut_short),
 		cmocka_unit_test(test_flipped_bytes),
 		cmocka_unit_test(test_identify),
 		cmocka_unit_test(test_log),

@@ -597,7 +597,8 @@ static void test_reservation_too_small(void **state)
 
 	make_machine(&m, IOMEM_64M, 64 << 20, 4096);
 	assert_error(loader_prepare(&m.request, &image), KD_ERR_LIMIT,
-		     "at least 65 MiB are needed (kernel 64, initramfs 1 packed and as much unpacked), 64 MiB are reserved");
+		     "at least 65 MiB are needed (kernel 64, initramfs 1 packed and as much unpacked), "
+		     "64 MiB are reserved");
 	machine_close(&m);
 	make_machine(&m, IOMEM_64M, 20 << 20, 30 << 20);
 	assert_error(loader_prepare(&m.request, &image), KD_ERR_LIMIT, "at least 81 MiB are needed");
@@ -846,6 +847,15 @@ static void test_remove_built_in(void **state)
 	assert_null(strstr(text, "initcall"));
 	assert_null(strstr(text, "nr_cpus=1"));
 	assert_non_null(strstr(text, " nr_cpus=2"));
+	assert_null(strstr(text, "disable_cpu_apicid"));
+	free(text);
+	write_text("root/proc/cpuinfo", "processor\t: 0\ninitial apicid\t: 4\nflags\t\t:\n\nprocessor\t: 1\n"
+					"initial apicid\t: 6\n");
+	assert_no_error(loader_capture_cmdline(&m.root, NULL, "nr_cpus=2", &text));
+	assert_non_null(strstr(text, "nr_cpus=2 disable_cpu_apicid=4"));
+	free(text);
+	assert_no_error(loader_capture_cmdline(&m.root, NULL, NULL, &text));
+	assert_null(strstr(text, "disable_cpu_apicid"));
 	free(text);
 	machine_close(&m);
 }

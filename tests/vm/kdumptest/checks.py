@@ -29,8 +29,8 @@ class Check:
 
 
 def dump(vmlinux, path, expect_bt=None, modules=()):
-    """All checks of the dump @path; @expect_bt: a function that the panicking task's backtrace must name; @modules:
-    further files with debugging symbols."""
+    """All checks of the dump @path; @expect_bt: a function that the backtrace of a CPU must name; @modules: further
+    files with debugging symbols."""
     outputs, said, code = debuggers.crash(vmlinux, path, list(COMMANDS))
     opened = code == 0 and not TROUBLE.search(said)
     yield Check("crash opens the dump", opened, said)
@@ -43,8 +43,8 @@ def dump(vmlinux, path, expect_bt=None, modules=()):
     walk = debuggers.drgn(Path(__file__).with_name("walk_tasks.py"), path, vmlinux, *modules)
     yield Check("drgn: every task and its stack", walk.returncode == 0, walk.stdout[-2000:])
     if expect_bt:
-        yield Check(f"crash: bt names {expect_bt}", _names(found["bt"], expect_bt), found["bt"])
-        yield Check(f"drgn: the stack names {expect_bt}", _names(walk.stdout, expect_bt), walk.stdout[-4000:])
+        yield Check(f"crash: bt -a names {expect_bt}", _names(found["bt -a"], expect_bt), found["bt -a"])
+        yield Check(f"drgn: a stack names {expect_bt}", _names(walk.stdout, expect_bt), walk.stdout[-4000:])
 
 
 def _names(trace, function):

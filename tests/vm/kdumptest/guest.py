@@ -77,9 +77,9 @@ def read_disk(image, folder, out):
     host.run(debugfs, "-R", f"rdump {folder} {out}", image)
 
 
-def initramfs(kernel, bus, payload, path, drivers=()):
-    """Write the first initramfs to @path: busybox, the drivers of a disk on @bus and further @drivers, and the
-    payload: functions that are given a cpio.Archive and a prefix to add below."""
+def initramfs(kernel, bus, payload, path):
+    """Write the first initramfs to @path: busybox, the drivers of a disk on @bus, and the payload: functions that
+    are given a cpio.Archive and a prefix to add below."""
     with open(path, "wb") as out:
         archive = cpio.Archive(out)
         archive.add_file("init", SCRIPTS / "init", 0o755)
@@ -89,14 +89,13 @@ def initramfs(kernel, bus, payload, path, drivers=()):
         for folder in ("proc", "sys", "root"):
             archive.add(folder, stat.S_IFDIR | 0o755)
         inserted = []
-        for module in module_order(kernel, [*DISK_DRIVERS[bus], *FILE_SYSTEM_DRIVERS, *drivers]):
+        for module in module_order(kernel, DISK_DRIVERS[bus] + FILE_SYSTEM_DRIVERS):
             name = f"/modules.d/{_plain_name(module)}"
             archive.add(name, stat.S_IFREG | 0o644, expanded(kernel.modules / module))
             inserted.append(name)
         archive.add("modules", stat.S_IFREG | 0o644, "".join(f"{name}\n" for name in inserted).encode())
         # The same payload is not copied again in later boots.
-        if payload:
-            archive.add("payload/etc/kdump-test/id", stat.S_IFREG | 0o644, uuid.uuid4().bytes)
+        archive.add("payload/etc/kdump-test/id", stat.S_IFREG | 0o644, uuid.uuid4().bytes)
         for add in payload:
             add(archive, "payload")
         archive.close()

@@ -68,31 +68,6 @@ def errors(installed, out):
         return verdict(play(Scenario("errors", kernels.named("6.1-cloud"), hardware), installed, out))
 
 
-def corrupt(installed, out):
-    """A changed byte in a loaded segment: purgatory says so, and the machine is reset without running it."""
-    said = []
-    findings = play(Scenario("corrupt", kernels.named("6.1-cloud"), on_line=said.append), installed, out)
-    mismatch = [line for line in said if "SHA-256 mismatch" in line]
-    findings.append((len(mismatch) == 1, f"purgatory names the mismatch: {mismatch}"))
-    findings.append((not any("elfcorehdr=" in line and "Command line" in line for line in said),
-                     "no capture kernel was started"))
-    return verdict(findings)
-
-
-def kexec(firmware, installed, out):
-    """From one kernel to the other and back, with both system calls, without firmware in between."""
-    first, second = kernels.named("6.1"), kernels.named("6.12")
-    with tempfile.TemporaryDirectory() as scratch:
-        files = [(f"boot/vmlinuz-{second.release}", second.vmlinuz, 0o644)]
-        for kernel in (first, second):
-            image = Path(scratch, kernel.release)
-            guest.initramfs(kernel, "virtio", [], image, ["efivarfs"])
-            files.append((f"boot/initramfs-{kernel.release}", image, 0o644))
-        variables = {"FIRST": first.release, "SECOND": second.release, "FIRMWARE": firmware}
-        hardware = qemu.Hardware(firmware=firmware)
-        return verdict(play(Scenario("kexec", first, hardware, "", variables, files), installed, out))
-
-
 def quiesce(step, installed, out):
     """A NIC without a driver in the capture kernel goes on receiving a flood: with the quiesce step ("on") the
     memory holds still, without it ("off") it does not."""

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Run by the debuggers' Python: open a dump with drgn, walk all tasks, print the stack of the one that panicked."""
+"""Run by the debuggers' Python: open a dump with drgn, walk all tasks, print the stacks of what the CPUs ran."""
 import sys
 
 import drgn
+from drgn.helpers.linux.cpumask import for_each_online_cpu
 from drgn.helpers.linux.pid import for_each_task
+from drgn.helpers.linux.sched import cpu_curr
 
 
 def main(dump, *symbols):
@@ -21,7 +23,8 @@ def main(dump, *symbols):
         except ValueError:
             pass  # a task that was running on another CPU has no saved registers
     print(f"{tasks} tasks, {unread} unreadable")
-    print(prog.crashed_thread().stack_trace())
+    for cpu in for_each_online_cpu(prog):
+        print(f"CPU {cpu}:\n{prog.stack_trace(cpu_curr(prog, cpu))}")
     return 1 if unread or not tasks else 0
 
 
