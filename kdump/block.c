@@ -33,6 +33,8 @@ static const struct {
 	{ "PARTLABEL=", "/dev/disk/by-partlabel" },
 };
 
+#define NO_DEVICE "there is no device %s: \"lsblk -f\" shows the file systems of this machine"
+
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -93,8 +95,7 @@ static struct kd_error *find_tag(const struct kd_sysroot *root, const char *spec
 		free(probed);
 		return err;
 	}
-	return kd_error_create(KD_ERR_NOT_FOUND,
-			       "there is no device %s: \"lsblk -f\" shows which file systems this machine has", spec);
+	return kd_error_create(KD_ERR_NOT_FOUND, NO_DEVICE, spec);
 }
 
 struct kd_error *block_find(const struct kd_sysroot *root, const char *spec, char **ret)
@@ -107,13 +108,11 @@ struct kd_error *block_find(const struct kd_sysroot *root, const char *spec, cha
 			return find_tag(root, spec, i, ret);
 	if (*spec != '/')
 		return kd_error_create(KD_ERR_NOT_FOUND,
-				       "%s is no device: write /dev/NAME, UUID=, LABEL=, PARTUUID= or PARTLABEL=", spec);
+				       "%s is no device: write /dev/NAME, UUID=, LABEL= or PARTUUID=", spec);
 	err = kd_sysroot_realpath(root, spec, ret);
 	if (err && err->errnum == ENOENT) {
 		kd_error_destroy(err);
-		return kd_error_create(KD_ERR_NOT_FOUND,
-				       "there is no device %s: \"lsblk -f\" shows which file systems this machine has",
-				       spec);
+		return kd_error_create(KD_ERR_NOT_FOUND, NO_DEVICE, spec);
 	}
 	return err;
 }

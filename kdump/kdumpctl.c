@@ -165,8 +165,8 @@ static struct kd_error *check_allowed(const struct kdumpctl *ctl, const struct v
 	if (ctl->json && verb->run != status_show)
 		return kd_error_create(KD_ERR_USAGE, "--json makes no sense with %s", verb->name);
 	if ((verb->flags & LIVE) && !live && !ctl->dry_run)
-		return kd_error_create(KD_ERR_USAGE, "%s works on the running machine only: with --sysroot, use --dry-run",
-				       verb->name);
+		return kd_error_create(KD_ERR_USAGE,
+				       "%s works on the running machine only: with --sysroot, use --dry-run", verb->name);
 	if ((verb->flags & CHANGES) && live && geteuid() != 0)
 		return kd_error_create(KD_ERR_STATE, "kdumpctl %s needs root (CAP_SYS_BOOT): use sudo", verb->name);
 	if (!kd_sysroot_exists(&ctl->root, ctl->conf_file)) {

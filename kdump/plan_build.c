@@ -103,8 +103,8 @@ static struct kd_error *find_program(const struct kd_sysroot *root, const char *
 	if (!path)
 		return kd_error_create(KD_ERR_NOT_FOUND, "%s: Error: %s not found.", what, name);
 	if (!is_executable(root, path, &exists))
-		return exists ? kd_error_create(KD_ERR_CONFIG, "%s: %s is not an executable file: \"chmod +x %s\"", what,
-						path, path) :
+		return exists ? kd_error_create(KD_ERR_CONFIG, "%s: %s is not an executable file: \"chmod +x %s\"",
+						what, path, path) :
 				kd_error_create(KD_ERR_NOT_FOUND, "%s: Error: %s not found.", what, path);
 	*ret = take_ptr(path);
 	return NULL;

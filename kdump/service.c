@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Arming: everything is resolved, built and checked first; the one system call that changes the machine comes last. */
+/* Arming: all is resolved, built and checked first; the one system call that changes the machine comes last. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,8 +80,8 @@ static struct kd_error *check_feasible(const struct kdumpctl *ctl, bool *loaded)
 		return err;
 	if (!reserved)
 		return kd_error_create(KD_ERR_STATE,
-				       "No memory reserved for crash kernel: add crashkernel=256M to the kernel's command "
-				       "line (GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub or "
+				       "No memory reserved for crash kernel: add crashkernel=256M to the kernel's "
+				       "command line (GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub or "
 				       "grub2-mkconfig) and reboot");
 	return NULL;
 }
@@ -271,7 +271,8 @@ static struct kd_error *record(const struct kdumpctl *ctl, const struct arming *
 	return armed_write(&ctl->root, &armed);
 }
 
-static struct kd_error *load(const struct kdumpctl *ctl, const struct arming *arming, const struct loader_image *image)
+static struct kd_error *load(const struct kdumpctl *ctl, const struct arming *arming,
+			     const struct loader_image *image)
 {
 	const char *call = "kexec_load";
 	struct kd_error *err;

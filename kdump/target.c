@@ -138,14 +138,15 @@ static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const str
 		return err;
 	mount = mounts_find(mounts, path);
 	if (!mount)
-		return kd_error_create(KD_ERR_NOT_FOUND, "no mount is known below which path %s lies: " REMEDY, conf->path);
+		return kd_error_create(KD_ERR_NOT_FOUND, "no mount is known below which path %s lies: " REMEDY,
+				       conf->path);
 	fs = find_fs(mount->type);
 	if (!fs)
 		return refuse_fs(conf, mount);
 	if (mount->read_only)
 		return kd_error_create(KD_ERR_STATE,
-				       "path %s lies on %s, which is mounted read-only at %s: \"mount -o remount,rw %s\", "
-				       "or choose another path or target in %s",
+				       "path %s lies on %s, which is mounted read-only at %s: "
+				       "\"mount -o remount,rw %s\", or choose another path or target in %s",
 				       conf->path, mount->source, mount->mount_point, mount->mount_point, conf->file);
 	err = node_of_mount(root, mount, &target->node);
 	if (!err)
@@ -184,8 +185,9 @@ static struct kd_error *no_directory(const struct kd_conf *conf, const char *mou
 {
 	_cleanup_free_ char *directory = path_join(mount_point, conf->path);
 
-	return kd_error_create(KD_ERR_NOT_FOUND, "directory %s does not exist on the dump target %s: "
-			       "\"mkdir -p %s\" makes it", conf->path, conf->target, directory ? directory : conf->path);
+	return kd_error_create(KD_ERR_NOT_FOUND,
+			       "directory %s does not exist on the dump target %s: \"mkdir -p %s\" makes it",
+			       conf->path, conf->target, directory ? directory : conf->path);
 }
 
 /* Where @path, counted from the top of the file system (btrfs: of the subvolume), can be seen through @mount. NULL in
@@ -331,7 +333,8 @@ static struct kd_error *resolve_fstab(const struct kd_sysroot *root, const struc
 	for (i = 0; i < fstab.count && !mount_has_node(root, &fstab.mount[i], target->node); i++)
 		;
 	if (i == fstab.count)
-		return kd_error_create(KD_ERR_CONFIG, "%s:%u: Dump target \"%s\" is neither mounted nor in /etc/fstab: "
+		return kd_error_create(KD_ERR_CONFIG,
+				       "%s:%u: Dump target \"%s\" is neither mounted nor in /etc/fstab: "
 				       "mount it, or add it there with the option noauto",
 				       conf->file, conf->target_line, conf->target);
 	type = block_fs_type(root, target->node);

@@ -416,7 +416,8 @@ static void test_target_refused(void **state)
 				       "23 22 0:41 / /run rw - tmpfs tmpfs rw\n");
 	put_directory(m, "/var/crash");
 	put_directory(m, "/run/x");
-	expect_refused(m, "", KD_ERR_UNSUPPORTED, "path /var/crash lies on overlay (mounted at /), which is put together");
+	expect_refused(m, "", KD_ERR_UNSUPPORTED,
+		       "path /var/crash lies on overlay (mounted at /), which is put together");
 	expect_refused(m, "path /run/x", KD_ERR_UNSUPPORTED, "tmpfs (mounted at /run), which lies in memory");
 }
 
@@ -520,7 +521,9 @@ static void test_plan(void **state)
 	put_program(m, KD_SYSCONFDIR "/kdump/pre.d/10-a", "ELF");
 	put(m, KD_SYSCONFDIR "/kdump/pre.d/README", "not executable\n");
 	put_program(m, KD_SYSCONFDIR "/kdump/pre.d/10-a~", "an editor's\n");
-	expect_no_error(build_plan(m, "kdump_pre /srv/before --now\nfinal_action poweroff\nextra_bins lsblk /usr/bin/lsblk",
+	expect_no_error(build_plan(m,
+				   "kdump_pre /srv/before --now\nfinal_action poweroff\n"
+				   "extra_bins lsblk /usr/bin/lsblk",
 				   &plan, &programs));
 	assert_string_equal(plan.host, "machine");
 	assert_string_equal(plan.kernel_release, "6.1");
