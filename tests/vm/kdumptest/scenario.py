@@ -108,7 +108,7 @@ def _flood():
                 number += 1
                 with contextlib.suppress(OSError):
                     sender.sendto(frame + number.to_bytes(8, "big"), ("127.0.0.1", port))
-                time.sleep(0.002)
+                time.sleep(0.02)
 
         def start():
             if not threads:
