@@ -250,13 +250,13 @@ static enum rung next_rung(const struct dump_request *request, const struct kd_e
 }
 
 /* The last attempt has failed: of its file and the best one before it keep the one with more in it. */
-static void keep_better(const struct dump_request *request, struct dump_result *result)
+static void keep_better(const struct dump_request *request, const char *name, struct dump_result *result)
 {
 	unsigned int last = result->count - 1;
 
-	if (last == 0)
-		return; /* it was written as INCOMPLETE */
-	if (result->attempt[last].pages > result->attempt[result->kept].pages) {
+	if (strcmp(name, INCOMPLETE) == 0) {
+		result->kept = last; /* there was no other */
+	} else if (result->attempt[last].pages > result->attempt[result->kept].pages) {
 		renameat(request->dir, RETRY, request->dir, INCOMPLETE);
 		result->kept = last;
 	} else {
@@ -292,6 +292,7 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 {
 	/* Never unmapped: a collector that was left behind may yet write it. */
 	struct dump_news *news = shared_alloc(sizeof(*news));
+	const char *name = INCOMPLETE;
 	enum rung rung = RUNG_CONFIGURED;
 
 	*ret = (struct dump_result){ .status = 1 };
@@ -299,7 +300,6 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 		return kd_error_nomem();
 	for (;;) {
 		struct dump_attempt *attempt = &ret->attempt[ret->count++];
-		const char *name = ret->count == 1 ? INCOMPLETE : RETRY;
 		struct kd_error *err = run_rung(request, rung, name, news, attempt, &ret->status);
 
 		if (!err)
@@ -309,10 +309,14 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 			ret->complete = true;
 			return NULL;
 		}
-		keep_better(request, ret);
+		keep_better(request, name, ret);
 		rung = next_rung(request, err, attempt);
 		if (rung == RUNG_NONE)
 			return err;
+		/* What fills the disk must go before something smaller can be whole. */
+		if (failure_errno(request, err, attempt->end) == ENOSPC)
+			unlinkat(request->dir, INCOMPLETE, 0);
+		name = faccessat(request->dir, INCOMPLETE, F_OK, 0) == 0 ? RETRY : INCOMPLETE;
 		kd_warn(request->log, "%s; trying again: %s", err->text, rung_name(rung));
 		kd_error_destroy(err);
 	}

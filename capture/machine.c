@@ -53,6 +53,7 @@ void machine_setup(void)
 		mkdir(mounts[i].path, 0755);
 		mount(mounts[i].type, mounts[i].path, mounts[i].type, mounts[i].flags, mounts[i].options);
 	}
+	mkdir("/tmp", 0700); /* makedumpfile and hooks expect one */
 	fd = open("/dev/console", O_RDWR | O_NOCTTY);
 	if (fd < 0)
 		fd = open("/dev/null", O_RDWR);
