@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/parse.h"
 
 struct parser {
@@ -196,7 +197,7 @@ static const struct directive directives[] = {
 	{ "debug_mem_level", deprecated, 0, NULL },
 	{ "blacklist", deprecated, 0, NULL },
 };
-#define DIRECTIVE_COUNT (sizeof(directives) / sizeof(directives[0]))
+#define DIRECTIVE_COUNT ARRAY_SIZE(directives)
 
 /* --- lines ---------------------------------------------------------------------------------------------------- */
 

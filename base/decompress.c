@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/array.h"
+
 static const struct {
 	const char *magic;
 	size_t size;
@@ -18,7 +20,7 @@ kd_decompress_fn *kd_decompress_probe(const void *data, size_t size)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(formats); i++)
 		if (size >= formats[i].size && memcmp(data, formats[i].magic, formats[i].size) == 0)
 			return formats[i].decompress;
 	return NULL;

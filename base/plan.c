@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/array.h"
 #include "base/parse.h"
 
 static const char *const action_names[] = {
@@ -21,7 +22,7 @@ bool kd_action_parse(const char *name, enum kd_action *ret)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(action_names) / sizeof(action_names[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(action_names); i++) {
 		if (strcmp(name, action_names[i]) == 0) {
 			*ret = i;
 			return true;
@@ -389,7 +390,7 @@ static const struct {
 	{ "failure-action", line_failure_action, 1, 1, false },
 	{ "final-action", line_final_action, 1, 1, false },
 };
-#define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
+#define KEY_COUNT ARRAY_SIZE(keys)
 
 static struct kd_error *parse_line(struct kd_plan *plan, char *line, const char *name, unsigned int number,
 				   bool seen[KEY_COUNT])

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "capture/child.h"
 #include "capture/clock.h"
@@ -373,7 +374,7 @@ static struct kd_error *step_save(struct capture *capture)
 		report->target = &capture->plan->target[i];
 		report->dump = (struct dump_result){ 0 };
 		report->result = CAPTURE_NOTHING;
-		run_steps(capture, target_steps, sizeof(target_steps) / sizeof(target_steps[0]));
+		run_steps(capture, target_steps, ARRAY_SIZE(target_steps));
 		run_steps(capture, papers_step, 1);
 		if (report->result == CAPTURE_COMPLETE)
 			return NULL;
@@ -454,7 +455,7 @@ struct kd_error *capture_run(const struct capture_setup *setup)
 		return err;
 	*step = (struct report_step){ "setup", setup->started, clock_ms(), true };
 	complain(&capture, setup->plan_error);
-	run_steps(&capture, before, sizeof(before) / sizeof(before[0]));
-	run_steps(&capture, after, sizeof(after) / sizeof(after[0]));
+	run_steps(&capture, before, ARRAY_SIZE(before));
+	run_steps(&capture, after, ARRAY_SIZE(after));
 	return NULL;
 }

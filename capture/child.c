@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "capture/clock.h"
 
@@ -46,7 +47,7 @@ static _Noreturn void child_main(const struct child_job *job, struct letter *let
 	struct kd_error *err;
 	size_t i;
 
-	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(faults); i++)
 		signal(faults[i], SIG_DFL);
 	setsid(); /* a process group of its own, to be killed as a whole */
 	set_oom_score(job->expendable ? "1000" : "-1000");

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/io.h"
 
 #define LOG_MAX (64u << 20)
@@ -42,7 +43,7 @@ static bool starts_with_any(const char *text, size_t length, const char *const *
 
 void crash_panic_message(const char *log, size_t size, char *buf, size_t buf_size)
 {
-	const size_t ranks = sizeof(reasons) / sizeof(reasons[0]);
+	const size_t ranks = ARRAY_SIZE(reasons);
 	const char *end = log + size, *line, *next;
 	size_t best = ranks, rank, length;
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/array.h"
 #include "base/parse.h"
 #include "capture/uevent.h"
 
@@ -28,7 +29,7 @@ bool device_tag_parse(const char *text, struct device_tag *ret)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(keys); i++) {
 		size_t length = strlen(keys[i].prefix);
 
 		if (!kd_starts_with(text, keys[i].prefix) || !text[length])

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "capture/action.h"
 #include "capture/capture.h"
@@ -40,7 +41,7 @@ static void catch_faults(void)
 	struct sigaction action = { .sa_handler = fault };
 	size_t i;
 
-	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(faults); i++)
 		sigaction(faults[i], &action, NULL);
 }
 

@@ -12,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
+#include "base/array.h"
 #include "base/sysroot.h"
 #include "capture/device.h"
 
@@ -46,7 +47,7 @@ static const struct target_type *find_type(const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
 		if (strcmp(types[i].name, name) == 0)
 			return &types[i];
 	}
@@ -97,7 +98,7 @@ static bool find_mount_word(const char *word, size_t length, unsigned long *flag
 	if ((length > 2 && (strncmp(word, "x-", 2) == 0 || strncmp(word, "X-", 2) == 0)) ||
 	    (length > 8 && strncmp(word, "comment=", 8) == 0))
 		return true;
-	for (i = 0; i < sizeof(mount_words) / sizeof(mount_words[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(mount_words); i++) {
 		if (strlen(mount_words[i].name) == length && strncmp(mount_words[i].name, word, length) == 0) {
 			*flags |= mount_words[i].flag;
 			return true;

@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "dumpfilter/arch.h"
 
 #define START_KERNEL_MAP  UINT64_C(0xffffffff80000000)
@@ -47,7 +48,7 @@ static struct kd_error *setup(struct address_space *space)
 	if (vmcoreinfo_number(space->info, "KERNEL_IMAGE_SIZE", &number) && number > 0)
 		paging->image_size = (uint64_t)number;
 
-	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]) && !root; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(roots) && !root; i++)
 		vmcoreinfo_symbol(space->info, roots[i], &root);
 	if (root < START_KERNEL_MAP)
 		return kd_error_create(KD_ERR_FORMAT, "where the page tables lie is not known (no init_top_pgt)");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 
 /* A record's text_len is 16 bits wide. */
@@ -107,7 +108,7 @@ static struct kd_error *get_keys(const struct vmcoreinfo *info, const struct key
 							      "VMCOREINFO)", key[i].name);
 	return NULL;
 }
-#define GET_KEYS(info, keys, get) get_keys(info, keys, sizeof(keys) / sizeof((keys)[0]), get)
+#define GET_KEYS(info, keys, get) get_keys(info, keys, ARRAY_SIZE(keys), get)
 
 /* Where the fields are that lead to the arrays, from the start of struct printk_ringbuffer. */
 struct ring_layout {

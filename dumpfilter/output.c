@@ -49,7 +49,7 @@ struct kd_error *output_write_at(struct output *output, uint64_t offset, const v
 
 struct kd_error *output_reserve(struct output *output, uint64_t offset, uint64_t size)
 {
-	static const uint8_t zeros[64 << 10];
+	static uint8_t zeros[64 << 10]; /* not const, which would put them into the file */
 	struct kd_error *err = NULL;
 
 	if (size == 0 || fallocate(output->fd, 0, (off_t)offset, (off_t)size) == 0)

@@ -9,6 +9,7 @@
 
 #include <blkid.h>
 
+#include "base/array.h"
 #include "base/parse.h"
 
 /* Tags, and where udev keeps links by them. */
@@ -45,7 +46,7 @@ static struct kd_error *node_path(const struct kd_sysroot *root, const char *spe
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(tags); i++) {
 		if (kd_starts_with(spec, tags[i].prefix))
 			return find_by_tag(root, spec, i, ret);
 	}

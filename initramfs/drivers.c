@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/parse.h"
 #include "initramfs/device.h"
 #include "initramfs/names.h"
@@ -238,7 +239,7 @@ static const char *stack_kind(const struct kd_sysroot *root, const char *directo
 
 	err = kd_sysroot_read_line(root, &uuid, "%s/dm/uuid", directory);
 	kd_error_destroy(err);
-	for (i = 0; uuid && i < sizeof(dm_kinds) / sizeof(dm_kinds[0]); i++) {
+	for (i = 0; uuid && i < ARRAY_SIZE(dm_kinds); i++) {
 		if (kd_starts_with(uuid, dm_kinds[i].prefix))
 			return dm_kinds[i].what;
 	}
@@ -294,7 +295,7 @@ static struct kd_error *refuse_remote(const char *device)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(remote_kinds) / sizeof(remote_kinds[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(remote_kinds); i++) {
 		if (strstr(device, remote_kinds[i].part))
 			return kd_error_create(KD_ERR_UNSUPPORTED,
 					       "%s is %s, which this version cannot reach from the capture kernel; choose "

@@ -13,6 +13,7 @@
 #include <archive_entry.h>
 #include <zlib.h>
 
+#include "base/array.h"
 #include "base/decompress.h"
 #include "initramfs/hash.h"
 
@@ -53,7 +54,7 @@ static const struct {
 	[IMAGE_COMPRESSION_ZSTD] = { "zstd", "CONFIG_RD_ZSTD", archive_write_add_filter_zstd,
 				     "zstd:compression-level=1" },
 };
-#define COMPRESSION_COUNT (sizeof(compressions) / sizeof(compressions[0]))
+#define COMPRESSION_COUNT ARRAY_SIZE(compressions)
 
 bool image_compression_parse(const char *name, enum image_compression *ret)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "initramfs/drivers.h"
 #include "initramfs/elf_closure.h"
@@ -229,7 +230,7 @@ static struct kd_error *add_skeleton(struct image *image)
 	struct kd_error *err = NULL;
 	size_t i;
 
-	for (i = 0; i < sizeof(directories) / sizeof(directories[0]) && !err; i++)
+	for (i = 0; i < ARRAY_SIZE(directories) && !err; i++)
 		err = image_add_directory(image, directories[i].path, directories[i].mode);
 	/* The kernel opens it before it runs /init. */
 	return err ? err : image_add_character_device(image, "/dev/console", 0600, 5, 1);
@@ -259,7 +260,7 @@ static struct kd_error *choose_compression(const struct initramfs_request *reque
 	size_t i;
 
 	*ret = request->compression;
-	for (i = 0; option && i < sizeof(places) / sizeof(places[0]); i++) {
+	for (i = 0; option && i < ARRAY_SIZE(places); i++) {
 		_cleanup_free_ char *path = NULL, *text = NULL;
 
 		if (asprintf(&path, "%s%s%s", places[i].before, request->plan->kernel_release, places[i].after) < 0) {

@@ -8,6 +8,8 @@
 
 #include <libkmod.h>
 
+#include "base/array.h"
+
 struct modules {
 	struct kmod_ctx *kmod;
 	struct names seen; /* modules visited, built-in ones too */
@@ -37,7 +39,7 @@ static const char *const config_dirs[] = {
 	"/usr/local/lib/modprobe.d",
 	"/lib/modprobe.d",
 };
-#define CONFIG_DIR_COUNT (sizeof(config_dirs) / sizeof(config_dirs[0]))
+#define CONFIG_DIR_COUNT (ARRAY_SIZE(config_dirs))
 
 /* libkmod takes its own defaults, which are this host's, unless it is told the paths. */
 static struct kd_error *open_kmod(const struct kd_sysroot *root, const char *directory, struct kmod_ctx **ret)

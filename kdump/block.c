@@ -10,9 +10,8 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "base/array.h"
 #include "base/parse.h"
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 DEFINE_CLEANUP(blkid_probe, blkid_free_probe)
 

@@ -9,9 +9,8 @@
 #include <unistd.h>
 
 #include "kdump/kdumpctl.h"
+#include "base/array.h"
 #include "kdump/lock.h"
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 enum {
 	CHANGES = 1 << 0, /* the machine's state: needs root, and one at a time */

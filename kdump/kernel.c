@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
+
 /* Where distributions keep kernels; the release stands between the two parts. */
 static const struct {
 	const char *before, *after;
@@ -17,8 +19,6 @@ static const struct {
 	{ "/lib/modules/", "/Image" },
 	{ "/lib/modules/", "/vmlinux" },
 };
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The name becomes part of paths, so nothing that leads elsewhere may be in it. */
 static bool is_release(const char *text)

@@ -9,10 +9,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/array.h"
 #include "base/parse.h"
 #include "kdump/collector.h"
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Seconds for the target's disk to appear and be mounted in the capture kernel: slow controllers spin up in here. */
 #define TARGET_DEADLINE 120

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/parse.h"
 
 static const char *const files[] = {
@@ -42,8 +43,6 @@ static const struct {
 	{ "-c", LOADER_CALL_LOAD },      { "--kexec-syscall", LOADER_CALL_LOAD },
 	{ "-a", LOADER_CALL_AUTO },      { "--kexec-syscall-auto", LOADER_CALL_AUTO },
 };
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Strip the quotes off @value, in place. Returns NULL, or what is wrong with it. */
 static const char *unquote(char *value)

@@ -8,11 +8,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/array.h"
 #include "kdump/armed.h"
 #include "kdump/kdumpctl.h"
 #include "kdump/loader/loader.h"
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Red Hat's exit status when nothing is loaded, which is also LSB's "program is not running". */
 #define STATUS_NOT_OPERATIONAL 3

@@ -12,11 +12,10 @@
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
+#include "base/array.h"
 #include "base/parse.h"
 #include "kdump/block.h"
 #include "kdump/mounts.h"
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* File systems that the capture can mount by a block device. */
 static const struct fs {

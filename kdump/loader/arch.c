@@ -4,11 +4,13 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "base/array.h"
+
 static const struct loader_arch *const archs[] = {
 	&loader_arch_x86_64,
 };
 
-#define ARCHS (sizeof(archs) / sizeof(archs[0]))
+#define ARCHS ARRAY_SIZE(archs)
 
 const struct loader_arch *loader_arch_find(uint16_t machine)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/array.h"
 #include "base/parse.h"
 #include "kdump/loader/layout.h"
 #include "kdump/loader/le.h"
@@ -162,7 +163,7 @@ static struct kd_error *add_efi_descriptor(const struct kd_sysroot *root, size_t
 		return kd_error_nomem();
 	boot->efi_map = grown;
 	d = grown + boot->efi_map_size;
-	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(fields); i++) {
 		struct kd_error *err;
 		uint64_t value;
 
@@ -419,7 +420,7 @@ static bool add_zero_page(struct blob *blob, const struct x86_boot *boot)
 	if (header_end > ZP_SETUP_HEADER_MAX)
 		header_end = ZP_SETUP_HEADER_MAX;
 	memcpy(zp + ZP_SETUP_HEADER, file + ZP_SETUP_HEADER, header_end - ZP_SETUP_HEADER);
-	for (i = 0; i < sizeof(inherited) / sizeof(inherited[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(inherited); i++)
 		memcpy(zp + inherited[i].offset, boot->old + inherited[i].offset, inherited[i].size);
 	memset(zp + ZP_EXT_MEM_K, 0, 2);
 	put_le64(zp + ZP_ACPI_RSDP, boot->rsdp);
@@ -573,7 +574,7 @@ static uint16_t serial_port(const char *cmdline)
 	for (; (p = strstr(p, "console=ttyS")); p++) {
 		unsigned int n = p[12] - '0';
 
-		if (n < sizeof(ports) / sizeof(ports[0]))
+		if (n < ARRAY_SIZE(ports))
 			port = ports[n];
 	}
 	return port;

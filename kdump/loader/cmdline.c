@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/parse.h"
 #include "kdump/loader/loader.h"
 
@@ -58,8 +59,6 @@ static const struct {
 	  "bpf_prog_test_run_init,kfunc_init,bpf_rstat_kfunc_init,bpf_key_sig_kfuncs_init",
 	  "memory" },
 };
-
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 /* The next word of *cursor, which is moved behind it. Double quotes group and stay part of the word. False at the
  * end. */
@@ -126,7 +125,7 @@ static bool is_removed(const char *word, size_t length)
 {
 	size_t i;
 
-	for (i = 0; i < COUNT(removed); i++)
+	for (i = 0; i < ARRAY_SIZE(removed); i++)
 		if (name_matches(word, length, removed[i], strlen(removed[i])))
 			return true;
 	return false;
@@ -158,7 +157,7 @@ static void put_appended(FILE *out, const char *remove, const char *append)
 	size_t i, length;
 	const char *word;
 
-	for (i = 0; i < COUNT(appended); i++)
+	for (i = 0; i < ARRAY_SIZE(appended); i++)
 		if (!in_list(appended[i].word, strlen(appended[i].word), remove))
 			put_word(out, appended[i].word, strlen(appended[i].word));
 	while (next_word(&append, &word, &length))

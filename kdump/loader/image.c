@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
 #include "base/decompress.h"
 #include "base/io.h"
 #include "kdump/loader/le.h"
@@ -160,7 +161,7 @@ static const struct image_format *find_format(const uint8_t *file, size_t size)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(formats); i++)
 		if (formats[i].probe(file, size))
 			return &formats[i];
 	return NULL;

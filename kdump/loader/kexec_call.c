@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/io.h"
 
 /* The headers of distributions lack the newer ones. Linux include/uapi/linux/kexec.h. */
@@ -58,7 +59,7 @@ static struct kd_error *explain(int errnum, const char *call)
 	struct kd_error *err;
 	size_t i;
 
-	for (i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(remedies); i++) {
 		if (remedies[i].errnum != errnum)
 			continue;
 		err = kd_error_create(remedies[i].code, "%s: %s: %s", call, strerror(errnum), remedies[i].remedy);

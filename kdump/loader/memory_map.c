@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/parse.h"
 
 /* Names in /proc/iomem and in /sys/firmware/memmap/N/type; the first of a type is the one to print. */
@@ -27,7 +28,7 @@ static const struct {
 	{ "GART", MEMORY_GART, false },
 };
 
-#define TYPES (sizeof(types) / sizeof(types[0]))
+#define TYPES ARRAY_SIZE(types)
 
 const char *memory_type_name(enum memory_type type)
 {

@@ -1,10 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +6,7 @@
 #include <sys/stat.h>
 #include <zlib.h>
 
+#include "base/array.h"
 #include "base/conf.h"
 #include "base/decompress.h"
 #include "base/elf64.h"
@@ -22,21 +17,7 @@
 #include "base/ranges.h"
 #include "base/sha256.h"
 #include "base/sysroot.h"
-
-#define assert_no_error(expr)                                                                                      \
-	do {                                                                                                       \
-		struct kd_error *_err = (expr);                                                                    \
-		if (_err)                                                                                          \
-			fail_msg("%s", _err->text);                                                                \
-	} while (0)
-
-static void assert_error(struct kd_error *err, enum kd_error_code code, const char *part)
-{
-	assert_non_null(err);
-	if (err->code != code || !strstr(err->text, part))
-		fail_msg("code %d \"%s\", expected code %d with \"%s\"", err->code, err->text, code, part);
-	kd_error_destroy(err);
-}
+#include "tests/unit/testing.h"
 
 /* --- error --- */
 
@@ -409,7 +390,7 @@ static void test_plan_refuses(void **state)
 	char text[512];
 	size_t i;
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		snprintf(text, sizeof(text), "%s%s", head, cases[i].lines);
 		assert_error(kd_plan_parse(text, "p", &plan), KD_ERR_FORMAT, cases[i].message);
 	}
@@ -479,7 +460,7 @@ static void test_conf_refuses(void **state)
 	struct kd_conf conf;
 	size_t i;
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		assert_error(kd_conf_parse(cases[i].text, "k", &conf, NULL, NULL), KD_ERR_CONFIG, cases[i].message);
 }
 

@@ -1,10 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -30,21 +24,7 @@
 #include "capture/save.h"
 #include "capture/target.h"
 #include "capture/uevent.h"
-
-#define assert_no_error(expr)                                                                                      \
-	do {                                                                                                       \
-		struct kd_error *_err = (expr);                                                                    \
-		if (_err)                                                                                          \
-			fail_msg("%s", _err->text);                                                                \
-	} while (0)
-
-static void assert_error(struct kd_error *err, enum kd_error_code code, const char *part)
-{
-	assert_non_null(err);
-	if (err->code != code || !strstr(err->text, part))
-		fail_msg("code %d \"%s\", expected code %d with \"%s\"", err->code, err->text, code, part);
-	kd_error_destroy(err);
-}
+#include "tests/unit/testing.h"
 
 /* --- a directory of its own for each test that needs one --- */
 

@@ -1,10 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/array.h"
 #include "base/elf64.h"
 #include "base/io.h"
 #include "dumpfilter/address_space.h"
@@ -29,15 +24,9 @@
 #include "dumpfilter/vmcore.h"
 #include "dumpfilter/vmcoreinfo.h"
 #include "tests/unit/dumpfilter-testing.h"
+#include "tests/unit/testing.h"
 
-#define assert_no_error(expr)                                                                                      \
-	do {                                                                                                       \
-		struct kd_error *_err = (expr);                                                                    \
-		if (_err)                                                                                          \
-			fail_msg("%s", _err->text);                                                                \
-	} while (0)
-
-#define assert_error(expr, expected)                                                                               \
+#define assert_code(expr, expected)                                                                               \
 	do {                                                                                                       \
 		struct kd_error *_err = (expr);                                                                    \
 		assert_non_null(_err);                                                                             \
@@ -165,9 +154,9 @@ static void test_vmcore(void **state)
 
 	assert_no_error(vmcore_read(vmcore, STEXT_PHYS - 16, buf, 4096));
 	assert_memory_equal(buf, machine.ram + STEXT_PHYS - 16, 4096);
-	assert_error(vmcore_read(vmcore, 0x7ff, buf, 16), KD_ERR_HOLE);
-	assert_error(vmcore_read(vmcore, RAM_SIZE - 0x400, buf, 1), KD_ERR_HOLE);
-	assert_error(vmcore_read(vmcore, UINT64_MAX - 4, buf, 16), KD_ERR_HOLE);
+	assert_code(vmcore_read(vmcore, 0x7ff, buf, 16), KD_ERR_HOLE);
+	assert_code(vmcore_read(vmcore, RAM_SIZE - 0x400, buf, 1), KD_ERR_HOLE);
+	assert_code(vmcore_read(vmcore, UINT64_MAX - 4, buf, 16), KD_ERR_HOLE);
 
 	/* What is not RAM of a page reads as zeros, whatever the file has there. */
 	vmcore_window_init(&window, vmcore);
@@ -191,9 +180,9 @@ static void test_vmcore(void **state)
 	assert_int_equal(truncate(core, 0x4000 + 0x1000000), 0);
 	assert_no_error(vmcore_open(core, &vmcore));
 	assert_no_error(vmcore_read(vmcore, MEM_MAP, buf, 4096));
-	assert_error(vmcore_read(vmcore, STEXT_PHYS, buf, 4096), KD_ERR_FORMAT);
+	assert_code(vmcore_read(vmcore, STEXT_PHYS, buf, 4096), KD_ERR_FORMAT);
 	vmcore_window_init(&window, vmcore);
-	assert_error(vmcore_window_get(&window, STEXT_PHYS, 4096, buf, &data), KD_ERR_FORMAT);
+	assert_code(vmcore_window_get(&window, STEXT_PHYS, 4096, buf, &data), KD_ERR_FORMAT);
 	vmcore_window_release(&window);
 	vmcore_close(vmcore);
 	machine_release(&machine);
@@ -234,16 +223,16 @@ static void test_hostile_headers(void **state)
 	struct machine machine;
 
 	machine_init(&machine, 4);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		machine_write(&machine, core);
 		patch(core, cases[i].offset, cases[i].data, cases[i].size);
-		assert_error(dumpfilter_run(core, dump, &options, NULL), cases[i].code);
+		assert_code(dumpfilter_run(core, dump, &options, NULL), cases[i].code);
 		/* Nothing is left behind by what was no dump. */
 		assert_int_equal(access(dump, F_OK), -1);
 	}
 	machine_release(&machine);
-	assert_error(dumpfilter_run("/nonexistent", dump, &options, NULL), KD_ERR_OS);
-	assert_error(dumpfilter_run("/dev/null", dump, &options, NULL), KD_ERR_FORMAT);
+	assert_code(dumpfilter_run("/nonexistent", dump, &options, NULL), KD_ERR_OS);
+	assert_code(dumpfilter_run("/dev/null", dump, &options, NULL), KD_ERR_FORMAT);
 }
 
 /* More than 65534 program headers, and segments whose tail was left out. */
@@ -274,7 +263,7 @@ static void test_many_segments(void **state)
 	assert_int_equal(kd_ranges_total(vmcore_contents(vmcore)), COUNT * 8);
 	assert_no_error(vmcore_read(vmcore, (uint64_t)COUNT * 0x4000, &word, 8));
 	assert_memory_equal(&word, &ehdr, 8);
-	assert_error(vmcore_read(vmcore, (uint64_t)COUNT * 0x4000 + 1, &word, 8), KD_ERR_HOLE);
+	assert_code(vmcore_read(vmcore, (uint64_t)COUNT * 0x4000 + 1, &word, 8), KD_ERR_HOLE);
 	vmcore_close(vmcore);
 }
 
@@ -328,15 +317,15 @@ static void check_walks(unsigned int levels, uint64_t sme_mask)
 	assert_no_error(address_space_translate(&opened.space, UINT64_MAX, &paddr, &size));
 	assert_int_equal(paddr, 0x9fff);
 	/* Not mapped at each of the levels. */
-	assert_error(address_space_translate(&opened.space, base + (UINT64_C(2) << 30) + 0x1000, &paddr, &size),
+	assert_code(address_space_translate(&opened.space, base + (UINT64_C(2) << 30) + 0x1000, &paddr, &size),
 		     KD_ERR_HOLE);
-	assert_error(address_space_translate(&opened.space, base + (UINT64_C(3) << 30), &paddr, &size), KD_ERR_HOLE);
-	assert_error(address_space_translate(&opened.space, 0, &paddr, &size), KD_ERR_HOLE);
+	assert_code(address_space_translate(&opened.space, base + (UINT64_C(3) << 30), &paddr, &size), KD_ERR_HOLE);
+	assert_code(address_space_translate(&opened.space, 0, &paddr, &size), KD_ERR_HOLE);
 	/* A read that runs off a mapping. */
 	char text[16];
 	assert_no_error(address_space_read(&opened.space, base + (UINT64_C(2) << 30) + 0xff8, text, 8));
 	assert_string_equal(text, "behind");
-	assert_error(address_space_read(&opened.space, base + (UINT64_C(2) << 30) + 0xff8, text, 9), KD_ERR_HOLE);
+	assert_code(address_space_read(&opened.space, base + (UINT64_C(2) << 30) + 0xff8, text, 9), KD_ERR_HOLE);
 	close_opened(&opened);
 	machine_release(&opened.machine);
 }
@@ -374,17 +363,17 @@ static void test_validation(void **state)
 
 	machine_init(&opened.machine, 4);
 	machine_info(&opened.machine, "NUMBER(phys_base)=4096\n");
-	assert_error(reopen(&opened), KD_ERR_HOLE);
+	assert_code(reopen(&opened), KD_ERR_HOLE);
 	close_opened(&opened);
 	machine_info(&opened.machine, "NUMBER(phys_base)=0\nOSRELEASE=6.2\n");
-	assert_error(reopen(&opened), KD_ERR_FORMAT);
+	assert_code(reopen(&opened), KD_ERR_FORMAT);
 	close_opened(&opened);
 	machine_info(&opened.machine, "OSRELEASE=6.1.0-test\nPAGESIZE=4097\n");
-	assert_error(reopen(&opened), KD_ERR_FORMAT);
+	assert_code(reopen(&opened), KD_ERR_FORMAT);
 	close_opened(&opened);
 	machine_info(&opened.machine, "PAGESIZE=4096\n");
 	machine_forget(&opened.machine, "SYMBOL(init_top_pgt)");
-	assert_error(reopen(&opened), KD_ERR_FORMAT);
+	assert_code(reopen(&opened), KD_ERR_FORMAT);
 	close_opened(&opened);
 	machine_release(&opened.machine);
 }
@@ -510,7 +499,7 @@ static const struct page_case page_cases[] = {
 
 static void test_page_classes(void **state)
 {
-	for (size_t i = 0; i < sizeof(page_cases) / sizeof(page_cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(page_cases); i++) {
 		const struct page_case *c = &page_cases[i];
 		struct vmcoreinfo info = info_of(c->info);
 		uint8_t pages[128] = { 0 };
@@ -545,7 +534,7 @@ static void test_levels(void **state)
 	};
 
 	for (unsigned int level = 0; level < 32; level++) {
-		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 			assert_int_equal(page_class_dropped(rows[i].class, level), !!(rows[i].levels & level));
 		assert_true(page_class_dropped(PAGE_HWPOISON, level));
 		assert_true(page_class_dropped(PAGE_OFFLINE, level));
@@ -629,7 +618,7 @@ static void populate(struct machine *machine)
 		{ 600, HWPOISON, 0, UNMAPPED, 0 },
 	};
 
-	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
 		uint64_t page = machine_page(pages[i].pfn);
 
 		machine_put(machine, page, pages[i].flags, 8);
@@ -713,7 +702,7 @@ static void test_dump(void **state)
 	assert_true(desc_of(&result, (UTS_NS - STEXT + STEXT_PHYS) / 4096).offset < desc_of(&result, 50).offset);
 	free(result.file);
 
-	assert_error(dumpfilter_run(core, dump, &options, NULL), KD_ERR_OS); /* it exists */
+	assert_code(dumpfilter_run(core, dump, &options, NULL), KD_ERR_OS); /* it exists */
 	unlink(dump);
 	machine_release(&machine);
 }
@@ -901,7 +890,7 @@ static void test_cut_short(void **state)
 	machine_write(&machine, core);
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	assert_error(dumpfilter_run(core, dump, &options, &report), KD_ERR_OS);
+	assert_code(dumpfilter_run(core, dump, &options, &report), KD_ERR_OS);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
 	read_result(&result);
 	assert_int_equal(result.header.status, KDUMP_STATUS_INCOMPLETE);
@@ -1084,12 +1073,12 @@ static void test_log(void **state)
 	assert_non_null(strstr(text, "[    7.000007] \n"));
 
 	machine_put(&machine, PHYS(RING), 40, 4);
-	assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
 	machine_put(&machine, PHYS(RING), 3, 4);
 	machine_put(&machine, PHYS(RING + 72), 0x1000, 8);
-	assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_HOLE);
+	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_HOLE);
 	machine_forget(&machine, "SYMBOL(prb)");
-	assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
 	machine_release(&machine);
 }
 
@@ -1138,8 +1127,8 @@ static void test_command(void **state)
 	assert_true(command.check_params);
 	assert_no_error(parse(&command, "-h -v"));
 	assert_true(command.show_help && command.show_version);
-	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-		assert_error(parse(&command, refused[i]), KD_ERR_USAGE);
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		assert_code(parse(&command, refused[i]), KD_ERR_USAGE);
 }
 
 int main(void)

@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The capture initramfs of made-up machines: which modules and programs go in, and what the image looks like. */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <archive.h>
 #include <archive_entry.h>
 #include <stdio.h>
@@ -15,29 +9,16 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "base/array.h"
 #include "base/decompress.h"
 #include "initramfs/elf_closure.h"
 #include "initramfs/elf_object.h"
 #include "initramfs/initramfs.h"
 #include "tests/unit/initramfs-tree.h"
+#include "tests/unit/testing.h"
 
 #define RELEASE "6.1.0-test"
 #define MODULES "/lib/modules/" RELEASE
-
-#define assert_no_error(expr)                                                                                      \
-	do {                                                                                                       \
-		struct kd_error *_err = (expr);                                                                    \
-		if (_err)                                                                                          \
-			fail_msg("%s", _err->text);                                                                \
-	} while (0)
-
-static void assert_error(struct kd_error *err, enum kd_error_code code, const char *part)
-{
-	assert_non_null(err);
-	if (err->code != code || !strstr(err->text, part))
-		fail_msg("code %d \"%s\", expected code %d with \"%s\"", err->code, err->text, code, part);
-	kd_error_destroy(err);
-}
 
 /* A machine with a plan for it. */
 struct machine {
@@ -84,7 +65,7 @@ static void make_modules(const struct tree *tree)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(module_files) / sizeof(module_files[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(module_files); i++) {
 		char path[256];
 		size_t size;
 		void *data;
@@ -268,7 +249,7 @@ static void test_virtio_disk(void **state)
 	struct machine *machine = *state;
 	size_t i;
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		remove_plan(state);
 		make_plan(state);
 		add_target(machine, "ext4", names[i]);
@@ -595,7 +576,7 @@ static void test_compressed_archives(void **state)
 	size_t i, size, again_size;
 	char *image, *again;
 
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		machine->request.compression = rows[i].compression;
 		assert_no_error(build(machine));
 		assert_true(machine->result.rebuilt);
@@ -631,7 +612,7 @@ static void test_kernel_cannot_expand(void **state)
 	char *image;
 
 	machine->request.compression = IMAGE_COMPRESSION_GZIP;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		tree_text(&machine->tree, rows[i].path, rows[i].config);
 		assert_no_error(build(machine));
 		tree_read(&machine->tree, "/output/test.img", &image, &size);
@@ -869,7 +850,7 @@ static void test_closures(void **state)
 	struct machine *machine = *state;
 	size_t i;
 
-	for (i = 0; i < sizeof(closures) / sizeof(closures[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(closures); i++) {
 		struct kd_error *err;
 		struct image *image;
 

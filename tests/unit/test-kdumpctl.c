@@ -14,6 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "kdump/armed.h"
 #include "kdump/block.h"
@@ -182,7 +183,7 @@ static void test_settings_errors(void **state)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct settings s;
 
 		expect_error(settings_parse(cases[i].text, "f", NULL, &s), KD_ERR_CONFIG, cases[i].expected);

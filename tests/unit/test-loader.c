@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The loader on captured machines (tests/data/sysroot-*) with kernels made up here. */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <elf.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,6 +12,7 @@
 #include <sys/wait.h>
 #include <zlib.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "base/parse.h"
 #include "base/sha256.h"
@@ -25,21 +20,7 @@
 #include "kdump/loader/layout.h"
 #include "kdump/loader/le.h"
 #include "kdump/loader/purgatory/purgatory.h"
-
-#define assert_no_error(expr)                                                                                      \
-	do {                                                                                                       \
-		struct kd_error *_err = (expr);                                                                    \
-		if (_err)                                                                                          \
-			fail_msg("%s", _err->text);                                                                \
-	} while (0)
-
-static void assert_error(struct kd_error *err, enum kd_error_code code, const char *part)
-{
-	assert_non_null(err);
-	if (err->code != code || !strstr(err->text, part))
-		fail_msg("code %d \"%s\", expected code %d with \"%s\"", err->code, err->text, code, part);
-	kd_error_destroy(err);
-}
+#include "tests/unit/testing.h"
 
 /* --- a directory for what a test makes --- */
 
@@ -199,7 +180,7 @@ static void test_bzimage_faults(void **state)
 	struct bzimage image;
 	size_t i;
 
-	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(faults); i++) {
 		uint8_t value[4];
 
 		make_bzimage(&image, 0x3f98000);
@@ -494,7 +475,7 @@ static void test_panic_layout(void **state)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(machines); i++) {
 		struct loader_image *image;
 		struct machine m;
 		char word[64];
@@ -522,7 +503,7 @@ static void test_reboot_layout(void **state)
 {
 	size_t i, j;
 
-	for (i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(machines); i++) {
 		struct loader_image *image;
 		struct e820 e820[128];
 		struct machine m;
@@ -821,7 +802,7 @@ static void test_capture_cmdline(void **state)
 	size_t i;
 
 	make_machine(&m, IOMEM_64M, 20 << 20, 4096);
-	for (i = 0; i < sizeof(cmdlines) / sizeof(cmdlines[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(cmdlines); i++) {
 		char *text;
 
 		write_text("root/proc/cmdline", cmdlines[i].running);

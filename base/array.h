@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef BASE_ARRAY_H
+#define BASE_ARRAY_H
+
+/** Elements of @array, which must be an array and not a pointer. */
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+#endif
