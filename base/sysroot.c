@@ -134,6 +134,7 @@ struct kd_error *kd_sysroot_realpath(const struct kd_sysroot *root, const char *
 {
 	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_PATH);
 	_cleanup_free_ char *full = NULL, *prefix = NULL;
+	size_t length;
 	char link[64];
 
 	if (fd < 0)
@@ -147,8 +148,11 @@ struct kd_error *kd_sysroot_realpath(const struct kd_sysroot *root, const char *
 		return NULL;
 	}
 	prefix = realpath(root->prefix, NULL);
-	if (!prefix || !kd_starts_with(full, prefix))
+	if (!prefix)
+		return kd_error_os(errno, "cannot resolve %s", root->prefix);
+	length = strlen(prefix);
+	if (!kd_starts_with(full, prefix) || (full[length] && full[length] != '/'))
 		return kd_error_create(KD_ERR_FORMAT, "%s leads out of %s", path, root->prefix);
-	*ret = strdup(full[strlen(prefix)] ? full + strlen(prefix) : "/");
+	*ret = strdup(full[length] ? full + length : "/");
 	return *ret ? NULL : kd_error_nomem();
 }

@@ -130,11 +130,16 @@ static struct kd_error *collect(void *arg)
 
 /* --- in the parent -------------------------------------------------------------------------------------------- */
 
+/* Bytes on the disk: less than its length when there are holes; more only where the file system has taken some ahead. */
 static uint64_t disk_size(int dir, const char *name)
 {
 	struct stat st;
+	uint64_t blocks;
 
-	return fstatat(dir, name, &st, 0) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
+	if (fstatat(dir, name, &st, 0) < 0)
+		return 0;
+	blocks = (uint64_t)st.st_blocks * 512;
+	return blocks < (uint64_t)st.st_size ? blocks : (uint64_t)st.st_size;
 }
 
 static void show_progress(const struct rung_run *run, int64_t now)
@@ -205,7 +210,7 @@ static struct kd_error *run_rung(const struct dump_request *request, enum rung r
 		.report = news->report,
 		.copy = news->copy,
 	};
-	ret->pages = ret->filtered ? news->report.pages_written : ret->size / news->page_size;
+	ret->pages = ret->filtered ? news->report.pages_written : (ret->size + 4095) / 4096;
 	*status_ret = shell_status(&result);
 	if (err)
 		snprintf(ret->error, sizeof(ret->error), "%s", err->text);

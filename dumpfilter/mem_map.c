@@ -8,6 +8,8 @@
 
 #define RUN_BYTES (UINT64_C(2) << 20)
 #define PAGE_STRUCT_MIN 16u
+/* 16 MiB, the smallest of any architecture; smaller ones would only make the search long. */
+#define SECTION_BITS_MIN 24u
 #define PAGE_STRUCT_MAX 1024u
 
 /* Low bits of section_mem_map are flags; the kernel keeps at least six free, not all of them used. */
@@ -42,7 +44,7 @@ static struct kd_error *init_sections(struct mem_map *map)
 		bits.section = (unsigned int)number;
 	if (vmcoreinfo_number(info, "MAX_PHYSMEM_BITS", &number) && number > 0 && number < 64)
 		bits.physical = (unsigned int)number;
-	if (bits.section <= page_shift || bits.section > bits.physical || map->section_size < 8 ||
+	if (bits.section < SECTION_BITS_MIN || bits.section > bits.physical || map->section_size < 8 ||
 	    map->section_size > map->space->page_size || map->map_offset > map->section_size - 8 || length == 0)
 		return kd_error_create(KD_ERR_FORMAT, "sections of 2^%u bytes in 2^%u, described by %lu bytes each",
 				       bits.section, bits.physical, map->section_size);

@@ -24,8 +24,12 @@
 static const char *const program_dirs[] = {
 	"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", NULL,
 };
-/* Libraries in them for another machine or word size are passed over, as the loader does. */
-static const char *const library_dirs[] = { "/lib64", "/usr/lib64", "/lib", "/usr/lib", NULL };
+/* The loader's own list, Debian's with its directories per machine. Libraries in them for another machine or word size
+ * are passed over, as the loader does. */
+static const char *const library_dirs[] = {
+	"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
+	"/lib64", "/usr/lib64", "/lib", "/usr/lib", NULL,
+};
 
 struct closure {
 	const struct kd_sysroot *root;
