@@ -211,8 +211,6 @@ static void add_target(struct machine *machine, const char *type, const char *de
 
 static struct kd_error *build(struct machine *machine)
 {
-	if (!have_depmod())
-		skip();
 	return initramfs_build(&machine->request, &machine->result);
 }
 
@@ -537,8 +535,6 @@ static void test_compressed_modules(void **state)
 	void *expanded;
 	int i;
 
-	if (!have_depmod())
-		skip();
 	tree_read(&machine->tree, MODULES "/kernel/fs/btrfs.ko", &module, &size);
 	add_target(machine, "btrfs", "/dev/sda1");
 	for (i = 0; i < 2; i++) {
@@ -956,6 +952,11 @@ int main(void)
 		cmocka_unit_test(test_real_program),
 	};
 
+	/* cmocka's own skip() prints "not ok", which is a failure to automake. */
+	if (!have_depmod()) {
+		puts("1..0 # SKIP the program depmod is missing (package kmod)");
+		return 0;
+	}
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("initramfs", tests, make_group, remove_group);
 }

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from . import guest, host, kernels, lab, panicmod, product, qemu, stages
+from . import guest, host, kernels, lab, panicmod, product, qemu, signing, stages
 
 PANICS = "sysrq, nmi, oom, or module:NAME with NAME one of " + ", ".join(panicmod.CAUSES)
 
@@ -23,7 +23,8 @@ def parser(description):
     machine.add_argument("--memory", default="2G")
     machine.add_argument("--cpus", "--smp", type=int, default=2)
     machine.add_argument("--cpu", default="max", help="QEMU's CPU model")
-    machine.add_argument("--firmware", choices=("bios", "ovmf"), default="bios")
+    machine.add_argument("--firmware", choices=("bios", *qemu.FIRMWARE), default="bios",
+                         help="secure: OVMF with Secure Boot and a kernel signed for it")
     machine.add_argument("--bus", choices=qemu.DISK_DEVICES, default="virtio", help="of the root disk")
     machine.add_argument("--extra-fs", choices=("ext4", "xfs", "btrfs"), help="dump to a second disk of this type")
     machine.add_argument("--qemu", default="", metavar="WORDS", help="further words for QEMU")
@@ -66,6 +67,8 @@ def run(options, out, echo=None):
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     kernel = kernel_of(options)
+    if options.firmware == "secure":
+        kernel = signing.signed(kernel)
     result = {"verdict": "failed", "release": kernel.release, "kernel": str(kernel.vmlinuz), "panic": options.panic,
               "crashkernel": options.crashkernel, "memory": options.memory, "cpus": options.cpus, "times": {}}
     try:

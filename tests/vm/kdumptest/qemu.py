@@ -17,6 +17,12 @@ from . import host
 
 QEMU = "qemu-system-x86_64"
 OVMF = Path("/usr/share/OVMF")
+# Name -> code, variables, what else the machine must have. "secure" boots only what signing.signed() has made.
+FIRMWARE = {
+    "ovmf": ("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd", []),
+    "secure": ("OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.snakeoil.fd",
+               ["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on"]),
+}
 DISK_DEVICES = {
     "virtio": ["-device", "virtio-blk-pci,drive=disk"],
     "scsi": ["-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=disk"],
@@ -33,7 +39,7 @@ class Hardware:
     memory: str = "2G"
     cpus: int = 2
     cpu: str = "max"
-    firmware: str = "bios"  # or "ovmf"
+    firmware: str = "bios"  # or a row of FIRMWARE
     bus: str = "virtio"     # of the root disk: a key of DISK_DEVICES
     extra: list = field(default_factory=list)  # further words for QEMU
 
@@ -69,13 +75,18 @@ def command(hardware, kernel, initramfs, append, disk, place):
              "-qmp", f"unix:{place}/qmp,server=on,wait=off",
              "-kernel", str(kernel.vmlinuz), "-initrd", str(initramfs), "-append", append,
              "-drive", f"file={disk},if=none,id=disk,format=raw,cache=unsafe", *DISK_DEVICES[hardware.bus]]
-    if hardware.firmware == "ovmf":
-        if not (OVMF / "OVMF_CODE_4M.fd").exists():
-            raise host.Failure("OVMF is missing: apt-get install ovmf")
-        shutil.copy(OVMF / "OVMF_VARS_4M.fd", place / "vars.fd")
-        words += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}/OVMF_CODE_4M.fd",
-                  "-drive", f"if=pflash,format=raw,file={place}/vars.fd"]
-    return words + hardware.extra
+    return words + _firmware(hardware.firmware, place) + hardware.extra
+
+
+def _firmware(name, place):
+    if name not in FIRMWARE:
+        return []
+    code, variables, words = FIRMWARE[name]
+    if not (OVMF / code).exists():
+        raise host.Failure("OVMF is missing: apt-get install ovmf")
+    shutil.copy(OVMF / variables, place / "vars.fd")
+    return ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF / code}",
+            "-drive", f"if=pflash,format=raw,file={place}/vars.fd", *words]
 
 
 class Machine:

@@ -92,11 +92,11 @@ ROWS = [
            "--append crashkernel=64M,low"),
     _cycle("crashkernel-high-6.12", "--release 6.12-cloud --memory 6G --crashkernel 192M,high "
            "--append crashkernel=64M,low"),
-    # Firmware and lockdown.
+    # Firmware and lockdown. Without Secure Boot a locked down kernel trusts no key, not even its own distribution's.
     _cycle("ovmf", "--release 6.1 --firmware ovmf"),
     _cycle("ovmf-6.12", "--release 6.12-cloud --firmware ovmf", quick=True),
-    _cycle("lockdown", "--release 6.1 --append lockdown=integrity", look=_says("lockdown", "kexec_file_load")),
-    _cycle("lockdown-6.12", "--release 6.12-cloud --append lockdown=integrity", look=_says("lockdown", "kexec_file_load")),
+    _cycle("lockdown", "--release 6.1 --firmware secure --append lockdown=integrity", look=_says("lockdown", "kexec_file_load")),
+    _cycle("lockdown-6.12", "--release 6.12-cloud --firmware secure --append lockdown=integrity", look=_says("lockdown", "kexec_file_load")),
     # Targets.
     _cycle("target-ext4", "--release 6.1 --extra-fs ext4"),
     _cycle("target-xfs", "--release 6.1 --extra-fs xfs"),
