@@ -56,6 +56,14 @@ def _says(*texts):
     return look
 
 
+def _rung(name):
+    """The dump must come from this rung of the capture's ladder."""
+    def look(result, _log):
+        if result["report"]["rung"] != name:
+            raise host.Failure(f"the dump is from rung {result['report']['rung']!r}, not {name!r}")
+    return look
+
+
 def _scenario(name, function, text, quick=False, **arguments):
     return Row(name, functools.partial(function, **arguments), text, quick)
 
@@ -104,6 +112,10 @@ ROWS = [
     _cycle("disk-nvme", "--release 6.1 --bus nvme"),
     _cycle("disk-ahci", "--release 6.1 --bus ahci"),
     _cycle("disk-scsi", "--release 6.1 --bus scsi"),
+    # Collectors: one that capture does not have built in, none at all, and one that fails.
+    _cycle("collector-zstd", "--release 6.1-cloud --set 'core_collector dumpfilter -z -d 31'", look=_rung("configured")),
+    _cycle("collector-cp", "--release 6.1-cloud --memory 1G --set 'core_collector cp'", look=_rung("configured")),
+    _cycle("collector-fails", "--release 6.1-cloud --set 'core_collector /bin/false'", look=_rung("filter")),
     # Causes.
     *(_cycle(f"panic-{cause.replace('_', '-')}", f"--release 6.1-cloud --panic module:{cause} --panic-cpu 1",
              expect=function, quick=cause == "null") for cause, function in panicmod.CAUSES.items()),
