@@ -80,7 +80,7 @@ static struct kd_error *check_feasible(const struct kdumpctl *ctl, bool *loaded)
 		return err;
 	if (!reserved)
 		return kd_error_create(KD_ERR_STATE,
-				       "No memory reserved for crash kernel: add crashkernel=256M to the kernel's "
+				       "No memory reserved for crash kernel: add crashkernel=128M to the kernel's "
 				       "command line (GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub or "
 				       "grub2-mkconfig) and reboot");
 	return NULL;

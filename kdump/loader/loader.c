@@ -318,7 +318,7 @@ struct kd_error *loader_prepare(const struct loader_request *request, struct loa
 	if (!err && image->policy == LOADER_PANIC && !image->memory.crash.count)
 		err = kd_error_create(
 			KD_ERR_STATE,
-			"no memory is reserved for a crash kernel; boot with crashkernel=256M or similar");
+			"no memory is reserved for a crash kernel; boot with crashkernel=128M or similar");
 	if (!err)
 		err = read_kernel(request, image);
 	if (!err)
