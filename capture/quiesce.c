@@ -26,7 +26,24 @@ static bool is_bridge(const uint8_t *header)
 	return header[PCI_BASE_CLASS] == PCI_BASE_CLASS_BRIDGE || (header[PCI_HEADER_TYPE] & 0x7f) != 0;
 }
 
-static enum function_state stop_function(int config)
+static bool write_attribute(const struct kd_sysroot *root, const char *name, const char *attribute, const char *value)
+{
+	_cleanup_close_ int fd = -1;
+	char path[320];
+
+	snprintf(path, sizeof(path), DEVICES "/%s/%s", name, attribute);
+	fd = kd_sysroot_open_file(root, path, O_WRONLY | O_CLOEXEC);
+	return fd >= 0 && kd_write_all(fd, value, strlen(value)) == 0;
+}
+
+/* A kernel in lockdown lets nobody write to configuration space (EPERM). But one that disables a function takes its bus
+ * mastering away itself (drivers/pci/pci.c, do_pci_disable_device()), and it disables what it has enabled. */
+static bool stop_by_disabling(const struct kd_sysroot *root, const char *name)
+{
+	return write_attribute(root, name, "enable", "1") && write_attribute(root, name, "enable", "0");
+}
+
+static enum function_state stop_function(const struct kd_sysroot *root, const char *name, int config)
 {
 	uint8_t header[PCI_HEADER_END], command[2];
 
@@ -38,7 +55,7 @@ static enum function_state stop_function(int config)
 		return FUNCTION_QUIET;
 	command[0] = header[PCI_COMMAND] & ~PCI_COMMAND_MASTER;
 	command[1] = header[PCI_COMMAND + 1];
-	if (kd_pwrite_all(config, command, sizeof(command), PCI_COMMAND) < 0)
+	if (kd_pwrite_all(config, command, sizeof(command), PCI_COMMAND) < 0 && !stop_by_disabling(root, name))
 		return FUNCTION_FAILED;
 	/* Reading back also waits for the write to have arrived. */
 	if (kd_pread_all(config, command, sizeof(command), PCI_COMMAND) != sizeof(command) ||
@@ -57,7 +74,7 @@ static void quiesce_function(const struct kd_sysroot *root, const char *name, st
 		return;
 	snprintf(path, sizeof(path), DEVICES "/%s/config", name);
 	config = kd_sysroot_open_file(root, path, O_RDWR | O_CLOEXEC);
-	switch (config < 0 ? FUNCTION_FAILED : stop_function(config)) {
+	switch (config < 0 ? FUNCTION_FAILED : stop_function(root, name, config)) {
 	case FUNCTION_QUIET:
 		break;
 	case FUNCTION_FAILED:
