@@ -330,15 +330,21 @@ static struct kd_error *arm(const struct kdumpctl *ctl, struct arming *arming, e
 
 /* --- verbs ---------------------------------------------------------------------------------------------------- */
 
+/* *loaded: is there a capture kernel already? */
+static struct kd_error *begin(const struct kdumpctl *ctl, struct arming *arming, bool *loaded)
+{
+	struct kd_error *err = check_feasible(ctl, loaded);
+
+	return err ? err : kdumpctl_read_conf(ctl, &arming->conf);
+}
+
 struct kd_error *service_start(struct kdumpctl *ctl, int *status)
 {
 	_cleanup_(arming_free) struct arming arming = { 0 };
 	struct kd_error *err;
 	bool loaded;
 
-	err = check_feasible(ctl, &loaded);
-	if (!err)
-		err = kdumpctl_read_conf(ctl, &arming.conf);
+	err = begin(ctl, &arming, &loaded);
 	if (err)
 		return err;
 	if (loaded && !ctl->dry_run) {
@@ -354,9 +360,7 @@ static struct kd_error *start_anew(struct kdumpctl *ctl, enum build how, bool ex
 	struct kd_error *err;
 	bool loaded;
 
-	err = check_feasible(ctl, &loaded);
-	if (!err)
-		err = kdumpctl_read_conf(ctl, &arming.conf);
+	err = begin(ctl, &arming, &loaded);
 	if (err)
 		return err;
 	if (expect_loaded && !loaded)
