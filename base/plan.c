@@ -105,6 +105,13 @@ struct kd_error *kd_plan_set_collector(struct kd_plan *plan, char *const *argv)
 	return NULL;
 }
 
+bool kd_collector_is_dumpfilter(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+
+	return strcmp(slash ? slash + 1 : program, "dumpfilter") == 0;
+}
+
 static struct kd_error *set_string(char **field, const char *value)
 {
 	char *copy = strdup(value);

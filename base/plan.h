@@ -89,6 +89,10 @@ struct kd_error *kd_plan_add_target(struct kd_plan *plan, const char *type, cons
 struct kd_error *kd_plan_add_hook(struct kd_plan *plan, const char *when, char *const *argv) MUST_CHECK;
 struct kd_error *kd_plan_set_collector(struct kd_plan *plan, char *const *argv) MUST_CHECK;
 
+/** Is @program, the first word of a collector, our own dumpfilter (whatever directory is named)? Capture has it built in
+ *  and needs no such program in the image, unless a codec is asked for that only the program has. */
+bool kd_collector_is_dumpfilter(const char *program);
+
 /** A zeroed plan is allowed. */
 void kd_plan_free(struct kd_plan *plan);
 static inline void kd_plan_free_cleanup(struct kd_plan *plan)

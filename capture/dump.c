@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/plan.h"
 #include "capture/child.h"
 #include "capture/clock.h"
 #include "capture/progress.h"
@@ -38,12 +39,11 @@ struct rung_run {
 
 bool dump_is_builtin(char *const *collector, struct dumpfilter_options *ret)
 {
-	const char *slash = strrchr(collector[0], '/');
 	struct dumpfilter_command command;
 	struct kd_error *err;
 	int argc;
 
-	if (strcmp(slash ? slash + 1 : collector[0], "dumpfilter") != 0)
+	if (!kd_collector_is_dumpfilter(collector[0]))
 		return false;
 	for (argc = 0; collector[argc]; argc++)
 		;

@@ -192,13 +192,6 @@ static struct kd_error *add_modules(const struct initramfs_request *request, str
 	return err;
 }
 
-static bool is_built_in_collector(const char *program)
-{
-	const char *slash = strrchr(program, '/');
-
-	return strcmp(slash ? slash + 1 : program, "dumpfilter") == 0;
-}
-
 static struct kd_error *add_programs(const struct initramfs_request *request, struct image *image)
 {
 	const struct kd_plan *plan = request->plan;
@@ -206,7 +199,7 @@ static struct kd_error *add_programs(const struct initramfs_request *request, st
 	char *const *program;
 	size_t i;
 
-	if (plan->collector && plan->collector[0] && !is_built_in_collector(plan->collector[0]))
+	if (plan->collector && plan->collector[0] && !kd_collector_is_dumpfilter(plan->collector[0]))
 		err = kd_error_wrap(elf_closure_add(request->root, plan->collector[0], image), "core_collector");
 	for (i = 0; i < plan->hook_count && !err; i++)
 		err = kd_error_wrap(elf_closure_add(request->root, plan->hook[i].argv[0], image), "%s hook",

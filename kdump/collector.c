@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/plan.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/dumpfilter.h"
 
@@ -36,13 +37,6 @@ static bool capture_has(const struct codec *codec)
 	return !codec || strchr("cl", codec->option);
 }
 
-bool collector_is_dumpfilter(const char *program)
-{
-	const char *slash = strrchr(program, '/');
-
-	return !strcmp(slash ? slash + 1 : program, "dumpfilter");
-}
-
 struct kd_error *collector_check(char *const *argv, bool *built_in)
 {
 	struct dumpfilter_command command;
@@ -50,7 +44,7 @@ struct kd_error *collector_check(char *const *argv, bool *built_in)
 	int argc;
 
 	*built_in = false;
-	if (!collector_is_dumpfilter(argv[0]))
+	if (!kd_collector_is_dumpfilter(argv[0]))
 		return NULL;
 	for (argc = 0; argv[argc]; argc++)
 		;

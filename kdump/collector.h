@@ -11,7 +11,4 @@
  *  argv[0] has to be in the image. KD_ERR_USAGE: dumpfilter would refuse it, or write no dump. */
 struct kd_error *collector_check(char *const *argv, bool *built_in) MUST_CHECK;
 
-/** Is this dumpfilter's name, with or without a directory? */
-bool collector_is_dumpfilter(const char *program);
-
 #endif

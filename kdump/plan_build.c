@@ -228,7 +228,7 @@ static struct kd_error *set_collector(const struct kd_sysroot *root, const struc
 		return kd_plan_set_collector(plan, conf->core_collector);
 	err = find_program(root, what, conf->core_collector[0], &path);
 	/* The image builder takes dumpfilter for the built-in one. */
-	if (!err && collector_is_dumpfilter(path))
+	if (!err && kd_collector_is_dumpfilter(path))
 		err = add_program(programs, path);
 	if (err)
 		return err;
