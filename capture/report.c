@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "capture/clock.h"
-#include "capture/json.h"
+#include "base/json.h"
 
 static const char *const result_names[] = {
 	[CAPTURE_NOTHING] = "nothing",
@@ -36,38 +36,38 @@ struct report_step *report_begin_step(struct report *report, const char *name)
 }
 
 /* "" is how the other side says that it does not know. */
-static void put_known(struct json *json, const char *key, const char *text)
+static void put_known(struct kd_json *json, const char *key, const char *text)
 {
-	json_string(json, key, *text ? text : NULL);
+	kd_json_string(json, key, *text ? text : NULL);
 }
 
-static void put_kernel(struct json *json, const struct dumpfilter_identity *identity)
+static void put_kernel(struct kd_json *json, const struct dumpfilter_identity *identity)
 {
-	json_open(json, "kernel", '{');
+	kd_json_open(json, "kernel", '{');
 	put_known(json, "release", identity->release);
 	put_known(json, "version", identity->version);
 	put_known(json, "machine", identity->machine);
 	put_known(json, "build_id", identity->build_id);
-	json_u64(json, "memory", identity->memory);
-	json_u64(json, "cpus", identity->cpus);
-	json_close(json, '}');
+	kd_json_u64(json, "memory", identity->memory);
+	kd_json_u64(json, "cpus", identity->cpus);
+	kd_json_close(json, '}');
 }
 
-static void put_target(struct json *json, const struct report *report)
+static void put_target(struct kd_json *json, const struct report *report)
 {
 	if (!report->target) {
-		json_string(json, "target", NULL);
+		kd_json_string(json, "target", NULL);
 		return;
 	}
-	json_open(json, "target", '{');
-	json_string(json, "type", report->target->type);
-	json_string(json, "device", report->target->device);
+	kd_json_open(json, "target", '{');
+	kd_json_string(json, "type", report->target->type);
+	kd_json_string(json, "device", report->target->device);
 	put_known(json, "node", report->place->node);
 	put_known(json, "directory", report->place->directory);
-	json_close(json, '}');
+	kd_json_close(json, '}');
 }
 
-static void put_collector(struct json *json, char *const *argv)
+static void put_collector(struct kd_json *json, char *const *argv)
 {
 	char text[1024];
 	size_t used = 0;
@@ -75,71 +75,71 @@ static void put_collector(struct json *json, char *const *argv)
 	text[0] = '\0';
 	for (; *argv && used < sizeof(text); argv++)
 		used += snprintf(text + used, sizeof(text) - used, "%s%s", used ? " " : "", *argv);
-	json_string(json, "collector", text);
+	kd_json_string(json, "collector", text);
 }
 
-static void put_attempts(struct json *json, const struct dump_result *dump)
+static void put_attempts(struct kd_json *json, const struct dump_result *dump)
 {
 	unsigned int i;
 
-	json_open(json, "attempts", '[');
+	kd_json_open(json, "attempts", '[');
 	for (i = 0; i < dump->count; i++) {
 		const struct dump_attempt *attempt = &dump->attempt[i];
 
-		json_open(json, NULL, '{');
-		json_string(json, "rung", rung_name(attempt->rung));
-		json_seconds(json, "start", attempt->start);
-		json_seconds(json, "seconds", attempt->stop - attempt->start);
-		json_u64(json, "size", attempt->size);
-		json_u64(json, "peak_memory", attempt->peak_memory);
+		kd_json_open(json, NULL, '{');
+		kd_json_string(json, "rung", rung_name(attempt->rung));
+		kd_json_seconds(json, "start", attempt->start);
+		kd_json_seconds(json, "seconds", attempt->stop - attempt->start);
+		kd_json_u64(json, "size", attempt->size);
+		kd_json_u64(json, "peak_memory", attempt->peak_memory);
 		put_known(json, "error", attempt->error);
-		json_close(json, '}');
+		kd_json_close(json, '}');
 	}
-	json_close(json, ']');
+	kd_json_close(json, ']');
 }
 
-static void put_pages(struct json *json, const struct dumpfilter_report *pages)
+static void put_pages(struct kd_json *json, const struct dumpfilter_report *pages)
 {
 	unsigned int i;
 
-	json_open(json, "pages", '{');
-	json_u64(json, "page_size", pages->page_size);
-	json_u64(json, "written", pages->pages_written);
-	json_u64(json, "unreadable", pages->unreadable);
-	json_bool(json, "unfiltered", pages->unfiltered);
+	kd_json_open(json, "pages", '{');
+	kd_json_u64(json, "page_size", pages->page_size);
+	kd_json_u64(json, "written", pages->pages_written);
+	kd_json_u64(json, "unreadable", pages->unreadable);
+	kd_json_bool(json, "unfiltered", pages->unfiltered);
 	for (i = 0; i < PAGE_CLASS_COUNT; i++)
-		json_u64(json, page_class_name(i), pages->pages[i]);
-	json_close(json, '}');
+		kd_json_u64(json, page_class_name(i), pages->pages[i]);
+	kd_json_close(json, '}');
 }
 
-static void put_dump(struct json *json, const struct report *report)
+static void put_dump(struct kd_json *json, const struct report *report)
 {
 	const struct dump_attempt *kept = &report->dump.attempt[report->dump.kept];
 
 	put_collector(json, report->plan->collector);
-	json_string(json, "rung", report->dump.count ? rung_name(kept->rung) : NULL);
+	kd_json_string(json, "rung", report->dump.count ? rung_name(kept->rung) : NULL);
 	put_attempts(json, &report->dump);
-	json_u64(json, "vmcore_size", report->dump.count ? kept->size : 0);
-	json_u64(json, "log_size", report->crash->log_size);
+	kd_json_u64(json, "vmcore_size", report->dump.count ? kept->size : 0);
+	kd_json_u64(json, "log_size", report->crash->log_size);
 	if (report->dump.count && kept->filtered)
 		put_pages(json, &kept->report);
 }
 
-static void put_quiesced(struct json *json, const struct quiesce_result *result)
+static void put_quiesced(struct kd_json *json, const struct quiesce_result *result)
 {
 	unsigned int i;
 
-	json_open(json, "quiesced", '{');
-	json_u64(json, "count", result->count);
-	json_u64(json, "failed", result->failed);
-	json_open(json, "devices", '[');
+	kd_json_open(json, "quiesced", '{');
+	kd_json_u64(json, "count", result->count);
+	kd_json_u64(json, "failed", result->failed);
+	kd_json_open(json, "devices", '[');
 	for (i = 0; i < result->count && i < QUIESCE_MAX_NAMES; i++)
-		json_string(json, NULL, result->name[i]);
-	json_close(json, ']');
-	json_close(json, '}');
+		kd_json_string(json, NULL, result->name[i]);
+	kd_json_close(json, ']');
+	kd_json_close(json, '}');
 }
 
-static void put_memory(struct json *json, const struct report *report)
+static void put_memory(struct kd_json *json, const struct report *report)
 {
 	uint64_t peak = 0;
 	unsigned int i;
@@ -148,61 +148,61 @@ static void put_memory(struct json *json, const struct report *report)
 		if (report->dump.attempt[i].peak_memory > peak)
 			peak = report->dump.attempt[i].peak_memory;
 	}
-	json_open(json, "memory", '{');
-	json_u64(json, "total", report->memory.total);
-	json_u64(json, "peak", report->memory.peak);
-	json_u64(json, "collector_peak", peak);
-	json_close(json, '}');
+	kd_json_open(json, "memory", '{');
+	kd_json_u64(json, "total", report->memory.total);
+	kd_json_u64(json, "peak", report->memory.peak);
+	kd_json_u64(json, "collector_peak", peak);
+	kd_json_close(json, '}');
 }
 
-static void put_steps(struct json *json, const struct report *report)
+static void put_steps(struct kd_json *json, const struct report *report)
 {
 	unsigned int i;
 
-	json_open(json, "steps", '[');
+	kd_json_open(json, "steps", '[');
 	for (i = 0; i < report->step_count; i++) {
 		const struct report_step *step = &report->step[i];
 
 		if (!step->stop)
 			continue; /* the one that writes this */
-		json_open(json, NULL, '{');
-		json_string(json, "name", step->name);
-		json_seconds(json, "start", step->start);
-		json_seconds(json, "seconds", step->stop - step->start);
-		json_bool(json, "ok", step->ok);
-		json_close(json, '}');
+		kd_json_open(json, NULL, '{');
+		kd_json_string(json, "name", step->name);
+		kd_json_seconds(json, "start", step->start);
+		kd_json_seconds(json, "seconds", step->stop - step->start);
+		kd_json_bool(json, "ok", step->ok);
+		kd_json_close(json, '}');
 	}
-	json_close(json, ']');
+	kd_json_close(json, ']');
 	if (report->complete_at)
-		json_seconds(json, "complete_at", report->complete_at);
+		kd_json_seconds(json, "complete_at", report->complete_at);
 	else
-		json_string(json, "complete_at", NULL);
+		kd_json_string(json, "complete_at", NULL);
 }
 
 void report_write(FILE *out, const struct report *report)
 {
-	struct json json = { .out = out };
+	struct kd_json json = { .out = out };
 	unsigned int i;
 
-	json_open(&json, NULL, '{');
-	json_u64(&json, "format", REPORT_FORMAT);
-	json_string(&json, "result", capture_result_name(report->result));
+	kd_json_open(&json, NULL, '{');
+	kd_json_u64(&json, "format", REPORT_FORMAT);
+	kd_json_string(&json, "result", capture_result_name(report->result));
 	put_known(&json, "host", report->plan->host);
 	put_known(&json, "panic", report->crash->panic);
-	json_u64(&json, "crash_time", report->crash->identity.crash_time);
+	kd_json_u64(&json, "crash_time", report->crash->identity.crash_time);
 	put_kernel(&json, &report->crash->identity);
 	put_target(&json, report);
 	put_dump(&json, report);
 	put_quiesced(&json, &report->quiesce);
-	json_open(&json, "modules", '{');
-	json_u64(&json, "inserted", report->modules_inserted);
-	json_u64(&json, "failed", report->modules_failed);
-	json_close(&json, '}');
+	kd_json_open(&json, "modules", '{');
+	kd_json_u64(&json, "inserted", report->modules_inserted);
+	kd_json_u64(&json, "failed", report->modules_failed);
+	kd_json_close(&json, '}');
 	put_memory(&json, report);
 	put_steps(&json, report);
-	json_open(&json, "errors", '[');
+	kd_json_open(&json, "errors", '[');
 	for (i = 0; i < report->error_count; i++)
-		json_string(&json, NULL, report->error[i]);
-	json_close(&json, ']');
-	json_close(&json, '}');
+		kd_json_string(&json, NULL, report->error[i]);
+	kd_json_close(&json, ']');
+	kd_json_close(&json, '}');
 }

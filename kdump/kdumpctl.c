@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kdumpctl(8): arm the machine for its own crash, and tell whether it is armed. */
+/* kdumpctl(8): arm the machine for its own crash, tell whether it is armed, and look after the dumps. */
 #include <config.h>
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,36 +13,12 @@
 #include "base/array.h"
 #include "kdump/lock.h"
 
-enum {
-	CHANGES = 1 << 0, /* the machine's state: needs root, and one at a time */
-	LIVE = 1 << 1,    /* only on the machine itself, unless --dry-run */
-};
+/* --- help ----------------------------------------------------------------------------------------------------- */
 
-static const struct verb {
-	const char *name;
-	kdumpctl_verb *run; /* NULL: Red Hat's, and not there yet */
-	unsigned int flags;
-	const char *help;
-	const char *failed; /* last line when it fails */
-} verbs[] = {
-	{ "start", service_start, CHANGES | LIVE, "load the capture kernel", "Starting kdump: [FAILED]" },
-	{ "stop", service_stop, CHANGES | LIVE, "unload the capture kernel", "Stopping kdump: [FAILED]" },
-	{ "status", status_show, 0, "is the capture kernel loaded? (-v: which, and what changed since)", NULL },
-	{ "restart", service_restart, CHANGES | LIVE, "load it anew after a change of the configuration",
-	  "Starting kdump: [FAILED]" },
-	{ "reload", service_reload, CHANGES | LIVE, "load it anew after a change of memory or CPUs",
-	  "Starting kdump: [FAILED]" },
-	{ "rebuild", service_rebuild, CHANGES, "build the capture initramfs, load nothing",
-	  "mkdumprd: failed to make kdump initrd" },
-	{ "showmem", status_showmem, 0, "how much memory is reserved for the capture kernel", NULL },
-
-	{ "estimate", NULL, 0, NULL, NULL },
-	{ "reset-crashkernel", NULL, 0, NULL, NULL },
-	{ "propagate", NULL, 0, NULL, NULL },
-	{ "test", NULL, 0, NULL, NULL },
-	{ "setup-crypttab", NULL, 0, NULL, NULL },
-	{ "get-default-crashkernel", NULL, 0, NULL, NULL },
-};
+static bool is_shown(const struct verb *verb)
+{
+	return verb->run && !(verb->flags & VERB_HIDDEN);
+}
 
 static void print_usage(FILE *out, const char *prefix)
 {
@@ -49,35 +26,82 @@ static void print_usage(FILE *out, const char *prefix)
 	size_t i;
 
 	fprintf(out, "%sUsage: kdumpctl ", prefix);
-	for (i = 0; i < ARRAY_SIZE(verbs); i++) {
-		if (!verbs[i].run)
+	for (i = 0; i < kdumpctl_verb_count; i++) {
+		if (!is_shown(&kdumpctl_verbs[i]))
 			continue;
-		fprintf(out, "%s%s", separator, verbs[i].name);
+		fprintf(out, "%s%s", separator, kdumpctl_verbs[i].name);
 		separator = "|";
 	}
 	fputs("}\n", out);
 }
 
-static int print_help(void)
+static const char *const group_titles[VERB_GROUPS] = {
+	[VERB_GROUP_ARM] = "To be ready",
+	[VERB_GROUP_MEMORY] = "The reservation",
+	[VERB_GROUP_DUMPS] = "After a crash",
+};
+
+static void print_group(enum verb_group group)
 {
+	bool titled = false;
 	size_t i;
 
+	for (i = 0; i < kdumpctl_verb_count; i++) {
+		if (!is_shown(&kdumpctl_verbs[i]) || kdumpctl_verbs[i].group != group)
+			continue;
+		if (!titled)
+			printf("\n%s:\n", group_titles[group]);
+		titled = true;
+		printf("  %-24s %s\n", kdumpctl_verbs[i].name, kdumpctl_verbs[i].help);
+	}
+}
+
+static int print_help(void)
+{
+	enum verb_group group;
+
 	print_usage(stdout, "");
-	puts("\nArm this machine so that a kernel crash leaves a dump, and tell whether it is armed.\n");
-	for (i = 0; i < ARRAY_SIZE(verbs); i++)
-		if (verbs[i].run)
-			printf("  %-10s %s\n", verbs[i].name, verbs[i].help);
+	puts("\nArm this machine so that a kernel crash leaves a dump, tell whether it is armed, and look after the dumps.");
+	for (group = 0; group < VERB_GROUPS; group++)
+		print_group(group);
 	puts("\nOptions:\n"
 	     "  -v, --verbose      say more\n"
-	     "      --json         status on standard output, for programs\n"
-	     "      --dry-run      start, restart, reload: resolve, build and print everything, load nothing\n"
-	     "      --kernel KVER  capture with this kernel instead of the running or the configured one\n"
 	     "      --config FILE  instead of " KD_SYSCONFDIR "/kdump.conf\n"
+	     "      --kernel KVER  capture with this kernel instead of the running or the configured one\n"
 	     "      --sysroot DIR  look at the machine whose files lie below DIR\n"
 	     "      --capture FILE instead of " KD_LIBEXECDIR "/capture\n"
-	     "  -h, --help         print this\n"
+	     "  -h, --help         print this; after a verb: about the verb\n"
 	     "  -V, --version      print the version\n"
 	     "\nSee kdumpctl(8) and kdump.conf(5).");
+	return 0;
+}
+
+static void print_option(char letter, const char *name, const char *value, const char *help)
+{
+	char words[64];
+
+	snprintf(words, sizeof(words), "--%s%s%s", name, value ? "=" : "", value ? value : "");
+	if (letter)
+		printf("  -%c, %-20s %s\n", letter, words, help);
+	else
+		printf("      %-20s %s\n", words, help);
+}
+
+static int print_verb_help(const struct verb *verb)
+{
+	const struct verb_option *option;
+
+	printf("Usage: kdumpctl %s%s%s%s\n\n%c%s.\n\nOptions:\n", verb->name, verb->options ? " [OPTION…]" : "",
+	       verb->arguments ? " " : "", verb->arguments ? verb->arguments : "",
+	       verb->help[0] >= 'a' && verb->help[0] <= 'z' ? verb->help[0] - 'a' + 'A' : verb->help[0], verb->help + 1);
+	for (option = verb->options; option && option->name; option++)
+		print_option(option->letter, option->name, option->value, option->help);
+	if (verb->flags & VERB_JSON)
+		print_option(0, "json", NULL, "on standard output, for programs");
+	if (verb->flags & VERB_DRY_RUN)
+		print_option(0, "dry-run", NULL, "resolve, check and print everything, change nothing");
+	print_option('v', "verbose", NULL, "say more");
+	puts("\nThe common options (kdumpctl --help) are understood, too. See kdumpctl(8).");
 	return 0;
 }
 
@@ -87,9 +111,11 @@ static int usage_error(void)
 	return 1;
 }
 
-enum { OPT_SYSROOT = 256, OPT_DRY_RUN, OPT_CONFIG, OPT_JSON, OPT_KERNEL, OPT_CAPTURE };
+/* --- the command line ------------------------------------------------------------------------------------------ */
 
-static const struct option options[] = {
+enum { OPT_SYSROOT = 256, OPT_DRY_RUN, OPT_CONFIG, OPT_JSON, OPT_KERNEL, OPT_CAPTURE, OPT_OF_VERB };
+
+static const struct option common_options[] = {
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
@@ -99,15 +125,74 @@ static const struct option options[] = {
 	{ "capture", required_argument, NULL, OPT_CAPTURE },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
+};
+#define COMMON_LETTERS "vhV"
+
+/* What getopt_long() is told: the verb's own options first, so that they win over common ones of the same name. */
+struct syntax {
+	struct option options[KDUMPCTL_OPTIONS_MAX + ARRAY_SIZE(common_options) + 1];
+	char letters[2 * KDUMPCTL_OPTIONS_MAX + sizeof("+" COMMON_LETTERS)];
 };
 
-/* Returns -1 to go on, else the exit status. */
-static int parse_options(int argc, char **argv, struct kdumpctl *ctl, const char **sysroot)
+static void add_letter(struct syntax *syntax, const struct verb_option *option)
 {
-	int c;
+	size_t length = strlen(syntax->letters);
 
-	while ((c = getopt_long(argc, argv, "vhV", options, NULL)) != -1) {
+	syntax->letters[length++] = option->letter;
+	if (option->value)
+		syntax->letters[length++] = ':';
+	syntax->letters[length] = '\0';
+}
+
+static void make_syntax(const struct verb *verb, struct syntax *ret)
+{
+	const struct verb_option *option;
+	size_t count = 0, i;
+
+	*ret = (struct syntax){ .letters = "" };
+	if (!verb)
+		strcpy(ret->letters, "+"); /* what stands behind the verb may be the verb's */
+	for (option = verb ? verb->options : NULL; option && option->name; option++) {
+		ret->options[count] = (struct option){ option->name, option->value ? required_argument : no_argument,
+						       NULL, OPT_OF_VERB + count };
+		count++;
+		if (option->letter)
+			add_letter(ret, option);
+	}
+	strcat(ret->letters, COMMON_LETTERS);
+	for (i = 0; i < ARRAY_SIZE(common_options); i++)
+		ret->options[count++] = common_options[i];
+}
+
+/* Where in the verb's table getopt's answer @c is; -1: it is a common option. */
+static int own_option(const struct verb *verb, int c)
+{
+	int i;
+
+	if (!verb || !verb->options)
+		return -1;
+	if (c >= OPT_OF_VERB)
+		return c - OPT_OF_VERB;
+	for (i = 0; verb->options[i].name; i++)
+		if (verb->options[i].letter && verb->options[i].letter == c)
+			return i;
+	return -1;
+}
+
+/* Options up to the first word that is none (@verb NULL), or all of the verb's. Returns -1 to go on, else the exit
+ * status. */
+static int parse_options(int argc, char **argv, const struct verb *verb, struct kdumpctl *ctl, const char **sysroot)
+{
+	struct syntax syntax;
+	int c, own;
+
+	make_syntax(verb, &syntax);
+	while ((c = getopt_long(argc, argv, syntax.letters, syntax.options, NULL)) != -1) {
+		own = own_option(verb, c);
+		if (own >= 0) {
+			ctl->option[own] = optarg ? optarg : "";
+			continue;
+		}
 		switch (c) {
 		case 'v':
 			ctl->verbose = true;
@@ -131,7 +216,7 @@ static int parse_options(int argc, char **argv, struct kdumpctl *ctl, const char
 			ctl->capture = optarg;
 			break;
 		case 'h':
-			return print_help();
+			return verb && is_shown(verb) ? print_verb_help(verb) : print_help();
 		case 'V':
 			puts("kdumpctl (" PACKAGE_NAME ") " PACKAGE_VERSION);
 			return 0;
@@ -142,15 +227,31 @@ static int parse_options(int argc, char **argv, struct kdumpctl *ctl, const char
 	return -1;
 }
 
-static const struct verb *find_verb(const char *name)
+/* The whole command line. Returns -1 to go on, else the exit status. */
+static int parse(int argc, char **argv, struct kdumpctl *ctl, const char **sysroot, const struct verb **verb)
 {
-	size_t i;
+	int status = parse_options(argc, argv, NULL, ctl, sysroot);
 
-	for (i = 0; i < ARRAY_SIZE(verbs); i++)
-		if (!strcmp(name, verbs[i].name))
-			return &verbs[i];
-	return NULL;
+	if (status >= 0)
+		return status;
+	*verb = optind < argc ? kdumpctl_find_verb(argv[optind]) : NULL;
+	if (!*verb)
+		return usage_error();
+	/* The verb stands for the program's name now. */
+	argc -= optind;
+	argv += optind;
+	optind = 0;
+	status = parse_options(argc, argv, *verb, ctl, sysroot);
+	if (status >= 0)
+		return status;
+	ctl->argument = argv + optind;
+	ctl->argument_count = argc - optind;
+	if ((*verb)->run && (ctl->argument_count < (*verb)->arguments_min || ctl->argument_count > (*verb)->arguments_max))
+		return usage_error();
+	return -1;
 }
+
+/* --- running --------------------------------------------------------------------------------------------------- */
 
 /* May this verb do its work here? */
 static struct kd_error *check_allowed(const struct kdumpctl *ctl, const struct verb *verb)
@@ -159,15 +260,15 @@ static struct kd_error *check_allowed(const struct kdumpctl *ctl, const struct v
 
 	if (!verb->run)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s is not implemented yet", verb->name);
-	if (ctl->dry_run && (!(verb->flags & LIVE) || verb->run == service_stop))
+	if (ctl->dry_run && !(verb->flags & VERB_DRY_RUN))
 		return kd_error_create(KD_ERR_USAGE, "--dry-run makes no sense with %s", verb->name);
-	if (ctl->json && verb->run != status_show)
+	if (ctl->json && !(verb->flags & VERB_JSON))
 		return kd_error_create(KD_ERR_USAGE, "--json makes no sense with %s", verb->name);
-	if ((verb->flags & LIVE) && !live && !ctl->dry_run)
+	if ((verb->flags & VERB_LIVE) && !live && !ctl->dry_run)
 		return kd_error_create(KD_ERR_USAGE,
 				       "%s works on the running machine only: with --sysroot, use --dry-run", verb->name);
-	if ((verb->flags & CHANGES) && live && geteuid() != 0)
-		return kd_error_create(KD_ERR_STATE, "kdumpctl %s needs root (CAP_SYS_BOOT): use sudo", verb->name);
+	if ((verb->flags & VERB_CHANGES) && live && geteuid() != 0)
+		return kd_error_create(KD_ERR_STATE, "kdumpctl %s needs root: use sudo", verb->name);
 	if (!kd_sysroot_exists(&ctl->root, ctl->conf_file)) {
 		kd_info(&ctl->log, "%s%s does not exist: an empty file there is enough", ctl->root.prefix,
 			ctl->conf_file);
@@ -176,14 +277,23 @@ static struct kd_error *check_allowed(const struct kdumpctl *ctl, const struct v
 	return NULL;
 }
 
+struct kd_error *kdumpctl_flush(void)
+{
+	if (fflush(stdout) || ferror(stdout))
+		return kd_error_os(errno, "cannot write to standard output");
+	return NULL;
+}
+
 static struct kd_error *run_verb(struct kdumpctl *ctl, const struct verb *verb, int *status)
 {
 	_cleanup_close_ int lock = -1;
 	struct kd_error *err = NULL;
 
-	if ((verb->flags & CHANGES) && !ctl->dry_run)
+	if ((verb->flags & VERB_CHANGES) && !ctl->dry_run)
 		err = lock_take(&ctl->root, &ctl->log, &lock);
-	return err ? err : verb->run(ctl, status);
+	if (!err)
+		err = verb->run(ctl, status);
+	return err ? err : kdumpctl_flush();
 }
 
 int main(int argc, char **argv)
@@ -191,16 +301,13 @@ int main(int argc, char **argv)
 	struct kdumpctl ctl = { .conf_file = KD_SYSCONFDIR "/kdump.conf", .capture = KD_LIBEXECDIR "/capture" };
 	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { .fd = -1 };
 	const char *sysroot = NULL;
-	const struct verb *verb;
+	const struct verb *verb = NULL;
 	struct kd_error *err;
 	int status;
 
-	status = parse_options(argc, argv, &ctl, &sysroot);
+	status = parse(argc, argv, &ctl, &sysroot, &verb);
 	if (status >= 0)
 		return status;
-	verb = optind == argc - 1 ? find_verb(argv[optind]) : NULL;
-	if (!verb)
-		return usage_error();
 	kd_log_init(&ctl.log, stderr, "kdump", ctl.verbose ? KD_LOG_DEBUG : KD_LOG_INFO);
 	umask(022); /* what must not be read by others is made with a narrower mode */
 

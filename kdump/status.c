@@ -6,12 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/array.h"
+#include "base/json.h"
 #include "kdump/armed.h"
 #include "kdump/kdumpctl.h"
 #include "kdump/loader/loader.h"
+#include "kdump/term.h"
 
 /* Red Hat's exit status when nothing is loaded, which is also LSB's "program is not running". */
 #define STATUS_NOT_OPERATIONAL 3
@@ -125,49 +126,24 @@ static struct kd_error *gather(const struct kdumpctl *ctl, struct status *status
 
 /* --- for people ----------------------------------------------------------------------------------------------- */
 
-static void print_time(uint64_t seconds, char *buffer, size_t size)
-{
-	time_t when = seconds;
-	struct tm tm;
-
-	if (!localtime_r(&when, &tm) || !strftime(buffer, size, "%Y-%m-%d %H:%M:%S", &tm))
-		snprintf(buffer, size, "?");
-}
-
-static void print_age(uint64_t since, char *buffer, size_t size)
-{
-	static const struct {
-		uint64_t seconds;
-		const char *unit;
-	} units[] = { { 86400, "day" }, { 3600, "hour" }, { 60, "minute" }, { 1, "second" } };
-	uint64_t now = time(NULL), age = now > since ? now - since : 0, count;
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(units) - 1 && age < units[i].seconds; i++)
-		;
-	count = age / units[i].seconds;
-	snprintf(buffer, size, "%" PRIu64 " %s%s ago", count, units[i].unit, count == 1 ? "" : "s");
-}
-
 static void print_details(const struct kdumpctl *ctl, const struct status *status)
 {
 	const struct armed *armed = &status->armed;
-	char when[64], age[64];
+	char when[TERM_TIME_MAX], age[TERM_TIME_MAX];
 	size_t i;
 
 	printf("state         %s\n", states[status->state].sentence);
 	if (armed->time) {
-		print_time(armed->time, when, sizeof(when));
-		print_age(armed->time, age, sizeof(age));
-		printf("loaded        %s (%s), %s\n", when, age, armed->call ? armed->call : "?");
+		printf("loaded        %s (%s), %s\n", term_time(armed->time, when), term_age(armed->time, age),
+		       armed->call ? armed->call : "?");
 	}
 	if (armed->kernel)
 		printf("kernel        %s (%s)\n", armed->kernel, armed->release ? armed->release : "?");
 	if (armed->initrd) {
-		print_age(status->initrd_time, age, sizeof(age));
 		printf("initramfs     %s", armed->initrd);
 		if (status->initrd_size)
-			printf(" (%.1f MiB, built %s)", status->initrd_size / 1048576.0, age);
+			printf(" (%.1f MiB, built %s)", status->initrd_size / 1048576.0,
+			       term_age(status->initrd_time, age));
 		putchar('\n');
 	}
 	if (armed->target)
@@ -182,60 +158,40 @@ static void print_details(const struct kdumpctl *ctl, const struct status *statu
 
 /* --- for programs --------------------------------------------------------------------------------------------- */
 
-static void json_string(const char *text)
+static void put_known(struct kd_json *json, const char *key, const char *text)
 {
-	putchar('"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			printf("\\%c", *text);
-		else if ((unsigned char)*text < 0x20)
-			printf("\\u%04x", (unsigned char)*text);
-		else
-			putchar(*text);
-	}
-	putchar('"');
-}
-
-static void json_member(const char *key, const char *value)
-{
-	if (!value)
-		return;
-	printf(",\n  \"%s\": ", key);
-	json_string(value);
-}
-
-static void json_number(const char *key, uint64_t value)
-{
-	printf(",\n  \"%s\": %" PRIu64, key, value);
+	if (text)
+		kd_json_string(json, key, text);
 }
 
 static void print_json(const struct status *status)
 {
 	const struct armed *armed = &status->armed;
+	struct kd_json json = { .out = stdout };
 	size_t i;
 
-	printf("{\n  \"operational\": %s", status->loaded ? "true" : "false");
-	json_member("state", states[status->state].word);
-	json_number("reserved_bytes", status->reserved);
+	kd_json_open(&json, NULL, '{');
+	kd_json_bool(&json, "operational", status->loaded);
+	kd_json_string(&json, "state", states[status->state].word);
+	kd_json_u64(&json, "reserved_bytes", status->reserved);
 	if (armed->time)
-		json_number("loaded_at", armed->time);
-	json_member("loaded_by", armed->call);
-	json_member("kernel", armed->kernel);
-	json_member("kernel_release", armed->release);
-	json_member("initramfs", armed->initrd);
-	json_member("initramfs_sha256", armed->initrd_hash);
+		kd_json_u64(&json, "loaded_at", armed->time);
+	put_known(&json, "loaded_by", armed->call);
+	put_known(&json, "kernel", armed->kernel);
+	put_known(&json, "kernel_release", armed->release);
+	put_known(&json, "initramfs", armed->initrd);
+	put_known(&json, "initramfs_sha256", armed->initrd_hash);
 	if (status->initrd_size) {
-		json_number("initramfs_bytes", status->initrd_size);
-		json_number("initramfs_built_at", status->initrd_time);
+		kd_json_u64(&json, "initramfs_bytes", status->initrd_size);
+		kd_json_u64(&json, "initramfs_built_at", status->initrd_time);
 	}
-	json_member("target", armed->target);
-	json_member("command_line", armed->cmdline);
-	printf(",\n  \"changed\": [");
-	for (i = 0; i < status->changes; i++) {
-		fputs(i ? ", " : "", stdout);
-		json_string(status->change[i].what);
-	}
-	puts("]\n}");
+	put_known(&json, "target", armed->target);
+	put_known(&json, "command_line", armed->cmdline);
+	kd_json_open(&json, "changed", '[');
+	for (i = 0; i < status->changes; i++)
+		kd_json_string(&json, NULL, status->change[i].what);
+	kd_json_close(&json, ']');
+	kd_json_close(&json, '}');
 }
 
 /* --- verbs ---------------------------------------------------------------------------------------------------- */
@@ -252,8 +208,6 @@ struct kd_error *status_show(struct kdumpctl *ctl, int *exit_status)
 		print_json(&status);
 	else if (ctl->verbose)
 		print_details(ctl, &status);
-	if (fflush(stdout) || ferror(stdout))
-		return kd_error_os(errno, "cannot write to standard output");
 	*exit_status = status.loaded ? 0 : STATUS_NOT_OPERATIONAL;
 	return NULL;
 }

@@ -15,7 +15,7 @@
 #include "capture/crash.h"
 #include "capture/device.h"
 #include "capture/dump.h"
-#include "capture/json.h"
+#include "base/json.h"
 #include "capture/ladder.h"
 #include "capture/memory.h"
 #include "capture/progress.h"
@@ -284,9 +284,9 @@ static void test_log_tail(void **state)
 
 /* --- json and the report --- */
 
-static char *json_text(void (*write)(struct json *json))
+static char *json_text(void (*write)(struct kd_json *json))
 {
-	struct json json = { 0 };
+	struct kd_json json = { 0 };
 	char *text = NULL;
 	size_t size;
 
@@ -296,27 +296,27 @@ static char *json_text(void (*write)(struct json *json))
 	return text;
 }
 
-static void write_strings(struct json *json)
+static void write_strings(struct kd_json *json)
 {
-	json_open(json, NULL, '[');
-	json_string(json, NULL, "q\" b\\ t\t n\n \x01\x7f");
-	json_string(json, NULL, "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80");   /* ä € and one beyond the BMP */
-	json_string(json, NULL, "\xff \xc0\xaf \xed\xa0\x80 \xe2\x82 \xc3"); /* stray, overlong, surrogate, cut short */
-	json_string(json, NULL, NULL);
-	json_close(json, ']');
+	kd_json_open(json, NULL, '[');
+	kd_json_string(json, NULL, "q\" b\\ t\t n\n \x01\x7f");
+	kd_json_string(json, NULL, "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80");   /* ä € and one beyond the BMP */
+	kd_json_string(json, NULL, "\xff \xc0\xaf \xed\xa0\x80 \xe2\x82 \xc3"); /* stray, overlong, surrogate, cut short */
+	kd_json_string(json, NULL, NULL);
+	kd_json_close(json, ']');
 }
 
-static void write_nested(struct json *json)
+static void write_nested(struct kd_json *json)
 {
-	json_open(json, NULL, '{');
-	json_u64(json, "n", UINT64_MAX);
-	json_open(json, "empty", '[');
-	json_close(json, ']');
-	json_open(json, "o", '{');
-	json_bool(json, "b", true);
-	json_seconds(json, "s", 12034);
-	json_close(json, '}');
-	json_close(json, '}');
+	kd_json_open(json, NULL, '{');
+	kd_json_u64(json, "n", UINT64_MAX);
+	kd_json_open(json, "empty", '[');
+	kd_json_close(json, ']');
+	kd_json_open(json, "o", '{');
+	kd_json_bool(json, "b", true);
+	kd_json_seconds(json, "s", 12034);
+	kd_json_close(json, '}');
+	kd_json_close(json, '}');
 }
 
 static void test_json(void **state)

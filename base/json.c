@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "capture/json.h"
+#include "base/json.h"
 
 /* Bytes of the UTF-8 character at @s, or 0 if there is none (RFC 3629: no overlong forms, surrogates, > U+10FFFF). */
 static unsigned int utf8_length(const unsigned char *s)
@@ -46,7 +46,7 @@ static void put_quoted(FILE *out, const char *text)
 	fputc('"', out);
 }
 
-static void new_line(struct json *json)
+static void new_line(struct kd_json *json)
 {
 	unsigned int i;
 
@@ -56,7 +56,7 @@ static void new_line(struct json *json)
 }
 
 /* All that stands before a value. */
-static void begin(struct json *json, const char *key)
+static void begin(struct kd_json *json, const char *key)
 {
 	if (json->follows)
 		fputc(',', json->out);
@@ -69,7 +69,7 @@ static void begin(struct json *json, const char *key)
 	json->follows = true;
 }
 
-void json_open(struct json *json, const char *key, char bracket)
+void kd_json_open(struct kd_json *json, const char *key, char bracket)
 {
 	begin(json, key);
 	fputc(bracket, json->out);
@@ -77,7 +77,7 @@ void json_open(struct json *json, const char *key, char bracket)
 	json->follows = false;
 }
 
-void json_close(struct json *json, char bracket)
+void kd_json_close(struct kd_json *json, char bracket)
 {
 	json->depth--;
 	if (json->follows)
@@ -88,7 +88,7 @@ void json_close(struct json *json, char bracket)
 		fputc('\n', json->out);
 }
 
-void json_string(struct json *json, const char *key, const char *value)
+void kd_json_string(struct kd_json *json, const char *key, const char *value)
 {
 	begin(json, key);
 	if (value)
@@ -97,19 +97,19 @@ void json_string(struct json *json, const char *key, const char *value)
 		fputs("null", json->out);
 }
 
-void json_u64(struct json *json, const char *key, uint64_t value)
+void kd_json_u64(struct kd_json *json, const char *key, uint64_t value)
 {
 	begin(json, key);
 	fprintf(json->out, "%llu", (unsigned long long)value);
 }
 
-void json_bool(struct json *json, const char *key, bool value)
+void kd_json_bool(struct kd_json *json, const char *key, bool value)
 {
 	begin(json, key);
 	fputs(value ? "true" : "false", json->out);
 }
 
-void json_seconds(struct json *json, const char *key, int64_t ms)
+void kd_json_seconds(struct kd_json *json, const char *key, int64_t ms)
 {
 	begin(json, key);
 	if (ms < 0)

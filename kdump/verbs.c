@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The verbs. Red Hat's come first, in the order of their usage line, which scripts may have seen. */
+#include <string.h>
+
+#include "base/array.h"
+#include "kdump/kdumpctl.h"
+
+const struct verb kdumpctl_verbs[] = {
+	{
+		.name = "estimate",
+		.group = VERB_GROUP_MEMORY,
+	},
+	{
+		.name = "start",
+		.run = service_start,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN,
+		.help = "load the capture kernel",
+		.failed = "Starting kdump: [FAILED]",
+	},
+	{
+		.name = "stop",
+		.run = service_stop,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_LIVE,
+		.help = "unload the capture kernel",
+		.failed = "Stopping kdump: [FAILED]",
+	},
+	{
+		.name = "status",
+		.run = status_show,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_JSON,
+		.help = "is the capture kernel loaded? (-v: which, and what changed since)",
+	},
+	{
+		.name = "restart",
+		.run = service_restart,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN,
+		.help = "load it anew after a change of the configuration",
+		.failed = "Starting kdump: [FAILED]",
+	},
+	{
+		.name = "reload",
+		.run = service_reload,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN,
+		.help = "load it anew after a change of memory or CPUs",
+		.failed = "Starting kdump: [FAILED]",
+	},
+	{
+		.name = "rebuild",
+		.run = service_rebuild,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES,
+		.help = "build the capture initramfs, load nothing",
+		.failed = "mkdumprd: failed to make kdump initrd",
+	},
+	{
+		.name = "reset-crashkernel",
+		.group = VERB_GROUP_MEMORY,
+	},
+	{
+		.name = "propagate",
+		.group = VERB_GROUP_ARM,
+	},
+	{
+		.name = "showmem",
+		.run = status_showmem,
+		.group = VERB_GROUP_MEMORY,
+		.help = "how much memory is reserved for the capture kernel",
+	},
+	{
+		.name = "test",
+		.group = VERB_GROUP_ARM,
+	},
+	{
+		.name = "setup-crypttab",
+		.group = VERB_GROUP_ARM,
+	},
+	{
+		.name = "get-default-crashkernel",
+		.group = VERB_GROUP_MEMORY,
+	},
+};
+
+const size_t kdumpctl_verb_count = ARRAY_SIZE(kdumpctl_verbs);
+
+const struct verb *kdumpctl_find_verb(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < kdumpctl_verb_count; i++)
+		if (!strcmp(name, kdumpctl_verbs[i].name))
+			return &kdumpctl_verbs[i];
+	return NULL;
+}
