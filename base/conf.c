@@ -134,9 +134,38 @@ static struct kd_error *set_auto_reset(struct parser *p, const struct directive 
 
 	if (!yes && strcmp(value, "no") != 0)
 		return bad_value(p, d, value, "use yes or no");
-	if (yes && p->warn)
-		p->warn(p->warn_arg, "auto_reset_crashkernel is not implemented yet: crashkernel= stays as it is");
 	p->conf->auto_reset_crashkernel = yes;
+	return NULL;
+}
+
+static struct kd_error *set_count(struct parser *p, const struct directive *d, const char *value)
+{
+	if (!kd_parse_u64(value, 10, field(p, d)))
+		return bad_value(p, d, value, "use a number, 0 for no limit");
+	return NULL;
+}
+
+static struct kd_error *set_size(struct parser *p, const struct directive *d, const char *value)
+{
+	if (!kd_parse_size(value, field(p, d)))
+		return bad_value(p, d, value, "use a size like 500M or 20G, 0 for no limit");
+	return NULL;
+}
+
+static struct kd_error *set_keep_free(struct parser *p, const struct directive *d, const char *value)
+{
+	_cleanup_free_ char *number = strdup(value);
+	size_t length = strlen(value);
+	uint64_t percent;
+
+	if (!number)
+		return kd_error_nomem();
+	if (value[length - 1] != '%')
+		return set_size(p, d, value);
+	number[length - 1] = '\0';
+	if (!kd_parse_u64(number, 10, &percent) || percent > 99)
+		return bad_value(p, d, value, "use a size like 20G, or 0% to 99%");
+	p->conf->keep_free_percent = percent;
 	return NULL;
 }
 
@@ -179,6 +208,10 @@ static const struct directive directives[] = {
 	{ "force_rebuild", set_bit, FIELD(force_rebuild), NULL },
 	{ "force_no_rebuild", set_bit, FIELD(force_no_rebuild), NULL },
 	{ "auto_reset_crashkernel", set_auto_reset, 0, NULL },
+	{ "keep_dumps", set_count, FIELD(keep_dumps), NULL },
+	{ "keep_days", set_count, FIELD(keep_days), NULL },
+	{ "keep_size", set_size, FIELD(keep_size), NULL },
+	{ "keep_free", set_keep_free, FIELD(keep_free), NULL },
 
 	{ "minix", refuse, 0, USE_LOCAL },
 	{ "virtiofs", refuse, 0, USE_LOCAL },

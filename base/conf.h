@@ -15,6 +15,7 @@
 #define BASE_CONF_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/plan.h"
@@ -32,7 +33,12 @@ struct kd_conf {
 	enum kd_action failure_action; /* default reboot */
 	enum kd_action final_action;   /* default reboot */
 	bool force_rebuild, force_no_rebuild;
-	bool auto_reset_crashkernel;   /* default yes; nothing acts on it yet, and "yes" in the file says so */
+	bool auto_reset_crashkernel;   /* default yes */
+	/* Which dumps stay (kdump/dumps/retention.h); 0: no such limit, which is the default. */
+	uint64_t keep_dumps, keep_days;
+	uint64_t keep_size;            /* bytes */
+	uint64_t keep_free;            /* bytes, or … */
+	unsigned int keep_free_percent; /* … percent of the file system */
 };
 
 /** Parse @text, which was read from @file (for messages only). *ret is to be freed with kd_conf_free().

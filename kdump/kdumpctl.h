@@ -71,7 +71,7 @@ kdumpctl_verb service_start, service_stop, service_restart, service_reload, serv
 /* status.c */
 kdumpctl_verb status_show, status_showmem;
 
-/** The parsed configuration file; remarks go to ctl->log. */
+/** configuration.c: the parsed configuration file; remarks go to ctl->log. */
 struct kd_error *kdumpctl_read_conf(const struct kdumpctl *ctl, struct kd_conf *ret) MUST_CHECK;
 
 /** After the last word on standard output: an error if it did not arrive. */

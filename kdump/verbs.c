@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The verbs. Red Hat's come first, in the order of their usage line, which scripts may have seen. */
+#include <stdint.h>
 #include <string.h>
 
 #include "base/array.h"
+#include "kdump/debug.h"
+#include "kdump/dumps/options.h"
 #include "kdump/kdumpctl.h"
 
 const struct verb kdumpctl_verbs[] = {
@@ -82,6 +85,85 @@ const struct verb kdumpctl_verbs[] = {
 	{
 		.name = "get-default-crashkernel",
 		.group = VERB_GROUP_MEMORY,
+	},
+
+	{
+		.name = "list",
+		.run = dumps_list,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_JSON,
+		.options = dumps_list_options,
+		.help = "the dumps that there are",
+	},
+	{
+		.name = "info",
+		.run = dumps_info,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_JSON | VERB_DUMP,
+		.arguments = "[DUMP]",
+		.arguments_max = 1,
+		.options = dumps_info_options,
+		.help = "what happened (without DUMP: the newest)",
+	},
+	{
+		.name = "debug",
+		.run = debug_dump,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_DUMP,
+		.arguments = "[DUMP] [-- ARGUMENT…]",
+		.arguments_max = SIZE_MAX,
+		.options = debug_options,
+		.help = "open a dump in crash or drgn (without DUMP: the newest)",
+	},
+	{
+		.name = "log",
+		.run = dumps_log,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_DUMP,
+		.arguments = "[DUMP]",
+		.arguments_max = 1,
+		.options = dumps_log_options,
+		.help = "the kernel's log up to the crash",
+	},
+	{
+		.name = "remove",
+		.run = dumps_remove,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_CHANGES | VERB_DUMP,
+		.arguments = "DUMP…",
+		.arguments_min = 1,
+		.arguments_max = SIZE_MAX,
+		.options = dumps_remove_options,
+		.help = "delete dumps that are not pinned",
+	},
+	{
+		.name = "pin",
+		.run = dumps_pin,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_CHANGES | VERB_DUMP,
+		.arguments = "DUMP…",
+		.arguments_min = 1,
+		.arguments_max = SIZE_MAX,
+		.options = dumps_path_options,
+		.help = "keep dumps from being deleted",
+	},
+	{
+		.name = "unpin",
+		.run = dumps_unpin,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_CHANGES | VERB_DUMP,
+		.arguments = "DUMP…",
+		.arguments_min = 1,
+		.arguments_max = SIZE_MAX,
+		.options = dumps_path_options,
+		.help = "let dumps be deleted again",
+	},
+	{
+		.name = "_collect",
+		.run = dumps_collect,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_CHANGES | VERB_HIDDEN,
+		.help = "notice new dumps, and apply the limits of kdump.conf",
 	},
 };
 

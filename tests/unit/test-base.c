@@ -415,12 +415,18 @@ static void test_conf_values(void **state)
 				   "extra_bins /usr/bin/lftp /a/b\n"
 				   "\tdefault halt\n"
 				   "force_rebuild 1\n"
-				   "auto_reset_crashkernel yes";
+				   "auto_reset_crashkernel yes\n"
+				   "keep_dumps 5\nkeep_days 90\nkeep_size 20G\nkeep_free 10%";
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	int warnings = 0;
 
 	assert_no_error(kd_conf_parse(text, "k.conf", &conf, count_warning, &warnings));
-	assert_int_equal(warnings, 2);
+	assert_int_equal(warnings, 1);
+	assert_int_equal(conf.keep_dumps, 5);
+	assert_int_equal(conf.keep_days, 90);
+	assert_int_equal(conf.keep_size, UINT64_C(20) << 30);
+	assert_int_equal(conf.keep_free, 0);
+	assert_int_equal(conf.keep_free_percent, 10);
 	assert_string_equal(conf.path, "/var/crash2");
 	assert_string_equal(conf.target_type, "ext4");
 	assert_string_equal(conf.target, "UUID=03138356-5e61-4ab3-b58e-27507ac41937");

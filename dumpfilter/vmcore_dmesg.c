@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vmcore-dmesg(8): the log of a crashed kernel, for scripts that call kexec-tools' program of this name. */
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "dumpfilter/dumpfilter.h"
+
+enum { EXIT_USAGE = 1, EXIT_OPEN = 2, EXIT_FORMAT = 3 };
+
+int main(int argc, char **argv)
+{
+	_cleanup_close_ int fd = -1;
+	struct kd_log log;
+
+	kd_log_init(&log, stderr, "vmcore-dmesg", KD_LOG_INFO);
+	if (argc != 2 || argv[1][0] == '-') {
+		fprintf(stderr, "usage: %s FILE\n", argv[0]);
+		return EXIT_USAGE;
+	}
+	fd = open(argv[1], O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		kd_log(&log, KD_LOG_ERROR, "cannot open %s: %s", argv[1], strerror(errno));
+		return EXIT_OPEN;
+	}
+	if (kd_log_error(&log, dumpfilter_dmesg(argv[1], stdout, &log)))
+		return EXIT_FORMAT;
+	if (fflush(stdout) || ferror(stdout)) {
+		kd_log(&log, KD_LOG_ERROR, "cannot write to standard output: %s", strerror(errno));
+		return EXIT_FORMAT;
+	}
+	return 0;
+}

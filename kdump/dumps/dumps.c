@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/dumps/dumps.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/array.h"
+#include "base/io.h"
+#include "base/parse.h"
+#include "kdump/mounts.h"
+#include "kdump/target.h"
+
+DEFINE_CLEANUP(DIR *, closedir)
+
+#define LOG_MAX (32u << 20)
+#define REPORT_MAX (1u << 20)
+#define PIN_FILE "pinned"
+
+const char *dump_state_name(enum dump_state state)
+{
+	static const char *const names[DUMP_STATES] = {
+		[DUMP_COMPLETE] = "complete",
+		[DUMP_INCOMPLETE] = "incomplete",
+		[DUMP_LOG_ONLY] = "log-only",
+		[DUMP_DAMAGED] = "damaged",
+	};
+
+	return names[state];
+}
+
+/* --- reports --------------------------------------------------------------------------------------------------- */
+
+struct json_object *report_get(struct json_object *report, const char *path)
+{
+	char key[64];
+
+	while (report && *path) {
+		size_t length = strcspn(path, ".");
+
+		if (length >= sizeof(key) || !json_object_is_type(report, json_type_object))
+			return NULL;
+		memcpy(key, path, length);
+		key[length] = '\0';
+		if (!json_object_object_get_ex(report, key, &report))
+			return NULL;
+		path += length + (path[length] == '.');
+	}
+	return report;
+}
+
+const char *report_string(struct json_object *report, const char *path)
+{
+	struct json_object *value = report_get(report, path);
+
+	return value && json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+}
+
+double report_number(struct json_object *report, const char *path)
+{
+	struct json_object *value = report_get(report, path);
+
+	if (!value || (!json_object_is_type(value, json_type_int) && !json_object_is_type(value, json_type_double)))
+		return 0;
+	return json_object_get_double(value);
+}
+
+uint64_t report_u64(struct json_object *report, const char *path)
+{
+	struct json_object *value = report_get(report, path);
+	int64_t number = value && json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : 0;
+
+	return number > 0 ? number : 0;
+}
+
+/* --- one dump --------------------------------------------------------------------------------------------------- */
+
+/* Digits as in @pattern ('d' stands for one), the rest literally. */
+static bool looks_like(const char *text, const char *pattern)
+{
+	for (; *pattern; text++, pattern++)
+		if (*pattern == 'd' ? *text < '0' || *text > '9' : *text != *pattern)
+			return false;
+	return true;
+}
+
+/* The time that a directory's name tells, as local time. False: it is no dump's name. */
+static bool time_of_name(const char *name, int64_t *ret)
+{
+	static const char stamp[] = "dddd-dd-dd-dd:dd:dd";
+	struct tm tm = { .tm_isdst = -1 };
+	size_t length = strlen(name);
+	const char *p = NULL;
+	size_t i;
+
+	for (i = 1; i + strlen(stamp) <= length && !p; i++)
+		if (name[i - 1] == '-' && looks_like(name + i, stamp))
+			p = name + i;
+	if (p) {
+		const char *rest = p + strlen(stamp);
+
+		if (*rest && (*rest != '-' || !rest[1] || strspn(rest + 1, "0123456789") != strlen(rest + 1)))
+			return false;
+		sscanf(p, "%4d-%2d-%2d-%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
+		       &tm.tm_sec);
+	} else if (length == 12 && looks_like(name, "dddddddddddd")) {
+		sscanf(name, "%4d%2d%2d%2d%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min);
+	} else {
+		return false;
+	}
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	*ret = mktime(&tm);
+	return true;
+}
+
+/* The names that the files of a dump have, by whoever wrote it. A name that ends in '.' is a beginning. */
+static const struct {
+	const char *name;
+	bool log;
+	enum dump_state state; /* of a vmcore under this name */
+} files[] = {
+	{ "vmcore", false, DUMP_COMPLETE },
+	{ "vmcore.flat", false, DUMP_COMPLETE },
+	{ "dump.", false, DUMP_COMPLETE },
+	{ "vmcore-incomplete", false, DUMP_INCOMPLETE },
+	{ "vmcore-dmesg.txt", true, DUMP_LOG_ONLY },
+	{ "dmesg.", true, DUMP_LOG_ONLY },
+	{ "vmcore-dmesg-incomplete.txt", true, DUMP_LOG_ONLY },
+};
+
+static bool file_fits(size_t row, const char *name)
+{
+	const char *pattern = files[row].name;
+	size_t length = strlen(pattern);
+
+	return pattern[length - 1] == '.' ? kd_starts_with(name, pattern) : strcmp(name, pattern) == 0;
+}
+
+/* One file of the directory. *best: the row of what was found before, so that the better name wins. */
+static bool take_file(struct dump *dump, const char *name, size_t best[2])
+{
+	size_t row;
+
+	for (row = 0; row < ARRAY_SIZE(files) && !file_fits(row, name); row++)
+		;
+	if (row == ARRAY_SIZE(files) || row >= best[files[row].log])
+		return true;
+	best[files[row].log] = row;
+	if (files[row].log) {
+		free(dump->log_file);
+		return (dump->log_file = strdup(name)) != NULL;
+	}
+	free(dump->vmcore);
+	dump->state = files[row].state;
+	return (dump->vmcore = strdup(name)) != NULL;
+}
+
+/* Which files there are, and how much room they take. */
+static struct kd_error *scan(struct dump *dump, int fd)
+{
+	size_t best[2] = { ARRAY_SIZE(files), ARRAY_SIZE(files) };
+	_cleanup_(closedir) DIR *dir = NULL;
+	struct dirent *entry;
+	struct stat st;
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (copy < 0 || !(dir = fdopendir(copy))) {
+		if (copy >= 0)
+			close(copy);
+		return kd_error_os(errno, "cannot read %s", dump->path);
+	}
+	dump->state = DUMP_LOG_ONLY;
+	while ((entry = readdir(dir))) {
+		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+			continue;
+		dump->size += (uint64_t)st.st_blocks * 512;
+		if (strcmp(entry->d_name, PIN_FILE) == 0)
+			dump->pinned = true;
+		if (!take_file(dump, entry->d_name, best))
+			return kd_error_nomem();
+	}
+	return NULL;
+}
+
+/* A regular file of the directory; NULL for whatever reason it cannot be had. */
+static char *read_member(int fd, const char *name, size_t max)
+{
+	_cleanup_close_ int file = openat(fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	_cleanup_free_ char *text = NULL;
+	struct stat st;
+	ssize_t got;
+
+	if (file < 0 || fstat(file, &st) < 0 || !S_ISREG(st.st_mode))
+		return NULL;
+	if ((size_t)st.st_size > max)
+		st.st_size = max;
+	text = malloc(st.st_size + 1);
+	got = text ? kd_read_all(file, text, st.st_size) : -1;
+	if (got < 0)
+		return NULL;
+	text[got] = '\0';
+	return_ptr(text);
+}
+
+/* Does the file begin as a dump does? kdump-compressed, ELF, or makedumpfile's flattened stream. */
+static bool is_dump_file(int fd, const char *name)
+{
+	static const char *const magics[] = { "KDUMP   ", "DISKDUMP", "\177ELF", "makedumpfile" };
+	_cleanup_close_ int file = openat(fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char head[16] = "";
+	struct stat st;
+	size_t i;
+
+	if (file < 0)
+		return errno == EACCES; /* not ours to judge */
+	if (fstat(file, &st) < 0 || !S_ISREG(st.st_mode) || kd_read_all(file, head, sizeof(head) - 1) < 0)
+		return false;
+	for (i = 0; i < ARRAY_SIZE(magics); i++)
+		if (kd_starts_with(head, magics[i]))
+			return true;
+	return false;
+}
+
+static bool copy_string(char **field, const char *text)
+{
+	return !text || !*text || (*field = strdup(text)) != NULL;
+}
+
+static struct kd_error *read_report(struct dump *dump, int fd)
+{
+	_cleanup_free_ char *text = read_member(fd, "report.json", REPORT_MAX);
+	uint64_t when;
+
+	if (!text)
+		return NULL;
+	dump->report = json_tokener_parse(text);
+	if (!dump->report || !json_object_is_type(dump->report, json_type_object))
+		return NULL;
+	when = report_u64(dump->report, "crash_time");
+	if (when)
+		dump->time = when;
+	if (!copy_string(&dump->host, report_string(dump->report, "host")) ||
+	    !copy_string(&dump->release, report_string(dump->report, "kernel.release")) ||
+	    !copy_string(&dump->build_id, report_string(dump->report, "kernel.build_id")))
+		return kd_error_nomem();
+	return NULL;
+}
+
+/* Without a report the log still tells the release: "Linux version 6.1.0-56-amd64 (…". */
+static bool release_of_log(struct dump *dump, const char *text)
+{
+	static const char words[] = "] Linux version ";
+	const char *p = dump->release ? NULL : strstr(text, words);
+
+	if (!p)
+		return true;
+	p += strlen(words);
+	dump->release = strndup(p, strcspn(p, " \n"));
+	return dump->release != NULL;
+}
+
+static struct kd_error *look_into(struct dump *dump, int fd)
+{
+	_cleanup_free_ char *log = NULL;
+	struct kd_error *err = scan(dump, fd);
+
+	if (!err)
+		err = read_report(dump, fd);
+	if (err)
+		return err;
+	if (dump->vmcore && !is_dump_file(fd, dump->vmcore))
+		dump->state = DUMP_DAMAGED;
+	log = dump->log_file ? read_member(fd, dump->log_file, LOG_MAX) : NULL;
+	if (!log)
+		return NULL;
+	if (!release_of_log(dump, log))
+		return kd_error_nomem();
+	return crash_log_parse(log, &dump->log);
+}
+
+static void dump_free(struct dump *dump)
+{
+	free(dump->name);
+	free(dump->path);
+	free(dump->host);
+	free(dump->release);
+	free(dump->build_id);
+	free(dump->vmcore);
+	free(dump->log_file);
+	json_object_put(dump->report);
+	crash_log_free(&dump->log);
+}
+
+const char *dump_reason(const struct dump *dump)
+{
+	const char *reason = dump->log.reason ? dump->log.reason : report_string(dump->report, "panic");
+	static const char panic[] = "Kernel panic - not syncing: ";
+
+	if (!reason)
+		return "not known";
+	return kd_starts_with(reason, panic) ? reason + strlen(panic) : reason;
+}
+
+/* --- all of them ------------------------------------------------------------------------------------------------ */
+
+static int by_time(const void *a, const void *b)
+{
+	const struct dump *left = a, *right = b;
+
+	if (left->time != right->time)
+		return left->time < right->time ? -1 : 1;
+	return strcmp(left->name, right->name);
+}
+
+/* Add the directory @name, if it is a dump's. */
+static struct kd_error *add(struct dumps *dumps, int fd, const char *name)
+{
+	_cleanup_close_ int dir = -1;
+	struct dump *grown, *dump;
+	int64_t when;
+
+	if (!time_of_name(name, &when))
+		return NULL;
+	dir = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 && errno != EACCES)
+		return NULL;
+	grown = realloc(dumps->dump, (dumps->count + 1) * sizeof(*grown));
+	if (!grown)
+		return kd_error_nomem();
+	dumps->dump = grown;
+	dump = &grown[dumps->count];
+	*dump = (struct dump){ .name = strdup(name), .path = path_join(dumps->path, name), .time = when };
+	dumps->count++;
+	if (!dump->name || !dump->path)
+		return kd_error_nomem();
+	if (dir < 0)
+		return kd_error_os(EACCES, "cannot look into %s: use sudo", dump->path);
+	return look_into(dump, dir);
+}
+
+/* Where the configuration puts dumps, as a path on this machine. */
+static struct kd_error *configured_path(const struct kdumpctl *ctl, char **ret)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	_cleanup_(target_free) struct target target = { 0 };
+	struct kd_error *err = kdumpctl_read_conf(ctl, &conf);
+
+	if (err)
+		return err;
+	if (!conf.target_type) { /* the path is the machine's own */
+		*ret = kd_sysroot_path(&ctl->root, conf.path);
+		return *ret ? NULL : kd_error_nomem();
+	}
+	err = target_resolve(&ctl->root, &conf, &ctl->log, &target);
+	if (err)
+		return kd_error_wrap(err, "where the dumps lie (--path DIR names another place)");
+	if (!target.directory)
+		return kd_error_create(KD_ERR_STATE,
+				       "the dump target %s is not mounted: mount it, and name the place with --path DIR",
+				       conf.target);
+	*ret = kd_sysroot_path(&ctl->root, target.directory);
+	return *ret ? NULL : kd_error_nomem();
+}
+
+struct kd_error *dumps_load(const struct kdumpctl *ctl, const char *path, struct dumps *ret)
+{
+	_cleanup_(dumps_free) struct dumps dumps = { 0 };
+	_cleanup_(closedir) DIR *dir = NULL;
+	struct dirent *entry;
+	struct kd_error *err = NULL;
+
+	if (path)
+		dumps.path = strdup(path);
+	else
+		err = configured_path(ctl, &dumps.path);
+	if (err)
+		return err;
+	if (!dumps.path)
+		return kd_error_nomem();
+	dir = opendir(dumps.path);
+	if (!dir && errno != ENOENT)
+		return kd_error_os(errno, "cannot read %s", dumps.path);
+	while (!err && dir && (entry = readdir(dir)))
+		err = add(&dumps, dirfd(dir), entry->d_name);
+	if (err)
+		return err;
+	if (dumps.count)
+		qsort(dumps.dump, dumps.count, sizeof(*dumps.dump), by_time);
+	*ret = dumps;
+	dumps = (struct dumps){ 0 };
+	return NULL;
+}
+
+void dumps_free(struct dumps *dumps)
+{
+	size_t i;
+
+	for (i = 0; i < dumps->count; i++)
+		dump_free(&dumps->dump[i]);
+	free(dumps->dump);
+	free(dumps->path);
+	*dumps = (struct dumps){ 0 };
+}
+
+/* "-1" is the newest. */
+static bool counted(const struct dumps *dumps, const char *words, struct dump **ret)
+{
+	uint64_t number;
+
+	if (words[0] != '-' || !kd_parse_u64(words + 1, 10, &number) || !number || number > dumps->count)
+		return false;
+	*ret = &dumps->dump[dumps->count - number];
+	return true;
+}
+
+struct kd_error *dumps_find(const struct dumps *dumps, const char *words, struct dump **ret)
+{
+	struct dump *found = NULL;
+	size_t i, matches = 0;
+
+	if (!dumps->count)
+		return kd_error_create(KD_ERR_NOT_FOUND, "No dumps found in %s", dumps->path);
+	if (!words)
+		words = "-1";
+	if (counted(dumps, words, ret))
+		return NULL;
+	for (i = 0; i < dumps->count; i++) {
+		struct dump *dump = &dumps->dump[i];
+
+		if (strcmp(dump->name, words) == 0 || strcmp(dump->path, words) == 0) {
+			*ret = dump;
+			return NULL;
+		}
+		if (*words && (kd_starts_with(dump->name, words) || strcmp(dump->log.signature, words) == 0)) {
+			found = dump;
+			matches++;
+		}
+	}
+	if (matches != 1)
+		return kd_error_create(KD_ERR_NOT_FOUND, "%s %s: \"kdumpctl list\" names the dumps in %s",
+				       matches ? "several dumps are called" : "there is no dump", words, dumps->path);
+	*ret = found;
+	return NULL;
+}
+
+/* --- changing them ---------------------------------------------------------------------------------------------- */
+
+static struct kd_error *open_directory(const struct dump *dump, int *ret)
+{
+	int fd = open(dump->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return kd_error_os(errno, "cannot open %s", dump->path);
+	*ret = fd;
+	return NULL;
+}
+
+struct kd_error *dump_read_log(const struct dump *dump, char **ret)
+{
+	_cleanup_close_ int fd = -1;
+	struct kd_error *err;
+	char *text;
+
+	if (!dump->log_file)
+		return kd_error_create(KD_ERR_NOT_FOUND, "%s holds no log of the kernel", dump->path);
+	err = open_directory(dump, &fd);
+	if (err)
+		return err;
+	text = read_member(fd, dump->log_file, LOG_MAX);
+	if (!text)
+		return kd_error_create(KD_ERR_NOT_FOUND, "%s/%s cannot be read", dump->path, dump->log_file);
+	*ret = text;
+	return NULL;
+}
+
+struct kd_error *dump_pin(const struct dump *dump, bool pin)
+{
+	_cleanup_close_ int fd = -1, file = -1;
+	struct kd_error *err = open_directory(dump, &fd);
+
+	if (err)
+		return err;
+	if (pin) {
+		file = openat(fd, PIN_FILE, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (file < 0 || fsync(file) < 0)
+			return kd_error_os(errno, "cannot create %s/" PIN_FILE, dump->path);
+	} else if (unlinkat(fd, PIN_FILE, 0) < 0 && errno != ENOENT) {
+		return kd_error_os(errno, "cannot delete %s/" PIN_FILE, dump->path);
+	}
+	return fsync(fd) < 0 ? kd_error_os(errno, "cannot sync %s", dump->path) : NULL;
+}
+
+struct kd_error *dump_remove(const struct dumps *dumps, const struct dump *dump)
+{
+	_cleanup_close_ int fd = -1;
+	_cleanup_(closedir) DIR *dir = NULL;
+	struct dirent *entry;
+	struct kd_error *err = open_directory(dump, &fd);
+
+	if (err)
+		return err;
+	dir = fdopendir(fd);
+	if (!dir)
+		return kd_error_os(errno, "cannot read %s", dump->path);
+	fd = -1; /* the stream's now */
+	while ((entry = readdir(dir))) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (unlinkat(dirfd(dir), entry->d_name, 0) < 0)
+			return kd_error_os(errno, "cannot delete %s/%s", dump->path, entry->d_name);
+	}
+	if (rmdir(dump->path) < 0)
+		return kd_error_os(errno, "cannot delete %s", dump->path);
+	return kd_sync_parent(dump->path);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** The dumps of this machine: directories below the dump path, each of which a capture has left.
+ *
+ *  A directory counts if its name is Red Hat's and ours, "<address>-YYYY-MM-DD-HH:MM:SS" (with "-N" behind it for the
+ *  second of one second), or a time as Debian's kdump-tools writes it ("202611241031"); everything else that lies there
+ *  is left alone. Links are not followed. What is in the files is not trusted.
+ */
+#ifndef KDUMP_DUMPS_DUMPS_H
+#define KDUMP_DUMPS_DUMPS_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "kdump/dumps/crash_log.h"
+#include "kdump/kdumpctl.h"
+
+enum dump_state {
+	DUMP_COMPLETE,   /* vmcore is there under its final name */
+	DUMP_INCOMPLETE, /* vmcore-incomplete */
+	DUMP_LOG_ONLY,   /* no vmcore */
+	DUMP_DAMAGED,    /* a vmcore that is empty, or is no dump at all */
+	DUMP_STATES,
+};
+const char *dump_state_name(enum dump_state state);
+
+struct dump {
+	char *name;      /* last component of the directory, which users type */
+	char *path;      /* of the directory */
+	int64_t time;    /* of the crash: of the report, else of the name; seconds since the epoch */
+	char *host;      /* NULL: not known; so are the following */
+	char *release;   /* uname -r of the crashed kernel */
+	char *build_id;  /* hex */
+	char *vmcore;    /* file name in the directory: "vmcore", "vmcore-incomplete", "dump.2026…" */
+	char *log_file;  /* "vmcore-dmesg.txt", "dmesg.2026…" */
+	uint64_t size;   /* bytes that the directory's files take on the disk */
+	enum dump_state state;
+	bool pinned;
+	struct json_object *report; /* report.json (capture/report.h); NULL: none that can be read */
+	struct crash_log log;       /* zeroed without a log */
+};
+
+struct dumps {
+	char *path; /* the directory they lie in */
+	struct dump *dump; /* oldest first */
+	size_t count;
+};
+
+/** All dumps below @path (NULL: where kdump.conf puts them now). A directory that is not there holds no dumps.
+ *  KD_ERR_OS; what kdumpctl_read_conf() and target_resolve() say. */
+struct kd_error *dumps_load(const struct kdumpctl *ctl, const char *path, struct dumps *ret) MUST_CHECK;
+/** A zeroed struct is allowed. */
+void dumps_free(struct dumps *dumps);
+static inline void dumps_free_cleanup(struct dumps *dumps)
+{
+	dumps_free(dumps);
+}
+
+/** The dump that @words mean: a name, the beginning of one that only one dump has, a path of a dump's directory below
+ *  dumps->path, or "-1" for the newest, "-2" … NULL is the newest. KD_ERR_NOT_FOUND. */
+struct kd_error *dumps_find(const struct dumps *dumps, const char *words, struct dump **ret) MUST_CHECK;
+
+/** The whole log, owned by the caller. KD_ERR_NOT_FOUND if there is none. */
+struct kd_error *dump_read_log(const struct dump *dump, char **ret) MUST_CHECK;
+
+/** A dump's reason for one line of a table: the log's, else the report's; never NULL. */
+const char *dump_reason(const struct dump *dump);
+
+/** Mark it so that retention and remove let it be, or not. */
+struct kd_error *dump_pin(const struct dump *dump, bool pin) MUST_CHECK;
+
+/** Delete its files and its directory. Only regular files and links themselves are deleted; a directory inside stops it. */
+struct kd_error *dump_remove(const struct dumps *dumps, const struct dump *dump) MUST_CHECK;
+
+/** A member of a report along @path ("memory.peak"); NULL if it is not there. Borrowed. */
+struct json_object *report_get(struct json_object *report, const char *path);
+/** The same as text or number; NULL and 0 if it is not there or not of that type. */
+const char *report_string(struct json_object *report, const char *path);
+uint64_t report_u64(struct json_object *report, const char *path);
+double report_number(struct json_object *report, const char *path);
+
+/* The verbs of this folder. */
+kdumpctl_verb dumps_list, dumps_info, dumps_log, dumps_remove, dumps_pin, dumps_unpin, dumps_collect;
+
+#endif
