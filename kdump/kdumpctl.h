@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/sysroot.h"
+#include "kdump/estimate.h"
 
 #define KDUMPCTL_OPTIONS_MAX 12 /* of one verb */
 
@@ -71,8 +72,17 @@ kdumpctl_verb service_start, service_stop, service_restart, service_reload, serv
 /* status.c */
 kdumpctl_verb status_show, status_showmem;
 
+/* sizing.c */
+kdumpctl_verb estimate_show;
+
 /** configuration.c: the parsed configuration file; remarks go to ctl->log. */
 struct kd_error *kdumpctl_read_conf(const struct kdumpctl *ctl, struct kd_conf *ret) MUST_CHECK;
+
+/** What the capture by the configured kernel needs; see estimate_make(). */
+struct kd_error *kdumpctl_estimate(const struct kdumpctl *ctl, struct estimate *ret) MUST_CHECK;
+
+/** Warn on ctl->log of a reservation that is too small, and mention one that is wastefully large. */
+void kdumpctl_remark_reservation(const struct kdumpctl *ctl, const struct estimate *estimate);
 
 /** After the last word on standard output: an error if it did not arrive. */
 struct kd_error *kdumpctl_flush(void) MUST_CHECK;

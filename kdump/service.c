@@ -65,9 +65,8 @@ static struct kd_error *check_feasible(const struct kdumpctl *ctl, bool *loaded)
 		return err;
 	if (!reserved)
 		return kd_error_create(KD_ERR_STATE,
-				       "No memory reserved for crash kernel: add crashkernel=128M to the kernel's "
-				       "command line (GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub or "
-				       "grub2-mkconfig) and reboot");
+				       "No memory reserved for crash kernel: run \"kdumpctl reset-crashkernel\" (it adds "
+				       "crashkernel=… to the kernel's command line) and reboot");
 	return NULL;
 }
 
@@ -256,6 +255,26 @@ static struct kd_error *record(const struct kdumpctl *ctl, const struct arming *
 	return armed_write(&ctl->root, &armed);
 }
 
+/* What is said of the reservation is advice: not knowing its need is no reason to stay unarmed. */
+static void remark_reservation(const struct kdumpctl *ctl, const struct arming *arming)
+{
+	_cleanup_(estimate_free) struct estimate estimate = { 0 };
+	struct estimate_request request = {
+		.root = &ctl->root,
+		.kernel = arming->kernel.path,
+		.release = arming->kernel.release,
+		.initrd = arming->initrd,
+		.dumps = arming->target.directory,
+	};
+	struct kd_error *err = estimate_make(&request, &estimate);
+
+	if (!err)
+		kdumpctl_remark_reservation(ctl, &estimate);
+	else
+		kd_debug(&ctl->log, "%s", err->text);
+	kd_error_destroy(err);
+}
+
 static struct kd_error *load(const struct kdumpctl *ctl, const struct arming *arming,
 			     const struct loader_image *image)
 {
@@ -305,6 +324,8 @@ static struct kd_error *arm(const struct kdumpctl *ctl, struct arming *arming, e
 		err = build(ctl, arming, how);
 	if (!err)
 		err = prepare_image(ctl, arming, &image);
+	if (!err)
+		remark_reservation(ctl, arming);
 	if (!err)
 		err = ctl->dry_run ? print_layout(ctl, arming, image) : load(ctl, arming, image);
 	remove_temporary(ctl, arming);

@@ -11,7 +11,10 @@
 const struct verb kdumpctl_verbs[] = {
 	{
 		.name = "estimate",
+		.run = estimate_show,
 		.group = VERB_GROUP_MEMORY,
+		.flags = VERB_JSON,
+		.help = "how much memory the capture needs on this machine",
 	},
 	{
 		.name = "start",
