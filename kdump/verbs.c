@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "kdump/completion.h"
 #include "kdump/debug.h"
 #include "kdump/dumps/options.h"
 #include "kdump/kdumpctl.h"
@@ -160,6 +161,15 @@ const struct verb kdumpctl_verbs[] = {
 		.arguments_max = SIZE_MAX,
 		.options = dumps_path_options,
 		.help = "let dumps be deleted again",
+	},
+	{
+		.name = "_completion",
+		.run = completion_print,
+		.flags = VERB_HIDDEN,
+		.arguments = "SHELL",
+		.arguments_min = 1,
+		.arguments_max = 1,
+		.help = "completions for bash, zsh or fish",
 	},
 	{
 		.name = "_collect",
