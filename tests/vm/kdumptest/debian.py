@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A full Debian 12 in a virtual machine: systemd, GRUB on a GPT disk that boots by BIOS and by EFI, ext4 root.
+
+The disk is made once (mmdebstrap, a loop device, grub-install) and kept; each machine runs on an overlay of it. Commands
+are carried out by an agent on a virtio port; the serial port shows what an operator would see."""
+import base64
+import functools
+import http.server
+import json
+import os
+import re
+import select
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import host, kernels, qemu
+
+PACKAGES = ("systemd systemd-sysv udev dbus linux-image-amd64 grub-pc-bin grub-efi-amd64-bin grub2-common "
+            "initramfs-tools e2fsprogs iproute2 kmod procps python3-minimal apt-utils less zstd login passwd "
+            # what our packages depend on, so that installing them needs no network
+            "libarchive13 libblkid1 libelf1 libjson-c5 libkmod2 liblzma5 liblzo2-2 libmount1 libsnappy1v5 libzstd1").split()
+DISK_SIZE = "10G"
+AGENT = Path(__file__).resolve().parents[1] / "guest/agent"
+LOGIN = r"^Debian GNU/Linux 12 \S+ ttyS0"
+FILES = {
+    "etc/hostname": "product\n",
+    "etc/hosts": "127.0.0.1 localhost product\n",
+    "etc/fstab": "LABEL=root / ext4 errors=remount-ro 0 1\n",
+    "etc/systemd/network/20-wired.network": "[Match]\nName=en*\n[Network]\nDHCP=yes\n",
+    "etc/default/grub": 'GRUB_DEFAULT=0\nGRUB_TIMEOUT=0\nGRUB_DISTRIBUTOR=Debian\nGRUB_CMDLINE_LINUX_DEFAULT=""\n'
+                        'GRUB_CMDLINE_LINUX="console=ttyS0 panic=10"\nGRUB_TERMINAL=console\nGRUB_DISABLE_OS_PROBER=true\n',
+    "etc/systemd/system/kdump-test-agent.service":
+        "[Unit]\nBindsTo=dev-virtio\\x2dports-kdump\\x2dtest.device\nAfter=dev-virtio\\x2dports-kdump\\x2dtest.device\n"
+        "[Service]\nExecStart=/usr/local/sbin/kdump-test-agent\nRestart=always\n[Install]\nWantedBy=multi-user.target\n",
+}
+INSTALL = """set -e
+systemctl -q enable kdump-test-agent.service systemd-networkd.service
+passwd -q -d root
+grub-install --target=i386-pc --boot-directory=/boot DISK
+mkdir -p /boot/efi && mount ESP /boot/efi
+grub-install --target=x86_64-efi --removable --no-nvram --efi-directory=/boot/efi --boot-directory=/boot
+umount /boot/efi
+update-initramfs -u
+update-grub
+"""
+
+
+def image():
+    """The pristine disk, a qcow2 image in the cache."""
+    key = host.digest(" ".join(PACKAGES), json.dumps(FILES), INSTALL, AGENT, DISK_SIZE)
+    path = host.CACHE / "debian" / f"disk-{key}.qcow2"
+    if not path.exists():
+        host.say("making the disk of a full Debian 12 (once; three minutes)")
+        with host.being_made(path) as draft, tempfile.TemporaryDirectory(prefix=".debian.", dir=host.CACHE) as place:
+            raw = Path(place, "raw")
+            _make_raw(raw, Path(place))
+            host.run(host.need("qemu-img", "qemu-utils"), "convert", "-O", "qcow2", raw, draft)
+    return path
+
+
+def _make_raw(raw, place):
+    tar = host.CACHE / "debian" / f"root-{host.digest(' '.join(PACKAGES))}.tar"
+    if not tar.exists():
+        with host.being_made(tar) as draft:
+            host.run(host.need("mmdebstrap", "mmdebstrap"), "--format=tar", "--variant=minbase",
+                     f"--include={','.join(PACKAGES)}", "bookworm", draft, *_sources())
+    with open(raw, "wb") as file:
+        file.truncate(host.parse_size(DISK_SIZE))
+    subprocess.run([host.need("sfdisk", "fdisk"), "-q", str(raw)], check=True, text=True, input=(
+        "label: gpt\nsize=1MiB, type=21686148-6449-6E6F-744E-656564454649\n"
+        "size=64MiB, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B\ntype=0FC63DAF-8483-4772-8E79-3D69D8477DE4\n"))
+    disk = host.run("losetup", "-fP", "--show", raw).strip()
+    try:
+        host.run(host.need("mkfs.vfat", "dosfstools"), "-n", "EFI", f"{disk}p2")
+        host.run("mke2fs", "-q", "-t", "ext4", "-L", "root", f"{disk}p3")
+        _fill(disk, tar, place / "mnt")
+    finally:
+        host.run("losetup", "-d", disk)
+
+
+def _sources():
+    """This machine's own Debian sources, security updates among them."""
+    return ["deb http://deb.debian.org/debian bookworm main", "deb http://deb.debian.org/debian bookworm-updates main",
+            "deb http://deb.debian.org/debian-security bookworm-security main"]
+
+
+def _fill(disk, tar, root):
+    root.mkdir()
+    mounted = []
+    try:
+        for words in (["mount", f"{disk}p3", root], ["mount", "--bind", "/dev", root / "dev"],
+                      ["mount", "-t", "proc", "proc", root / "proc"], ["mount", "-t", "sysfs", "sysfs", root / "sys"]):
+            if mounted:
+                words[-1].mkdir(exist_ok=True)
+            host.run(*words)
+            if not mounted:
+                host.run("tar", "-C", root, "-xf", tar, "--exclude=./dev/*")
+            mounted.append(words[-1])
+        for name, text in FILES.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        shutil.copy(AGENT, root / "usr/local/sbin/kdump-test-agent")
+        (root / "usr/local/sbin/kdump-test-agent").chmod(0o755)
+        host.run("chroot", root, "bash", "-c", INSTALL.replace("DISK", disk).replace("ESP", f"{disk}p2"))
+    finally:
+        for path in reversed(mounted):
+            host.run("umount", path)
+
+
+class Debian:
+    """A running machine. Commands go through the agent; serial lines are awaited by expect()."""
+
+    def __init__(self, machine, place):
+        self.machine, self._place = machine, place
+        self._agent, self._pending, self._number = None, b"", 0
+
+    def expect(self, pattern, seconds, what=None):
+        """Read serial lines until one matches; its text, and when it came (time.monotonic())."""
+        wanted = re.compile(pattern)
+        deadline = time.monotonic() + seconds * host.PATIENCE
+        while True:
+            try:
+                line = self.machine.line(deadline)
+            except (qemu.Late, qemu.Gone) as error:
+                last = "\n".join(self.machine.last)
+                raise host.Failure(f"{what or pattern}: {type(error).__name__} after {seconds} s\n--- the serial "
+                                   f"port's last lines:\n{last}") from error
+            if wanted.search(line):
+                return line, time.monotonic()
+
+    def login(self, seconds=240):
+        """The login prompt is there; when it came."""
+        return self.expect(LOGIN, seconds, "login prompt")[1]
+
+    def drain(self):
+        """Take in what the serial port has said, so that it does not stop the machine."""
+        try:
+            while True:
+                self.machine.line(time.monotonic())
+        except qemu.Late:
+            pass
+
+    def _ask(self, request, seconds):
+        if not self._agent:
+            self._agent = socket.socket(socket.AF_UNIX)
+            self._agent.connect(str(self._place / "agent"))
+            self._agent.setblocking(False)
+        self._number += 1
+        message = json.dumps({"id": self._number, **request}).encode() + b"\n"
+        deadline = time.monotonic() + seconds * host.PATIENCE
+        while message:
+            if select.select([], [self._agent], [], 1)[1]:
+                message = message[self._agent.send(message):]
+            self.drain()
+            if time.monotonic() > deadline:
+                raise host.Failure(f"the guest's agent does not listen: {request.get('run', 'a file')}")
+        while time.monotonic() < deadline:
+            self.drain()
+            if select.select([self._agent], [], [], 0.2)[0]:
+                self._pending += self._agent.recv(1 << 20)
+            while b"\n" in self._pending:
+                line, _, self._pending = self._pending.partition(b"\n")
+                answer = json.loads(line)
+                if answer["id"] == self._number:
+                    return answer
+        raise host.Failure(f"no answer from the guest within {seconds} s: {request.get('run', 'a file')}")
+
+    def run(self, command, seconds=120, check=True):
+        """Run a command of the shell; its output (and, without @check, (status, output))."""
+        answer = self._ask({"run": command}, seconds)
+        if not check:
+            return answer["status"], answer["output"]
+        if answer["status"]:
+            raise host.Failure(f"guest: {command}: exit code {answer['status']}\n{answer['output'][-3000:]}")
+        return answer["output"]
+
+    def start(self, command):
+        """Run something in the background, apart from the agent."""
+        self.run(f"systemd-run --quiet --collect bash -c {_quoted(command)}")
+
+    def push(self, file, path):
+        """Copy a file of the host into the guest."""
+        data, append = Path(file).read_bytes(), False
+        for start in range(0, len(data), 300000):
+            piece = base64.b64encode(data[start:start + 300000]).decode()
+            self._ask({"write": path, "append": append, "data": piece}, 60)
+            append = True
+
+    def reboot(self):
+        """An orderly reboot; the login prompt is there again."""
+        self.start("systemctl reboot")
+        return self.login()
+
+    def panic(self):
+        """Crash it; when that was."""
+        self.start("echo 1 > /proc/sys/kernel/sysrq; echo c > /proc/sysrq-trigger")
+        return self.expect(r"Kernel panic - not syncing", 60)[1]
+
+
+def _quoted(text):
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+@contextmanager
+def running(log, firmware="bios", memory="2G", extra=(), echo=None):
+    """A machine on a fresh overlay, switched on."""
+    disk = image()
+    place = Path(tempfile.mkdtemp(prefix=".run.", dir=host.CACHE))
+    try:
+        overlay = place / "disk.qcow2"
+        host.run("qemu-img", "create", "-q", "-f", "qcow2", "-b", disk, "-F", "qcow2", overlay)
+        words = [host.need(qemu.QEMU, "qemu-system-x86"), *qemu.accelerator(kernels.named("6.1")), "-cpu", "max", "-m", memory,
+                 "-smp", "2,maxcpus=4", "-nodefaults", "-no-user-config", "-display", "none",
+                 "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+                 "-qmp", f"unix:{place}/qmp,server=on,wait=off",
+                 "-drive", f"file={overlay},if=none,id=disk,format=qcow2,cache=unsafe", "-device", "virtio-blk-pci,drive=disk",
+                 "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={place}/agent,server=on,wait=off",
+                 "-device", "virtserialport,chardev=agent,name=kdump-test",
+                 "-nic", "user,model=virtio-net-pci", *qemu._firmware(firmware, place), *extra]
+        with qemu.Machine(words, log, place, echo) as machine:
+            yield Debian(machine, place)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def served(folder):
+    """Serve the files of @folder to guests; the URL that they reach it by."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://10.0.2.2:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def packages(*names):
+    """A folder of the cache with these packages and what they need beyond the guest's, as .deb files."""
+    folder = host.CACHE / "debian" / ("packages-" + host.digest(*names, time.strftime("%Y-%m")))
+    if not folder.exists():
+        with host.being_made(folder) as draft:
+            draft.mkdir(parents=True)
+            for name in names:
+                host.run("apt-get", "-q", "download", name, cwd=draft, env={**os.environ})
+    return folder
