@@ -24,10 +24,10 @@ static const struct {
 	{ "initrd", offsetof(struct armed, initrd) },
 	{ "initrd_hash", offsetof(struct armed, initrd_hash) },
 	{ "conf", offsetof(struct armed, conf) },
-	{ "conf_hash", offsetof(struct armed, conf_hash) },
 	{ "cmdline", offsetof(struct armed, cmdline) },
 	{ "call", offsetof(struct armed, call) },
 	{ "target", offsetof(struct armed, target) },
+	{ "directory", offsetof(struct armed, directory) },
 };
 
 static char **field(const struct armed *armed, size_t i)
@@ -53,6 +53,7 @@ static struct kd_error *format(const struct armed *armed, const char *boot_id, c
 	for (i = 1; i < ARRAY_SIZE(keys); i++)
 		if (*field(armed, i))
 			fprintf(out, "%s %s\n", keys[i].key, *field(armed, i));
+	inputs_print(&armed->inputs, out);
 	if (fclose(out))
 		return kd_error_nomem();
 	*ret = take_ptr(text);
@@ -86,6 +87,8 @@ static struct kd_error *parse_line(char *line, struct armed *armed)
 	if (!value)
 		return kd_error_create(KD_ERR_FORMAT, "not a \"key value\" line: %s", line);
 	*value++ = '\0';
+	if (!strcmp(line, "input"))
+		return inputs_parse_line(value, &armed->inputs);
 	if (!strcmp(line, "time"))
 		return kd_parse_u64(value, 10, &armed->time) ?
 			       NULL :
@@ -143,6 +146,16 @@ struct kd_error *armed_read(const struct kd_sysroot *root, struct armed *ret, bo
 	return NULL;
 }
 
+char *armed_describe(const struct armed *armed)
+{
+	char *text;
+
+	if (asprintf(&text, "kernel %s, dumps go to %s", armed->release ? armed->release : "?",
+		     armed->target ? armed->target : "?") < 0)
+		return NULL;
+	return text;
+}
+
 struct kd_error *armed_remove(const struct kd_sysroot *root)
 {
 	_cleanup_free_ char *path = kd_sysroot_path(root, ARMED_PATH);
@@ -160,6 +173,7 @@ void armed_free(struct armed *armed)
 
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
 		free(*field(armed, i));
+	inputs_free(&armed->inputs);
 	*armed = (struct armed){ 0 };
 }
 

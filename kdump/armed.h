@@ -8,10 +8,11 @@
 
 #include "base/error.h"
 #include "base/sysroot.h"
+#include "kdump/inputs.h"
 
 #define ARMED_PATH "/run/kdump/armed"
 
-/** "key value" lines in the file; strings are owned, and NULL where not set. */
+/** "key value" lines in the file, and one "input …" line for each input; strings are owned, and NULL where not set. */
 struct armed {
 	char *boot_id;     /* of the boot it was loaded in */
 	char *kernel;      /* file */
@@ -19,11 +20,12 @@ struct armed {
 	char *initrd;      /* file */
 	char *initrd_hash; /* SHA-256 of that file as it was loaded, hex */
 	char *conf;        /* configuration file */
-	char *conf_hash;   /* SHA-256 of it */
 	char *cmdline;     /* of the capture kernel */
 	char *call;        /* "kexec_load" or "kexec_file_load" */
 	char *target;      /* "ext4 UUID=… /var/crash" */
+	char *directory;   /* where on this machine dumps arrive; NULL: not mounted */
 	uint64_t time;     /* when it was loaded, seconds since the epoch */
+	struct inputs inputs; /* what it was made from */
 };
 
 /** Write the record, atomically. */
@@ -31,6 +33,9 @@ struct kd_error *armed_write(const struct kd_sysroot *root, const struct armed *
 
 /** Read it. *found is false if there is none, or if it is of an earlier boot: *ret is zeroed then. */
 struct kd_error *armed_read(const struct kd_sysroot *root, struct armed *ret, bool *found) MUST_CHECK;
+
+/** "kernel 6.1.0-21-amd64, dumps go to ext4 UUID=… /var/crash"; owned by the caller, NULL: no memory. */
+char *armed_describe(const struct armed *armed);
 
 /** Nothing is loaded any more. No record is success. */
 struct kd_error *armed_remove(const struct kd_sysroot *root) MUST_CHECK;

@@ -80,7 +80,10 @@ static void print_option(char letter, const char *name, const char *value, const
 {
 	char words[64];
 
-	snprintf(words, sizeof(words), "--%s%s%s", name, value ? "=" : "", value ? value : "");
+	if (value && *value == '[') /* "[FILE]" */
+		snprintf(words, sizeof(words), "--%s[=%s", name, value + 1);
+	else
+		snprintf(words, sizeof(words), "--%s%s%s", name, value ? "=" : "", value ? value : "");
 	if (letter)
 		printf("  -%c, %-20s %s\n", letter, words, help);
 	else
@@ -131,7 +134,7 @@ static const struct option common_options[] = {
 /* What getopt_long() is told: the verb's own options first, so that they win over common ones of the same name. */
 struct syntax {
 	struct option options[KDUMPCTL_OPTIONS_MAX + ARRAY_SIZE(common_options) + 1];
-	char letters[2 * KDUMPCTL_OPTIONS_MAX + sizeof("+" COMMON_LETTERS)];
+	char letters[3 * KDUMPCTL_OPTIONS_MAX + sizeof("+" COMMON_LETTERS)];
 };
 
 static void add_letter(struct syntax *syntax, const struct verb_option *option)
@@ -141,7 +144,16 @@ static void add_letter(struct syntax *syntax, const struct verb_option *option)
 	syntax->letters[length++] = option->letter;
 	if (option->value)
 		syntax->letters[length++] = ':';
+	if (option->value && *option->value == '[')
+		syntax->letters[length++] = ':';
 	syntax->letters[length] = '\0';
+}
+
+static int takes_value(const struct verb_option *option)
+{
+	if (!option->value)
+		return no_argument;
+	return *option->value == '[' ? optional_argument : required_argument;
 }
 
 static void make_syntax(const struct verb *verb, struct syntax *ret)
@@ -153,8 +165,7 @@ static void make_syntax(const struct verb *verb, struct syntax *ret)
 	if (!verb)
 		strcpy(ret->letters, "+"); /* what stands behind the verb may be the verb's */
 	for (option = verb ? verb->options : NULL; option && option->name; option++) {
-		ret->options[count] = (struct option){ option->name, option->value ? required_argument : no_argument,
-						       NULL, OPT_OF_VERB + count };
+		ret->options[count] = (struct option){ option->name, takes_value(option), NULL, OPT_OF_VERB + count };
 		count++;
 		if (option->letter)
 			add_letter(ret, option);
@@ -269,7 +280,8 @@ static struct kd_error *check_allowed(const struct kdumpctl *ctl, const struct v
 				       "%s works on the running machine only: with --sysroot, use --dry-run", verb->name);
 	if ((verb->flags & VERB_CHANGES) && live && geteuid() != 0)
 		return kd_error_create(KD_ERR_STATE, "kdumpctl %s needs root: use sudo", verb->name);
-	if (!kd_sysroot_exists(&ctl->root, ctl->conf_file)) {
+	/* A configuration that is gone is something that those have to deal with. */
+	if (!(verb->flags & VERB_HIDDEN) && !kd_sysroot_exists(&ctl->root, ctl->conf_file)) {
 		kd_info(&ctl->log, "%s%s does not exist: an empty file there is enough", ctl->root.prefix,
 			ctl->conf_file);
 		return kd_error_create(KD_ERR_CONFIG, "Error: No kdump config file found!");

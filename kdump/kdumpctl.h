@@ -34,7 +34,7 @@ typedef struct kd_error *kdumpctl_verb(struct kdumpctl *ctl, int *status);
 struct verb_option {
 	const char *name;  /* without the dashes; NULL ends a table */
 	char letter;       /* 0: none */
-	const char *value; /* what its value is called in the help, "SIZE"; NULL: a flag */
+	const char *value; /* what its value is called in the help, "SIZE"; "[SIZE]": may be left out; NULL: a flag */
 	const char *help;
 };
 
@@ -69,8 +69,17 @@ const struct verb *kdumpctl_find_verb(const char *name);
 
 /* service.c */
 kdumpctl_verb service_start, service_stop, service_restart, service_reload, service_rebuild;
+/** Arm anew if a capture kernel should be loaded, in place: what is armed stays armed until the new one takes over. */
+struct kd_error *service_arm_anew(struct kdumpctl *ctl) MUST_CHECK;
+/** Build the image for kernel @release ahead, load nothing. */
+struct kd_error *service_build_ahead(struct kdumpctl *ctl, const char *release) MUST_CHECK;
+
 /* status.c */
 kdumpctl_verb status_show, status_showmem;
+extern const struct verb_option status_options[];
+
+/* refresh.c */
+kdumpctl_verb refresh_run, refresh_kernel_installed, refresh_kernel_removed;
 
 /* sizing.c */
 kdumpctl_verb estimate_show;

@@ -20,8 +20,7 @@ static const struct {
 	{ "/lib/modules/", "/vmlinux" },
 };
 
-/* The name becomes part of paths, so nothing that leads elsewhere may be in it. */
-static bool is_release(const char *text)
+bool kernel_is_release(const char *text)
 {
 	return *text && *text != '.' && !strpbrk(text, "/ \t\n");
 }
@@ -103,7 +102,7 @@ struct kd_error *kernel_find(const struct kd_sysroot *root, const struct setting
 		if (err)
 			return kd_error_wrap(err, "cannot tell the running kernel");
 	}
-	if (!is_release(name))
+	if (!kernel_is_release(name))
 		return kd_error_create(KD_ERR_CONFIG, "\"%s\" is no kernel release, as uname -r prints it", name);
 	err = find_file(root, settings, name, &ret->path);
 	if (!err)

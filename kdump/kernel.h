@@ -3,6 +3,8 @@
 #ifndef KDUMP_KERNEL_H
 #define KDUMP_KERNEL_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "base/sysroot.h"
 #include "kdump/settings.h"
@@ -16,6 +18,9 @@ struct kernel {
  *  KD_ERR_NOT_FOUND names every place that was tried; KD_ERR_CONFIG: @release is no version. */
 struct kd_error *kernel_find(const struct kd_sysroot *root, const struct settings *settings, const char *release,
 			     struct kernel *ret) MUST_CHECK;
+
+/** Is @text a kernel release? It becomes part of paths, so nothing that leads elsewhere may be in it. */
+bool kernel_is_release(const char *text);
 
 /** A zeroed struct is allowed. */
 void kernel_free(struct kernel *kernel);

@@ -7,16 +7,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "base/parse.h"
 #include "initramfs/initramfs.h"
 #include "kdump/armed.h"
+#include "kdump/inputs.h"
 #include "kdump/kdumpctl.h"
 #include "kdump/kernel.h"
 #include "kdump/loader/loader.h"
 #include "kdump/plan_build.h"
 #include "kdump/settings.h"
 #include "kdump/target.h"
+#include "kdump/transition.h"
 
 /* All that is known before anything is changed. */
 struct arming {
@@ -30,6 +33,7 @@ struct arming {
 	char *directory; /* of a dry run's temporary image, below the root; NULL: none */
 	char *cmdline;
 	struct initramfs_result image;
+	struct inputs inputs; /* each noted before it is read: what changes meanwhile is seen later */
 };
 
 static void arming_free(struct arming *arming)
@@ -43,6 +47,7 @@ static void arming_free(struct arming *arming)
 	free(arming->initrd);
 	free(arming->directory);
 	free(arming->cmdline);
+	inputs_free(&arming->inputs);
 }
 static inline void arming_free_cleanup(struct arming *arming)
 {
@@ -86,11 +91,47 @@ static struct kd_error *make_cmdline(const struct kd_sysroot *root, const struct
 	return NULL;
 }
 
+/* Settings count from both places: the first that is there is read. */
+static struct kd_error *note_settings(const struct kdumpctl *ctl, struct arming *arming)
+{
+	static const char *const files[] = { KD_SYSCONFDIR "/sysconfig/kdump", KD_SYSCONFDIR "/default/kdump" };
+	struct kd_error *err = NULL;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(files) && !err; i++)
+		err = inputs_add(&ctl->root, &arming->inputs, INPUT_CONFIG, files[i]);
+	return err;
+}
+
+/* What is known once all is resolved. */
+static struct kd_error *note_resolved(const struct kdumpctl *ctl, struct arming *arming)
+{
+	const struct kd_sysroot *root = &ctl->root;
+	struct inputs *inputs = &arming->inputs;
+	struct kd_error *err;
+	size_t i;
+
+	err = inputs_add(root, inputs, INPUT_KERNEL, arming->kernel.path);
+	if (!err)
+		err = inputs_add(root, inputs, INPUT_PROGRAM, ctl->capture);
+	if (!err)
+		err = inputs_add_plan(root, inputs, &arming->plan);
+	for (i = 0; i < arming->programs.count && !err; i++)
+		err = inputs_add(root, inputs, INPUT_PROGRAM, arming->programs.path[i]);
+	if (!err)
+		err = arming->target.directory ?
+			      inputs_add(root, inputs, INPUT_MOUNT, arming->target.directory) :
+			      inputs_add(root, inputs, INPUT_FSTAB, arming->target.device);
+	return err;
+}
+
 static struct kd_error *resolve(const struct kdumpctl *ctl, struct arming *arming)
 {
 	struct kd_error *err;
 
-	err = settings_load(&ctl->root, &ctl->log, &arming->settings);
+	err = note_settings(ctl, arming);
+	if (!err)
+		err = settings_load(&ctl->root, &ctl->log, &arming->settings);
 	if (!err)
 		err = kernel_find(&ctl->root, &arming->settings, ctl->kernel, &arming->kernel);
 	if (!err)
@@ -224,10 +265,10 @@ static struct kd_error *prepare_image(const struct kdumpctl *ctl, const struct a
 	return loader_prepare(&request, ret);
 }
 
-/* The words borrow from @arming, but for the hashes and the target, which are made here. */
-static struct kd_error *record(const struct kdumpctl *ctl, const struct arming *arming, const char *call)
+/* The words borrow from @arming, but for the hash and the target, which are made here. */
+static struct kd_error *record(const struct kdumpctl *ctl, struct arming *arming, const char *call)
 {
-	_cleanup_free_ char *target = NULL, *initrd_hash = NULL, *conf_hash = NULL;
+	_cleanup_free_ char *target = NULL, *initrd_hash = NULL, *reason = NULL;
 	const struct kd_plan_target *first = &arming->plan.target[0];
 	struct armed armed = {
 		.kernel = arming->kernel.path,
@@ -236,6 +277,7 @@ static struct kd_error *record(const struct kdumpctl *ctl, const struct arming *
 		.conf = (char *)ctl->conf_file,
 		.cmdline = arming->cmdline,
 		.call = (char *)call,
+		.directory = arming->target.directory,
 		.time = time(NULL),
 	};
 	struct kd_error *err;
@@ -246,13 +288,17 @@ static struct kd_error *record(const struct kdumpctl *ctl, const struct arming *
 	}
 	err = armed_hash_file(&ctl->root, arming->initrd, &initrd_hash);
 	if (!err)
-		err = armed_hash_file(&ctl->root, ctl->conf_file, &conf_hash);
+		err = inputs_add_hardware(&ctl->root, &arming->inputs);
 	if (err)
 		return err;
 	armed.target = target;
 	armed.initrd_hash = initrd_hash;
-	armed.conf_hash = conf_hash;
-	return armed_write(&ctl->root, &armed);
+	armed.inputs = arming->inputs; /* borrowed, too */
+	err = armed_write(&ctl->root, &armed);
+	reason = armed_describe(&armed);
+	if (reason)
+		transition_note(&ctl->root, &ctl->log, STANDING_ARMED, reason);
+	return err;
 }
 
 /* What is said of the reservation is advice: not knowing its need is no reason to stay unarmed. */
@@ -275,7 +321,7 @@ static void remark_reservation(const struct kdumpctl *ctl, const struct arming *
 	kd_error_destroy(err);
 }
 
-static struct kd_error *load(const struct kdumpctl *ctl, const struct arming *arming,
+static struct kd_error *load(const struct kdumpctl *ctl, struct arming *arming,
 			     const struct loader_image *image)
 {
 	const char *call = "kexec_load";
@@ -321,7 +367,13 @@ static struct kd_error *arm(const struct kdumpctl *ctl, struct arming *arming, e
 	if (!err && !ctl->dry_run)
 		err = make_directory(ctl, arming);
 	if (!err)
+		err = note_resolved(ctl, arming);
+	if (!err)
 		err = build(ctl, arming, how);
+	if (!err)
+		err = inputs_add_modules(&ctl->root, &arming->inputs, &arming->plan);
+	if (!err)
+		err = inputs_add(&ctl->root, &arming->inputs, INPUT_INITRAMFS, arming->initrd);
 	if (!err)
 		err = prepare_image(ctl, arming, &image);
 	if (!err)
@@ -339,7 +391,21 @@ static struct kd_error *begin(const struct kdumpctl *ctl, struct arming *arming,
 {
 	struct kd_error *err = check_feasible(ctl, loaded);
 
+	if (!err)
+		err = inputs_add(&ctl->root, &arming->inputs, INPUT_CONFIG, ctl->conf_file);
 	return err ? err : kdumpctl_read_conf(ctl, &arming->conf);
+}
+
+/* The attempt to arm has failed: note how the machine stands now. @err is passed on. */
+static struct kd_error *note_failure(const struct kdumpctl *ctl, struct kd_error *err)
+{
+	bool loaded = false;
+
+	if (!err || ctl->dry_run)
+		return err;
+	kd_error_destroy(loader_loaded(&ctl->root, LOADER_PANIC, &loaded));
+	transition_note(&ctl->root, &ctl->log, loaded ? STANDING_STALE : STANDING_NOT_ARMED, err->text);
+	return err;
 }
 
 struct kd_error *service_start(struct kdumpctl *ctl, int *status)
@@ -349,13 +415,13 @@ struct kd_error *service_start(struct kdumpctl *ctl, int *status)
 	bool loaded;
 
 	err = begin(ctl, &arming, &loaded);
-	if (err)
-		return err;
-	if (loaded && !ctl->dry_run) {
+	if (!err && loaded && !ctl->dry_run) {
 		kd_warn(&ctl->log, "Kdump already running: [WARNING]");
 		return NULL;
 	}
-	return arm(ctl, &arming, BUILD_CONF);
+	if (!err)
+		err = arm(ctl, &arming, BUILD_CONF);
+	return note_failure(ctl, err);
 }
 
 static struct kd_error *start_anew(struct kdumpctl *ctl, enum build how, bool expect_loaded)
@@ -365,11 +431,16 @@ static struct kd_error *start_anew(struct kdumpctl *ctl, enum build how, bool ex
 	bool loaded;
 
 	err = begin(ctl, &arming, &loaded);
-	if (err)
-		return err;
-	if (expect_loaded && !loaded)
+	if (!err && expect_loaded && !loaded)
 		kd_warn(&ctl->log, "Kdump was not running: [WARNING]");
-	return arm(ctl, &arming, how);
+	if (!err)
+		err = arm(ctl, &arming, how);
+	return note_failure(ctl, err);
+}
+
+struct kd_error *service_arm_anew(struct kdumpctl *ctl)
+{
+	return start_anew(ctl, BUILD_CHANGED, false);
 }
 
 struct kd_error *service_restart(struct kdumpctl *ctl, int *status)
@@ -392,11 +463,12 @@ struct kd_error *service_stop(struct kdumpctl *ctl, int *status)
 	err = armed_remove(&ctl->root);
 	if (err)
 		return err;
+	transition_note(&ctl->root, &ctl->log, STANDING_OFF, "kdumpctl stop");
 	kd_info(&ctl->log, "Stopping kdump: [OK]");
 	return NULL;
 }
 
-struct kd_error *service_rebuild(struct kdumpctl *ctl, int *status)
+static struct kd_error *build_only(struct kdumpctl *ctl, enum build how)
 {
 	_cleanup_(arming_free) struct arming arming = { 0 };
 	struct kd_error *err;
@@ -404,5 +476,18 @@ struct kd_error *service_rebuild(struct kdumpctl *ctl, int *status)
 	err = kdumpctl_read_conf(ctl, &arming.conf);
 	if (!err)
 		err = resolve(ctl, &arming);
-	return err ? err : build(ctl, &arming, BUILD_ALWAYS);
+	return err ? err : build(ctl, &arming, how);
+}
+
+struct kd_error *service_rebuild(struct kdumpctl *ctl, int *status)
+{
+	return build_only(ctl, BUILD_ALWAYS);
+}
+
+struct kd_error *service_build_ahead(struct kdumpctl *ctl, const char *release)
+{
+	struct kdumpctl other = *ctl;
+
+	other.kernel = release;
+	return build_only(&other, BUILD_CHANGED);
 }

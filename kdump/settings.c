@@ -27,6 +27,7 @@ static const struct {
 	{ "KDUMP_BOOTDIR", offsetof(struct settings, boot_dir) },
 	{ "KDUMP_IMG", offsetof(struct settings, image) },
 	{ "KDUMP_IMG_EXT", offsetof(struct settings, image_ext) },
+	{ "KDUMP_METRICS_FILE", offsetof(struct settings, metrics_file) },
 	/* Red Hat's, without a meaning here: log levels of their scripts, another mechanism, their test verb. */
 	{ "KDUMP_STDLOGLVL", IGNORED },
 	{ "KDUMP_SYSLOGLVL", IGNORED },

@@ -21,6 +21,7 @@ struct settings {
 	char *boot_dir;            /* KDUMP_BOOTDIR */
 	char *image;               /* KDUMP_IMG: the kernel file's name before "-KVER" */
 	char *image_ext;           /* KDUMP_IMG_EXT: what follows the version */
+	char *metrics_file;        /* KDUMP_METRICS_FILE: for node_exporter's textfile collector */
 	enum loader_call call;     /* KEXEC_ARGS: -s, -c or -a */
 };
 

@@ -1,138 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is armed, said by the kernel and by the record of the last load, and what has changed since. */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/array.h"
+#include "base/io.h"
 #include "base/json.h"
-#include "kdump/armed.h"
+#include "kdump/health.h"
 #include "kdump/kdumpctl.h"
 #include "kdump/loader/loader.h"
+#include "kdump/status.h"
 #include "kdump/term.h"
 
 /* Red Hat's exit status when nothing is loaded, which is also LSB's "program is not running". */
 #define STATUS_NOT_OPERATIONAL 3
+#define STATUS_STALE 4 /* with --strict */
 
-struct change {
-	const char *what; /* a file */
-	const char *how;  /* "has changed since", "is gone" */
+enum { OPTION_METRICS, OPTION_STRICT };
+
+const struct verb_option status_options[] = {
+	[OPTION_METRICS] = { .name = "metrics",
+			     .value = "[FILE]",
+			     .help = "for Prometheus, on standard output or into FILE" },
+	[OPTION_STRICT] = { .name = "strict", .help = "exit with 4 if what is armed has changed since" },
+	{ 0 },
 };
-
-struct status {
-	enum armed_state state;
-	bool loaded;
-	uint64_t reserved;
-	struct armed armed;  /* zeroed if there is no record */
-	uint64_t initrd_size;
-	uint64_t initrd_time; /* when it was built */
-	struct change change[3];
-	size_t changes;
-};
-
-static void status_free(struct status *status)
-{
-	armed_free(&status->armed);
-}
-static inline void status_free_cleanup(struct status *status)
-{
-	status_free(status);
-}
-
-static const struct {
-	const char *word, *sentence;
-} states[] = {
-	[ARMED_NOTHING] = { "nothing", "nothing is loaded" },
-	[ARMED_OURS] = { "armed", "armed by kdumpctl" },
-	[ARMED_FOREIGN] = { "foreign", "armed, but not by kdumpctl: \"kdumpctl restart\" takes over" },
-	[ARMED_LOST] = { "lost", "NOT armed: kdumpctl had loaded a kernel, and it was unloaded by something else" },
-};
-
-/* --- finding out ---------------------------------------------------------------------------------------------- */
-
-/* Compare a file with its hash at the time of the load. */
-static struct kd_error *compare(const struct kd_sysroot *root, const char *path, const char *hash,
-				struct status *status)
-{
-	_cleanup_free_ char *now = NULL;
-	struct kd_error *err;
-
-	if (!path || !hash)
-		return NULL;
-	err = armed_hash_file(root, path, &now);
-	if (err && err->errnum == EACCES) { /* the image is readable for root only: no answer then */
-		kd_error_destroy(err);
-		return NULL;
-	}
-	if (err && err->errnum != ENOENT)
-		return err;
-	if (err || strcmp(now, hash))
-		status->change[status->changes++] = (struct change){ path, err ? "is gone" : "has changed since" };
-	kd_error_destroy(err);
-	return NULL;
-}
-
-static struct kd_error *find_changes(const struct kdumpctl *ctl, struct status *status)
-{
-	const struct armed *armed = &status->armed;
-	struct kd_error *err;
-
-	err = compare(&ctl->root, armed->conf, armed->conf_hash, status);
-	if (!err)
-		err = compare(&ctl->root, armed->initrd, armed->initrd_hash, status);
-	if (!err && armed->kernel && !kd_sysroot_exists(&ctl->root, armed->kernel))
-		status->change[status->changes++] = (struct change){ armed->kernel, "is gone" };
-	return err;
-}
-
-static void look_at_initrd(const struct kdumpctl *ctl, struct status *status)
-{
-	_cleanup_close_ int fd = -1;
-	struct stat st;
-
-	if (!status->armed.initrd)
-		return;
-	fd = kd_sysroot_open_file(&ctl->root, status->armed.initrd, O_PATH);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return;
-	status->initrd_size = st.st_size;
-	status->initrd_time = st.st_mtime;
-}
-
-static struct kd_error *gather(const struct kdumpctl *ctl, struct status *status)
-{
-	struct kd_error *err;
-	bool recorded;
-
-	err = loader_loaded(&ctl->root, LOADER_PANIC, &status->loaded);
-	if (err && err->code == KD_ERR_STATE) { /* a kernel without kexec has nothing loaded */
-		kd_warn(&ctl->log, "%s", err->text);
-		kd_error_destroy(err);
-		return NULL;
-	}
-	if (!err)
-		err = loader_crash_size(&ctl->root, &status->reserved);
-	if (!err)
-		err = armed_read(&ctl->root, &status->armed, &recorded);
-	if (err)
-		return err;
-	status->state = armed_judge(status->loaded, recorded);
-	look_at_initrd(ctl, status);
-	return status->state == ARMED_OURS ? find_changes(ctl, status) : NULL;
-}
 
 /* --- for people ----------------------------------------------------------------------------------------------- */
 
-static void print_details(const struct kdumpctl *ctl, const struct status *status)
+static void print_details(const struct health *health)
 {
-	const struct armed *armed = &status->armed;
+	const struct armed *armed = &health->armed;
 	char when[TERM_TIME_MAX], age[TERM_TIME_MAX];
-	size_t i;
 
-	printf("state         %s\n", states[status->state].sentence);
+	printf("state         %s\n", health_sentence(health));
 	if (armed->time) {
 		printf("loaded        %s (%s), %s\n", term_time(armed->time, when), term_age(armed->time, age),
 		       armed->call ? armed->call : "?");
@@ -141,19 +42,51 @@ static void print_details(const struct kdumpctl *ctl, const struct status *statu
 		printf("kernel        %s (%s)\n", armed->kernel, armed->release ? armed->release : "?");
 	if (armed->initrd) {
 		printf("initramfs     %s", armed->initrd);
-		if (status->initrd_size)
-			printf(" (%.1f MiB, built %s)", status->initrd_size / 1048576.0,
-			       term_age(status->initrd_time, age));
+		if (health->initrd_size)
+			printf(" (%.1f MiB, built %s)", health->initrd_size / 1048576.0,
+			       term_age(health->initrd_time, age));
 		putchar('\n');
 	}
 	if (armed->target)
 		printf("target        %s\n", armed->target);
+	if (armed->directory)
+		printf("dumps         %s\n", armed->directory);
 	if (armed->cmdline)
 		printf("command line  %s\n", armed->cmdline);
-	printf("reservation   %" PRIu64 " MiB\n", status->reserved >> 20);
-	for (i = 0; i < status->changes; i++)
-		printf("changed       %s %s: \"kdumpctl restart\" brings it up to date\n", status->change[i].what,
-		       status->change[i].how);
+	printf("reservation   %" PRIu64 " MiB\n", health->reserved >> 20);
+	if (health->captured)
+		printf("last dump     %s, %s: \"kdumpctl info\"\n", health->capture_name,
+		       term_age(health->captured, age));
+}
+
+static void print_changes(const struct health *health)
+{
+	struct term term;
+	size_t i;
+
+	term_init(&term, stdout);
+	for (i = 0; i < health->changes; i++) {
+		const struct input_change *change = &health->change[i];
+
+		printf("%schanged       ", term_start(&term, TERM_RED));
+		term_text(&term, change->name);
+		printf(" %s since: %s: %s%s\n", change->how, change->meaning, change->remedy, term_stop(&term));
+	}
+}
+
+/* A line per problem, for whoever only types "kdumpctl status". */
+static void warn_of_problems(const struct kdumpctl *ctl, const struct health *health)
+{
+	size_t i;
+
+	if (health->state == ARMED_LOST || health->state == ARMED_FOREIGN)
+		kd_warn(&ctl->log, "%s", health_sentence(health));
+	if (!health->reserved)
+		kd_warn(&ctl->log, "No memory reserved for crash kernel: crashkernel= is not on the kernel's command "
+				   "line, or there was not enough memory for it");
+	for (i = 0; i < health->changes; i++)
+		kd_warn(&ctl->log, "%s %s since: %s: %s", health->change[i].name, health->change[i].how,
+			health->change[i].meaning, health->change[i].remedy);
 }
 
 /* --- for programs --------------------------------------------------------------------------------------------- */
@@ -164,16 +97,51 @@ static void put_known(struct kd_json *json, const char *key, const char *text)
 		kd_json_string(json, key, text);
 }
 
-static void print_json(const struct status *status)
+static void put_changes(struct kd_json *json, const struct health *health)
 {
-	const struct armed *armed = &status->armed;
+	size_t i;
+
+	kd_json_open(json, "changes", '[');
+	for (i = 0; i < health->changes; i++) {
+		const struct input_change *change = &health->change[i];
+
+		kd_json_open(json, NULL, '{');
+		kd_json_string(json, "kind", change->kind);
+		kd_json_string(json, "name", change->name);
+		kd_json_string(json, "how", change->how);
+		kd_json_string(json, "meaning", change->meaning);
+		kd_json_string(json, "remedy", change->remedy);
+		kd_json_close(json, '}');
+	}
+	kd_json_close(json, ']');
+}
+
+static void put_inputs(struct kd_json *json, const struct inputs *inputs)
+{
+	size_t i;
+
+	kd_json_open(json, "inputs", '[');
+	for (i = 0; i < inputs->count; i++) {
+		kd_json_open(json, NULL, '{');
+		kd_json_string(json, "kind", inputs_kind(&inputs->input[i]));
+		kd_json_string(json, "name", inputs->input[i].name);
+		kd_json_string(json, "identity", inputs->input[i].identity);
+		kd_json_close(json, '}');
+	}
+	kd_json_close(json, ']');
+}
+
+static void print_json(const struct health *health)
+{
+	const struct armed *armed = &health->armed;
 	struct kd_json json = { .out = stdout };
 	size_t i;
 
 	kd_json_open(&json, NULL, '{');
-	kd_json_bool(&json, "operational", status->loaded);
-	kd_json_string(&json, "state", states[status->state].word);
-	kd_json_u64(&json, "reserved_bytes", status->reserved);
+	kd_json_bool(&json, "operational", health->loaded);
+	kd_json_string(&json, "state", health_word(health));
+	kd_json_bool(&json, "stale", health->changes != 0);
+	kd_json_u64(&json, "reserved_bytes", health->reserved);
 	if (armed->time)
 		kd_json_u64(&json, "loaded_at", armed->time);
 	put_known(&json, "loaded_by", armed->call);
@@ -181,34 +149,97 @@ static void print_json(const struct status *status)
 	put_known(&json, "kernel_release", armed->release);
 	put_known(&json, "initramfs", armed->initrd);
 	put_known(&json, "initramfs_sha256", armed->initrd_hash);
-	if (status->initrd_size) {
-		kd_json_u64(&json, "initramfs_bytes", status->initrd_size);
-		kd_json_u64(&json, "initramfs_built_at", status->initrd_time);
+	if (health->initrd_size) {
+		kd_json_u64(&json, "initramfs_bytes", health->initrd_size);
+		kd_json_u64(&json, "initramfs_built_at", health->initrd_time);
 	}
 	put_known(&json, "target", armed->target);
+	put_known(&json, "directory", armed->directory);
 	put_known(&json, "command_line", armed->cmdline);
+	if (health->captured) {
+		kd_json_string(&json, "last_capture", health->capture_name);
+		kd_json_u64(&json, "last_capture_at", health->captured);
+	}
 	kd_json_open(&json, "changed", '[');
-	for (i = 0; i < status->changes; i++)
-		kd_json_string(&json, NULL, status->change[i].what);
+	for (i = 0; i < health->changes; i++)
+		kd_json_string(&json, NULL, health->change[i].name);
 	kd_json_close(&json, ']');
+	put_changes(&json, health);
+	put_inputs(&json, &armed->inputs);
 	kd_json_close(&json, '}');
+}
+
+static void put_metric(FILE *out, const char *name, const char *help, uint64_t value)
+{
+	fprintf(out, "# HELP kdump_%s %s\n# TYPE kdump_%s gauge\nkdump_%s %" PRIu64 "\n", name, help, name, name, value);
+}
+
+static void print_metrics(const struct health *health, FILE *out)
+{
+	put_metric(out, "armed", "Whether a capture kernel is loaded.", health->loaded);
+	put_metric(out, "stale", "Whether something has changed since it was loaded.", health->changes != 0);
+	put_metric(out, "changes", "How many of the things it was made from have changed.", health->changes);
+	put_metric(out, "reserved_bytes", "Memory reserved for the capture kernel.", health->reserved);
+	if (health->armed.time)
+		put_metric(out, "loaded_timestamp_seconds", "When it was loaded.", health->armed.time);
+	if (health->captured)
+		put_metric(out, "last_capture_timestamp_seconds", "When the newest dump was taken.", health->captured);
+	if (health->initrd_size)
+		put_metric(out, "initramfs_bytes", "Size of the capture initramfs.", health->initrd_size);
+}
+
+struct kd_error *status_write_metrics(const struct kd_sysroot *root, const struct health *health, const char *path)
+{
+	_cleanup_free_ char *text = NULL, *full = kd_sysroot_path(root, path);
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!full || !out) {
+		if (out)
+			fclose(out);
+		return kd_error_nomem();
+	}
+	print_metrics(health, out);
+	if (fclose(out))
+		return kd_error_nomem();
+	return kd_error_wrap(kd_write_file_atomic(full, text, size, 0644), "metrics");
 }
 
 /* --- verbs ---------------------------------------------------------------------------------------------------- */
 
+static struct kd_error *show(const struct kdumpctl *ctl, const struct health *health)
+{
+	const char *metrics = ctl->option[OPTION_METRICS];
+
+	if (metrics && *metrics)
+		return status_write_metrics(&ctl->root, health, metrics);
+	if (metrics)
+		print_metrics(health, stdout);
+	else if (ctl->json)
+		print_json(health);
+	else if (ctl->verbose) {
+		print_details(health);
+		print_changes(health);
+	} else
+		warn_of_problems(ctl, health);
+	return NULL;
+}
+
 struct kd_error *status_show(struct kdumpctl *ctl, int *exit_status)
 {
-	_cleanup_(status_free) struct status status = { 0 };
-	struct kd_error *err = gather(ctl, &status);
+	_cleanup_(health_free) struct health health = { 0 };
+	struct kd_error *err = health_check(ctl, &health);
 
 	if (err)
 		return err;
-	kd_info(&ctl->log, "Kdump is %soperational", status.loaded ? "" : "not ");
-	if (ctl->json)
-		print_json(&status);
-	else if (ctl->verbose)
-		print_details(ctl, &status);
-	*exit_status = status.loaded ? 0 : STATUS_NOT_OPERATIONAL;
+	kd_info(&ctl->log, "Kdump is %soperational", health.loaded ? "" : "not ");
+	err = show(ctl, &health);
+	if (err)
+		return err;
+	if (!health.loaded)
+		*exit_status = STATUS_NOT_OPERATIONAL;
+	else if (ctl->option[OPTION_STRICT] && health.changes)
+		*exit_status = STATUS_STALE;
 	return NULL;
 }
 

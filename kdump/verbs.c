@@ -38,6 +38,7 @@ const struct verb kdumpctl_verbs[] = {
 		.run = status_show,
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_JSON,
+		.options = status_options,
 		.help = "is the capture kernel loaded? (-v: which, and what changed since)",
 	},
 	{
@@ -177,6 +178,33 @@ const struct verb kdumpctl_verbs[] = {
 		.group = VERB_GROUP_DUMPS,
 		.flags = VERB_CHANGES | VERB_HIDDEN,
 		.help = "notice new dumps, and apply the limits of kdump.conf",
+	},
+	{
+		.name = "_refresh",
+		.run = refresh_run,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN | VERB_HIDDEN,
+		.help = "look whether what is armed is up to date, and load it anew if not",
+	},
+	{
+		.name = "_kernel-installed",
+		.run = refresh_kernel_installed,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_HIDDEN,
+		.arguments = "KVER",
+		.arguments_min = 1,
+		.arguments_max = 1,
+		.help = "build the image for a kernel that was installed",
+	},
+	{
+		.name = "_kernel-removed",
+		.run = refresh_kernel_removed,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_HIDDEN,
+		.arguments = "KVER",
+		.arguments_min = 1,
+		.arguments_max = 1,
+		.help = "delete the image of a kernel that was removed",
 	},
 };
 
