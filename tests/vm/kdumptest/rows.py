@@ -132,6 +132,8 @@ ROWS = [
     # What must not happen, and mistakes.
     _scenario("quiesce-on", scenario.quiesce, "memory holds still while a NIC receives a flood", step="on"),
     _scenario("quiesce-off", scenario.quiesce, "it does not, without the quiesce step", step="off"),
+    _scenario("armed", scenario.armed, "events are told and healed, panics after them and in reloads are captured",
+              reloads=20),
     _scenario("errors", scenario.errors, "mistakes get a helpful message and change nothing", quick=True),
     # The loader by itself: ordinary reboots, damaged segments, refusals.
     _kexec("reboots-bios", "6.1 to 6.12 and back with kexec -e"),

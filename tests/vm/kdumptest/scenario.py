@@ -23,6 +23,7 @@ class Scenario:
     files: list = field(default_factory=list)  # (name, file, permissions), for the guest's disk
     seconds: float = 240
     on_line: object = None                     # is called with every serial line
+    on_machine: object = None                  # is called with the qemu.Machine when it is switched on
 
 
 def play(scenario, installed, out):
@@ -42,6 +43,8 @@ def play(scenario, installed, out):
     payload = [product.payload(installed), guest.test_payload(scenario.script, scenario.variables, scenario.files)]
     with lab.switched_on(scenario.kernel, scenario.hardware, scenario.append, payload, out / "serial.log",
                          listen) as running:
+        if scenario.on_machine:
+            scenario.on_machine(running.machine)
         story = stages.Story(running.machine, scenario.seconds)
         story.expect("script", stages.mark("end"), scenario.seconds)
         story.end()
@@ -66,6 +69,37 @@ def errors(installed, out):
         hardware = qemu.Hardware(extra=["-drive", f"file={image},if=none,id=extra,format=raw",
                                         "-device", "virtio-blk-pci,drive=extra"])
         return verdict(play(Scenario("errors", kernels.named("6.1-cloud"), hardware), installed, out))
+
+
+def _program(name, package):
+    """A program of this host with its libraries, as files of a Scenario."""
+    path = host.need(name, package)
+    return [(f"usr/sbin/{name}", path, 0o755)] + [(library if library.startswith("/usr/") else f"usr{library}", file, 0o755)
+                                                  for library, file in product.libraries([path]).items()]
+
+
+def armed(reloads, installed, out):
+    """After an edit, a CPU, memory, another UUID: status has the reason, _refresh heals, and the panic is captured; so
+    are @reloads panics at random moments while reloads follow each other."""
+    machines = []
+
+    def listen(line):
+        qmp = machines[0].qmp if machines else None
+        if "KDTEST plug" in line and "what=cpu" in line:
+            qmp("device_add", driver="max-x86_64-cpu", id="cpu1", **{"socket-id": 1, "core-id": 0, "thread-id": 0})
+        elif "KDTEST plug" in line and "what=memory" in line:
+            qmp("object-add", **{"qom-type": "memory-backend-ram", "id": "more", "size": 512 << 20})
+            qmp("device_add", driver="pc-dimm", id="dimm", memdev="more")
+
+    with tempfile.TemporaryDirectory() as scratch:
+        image = Path(scratch, "extra.img")
+        guest.make_file_system("ext4", image, "1G")
+        hardware = qemu.Hardware("1G,slots=2,maxmem=4G", "1,sockets=2,maxcpus=2",
+                                 extra=["-drive", f"file={image},if=none,id=extra,format=raw",
+                                        "-device", "virtio-blk-pci,drive=extra"])
+        scenario = Scenario("armed", kernels.named("6.1"), hardware, variables={"RELOADS": reloads},
+                            files=_program("tune2fs", "e2fsprogs"), seconds=400 + 60 * reloads, on_line=listen, on_machine=machines.append)
+        return verdict(play(scenario, installed, out))
 
 
 def quiesce(step, installed, out):
