@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "kdump/dumps/dumps.h"
+#include "kdump/estimate.h"
 #include "kdump/loader/loader.h"
 
 static const struct {
@@ -47,6 +48,26 @@ static void look_at_dumps(const struct kdumpctl *ctl, struct health *health)
 	kd_error_destroy(err);
 }
 
+static void look_at_need(const struct kdumpctl *ctl, struct health *health)
+{
+	_cleanup_(estimate_free) struct estimate estimate = { 0 };
+	const struct estimate_request request = {
+		.root = &ctl->root,
+		.kernel = health->armed.kernel,
+		.release = health->armed.release,
+		.initrd = health->armed.initrd,
+		.dumps = health->armed.directory,
+	};
+	struct kd_error *err;
+
+	if (!request.kernel || !request.release || !request.initrd)
+		return;
+	err = estimate_make(&request, &estimate);
+	if (!err)
+		health->needed = estimate.need;
+	kd_error_destroy(err);
+}
+
 struct kd_error *health_check(const struct kdumpctl *ctl, struct health *ret)
 {
 	_cleanup_(health_free) struct health health = { 0 };
@@ -69,6 +90,7 @@ struct kd_error *health_check(const struct kdumpctl *ctl, struct health *ret)
 	health.state = armed_judge(health.loaded, recorded);
 	look_at_initrd(ctl, &health);
 	look_at_dumps(ctl, &health);
+	look_at_need(ctl, &health);
 	if (health.state == ARMED_OURS)
 		err = inputs_compare(&ctl->root, &health.armed.inputs, &health.change, &health.changes);
 	if (err)

@@ -22,6 +22,7 @@ struct health {
 	size_t changes;
 	int64_t captured;   /* when the newest dump was taken; 0: there is none, or that cannot be told */
 	char *capture_name; /* of its directory */
+	uint64_t needed;    /* bytes of reservation that the capture takes (estimate.h); 0: not known */
 };
 
 /** Look. A kernel without kexec has nothing loaded, and says so on ctl->log. */

@@ -53,7 +53,11 @@ static void print_details(const struct health *health)
 		printf("dumps         %s\n", armed->directory);
 	if (armed->cmdline)
 		printf("command line  %s\n", armed->cmdline);
-	printf("reservation   %" PRIu64 " MiB\n", health->reserved >> 20);
+	printf("reservation   %" PRIu64 " MiB", health->reserved >> 20);
+	if (health->needed)
+		printf(", of which %" PRIu64 " MiB are needed: \"kdumpctl estimate\"",
+		       (health->needed + (1 << 20) - 1) >> 20);
+	putchar('\n');
 	if (health->captured)
 		printf("last dump     %s, %s: \"kdumpctl info\"\n", health->capture_name,
 		       term_age(health->captured, age));
@@ -84,6 +88,10 @@ static void warn_of_problems(const struct kdumpctl *ctl, const struct health *he
 	if (!health->reserved)
 		kd_warn(&ctl->log, "No memory reserved for crash kernel: crashkernel= is not on the kernel's command "
 				   "line, or there was not enough memory for it");
+	if (health->needed > health->reserved)
+		kd_warn(&ctl->log, "the capture needs %" PRIu64 " MiB, and %" PRIu64 " MiB are reserved: "
+				   "\"kdumpctl reset-crashkernel\" and a reboot",
+			(health->needed + (1 << 20) - 1) >> 20, health->reserved >> 20);
 	for (i = 0; i < health->changes; i++)
 		kd_warn(&ctl->log, "%s %s since: %s: %s", health->change[i].name, health->change[i].how,
 			health->change[i].meaning, health->change[i].remedy);
@@ -142,6 +150,8 @@ static void print_json(const struct health *health)
 	kd_json_string(&json, "state", health_word(health));
 	kd_json_bool(&json, "stale", health->changes != 0);
 	kd_json_u64(&json, "reserved_bytes", health->reserved);
+	if (health->needed)
+		kd_json_u64(&json, "needed_bytes", health->needed);
 	if (armed->time)
 		kd_json_u64(&json, "loaded_at", armed->time);
 	put_known(&json, "loaded_by", armed->call);
@@ -180,6 +190,8 @@ static void print_metrics(const struct health *health, FILE *out)
 	put_metric(out, "stale", "Whether something has changed since it was loaded.", health->changes != 0);
 	put_metric(out, "changes", "How many of the things it was made from have changed.", health->changes);
 	put_metric(out, "reserved_bytes", "Memory reserved for the capture kernel.", health->reserved);
+	if (health->needed)
+		put_metric(out, "needed_bytes", "Memory that the capture needs.", health->needed);
 	if (health->armed.time)
 		put_metric(out, "loaded_timestamp_seconds", "When it was loaded.", health->armed.time);
 	if (health->captured)
