@@ -33,7 +33,7 @@ struct kd_conf {
 	enum kd_action failure_action; /* default reboot */
 	enum kd_action final_action;   /* default reboot */
 	bool force_rebuild, force_no_rebuild;
-	bool auto_reset_crashkernel;   /* default yes */
+	bool auto_reset_crashkernel;   /* default yes: packages may change a crashkernel= that kdumpctl chose */
 	/* Which dumps stay (kdump/dumps/retention.h); 0: no such limit, which is the default. */
 	uint64_t keep_dumps, keep_days;
 	uint64_t keep_size;            /* bytes */

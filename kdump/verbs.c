@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "kdump/boot/reset.h"
 #include "kdump/completion.h"
 #include "kdump/debug.h"
 #include "kdump/dumps/options.h"
@@ -67,7 +68,13 @@ const struct verb kdumpctl_verbs[] = {
 	},
 	{
 		.name = "reset-crashkernel",
+		.run = reset_crashkernel,
 		.group = VERB_GROUP_MEMORY,
+		.flags = VERB_CHANGES | VERB_DRY_RUN,
+		.arguments = "[SIZE]",
+		.arguments_max = 1,
+		.options = reset_options,
+		.help = "reserve memory from the next boot on: set crashkernel= in the boot loader",
 	},
 	{
 		.name = "propagate",
@@ -89,7 +96,28 @@ const struct verb kdumpctl_verbs[] = {
 	},
 	{
 		.name = "get-default-crashkernel",
+		.run = reset_get_default,
 		.group = VERB_GROUP_MEMORY,
+		.arguments = "[kdump|fadump]",
+		.arguments_max = 1,
+		.help = "crashkernel= for a machine of which nothing is known",
+	},
+	{
+		.name = "_reset-crashkernel-after-update",
+		.run = reset_after_update,
+		.group = VERB_GROUP_MEMORY,
+		.flags = VERB_CHANGES | VERB_DRY_RUN | VERB_HIDDEN,
+		.help = "for package scripts",
+	},
+	{
+		.name = "_reset-crashkernel-for-installed_kernel",
+		.run = reset_for_kernel,
+		.group = VERB_GROUP_MEMORY,
+		.flags = VERB_CHANGES | VERB_DRY_RUN | VERB_HIDDEN,
+		.arguments = "KVER",
+		.arguments_min = 1,
+		.arguments_max = 1,
+		.help = "for kernel-install",
 	},
 
 	{
