@@ -23,6 +23,7 @@ static const struct {
 	{ "release", offsetof(struct armed, release) },
 	{ "initrd", offsetof(struct armed, initrd) },
 	{ "initrd_hash", offsetof(struct armed, initrd_hash) },
+	{ "image_hash", offsetof(struct armed, image_hash) },
 	{ "conf", offsetof(struct armed, conf) },
 	{ "cmdline", offsetof(struct armed, cmdline) },
 	{ "call", offsetof(struct armed, call) },

@@ -19,6 +19,7 @@ struct armed {
 	char *release;
 	char *initrd;      /* file */
 	char *initrd_hash; /* SHA-256 of that file as it was loaded, hex */
+	char *image_hash;  /* SHA-256 of what was given to the kernel, see loader_image_hash() */
 	char *conf;        /* configuration file */
 	char *cmdline;     /* of the capture kernel */
 	char *call;        /* "kexec_load" or "kexec_file_load" */

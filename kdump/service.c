@@ -266,7 +266,8 @@ static struct kd_error *prepare_image(const struct kdumpctl *ctl, const struct a
 }
 
 /* The words borrow from @arming, but for the hash and the target, which are made here. */
-static struct kd_error *record(const struct kdumpctl *ctl, struct arming *arming, const char *call)
+static struct kd_error *record(const struct kdumpctl *ctl, struct arming *arming, const char *call,
+			       const char *image_hash)
 {
 	_cleanup_free_ char *target = NULL, *initrd_hash = NULL, *reason = NULL;
 	const struct kd_plan_target *first = &arming->plan.target[0];
@@ -277,6 +278,7 @@ static struct kd_error *record(const struct kdumpctl *ctl, struct arming *arming
 		.conf = (char *)ctl->conf_file,
 		.cmdline = arming->cmdline,
 		.call = (char *)call,
+		.image_hash = (char *)image_hash,
 		.directory = arming->target.directory,
 		.time = time(NULL),
 	};
@@ -321,18 +323,43 @@ static void remark_reservation(const struct kdumpctl *ctl, const struct arming *
 	kd_error_destroy(err);
 }
 
-static struct kd_error *load(const struct kdumpctl *ctl, struct arming *arming,
-			     const struct loader_image *image)
+/* Is it the very image that is loaded? Not told of what kexec_file_load made, since the kernel adds to that. */
+static bool is_loaded_already(const struct kdumpctl *ctl, const char *image_hash)
 {
+	_cleanup_(armed_free) struct armed armed = { 0 };
+	bool loaded = false, recorded = false;
+	struct kd_error *err = loader_loaded(&ctl->root, LOADER_PANIC, &loaded);
+
+	if (!err)
+		err = armed_read(&ctl->root, &armed, &recorded);
+	kd_error_destroy(err);
+	return loaded && recorded && armed.call && !strcmp(armed.call, "kexec_load") && armed.image_hash &&
+	       !strcmp(armed.image_hash, image_hash);
+}
+
+/* While the kernel takes a new image it has none: it frees the old one first, and a panic does not wait for it. So what
+ * is loaded already is not loaded again, but for "restart". */
+static struct kd_error *load(const struct kdumpctl *ctl, struct arming *arming, const struct loader_image *image,
+			     enum build how)
+{
+	char image_hash[HASH_TEXT_SIZE];
 	const char *call = "kexec_load";
+	struct kd_sha256 sha;
 	struct kd_error *err;
 
-	err = loader_load(image, &call);
-	if (err)
-		return kd_error_wrap(err, "kexec: failed to load kdump kernel");
-	kd_info(&ctl->log, "kexec: loaded kdump kernel");
+	kd_sha256_init(&sha);
+	loader_image_hash(image, &sha);
+	hash_final(&sha, image_hash);
+	if (how == BUILD_CHANGED && is_loaded_already(ctl, image_hash)) {
+		kd_info(&ctl->log, "kexec: this kdump kernel is loaded already");
+	} else {
+		err = loader_load(image, &call);
+		if (err)
+			return kd_error_wrap(err, "kexec: failed to load kdump kernel");
+		kd_info(&ctl->log, "kexec: loaded kdump kernel");
+	}
 	/* The machine is armed, whatever becomes of the record. */
-	err = record(ctl, arming, call);
+	err = record(ctl, arming, call, image_hash);
 	if (err) {
 		kd_warn(&ctl->log, "\"kdumpctl status\" will not know what is loaded: %s", err->text);
 		kd_error_destroy(err);
@@ -379,7 +406,7 @@ static struct kd_error *arm(const struct kdumpctl *ctl, struct arming *arming, e
 	if (!err)
 		remark_reservation(ctl, arming);
 	if (!err)
-		err = ctl->dry_run ? print_layout(ctl, arming, image) : load(ctl, arming, image);
+		err = ctl->dry_run ? print_layout(ctl, arming, image) : load(ctl, arming, image, how);
 	remove_temporary(ctl, arming);
 	return err;
 }

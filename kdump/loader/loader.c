@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+
 #include "kdump/loader/loader.h"
 
 #include <errno.h>
@@ -432,6 +434,31 @@ struct kd_error *loader_unload(enum loader_policy policy)
 struct kd_error *loader_reboot(void)
 {
 	return kexec_call_reboot();
+}
+
+/* ---- identity ------------------------------------------------------------------------------------------------ */
+
+static void hash_part(struct kd_sha256 *sha, const void *data, size_t size)
+{
+	uint64_t length = size;
+
+	kd_sha256_update(sha, &length, sizeof(length));
+	kd_sha256_update(sha, data, size);
+}
+
+void loader_image_hash(const struct loader_image *image, struct kd_sha256 *sha)
+{
+	size_t i;
+
+	hash_part(sha, PACKAGE_VERSION, strlen(PACKAGE_VERSION)); /* stands for the purgatory */
+	hash_part(sha, image->kernel.file, image->kernel.file_size);
+	hash_part(sha, image->initrd, image->initrd_size);
+	hash_part(sha, image->elfcorehdr, image->elfcorehdr_size);
+	hash_part(sha, image->boot_cmdline, strlen(image->boot_cmdline));
+	for (i = 0; i < image->segments.count; i++) {
+		hash_part(sha, &image->segments.segment[i].mem, sizeof(uint64_t));
+		hash_part(sha, &image->segments.segment[i].memsz, sizeof(uint64_t));
+	}
 }
 
 /* ---- state --------------------------------------------------------------------------------------------------- */

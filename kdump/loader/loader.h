@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "base/sysroot.h"
 
 enum loader_policy {
@@ -47,6 +48,10 @@ struct loader_image; /* everything that the call needs, as plain data */
 struct kd_error *loader_prepare(const struct loader_request *request, struct loader_image **ret) MUST_CHECK;
 void loader_image_free(struct loader_image *image);
 DEFINE_CLEANUP(struct loader_image *, loader_image_free)
+
+/** Add to @sha what tells this image from others: kernel, initrd, command line, elfcorehdr, and where everything goes.
+ *  The random seed, which is new each time, is left out. */
+void loader_image_hash(const struct loader_image *image, struct kd_sha256 *sha);
 
 /** Segments, e820 table, elfcorehdr and command line, for people and for tests. */
 void loader_print(const struct loader_image *image, FILE *out);

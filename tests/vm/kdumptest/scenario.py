@@ -97,7 +97,8 @@ def armed(reloads, installed, out):
         hardware = qemu.Hardware("1G,slots=2,maxmem=4G", "1,sockets=2,maxcpus=2",
                                  extra=["-drive", f"file={image},if=none,id=extra,format=raw",
                                         "-device", "virtio-blk-pci,drive=extra"])
-        scenario = Scenario("armed", kernels.named("6.1"), hardware, variables={"RELOADS": reloads},
+        # A panic that is not captured comes back, too, and is counted.
+        scenario = Scenario("armed", kernels.named("6.1"), hardware, "crashkernel=256M panic=5", variables={"RELOADS": reloads},
                             files=_program("tune2fs", "e2fsprogs"), seconds=400 + 60 * reloads, on_line=listen, on_machine=machines.append)
         return verdict(play(scenario, installed, out))
 
