@@ -12,7 +12,7 @@
 
 #define ARMED_PATH "/run/kdump/armed"
 
-/** "key value" lines in the file, and one "input …" line for each input; strings are owned, and NULL where not set. */
+/** "key value" lines in the file, and one "input …" line for each input. Strings are owned, NULL where not set. */
 struct armed {
 	char *boot_id;     /* of the boot it was loaded in */
 	char *kernel;      /* file */

@@ -36,11 +36,13 @@ static void look_at_initrd(const struct kdumpctl *ctl, struct health *health)
 static void look_at_dumps(const struct kdumpctl *ctl, struct health *health)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
+	_cleanup_free_ char *path = NULL;
 	struct kd_error *err;
 
 	if (!health->armed.directory)
 		return;
-	err = dumps_load(ctl, health->armed.directory, &dumps);
+	path = kd_sysroot_path(&ctl->root, health->armed.directory);
+	err = path ? dumps_load(ctl, path, &dumps) : kd_error_nomem();
 	if (!err && dumps.count) {
 		health->captured = dumps.dump[dumps.count - 1].time;
 		health->capture_name = take_ptr(dumps.dump[dumps.count - 1].name);

@@ -375,7 +375,7 @@ struct kd_error *inputs_add_modules(const struct kd_sysroot *root, struct inputs
 	return err;
 }
 
-/* Linux 6.6: reads 1 if the kernel updates the loaded image's list itself (Documentation/ABI/testing/sysfs-devices-*). */
+/* Linux 6.6: 1 if the kernel updates the elfcorehdr of what is loaded (Documentation/ABI/testing/sysfs-devices-*). */
 static bool kernel_follows(const struct kd_sysroot *root, const char *what)
 {
 	uint64_t value = 0;

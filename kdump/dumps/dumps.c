@@ -17,7 +17,12 @@
 #include "kdump/mounts.h"
 #include "kdump/target.h"
 
-DEFINE_CLEANUP(DIR *, closedir)
+static void close_dir(DIR *dir)
+{
+	if (dir)
+		closedir(dir);
+}
+DEFINE_CLEANUP(DIR *, close_dir)
 
 #define LOG_MAX (32u << 20)
 #define REPORT_MAX (1u << 20)
@@ -166,7 +171,7 @@ static bool take_file(struct dump *dump, const char *name, size_t best[2])
 static struct kd_error *scan(struct dump *dump, int fd)
 {
 	size_t best[2] = { ARRAY_SIZE(files), ARRAY_SIZE(files) };
-	_cleanup_(closedir) DIR *dir = NULL;
+	_cleanup_(close_dir) DIR *dir = NULL;
 	struct dirent *entry;
 	struct stat st;
 	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -372,7 +377,7 @@ static struct kd_error *configured_path(const struct kdumpctl *ctl, char **ret)
 struct kd_error *dumps_load(const struct kdumpctl *ctl, const char *path, struct dumps *ret)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
-	_cleanup_(closedir) DIR *dir = NULL;
+	_cleanup_(close_dir) DIR *dir = NULL;
 	struct dirent *entry;
 	struct kd_error *err = NULL;
 
@@ -500,7 +505,7 @@ struct kd_error *dump_pin(const struct dump *dump, bool pin)
 struct kd_error *dump_remove(const struct dumps *dumps, const struct dump *dump)
 {
 	_cleanup_close_ int fd = -1;
-	_cleanup_(closedir) DIR *dir = NULL;
+	_cleanup_(close_dir) DIR *dir = NULL;
 	struct dirent *entry;
 	struct kd_error *err = open_directory(dump, &fd);
 

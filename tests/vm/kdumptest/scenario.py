@@ -74,8 +74,10 @@ def errors(installed, out):
 def _program(name, package):
     """A program of this host with its libraries, as files of a Scenario."""
     path = host.need(name, package)
-    return [(f"usr/sbin/{name}", path, 0o755)] + [(library if library.startswith("/usr/") else f"usr{library}", file, 0o755)
-                                                  for library, file in product.libraries([path]).items()]
+    needed = {f"usr/sbin/{name}": path}
+    for library, file in product.libraries([path]).items():
+        needed[library if library.startswith("/usr/") else f"usr{library}"] = file
+    return [(place, file, 0o755) for place, file in needed.items()]
 
 
 def armed(reloads, installed, out):
@@ -98,8 +100,9 @@ def armed(reloads, installed, out):
                                  extra=["-drive", f"file={image},if=none,id=extra,format=raw",
                                         "-device", "virtio-blk-pci,drive=extra"])
         # A panic that is not captured comes back, too, and is counted.
-        scenario = Scenario("armed", kernels.named("6.1"), hardware, "crashkernel=256M panic=5", variables={"RELOADS": reloads},
-                            files=_program("tune2fs", "e2fsprogs"), seconds=400 + 60 * reloads, on_line=listen, on_machine=machines.append)
+        scenario = Scenario("armed", kernels.named("6.1"), hardware, "crashkernel=256M panic=5",
+                            {"RELOADS": reloads}, _program("tune2fs", "e2fsprogs"), 400 + 60 * reloads, listen,
+                            machines.append)
         return verdict(play(scenario, installed, out))
 
 
