@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A full Debian 12 in a virtual machine: systemd, GRUB on a GPT disk that boots by BIOS and by EFI, ext4 root.
 
-The disk is made once (mmdebstrap, a loop device, grub-install) and kept; each machine runs on an overlay of it. Commands
+The disk is made once (mmdebstrap, mke2fs, and grub-install in the machine itself) and kept; each machine runs on an overlay of it. Commands
 are carried out by an agent on a virtio port; the serial port shows what an operator would see."""
 import base64
 import functools
@@ -40,15 +40,15 @@ FILES = {
         "[Service]\nExecStart=/usr/local/sbin/kdump-test-agent\nRestart=always\n[Install]\nWantedBy=multi-user.target\n",
 }
 INSTALL = """set -e
-systemctl -q enable kdump-test-agent.service systemd-networkd.service
-passwd -q -d root
-grub-install --target=i386-pc --boot-directory=/boot DISK
-mkdir -p /boot/efi && mount ESP /boot/efi
-grub-install --target=x86_64-efi --removable --no-nvram --efi-directory=/boot/efi --boot-directory=/boot
+grub-install --target=i386-pc /dev/vda
+mkdir -p /boot/efi && mount /dev/vda2 /boot/efi
+grub-install --target=x86_64-efi --removable --no-nvram --efi-directory=/boot/efi
 umount /boot/efi
-update-initramfs -u
 update-grub
+sync
 """
+# Partitions in sectors: the one that GRUB keeps its core in, the EFI system partition, the root file system.
+SECTOR, ESP_START, ESP_SECTORS, ROOT_START = 512, 4096, 131072, 135168
 
 
 def image():
@@ -70,48 +70,56 @@ def _make_raw(raw, place):
         with host.being_made(tar) as draft:
             host.run(host.need("mmdebstrap", "mmdebstrap"), "--format=tar", "--variant=minbase",
                      f"--include={','.join(PACKAGES)}", "bookworm", draft, *_sources())
-    with open(raw, "wb") as file:
-        file.truncate(host.parse_size(DISK_SIZE))
-    subprocess.run([host.need("sfdisk", "fdisk"), "-q", str(raw)], check=True, text=True, input=(
-        "label: gpt\nsize=1MiB, type=21686148-6449-6E6F-744E-656564454649\n"
-        "size=64MiB, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B\ntype=0FC63DAF-8483-4772-8E79-3D69D8477DE4\n"))
-    disk = host.run("losetup", "-fP", "--show", raw).strip()
-    try:
-        host.run(host.need("mkfs.vfat", "dosfstools"), "-n", "EFI", f"{disk}p2")
-        host.run("mke2fs", "-q", "-t", "ext4", "-L", "root", f"{disk}p3")
-        _fill(disk, tar, place / "mnt")
-    finally:
-        host.run("losetup", "-d", disk)
+    root = place / "root"
+    _fill(tar, root)
+    _partition(raw, root)
+    # GRUB wants to see the disk that it is installed on: the machine itself does that, booted without it.
+    kernel, initrd = next((root / "boot").glob("vmlinuz-*")), next((root / "boot").glob("initrd.img-*"))
+    extra = ["-kernel", str(kernel), "-initrd", str(initrd), "-append", "root=LABEL=root rw console=ttyS0"]
+    with _switched_on(raw, "raw", place / "install.log", place, extra) as guest:
+        guest.login()
+        guest.run(INSTALL, 300)
+        guest.start("systemctl poweroff")
+        guest.machine.wait(120 * host.PATIENCE)
 
 
 def _sources():
-    """This machine's own Debian sources, security updates among them."""
+    """Debian's archive, security updates among it: these have the newest kernels."""
     return ["deb http://deb.debian.org/debian bookworm main", "deb http://deb.debian.org/debian bookworm-updates main",
             "deb http://deb.debian.org/debian-security bookworm-security main"]
 
 
-def _fill(disk, tar, root):
+def _fill(tar, root):
     root.mkdir()
-    mounted = []
-    try:
-        for words in (["mount", f"{disk}p3", root], ["mount", "--bind", "/dev", root / "dev"],
-                      ["mount", "-t", "proc", "proc", root / "proc"], ["mount", "-t", "sysfs", "sysfs", root / "sys"]):
-            if mounted:
-                words[-1].mkdir(exist_ok=True)
-            host.run(*words)
-            if not mounted:
-                host.run("tar", "-C", root, "-xf", tar, "--exclude=./dev/*")
-            mounted.append(words[-1])
-        for name, text in FILES.items():
-            path = root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        shutil.copy(AGENT, root / "usr/local/sbin/kdump-test-agent")
-        (root / "usr/local/sbin/kdump-test-agent").chmod(0o755)
-        host.run("chroot", root, "bash", "-c", INSTALL.replace("DISK", disk).replace("ESP", f"{disk}p2"))
-    finally:
-        for path in reversed(mounted):
-            host.run("umount", path)
+    host.run("tar", "-C", root, "-xf", tar)
+    for name, text in FILES.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    agent = root / "usr/local/sbin/kdump-test-agent"
+    shutil.copy(AGENT, agent)
+    agent.chmod(0o755)
+    host.run("systemctl", "-q", f"--root={root}", "enable", "kdump-test-agent.service", "systemd-networkd.service")
+    host.run("chroot", root, "passwd", "-q", "-d", "root")
+
+
+def _partition(raw, root):
+    size = host.parse_size(DISK_SIZE)
+    with open(raw, "wb") as file:
+        file.truncate(size)
+    table = ("label: gpt\n"
+             f"start=2048, size={ESP_START - 2048}, type=21686148-6449-6E6F-744E-656564454649\n"
+             f"start={ESP_START}, size={ESP_SECTORS}, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B\n"
+             f"start={ROOT_START}, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4\n")
+    subprocess.run([host.need("sfdisk", "fdisk"), "-q", str(raw)], check=True, text=True, input=table)
+    esp = raw.with_name("esp")
+    with open(esp, "wb") as file:
+        file.truncate(ESP_SECTORS * SECTOR)
+    host.run(host.need("mkfs.vfat", "dosfstools"), "-n", "EFI", esp)
+    host.run("dd", f"if={esp}", f"of={raw}", f"bs={SECTOR}", f"seek={ESP_START}", "conv=notrunc,sparse")
+    blocks = (size // SECTOR - ROOT_START - 2048) // 8
+    host.run(host.need("mke2fs", "e2fsprogs"), "-q", "-F", "-t", "ext4", "-b", "4096", "-L", "root", "-d", root,
+             "-E", f"offset={ROOT_START * SECTOR}", raw, str(blocks))
 
 
 class Debian:
@@ -209,23 +217,29 @@ def _quoted(text):
 
 
 @contextmanager
+def _switched_on(disk, kind, log, place, extra=(), firmware="bios", memory="2G", echo=None):
+    words = [host.need(qemu.QEMU, "qemu-system-x86"), *qemu.accelerator(kernels.named("6.1")), "-cpu", "max",
+             "-m", memory, "-smp", "2,maxcpus=4", "-nodefaults", "-no-user-config", "-display", "none",
+             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+             "-qmp", f"unix:{place}/qmp,server=on,wait=off",
+             "-drive", f"file={disk},if=none,id=disk,format={kind},cache=unsafe", "-device", "virtio-blk-pci,drive=disk",
+             "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={place}/agent,server=on,wait=off",
+             "-device", "virtserialport,chardev=agent,name=kdump-test",
+             "-nic", "user,model=virtio-net-pci", *qemu.firmware(firmware, place), *extra]
+    with qemu.Machine(words, log, place, echo) as machine:
+        yield Debian(machine, place)
+
+
+@contextmanager
 def running(log, firmware="bios", memory="2G", extra=(), echo=None):
-    """A machine on a fresh overlay, switched on."""
+    """A machine on a fresh overlay, switched on. @extra: further words for QEMU."""
     disk = image()
     place = Path(tempfile.mkdtemp(prefix=".run.", dir=host.CACHE))
     try:
         overlay = place / "disk.qcow2"
         host.run("qemu-img", "create", "-q", "-f", "qcow2", "-b", disk, "-F", "qcow2", overlay)
-        words = [host.need(qemu.QEMU, "qemu-system-x86"), *qemu.accelerator(kernels.named("6.1")), "-cpu", "max", "-m", memory,
-                 "-smp", "2,maxcpus=4", "-nodefaults", "-no-user-config", "-display", "none",
-                 "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
-                 "-qmp", f"unix:{place}/qmp,server=on,wait=off",
-                 "-drive", f"file={overlay},if=none,id=disk,format=qcow2,cache=unsafe", "-device", "virtio-blk-pci,drive=disk",
-                 "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={place}/agent,server=on,wait=off",
-                 "-device", "virtserialport,chardev=agent,name=kdump-test",
-                 "-nic", "user,model=virtio-net-pci", *qemu._firmware(firmware, place), *extra]
-        with qemu.Machine(words, log, place, echo) as machine:
-            yield Debian(machine, place)
+        with _switched_on(overlay, "qcow2", log, place, extra, firmware, memory, echo) as guest:
+            yield guest
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

@@ -75,10 +75,11 @@ def command(hardware, kernel, initramfs, append, disk, place):
              "-qmp", f"unix:{place}/qmp,server=on,wait=off",
              "-kernel", str(kernel.vmlinuz), "-initrd", str(initramfs), "-append", append,
              "-drive", f"file={disk},if=none,id=disk,format=raw,cache=unsafe", *DISK_DEVICES[hardware.bus]]
-    return words + _firmware(hardware.firmware, place) + hardware.extra
+    return words + firmware(hardware.firmware, place) + hardware.extra
 
 
-def _firmware(name, place):
+def firmware(name, place):
+    """QEMU's words for a row of FIRMWARE; none for a BIOS. @place: as in command()."""
     if name not in FIRMWARE:
         return []
     code, variables, words = FIRMWARE[name]
