@@ -58,6 +58,8 @@ static const char *const grub_commands[][BOOT_COMMAND_WORDS] = {
 	{ NULL },
 };
 
+static const char *const grub_generated[] = { "/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", NULL };
+
 /* --- GRUB with entries that grubby keeps (Fedora, Red Hat) -------------------------------------------------------- */
 
 static bool detect_grubby(const struct kd_sysroot *root)
@@ -165,6 +167,8 @@ static const char *const uboot_commands[][BOOT_COMMAND_WORDS] = {
 	{ NULL },
 };
 
+static const char *const uboot_generated[] = { "/boot/extlinux/extlinux.conf", NULL };
+
 static const char *const extlinux_files[] = { "/boot/extlinux/extlinux.conf", "/boot/extlinux.conf",
 					      "/extlinux/extlinux.conf", "/boot/syslinux/syslinux.cfg", NULL };
 
@@ -209,6 +213,7 @@ const struct boot_loader boot_loaders[] = {
 		.add_before = "U_BOOT_PARAMETERS=\"${U_BOOT_PARAMETERS:-ro quiet} ",
 		.add_after = "\"\n",
 		.commands = uboot_commands,
+		.generated = uboot_generated,
 	},
 	{
 		.name = "grub",
@@ -218,6 +223,7 @@ const struct boot_loader boot_loaders[] = {
 		.add_before = "GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT ",
 		.add_after = "\"\n",
 		.commands = grub_commands,
+		.generated = grub_generated,
 	},
 	{
 		.name = "systemd-boot",

@@ -24,6 +24,7 @@ struct boot_loader {
 	const char *add_before, *add_after;
 	/* What has to be run when files were changed: the first whose program exists. */
 	const char *const (*commands)[BOOT_COMMAND_WORDS];
+	const char *const *generated; /* what those write, NULL-terminated: it must have the words, too */
 };
 
 extern const struct boot_loader boot_loaders[];

@@ -385,11 +385,52 @@ static struct kd_error *add_tool_commands(const struct kd_sysroot *root, struct 
 	return err;
 }
 
+bool boot_plan_changes(const struct boot_plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->changes; i++)
+		if (plan->change[i].outcome == BOOT_CHANGED)
+			return true;
+	return false;
+}
+
+const char *boot_plan_result(const struct boot_plan *plan)
+{
+	const struct boot_change *last = plan->changes ? &plan->change[plan->changes - 1] : NULL;
+
+	return !last ? NULL : last->new_ ? last->new_ : last->old;
+}
+
+/* Does a file that was made from what is configured say something else? A run that failed half-way leaves it so. */
+static struct kd_error *is_outdated(const struct kd_sysroot *root, const struct boot_plan *plan, bool *ret)
+{
+	const char *setting = boot_plan_result(plan), *const *path = plan->loader->generated;
+	_cleanup_free_ char *words = NULL;
+	struct kd_error *err = NULL;
+
+	*ret = boot_plan_changes(plan);
+	if (!*ret && setting)
+		err = crashkernel_put("", 0, setting, &words);
+	for (; !err && !*ret && words && path && *path; path++) {
+		_cleanup_free_ char *text = NULL;
+
+		err = kd_sysroot_read(root, *path, &text, NULL);
+		if (err && err->errnum == ENOENT) {
+			kd_error_destroy(err);
+			err = NULL;
+		}
+		*ret = text && !strstr(text, words);
+	}
+	return err;
+}
+
 struct kd_error *boot_plan_make(const struct kd_sysroot *root, const struct boot_loader *loader,
 				const struct boot_request *request, struct boot_plan *ret)
 {
 	_cleanup_(boot_plan_free) struct boot_plan plan = { .loader = loader };
 	const char *const *command;
+	bool outdated = false;
 	struct kd_error *err;
 
 	err = check_kernel(&plan, request);
@@ -405,24 +446,16 @@ struct kd_error *boot_plan_make(const struct kd_sysroot *root, const struct boot
 		err = edit_all(&plan);
 	if (!err)
 		err = add_tool_commands(root, &plan, request);
+	if (!err)
+		err = is_outdated(root, &plan, &outdated);
 	command = boot_loader_command(loader, root);
-	if (!err && command && boot_plan_changes(&plan))
+	if (!err && command && outdated)
 		err = add_command(&plan, command);
 	if (err)
 		return err;
 	*ret = plan;
 	plan = (struct boot_plan){ 0 };
 	return NULL;
-}
-
-bool boot_plan_changes(const struct boot_plan *plan)
-{
-	size_t i;
-
-	for (i = 0; i < plan->changes; i++)
-		if (plan->change[i].outcome == BOOT_CHANGED)
-			return true;
-	return false;
 }
 
 /* --- printing ------------------------------------------------------------------------------------------------------ */

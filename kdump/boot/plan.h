@@ -61,6 +61,9 @@ struct kd_error *boot_plan_make(const struct kd_sysroot *root, const struct boot
 /** Does the plan change anything? */
 bool boot_plan_changes(const struct boot_plan *plan);
 
+/** The setting that the next boot will have; NULL: none is known. */
+const char *boot_plan_result(const struct boot_plan *plan);
+
 /** Show changed lines, and commands, as they would be written and run. */
 void boot_plan_print(const struct boot_plan *plan, FILE *out);
 

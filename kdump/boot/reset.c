@@ -150,18 +150,10 @@ static bool is_in_effect(const struct kdumpctl *ctl, const char *setting)
 	return same;
 }
 
-/* The setting that the next boot will have; NULL: the plan says nothing. */
-static const char *result_of(const struct boot_plan *plan)
-{
-	const struct boot_change *last = plan->changes ? &plan->change[plan->changes - 1] : NULL;
-
-	return !last ? NULL : last->new_ ? last->new_ : last->old;
-}
-
 static struct kd_error *advise_reboot(const struct kdumpctl *ctl, const struct boot_plan *plan, bool wanted)
 {
 	static const char *const reboot[] = { "/usr/bin/systemctl", "reboot", NULL };
-	const char *setting = result_of(plan);
+	const char *setting = boot_plan_result(plan);
 
 	if (!setting)
 		return NULL;
@@ -194,7 +186,7 @@ static struct kd_error *carry_out(const struct kdumpctl *ctl, const char *bootlo
 		return err;
 	if (print) {
 		boot_plan_print(plan, stdout);
-		if (!boot_plan_changes(plan))
+		if (!plan->commands && !boot_plan_changes(plan))
 			kd_info(&ctl->log, "Nothing would change (%s)", loader->name);
 		return NULL;
 	}
