@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kdump/debug.h"
 
+#include <ctype.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -53,10 +54,12 @@ static bool note_build_id(Elf_Data *data, char *hex, size_t size)
 	return false;
 }
 
-/* The GNU build-id of an ELF file, as hex. False: not ELF, or it has none. */
+#define BUILD_ID_MAX 129 /* hex digits and the NUL; the linker's are 20 bytes, SHA-512 would be 64 */
+
+/* The GNU build-id of an ELF file below @root (NULL: of a plain path), as hex. False: not ELF, or it has none. */
 static bool read_build_id(const struct kd_sysroot *root, const char *path, char *hex, size_t size)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY);
+	_cleanup_close_ int fd = root ? kd_sysroot_open_file(root, path, O_RDONLY) : open(path, O_RDONLY | O_CLOEXEC);
 	_cleanup_(close_elf) Elf *elf = NULL;
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;
@@ -73,7 +76,8 @@ static bool read_build_id(const struct kd_sysroot *root, const char *path, char 
 
 /* --- places ----------------------------------------------------------------------------------------------------------- */
 
-/* {r}: the release, {i}: the first two digits of the build-id, {d}: the rest. */
+/* {r}: the release, {f}: its last part, "default" of "6.4.0-150600-default"; {i}: the first two digits of the
+ * build-id, {d}: the rest. */
 static const char *const places[] = {
 	"/usr/lib/debug/.build-id/{i}/{d}.debug",
 	"/usr/lib/debug/boot/vmlinux-{r}",
@@ -94,15 +98,39 @@ static const struct {
 	{ "fedora", "dnf debuginfo-install kernel-{r}" },
 	{ "rhel", "dnf debuginfo-install kernel-{r}" },
 	{ "centos", "dnf debuginfo-install kernel-{r}" },
-	{ "suse", "zypper install kernel-default-debuginfo" },
+	{ "suse", "zypper install kernel-{f}-debuginfo" },
 	{ "arch", "pacman -S linux-debug" },
 };
 
-/* @pattern with its {…} replaced; NULL: no memory, or there is no value for one of them (errno EINVAL). */
+/* What the letter in a pattern's braces stands for; NULL: that is not known. *length := of it. */
+static const char *value_of(char letter, const char *release, const char *build_id, size_t *length)
+{
+	const char *flavour = strrchr(release, '-'), *value = NULL;
+
+	switch (letter) {
+	case 'r':
+		value = release;
+		break;
+	case 'f':
+		value = flavour ? flavour + 1 : release;
+		break;
+	case 'i':
+		value = build_id;
+		break;
+	case 'd':
+		value = build_id ? build_id + 2 : NULL;
+		break;
+	}
+	*length = !value ? 0 : letter == 'i' ? 2 : strlen(value);
+	return value;
+}
+
+/* @pattern with its {…} replaced. NULL: no memory, or what one of them stands for is not known. */
 static char *expand(const char *pattern, const char *release, const char *build_id)
 {
 	_cleanup_free_ char *text = NULL;
-	size_t size;
+	const char *value;
+	size_t size, length;
 	FILE *out = open_memstream(&text, &size);
 	bool known = true;
 
@@ -113,12 +141,9 @@ static char *expand(const char *pattern, const char *release, const char *build_
 			fputc(*pattern, out);
 			continue;
 		}
-		if (pattern[1] == 'r')
-			fputs(release, out);
-		else if (!build_id || strlen(build_id) < 4)
-			known = false;
-		else
-			fprintf(out, pattern[1] == 'i' ? "%.2s" : "%s", pattern[1] == 'i' ? build_id : build_id + 2);
+		value = value_of(pattern[1], release, build_id, &length);
+		known = known && value;
+		fwrite(value ? value : "", 1, length, out);
 		pattern += 2;
 	}
 	if (fclose(out) || !known)
@@ -136,7 +161,8 @@ static bool has_word(const char *text, const char *key, const char *word)
 		if (strncmp(line, key, key_length) != 0)
 			continue;
 		for (p = line + key_length; *p && *p != '\n'; p++)
-			if (strncmp(p, word, length) == 0 && !strchr("abcdefghijklmnopqrstuvwxyz", p[length]))
+			if (strncmp(p, word, length) == 0 && !isalnum((unsigned char)p[-1]) &&
+			    !isalnum((unsigned char)p[length]))
 				return true;
 	}
 	return false;
@@ -168,7 +194,7 @@ static char *fetch(const struct kdumpctl *ctl, const char *build_id)
 	void (*end)(void *);
 	char *path = NULL;
 
-	if (!urls || !*urls || !build_id || !(library = dlopen("libdebuginfod.so.1", RTLD_NOW)))
+	if (!urls || !*urls || !(library = dlopen("libdebuginfod.so.1", RTLD_NOW)))
 		return NULL;
 	*(void **)&begin = dlsym(library, "debuginfod_begin");
 	*(void **)&find = dlsym(library, "debuginfod_find_debuginfo");
@@ -184,22 +210,60 @@ static char *fetch(const struct kdumpctl *ctl, const char *build_id)
 	return fd >= 0 ? path : NULL;
 }
 
+/* What was downloaded before, by the library or by other tools, even if the library is gone. NULL: nothing. */
+static char *cached(const char *build_id)
+{
+	const char *home = getenv("HOME"), *own = getenv("DEBUGINFOD_CACHE_PATH"), *xdg = getenv("XDG_CACHE_HOME");
+	_cleanup_free_ char *path = NULL;
+	char found[BUILD_ID_MAX];
+	int length;
+
+	if (own)
+		length = asprintf(&path, "%s/%s/debuginfo", own, build_id);
+	else if (xdg)
+		length = asprintf(&path, "%s/debuginfod_client/%s/debuginfo", xdg, build_id);
+	else
+		length = asprintf(&path, "%s/.cache/debuginfod_client/%s/debuginfo", home ? home : "", build_id);
+	if (length < 0) {
+		path = NULL;
+		return NULL;
+	}
+	if (!read_build_id(NULL, path, found, sizeof(found)) || strcmp(found, build_id) != 0)
+		return NULL;
+	return_ptr(path);
+}
+
 /* --- finding ------------------------------------------------------------------------------------------------------------ */
+
+/* What a report says becomes a part of paths: only what looks like what it should be is taken. */
+static bool is_release(const char *text)
+{
+	return text && *text && *text != '.' && !strchr(text, '/');
+}
+
+static bool is_build_id(const char *text)
+{
+	return text && strlen(text) >= 8 && strspn(text, "0123456789abcdef") == strlen(text);
+}
 
 struct kd_error *debug_find_vmlinux(const struct kd_sysroot *root, const char *release, const char *build_id, char **ret)
 {
 	_cleanup_free_ char *other = NULL, *remedy = NULL;
-	char found[64];
+	char found[BUILD_ID_MAX];
 	size_t i;
 
+	if (!is_release(release))
+		return kd_error_create(KD_ERR_NOT_FOUND, "no release of a kernel: \"%s\"", release);
+	if (!is_build_id(build_id))
+		build_id = NULL;
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
 		_cleanup_free_ char *path = expand(places[i], release, build_id);
 
 		if (!path || !read_build_id(root, path, found, sizeof(found)))
 			continue;
 		if (!build_id || strcmp(found, build_id) == 0) {
-			*ret = take_ptr(path);
-			return NULL;
+			*ret = kd_sysroot_path(root, path);
+			return *ret ? NULL : kd_error_nomem();
 		}
 		free(other);
 		other = take_ptr(path);
@@ -212,20 +276,38 @@ struct kd_error *debug_find_vmlinux(const struct kd_sysroot *root, const char *r
 			       other ? " is of another build)" : "", remedy);
 }
 
+/* The file that the user names is used in any case: he may know better. */
+static struct kd_error *named_vmlinux(const struct kdumpctl *ctl, const struct dump *dump, char **ret)
+{
+	const char *path = ctl->option[OPTION_VMLINUX];
+	char found[BUILD_ID_MAX];
+
+	if (access(path, R_OK) < 0)
+		return kd_error_os(errno, "--vmlinux=%s", path);
+	if (dump->build_id && read_build_id(NULL, path, found, sizeof(found)) && strcmp(found, dump->build_id) != 0)
+		kd_warn(&ctl->log, "%s is of another build: %s, but the kernel that crashed was %s", path, found,
+			dump->build_id);
+	*ret = strdup(path);
+	return *ret ? NULL : kd_error_nomem();
+}
+
 static struct kd_error *find_vmlinux(const struct kdumpctl *ctl, const struct dump *dump, char **ret)
 {
 	struct kd_error *err;
 	char *fetched;
 
-	if (ctl->option[OPTION_VMLINUX]) {
-		*ret = strdup(ctl->option[OPTION_VMLINUX]);
-		return *ret ? NULL : kd_error_nomem();
-	}
+	if (ctl->option[OPTION_VMLINUX])
+		return named_vmlinux(ctl, dump, ret);
 	if (!dump->release)
 		return kd_error_create(KD_ERR_NOT_FOUND,
 				       "%s does not tell which kernel crashed: name its file with symbols by --vmlinux", dump->path);
 	err = debug_find_vmlinux(&ctl->root, dump->release, dump->build_id, ret);
-	if (!err || err->code != KD_ERR_NOT_FOUND || !(fetched = fetch(ctl, dump->build_id)))
+	if (!err || err->code != KD_ERR_NOT_FOUND || !is_build_id(dump->build_id))
+		return err;
+	fetched = cached(dump->build_id);
+	if (!fetched)
+		fetched = fetch(ctl, dump->build_id);
+	if (!fetched)
 		return err;
 	kd_error_destroy(err);
 	*ret = fetched;
@@ -234,13 +316,14 @@ static struct kd_error *find_vmlinux(const struct kdumpctl *ctl, const struct du
 
 /* --- debuggers ----------------------------------------------------------------------------------------------------------- */
 
-/* Their command lines; {} are the kernel and the dump. */
+/* Their command lines, in the order in which they are chosen. */
 static const struct debugger {
 	const char *name, *before_vmlinux, *before_vmcore;
-	const char *install;
+	const char *package;
+	bool reads_flattened; /* makedumpfile -F's stream */
 } debuggers[] = {
-	{ "crash", NULL, NULL, "crash" },
-	{ "drgn", "-s", "-c", "python3-drgn" },
+	{ "crash", NULL, NULL, "crash", true },
+	{ "drgn", "-s", "-c", "python3-drgn or drgn", false },
 };
 
 static bool is_installed(const char *name)
@@ -258,22 +341,95 @@ static bool is_installed(const char *name)
 	return false;
 }
 
-static struct kd_error *choose_debugger(const char *name, const struct debugger **ret)
+static bool is_flattened(const struct dump *dump)
 {
+	static const char ending[] = ".flat";
+	size_t length = strlen(dump->vmcore);
+
+	return length > strlen(ending) && strcmp(dump->vmcore + length - strlen(ending), ending) == 0;
+}
+
+static struct kd_error *choose_debugger(const char *name, const struct dump *dump, const struct debugger **ret)
+{
+	bool flattened = is_flattened(dump);
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(debuggers); i++) {
-		if (name ? strcmp(name, debuggers[i].name) != 0 : !is_installed(debuggers[i].name))
+		const struct debugger *debugger = &debuggers[i];
+
+		if (name && strcmp(name, debugger->name) != 0)
 			continue;
-		*ret = &debuggers[i];
-		if (is_installed(debuggers[i].name))
+		if (flattened && !debugger->reads_flattened) {
+			if (name)
+				return kd_error_create(KD_ERR_UNSUPPORTED,
+						       "%s does not read flattened dumps: use crash, or makedumpfile -R", name);
+			continue;
+		}
+		if (is_installed(debugger->name)) {
+			*ret = debugger;
 			return NULL;
-		return kd_error_create(KD_ERR_NOT_FOUND, "%s is not installed: the package is called %s", name,
-				       debuggers[i].install);
+		}
+		if (name)
+			return kd_error_create(KD_ERR_NOT_FOUND, "%s is not installed: the package is called %s", name,
+					       debugger->package);
 	}
 	if (name)
 		return kd_error_create(KD_ERR_USAGE, "--debugger=%s: use crash or drgn", name);
-	return kd_error_create(KD_ERR_NOT_FOUND, "neither crash nor drgn is installed: install one of these packages");
+	return kd_error_create(KD_ERR_NOT_FOUND, flattened ? "crash, which reads flattened dumps, is not installed" :
+							     "neither crash nor drgn is installed: install one of them");
+}
+
+/* --- the verb --------------------------------------------------------------------------------------------------------------- */
+
+/* For a shell: quoted where that is needed. */
+static void print_word(const char *word)
+{
+	static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=/.,:@%";
+
+	if (*word && strspn(word, harmless) == strlen(word)) {
+		fputs(word, stdout);
+		return;
+	}
+	putchar('\'');
+	for (; *word; word++)
+		fputs(*word == '\'' ? "'\\''" : (char[]){ *word, '\0' }, stdout);
+	putchar('\'');
+}
+
+static void print_command(const char *const *argv)
+{
+	size_t i;
+
+	for (i = 0; argv[i]; i++) {
+		fputs(i ? " " : "", stdout);
+		print_word(argv[i]);
+	}
+	putchar('\n');
+}
+
+/* Which operands are the debugger's: those behind the dump. A word that begins with a dash names no dump, unless it counts
+ * them from the end ("-1"), so that "debug -- -s" opens the newest. */
+static size_t own_arguments(const struct kdumpctl *ctl)
+{
+	const char *word = ctl->argument_count ? ctl->argument[0] : "-";
+
+	return word[0] == '-' && !(word[1] >= '0' && word[1] <= '9') ? 0 : 1;
+}
+
+static struct kd_error *find_dump(const struct kdumpctl *ctl, const struct dumps *dumps, struct dump **ret)
+{
+	struct dump *dump;
+	struct kd_error *err = dumps_find(dumps, own_arguments(ctl) ? ctl->argument[0] : NULL, &dump);
+
+	if (err)
+		return err;
+	if (!dump->vmcore || dump->state == DUMP_DAMAGED)
+		return kd_error_create(KD_ERR_STATE, "%s holds no dump that could be opened: \"kdumpctl log %s\" shows the log",
+				       dump->path, dump->name);
+	if (dump->state == DUMP_INCOMPLETE)
+		kd_warn(&ctl->log, "%s is incomplete: some memory will be missing", dump->name);
+	*ret = dump;
+	return NULL;
 }
 
 struct kd_error *debug_dump(struct kdumpctl *ctl, int *status)
@@ -281,11 +437,8 @@ struct kd_error *debug_dump(struct kdumpctl *ctl, int *status)
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
 	_cleanup_free_ char *vmlinux = NULL, *vmcore = NULL;
 	_cleanup_free_ const char **argv = calloc(ctl->argument_count + 6, sizeof(*argv));
-	/* "kdumpctl debug -- -s": only what follows is the debugger's. getopt has taken the dashes away, and a dump's name
-	 * never begins with one but to count from the end. */
-	const char *words = ctl->argument_count ? ctl->argument[0] : NULL;
 	const struct debugger *debugger = NULL;
-	struct dump *dump;
+	struct dump *dump = NULL;
 	struct kd_error *err;
 	size_t count = 0, i;
 
@@ -293,12 +446,9 @@ struct kd_error *debug_dump(struct kdumpctl *ctl, int *status)
 		return kd_error_nomem();
 	err = dumps_load(ctl, ctl->option[OPTION_PATH], &dumps);
 	if (!err)
-		err = dumps_find(&dumps, words, &dump);
-	if (!err && (!dump->vmcore || dump->state == DUMP_DAMAGED))
-		err = kd_error_create(KD_ERR_STATE, "%s holds no dump that could be opened: \"kdumpctl log %s\" shows the log",
-				      dump->path, dump->name);
+		err = find_dump(ctl, &dumps, &dump);
 	if (!err)
-		err = choose_debugger(ctl->option[OPTION_DEBUGGER], &debugger);
+		err = choose_debugger(ctl->option[OPTION_DEBUGGER], dump, &debugger);
 	if (!err)
 		err = find_vmlinux(ctl, dump, &vmlinux);
 	if (err)
@@ -306,8 +456,6 @@ struct kd_error *debug_dump(struct kdumpctl *ctl, int *status)
 	vmcore = path_join(dump->path, dump->vmcore);
 	if (!vmcore)
 		return kd_error_nomem();
-	if (dump->state == DUMP_INCOMPLETE)
-		kd_warn(&ctl->log, "the dump is incomplete: some memory will be missing");
 	argv[count++] = debugger->name;
 	if (debugger->before_vmlinux)
 		argv[count++] = debugger->before_vmlinux;
@@ -315,12 +463,10 @@ struct kd_error *debug_dump(struct kdumpctl *ctl, int *status)
 	if (debugger->before_vmcore)
 		argv[count++] = debugger->before_vmcore;
 	argv[count++] = vmcore;
-	for (i = 1; i < ctl->argument_count; i++)
+	for (i = own_arguments(ctl); i < ctl->argument_count; i++)
 		argv[count++] = ctl->argument[i];
 	if (ctl->option[OPTION_PRINT]) {
-		for (i = 0; i < count; i++)
-			printf("%s%s", i ? " " : "", argv[i]);
-		putchar('\n');
+		print_command(argv);
 		return NULL;
 	}
 	execvp(argv[0], (char **)argv);

@@ -130,6 +130,7 @@ static const struct option common_options[] = {
 	{ "version", no_argument, NULL, 'V' },
 };
 #define COMMON_LETTERS "vhV"
+#define DIGITS "0123456789" /* of "-1", the newest dump */
 
 /* What getopt_long() is told: the verb's own options first, so that they win over common ones of the same name. */
 struct syntax {
@@ -171,6 +172,8 @@ static void make_syntax(const struct verb *verb, struct syntax *ret)
 			add_letter(ret, option);
 	}
 	strcat(ret->letters, COMMON_LETTERS);
+	if (verb && (verb->flags & VERB_DUMP))
+		strcat(ret->letters, DIGITS);
 	for (i = 0; i < ARRAY_SIZE(common_options); i++)
 		ret->options[count++] = common_options[i];
 }
@@ -188,6 +191,17 @@ static int own_option(const struct verb *verb, int c)
 		if (verb->options[i].letter && verb->options[i].letter == c)
 			return i;
 	return -1;
+}
+
+/* A digit of "-12". False: too many of them. */
+static bool take_digit(struct kdumpctl *ctl, char digit)
+{
+	size_t length = strlen(ctl->from_end);
+
+	if (length + 2 > sizeof(ctl->from_end))
+		return false;
+	snprintf(ctl->from_end + length, sizeof(ctl->from_end) - length, length ? "%c" : "-%c", digit);
+	return true;
 }
 
 /* Options up to the first word that is none (@verb NULL), or all of the verb's. Returns -1 to go on, else the exit
@@ -231,6 +245,10 @@ static int parse_options(int argc, char **argv, const struct verb *verb, struct 
 		case 'V':
 			puts("kdumpctl (" PACKAGE_NAME ") " PACKAGE_VERSION);
 			return 0;
+		case '0' ... '9':
+			if (!take_digit(ctl, c))
+				return usage_error();
+			break;
 		default:
 			return usage_error();
 		}
@@ -255,6 +273,8 @@ static int parse(int argc, char **argv, struct kdumpctl *ctl, const char **sysro
 	status = parse_options(argc, argv, *verb, ctl, sysroot);
 	if (status >= 0)
 		return status;
+	if (ctl->from_end[0]) /* the word it stood in is one of those before */
+		argv[--optind] = ctl->from_end;
 	ctl->argument = argv + optind;
 	ctl->argument_count = argc - optind;
 	if ((*verb)->run && (ctl->argument_count < (*verb)->arguments_min || ctl->argument_count > (*verb)->arguments_max))

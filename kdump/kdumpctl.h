@@ -23,6 +23,7 @@ struct kdumpctl {
 	bool dry_run, verbose, json;
 	/* What the verb's own options were given, in the order of its table: NULL: not given; "": a flag that was. */
 	const char *option[KDUMPCTL_OPTIONS_MAX];
+	char from_end[16]; /* "-12", a dump counted from the end; "": not given. The first of the operands. */
 	char **argument; /* operands after the verb; NULL-terminated */
 	size_t argument_count;
 };
