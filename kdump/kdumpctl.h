@@ -82,6 +82,9 @@ extern const struct verb_option status_options[];
 /* refresh.c */
 kdumpctl_verb refresh_run, refresh_kernel_installed, refresh_kernel_removed;
 
+/* check/check.c */
+kdumpctl_verb check_show;
+
 /* sizing.c */
 kdumpctl_verb estimate_show;
 

@@ -12,6 +12,8 @@
 #include "base/parse.h"
 #include "initramfs/initramfs.h"
 #include "kdump/armed.h"
+#include "kdump/check/check.h"
+#include "kdump/creation_test.h"
 #include "kdump/inputs.h"
 #include "kdump/kdumpctl.h"
 #include "kdump/kernel.h"
@@ -143,7 +145,7 @@ static struct kd_error *resolve(const struct kdumpctl *ctl, struct arming *armin
 		err = make_cmdline(&ctl->root, &arming->settings, &arming->cmdline);
 	if (err)
 		return err;
-	target_check_space(&ctl->root, &arming->target, &ctl->log);
+	check_cheaply(ctl, &arming->conf, &arming->target);
 	return NULL;
 }
 
@@ -508,7 +510,9 @@ static struct kd_error *build_only(struct kdumpctl *ctl, enum build how)
 
 struct kd_error *service_rebuild(struct kdumpctl *ctl, int *status)
 {
-	return build_only(ctl, BUILD_ALWAYS);
+	struct kd_error *err = build_only(ctl, BUILD_ALWAYS);
+
+	return err ? err : creation_test_clear(ctl);
 }
 
 struct kd_error *service_build_ahead(struct kdumpctl *ctl, const char *release)

@@ -28,12 +28,12 @@ static const struct {
 	{ "KDUMP_IMG", offsetof(struct settings, image) },
 	{ "KDUMP_IMG_EXT", offsetof(struct settings, image_ext) },
 	{ "KDUMP_METRICS_FILE", offsetof(struct settings, metrics_file) },
-	/* Red Hat's, without a meaning here: log levels of their scripts, another mechanism, their test verb. */
+	{ "VMCORE_CREATION_NOTIFICATION", offsetof(struct settings, creation_notification) },
+	/* Red Hat's, without a meaning here: log levels of their scripts, another mechanism. */
 	{ "KDUMP_STDLOGLVL", IGNORED },
 	{ "KDUMP_SYSLOGLVL", IGNORED },
 	{ "KDUMP_KMSGLOGLVL", IGNORED },
 	{ "FADUMP_COMMANDLINE_APPEND", IGNORED },
-	{ "VMCORE_CREATION_NOTIFICATION", IGNORED },
 };
 
 static const struct {

@@ -22,6 +22,7 @@ struct settings {
 	char *image;               /* KDUMP_IMG: the kernel file's name before "-KVER" */
 	char *image_ext;           /* KDUMP_IMG_EXT: what follows the version */
 	char *metrics_file;        /* KDUMP_METRICS_FILE: for node_exporter's textfile collector */
+	char *creation_notification; /* VMCORE_CREATION_NOTIFICATION: "no" silences status about the last test */
 	enum loader_call call;     /* KEXEC_ARGS: -s, -c or -a */
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/io.h"
 #include "base/json.h"
+#include "kdump/creation_test.h"
 #include "kdump/health.h"
 #include "kdump/kdumpctl.h"
 #include "kdump/loader/loader.h"
@@ -245,6 +246,8 @@ struct kd_error *status_show(struct kdumpctl *ctl, int *exit_status)
 	if (err)
 		return err;
 	kd_info(&ctl->log, "Kdump is %soperational", health.loaded ? "" : "not ");
+	if (!ctl->json && !ctl->option[OPTION_METRICS])
+		creation_test_remark(ctl);
 	err = show(ctl, &health);
 	if (err)
 		return err;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <libmount.h>
 #include <stdio.h>
 #include <string.h>
@@ -408,35 +407,6 @@ struct kd_error *target_resolve(const struct kd_sysroot *root, const struct kd_c
 	*ret = target;
 	target = (struct target){ 0 };
 	return NULL;
-}
-
-/* The value of "MemTotal:  2014240 kB" in bytes. */
-static uint64_t meminfo(const char *text, const char *key)
-{
-	const char *line = strstr(text, key);
-	uint64_t value = 0;
-
-	if (line && sscanf(line + strlen(key), "%" SCNu64, &value) != 1)
-		value = 0;
-	return value << 10;
-}
-
-void target_check_space(const struct kd_sysroot *root, const struct target *target, const struct kd_log *log)
-{
-	_cleanup_free_ char *text = NULL;
-	struct kd_error *err = kd_sysroot_read(root, "/proc/meminfo", &text, NULL);
-	uint64_t total, unused;
-
-	kd_error_destroy(err);
-	if (err || target->available == UINT64_MAX)
-		return;
-	total = meminfo(text, "MemTotal:");
-	unused = meminfo(text, "MemFree:") + meminfo(text, "\nBuffers:") + meminfo(text, "\nCached:");
-	if (unused > total || target->available >= total - unused)
-		return;
-	kd_warn(log, "There might not be enough space to save a vmcore.");
-	kd_warn(log, "The size of %s should be greater than %" PRIu64 " kilo bytes (now %" PRIu64 " are free).",
-		target->device, (total - unused) >> 10, target->available >> 10);
 }
 
 void target_free(struct target *target)

@@ -37,9 +37,6 @@ struct target {
 struct kd_error *target_resolve(const struct kd_sysroot *root, const struct kd_conf *conf, const struct kd_log *log,
 				struct target *ret) MUST_CHECK;
 
-/** Warn if the target has less room than the memory in use: a dump of level 31 needs less than that. */
-void target_check_space(const struct kd_sysroot *root, const struct target *target, const struct kd_log *log);
-
 /** A zeroed struct is allowed. */
 void target_free(struct target *target);
 static inline void target_free_cleanup(struct target *target)

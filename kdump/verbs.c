@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "kdump/boot/reset.h"
 #include "kdump/completion.h"
+#include "kdump/creation_test.h"
 #include "kdump/debug.h"
 #include "kdump/dumps/options.h"
 #include "kdump/kdumpctl.h"
@@ -88,7 +89,11 @@ const struct verb kdumpctl_verbs[] = {
 	},
 	{
 		.name = "test",
+		.run = creation_test_run,
 		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_LIVE,
+		.options = creation_test_options,
+		.help = "crash this machine, to see that a dump is saved",
 	},
 	{
 		.name = "setup-crypttab",
@@ -120,6 +125,13 @@ const struct verb kdumpctl_verbs[] = {
 		.help = "for kernel-install",
 	},
 
+	{
+		.name = "check",
+		.run = check_show,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_JSON,
+		.help = "what would keep a dump from being saved, and what to do about it",
+	},
 	{
 		.name = "list",
 		.run = dumps_list,

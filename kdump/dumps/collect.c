@@ -19,6 +19,7 @@
 
 #include "base/array.h"
 #include "base/io.h"
+#include "kdump/creation_test.h"
 #include "kdump/dumps/dumps.h"
 #include "kdump/dumps/retention.h"
 #include "kdump/journal.h"
@@ -290,6 +291,7 @@ struct kd_error *dumps_collect(struct kdumpctl *ctl, int *status)
 	for (i = 0; i < dumps.count; i++)
 		if (is_news(&dumps.dump[i], seen))
 			tell(ctl, &dumps.dump[i]);
+	complain(ctl, creation_test_settle(ctl, &dumps));
 	complain(ctl, write_seen(ctl, &dumps));
 	return apply_limits(ctl, &dumps);
 }

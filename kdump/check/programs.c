@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the capture is made of: configuration, kernel, image, programs. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/array.h"
+#include "initramfs/drivers.h"
+#include "initramfs/elf_closure.h"
+#include "initramfs/image.h"
+#include "initramfs/modules.h"
+#include "kdump/check/check.h"
+
+void check_configuration(const struct check_context *c, struct check_result *result)
+{
+	if (c->conf)
+		check_say(result, CHECK_OK, NULL, "%s", c->ctl->conf_file);
+	else
+		check_say(result, CHECK_FAILURE, NULL, "%s", c->conf_error);
+}
+
+void check_settings(const struct check_context *c, struct check_result *result)
+{
+	if (!c->settings)
+		check_say(result, CHECK_FAILURE, NULL, "%s", c->settings_error);
+	else
+		check_say(result, CHECK_OK, NULL, "%s", c->settings->file ? c->settings->file : "defaults");
+}
+
+void check_kernel(const struct check_context *c, struct check_result *result)
+{
+	if (c->kernel)
+		check_say(result, CHECK_OK, NULL, "%s", c->kernel->path);
+	else if (c->kernel_error)
+		check_say(result, CHECK_FAILURE, NULL, "%s", c->kernel_error);
+	else
+		check_say(result, CHECK_NOT_APPLICABLE, NULL, "the settings do not say which");
+}
+
+void check_programs(const struct check_context *c, struct check_result *result)
+{
+	if (c->plan)
+		check_say(result, CHECK_OK, NULL, "the collector %s and %zu hooks", c->plan->collector[0],
+			  c->plan->hook_count);
+	else if (c->plan_error)
+		check_say(result, CHECK_FAILURE, NULL, "%s", c->plan_error);
+	else
+		check_say(result, CHECK_NOT_APPLICABLE, NULL, "kernel and target come first");
+}
+
+/* Loader, libraries and interpreters: an image in which one is missing is not built. */
+void check_libraries(const struct check_context *c, struct check_result *result)
+{
+	_cleanup_(image_free) struct image *image = NULL;
+	struct kd_error *err;
+	size_t i;
+
+	if (!c->plan || !c->plan->hook_count)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "there are no hooks");
+	err = image_new(&image);
+	for (i = 0; i < c->plan->hook_count && !err; i++)
+		err = elf_closure_add(&c->ctl->root, c->plan->hook[i].argv[0], image);
+	if (err)
+		check_say_error(result, CHECK_FAILURE, err);
+	else
+		check_say(result, CHECK_OK, NULL, "all that the hooks need is there");
+}
+
+static bool read_listing(const char *path, char **ret)
+{
+	size_t size;
+	FILE *out = open_memstream(ret, &size);
+	struct kd_error *err;
+
+	if (!out)
+		return false;
+	err = image_list(path, out);
+	fclose(out);
+	kd_error_destroy(err);
+	return !err;
+}
+
+void check_image(const struct check_context *c, struct check_result *result)
+{
+	_cleanup_close_ int fd = c->initrd ? kd_sysroot_open_file(&c->ctl->root, c->initrd, O_RDONLY) : -1;
+	_cleanup_free_ char *path = NULL, *listing = NULL;
+
+	if (!c->initrd)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "which kernel it is for is not known");
+	if (fd < 0 && errno == EACCES)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "only root can read %s", c->initrd);
+	if (fd < 0)
+		return check_say(result, CHECK_WARNING, "\"kdumpctl start\" builds it", "%s is not there yet", c->initrd);
+	path = kd_sysroot_path(&c->ctl->root, c->initrd);
+	if (!path || !read_listing(path, &listing) || !strstr(listing, " /init\n") ||
+	    !strstr(listing, " " KD_PLAN_PATH "\n"))
+		check_say(result, CHECK_FAILURE, "\"kdumpctl rebuild\" makes it anew", "%s is damaged", c->initrd);
+	else
+		check_say(result, CHECK_OK, NULL, "%s can be read, and holds a plan", c->initrd);
+}
+
+/* The drivers that the target needs now, beside those in the image. */
+void check_drivers(const struct check_context *c, struct check_result *result)
+{
+	_cleanup_(modules_close) struct modules *modules = NULL;
+	_cleanup_free_ char *path = c->initrd ? kd_sysroot_path(&c->ctl->root, c->initrd) : NULL, *listing = NULL;
+	struct drivers drivers = { .root = &c->ctl->root };
+	const struct module_file *file;
+	struct kd_error *err;
+	size_t count, i;
+
+	if (!c->plan || !path || !read_listing(path, &listing))
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "there is no image to compare with");
+	err = modules_open(&c->ctl->root, c->kernel->release, &modules);
+	drivers.modules = modules;
+	drivers.release = c->kernel->release;
+	if (!err)
+		err = drivers_add_target(&drivers, c->target->device, c->target->type);
+	if (err)
+		return check_say_error(result, CHECK_FAILURE, err);
+	file = modules_list(modules, &count);
+	for (i = 0; i < count; i++) {
+		_cleanup_free_ char *needle = NULL;
+
+		if (asprintf(&needle, " /lib/modules/%s.ko", file[i].name) < 0) {
+			needle = NULL;
+			return;
+		}
+		if (!strstr(listing, needle))
+			return check_say(result, CHECK_FAILURE, "\"kdumpctl restart\" builds it anew",
+					 "the target needs the module %s, which is not in the image", file[i].name);
+	}
+	check_say(result, CHECK_OK, NULL, "the %zu modules that the target needs are in the image", count);
+}
+
+/* What lies there and is not executable is passed over in silence at the crash. */
+void check_hook_directories(const struct check_context *c, struct check_result *result)
+{
+	static const char *const directories[] = { "pre.d", "post.d", "emergency.d", "notify.d" };
+	unsigned int programs = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(directories); i++) {
+		_cleanup_free_ char *path = NULL;
+		struct dirent *entry;
+		struct stat st;
+		DIR *dir;
+		int fd;
+
+		if (asprintf(&path, KD_SYSCONFDIR "/kdump/%s", directories[i]) < 0) {
+			path = NULL;
+			return;
+		}
+		fd = kd_sysroot_open_file(&c->ctl->root, path, O_RDONLY | O_DIRECTORY);
+		dir = fd < 0 ? NULL : fdopendir(fd);
+		while (dir && (entry = readdir(dir))) {
+			if (entry->d_name[0] == '.' || entry->d_name[strlen(entry->d_name) - 1] == '~' ||
+			    fstatat(fd, entry->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode))
+				continue;
+			programs++;
+			if (!(st.st_mode & 0111))
+				check_say(result, CHECK_WARNING, "\"chmod +x\" makes it a hook, another place a file",
+					  "%s/%s is not executable, and is not run", path, entry->d_name);
+			else if (st.st_mode & 0002)
+				check_say(result, CHECK_WARNING, "\"chmod o-w\"",
+					  "everybody can write to %s/%s, which is run as root", path, entry->d_name);
+		}
+		if (dir)
+			closedir(dir);
+	}
+	if (!result->text && programs)
+		check_say(result, CHECK_OK, NULL, "%u hooks", programs);
+	else if (!result->text)
+		check_say(result, CHECK_NOT_APPLICABLE, NULL, "no hooks in " KD_SYSCONFDIR "/kdump");
+}
