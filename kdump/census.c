@@ -182,8 +182,9 @@ static struct kd_error *count_sums(const struct kd_sysroot *root, struct census 
 	return NULL;
 }
 
-/* Free memory that the flags do not show, such as what a confidential guest has not accepted yet, counts in MemFree. What
- * lies in the lists of single CPUs does, too: that much is kept, and is no reason to doubt the flags. */
+/* Free memory that the flags do not show counts in MemFree: what a confidential guest never accepted, and, on a virtual machine
+ * with 6.18, most of its free pages, which had no flag at all. What lies in the lists of single CPUs counts there, too: that
+ * much is kept, and is no reason to doubt the flags. */
 static struct kd_error *correct_free(const struct kd_sysroot *root, struct census *census)
 {
 	_cleanup_free_ char *text = NULL;
@@ -200,7 +201,7 @@ static struct kd_error *correct_free(const struct kd_sysroot *root, struct censu
 	if (missing > census->pages[PAGE_KEEP])
 		missing = census->pages[PAGE_KEEP];
 	census->pages[PAGE_KEEP] -= missing;
-	census->pages[PAGE_UNACCEPTED] += missing;
+	census->pages[PAGE_FREE] += missing;
 	return NULL;
 }
 
