@@ -7,7 +7,6 @@ import base64
 import functools
 import http.server
 import json
-import os
 import re
 import select
 import shutil
@@ -47,6 +46,10 @@ umount /boot/efi
 update-grub
 sync
 """
+FETCH = """import sys, urllib.parse, urllib.request
+for name in sys.argv[2].split():
+    urllib.request.urlretrieve(f"{sys.argv[1]}/{urllib.parse.quote(name)}", name)
+"""
 # Partitions in sectors: the one that GRUB keeps its core in, the EFI system partition, the root file system.
 SECTOR, ESP_START, ESP_SECTORS, ROOT_START = 512, 4096, 131072, 135168
 
@@ -64,14 +67,19 @@ def image():
     return path
 
 
-def _make_raw(raw, place):
+def _root_tar():
+    """What mmdebstrap makes of PACKAGES."""
     tar = host.CACHE / "debian" / f"root-{host.digest(' '.join(PACKAGES))}.tar"
     if not tar.exists():
         with host.being_made(tar) as draft:
             host.run(host.need("mmdebstrap", "mmdebstrap"), "--format=tar", "--variant=minbase",
                      f"--include={','.join(PACKAGES)}", "bookworm", draft, *_sources())
+    return tar
+
+
+def _make_raw(raw, place):
     root = place / "root"
-    _fill(tar, root)
+    _fill(_root_tar(), root)
     _partition(raw, root)
     # GRUB wants to see the disk that it is installed on: the machine itself does that, booted without it.
     kernel, initrd = next((root / "boot").glob("vmlinuz-*")), next((root / "boot").glob("initrd.img-*"))
@@ -201,6 +209,16 @@ class Debian:
             self._ask({"write": path, "append": append, "data": piece}, 60)
             append = True
 
+    def fetch(self, folder):
+        """As push(), for many bytes: copy the files of a folder of the host into a new folder of the guest, which is
+        returned."""
+        names = "\n".join(path.name for path in sorted(folder.iterdir()))
+        place = self.run("mktemp -d").strip()
+        with served(folder) as url:
+            self.run("until ip route | grep -q default; do sleep 0.2; done")
+            self.run(f"cd {place} && python3 -c {_quoted(FETCH)} {url} {_quoted(names)}", 600)
+        return place
+
     def reboot(self):
         """An orderly reboot; the login prompt is there again."""
         self.start("systemctl reboot")
@@ -262,11 +280,17 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def packages(*names):
-    """A folder of the cache with these packages and what they need beyond the guest's, as .deb files."""
-    folder = host.CACHE / "debian" / ("packages-" + host.digest(*names, time.strftime("%Y-%m")))
+    """A folder of the cache with these packages and whatever else of theirs the guest lacks, as .deb files."""
+    folder = host.CACHE / "debian" / f"packages-{host.digest(*names, *PACKAGES, time.strftime('%Y-%m'))}"
     if not folder.exists():
-        with host.being_made(folder) as draft:
-            draft.mkdir(parents=True)
-            for name in names:
-                host.run("apt-get", "-q", "download", name, cwd=draft, env={**os.environ})
+        with host.being_made(folder) as draft, tempfile.NamedTemporaryFile() as status:
+            (draft / "partial").mkdir(parents=True)
+            # The host's apt decides, as if it were the guest's: by what is installed there.
+            status.write(host.run("tar", "-xOf", _root_tar(), "./var/lib/dpkg/status").encode())
+            status.flush()
+            host.run("apt-get", "-q", "-y", "--no-install-recommends", "--download-only",
+                     "-o", f"Dir::State::status={status.name}", "-o", f"Dir::Cache::archives={draft}",
+                     "-o", "Debug::NoLocking=1", "install", *names)
+            shutil.rmtree(draft / "partial")
+            (draft / "lock").unlink(missing_ok=True)
     return folder

@@ -130,15 +130,10 @@ def crash(lab):
         info = check_crash(guest)
         wait_armed(guest)
         retention(guest)
-    peer = debian.packages("kdump-tools", "makedumpfile", "kexec-tools", "file", "libmagic1", "libmagic-mgc", "ucf", "sensible-utils", "libdw1", "libelf1", "libopencsd1", "linux-base")
-    with lab.machine("crash-peer") as guest, debian.served(peer) as url:
+    peer = debian.packages("kdump-tools", "makedumpfile")
+    with lab.machine("crash-peer") as guest:
         guest.login()
-        names = " ".join(path.name for path in sorted(peer.glob("*.deb")))
-        guest.run("until ip route | grep -q default; do sleep 0.2; done")
-        for name in names.split():
-            guest.run(f"cd /root && python3 -c \"import urllib.request,urllib.parse,sys; urllib.request.urlretrieve(sys.argv[1], sys.argv[2])\" "
-                      f"'{url}/{name.replace('%', '%25')}' '{name}'", 200)
-        guest.run("cd /root && DEBIAN_FRONTEND=noninteractive apt-get install -y ./*.deb && "
+        guest.run(f"cd {guest.fetch(peer)} && DEBIAN_FRONTEND=noninteractive apt-get install -y ./*.deb && "
                   "sed -i 's/^USE_KDUMP=0/USE_KDUMP=1/' /etc/default/kdump-tools && update-grub", 600)
         guest.reboot()
         guest.run("systemctl is-system-running --wait || true", 240)
@@ -173,15 +168,11 @@ def retention(guest):
 
 def upgrade(lab):
     kernel = debian.packages("linux-image-6.12-amd64")
-    release = re.search(r"linux-image-(\S+)", host.run("apt-cache", "depends", "linux-image-6.12-amd64").replace("linux-image-6.12-amd64", ""))[1]
-    kernel = debian.packages(f"linux-image-{release}")
-    with lab.machine("upgrade") as guest, debian.served(kernel) as url:
+    release = re.search(r"linux-image-(6\.12\.\S+?)_", " ".join(path.name for path in kernel.iterdir()))[1]
+    with lab.machine("upgrade") as guest:
         guest.login()
         install(guest, lab)
-        name = next(kernel.glob("*.deb")).name
-        guest.run("until ip route | grep -q default; do sleep 0.2; done")
-        guest.run(f"cd /root && python3 -c \"import urllib.request,sys; urllib.request.urlretrieve(sys.argv[1], 'linux-image.deb')\" "
-                  f"'{url}/{name.replace('%', '%25')}' && apt-get install -y ./linux-image.deb", 900)
+        guest.run(f"cd {guest.fetch(kernel)} && apt-get install -y --no-install-recommends ./*.deb", 900)
         old = guest.run("uname -r").strip()
         expect(guest.run(f"ls /var/lib/kdump/initramfs-{release}.img", check=False)[0] == 0, "no image was built ahead")
         guest.reboot()
