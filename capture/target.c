@@ -14,7 +14,12 @@
 
 #include "base/array.h"
 #include "base/sysroot.h"
+#include "capture/clock.h"
 #include "capture/device.h"
+#include "capture/volumes.h"
+
+/* For a target, once a volume is known to be missing. */
+#define MISSING_VOLUME_SECONDS 5
 
 struct target_type {
 	const char *name;
@@ -256,7 +261,7 @@ static struct kd_error *make_directory(const struct kd_plan *plan, const char *p
 }
 
 struct kd_error *target_connect(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,
-				int64_t deadline, struct target_place *ret)
+				int64_t deadline, const struct kd_log *log, struct target_place *ret)
 {
 	struct mounting mounting = { .type = find_type(target->type), .options = target->options, .place = ret };
 	struct kd_error *err;
@@ -265,6 +270,9 @@ struct kd_error *target_connect(const struct kd_plan *plan, const struct kd_plan
 		return kd_error_create(KD_ERR_UNSUPPORTED, "unknown target type %s", target->type);
 	if (mkdir(TARGET_MOUNT, 0700) < 0 && errno != EEXIST)
 		return kd_error_os(errno, "cannot create " TARGET_MOUNT);
+	/* What is missing may not be this target's. */
+	if (volumes_assemble(plan, deadline, log))
+		deadline = clock_deadline(MISSING_VOLUME_SECONDS, deadline);
 	err = device_wait(target->device, deadline, try_mount, &mounting);
 	if (mounting.errnum) {
 		kd_error_destroy(err);

@@ -22,6 +22,7 @@
 #include "kdump/settings.h"
 #include "kdump/target.h"
 #include "kdump/transition.h"
+#include "kdump/volumes.h"
 
 /* All that is known before anything is changed. */
 struct arming {
@@ -31,6 +32,7 @@ struct arming {
 	struct target target;
 	struct kd_plan plan;
 	struct plan_programs programs;
+	struct volume_keys keys;
 	char *initrd;    /* below the root */
 	char *directory; /* of a dry run's temporary image, below the root; NULL: none */
 	char *cmdline;
@@ -46,6 +48,7 @@ static void arming_free(struct arming *arming)
 	target_free(&arming->target);
 	kd_plan_free(&arming->plan);
 	plan_programs_free(&arming->programs);
+	volume_keys_free(&arming->keys);
 	free(arming->initrd);
 	free(arming->directory);
 	free(arming->cmdline);
@@ -120,6 +123,10 @@ static struct kd_error *note_resolved(const struct kdumpctl *ctl, struct arming 
 		err = inputs_add_plan(root, inputs, &arming->plan);
 	for (i = 0; i < arming->programs.count && !err; i++)
 		err = inputs_add(root, inputs, INPUT_PROGRAM, arming->programs.path[i]);
+	for (i = 0; i < arming->keys.count && !err; i++)
+		err = inputs_add(root, inputs, INPUT_KEY, arming->keys.key[i].file);
+	for (i = 0; i < arming->plan.volume_count && !err; i++)
+		err = inputs_add(root, inputs, INPUT_VOLUME, arming->plan.volume[i].name);
 	if (!err)
 		err = arming->target.directory ?
 			      inputs_add(root, inputs, INPUT_MOUNT, arming->target.directory) :
@@ -141,6 +148,10 @@ static struct kd_error *resolve(const struct kdumpctl *ctl, struct arming *armin
 	if (!err)
 		err = plan_build(&ctl->root, &arming->conf, arming->kernel.release, &arming->target, &arming->plan,
 				 &arming->programs);
+	if (!err)
+		err = kd_error_wrap(volumes_resolve(&ctl->root, &ctl->log, &volumes_live, arming->target.node,
+						    &arming->plan, &arming->keys),
+				    "dump target %s", arming->target.node);
 	if (!err)
 		err = make_cmdline(&ctl->root, &arming->settings, &arming->cmdline);
 	if (err)
@@ -223,6 +234,7 @@ static void remove_temporary(const struct kdumpctl *ctl, const struct arming *ar
 static struct kd_error *build(const struct kdumpctl *ctl, struct arming *arming, enum build how)
 {
 	_cleanup_free_ char *output = NULL;
+	_cleanup_free_ struct initramfs_secret *secret = calloc(arming->keys.count + 1, sizeof(*secret));
 	struct initramfs_request request = {
 		.root = &ctl->root,
 		.plan = &arming->plan,
@@ -235,6 +247,14 @@ static struct kd_error *build(const struct kdumpctl *ctl, struct arming *arming,
 	};
 	struct kd_error *err;
 
+	if (!secret)
+		return kd_error_nomem();
+	for (request.secret_count = 0; request.secret_count < arming->keys.count; request.secret_count++) {
+		const struct volume_key *key = &arming->keys.key[request.secret_count];
+
+		secret[request.secret_count] = (struct initramfs_secret){ key->path, key->text, strlen(key->text) };
+	}
+	request.secret = secret;
 	err = choose_output(ctl, arming);
 	if (err)
 		return err;

@@ -80,6 +80,30 @@ def _program(name, package):
     return [(place, file, 0o755) for place, file in needed.items()]
 
 
+def target(kind, installed, out):
+    """A dump to a target of @kind (tests/vm/guest/target) on two disks; "degraded" loses one of them in the crash."""
+    programs = [("mke2fs", "e2fsprogs"), ("lvm", "lvm2"), ("mdadm", "mdadm"), ("cryptsetup", "cryptsetup-bin"),
+                ("mkfs.btrfs", "btrfs-progs"), ("btrfs", "btrfs-progs")]
+    files = {file[0]: file for name, package in programs for file in _program(name, package)}
+    machines = []
+
+    def listen(line):
+        if kind == "degraded" and "KDTEST crash" in line:
+            machines[0].qmp("device_del", id="second")
+
+    with tempfile.TemporaryDirectory() as scratch:
+        words = []
+        for name in ("first", "second"):
+            image = Path(scratch, name)
+            with open(image, "wb") as file:
+                file.truncate(1 << 30)
+            words += ["-drive", f"file={image},if=none,id={name}-drive,format=raw,cache=unsafe",
+                      "-device", f"virtio-blk-pci,drive={name}-drive,id={name}"]
+        scenario = Scenario("target", kernels.named("6.1"), qemu.Hardware(extra=words), "crashkernel=192M panic=5",
+                            {"KIND": kind}, list(files.values()), 300, listen, machines.append)
+        return verdict(play(scenario, installed, out))
+
+
 def armed(reloads, installed, out):
     """After an edit, a CPU, memory, another UUID: status has the reason, _refresh heals, and the panic is captured; so
     are @reloads panics at random moments while reloads follow each other."""
