@@ -609,11 +609,44 @@ static struct kd_error *add_file_system(const struct drivers *drivers, const cha
 	return err;
 }
 
+/* File systems that are not on a block device: the devices that the driver has here, and the driver. */
+static const struct {
+	const char *type, *devices;
+} remote_types[] = {
+	{ "virtiofs", "/sys/bus/virtio/drivers/virtiofs" },
+};
+
+static struct kd_error *add_remote_devices(const struct drivers *drivers, const char *directory)
+{
+	_cleanup_closedir_ DIR *dir = open_directory(drivers->root, directory);
+	_cleanup_(names_free) struct names seen = { 0 };
+	struct kd_error *err = NULL;
+	const char *entry;
+
+	while (dir && !err && (entry = next_entry(dir))) {
+		_cleanup_free_ char *device = NULL;
+
+		err = follow(drivers->root, directory, entry, &device);
+		if (!err && device)
+			err = walk_up(drivers, device, &seen);
+	}
+	return err;
+}
+
 struct kd_error *drivers_add_target(const struct drivers *drivers, const char *device, const char *type)
 {
 	_cleanup_free_ char *directory = NULL;
 	struct kd_error *err;
+	size_t i;
 
+	for (i = 0; i < ARRAY_SIZE(remote_types); i++) {
+		if (strcmp(type, remote_types[i].type) != 0)
+			continue;
+		err = add_remote_devices(drivers, remote_types[i].devices);
+		if (!err)
+			err = add_file_system(drivers, type);
+		return kd_error_wrap(err, "dump target %s", device);
+	}
 	err = device_find(drivers->root, device, &directory);
 	if (!err)
 		err = walk_block_device(drivers, directory, 0);

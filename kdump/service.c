@@ -29,7 +29,7 @@ struct arming {
 	struct kd_conf conf;
 	struct settings settings;
 	struct kernel kernel;
-	struct target target;
+	struct target target, rootfs; /* rootfs: only with failure_action dump_to_rootfs, else zeroed */
 	struct kd_plan plan;
 	struct plan_programs programs;
 	struct volume_keys keys;
@@ -46,6 +46,7 @@ static void arming_free(struct arming *arming)
 	settings_free(&arming->settings);
 	kernel_free(&arming->kernel);
 	target_free(&arming->target);
+	target_free(&arming->rootfs);
 	kd_plan_free(&arming->plan);
 	plan_programs_free(&arming->programs);
 	volume_keys_free(&arming->keys);
@@ -127,6 +128,8 @@ static struct kd_error *note_resolved(const struct kdumpctl *ctl, struct arming 
 		err = inputs_add(root, inputs, INPUT_KEY, arming->keys.key[i].file);
 	for (i = 0; i < arming->plan.volume_count && !err; i++)
 		err = inputs_add(root, inputs, INPUT_VOLUME, arming->plan.volume[i].name);
+	if (!err && arming->rootfs.directory)
+		err = inputs_add(root, inputs, INPUT_MOUNT, arming->rootfs.directory);
 	if (!err)
 		err = arming->target.directory ?
 			      inputs_add(root, inputs, INPUT_MOUNT, arming->target.directory) :
@@ -136,6 +139,7 @@ static struct kd_error *note_resolved(const struct kdumpctl *ctl, struct arming 
 
 static struct kd_error *resolve(const struct kdumpctl *ctl, struct arming *arming)
 {
+	const struct target *targets[] = { &arming->target, arming->conf.dump_to_rootfs ? &arming->rootfs : NULL, NULL };
 	struct kd_error *err;
 
 	err = note_settings(ctl, arming);
@@ -145,13 +149,13 @@ static struct kd_error *resolve(const struct kdumpctl *ctl, struct arming *armin
 		err = kernel_find(&ctl->root, &arming->settings, ctl->kernel, &arming->kernel);
 	if (!err)
 		err = target_resolve(&ctl->root, &arming->conf, &ctl->log, &arming->target);
+	if (!err && arming->conf.dump_to_rootfs)
+		err = target_resolve_rootfs(&ctl->root, &arming->conf, &ctl->log, &arming->rootfs);
 	if (!err)
-		err = plan_build(&ctl->root, &arming->conf, arming->kernel.release, &arming->target, &arming->plan,
+		err = plan_build(&ctl->root, &arming->conf, arming->kernel.release, targets, &arming->plan,
 				 &arming->programs);
-	if (!err)
-		err = kd_error_wrap(volumes_resolve(&ctl->root, &ctl->log, &volumes_live, arming->target.node,
-						    &arming->plan, &arming->keys),
-				    "dump target %s", arming->target.node);
+	for (size_t i = 0; i < ARRAY_SIZE(targets) && targets[i] && !err; i++)
+		err = volumes_resolve(&ctl->root, &ctl->log, &volumes_live, targets[i], &arming->plan, &arming->keys);
 	if (!err)
 		err = make_cmdline(&ctl->root, &arming->settings, &arming->cmdline);
 	if (err)

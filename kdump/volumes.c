@@ -354,13 +354,14 @@ static struct kd_error *resolve(const struct resolving *resolving, const char *n
 }
 
 struct kd_error *volumes_resolve(const struct kd_sysroot *root, const struct kd_log *log,
-				 const struct volumes_source *source, const char *node, struct kd_plan *plan,
-				 struct volume_keys *keys)
+				 const struct volumes_source *source, const struct target *target,
+				 struct kd_plan *plan, struct volume_keys *keys)
 {
 	const struct resolving resolving = { root, log, source, plan, keys };
-	const char *slash = strrchr(node, '/');
 
-	return resolve(&resolving, slash ? slash + 1 : node, 0);
+	if (!target->node)
+		return NULL;
+	return kd_error_wrap(resolve(&resolving, strrchr(target->node, '/') + 1, 0), "dump target %s", target->node);
 }
 
 /* --- comparing ------------------------------------------------------------------------------------------------ */

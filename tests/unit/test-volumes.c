@@ -142,7 +142,9 @@ static const struct volumes_source source = { tables, key };
 
 static struct kd_error *resolve(struct machine *m, const char *node)
 {
-	return volumes_resolve(&m->root, NULL, &source, node, &m->plan, &m->keys);
+	const struct target target = { .node = (char *)node };
+
+	return volumes_resolve(&m->root, NULL, &source, &target, &m->plan, &m->keys);
 }
 
 static void assert_volume(const struct kd_plan *plan, size_t number, const char *expected)

@@ -128,7 +128,10 @@ ROWS = [
         ("stack", "LUKS on a logical volume on RAID1"),
         ("subvolume", "a btrfs subvolume"),
         ("bind", "a bind mount of a directory deep in a disk"),
-        ("var", "a separate /var"))),
+        ("var", "a separate /var"),
+        ("minix", "minix"),
+        ("virtiofs", "a directory of the host"),
+        ("rootfs", "failure_action dump_to_rootfs: the disk that is named is lost in the crash"))),
     # Collectors: one that capture does not have built in, none at all, and one that fails.
     _cycle("collector-zstd", "--release 6.1-cloud --set 'core_collector dumpfilter -z -d 31'", look=_rung("configured")),
     _cycle("collector-cp", "--release 6.1-cloud --memory 1G --set 'core_collector cp'", look=_rung("configured")),
