@@ -250,7 +250,9 @@ static bool describe_at(const struct btf *btf, type_id id, unsigned int depth, s
 		case BTF_ENUM:
 		case BTF_ENUM64:
 		case BTF_FLOAT:
-			*ret = (struct type){ .kind = TYPE_INTEGER, .id = id, .size = type.size_or_type };
+			*ret = (struct type){ .kind = TYPE_INTEGER, .id = id, .size = type.size_or_type,
+					      .is_char = kind_of(&type) == BTF_INT &&
+							 strcmp(get_string(btf, type.name), "char") == 0 };
 			return true;
 		case BTF_PTR:
 			*ret = (struct type){ .kind = TYPE_POINTER, .id = id, .size = POINTER_SIZE,

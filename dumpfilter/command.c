@@ -16,6 +16,8 @@ enum long_option {
 	OPTION_CHECK_PARAMS,
 	OPTION_NUM_THREADS,
 	OPTION_STRICT_COMPAT,
+	OPTION_CONFIG,
+	OPTION_CONFIG_OPTIONAL,
 	OPTION_NOT_YET, /* makedumpfile has it */
 };
 
@@ -31,7 +33,8 @@ static const struct option long_options[] = {
 	{ "version", no_argument, NULL, 'v' },
 	{ "split", no_argument, NULL, OPTION_NOT_YET },
 	{ "reassemble", no_argument, NULL, OPTION_NOT_YET },
-	{ "config", required_argument, NULL, OPTION_NOT_YET },
+	{ "config", required_argument, NULL, OPTION_CONFIG },
+	{ "config-optional", no_argument, NULL, OPTION_CONFIG_OPTIONAL },
 	{ "generate-vmcoreinfo", required_argument, NULL, OPTION_NOT_YET },
 	{ "read-vmcoreinfo", required_argument, NULL, OPTION_NOT_YET },
 	{ "diskset", required_argument, NULL, OPTION_NOT_YET },
@@ -151,6 +154,12 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 		return NULL;
 	case OPTION_STRICT_COMPAT:
 		command->options.strict_compat = true;
+		return NULL;
+	case OPTION_CONFIG:
+		command->config = arg;
+		return NULL;
+	case OPTION_CONFIG_OPTIONAL:
+		command->config_optional = true;
 		return NULL;
 	case OPTION_NOT_YET:
 		return kd_error_create(KD_ERR_USAGE, "--%s is not implemented yet", long_options[long_index].name);

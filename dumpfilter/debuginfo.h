@@ -30,6 +30,7 @@ struct type {
 	uint64_t size;    /* bytes; 0: not known, or empty */
 	type_id target;   /* pointer: what it points to; array: its elements */
 	uint64_t count;   /* array: elements of this dimension */
+	bool is_char;     /* "char" itself: what strings are made of */
 };
 
 struct type_member {

@@ -9,6 +9,7 @@
 #include "dumpfilter/arch.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/dmesg.h"
+#include "dumpfilter/erase.h"
 #include "dumpfilter/mem_map.h"
 #include "dumpfilter/output.h"
 #include "dumpfilter/page_class.h"
@@ -30,7 +31,9 @@ struct crash {
 	struct vmcore *vmcore;
 	struct vmcoreinfo info;
 	struct address_space space;
+	bool readable; /* by virtual addresses */
 	const char *machine;
+	struct erase erase;
 };
 
 /* The pages of one dump. */
@@ -43,6 +46,7 @@ struct selection {
 
 static void crash_close(struct crash *crash)
 {
+	erase_release(&crash->erase);
 	address_space_release(&crash->space);
 	vmcore_close(crash->vmcore);
 	crash->vmcore = NULL;
@@ -206,6 +210,7 @@ static struct kd_error *select_pages(struct crash *crash, const struct dumpfilte
 	if (err)
 		return err;
 	total = pfn_bitmap_count(&selection->kept, 0, selection->end_pfn);
+	crash->readable = !problem;
 	if (!problem) {
 		address_space_walk_all(&crash->space);
 		problem = filter(crash, options, selection, report);
@@ -222,6 +227,31 @@ static struct kd_error *select_pages(struct crash *crash, const struct dumpfilte
 	return NULL;
 }
 
+/* Whoever asked for data to be erased must not get a dump that has it, so everything that goes wrong here ends the run. */
+static struct kd_error *find_erasures(struct crash *crash, const struct dumpfilter_options *options)
+{
+	if (!options->erase)
+		return NULL;
+	if (!crash->readable)
+		return kd_error_create(KD_ERR_FORMAT, "%s: the kernel's memory cannot be read, and so nothing can be "
+						      "erased: no dump is written", vmcore_path(crash->vmcore));
+	return kd_error_wrap(options->erase(options->erase_arg, &crash->space, options->log, &crash->erase),
+			     "no dump is written, since not all can be erased");
+}
+
+/* The kernel's name as the dump may have it. */
+static struct kd_error *read_name(struct crash *crash, struct kernel_name *ret)
+{
+	uint64_t vaddr;
+	struct kd_error *err = address_space_find_name(&crash->space, &vaddr);
+
+	if (!err)
+		err = address_space_read_name(&crash->space, ret);
+	if (!err)
+		erase_apply_virtual(&crash->erase, &crash->space, vaddr, ret, sizeof(*ret));
+	return err;
+}
+
 static void describe(struct crash *crash, const struct dumpfilter_options *options, const struct selection *selection,
 		     const struct dumpfilter_report *report, struct dump_description *ret)
 {
@@ -236,14 +266,16 @@ static void describe(struct crash *crash, const struct dumpfilter_options *optio
 		.level = report->unfiltered ? options->level & LEVEL_ZERO : options->level,
 		.cpu_count = vmcore_cpu_count(crash->vmcore),
 		.codec_flag = options->codec ? options->codec->flag : 0,
+		.eraseinfo = crash->erase.info,
+		.eraseinfo_size = crash->erase.info_size,
 	};
 	ret->notes = vmcore_notes(crash->vmcore, &ret->notes_size);
 	if (crash->info.text)
 		ret->vmcoreinfo_offset = (size_t)(crash->info.text - (const char *)ret->notes);
 	vmcoreinfo_decimal(&crash->info, "CRASHTIME", &ret->crash_time);
 
-	_cleanup_(kd_error_destroy) struct kd_error *err = address_space_read_name(&crash->space, &ret->name);
-	if (!err && strcmp(ret->name.sysname, "Linux") == 0)
+	_cleanup_(kd_error_destroy) struct kd_error *err = read_name(crash, &ret->name);
+	if (!err && strcmp(ret->name.sysname, "Linux") == 0 && strcmp(ret->name.machine, crash->machine) == 0)
 		return;
 	/* Readers take the architecture from here. */
 	memset(&ret->name, 0, sizeof(ret->name));
@@ -267,6 +299,7 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 		.last = &selection->late,
 		.codec = options->codec,
 		.share_zero_pages = options->level & LEVEL_ZERO,
+		.erase = crash->erase.count ? &crash->erase : NULL,
 		.ops = &writer_kdump,
 		.writer = writer,
 		.progress = options->progress,
@@ -311,6 +344,8 @@ static struct kd_error *run_level(const char *vmcore_path, const char *out_path,
 	*report = (struct dumpfilter_report){ 0 };
 	if (!err)
 		err = select_pages(&crash, options, &selection, report);
+	if (!err)
+		err = find_erasures(&crash, options);
 	if (!err)
 		err = output->fd < 0 ? output_create(output, out_path) : output_restart(output);
 	if (!err)

@@ -14,7 +14,9 @@
 #include "base/error.h"
 #include "base/log.h"
 
-struct codec; /* dumpfilter/codec.h */
+struct address_space; /* dumpfilter/address_space.h */
+struct codec;	      /* dumpfilter/codec.h */
+struct erase;	      /* dumpfilter/erase.h */
 
 /** Page classes, in the order in which they are decided (dump level bits in brackets). */
 enum page_class {
@@ -41,6 +43,11 @@ struct dumpfilter_options {
 	unsigned int fallback_level[DUMPFILTER_FALLBACK_MAX];
 	unsigned int fallback_count;
 	bool strict_compat;        /* drop partial tail pages of a segment as makedumpfile does, for bit equality */
+	/** Find what must not be in the dump (*ret is zeroed). An error ends the run before anything is written. NULL: all
+	 *  may be in it. Called, not known here, so that the capture program is linked without all that this needs. */
+	struct kd_error *(*erase)(void *arg, struct address_space *space, const struct kd_log *log,
+				  struct erase *ret);
+	void *erase_arg;
 	const struct kd_log *log;  /* borrowed; may be NULL */
 	/** Called about once per second's worth of work, and at the end; pages. May be NULL. */
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
@@ -88,6 +95,8 @@ struct dumpfilter_command {
 	bool dump_dmesg, check_params, show_help, show_version, force;
 	int message_level;     /* makedumpfile's bit mask, default 7 */
 	unsigned int debug;    /* number of -D */
+	const char *config;    /* borrowed from argv: the file that names what is erased; NULL: none */
+	bool config_optional;  /* what cannot be found of it does not matter */
 	const char *input;     /* borrowed from argv; NULL when left out (capture fills it in) */
 	const char *output;
 };

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/dumpfilter.h"
+#include "dumpfilter/supplement.h"
 
 #define EXIT_USAGE 2
 
@@ -34,6 +35,8 @@ static void print_usage(void)
 	for (size_t i = 0; codecs[i]; i++)
 		printf("  -%c                   compress with %s\n", codecs[i]->option, codecs[i]->name);
 	printf("  -f                   replace DUMPFILE if it exists\n"
+	       "  --config FILE        overwrite the data that FILE names; no dump if any cannot be found\n"
+	       "  --config-optional    what cannot be found does not matter\n"
 	       "  -D                   say more\n"
 	       "  --dump-dmesg         write the kernel's log\n"
 	       "  --check-params       check the command line, do nothing\n"
@@ -113,8 +116,11 @@ static struct kd_error *write_dump(struct dumpfilter_command *command, const str
 {
 	struct dumpfilter_report report;
 	struct progress progress = { 0 };
-	struct kd_error *err = make_room(command);
+	_cleanup_(supplement_close) struct supplement *supplement = NULL;
+	struct kd_error *err = supplement_open(command, &supplement);
 
+	if (!err)
+		err = make_room(command);
 	if (err)
 		return err;
 	clock_gettime(CLOCK_MONOTONIC, &progress.start);
