@@ -210,3 +210,8 @@ struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct du
 	*ret = command;
 	return NULL;
 }
+
+bool dumpfilter_needs_program(const struct dumpfilter_command *command)
+{
+	return command->config;
+}

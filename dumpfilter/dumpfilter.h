@@ -102,4 +102,7 @@ struct dumpfilter_command {
 };
 struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct dumpfilter_command *ret) MUST_CHECK;
 
+/** Does @command ask for what only the program can do (erasing), whatever the codec? */
+bool dumpfilter_needs_program(const struct dumpfilter_command *command);
+
 #endif
