@@ -35,8 +35,8 @@ static const struct option long_options[] = {
 	{ "reassemble", no_argument, NULL, OPTION_NOT_YET },
 	{ "config", required_argument, NULL, OPTION_CONFIG },
 	{ "config-optional", no_argument, NULL, OPTION_CONFIG_OPTIONAL },
-	{ "generate-vmcoreinfo", required_argument, NULL, OPTION_NOT_YET },
-	{ "read-vmcoreinfo", required_argument, NULL, OPTION_NOT_YET },
+	{ "generate-vmcoreinfo", required_argument, NULL, 'g' },
+	{ "read-vmcoreinfo", required_argument, NULL, 'i' },
 	{ "diskset", required_argument, NULL, OPTION_NOT_YET },
 	{ "cyclic-buffer", required_argument, NULL, OPTION_NOT_YET },
 	{ "splitblock-size", required_argument, NULL, OPTION_NOT_YET },
@@ -155,6 +155,15 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case OPTION_STRICT_COMPAT:
 		command->options.strict_compat = true;
 		return NULL;
+	case 'x':
+		command->vmlinux = arg;
+		return NULL;
+	case 'i':
+		command->vmcoreinfo = arg;
+		return NULL;
+	case 'g':
+		command->generate = arg;
+		return NULL;
 	case OPTION_CONFIG:
 		command->config = arg;
 		return NULL;
@@ -213,5 +222,5 @@ struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct du
 
 bool dumpfilter_needs_program(const struct dumpfilter_command *command)
 {
-	return command->config;
+	return command->config || command->vmlinux || command->vmcoreinfo || command->generate;
 }

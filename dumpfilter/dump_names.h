@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Names that the dump itself has: kallsyms and BTF of the kernel, symbol tables and BTF of its modules. */
+/** Names that the dump itself has: kallsyms and BTF of the kernel. */
 #ifndef DUMPFILTER_DUMP_NAMES_H
 #define DUMPFILTER_DUMP_NAMES_H
 
@@ -25,16 +25,8 @@ static inline void dump_names_release_cleanup(struct dump_names *names)
 	dump_names_release(names);
 }
 
-struct module_names;
-
-/** Those of the module @name (with underscores, as the kernel spells it). @kernel: of vmlinux; symbols "modules" and
- *  "btf_modules", and the types that they lead to. Borrowed.
- *  *ret is NULL if no such module was loaded, which is no error.
- *  Types are the kernel's alone where the module has no BTF. */
-struct kd_error *module_names_open(struct address_space *space, const struct debuginfo *kernel,
-				   const struct btf *kernel_btf, const char *name, struct module_names **ret) MUST_CHECK;
-const struct debuginfo *module_names_info(const struct module_names *module);
-void module_names_close(struct module_names *module); /* NULL is allowed */
-DEFINE_CLEANUP(struct module_names *, module_names_close)
+/** BTF at @vaddr, @size bytes of it; @base as for btf_parse(). */
+struct kd_error *dump_names_read_btf(struct address_space *space, uint64_t vaddr, uint64_t size, const struct btf *base,
+				     struct btf **ret) MUST_CHECK;
 
 #endif
