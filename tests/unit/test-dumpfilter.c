@@ -1099,7 +1099,7 @@ static struct kd_error *parse(struct dumpfilter_command *command, const char *li
 static void test_command(void **state)
 {
 	static const char *const refused[] = {
-		"-E a b", "-F a",    "-x vmlinux a b", "-i info a b", "-d",      "-d 32 a b",        "-d 1, a b",
+		"-E a b", "-F a",    "-x",           "-g",           "-d",      "-d 32 a b",        "-d 1, a b",
 		"-c -l",  "--split", "--what a b",     "-q",          "a b c",   "-d x a b",         "--num-threads",
 		"-R a",   "--vtop 1", "--message-level 32",
 	};
@@ -1125,6 +1125,16 @@ static void test_command(void **state)
 	assert_true(command.dump_dmesg);
 	assert_no_error(parse(&command, "--check-params -z -d 31"));
 	assert_true(command.check_params);
+	assert_false(dumpfilter_needs_program(&command));
+	assert_no_error(parse(&command, "-x vmlinux -i info a b"));
+	assert_string_equal(command.vmlinux, "vmlinux");
+	assert_string_equal(command.vmcoreinfo, "info");
+	assert_true(dumpfilter_needs_program(&command));
+	assert_no_error(parse(&command, "-x vmlinux -g info"));
+	assert_string_equal(command.generate, "info");
+	assert_no_error(parse(&command, "--config a.conf --config-optional a b"));
+	assert_string_equal(command.config, "a.conf");
+	assert_true(command.config_optional && dumpfilter_needs_program(&command));
 	assert_no_error(parse(&command, "-h -v"));
 	assert_true(command.show_help && command.show_version);
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
