@@ -650,7 +650,7 @@ static uint64_t excluded(const struct result *result)
 
 static void test_dump(void **state)
 {
-	struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib };
+	struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib, .threads = 1 };
 	struct dumpfilter_report report;
 	uint8_t page[4096];
 	struct machine machine;
@@ -997,7 +997,7 @@ static void test_truncated_input(void **state)
 /* Writing stops somewhere: what is there is a dump, says that it is not whole, and has what matters most. */
 static void test_cut_short(void **state)
 {
-	struct dumpfilter_options options = { .level = 0 };
+	struct dumpfilter_options options = { .level = 0, .threads = 1 };
 	const struct rlimit limit = { 6 << 20, RLIM_INFINITY }, none = { RLIM_INFINITY, RLIM_INFINITY };
 	uint64_t image = STEXT_PHYS / 4096, present = 0;
 	struct dumpfilter_report report;
