@@ -63,6 +63,8 @@ struct kd_error *address_space_translate(struct address_space *space, uint64_t v
 		*size_ret = paging->image_size - (vaddr - paging->image_base);
 		return NULL;
 	}
+	if (!paging->levels)
+		return kd_error_create(KD_ERR_HOLE, "virtual address 0x%lx: the page tables are not known", vaddr);
 	return space->arch->walk(space, vaddr, paddr_ret, size_ret);
 }
 
