@@ -219,6 +219,10 @@ static struct kd_error *select_pages(struct crash *crash, const struct dumpfilte
 		others += report->pages[i];
 	report->pages[PAGE_KEEP] = total - others;
 	report->page_size = crash->space.page_size;
+	report->unreadable = vmcore_missing(crash->vmcore) / report->page_size;
+	if (report->unreadable)
+		kd_warn(options->log, "%s is truncated: %lu pages of memory are missing", vmcore_path(crash->vmcore),
+			report->unreadable);
 	return NULL;
 }
 
@@ -275,7 +279,7 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 	struct kd_error *err = pipeline_run(&pipeline);
 
 	report->pages[PAGE_ZERO] = pipeline.zero;
-	report->unreadable = pipeline.unreadable;
+	report->unreadable += pipeline.unreadable;
 	report->pages_written = pipeline.written;
 	if (err) {
 		writer_kdump.give_up(writer);

@@ -180,10 +180,14 @@ static void test_vmcore(void **state)
 	assert_int_equal(truncate(core, 0x4000 + 0x1000000), 0);
 	assert_no_error(vmcore_open(core, &vmcore));
 	assert_no_error(vmcore_read(vmcore, MEM_MAP, buf, 4096));
-	assert_code(vmcore_read(vmcore, STEXT_PHYS, buf, 4096), KD_ERR_FORMAT);
-	vmcore_window_init(&window, vmcore);
-	assert_code(vmcore_window_get(&window, STEXT_PHYS, 4096, buf, &data), KD_ERR_FORMAT);
-	vmcore_window_release(&window);
+	assert_code(vmcore_read(vmcore, STEXT_PHYS, buf, 4096), KD_ERR_HOLE);
+	assert_int_equal(vmcore_missing(vmcore), RAM_SIZE - machine.tail_cut - STEXT_PHYS);
+	vmcore_close(vmcore);
+
+	/* … but no page of which it has only a part. */
+	assert_int_equal(truncate(core, 0x4000 + 0x1000000 - 1), 0);
+	assert_no_error(vmcore_open(core, &vmcore));
+	assert_code(vmcore_read(vmcore, STEXT_PHYS - 4096, buf, 4096), KD_ERR_HOLE);
 	vmcore_close(vmcore);
 	machine_release(&machine);
 }
@@ -861,6 +865,7 @@ static void test_truncated_input(void **state)
 {
 	struct dumpfilter_options options = { .level = 31 };
 	struct dumpfilter_report report;
+	const uint64_t huge = UINT64_C(1) << 38;
 	struct machine machine;
 
 	machine_init(&machine, 4);
@@ -870,6 +875,13 @@ static void test_truncated_input(void **state)
 	assert_no_error(dumpfilter_run(core, dump, &options, &report));
 	assert_int_equal(report.unreadable, 1024);
 	assert_int_equal(report.pages_written + report.unreadable, RAM_PAGES - 533);
+	unlink(dump);
+	/* What is not there is not tried page by page. */
+	patch(core, 64 + 2 * 56 + offsetof(Elf64_Phdr, p_filesz), &huge, sizeof(huge));
+	patch(core, 64 + 2 * 56 + offsetof(Elf64_Phdr, p_memsz), &huge, sizeof(huge));
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	assert_int_equal(report.unreadable, huge / 4096 - (20 << 8));
+	assert_int_equal(report.pages_written, RAM_PAGES - 533 - 1024);
 	unlink(dump);
 	machine_release(&machine);
 }
@@ -1025,12 +1037,39 @@ static void test_log(void **state)
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_non_null(strstr(text, "[    7.000007] \n"));
 
+	/* Sizes that no kernel has, and those that are more than the memory. */
 	machine_put(&machine, PHYS(RING), 40, 4);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_put(&machine, PHYS(RING), 30, 4);
+	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_put(&machine, PHYS(RING), 3, 4);
+	machine_put(&machine, PHYS(RING + 64), 30, 4);
+	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_put(&machine, PHYS(RING + 64), 8, 4);
 	machine_put(&machine, PHYS(RING), 3, 4);
 	machine_put(&machine, PHYS(RING + 72), 0x1000, 8);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_HOLE);
 	machine_forget(&machine, "SYMBOL(prb)");
+	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_release(&machine);
+}
+
+/* Records whose blocks overlap, so that together they have more text than the ring. */
+static void test_log_too_much_text(void **state)
+{
+	struct machine machine;
+	char text[4096];
+
+	machine_init_log(&machine);
+	for (unsigned int i = 0; i < 8; i++)
+		machine_add_record(&machine, i, 2, i * 32, i * 32 + 32, "");
+	for (unsigned int i = 0; i < 8; i++)
+		machine_put(&machine, PHYS(INFOS + i * 88 + 16), 24, 2);
+	assert_no_error(read_log(&machine, text, sizeof(text)));
+	for (unsigned int i = 0; i < 8; i++)
+		machine_put(&machine, PHYS(INFOS + i * 88 + 16), 48, 2);
+	for (unsigned int i = 0; i < 8; i++)
+		machine_put(&machine, PHYS(DESCS + (TAIL_ID + i) % 8 * 24 + 16), i * 32 + 64, 8);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
 	machine_release(&machine);
 }
@@ -1110,6 +1149,7 @@ int main(void)
 		cmocka_unit_test(test_flipped_bytes),
 		cmocka_unit_test(test_identify),
 		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_too_much_text),
 		cmocka_unit_test(test_command),
 	};
 
