@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	REQUIRE(conf.path && conf.path[0] == '/');
 	REQUIRE(conf.core_collector && conf.core_collector[0] && conf.extra_bins && conf.extra_modules);
 	REQUIRE(!conf.target_type == !conf.target);
+	REQUIRE(!conf.kdump_pre || conf.kdump_pre[0] == '/');
 	REQUIRE(conf.keep_free_percent <= 100);
 	return 0;
 }
