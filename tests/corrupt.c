@@ -207,7 +207,8 @@ _Noreturn static void run(struct victim *victim, const char *path, const char *o
 	err = dumpfilter_run(path, out, &options, &report);
 	if (err && (!err->text || !*err->text))
 		_exit(VERDICT_BROKEN);
-	if (err && err->errnum != EFBIG) {
+	/* Without room for even one page there is nothing to be opened. */
+	if (err && (err->errnum != EFBIG || !report.pages_written)) {
 		dprintf(STDERR_FILENO, "# %s\n", err->text);
 		_exit(VERDICT_ERROR);
 	}
