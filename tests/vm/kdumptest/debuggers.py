@@ -72,7 +72,7 @@ def _download(place):
         (place / folder).mkdir(parents=True)
     (place / "status").touch()
     (place / "apt.conf").write_text(_APT.format(root=place), encoding="ascii")
-    (place / "sources.list").write_text(_source(), encoding="ascii")
+    (place / "sources.list").write_text(source(SUITE), encoding="ascii")
     environment = os.environ | {"APT_CONFIG": str(place / "apt.conf")}
     host.run("apt-get", "-q", "update", env=environment)
     host.run("apt-get", "-q", "-y", "--no-install-recommends", "--download-only", "install", *PACKAGES,
@@ -80,13 +80,13 @@ def _download(place):
     return sorted((place / "cache/archives").glob("*.deb"))
 
 
-def _source():
-    """An apt source of SUITE, from where this machine has its own packages."""
+def source(suite, architecture="amd64"):
+    """An apt source of a Debian suite, from where this machine has its own packages."""
     release = Path("/etc/os-release").read_text(encoding="utf-8")
     codename = re.search(r"^VERSION_CODENAME=(\w+)", release, re.MULTILINE)
     listing = host.run("apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)")
     for line in listing.splitlines():
         name, uri = line.split(" ", 1)
         if codename and name == codename[1]:
-            return f"deb [signed-by={KEYS}] {uri} {SUITE} main\n"
+            return f"deb [arch={architecture} signed-by={KEYS}] {uri} {suite} main\n"
     raise host.Failure("this machine's apt sources name no Debian suite")
