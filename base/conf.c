@@ -67,12 +67,15 @@ static struct kd_error *set_path(struct parser *p, const struct directive *d, co
 
 static struct kd_error *set_words(struct parser *p, const struct directive *d, const char *value)
 {
-	char ***words = field(p, d), **split = kd_split_words(value, NULL);
+	_cleanup_free_ char **split = kd_split_words(value, NULL);
+	char ***words = field(p, d);
 
 	if (!split)
 		return errno == EINVAL ? bad_value(p, d, value, "close the quote") : kd_error_nomem();
+	if (!split[0])
+		return bad_value(p, d, value, "there are only blanks in the quotes");
 	free(*words);
-	*words = split;
+	*words = take_ptr(split);
 	return NULL;
 }
 

@@ -274,6 +274,10 @@ static struct kd_error *select_pages(struct crash *crash, const struct dumpfilte
 		others += report->pages[i];
 	report->pages[PAGE_KEEP] = total - others;
 	report->page_size = crash->space.page_size;
+	report->unreadable = vmcore_missing(crash->vmcore) / report->page_size;
+	if (report->unreadable)
+		kd_warn(options->log, "%s is truncated: %lu pages of memory are missing", vmcore_path(crash->vmcore),
+			report->unreadable);
 	return NULL;
 }
 
@@ -394,7 +398,7 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 
 	report->pages[PAGE_ZERO] = pipeline.zero;
 	report->pages_shared = pipeline.shared;
-	report->unreadable = pipeline.unreadable;
+	report->unreadable += pipeline.unreadable;
 	report->pages_written = pipeline.written;
 	if (err) {
 		writer_kdump.give_up(writer);

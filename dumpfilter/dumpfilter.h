@@ -66,7 +66,7 @@ struct dumpfilter_options {
 /** What was found and done. */
 struct dumpfilter_report {
 	uint64_t pages[PAGE_CLASS_COUNT]; /* found per class, dropped or not; PAGE_ZERO: stored as zero pages */
-	uint64_t unreadable;              /* pages that the kernel would not hand out, left out of the dump */
+	uint64_t unreadable;              /* pages that the kernel would not hand out or that were cut off, not in the dump */
 	uint64_t pages_written;           /* page_descs filled */
 	uint64_t pages_shared;            /* of these: equal to one written before, and not stored again */
 	uint64_t bytes_written;           /* size of the output */
