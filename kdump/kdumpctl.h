@@ -85,6 +85,9 @@ kdumpctl_verb refresh_run, refresh_kernel_installed, refresh_kernel_removed;
 /* check/check.c */
 kdumpctl_verb check_show;
 
+/* config.c */
+kdumpctl_verb config_show;
+
 /* sizing.c */
 kdumpctl_verb estimate_show;
 

@@ -133,6 +133,13 @@ const struct verb kdumpctl_verbs[] = {
 		.help = "what would keep a dump from being saved, and what to do about it",
 	},
 	{
+		.name = "config",
+		.run = config_show,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_JSON,
+		.help = "the configuration as it counts, and where each value comes from",
+	},
+	{
 		.name = "list",
 		.run = dumps_list,
 		.group = VERB_GROUP_DUMPS,
