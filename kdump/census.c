@@ -13,8 +13,7 @@
 #include "base/ranges.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/page_class.h"
-
-#define LAST_CAPTURE KD_STATEDIR "/last-capture.json"
+#include "kdump/estimate.h"
 
 #define RUN_PAGES  4096u
 #define LOOK_PAGES (1u << 20)
@@ -259,7 +258,7 @@ static uint64_t get_number(struct json_object *object, const char *key)
 static unsigned int recorded_permil(const struct kd_sysroot *root, char *const *collector)
 {
 	_cleanup_free_ char *text = NULL;
-	struct kd_error *err = kd_sysroot_read(root, LAST_CAPTURE, &text, NULL);
+	struct kd_error *err = kd_sysroot_read(root, LAST_CAPTURE_PATH, &text, NULL);
 	struct json_object *report = err ? NULL : json_tokener_parse(text), *words, *pages;
 	double size, written, ratio = 0;
 
