@@ -1082,6 +1082,70 @@ static void test_log(void **state)
 	machine_release(&machine);
 }
 
+/* Before 5.10: records of 16 bytes and their text, in 256 bytes. */
+static void put_record(struct machine *machine, uint64_t offset, uint64_t length, unsigned int seconds, const char *text)
+{
+	machine_put(machine, PHYS(TEXT + offset), UINT64_C(1000000000) * seconds, 8);
+	machine_put(machine, PHYS(TEXT + offset + 8), length, 2);
+	machine_put(machine, PHYS(TEXT + offset + 10), strlen(text), 2);
+	memcpy(machine->ram + PHYS(TEXT + offset + 16), text, strlen(text));
+}
+
+static void test_old_log(void **state)
+{
+	static const struct {
+		uint64_t at, value;
+		size_t size;
+		const char *text;
+	} broken[] = {
+		{ PRB + 16, 300, 4, "a record at 300 of 256 bytes" },      /* the first one's index */
+		{ PRB + 24, 250, 4, "its records do not end" }, /* the one behind the last is never met */
+		{ TEXT + 32 + 8, 15, 2, "the record at 32 has 15 bytes" },
+		{ TEXT + 32 + 8, 250, 2, "the record at 32 has 250 bytes" },
+		{ TEXT + 32 + 10, 17, 2, "17 of them text" },
+		{ TEXT + 0 + 8, 0, 2, "a log without records" },
+		{ PRB + 8, 8, 4, "a record at 160 of 8 bytes" },
+	};
+	struct machine machine;
+	char text[4096];
+
+	machine_init(&machine, 4);
+	machine_info(&machine, "SYMBOL(log_buf)=%lx\nSYMBOL(log_buf_len)=%lx\nSYMBOL(log_first_idx)=%lx\n"
+			       "SYMBOL(log_next_idx)=%lx\nSIZE(printk_log)=16\nOFFSET(printk_log.ts_nsec)=0\n"
+			       "OFFSET(printk_log.len)=8\nOFFSET(printk_log.text_len)=10\n",
+		     PRB, PRB + 8, PRB + 16, PRB + 24);
+	for (size_t i = 0; i <= ARRAY_SIZE(broken); i++) {
+		machine_put(&machine, PHYS(PRB), TEXT, 8);
+		machine_put(&machine, PHYS(PRB + 8), 256, 4);
+		machine_put(&machine, PHYS(PRB + 16), 160, 4);
+		machine_put(&machine, PHYS(PRB + 24), 64, 4);
+		put_record(&machine, 160, 40, 1, "the oldest");
+		put_record(&machine, 200, 24, 2, "");
+		put_record(&machine, 224, 0, 0, ""); /* the next is at the start */
+		put_record(&machine, 0, 32, 3, "two\nlines\x1b");
+		put_record(&machine, 32, 32, 4, "sixteen letters!");
+		if (i == 0) {
+			assert_no_error(read_log(&machine, text, sizeof(text)));
+			assert_string_equal(text, "[    1.000000] the oldest\n"
+						  "[    2.000000] \n"
+						  "[    3.000000] two\n"
+						  "               lines\\x1b\n"
+						  "[    4.000000] sixteen letters!\n");
+			continue;
+		}
+		machine_put(&machine, PHYS(broken[i - 1].at), broken[i - 1].value, broken[i - 1].size);
+		assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT, broken[i - 1].text);
+	}
+	/* Empty. */
+	machine_put(&machine, PHYS(PRB + 8), 256, 4);
+	machine_put(&machine, PHYS(PRB + 24), 160, 4);
+	assert_no_error(read_log(&machine, text, sizeof(text)));
+	assert_string_equal(text, "");
+	machine_forget(&machine, "OFFSET(printk_log.len)");
+	assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT, "no printk_log.len in VMCOREINFO");
+	machine_release(&machine);
+}
+
 /* The command line */
 
 static struct kd_error *parse(struct dumpfilter_command *command, const char *line)
@@ -1167,6 +1231,7 @@ int main(void)
 		cmocka_unit_test(test_flipped_bytes),
 		cmocka_unit_test(test_identify),
 		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_old_log),
 		cmocka_unit_test(test_command),
 	};
 
