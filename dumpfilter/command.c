@@ -17,6 +17,8 @@ enum long_option {
 	OPTION_NUM_THREADS,
 	OPTION_STRICT_COMPAT,
 	OPTION_CONFIG,
+	OPTION_MEM_USAGE,
+	OPTION_JSON,
 	OPTION_CONFIG_OPTIONAL,
 	OPTION_NOT_YET, /* makedumpfile has it */
 };
@@ -42,7 +44,8 @@ static const struct option long_options[] = {
 	{ "splitblock-size", required_argument, NULL, OPTION_NOT_YET },
 	{ "work-dir", required_argument, NULL, OPTION_NOT_YET },
 	{ "non-mmap", no_argument, NULL, OPTION_NOT_YET },
-	{ "mem-usage", no_argument, NULL, OPTION_NOT_YET },
+	{ "mem-usage", no_argument, NULL, OPTION_MEM_USAGE },
+	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "exclude-unused-vm", no_argument, NULL, OPTION_NOT_YET },
 	{ "partial-dmesg", no_argument, NULL, OPTION_NOT_YET },
 	{ "show-stats", no_argument, NULL, OPTION_NOT_YET },
@@ -164,6 +167,12 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case 'g':
 		command->generate = arg;
 		return NULL;
+	case OPTION_MEM_USAGE:
+		command->mem_usage = true;
+		return NULL;
+	case OPTION_JSON:
+		command->json = true;
+		return NULL;
 	case OPTION_CONFIG:
 		command->config = arg;
 		return NULL;
@@ -212,6 +221,15 @@ struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct du
 		err = apply_option(option, long_index, optarg, &command);
 		if (err)
 			return err;
+	}
+	if (command.json && !command.mem_usage)
+		return kd_error_create(KD_ERR_USAGE, "--json goes with --mem-usage");
+	if (command.mem_usage) {
+		if (operands > 1)
+			return kd_error_create(KD_ERR_USAGE, "%s: one operand too many", operand[1]);
+		command.input = operands ? operand[0] : "/proc/kcore";
+		*ret = command;
+		return NULL;
 	}
 	/* capture names the input itself, and gives the output alone or not at all. */
 	command.input = operands == 2 ? operand[0] : NULL;

@@ -469,6 +469,21 @@ struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path, c
 	return err;
 }
 
+struct kd_error *dumpfilter_census(const char *vmcore_path, const struct dumpfilter_options *options,
+				   struct dumpfilter_report *ret)
+{
+	_cleanup_(crash_close) struct crash crash = { 0 };
+	_cleanup_(selection_release) struct selection selection = { 0 };
+	struct dumpfilter_report report = { 0 };
+	struct kd_error *err = crash_open(&crash, vmcore_path, options);
+
+	if (!err)
+		err = select_pages(&crash, options, &selection, &report);
+	if (!err)
+		*ret = report;
+	return err;
+}
+
 struct kd_error *dumpfilter_dmesg(const char *vmcore_path, FILE *out, const struct kd_log *log)
 {
 	return dumpfilter_dmesg_with(vmcore_path, out, &(struct dumpfilter_options){ .log = log });

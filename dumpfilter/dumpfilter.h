@@ -78,6 +78,11 @@ struct dumpfilter_report {
 struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path,
 				const struct dumpfilter_options *options, struct dumpfilter_report *report) MUST_CHECK;
 
+/** Only count: which pages a dump would find. @options: log, vmcoreinfo and supplement count; PAGE_ZERO is not looked for.
+ *  @vmcore_path may be /proc/kcore. */
+struct kd_error *dumpfilter_census(const char *vmcore_path, const struct dumpfilter_options *options,
+				   struct dumpfilter_report *ret) MUST_CHECK;
+
 /** Write the crashed kernel's log, oldest record first, as "[%5llu.%06llu] text" lines. */
 struct kd_error *dumpfilter_dmesg(const char *vmcore_path, FILE *out, const struct kd_log *log) MUST_CHECK;
 /** As above; @options: log, vmcoreinfo and supplement count. */
@@ -101,6 +106,7 @@ struct kd_error *dumpfilter_identify(const char *vmcore_path, struct dumpfilter_
  *  @argv[0] is the program's name. Options are makedumpfile's. KD_ERR_USAGE. */
 struct dumpfilter_command {
 	struct dumpfilter_options options;
+	bool mem_usage, json;
 	bool dump_dmesg, check_params, show_help, show_version, force;
 	int message_level;     /* makedumpfile's bit mask, default 7 */
 	unsigned int debug;    /* number of -D */

@@ -19,6 +19,7 @@
 #include "dumpfilter/dmesg.h"
 #include "dumpfilter/dumpfilter.h"
 #include "dumpfilter/kdump_format.h"
+#include "dumpfilter/mem_usage.h"
 #include "dumpfilter/page_class.h"
 #include "dumpfilter/pfn_bitmap.h"
 #include "dumpfilter/vmcore.h"
@@ -199,7 +200,7 @@ static void patch(const char *path, off_t offset, const void *data, size_t size)
 
 static void test_hostile_headers(void **state)
 {
-	static const uint64_t all_ones = UINT64_MAX, huge = UINT64_C(1) << 60;
+	static const uint64_t all_ones = UINT64_MAX, huge = UINT64_C(1) << 60, last = UINT64_MAX - 4095;
 	static const uint16_t xnum = PN_XNUM;
 	static const struct {
 		off_t offset;
@@ -214,7 +215,7 @@ static void test_hostile_headers(void **state)
 		{ offsetof(Elf64_Ehdr, e_phnum), &xnum, 2, KD_ERR_FORMAT },
 		{ 64 + offsetof(Elf64_Phdr, p_filesz), &all_ones, 8, KD_ERR_LIMIT },
 		{ 64 + offsetof(Elf64_Phdr, p_offset), &huge, 8, KD_ERR_FORMAT },
-		{ 120 + offsetof(Elf64_Phdr, p_paddr), &all_ones, 8, KD_ERR_FORMAT },
+		{ 120 + offsetof(Elf64_Phdr, p_paddr), &last, 8, KD_ERR_FORMAT },
 		{ 120 + offsetof(Elf64_Phdr, p_offset), &all_ones, 8, KD_ERR_FORMAT },
 		{ 176 + offsetof(Elf64_Phdr, p_filesz), &huge, 8, KD_ERR_FORMAT },
 		{ 176 + offsetof(Elf64_Phdr, p_paddr), &huge, 8, KD_ERR_NOMEM },
@@ -1082,6 +1083,50 @@ static void test_log(void **state)
 	machine_release(&machine);
 }
 
+/* What --mem-usage says of the machine that it runs on, whose /proc/kcore has mappings beside memory. */
+static void test_mem_usage(void **state)
+{
+	static const uint64_t nowhere = UINT64_MAX;
+	struct dumpfilter_options options = { .level = 31 };
+	struct dumpfilter_report report;
+	struct machine machine;
+	Elf64_Ehdr ehdr;
+	char text[4096];
+
+	machine_init(&machine, 4);
+	machine_put(&machine, machine_page(100), 1 << 4, 8);
+	machine_put(&machine, machine_page(2048) + 48, (uint32_t)-129, 4);
+	machine_put(&machine, machine_page(2048) + 40, 10, 8);
+	machine_write(&machine, core);
+	/* One more PT_LOAD, behind the other two. */
+	kd_elf64_core_header(&ehdr, EM_X86_64, 4);
+	patch(core, 0, &ehdr, sizeof(ehdr));
+	Elf64_Phdr phdr = { .p_type = PT_LOAD, .p_paddr = nowhere, .p_memsz = 1 << 30, .p_filesz = 1 << 30 };
+	patch(core, sizeof(ehdr) + 3 * sizeof(phdr), &phdr, sizeof(phdr));
+	assert_no_error(dumpfilter_census(core, &options, &report));
+	assert_false(report.unfiltered);
+	assert_int_equal(report.pages[PAGE_CACHE], 1);
+	assert_int_equal(report.pages[PAGE_FREE], 1024);
+	assert_int_equal(report.pages[PAGE_KEEP], RAM_PAGES - 1025);
+	for (enum mem_usage_style style = MEM_USAGE_TABLE; style <= MEM_USAGE_JSON; style++) {
+		FILE *out = fmemopen(memset(text, 0, sizeof(text)), sizeof(text), "w");
+
+		assert_non_null(out);
+		mem_usage_print(out, &report, style);
+		fclose(out);
+		if (style == MEM_USAGE_JSON) {
+			assert_non_null(strstr(text, "\"total\": 6144"));
+			assert_non_null(strstr(text, "\"free\": 1024"));
+			continue;
+		}
+		assert_non_null(strstr(text, "free                  1024        4.0  16.7%  16  "));
+		assert_non_null(strstr(text, "all                   6144       24.0\n"));
+		/* 7 of 40: 16.7 percent. */
+		assert_int_equal(strstr(text, "16  ███████ ") != NULL, style == MEM_USAGE_CHART);
+	}
+	machine_release(&machine);
+}
+
 /* Before 5.10: records of 16 bytes and their text, in 256 bytes. */
 static void put_record(struct machine *machine, uint64_t offset, uint64_t length, unsigned int seconds, const char *text)
 {
@@ -1165,7 +1210,7 @@ static void test_command(void **state)
 	static const char *const refused[] = {
 		"-E a b", "-F a",    "-x",           "-g",           "-d",      "-d 32 a b",        "-d 1, a b",
 		"-c -l",  "--split", "--what a b",     "-q",          "a b c",   "-d x a b",         "--num-threads",
-		"-R a",   "--vtop 1", "--message-level 32",
+		"-R a",   "--vtop 1", "--message-level 32", "--json a b", "--mem-usage a b",
 	};
 	struct dumpfilter_command command;
 
@@ -1199,6 +1244,11 @@ static void test_command(void **state)
 	assert_no_error(parse(&command, "--config a.conf --config-optional a b"));
 	assert_string_equal(command.config, "a.conf");
 	assert_true(command.config_optional && dumpfilter_needs_program(&command));
+	assert_no_error(parse(&command, "--mem-usage --json"));
+	assert_string_equal(command.input, "/proc/kcore");
+	assert_true(command.mem_usage && command.json);
+	assert_no_error(parse(&command, "--mem-usage core"));
+	assert_string_equal(command.input, "core");
 	assert_no_error(parse(&command, "-h -v"));
 	assert_true(command.show_help && command.show_version);
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
@@ -1232,6 +1282,7 @@ int main(void)
 		cmocka_unit_test(test_identify),
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_old_log),
+		cmocka_unit_test(test_mem_usage),
 		cmocka_unit_test(test_command),
 	};
 
