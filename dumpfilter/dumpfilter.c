@@ -100,6 +100,8 @@ static struct kd_error *crash_open(struct crash *crash, const char *path, const 
 				       vmcore_machine(crash->vmcore));
 	if (vmcore_is_xen(crash->vmcore))
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s: dumps of a Xen control domain are not supported", path);
+	if (options && options->no_mmap)
+		vmcore_forbid_mmap(crash->vmcore);
 	crash->machine = arch_find(vmcore_machine(crash->vmcore))->machine;
 	crash->info.text = vmcore_vmcoreinfo(crash->vmcore, &crash->info.size);
 	if (options && options->vmcoreinfo) {
@@ -497,8 +499,20 @@ struct kd_error *dumpfilter_dmesg_with(const char *vmcore_path, FILE *out, const
 	if (!err)
 		err = address_space_init(&crash.space, crash.vmcore, &crash.info, options->log);
 	if (!err)
-		err = dmesg_write(&crash.space, out);
+		err = dmesg_write(&crash.space, options->since_clear, out);
 	return err;
+}
+
+struct kd_error *dumpfilter_translate(const char *vmcore_path, const struct dumpfilter_options *options, uint64_t vaddr,
+				      uint64_t *ret)
+{
+	_cleanup_(crash_close) struct crash crash = { 0 };
+	struct kd_error *err = crash_open(&crash, vmcore_path, options);
+	uint64_t size;
+
+	if (!err)
+		err = address_space_init(&crash.space, crash.vmcore, &crash.info, options->log);
+	return err ? err : address_space_translate(&crash.space, vaddr, ret, &size);
 }
 
 struct kd_error *dumpfilter_identify(const char *vmcore_path, struct dumpfilter_identity *ret)

@@ -163,11 +163,26 @@ static struct kd_error *show_usage(struct dumpfilter_command *command, const str
 	return fflush(stdout) != 0 ? kd_error_os(errno, "standard output") : NULL;
 }
 
+static struct kd_error *show_translation(struct dumpfilter_command *command, const struct kd_log *log)
+{
+	_cleanup_(supplement_close) struct supplement *supplement = NULL;
+	struct kd_error *err = supplement_open(command, log, &supplement);
+	uint64_t paddr;
+
+	command->options.log = log;
+	if (!err)
+		err = dumpfilter_translate(command->input, &command->options, command->vtop_address, &paddr);
+	if (err)
+		return err;
+	printf("%-18s %s\n%-18lx %lx\n", "VIRTUAL", "PHYSICAL", command->vtop_address, paddr);
+	return fflush(stdout) != 0 ? kd_error_os(errno, "standard output") : NULL;
+}
+
 /* Whether the operands that the command needs are there. */
 static struct kd_error *check_operands(const struct dumpfilter_command *command)
 {
 	if (command->show_help || command->show_version || command->check_params || command->generate ||
-	    command->mem_usage || (command->input && command->output))
+	    command->mem_usage || (command->input && (command->output || command->vtop)))
 		return NULL;
 	return kd_error_create(KD_ERR_USAGE, "VMCORE and %s are needed", command->dump_dmesg ? "LOGFILE" : "DUMPFILE");
 }
@@ -178,6 +193,12 @@ static struct kd_error *run(struct dumpfilter_command *command, const struct kd_
 		return supplement_generate(command, log);
 	if (command->mem_usage)
 		return show_usage(command, log);
+	if (command->vtop) {
+		struct kd_error *err = show_translation(command, log);
+
+		if (err || !command->output)
+			return err;
+	}
 	return command->dump_dmesg ? write_log(command, log) : write_dump(command, log);
 }
 

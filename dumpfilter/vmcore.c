@@ -43,6 +43,7 @@ struct vmcore {
 	const char *vmcoreinfo;
 	size_t vmcoreinfo_size;
 	bool xen;
+	bool no_mmap;
 };
 
 static struct kd_error *read_at(const struct vmcore *vmcore, uint64_t offset, void *buf, size_t size, const char *what)
@@ -390,9 +391,14 @@ struct kd_error *vmcore_read(const struct vmcore *vmcore, uint64_t paddr, void *
 	return NULL;
 }
 
+void vmcore_forbid_mmap(struct vmcore *vmcore)
+{
+	vmcore->no_mmap = true;
+}
+
 void vmcore_window_init(struct vmcore_window *window, const struct vmcore *vmcore)
 {
-	*window = (struct vmcore_window){ .vmcore = vmcore };
+	*window = (struct vmcore_window){ .vmcore = vmcore, .no_mmap = vmcore->no_mmap };
 }
 
 void vmcore_window_release(struct vmcore_window *window)

@@ -35,6 +35,9 @@ struct kd_error *vmcore_open(const char *path, struct vmcore **ret) MUST_CHECK;
 void vmcore_close(struct vmcore *vmcore); /* NULL is allowed, as in free() */
 DEFINE_CLEANUP(struct vmcore *, vmcore_close)
 
+/** From now on no window maps the file. */
+void vmcore_forbid_mmap(struct vmcore *vmcore);
+
 const char *vmcore_path(const struct vmcore *vmcore);
 /** e_machine. */
 uint16_t vmcore_machine(const struct vmcore *vmcore);

@@ -331,6 +331,20 @@ static void check_walks(unsigned int levels, uint64_t sme_mask)
 	machine_release(&opened.machine);
 }
 
+static void test_translate(void **state)
+{
+	struct dumpfilter_options options = { .no_mmap = true };
+	struct machine machine;
+	uint64_t paddr;
+
+	machine_init(&machine, 4);
+	machine_write(&machine, core);
+	assert_no_error(dumpfilter_translate(core, &options, STEXT + 0x1234, &paddr));
+	assert_int_equal(paddr, STEXT_PHYS + 0x1234);
+	assert_code(dumpfilter_translate(core, &options, 0x1234, &paddr), KD_ERR_HOLE);
+	machine_release(&machine);
+}
+
 static void test_walk_4_levels(void **state)
 {
 	check_walks(4, 0);
@@ -1023,17 +1037,28 @@ static void add_record(struct machine *machine, unsigned int number, unsigned in
 	machine_put(machine, PHYS(RING + 24), id, 8);
 }
 
-static struct kd_error *read_log(const struct machine *machine, char *text, size_t size)
+static struct kd_error *read_log_with(const struct machine *machine, bool since_clear, char *text, size_t size)
 {
+	struct dumpfilter_options options = { .since_clear = since_clear };
 	FILE *out = fmemopen(text, size, "w");
 	struct kd_error *err;
 
 	assert_non_null(out);
 	memset(text, 0, size);
 	machine_write(machine, core);
-	err = dumpfilter_dmesg(core, out, NULL);
+	err = dumpfilter_dmesg_with(core, out, &options);
 	fclose(out);
 	return err;
+}
+
+static struct kd_error *read_log(const struct machine *machine, char *text, size_t size)
+{
+	return read_log_with(machine, false, text, size);
+}
+
+static struct kd_error *read_log_since_clear(const struct machine *machine, char *text, size_t size)
+{
+	return read_log_with(machine, true, text, size);
 }
 
 static void test_log(void **state)
@@ -1061,6 +1086,20 @@ static void test_log(void **state)
 				  "[    5.000005] at the start of the ring\n"
 				  "[    6.000006] cut\\x00\\x00\\x00\\x00\\x00\n",
 			    166);
+
+	/* What came after the fifth, of a counter that is odd and hence has the second half. */
+	machine_info(&machine, "SYMBOL(clear_seq)=%lx\nOFFSET(printk_info.seq)=0\nSIZE(latched_seq)=24\n"
+			       "OFFSET(latched_seq.val)=8\n", PRB + 0x40);
+	for (uint64_t i = 0; i < 7; i++)
+		machine_put(&machine, PHYS(INFOS + (TAIL_ID + i) % 8 * 88), 100 + i, 8);
+	machine_put(&machine, PHYS(PRB + 0x40), 3, 4);
+	machine_put(&machine, PHYS(PRB + 0x48), 101, 8);
+	machine_put(&machine, PHYS(PRB + 0x50), 105, 8);
+	assert_no_error(read_log_since_clear(&machine, text, sizeof(text)));
+	assert_memory_equal(text, "[    5.000005] at the start of the ring\n[    6.000006] cut", 58);
+	machine_put(&machine, PHYS(PRB + 0x40), 4, 4);
+	assert_no_error(read_log_since_clear(&machine, text, sizeof(text)));
+	assert_memory_equal(text, "[    1.000001] two\n", 19);
 
 	/* A block that belongs to another record by now. */
 	add_record(&machine, 7, 2, 56, 80, "lost");
@@ -1186,6 +1225,7 @@ static void test_old_log(void **state)
 	machine_put(&machine, PHYS(PRB + 24), 160, 4);
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_string_equal(text, "");
+	assert_error(read_log_since_clear(&machine, text, sizeof(text)), KD_ERR_UNSUPPORTED, "before 5.10");
 	machine_forget(&machine, "OFFSET(printk_log.len)");
 	assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT, "no printk_log.len in VMCOREINFO");
 	machine_release(&machine);
@@ -1210,7 +1250,8 @@ static void test_command(void **state)
 	static const char *const refused[] = {
 		"-E a b", "-F a",    "-x",           "-g",           "-d",      "-d 32 a b",        "-d 1, a b",
 		"-c -l",  "--split", "--what a b",     "-q",          "a b c",   "-d x a b",         "--num-threads",
-		"-R a",   "--vtop 1", "--message-level 32", "--json a b", "--mem-usage a b",
+		"-R a",   "--vtop x a", "--message-level 32",
+		"--partial-dmesg a b", "--json a b", "--mem-usage a b",
 	};
 	struct dumpfilter_command command;
 
@@ -1244,6 +1285,25 @@ static void test_command(void **state)
 	assert_no_error(parse(&command, "--config a.conf --config-optional a b"));
 	assert_string_equal(command.config, "a.conf");
 	assert_true(command.config_optional && dumpfilter_needs_program(&command));
+	/* What makedumpfile has and this has not is refused with a reason. */
+	assert_error(parse(&command, "-e a b"), KD_ERR_USAGE, "--exclude-unused-vm is not supported: the struct pages");
+	assert_error(parse(&command, "--exclude-unused-vm a b"), KD_ERR_USAGE, "is not supported: the struct pages");
+	assert_error(parse(&command, "--fill-excluded-pages 0 a b"), KD_ERR_USAGE, "is not supported: readers");
+	assert_error(parse(&command, "--diskset=a b"), KD_ERR_USAGE, "is not supported: dumps that firmware");
+	assert_error(parse(&command, "--eppic a b c"), KD_ERR_USAGE, "is not supported: data is erased");
+	assert_error(parse(&command, "-X a b"), KD_ERR_USAGE, "-X is not supported: dumps of a Xen");
+	assert_error(parse(&command, "--xen-syms x a b"), KD_ERR_USAGE, "--xen-syms is not supported: dumps of a Xen");
+	assert_error(parse(&command, "--xen-vmcoreinfo x a b"), KD_ERR_USAGE, "is not supported: dumps of a Xen");
+	assert_error(parse(&command, "--xen_phys_start 1 a b"), KD_ERR_USAGE, "is not supported: dumps of a Xen");
+	assert_no_error(parse(&command, "--work-dir /tmp --non-mmap a b"));
+	assert_true(command.options.no_mmap);
+	assert_no_error(parse(&command, "--dump-dmesg --partial-dmesg a b"));
+	assert_true(command.options.since_clear);
+	assert_no_error(parse(&command, "--vtop ffffffff81000000 a"));
+	assert_true(command.vtop && command.vtop_address == STEXT && !command.output);
+	assert_string_equal(command.input, "a");
+	assert_no_error(parse(&command, "--vtop 0xffffffff81000000 a b"));
+	assert_string_equal(command.output, "b");
 	assert_no_error(parse(&command, "--mem-usage --json"));
 	assert_string_equal(command.input, "/proc/kcore");
 	assert_true(command.mem_usage && command.json);
@@ -1263,6 +1323,7 @@ int main(void)
 		cmocka_unit_test(test_vmcore),
 		cmocka_unit_test(test_hostile_headers),
 		cmocka_unit_test(test_many_segments),
+		cmocka_unit_test(test_translate),
 		cmocka_unit_test(test_walk_4_levels),
 		cmocka_unit_test(test_walk_5_levels),
 		cmocka_unit_test(test_walk_encrypted),
