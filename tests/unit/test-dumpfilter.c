@@ -424,7 +424,7 @@ static const char info_7_1[] = LAYOUT FLAGS "OFFSET(page.compound_info)=8\n" TYP
 	"NUMBER(PAGE_UNACCEPTED_MAPCOUNT_VALUE)=-150994944\n";
 /* No rule for slab: anonymous pages cannot be told from it. */
 static const char info_no_slab[] = LAYOUT FLAGS "OFFSET(page.compound_head)=8\n";
-/* Before 4.10 there was no need for PG_swapbacked. */
+/* The flag of swap cache means something else on pages that are not swap-backed. */
 static const char info_no_swapbacked[] = LAYOUT
 	"OFFSET(page.compound_head)=8\nNUMBER(PG_slab)=9\nNUMBER(PG_lru)=4\nNUMBER(PG_private)=13\n"
 	"NUMBER(PG_swapcache)=10\n";
@@ -466,7 +466,7 @@ static const struct page_case page_cases[] = {
 	  .count = 1 },
 	{ "swap cache", info_6_1, 512, SWAPCACHE | SWAPBACKED, 0x1000, 0, .class = PAGE_CACHE, .count = 1 },
 	{ "owner's flag that is not swap cache", info_6_1, 512, SWAPCACHE, 0x1000, 0, .class = PAGE_KEEP, .count = 1 },
-	{ "swap cache, old", info_no_swapbacked, 512, SWAPCACHE, 0x1000, 0, .class = PAGE_CACHE, .count = 1 },
+	{ "swap cache or not", info_no_swapbacked, 512, SWAPCACHE, 0x1000, 0, .class = PAGE_KEEP, .count = 1 },
 	{ "anonymous", info_6_1, 512, LRU | SWAPBACKED, 0xffff888000001001, 0, .class = PAGE_USER, .count = 1 },
 	{ "KSM", info_6_1, 512, LRU, 0xffff888000001003, 0, .class = PAGE_USER, .count = 1 },
 	{ "movable", info_6_1, 512, 0, 0xffff888000001002, 0, .class = PAGE_KEEP, .count = 1 },
@@ -851,6 +851,67 @@ static void test_unfiltered(void **state)
 }
 
 /* Where the mem_map is not mapped, pages are kept. */
+/* VMCOREINFO without one of its lines: never is a page left out that is in the dump with it. */
+static void test_keys_missing(void **state)
+{
+	/* What each of these tells apart is then kept. */
+	static const struct {
+		const char *key;
+		enum page_class class;
+	} decisive[] = {
+		{ "NUMBER(PG_lru)", PAGE_CACHE },
+		{ "NUMBER(PG_lru)", PAGE_CACHE_PRIVATE },
+		{ "NUMBER(PG_private)", PAGE_CACHE },
+		{ "NUMBER(PG_slab)", PAGE_USER },
+		{ "NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)", PAGE_FREE },
+		{ "OFFSET(page.private)", PAGE_FREE },
+		{ "LENGTH(zone.free_area)", PAGE_FREE },
+		{ "NUMBER(PAGE_OFFLINE_MAPCOUNT_VALUE)", PAGE_OFFLINE },
+	};
+	static const unsigned int levels[] = { 31, 2 };
+	struct dumpfilter_report report;
+	struct result with, without;
+	struct machine machine;
+	unsigned int keys = 0;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	_cleanup_free_ char *info = strdup(machine.info);
+	assert_non_null(info);
+	for (size_t k = 0; k < ARRAY_SIZE(levels); k++) {
+		struct dumpfilter_options options = { .level = levels[k] };
+
+		strcpy(machine.info, info);
+		machine_write(&machine, core);
+		assert_no_error(dumpfilter_run(core, dump, &options, NULL));
+		read_result(&with);
+		unlink(dump);
+		for (const char *line = info; *line; line = strchr(line, '\n') + 1) {
+			char key[128];
+
+			snprintf(key, sizeof(key), "%.*s", (int)strcspn(line, "="), line);
+			strcpy(machine.info, info);
+			machine_forget(&machine, key);
+			machine_write(&machine, core);
+			assert_no_error(dumpfilter_run(core, dump, &options, &report));
+			read_result(&without);
+			unlink(dump);
+			for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn++)
+				if (has(with.bitmap2, pfn) && !has(without.bitmap2, pfn))
+					fail_msg("without %s page %lu is left out", key, pfn);
+			for (size_t i = 0; i < ARRAY_SIZE(decisive); i++)
+				if (strcmp(key, decisive[i].key) == 0 && report.pages[decisive[i].class])
+					fail_msg("without %s there are %s pages", key,
+						 page_class_name(decisive[i].class));
+			free(without.file);
+			keys++;
+		}
+		free(with.file);
+	}
+	assert_true(keys > 2 * 25);
+	machine_release(&machine);
+}
+
 static void test_mem_map_hole(void **state)
 {
 	struct dumpfilter_options options = { .level = 31 };
@@ -1336,6 +1397,7 @@ int main(void)
 		cmocka_unit_test(test_codecs),
 		cmocka_unit_test(test_partial_pages),
 		cmocka_unit_test(test_unfiltered),
+		cmocka_unit_test(test_keys_missing),
 		cmocka_unit_test(test_mem_map_hole),
 		cmocka_unit_test(test_truncated_input),
 		cmocka_unit_test(test_cut_short),
