@@ -313,7 +313,7 @@ static void describe_notes(struct crash *crash, struct dump_description *ret)
 
 	ret->notes = vmcore_notes(crash->vmcore, &ret->notes_size);
 	own = vmcore_vmcoreinfo(crash->vmcore, &ret->vmcoreinfo_size);
-	if (own) {
+	if (own && ret->vmcoreinfo_size) {
 		ret->vmcoreinfo_offset = (size_t)(own - (const char *)ret->notes);
 		return;
 	}
