@@ -125,7 +125,8 @@ static struct kd_error *add_segment(struct vmcore *vmcore, const Elf64_Phdr *phd
 {
 	uint64_t end;
 
-	if (phdr->p_memsz == 0)
+	/* In /proc/kcore some are no memory but mappings of it, which have no physical address. */
+	if (phdr->p_memsz == 0 || phdr->p_paddr == UINT64_MAX)
 		return NULL;
 	if (__builtin_add_overflow(phdr->p_paddr, phdr->p_memsz, &end) || phdr->p_filesz > phdr->p_memsz ||
 	    __builtin_add_overflow(phdr->p_offset, phdr->p_filesz, &end) || end > INT64_MAX)
@@ -414,6 +415,11 @@ struct kd_error *vmcore_read(const struct vmcore *vmcore, uint64_t paddr, void *
 		return kd_error_create(KD_ERR_HOLE, "physical address 0x%lx (%zu bytes) is not in %s", paddr, size,
 				       vmcore->path);
 	return NULL;
+}
+
+void vmcore_forbid_mmap(struct vmcore *vmcore)
+{
+	vmcore->mappable = false;
 }
 
 void vmcore_window_init(struct vmcore_window *window, const struct vmcore *vmcore)

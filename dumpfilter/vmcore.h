@@ -4,6 +4,7 @@
  *  Layout (Linux fs/proc/vmcore.c): an ELF64 ET_CORE header, one PT_NOTE, one PT_LOAD per range of RAM. Segments
  *  may overlap: the kernel image is described a second time, by its virtual address. Re-filtered ELF files differ:
  *  more program headers than a u16 can count, and segments whose tail is not in the file.
+ *  /proc/kcore, the memory of the running kernel, can be read as well (Linux fs/proc/kcore.c, since 4.19).
  *  Reading a frame that is poisoned in hardware can kill the machine: whoever reads decides by the struct page first.
  */
 #ifndef DUMPFILTER_VMCORE_H
@@ -33,6 +34,9 @@ struct vmcore_segment {
 struct kd_error *vmcore_open(const char *path, struct vmcore **ret) MUST_CHECK;
 void vmcore_close(struct vmcore *vmcore); /* NULL is allowed, as in free() */
 DEFINE_CLEANUP(struct vmcore *, vmcore_close)
+
+/** From now on no window maps the file. */
+void vmcore_forbid_mmap(struct vmcore *vmcore);
 
 const char *vmcore_path(const struct vmcore *vmcore);
 /** e_machine. */
