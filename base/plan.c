@@ -112,6 +112,25 @@ bool kd_collector_is_dumpfilter(const char *program)
 	return strcmp(slash ? slash + 1 : program, "dumpfilter") == 0;
 }
 
+const char *kd_collector_config(char *const *collector)
+{
+	static const char option[] = "--config";
+	const char *config = NULL;
+
+	for (size_t i = 1; collector[0] && collector[i]; i++) {
+		size_t length = strcspn(collector[i], "=");
+
+		/* getopt_long(3) takes the beginning of a name for the whole. */
+		if (length < strlen("--co") || length >= sizeof(option) ||
+		    strncmp(collector[i], option, length) != 0)
+			continue;
+		config = collector[i][length] ? collector[i] + length + 1 : collector[i + 1];
+		if (!config)
+			break;
+	}
+	return config;
+}
+
 static struct kd_error *set_string(char **field, const char *value)
 {
 	char *copy = strdup(value);

@@ -93,6 +93,10 @@ struct kd_error *kd_plan_set_collector(struct kd_plan *plan, char *const *argv) 
  *  and needs no such program in the image, unless a codec is asked for that only the program has. */
 bool kd_collector_is_dumpfilter(const char *program);
 
+/** The file that @collector (an argv) is told to erase data by: the value of --config, as dumpfilter(8) and makedumpfile(8)
+ *  know it; NULL if there is none. It has to be in the image, and no other way of dumping may take this one's place. */
+const char *kd_collector_config(char *const *collector);
+
 /** A zeroed plan is allowed. */
 void kd_plan_free(struct kd_plan *plan);
 static inline void kd_plan_free_cleanup(struct kd_plan *plan)

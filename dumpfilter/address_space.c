@@ -156,17 +156,26 @@ void address_space_walk_all(struct address_space *space)
 			visit_stack(space, stack);
 }
 
-struct kd_error *address_space_read_name(struct address_space *space, struct kernel_name *ret)
+struct kd_error *address_space_find_name(const struct address_space *space, uint64_t *ret)
 {
 	uint64_t uts_ns, offset = 4; /* behind a reference count, before the offset had a key of its own (5.11) */
-	char name[6][65];
-	struct kd_error *err;
 
-	_Static_assert(sizeof(*ret) == sizeof(name), "six strings, no padding");
 	if (!vmcoreinfo_symbol(space->info, "init_uts_ns", &uts_ns))
 		return kd_error_create(KD_ERR_FORMAT, "where the kernel's name lies is not known (no init_uts_ns)");
 	vmcoreinfo_offset(space->info, "uts_namespace.name", &offset);
-	err = address_space_read(space, uts_ns + offset, name, sizeof(name));
+	*ret = uts_ns + offset;
+	return NULL;
+}
+
+struct kd_error *address_space_read_name(struct address_space *space, struct kernel_name *ret)
+{
+	char name[6][65];
+	uint64_t vaddr;
+	struct kd_error *err = address_space_find_name(space, &vaddr);
+
+	_Static_assert(sizeof(*ret) == sizeof(name), "six strings, no padding");
+	if (!err)
+		err = address_space_read(space, vaddr, name, sizeof(name));
 	if (err)
 		return kd_error_wrap(err, "the kernel's name");
 	for (size_t i = 0; i < 6; i++)

@@ -91,6 +91,8 @@ void address_space_walk_all(struct address_space *space);
 struct kernel_name {
 	char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
 };
+/** Where it lies. KD_ERR_FORMAT: VMCOREINFO does not say. */
+struct kd_error *address_space_find_name(const struct address_space *space, uint64_t *ret) MUST_CHECK;
 /** Every string is terminated. */
 struct kd_error *address_space_read_name(struct address_space *space, struct kernel_name *ret) MUST_CHECK;
 

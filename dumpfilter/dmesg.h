@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** The crashed kernel's log, out of its memory (Linux kernel/printk/printk_ringbuffer.c). Needs no mem_map. */
+/** The crashed kernel's log, out of its memory (Linux kernel/printk/printk_ringbuffer.c; before 5.10
+ *  kernel/printk/printk.c, struct printk_log). Needs no mem_map. */
 #ifndef DUMPFILTER_DMESG_H
 #define DUMPFILTER_DMESG_H
 

@@ -23,6 +23,7 @@ struct worker {
 	struct vmcore_window window;
 	void *codec_context;
 	uint8_t *read_buf; /* READ_BYTES, for what cannot be mapped */
+	uint8_t *erase_buf; /* one page, if anything is to be erased */
 	unsigned int unit_max;
 	struct page_unit unit;
 };
@@ -35,6 +36,7 @@ static void worker_destroy(struct worker *worker)
 	if (worker->codec_context)
 		worker->pipeline->codec->destroy(worker->codec_context);
 	free(worker->read_buf);
+	free(worker->erase_buf);
 	free(worker->unit.data);
 	free(worker);
 }
@@ -54,7 +56,8 @@ static struct kd_error *worker_create(const struct pipeline *pipeline, struct wo
 	worker->read_buf = malloc(READ_BYTES);
 	/* The last page of a unit may need the codec's room behind it. */
 	worker->unit.data = malloc(worker->unit_max * page_size + (codec ? codec->bound(page_size) : 0));
-	if (!worker->read_buf || !worker->unit.data)
+	worker->erase_buf = pipeline->erase ? malloc(page_size) : NULL;
+	if (!worker->read_buf || !worker->unit.data || (pipeline->erase && !worker->erase_buf))
 		return kd_error_nomem();
 	if (codec) {
 		worker->codec_context = codec->create(page_size);
@@ -106,6 +109,8 @@ static void pack_page(struct worker *worker, struct unit_page *page, const uint8
 	struct page_unit *unit = &worker->unit;
 	size_t size = 0;
 
+	data = erase_apply(pipeline->erase, page->pfn * pipeline->page_size, data, pipeline->page_size,
+			   worker->erase_buf);
 	if (pipeline->share_zero_pages && is_zero(data, pipeline->page_size)) {
 		page->state = UNIT_PAGE_ZERO;
 		return;

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "dumpfilter/codec.h"
+#include "dumpfilter/erase.h"
 #include "dumpfilter/pfn_bitmap.h"
 #include "dumpfilter/vmcore.h"
 #include "dumpfilter/writer.h"
@@ -24,6 +25,7 @@ struct pipeline {
 	const struct pfn_bitmap *first, *second, *last;
 	const struct codec *codec; /* NULL: store pages as they are */
 	bool share_zero_pages;
+	const struct erase *erase; /* NULL: nothing */
 	const struct writer_ops *ops;
 	struct writer *writer;
 	void (*progress)(void *arg, uint64_t done, uint64_t total); /* may be NULL */

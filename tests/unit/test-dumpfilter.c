@@ -1016,7 +1016,7 @@ static void test_log(void **state)
 	machine_add_record(&machine, 4, 2, 3, 3, "");                         /* no text */
 	machine_add_record(&machine, 5, 2, start + 96, start + 128 + 40, "at the start of the ring"); /* wraps */
 	machine_add_record(&machine, 6, 2, 40, 56, "cut");
-	machine_put(&machine, PHYS(INFOS + (TAIL_ID + 6) % 8 * 88 + 16), 200, 2); /* longer than its block */
+	machine_put(&machine, PHYS(LOG_INFOS + (LOG_TAIL_ID + 6) % 8 * 88 + 16), 200, 2); /* longer than its block */
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_memory_equal(text, "[    0.000000] first\n"
 				  "[    1.000001] two\n"
@@ -1028,26 +1028,26 @@ static void test_log(void **state)
 
 	/* A block that belongs to another record by now. */
 	machine_add_record(&machine, 7, 2, 56, 80, "lost");
-	machine_put(&machine, PHYS(TEXT + 56), 12345, 8);
+	machine_put(&machine, PHYS(LOG_TEXT + 56), 12345, 8);
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_non_null(strstr(text, "[    7.000007] \n"));
 
 	/* A head that is never reached: every slot is looked at once. */
-	machine_put(&machine, PHYS(RING + 24), 0x777, 8);
+	machine_put(&machine, PHYS(LOG_RING + 24), 0x777, 8);
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_non_null(strstr(text, "[    7.000007] \n"));
 
 	/* Sizes that no kernel has, and those that are more than the memory. */
-	machine_put(&machine, PHYS(RING), 40, 4);
+	machine_put(&machine, PHYS(LOG_RING), 40, 4);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
-	machine_put(&machine, PHYS(RING), 30, 4);
+	machine_put(&machine, PHYS(LOG_RING), 30, 4);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
-	machine_put(&machine, PHYS(RING), 3, 4);
-	machine_put(&machine, PHYS(RING + 64), 30, 4);
+	machine_put(&machine, PHYS(LOG_RING), 3, 4);
+	machine_put(&machine, PHYS(LOG_RING + 64), 30, 4);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
-	machine_put(&machine, PHYS(RING + 64), 8, 4);
-	machine_put(&machine, PHYS(RING), 3, 4);
-	machine_put(&machine, PHYS(RING + 72), 0x1000, 8);
+	machine_put(&machine, PHYS(LOG_RING + 64), 8, 4);
+	machine_put(&machine, PHYS(LOG_RING), 3, 4);
+	machine_put(&machine, PHYS(LOG_RING + 72), 0x1000, 8);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_HOLE);
 	machine_forget(&machine, "SYMBOL(prb)");
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
@@ -1064,13 +1064,77 @@ static void test_log_too_much_text(void **state)
 	for (unsigned int i = 0; i < 8; i++)
 		machine_add_record(&machine, i, 2, i * 32, i * 32 + 32, "");
 	for (unsigned int i = 0; i < 8; i++)
-		machine_put(&machine, PHYS(INFOS + i * 88 + 16), 24, 2);
+		machine_put(&machine, PHYS(LOG_INFOS + i * 88 + 16), 24, 2);
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	for (unsigned int i = 0; i < 8; i++)
-		machine_put(&machine, PHYS(INFOS + i * 88 + 16), 48, 2);
+		machine_put(&machine, PHYS(LOG_INFOS + i * 88 + 16), 48, 2);
 	for (unsigned int i = 0; i < 8; i++)
-		machine_put(&machine, PHYS(DESCS + (TAIL_ID + i) % 8 * 24 + 16), i * 32 + 64, 8);
+		machine_put(&machine, PHYS(LOG_DESCS + (LOG_TAIL_ID + i) % 8 * 24 + 16), i * 32 + 64, 8);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_release(&machine);
+}
+
+/* Before 5.10: records of 16 bytes and their text, in 256 bytes. */
+static void put_record(struct machine *machine, uint64_t offset, uint64_t length, unsigned int seconds, const char *text)
+{
+	machine_put(machine, PHYS(LOG_TEXT + offset), UINT64_C(1000000000) * seconds, 8);
+	machine_put(machine, PHYS(LOG_TEXT + offset + 8), length, 2);
+	machine_put(machine, PHYS(LOG_TEXT + offset + 10), strlen(text), 2);
+	memcpy(machine->ram + PHYS(LOG_TEXT + offset + 16), text, strlen(text));
+}
+
+static void test_old_log(void **state)
+{
+	static const struct {
+		uint64_t at, value;
+		size_t size;
+		const char *text;
+	} broken[] = {
+		{ PRB + 16, 300, 4, "a record at 300 of 256 bytes" },      /* the first one's index */
+		{ PRB + 24, 250, 4, "its records do not end" }, /* the one behind the last is never met */
+		{ LOG_TEXT + 32 + 8, 15, 2, "the record at 32 has 15 bytes" },
+		{ LOG_TEXT + 32 + 8, 250, 2, "the record at 32 has 250 bytes" },
+		{ LOG_TEXT + 32 + 10, 17, 2, "17 of them text" },
+		{ LOG_TEXT + 0 + 8, 0, 2, "a log without records" },
+		{ PRB + 8, 8, 4, "a record at 160 of 8 bytes" },
+	};
+	struct machine machine;
+	char text[4096];
+
+	machine_init(&machine, 4);
+	machine_info(&machine, "SYMBOL(log_buf)=%lx\nSYMBOL(log_buf_len)=%lx\nSYMBOL(log_first_idx)=%lx\n"
+			       "SYMBOL(log_next_idx)=%lx\nSIZE(printk_log)=16\nOFFSET(printk_log.ts_nsec)=0\n"
+			       "OFFSET(printk_log.len)=8\nOFFSET(printk_log.text_len)=10\n",
+		     PRB, PRB + 8, PRB + 16, PRB + 24);
+	for (size_t i = 0; i <= ARRAY_SIZE(broken); i++) {
+		machine_put(&machine, PHYS(PRB), LOG_TEXT, 8);
+		machine_put(&machine, PHYS(PRB + 8), 256, 4);
+		machine_put(&machine, PHYS(PRB + 16), 160, 4);
+		machine_put(&machine, PHYS(PRB + 24), 64, 4);
+		put_record(&machine, 160, 40, 1, "the oldest");
+		put_record(&machine, 200, 24, 2, "");
+		put_record(&machine, 224, 0, 0, ""); /* the next is at the start */
+		put_record(&machine, 0, 32, 3, "two\nlines\x1b");
+		put_record(&machine, 32, 32, 4, "sixteen letters!");
+		if (i == 0) {
+			assert_no_error(read_log(&machine, text, sizeof(text)));
+			assert_string_equal(text, "[    1.000000] the oldest\n"
+						  "[    2.000000] \n"
+						  "[    3.000000] two\n"
+						  "               lines\\x1b\n"
+						  "[    4.000000] sixteen letters!\n");
+			continue;
+		}
+		machine_put(&machine, PHYS(broken[i - 1].at), broken[i - 1].value, broken[i - 1].size);
+		assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT, broken[i - 1].text);
+	}
+	/* Empty. */
+	machine_put(&machine, PHYS(PRB + 8), 256, 4);
+	machine_put(&machine, PHYS(PRB + 24), 160, 4);
+	assert_no_error(read_log(&machine, text, sizeof(text)));
+	assert_string_equal(text, "");
+	machine_forget(&machine, "OFFSET(printk_log.len)");
+	assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT, "no printk_log.len in VMCOREINFO");
 	machine_release(&machine);
 }
 
@@ -1091,7 +1155,7 @@ static struct kd_error *parse(struct dumpfilter_command *command, const char *li
 static void test_command(void **state)
 {
 	static const char *const refused[] = {
-		"-E a b", "-F a",    "-x vmlinux a b", "-i info a b", "-d",      "-d 32 a b",        "-d 1, a b",
+		"-E a b", "-F a",    "-x",           "-g",           "-d",      "-d 32 a b",        "-d 1, a b",
 		"-c -l",  "--split", "--what a b",     "-q",          "a b c",   "-d x a b",         "--num-threads",
 		"-R a",   "--vtop 1", "--message-level 32",
 	};
@@ -1117,6 +1181,16 @@ static void test_command(void **state)
 	assert_true(command.dump_dmesg);
 	assert_no_error(parse(&command, "--check-params -z -d 31"));
 	assert_true(command.check_params);
+	assert_false(dumpfilter_needs_program(&command));
+	assert_no_error(parse(&command, "-x vmlinux -i info a b"));
+	assert_string_equal(command.vmlinux, "vmlinux");
+	assert_string_equal(command.vmcoreinfo, "info");
+	assert_true(dumpfilter_needs_program(&command));
+	assert_no_error(parse(&command, "-x vmlinux -g info"));
+	assert_string_equal(command.generate, "info");
+	assert_no_error(parse(&command, "--config a.conf --config-optional a b"));
+	assert_string_equal(command.config, "a.conf");
+	assert_true(command.config_optional && dumpfilter_needs_program(&command));
 	assert_no_error(parse(&command, "-h -v"));
 	assert_true(command.show_help && command.show_version);
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
@@ -1150,6 +1224,7 @@ int main(void)
 		cmocka_unit_test(test_identify),
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_log_too_much_text),
+		cmocka_unit_test(test_old_log),
 		cmocka_unit_test(test_command),
 	};
 
