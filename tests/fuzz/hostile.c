@@ -15,17 +15,18 @@
 #include "base/io.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/aarch64-testing.h"
+#include "tests/unit/debuginfo-testing.h"
 #include "tests/unit/dumpfilter-testing.h"
 
 #define CHANGES_MAX 64u
-#define PLACES_MAX  8u
-#define FILE_MAX    (UINT64_C(2) << 20)
+#define PLACES_MAX  12u
+#define FILE_MAX    (UINT64_C(3) << 20)
 #define INFO_MAX    (16u << 10)
 
 /* Of the x86_64 machine's 24 MiB only the mem_map and the kernel image are in the file, so that a run takes a
  * millisecond. */
 #define MAP_SIZE   (UINT64_C(384) << 10)
-#define IMAGE_SIZE (UINT64_C(1280) << 10)
+#define IMAGE_SIZE (UINT64_C(1728) << 10)
 #define NOTES_AT   0x1000u
 #define MAP_AT     0x8000u
 #define IMAGE_AT   (MAP_AT + MAP_SIZE)
@@ -45,7 +46,7 @@ struct template {
 	} place[PLACES_MAX];
 };
 
-static struct template templates[3]; /* x86_64 with 4 and 5 levels, aarch64 */
+static struct template templates[4]; /* x86_64 with 4 and 5 levels, aarch64, x86_64 with names */
 
 /* A file of the x86_64 machine's @vaddr. */
 static uint64_t image_offset(uint64_t vaddr)
@@ -53,13 +54,73 @@ static uint64_t image_offset(uint64_t vaddr)
 	return IMAGE_AT + (vaddr - STEXT);
 }
 
-static void make_x86_64(struct template *template, unsigned int levels)
+/* struct item { char *text; struct item *next; struct list_head { next, prev } list; char name[16]; u64 number; }: one, two
+ * and an array of both, in kallsyms and BTF. */
+static void add_names(struct machine *machine)
+{
+	const uint64_t one = DATA_AT, two = DATA_AT + 0x40, array = DATA_AT + 0x100, text = DATA_AT + 0x200;
+	uint32_t number, character, list_ptr, list, chars, string, next, item, items;
+	struct btf_builder b;
+	uint8_t *data;
+	size_t size;
+
+	btf_begin(&b, 0, 0);
+	number = btf_type(&b, "long unsigned int", KIND_INT, 0, 8);
+	btf_words(&b, 64, 0, 0, 1);
+	character = btf_type(&b, "char", KIND_INT, 0, 1);
+	btf_words(&b, 8, 0, 0, 1);
+	list_ptr = btf_type(&b, NULL, KIND_PTR, 0, b.types + 2);
+	list = btf_type(&b, "list_head", KIND_STRUCT, 2, 16);
+	btf_member(&b, "next", list_ptr, 0);
+	btf_member(&b, "prev", list_ptr, 64);
+	chars = btf_type(&b, NULL, KIND_ARRAY, 0, 0);
+	btf_words(&b, character, number, 16, 3);
+	string = btf_type(&b, NULL, KIND_PTR, 0, character);
+	next = btf_type(&b, NULL, KIND_PTR, 0, b.types + 2);
+	item = btf_type(&b, "item", KIND_STRUCT, 5, 56);
+	btf_member(&b, "text", string, 0);
+	btf_member(&b, "next", next, 64);
+	btf_member(&b, "list", list, 128);
+	btf_member(&b, "name", chars, 256);
+	btf_member(&b, "number", number, 384);
+	items = btf_type(&b, NULL, KIND_ARRAY, 0, 0);
+	btf_words(&b, item, number, 2, 3);
+	btf_type(&b, "one", KIND_VAR, 0, item);
+	btf_words(&b, 1, 0, 0, 1);
+	btf_type(&b, "array", KIND_VAR, 0, items);
+	btf_words(&b, 1, 0, 0, 1);
+	data = btf_finish(&b, &size);
+	memcpy(machine->ram + PHYS(BTF_AT), data, size);
+	free(data);
+
+	const struct test_symbol symbol[] = {
+		{ "T_stext", STEXT },   { "Done", one },  { "Dtwo", two },
+		{ "darray", array },    { "dlist", one + 16 }, { "R__start_BTF", BTF_AT },
+		{ "R__stop_BTF", BTF_AT + size },
+	};
+	machine_kallsyms(machine, symbol, ARRAY_SIZE(symbol), RULE_BASE_RELATIVE);
+	for (unsigned int i = 0; i < 2; i++) {
+		uint64_t self = one + i * 0x40, other = one + !i * 0x40;
+
+		machine_put(machine, PHYS(self), text, 8);
+		machine_put(machine, PHYS(self + 8), i ? 0 : other, 8);
+		machine_put(machine, PHYS(self + 16), other + 16, 8);
+		machine_put(machine, PHYS(self + 24), other + 16, 8);
+		machine_put(machine, PHYS(self + 48), 24, 8);
+		machine_put(machine, PHYS(array + i * 56), text, 8);
+	}
+	memcpy(machine->ram + PHYS(text), "a secret", 9);
+}
+
+static void make_x86_64(struct template *template, unsigned int levels, bool names)
 {
 	const struct place places[] = {
 		{ image_offset(ROOT_TABLE), 64 << 10 }, { image_offset(SECTIONS), 4096 },
 		{ image_offset(SECTION_0), 4096 },      { MAP_AT, MAP_SIZE },
 		{ image_offset(UTS_NS), 512 },          { image_offset(PRB), 16 << 10 },
 		{ image_offset(STEXT), 4096 },          { 0, 0 },
+		{ image_offset(KALLSYMS_AT), 8192 },    { image_offset(BTF_AT), 4096 },
+		{ image_offset(DATA_AT), 4096 },
 	};
 	const Elf64_Phdr phdr[] = {
 		{ .p_type = PT_NOTE, .p_offset = NOTES_AT },
@@ -74,6 +135,8 @@ static void make_x86_64(struct template *template, unsigned int levels)
 	struct machine machine, log;
 
 	machine_init(&machine, levels);
+	if (names)
+		add_names(&machine);
 	/* The log's memory and keys, from a machine that has one. */
 	machine_init_log(&log);
 	machine_add_record(&log, 0, 2, 0, 32, "first");
@@ -95,7 +158,7 @@ static void make_x86_64(struct template *template, unsigned int levels)
 	template->prstatus_size = 336;
 	memcpy(template->prstatus + 264, &stack, sizeof(stack));
 	memcpy(template->place, places, sizeof(places));
-	template->place_count = ARRAY_SIZE(places);
+	template->place_count = ARRAY_SIZE(places) - (names ? 0 : 3);
 }
 
 static void make_aarch64(struct template *template)
@@ -159,9 +222,10 @@ static uint8_t *open_file(const char **path_ret, int *fd_ret)
 	static int fd;
 
 	if (!file) {
-		make_x86_64(&templates[0], 4);
-		make_x86_64(&templates[1], 5);
+		make_x86_64(&templates[0], 4, false);
+		make_x86_64(&templates[1], 5, false);
 		make_aarch64(&templates[2]);
+		make_x86_64(&templates[3], 4, true);
 		fd = memfd_create("hostile", MFD_CLOEXEC);
 		REQUIRE(fd >= 0 && ftruncate(fd, FILE_MAX) == 0);
 		file = mmap(NULL, FILE_MAX, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -180,7 +244,7 @@ void hostile_make(const uint8_t *data, size_t size, struct hostile *ret)
 	const char *path;
 	int fd;
 	uint8_t *file = open_file(&path, &fd);
-	const struct template *template = &templates[flags & 64 ? 2 : flags >> 5 & 1];
+	const struct template *template = &templates[flags & 128 ? 3 : flags & 64 ? 2 : flags >> 5 & 1];
 	size_t info_size = strlen(template->info);
 
 	REQUIRE(template->size <= FILE_MAX && ftruncate(fd, (off_t)template->size) == 0);
