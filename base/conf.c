@@ -311,7 +311,7 @@ struct kd_error *kd_conf_default(struct kd_conf *ret)
 	_cleanup_(kd_conf_free) struct kd_conf conf = { .auto_reset_crashkernel = true };
 
 	if (!(conf.file = strdup("")) || !(conf.path = strdup("/var/crash")) ||
-	    !(conf.core_collector = kd_split_words("dumpfilter -l -d 31", NULL)) ||
+	    !(conf.core_collector = kd_split_words("dumpfilter -d 31", NULL)) ||
 	    !(conf.extra_bins = kd_split_words("", NULL)) || !(conf.extra_modules = kd_split_words("", NULL)))
 		return kd_error_nomem();
 	*ret = conf;

@@ -18,6 +18,8 @@ enum long_option {
 	OPTION_STRICT_COMPAT,
 	OPTION_CONFIG,
 	OPTION_CONFIG_OPTIONAL,
+	OPTION_CODEC,        /* named by its row in codecs[] */
+	OPTION_UNCOMPRESSED,
 	OPTION_NOT_YET, /* makedumpfile has it */
 };
 
@@ -29,6 +31,9 @@ static const struct option long_options[] = {
 	{ "check-params", no_argument, NULL, OPTION_CHECK_PARAMS },
 	{ "num-threads", required_argument, NULL, OPTION_NUM_THREADS },
 	{ "strict-compat", no_argument, NULL, OPTION_STRICT_COMPAT },
+	{ "fast", no_argument, NULL, OPTION_CODEC },
+	{ "small", no_argument, NULL, OPTION_CODEC },
+	{ "uncompressed", no_argument, NULL, OPTION_UNCOMPRESSED },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'v' },
 	{ "split", no_argument, NULL, OPTION_NOT_YET },
@@ -99,18 +104,30 @@ static struct kd_error *parse_levels(const char *text, struct dumpfilter_options
 	}
 }
 
-static struct kd_error *select_codec(char option, struct dumpfilter_options *options)
+static struct kd_error *set_codec(const struct codec *codec, struct dumpfilter_command *command)
 {
-	for (size_t i = 0; codecs[i]; i++) {
-		if (codecs[i]->option != option)
-			continue;
-		if (options->codec && options->codec != codecs[i])
-			return kd_error_create(KD_ERR_USAGE, "-%c and -%c: one compression at a time",
-					       options->codec->option, option);
-		options->codec = codecs[i];
-		return NULL;
-	}
+	if (command->codec_given && command->options.codec != codec)
+		return kd_error_create(KD_ERR_USAGE, "one compression at a time: one of -c, -l, -p, -z, --fast, "
+				       "--small and --uncompressed");
+	command->options.codec = codec;
+	command->codec_given = true;
+	return NULL;
+}
+
+static struct kd_error *select_codec(char option, struct dumpfilter_command *command)
+{
+	for (size_t i = 0; codecs[i]; i++)
+		if (codecs[i]->option == option)
+			return set_codec(codecs[i], command);
 	return kd_error_create(KD_ERR_USAGE, "-%c: this program was built without that compression", option);
+}
+
+static struct kd_error *select_long_codec(const char *option, struct dumpfilter_command *command)
+{
+	for (size_t i = 0; codecs[i]; i++)
+		if (codecs[i]->long_option && strcmp(codecs[i]->long_option, option) == 0)
+			return set_codec(codecs[i], command);
+	return kd_error_create(KD_ERR_USAGE, "--%s: this program was built without that compression", option);
 }
 
 static struct kd_error *apply_option(int option, int long_index, const char *arg, struct dumpfilter_command *command)
@@ -126,7 +143,7 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case 'l':
 	case 'p':
 	case 'z':
-		return select_codec((char)option, &command->options);
+		return select_codec((char)option, command);
 	case 'f':
 		command->force = true;
 		return NULL;
@@ -170,6 +187,10 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case OPTION_CONFIG_OPTIONAL:
 		command->config_optional = true;
 		return NULL;
+	case OPTION_CODEC:
+		return select_long_codec(long_options[long_index].name, command);
+	case OPTION_UNCOMPRESSED:
+		return set_codec(NULL, command);
 	case OPTION_NOT_YET:
 		return kd_error_create(KD_ERR_USAGE, "--%s is not implemented yet", long_options[long_index].name);
 	default:
@@ -188,7 +209,7 @@ static struct kd_error *bad_option(int result, const char *word)
  * operands are found by starting again. */
 struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct dumpfilter_command *ret)
 {
-	struct dumpfilter_command command = { .message_level = 7 };
+	struct dumpfilter_command command = { .message_level = 7, .options.codec = codecs[0] };
 	const char *operand[2] = { NULL };
 	unsigned int operands = 0;
 

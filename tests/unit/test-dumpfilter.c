@@ -1157,7 +1157,7 @@ static void test_command(void **state)
 	static const char *const refused[] = {
 		"-E a b", "-F a",    "-x",           "-g",           "-d",      "-d 32 a b",        "-d 1, a b",
 		"-c -l",  "--split", "--what a b",     "-q",          "a b c",   "-d x a b",         "--num-threads",
-		"-R a",   "--vtop 1", "--message-level 32",
+		"-R a",   "--vtop 1", "--message-level 32", "-c --fast", "--uncompressed -l", "--small --uncompressed",
 	};
 	struct dumpfilter_command command;
 
@@ -1179,6 +1179,16 @@ static void test_command(void **state)
 	assert_int_equal(command.message_level, 31);
 	assert_no_error(parse(&command, "--dump-dmesg a b"));
 	assert_true(command.dump_dmesg);
+	/* Without a word about compression: our own. */
+	assert_false(command.codec_given);
+	assert_ptr_equal(command.options.codec, codecs[0]);
+	assert_no_error(parse(&command, "--uncompressed a b"));
+	assert_true(command.codec_given);
+	assert_null(command.options.codec);
+	assert_no_error(parse(&command, "--fast --fast a b"));
+	assert_string_equal(command.options.codec->long_option, "fast");
+	assert_no_error(parse(&command, "--small a b"));
+	assert_string_equal(command.options.codec->long_option, "small");
 	assert_no_error(parse(&command, "--check-params -z -d 31"));
 	assert_true(command.check_params);
 	assert_false(dumpfilter_needs_program(&command));
