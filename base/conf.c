@@ -202,7 +202,7 @@ static const struct directive directives[] = {
 	{ "ext4", set_target, 0, NULL },
 	{ "xfs", set_target, 0, NULL },
 	{ "btrfs", set_target, 0, NULL },
-	{ "core_collector", set_words, FIELD(core_collector), "dumpfilter -l -d 31" },
+	{ "core_collector", set_words, FIELD(core_collector), "dumpfilter -d 31" },
 	{ "kdump_pre", set_path, FIELD(kdump_pre), NULL },
 	{ "kdump_post", set_path, FIELD(kdump_post), NULL },
 	{ "kdump_emergency", set_path, FIELD(kdump_emergency), NULL },

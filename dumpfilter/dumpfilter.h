@@ -114,13 +114,15 @@ struct dumpfilter_identity {
 struct kd_error *dumpfilter_identify(const char *vmcore_path, struct dumpfilter_identity *ret) MUST_CHECK;
 
 /** dumpfilter's command line as data: used by the program, and by capture for core_collector.
- *  @argv[0] is the program's name. Options are makedumpfile's. KD_ERR_USAGE. */
+ *  @argv[0] is the program's name. Options are makedumpfile's, with one difference:
+ *  pages are compressed when no option says how. KD_ERR_USAGE. */
 struct dumpfilter_command {
 	struct dumpfilter_options options;
 	bool mem_usage, json;
 	bool vtop;               /* translate vtop_address; then the dump, if there is an output */
 	uint64_t vtop_address;
 	bool dump_dmesg, check_params, show_help, show_version, force;
+	bool codec_given;      /* a codec, or none at all, was asked for; otherwise it is codecs[0] */
 	int message_level;     /* makedumpfile's bit mask, default 7 */
 	unsigned int debug;    /* number of -D */
 	const char *vmlinux;     /* -x; this and what follows is borrowed from argv, and NULL when it is not given */

@@ -28,7 +28,7 @@
 
 static void print_usage(void)
 {
-	printf("Usage: dumpfilter [-c|-l|-p|-z] [-d LEVEL[,LEVEL]...] [-f] VMCORE DUMPFILE\n"
+	printf("Usage: dumpfilter [-c|-l|-p|-z|--fast|--small|--uncompressed] [-d LEVEL[,LEVEL]...] [-f] VMCORE DUMPFILE\n"
 	       "       dumpfilter --dump-dmesg [-f] VMCORE LOGFILE\n"
 	       "       dumpfilter --mem-usage [--json] [/proc/kcore]\n"
 	       "\n"
@@ -38,8 +38,12 @@ static void print_usage(void)
 	       "  -d LEVEL             leave out: 1 zero pages, 2 page cache, 4 page cache with private\n"
 	       "                       data too, 8 user memory, 16 free pages; added up, 0 to 31\n");
 	for (size_t i = 0; codecs[i]; i++)
-		printf("  -%c                   compress with %s\n", codecs[i]->option, codecs[i]->name);
-	printf("  -f                   replace DUMPFILE if it exists\n"
+		if (codecs[i]->option)
+			printf("  -%c                   compress with %s\n", codecs[i]->option, codecs[i]->name);
+	printf("  --fast               compress fastest (lzo)\n"
+	       "  --small              compress smallest (zlib)\n"
+	       "  --uncompressed       do not compress; without all of these: zlib, nearly as fast as -l\n"
+	       "  -f                   replace DUMPFILE if it exists\n"
 	       "  -x VMLINUX           symbols and types, beside what the dump says\n"
 	       "  -i FILE              the same from a file that -g has written\n"
 	       "  -g FILE              write FILE from what -x names, and no dump\n"
@@ -60,7 +64,8 @@ static void print_version(void)
 {
 	printf("dumpfilter (%s) %s\ncompression:", PACKAGE_NAME, PACKAGE_VERSION);
 	for (size_t i = 0; codecs[i]; i++)
-		printf(" %s", codecs[i]->name);
+		if (codecs[i]->option)
+			printf(" %s", codecs[i]->name);
 	printf("\n");
 }
 
