@@ -20,6 +20,7 @@
 #define NOTES_MAX (UINT64_C(64) << 20)
 /* The kernel stops at 65535 program headers; a tool that writes holes may need more. */
 #define PHNUM_MAX (UINT32_C(1) << 24)
+#define LARGEST_PAGE UINT64_C(65536)
 
 /* A range of physical memory and where the file has it; sorted and disjoint in struct vmcore. */
 struct extent {
@@ -41,6 +42,7 @@ struct vmcore {
 	size_t extent_count;
 	struct kd_ranges ram;
 	struct kd_ranges contents;
+	uint64_t missing;
 	uint8_t *notes;
 	size_t notes_size;
 	unsigned int cpu_count;
@@ -108,7 +110,19 @@ static struct kd_error *append_notes(struct vmcore *vmcore, const Elf64_Phdr *ph
 	return NULL;
 }
 
-static struct kd_error *add_segment(struct vmcore *vmcore, const Elf64_Phdr *phdr)
+/* How much of [@paddr, @paddr + @size) the file has from @offset on: without a page of which it ends in the middle. */
+static uint64_t not_cut_off(const struct vmcore *vmcore, uint64_t paddr, uint64_t offset, uint64_t size)
+{
+	uint64_t there = offset < vmcore->file_size ? vmcore->file_size - offset : 0, rest;
+
+	if (there >= size)
+		return size;
+	rest = (paddr + there) % LARGEST_PAGE;
+	return there > rest ? there - rest : 0;
+}
+
+/* @promised: what the file would hold if it did not end too early. */
+static struct kd_error *add_segment(struct vmcore *vmcore, const Elf64_Phdr *phdr, struct kd_ranges *promised)
 {
 	uint64_t end;
 
@@ -122,15 +136,16 @@ static struct kd_error *add_segment(struct vmcore *vmcore, const Elf64_Phdr *phd
 		.vaddr = phdr->p_vaddr,
 		.paddr = phdr->p_paddr,
 		.memory_size = phdr->p_memsz,
-		.file_size = phdr->p_filesz,
+		.file_size = not_cut_off(vmcore, phdr->p_paddr, phdr->p_offset, phdr->p_filesz),
 		.file_offset = phdr->p_offset,
 	};
-	if (!kd_ranges_add(&vmcore->ram, phdr->p_paddr, phdr->p_paddr + phdr->p_memsz))
+	if (!kd_ranges_add(&vmcore->ram, phdr->p_paddr, phdr->p_paddr + phdr->p_memsz) ||
+	    (phdr->p_filesz && !kd_ranges_add(promised, phdr->p_paddr, phdr->p_paddr + phdr->p_filesz)))
 		return kd_error_nomem();
 	return NULL;
 }
 
-static struct kd_error *read_program_headers(struct vmcore *vmcore, const Elf64_Ehdr *ehdr)
+static struct kd_error *read_program_headers(struct vmcore *vmcore, const Elf64_Ehdr *ehdr, struct kd_ranges *promised)
 {
 	struct kd_error *err;
 	size_t count = 0;
@@ -149,7 +164,7 @@ static struct kd_error *read_program_headers(struct vmcore *vmcore, const Elf64_
 		if (phdr[i].p_type == PT_NOTE)
 			err = append_notes(vmcore, &phdr[i]);
 		else if (phdr[i].p_type == PT_LOAD)
-			err = add_segment(vmcore, &phdr[i]);
+			err = add_segment(vmcore, &phdr[i], promised);
 	}
 	if (!err && vmcore->segment_count == 0)
 		err = kd_error_create(KD_ERR_FORMAT, "%s: no memory in it (no PT_LOAD)", vmcore->path);
@@ -218,6 +233,7 @@ static void parse_notes(struct vmcore *vmcore)
 
 static struct kd_error *read_headers(struct vmcore *vmcore)
 {
+	_cleanup_(kd_ranges_free) struct kd_ranges promised = { 0 };
 	struct kd_error *err;
 	struct statfs fs;
 	struct stat st;
@@ -234,11 +250,12 @@ static struct kd_error *read_headers(struct vmcore *vmcore)
 	if (err)
 		return err;
 	vmcore->machine = ehdr.e_machine;
-	err = read_program_headers(vmcore, &ehdr);
+	err = read_program_headers(vmcore, &ehdr, &promised);
 	if (!err)
 		err = build_extents(vmcore);
 	if (err)
 		return err;
+	vmcore->missing = kd_ranges_total(&promised) - kd_ranges_total(&vmcore->contents);
 	parse_notes(vmcore);
 	return NULL;
 }
@@ -307,6 +324,11 @@ const struct kd_ranges *vmcore_ram(const struct vmcore *vmcore)
 const struct kd_ranges *vmcore_contents(const struct vmcore *vmcore)
 {
 	return &vmcore->contents;
+}
+
+uint64_t vmcore_missing(const struct vmcore *vmcore)
+{
+	return vmcore->missing;
 }
 
 uint64_t vmcore_end_paddr(const struct vmcore *vmcore)

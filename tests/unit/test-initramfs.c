@@ -865,17 +865,19 @@ static void test_closures(void **state)
 /* The programs that a plan needs come without being asked for. */
 static void test_programs_of_the_plan(void **state)
 {
-	static char *const collector[] = { (char *)"conf", (char *)"-l", NULL };
+	static char *const collector[] = { (char *)"conf", (char *)"-l", (char *)"--config=/etc/erase.conf", NULL };
 	static char *const hook[] = { (char *)"/usr/bin/script", NULL };
 	static char *const broken[] = { (char *)"broken", NULL };
 	struct machine *machine = *state;
 	size_t size;
 
 	machine->plan.failure_action = KD_ACTION_SHELL;
+	tree_text(&machine->tree, "/etc/erase.conf", "erase key\n");
 	assert_no_error(kd_plan_set_collector(&machine->plan, collector));
 	assert_no_error(kd_plan_add_hook(&machine->plan, "post", hook));
 	assert_no_error(build(machine));
 	free(archived(machine->output, "usr/bin/conf", &size));
+	free(archived(machine->output, "etc/erase.conf", &size));
 	free(archived(machine->output, "usr/bin/script", &size));
 	free(archived(machine->output, "usr/bin/dash", &size));
 	machine->request.extra_bins = broken;
