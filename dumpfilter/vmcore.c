@@ -33,7 +33,8 @@ struct vmcore {
 	int fd;
 	char *path;
 	uint64_t file_size;
-	bool mappable; /* reading it page by page is slow, mapping it is not; else it is the other way round */
+	bool is_proc;  /* reading it page by page is slow, mapping it is not; else it is the other way round */
+	bool in_memory;
 	uint16_t machine;
 	struct vmcore_segment *segment;
 	size_t segment_count;
@@ -242,7 +243,8 @@ static struct kd_error *read_headers(struct vmcore *vmcore)
 	if (fstat(vmcore->fd, &st) < 0)
 		return kd_error_os(errno, "%s", vmcore->path);
 	vmcore->file_size = (uint64_t)st.st_size;
-	vmcore->mappable = fstatfs(vmcore->fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+	vmcore->is_proc = fstatfs(vmcore->fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+	vmcore->in_memory = vmcore->is_proc || (fstatfs(vmcore->fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC);
 	err = read_at(vmcore, 0, &ehdr, sizeof(ehdr), "ELF header");
 	if (!err)
 		err = kd_elf64_check_core(&ehdr, vmcore->path);
@@ -302,6 +304,11 @@ const char *vmcore_path(const struct vmcore *vmcore)
 uint16_t vmcore_machine(const struct vmcore *vmcore)
 {
 	return vmcore->machine;
+}
+
+bool vmcore_in_memory(const struct vmcore *vmcore)
+{
+	return vmcore->in_memory;
 }
 
 const struct vmcore_segment *vmcore_segments(const struct vmcore *vmcore, size_t *count_ret)
@@ -424,7 +431,7 @@ void vmcore_forbid_mmap(struct vmcore *vmcore)
 
 void vmcore_window_init(struct vmcore_window *window, const struct vmcore *vmcore)
 {
-	*window = (struct vmcore_window){ .vmcore = vmcore, .no_mmap = !vmcore->mappable };
+	*window = (struct vmcore_window){ .vmcore = vmcore, .no_mmap = !vmcore->is_proc };
 }
 
 void vmcore_window_release(struct vmcore_window *window)
