@@ -73,7 +73,7 @@ static struct kd_error *set_words(struct parser *p, const struct directive *d, c
 
 	if (!split)
 		return errno == EINVAL ? bad_value(p, d, value, "close the quote") : kd_error_nomem();
-	if (!split[0])
+	if (*value && !split[0])
 		return bad_value(p, d, value, "there are only blanks in the quotes");
 	free(*words);
 	*words = take_ptr(split);

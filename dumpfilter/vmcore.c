@@ -426,7 +426,7 @@ struct kd_error *vmcore_read(const struct vmcore *vmcore, uint64_t paddr, void *
 
 void vmcore_forbid_mmap(struct vmcore *vmcore)
 {
-	vmcore->mappable = false;
+	vmcore->is_proc = vmcore->in_memory = false;
 }
 
 void vmcore_window_init(struct vmcore_window *window, const struct vmcore *vmcore)

@@ -1239,7 +1239,7 @@ static void test_log(void **state)
 	machine_info(&machine, "SYMBOL(clear_seq)=%lx\nOFFSET(printk_info.seq)=0\nSIZE(latched_seq)=24\n"
 			       "OFFSET(latched_seq.val)=8\n", PRB + 0x40);
 	for (uint64_t i = 0; i < 7; i++)
-		machine_put(&machine, PHYS(INFOS + (TAIL_ID + i) % 8 * 88), 100 + i, 8);
+		machine_put(&machine, PHYS(LOG_INFOS + (LOG_TAIL_ID + i) % 8 * 88), 100 + i, 8);
 	machine_put(&machine, PHYS(PRB + 0x40), 3, 4);
 	machine_put(&machine, PHYS(PRB + 0x48), 101, 8);
 	machine_put(&machine, PHYS(PRB + 0x50), 105, 8);
