@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +17,7 @@
 #include "dumpfilter/supplement.h"
 
 #define EXIT_USAGE 2
+#define EXIT_FULL  3
 
 /* makedumpfile's bits of --message-level. */
 #define MESSAGE_PROGRESS 1
@@ -48,7 +51,8 @@ static void print_usage(void)
 	       "  --dump-dmesg         write the kernel's log\n"
 	       "  --check-params       check the command line, do nothing\n"
 	       "  --message-level N    1 progress, 4 errors, 8 debugging, 16 report; added up (7)\n"
-	       "  --num-threads N      accepted; one thread does the work\n"
+	       "  --num-threads N      threads to use (default: one per CPU, as far as memory allows)\n"
+	       "  --size-limit SIZE    write at most so many bytes (K, M, G, T)\n"
 	       "  -h, --help           this text\n"
 	       "  -v, --version        version and compressions\n");
 }
@@ -85,6 +89,7 @@ static void print_report(const struct dumpfilter_report *report)
 {
 	for (int i = 0; i < PAGE_CLASS_COUNT; i++)
 		printf("pages %-15s %12lu\n", page_class_name((enum page_class)i), report->pages[i]);
+	printf("pages %-15s %12lu\n", "shared", report->pages_shared);
 	printf("pages %-15s %12lu\n", "unreadable", report->unreadable);
 	printf("pages %-15s %12lu\n", "written", report->pages_written);
 	printf("bytes %-15s %12lu\n", "written", report->bytes_written);
@@ -124,7 +129,7 @@ static struct kd_error *write_log(struct dumpfilter_command *command, const stru
 	return err;
 }
 
-static struct kd_error *write_dump(struct dumpfilter_command *command, const struct kd_log *log)
+static struct kd_error *write_dump(struct dumpfilter_command *command, const struct kd_log *log, bool *full_ret)
 {
 	struct dumpfilter_report report;
 	struct progress progress = { 0 };
@@ -146,15 +151,19 @@ static struct kd_error *write_dump(struct dumpfilter_command *command, const str
 		fputc('\n', stderr);
 	if (command->message_level & MESSAGE_REPORT)
 		print_report(&report);
+	*full_ret = report.full;
 	return err;
 }
 
 int main(int argc, char **argv)
 {
 	struct dumpfilter_command command;
+	bool full = false;
 	struct kd_log log;
 	struct kd_error *err;
 
+	/* A limit on the size of files is a full disk like any other. */
+	signal(SIGXFSZ, SIG_IGN);
 	kd_log_init(&log, stderr, "dumpfilter", KD_LOG_INFO);
 	err = dumpfilter_parse_command(argc, argv, &command);
 	if (!err && !command.show_help && !command.show_version && !command.check_params && !command.generate &&
@@ -178,7 +187,11 @@ int main(int argc, char **argv)
 		log.level = KD_LOG_ERROR;
 	if (command.generate)
 		err = supplement_generate(&command, &log);
+	else if (command.dump_dmesg)
+		err = write_log(&command, &log);
 	else
-		err = command.dump_dmesg ? write_log(&command, &log) : write_dump(&command, &log);
-	return kd_log_error(&log, err) ? EXIT_FAILURE : EXIT_SUCCESS;
+		err = write_dump(&command, &log, &full);
+	if (!kd_log_error(&log, err))
+		return EXIT_SUCCESS;
+	return full ? EXIT_FULL : EXIT_FAILURE;
 }

@@ -4,10 +4,12 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -31,6 +33,7 @@ struct vmcore {
 	int fd;
 	char *path;
 	uint64_t file_size;
+	bool mappable; /* reading it page by page is slow, mapping it is not; else it is the other way round */
 	uint16_t machine;
 	struct vmcore_segment *segment;
 	size_t segment_count;
@@ -231,12 +234,14 @@ static struct kd_error *read_headers(struct vmcore *vmcore)
 {
 	_cleanup_(kd_ranges_free) struct kd_ranges promised = { 0 };
 	struct kd_error *err;
+	struct statfs fs;
 	struct stat st;
 	Elf64_Ehdr ehdr;
 
 	if (fstat(vmcore->fd, &st) < 0)
 		return kd_error_os(errno, "%s", vmcore->path);
 	vmcore->file_size = (uint64_t)st.st_size;
+	vmcore->mappable = fstatfs(vmcore->fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 	err = read_at(vmcore, 0, &ehdr, sizeof(ehdr), "ELF header");
 	if (!err)
 		err = kd_elf64_check_core(&ehdr, vmcore->path);
@@ -413,7 +418,7 @@ struct kd_error *vmcore_read(const struct vmcore *vmcore, uint64_t paddr, void *
 
 void vmcore_window_init(struct vmcore_window *window, const struct vmcore *vmcore)
 {
-	*window = (struct vmcore_window){ .vmcore = vmcore };
+	*window = (struct vmcore_window){ .vmcore = vmcore, .no_mmap = !vmcore->mappable };
 }
 
 void vmcore_window_release(struct vmcore_window *window)

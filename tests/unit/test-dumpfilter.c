@@ -2,6 +2,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,9 @@
 #include "dumpfilter/dumpfilter.h"
 #include "dumpfilter/kdump_format.h"
 #include "dumpfilter/page_class.h"
+#include "dumpfilter/page_share.h"
 #include "dumpfilter/pfn_bitmap.h"
+#include "dumpfilter/pipeline.h"
 #include "dumpfilter/vmcore.h"
 #include "dumpfilter/vmcoreinfo.h"
 #include "tests/unit/dumpfilter-testing.h"
@@ -166,14 +169,14 @@ static void test_vmcore(void **state)
 	assert_no_error(vmcore_window_get(&window, RAM_SIZE - 0x1000, 0x1000, buf, &data));
 	assert_int_equal(data[0xbff], 0xbb);
 	assert_int_equal(data[0xc00], 0);
-	/* Mapped or read, the bytes are the same. */
-	for (int pass = 0; pass < 2; pass++) {
+	/* A file is read; mapped, as /proc/vmcore is, the bytes are the same. */
+	for (int mapped = 0; mapped < 2; mapped++) {
 		assert_no_error(vmcore_window_get(&window, UTS_NS - STEXT + STEXT_PHYS, 390, buf, &data));
 		assert_string_equal((const char *)data, "Linux");
-		assert_int_equal(data == buf, pass);
-		vmcore_window_release(&window);
-		window.no_mmap = true;
+		assert_int_equal(data != buf, mapped);
+		window.no_mmap = false;
 	}
+	vmcore_window_release(&window);
 	vmcore_close(vmcore);
 
 	/* A copy that was cut off still gives what it has. */
@@ -651,7 +654,7 @@ static uint64_t excluded(const struct result *result)
 
 static void test_dump(void **state)
 {
-	struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib };
+	struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib, .threads = 1 };
 	struct dumpfilter_report report;
 	uint8_t page[4096];
 	struct machine machine;
@@ -738,7 +741,10 @@ static void test_dump_levels(void **state)
 		assert_int_equal(report.pages[PAGE_USER] + report.pages[PAGE_HWPOISON], 514);
 		assert_false(has(result.bitmap2, 200));
 		assert_false(has(result.bitmap2, 600));
-		assert_int_equal(desc_of(&result, 0).offset == desc_of(&result, 1).offset, level & 1);
+		/* Equal pages share what is stored, zeros or not; but only zero pages have a class of their own. */
+		assert_int_equal(desc_of(&result, 0).offset, desc_of(&result, 1).offset);
+		assert_int_equal(report.pages[PAGE_ZERO] > 0, level & 1);
+		assert_int_equal(report.pages_shared > 0, 1);
 		free(result.file);
 		unlink(dump);
 	}
@@ -765,6 +771,120 @@ static void test_codecs(void **state)
 		free(result.file);
 		unlink(dump);
 	}
+	machine_release(&machine);
+}
+
+/* Every page is the same, whoever wrote it and whether it shares with another. */
+static void test_threads(void **state)
+{
+	struct dumpfilter_options options = { .level = 0, .codec = &codec_zlib, .threads = 4 };
+	struct dumpfilter_report report;
+	uint8_t page[4096];
+	struct machine machine;
+	struct result result;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	for (uint64_t pfn = 1024; pfn < RAM_PAGES; pfn++) /* a few alike, far from each other */
+		if (pfn % 4 && (pfn < MEM_MAP / 4096 || pfn > STEXT_PHYS / 4096 + 512))
+			machine_put(&machine, pfn * 4096 + 8 * (pfn % 512), pfn % 700, 8);
+	machine_write(&machine, core);
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	read_result(&result);
+	assert_int_equal(report.pages_written, RAM_PAGES - 3);
+	assert_in_range(report.pages_shared, 1000, RAM_PAGES);
+	for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn += 3) {
+		if (!has(result.bitmap2, pfn))
+			continue;
+		expand(&result, pfn, page);
+		assert_memory_equal(page, machine.ram + pfn * 4096, 4096);
+	}
+	free(result.file);
+	unlink(dump);
+	machine_release(&machine);
+}
+
+static void test_default_threads(void **state)
+{
+	unsigned int cpu = (unsigned int)sched_getcpu();
+	cpu_set_t all, one;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	assert_in_range(pipeline_default_threads(4096), 1, CPU_COUNT(&all));
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	assert_int_equal(pipeline_default_threads(4096), 1);
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
+static void test_page_share(void **state)
+{
+	static uint64_t page[512], other[512];
+	struct page_place place = { 4096, 100, 1 }, found = { 0 };
+
+	_cleanup_(page_share_destroy) struct page_share *share = page_share_create(sizeof(page));
+	assert_non_null(share);
+	page[0] = 1;
+	struct page_hash hash = page_share_hash(share, page);
+	assert_false(page_share_find(share, hash, &found));
+	page_share_add(share, hash, &place);
+	assert_true(page_share_find(share, page_share_hash(share, page), &found));
+	assert_int_equal(found.offset, 4096);
+	/* Any bit, and words that have changed places, make another page of it. */
+	for (size_t bit = 0; bit < sizeof(page) * 8; bit += 7) {
+		memcpy(other, page, sizeof(page));
+		other[bit / 64] ^= UINT64_C(1) << bit % 64;
+		assert_false(page_hash_equal(page_share_hash(share, other), hash));
+	}
+	for (size_t i = 1; i < 512; i++) {
+		memset(other, 0, sizeof(other));
+		other[i] = 1;
+		assert_false(page_hash_equal(page_share_hash(share, other), hash));
+	}
+}
+
+/* "It may have so many bytes" is met to the byte; what is there is a dump that says it is not whole. */
+static void test_size_limit(void **state)
+{
+	static const uint64_t limits[] = { 100, 4096, 64 << 10, (1 << 20) + 1, 6 << 20, (6 << 20) + 4096 };
+	struct dumpfilter_report report;
+	struct machine machine;
+	struct result result;
+	struct stat st;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn++)
+		machine_put(&machine, pfn * 4096 + 4000, pfn << 20, 8);
+	machine_write(&machine, core);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(limits); i++) {
+		struct dumpfilter_options options = { .level = 0, .threads = i % 2 ? 3 : 1, .size_limit = limits[i / 2] };
+
+		assert_code(dumpfilter_run(core, dump, &options, &report), KD_ERR_OS);
+		assert_true(report.full);
+		assert_int_equal(stat(dump, &st), 0);
+		assert_true((uint64_t)st.st_size <= options.size_limit);
+		if (options.size_limit > 1 << 20) {
+			assert_true((uint64_t)st.st_size + 4096 > options.size_limit);
+			read_result(&result);
+			assert_int_equal(result.header.status, KDUMP_STATUS_INCOMPLETE);
+			if (options.size_limit >= 6 << 20 || options.threads == 1)
+				assert_int_not_equal(desc_of(&result, STEXT_PHYS / 4096).offset, 0);
+			free(result.file);
+		}
+		unlink(dump);
+	}
+	/* The next level is tried when there is no room. */
+	struct dumpfilter_options options = { .level = 0, .fallback_level = { 31 }, .fallback_count = 1,
+					      .size_limit = 23 << 20 };
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	assert_false(report.full);
+	read_result(&result);
+	assert_int_equal(result.header.status, 0);
+	assert_int_equal(result.sub.dump_level, 31);
+	free(result.file);
+	unlink(dump);
 	machine_release(&machine);
 }
 
@@ -889,7 +1009,7 @@ static void test_truncated_input(void **state)
 /* Writing stops somewhere: what is there is a dump, says that it is not whole, and has what matters most. */
 static void test_cut_short(void **state)
 {
-	struct dumpfilter_options options = { .level = 0 };
+	struct dumpfilter_options options = { .level = 0, .threads = 1 };
 	const struct rlimit limit = { 6 << 20, RLIM_INFINITY }, none = { RLIM_INFINITY, RLIM_INFINITY };
 	uint64_t image = STEXT_PHYS / 4096, present = 0;
 	struct dumpfilter_report report;
@@ -899,6 +1019,8 @@ static void test_cut_short(void **state)
 
 	machine_init(&machine, 4);
 	populate(&machine);
+	for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn++) /* so that no two are alike */
+		machine_put(&machine, pfn * 4096 + 4000, pfn << 20, 8);
 	machine_write(&machine, core);
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
@@ -1225,6 +1347,10 @@ int main(void)
 		cmocka_unit_test(test_dump),
 		cmocka_unit_test(test_dump_levels),
 		cmocka_unit_test(test_codecs),
+		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_default_threads),
+		cmocka_unit_test(test_page_share),
+		cmocka_unit_test(test_size_limit),
 		cmocka_unit_test(test_partial_pages),
 		cmocka_unit_test(test_unfiltered),
 		cmocka_unit_test(test_mem_map_hole),

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import debuggers, host, kernels
+from . import host, kernels, suite
 
 _APT = """Dir::State::lists "{root}/lists";
 Dir::State::status "{root}/status";
@@ -95,7 +95,7 @@ class _Apt:
         (root / "status").touch()
         (root / "apt.conf").write_text(_APT.format(root=root, architecture=self._source.architecture),
                                        encoding="ascii")
-        (root / "sources.list").write_text(debuggers.source(self._source.suite, self._source.architecture),
+        (root / "sources.list").write_text(suite.source(self._source.suite, self._source.architecture),
                                            encoding="ascii")
         self._environment = os.environ | {"APT_CONFIG": str(root / "apt.conf")}
         try:
