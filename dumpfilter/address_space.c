@@ -6,6 +6,7 @@
 
 #include "base/elf64.h"
 #include "dumpfilter/arch.h"
+#include "dumpfilter/page_table.h"
 
 /* Reads from here on go through a mapping; for small ones that would cost more than it saves. */
 #define MAPPED_READ_MIN (64u << 10)
@@ -63,7 +64,9 @@ struct kd_error *address_space_translate(struct address_space *space, uint64_t v
 		*size_ret = paging->image_size - (vaddr - paging->image_base);
 		return NULL;
 	}
-	return space->arch->walk(space, vaddr, paddr_ret, size_ret);
+	if (!paging->levels)
+		return kd_error_create(KD_ERR_HOLE, "virtual address 0x%lx: the page tables are not known", vaddr);
+	return page_table_walk(space, vaddr, paddr_ret, size_ret);
 }
 
 static struct kd_error *read_paddr(struct address_space *space, uint64_t paddr, void *buf, size_t size)
@@ -146,7 +149,7 @@ void address_space_walk_all(struct address_space *space)
 	const void *notes = vmcore_notes(space->vmcore, &size);
 	uint64_t stack;
 
-	space->arch->visit_tables(space, visit_table);
+	page_table_visit(space, visit_table);
 	while (kd_elf64_next_note(notes, size, &offset, &note))
 		if (kd_elf64_note_is(&note, "CORE") && note.type == NT_PRSTATUS &&
 		    space->arch->stack_pointer(&note, &stack))
@@ -190,7 +193,7 @@ static struct kd_error *validate(struct address_space *space)
 	struct kd_error *err;
 
 	if (vmcoreinfo_symbol(space->info, "_stext", &stext) && in_image(&space->paging, stext)) {
-		err = space->arch->walk(space, stext, &walked, &size);
+		err = page_table_walk(space, stext, &walked, &size);
 		if (err)
 			return kd_error_wrap(err, "the page tables do not map the kernel");
 		err = address_space_translate(space, stext, &by_formula, &size);

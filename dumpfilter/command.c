@@ -16,6 +16,7 @@ enum long_option {
 	OPTION_DUMP_DMESG,
 	OPTION_CHECK_PARAMS,
 	OPTION_NUM_THREADS,
+	OPTION_SIZE_LIMIT,
 	OPTION_STRICT_COMPAT,
 	OPTION_CONFIG,
 	OPTION_MEM_USAGE,
@@ -51,6 +52,7 @@ static const struct option long_options[] = {
 	{ "dump-dmesg", no_argument, NULL, OPTION_DUMP_DMESG },
 	{ "check-params", no_argument, NULL, OPTION_CHECK_PARAMS },
 	{ "num-threads", required_argument, NULL, OPTION_NUM_THREADS },
+	{ "size-limit", required_argument, NULL, OPTION_SIZE_LIMIT },
 	{ "strict-compat", no_argument, NULL, OPTION_STRICT_COMPAT },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'v' },
@@ -70,7 +72,6 @@ static const struct option long_options[] = {
 	{ "exclude-unused-vm", no_argument, NULL, OPTION_REFUSED },
 	{ "partial-dmesg", no_argument, NULL, OPTION_PARTIAL_DMESG },
 	{ "show-stats", no_argument, NULL, OPTION_NOT_YET },
-	{ "size-limit", required_argument, NULL, OPTION_NOT_YET },
 	{ "dry-run", no_argument, NULL, OPTION_NOT_YET },
 	{ "vtop", required_argument, NULL, OPTION_VTOP },
 	{ "fill-excluded-pages", required_argument, NULL, OPTION_REFUSED },
@@ -87,6 +88,17 @@ static struct kd_error *parse_number(const char *text, const char *option, uint6
 
 	if (!kd_parse_u64(text, 0, &value) || value > max)
 		return kd_error_create(KD_ERR_USAGE, "%s %s: not a number from 0 to %lu", option, text, max);
+	*ret = value;
+	return NULL;
+}
+
+static struct kd_error *parse_size(const char *text, const char *option, uint64_t *ret)
+{
+	uint64_t value;
+
+	if (!kd_parse_size(text, &value) || value == 0)
+		return kd_error_create(KD_ERR_USAGE, "%s %s: not a size in bytes, or with K, M, G or T behind it",
+				       option, text);
 	*ret = value;
 	return NULL;
 }
@@ -180,7 +192,12 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 			command->message_level = (int)number;
 		return err;
 	case OPTION_NUM_THREADS:
-		return parse_number(arg, "--num-threads", 4096, &number);
+		err = parse_number(arg, "--num-threads", 4096, &number);
+		if (!err) /* 0 is makedumpfile's way to say: none besides the program's own */
+			command->options.threads = number ? (unsigned int)number : 1;
+		return err;
+	case OPTION_SIZE_LIMIT:
+		return parse_size(arg, "--size-limit", &command->options.size_limit);
 	case OPTION_DUMP_DMESG:
 		command->dump_dmesg = true;
 		return NULL;

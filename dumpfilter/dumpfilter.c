@@ -17,6 +17,7 @@
 #include "dumpfilter/output.h"
 #include "dumpfilter/page_class.h"
 #include "dumpfilter/page_filter.h"
+#include "dumpfilter/page_share.h"
 #include "dumpfilter/pfn_bitmap.h"
 #include "dumpfilter/pipeline.h"
 #include "dumpfilter/vmcore.h"
@@ -275,6 +276,10 @@ static struct kd_error *select_pages(struct crash *crash, const struct dumpfilte
 		others += report->pages[i];
 	report->pages[PAGE_KEEP] = total - others;
 	report->page_size = crash->space.page_size;
+	report->unreadable = vmcore_missing(crash->vmcore) / report->page_size;
+	if (report->unreadable)
+		kd_warn(options->log, "%s is truncated: %lu pages of memory are missing", vmcore_path(crash->vmcore),
+			report->unreadable);
 	return NULL;
 }
 
@@ -372,6 +377,8 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 				    const struct selection *selection, struct writer *writer,
 				    struct dumpfilter_report *report)
 {
+	_cleanup_(page_share_destroy) struct page_share *share =
+		writer_kdump.sharing ? page_share_create(crash->space.page_size) : NULL;
 	struct pipeline pipeline = {
 		.vmcore = crash->vmcore,
 		.page_size = crash->space.page_size,
@@ -380,6 +387,8 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 		.second = &selection->slab,
 		.last = &selection->late,
 		.codec = options->codec,
+		.threads = options->threads,
+		.share = share,
 		.share_zero_pages = options->level & LEVEL_ZERO,
 		.erase = crash->erase.count ? &crash->erase : NULL,
 		.ops = &writer_kdump,
@@ -390,7 +399,8 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 	struct kd_error *err = pipeline_run(&pipeline);
 
 	report->pages[PAGE_ZERO] = pipeline.zero;
-	report->unreadable = pipeline.unreadable;
+	report->pages_shared = pipeline.shared;
+	report->unreadable += pipeline.unreadable;
 	report->pages_written = pipeline.written;
 	if (err) {
 		writer_kdump.give_up(writer);
@@ -410,7 +420,7 @@ static struct kd_error *write_dump(struct crash *crash, struct output *output, c
 	err = writer_kdump.begin(output, &dump, &writer);
 	if (!err)
 		err = write_pages(crash, options, selection, writer, report);
-	report->bytes_written = output->written;
+	report->bytes_written = output_size(output);
 	writer_kdump.destroy(writer);
 	return err;
 }
@@ -429,7 +439,7 @@ static struct kd_error *run_level(const char *vmcore_path, const char *out_path,
 	if (!err)
 		err = find_erasures(&crash, options);
 	if (!err)
-		err = output->fd < 0 ? output_create(output, out_path) : output_restart(output);
+		err = output->fd < 0 ? output_create(output, out_path, options->threads > 1) : output_restart(output);
 	if (!err)
 		err = write_dump(&crash, output, options, &selection, report);
 	return err;
@@ -451,7 +461,7 @@ static struct kd_error *check_levels(const struct dumpfilter_options *options)
 struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path, const struct dumpfilter_options *options,
 				struct dumpfilter_report *report)
 {
-	_cleanup_(output_release) struct output output = { .fd = -1 };
+	_cleanup_(output_release) struct output output = { .fd = -1, .direct_fd = -1, .limit = options->size_limit };
 	struct dumpfilter_options current = *options;
 	struct dumpfilter_report unwanted;
 	struct kd_error *err = check_levels(options);
@@ -461,13 +471,16 @@ struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path, c
 	*report = (struct dumpfilter_report){ 0 };
 	if (err)
 		return err;
+	if (!current.threads)
+		current.threads = pipeline_default_threads(PAGE_SIZE_MAX);
 	err = run_level(vmcore_path, out_path, &output, &current, report);
-	for (unsigned int i = 0; i < options->fallback_count && err && err->errnum == ENOSPC; i++) {
+	for (unsigned int i = 0; i < options->fallback_count && err && output.full; i++) {
 		current.level = options->fallback_level[i];
 		kd_warn(options->log, "%s; trying again at dump level %u", err->text, current.level);
 		kd_error_destroy(err);
 		err = run_level(vmcore_path, out_path, &output, &current, report);
 	}
+	report->full = output.full;
 	return err;
 }
 

@@ -46,6 +46,8 @@ struct dumpfilter_options {
 	unsigned int fallback_count;
 	bool no_mmap;              /* read the vmcore, never map it */
 	bool since_clear;          /* of the log: only what came after it was last cleared ("dmesg -C") */
+	unsigned int threads;      /* 0: as many as fit this machine */
+	uint64_t size_limit;       /* bytes that the output may have; 0: no limit */
 	bool strict_compat;        /* drop partial tail pages of a segment as makedumpfile does, for bit equality */
 	/** VMCOREINFO from elsewhere, for keys that the vmcore's @own (zeroed: none) lacks: malloc'd, NULL for none. NULL: the
 	 *  vmcore's has to do. An error ends the run. */
@@ -57,7 +59,8 @@ struct dumpfilter_options {
 				  struct erase *ret);
 	void *supplement; /* the argument of both */
 	const struct kd_log *log;  /* borrowed; may be NULL */
-	/** Called about once per second's worth of work, and at the end; pages. May be NULL. */
+	/** Called about once per second's worth of work, and at the end; pages. May be NULL. Calls come from any
+	 *  thread, one at a time. */
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *progress_arg;
 };
@@ -65,10 +68,12 @@ struct dumpfilter_options {
 /** What was found and done. */
 struct dumpfilter_report {
 	uint64_t pages[PAGE_CLASS_COUNT]; /* found per class, dropped or not; PAGE_ZERO: stored as zero pages */
-	uint64_t unreadable;              /* pages that the kernel would not hand out, left out of the dump */
+	uint64_t unreadable;              /* pages that the kernel would not hand out or that were cut off, not in the dump */
 	uint64_t pages_written;           /* page_descs filled */
+	uint64_t pages_shared;            /* of these: equal to one written before, and not stored again */
 	uint64_t bytes_written;           /* size of the output */
 	uint64_t page_size;
+	bool full;                        /* there was no room for all: the disk, a quota, options->size_limit */
 	bool unfiltered;                  /* the rules did not fit this kernel: everything was kept */
 };
 

@@ -40,7 +40,7 @@ struct kd_error *erase_add(struct erase *erase, struct address_space *space, uin
 /** To be called when all is added, and before anything is applied. */
 void erase_sort(struct erase *erase);
 
-/** The contents @data of the @size bytes at @paddr (aligned to @size, which is at least a page), as the dump may have
+/** The contents @data of the @size bytes at @paddr (whole pages), as the dump may have
  *  them: @data itself, or a copy in @buf (of @size bytes) where something had to be overwritten. @erase may be NULL. */
 const uint8_t *erase_apply(const struct erase *erase, uint64_t paddr, const uint8_t *data, size_t size, uint8_t *buf);
 

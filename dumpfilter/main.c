@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +18,7 @@
 #include "dumpfilter/supplement.h"
 
 #define EXIT_USAGE 2
+#define EXIT_FULL  3
 
 /* makedumpfile's bits of --message-level. */
 #define MESSAGE_PROGRESS 1
@@ -47,7 +50,8 @@ static void print_usage(void)
 	       "  --mem-usage          show what the memory of the running kernel is used for\n"
 	       "  --check-params       check the command line, do nothing\n"
 	       "  --message-level N    1 progress, 4 errors, 8 debugging, 16 report; added up (7)\n"
-	       "  --num-threads N      accepted; one thread does the work\n"
+	       "  --num-threads N      threads to use (default: one per CPU, as far as memory allows)\n"
+	       "  --size-limit SIZE    write at most so many bytes (K, M, G, T)\n"
 	       "  -h, --help           this text\n"
 	       "  -v, --version        version and compressions\n");
 }
@@ -83,6 +87,7 @@ static void print_report(const struct dumpfilter_report *report)
 {
 	for (int i = 0; i < PAGE_CLASS_COUNT; i++)
 		printf("pages %-15s %12lu\n", page_class_name((enum page_class)i), report->pages[i]);
+	printf("pages %-15s %12lu\n", "shared", report->pages_shared);
 	printf("pages %-15s %12lu\n", "unreadable", report->unreadable);
 	printf("pages %-15s %12lu\n", "written", report->pages_written);
 	printf("bytes %-15s %12lu\n", "written", report->bytes_written);
@@ -122,7 +127,7 @@ static struct kd_error *write_log(struct dumpfilter_command *command, const stru
 	return err;
 }
 
-static struct kd_error *write_dump(struct dumpfilter_command *command, const struct kd_log *log)
+static struct kd_error *write_dump(struct dumpfilter_command *command, const struct kd_log *log, bool *full_ret)
 {
 	struct dumpfilter_report report;
 	struct progress progress = { 0 };
@@ -144,6 +149,7 @@ static struct kd_error *write_dump(struct dumpfilter_command *command, const str
 		fputc('\n', stderr);
 	if (command->message_level & MESSAGE_REPORT)
 		print_report(&report);
+	*full_ret = report.full;
 	return err;
 }
 
@@ -187,7 +193,7 @@ static struct kd_error *check_operands(const struct dumpfilter_command *command)
 	return kd_error_create(KD_ERR_USAGE, "VMCORE and %s are needed", command->dump_dmesg ? "LOGFILE" : "DUMPFILE");
 }
 
-static struct kd_error *run(struct dumpfilter_command *command, const struct kd_log *log)
+static struct kd_error *run(struct dumpfilter_command *command, const struct kd_log *log, bool *full)
 {
 	if (command->generate)
 		return supplement_generate(command, log);
@@ -199,15 +205,18 @@ static struct kd_error *run(struct dumpfilter_command *command, const struct kd_
 		if (err || !command->output)
 			return err;
 	}
-	return command->dump_dmesg ? write_log(command, log) : write_dump(command, log);
+	return command->dump_dmesg ? write_log(command, log) : write_dump(command, log, full);
 }
 
 int main(int argc, char **argv)
 {
 	struct dumpfilter_command command;
+	bool full = false;
 	struct kd_log log;
 	struct kd_error *err;
 
+	/* A limit on the size of files is a full disk like any other. */
+	signal(SIGXFSZ, SIG_IGN);
 	kd_log_init(&log, stderr, "dumpfilter", KD_LOG_INFO);
 	err = dumpfilter_parse_command(argc, argv, &command);
 	if (!err)
@@ -227,6 +236,8 @@ int main(int argc, char **argv)
 		log.level = KD_LOG_DEBUG;
 	else if (!(command.message_level & MESSAGE_ERROR))
 		log.level = KD_LOG_ERROR;
-	err = run(&command, &log);
-	return kd_log_error(&log, err) ? EXIT_FAILURE : EXIT_SUCCESS;
+	err = run(&command, &log, &full);
+	if (!kd_log_error(&log, err))
+		return EXIT_SUCCESS;
+	return full ? EXIT_FULL : EXIT_FAILURE;
 }

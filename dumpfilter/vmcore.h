@@ -24,7 +24,7 @@ struct vmcore_segment {
 	uint64_t vaddr; /* a hint: the kernel image's is right, others may be guesses of kexec-tools */
 	uint64_t paddr;
 	uint64_t memory_size;
-	uint64_t file_size; /* <= memory_size; what lies beyond was left out by an earlier filter */
+	uint64_t file_size; /* <= memory_size; what lies beyond was left out by an earlier filter, or is cut off */
 	uint64_t file_offset;
 };
 
@@ -50,6 +50,9 @@ const struct kd_ranges *vmcore_ram(const struct vmcore *vmcore);
 /** The part of it whose contents are in the file. Borrowed. */
 const struct kd_ranges *vmcore_contents(const struct vmcore *vmcore);
 
+/** Bytes of memory that the headers promise, but which would lie behind the file's end: it is a truncated copy. */
+uint64_t vmcore_missing(const struct vmcore *vmcore);
+
 /** One past the highest physical address that has RAM, in bytes. */
 uint64_t vmcore_end_paddr(const struct vmcore *vmcore);
 
@@ -67,11 +70,12 @@ bool vmcore_is_xen(const struct vmcore *vmcore);
  *  On error the contents of @buf are unspecified. */
 struct kd_error *vmcore_read(const struct vmcore *vmcore, uint64_t paddr, void *buf, size_t size) MUST_CHECK;
 
-/** A window onto the file, for reading much of it in rising order: mapped where the file can be mapped (a read(2)
- *  of /proc/vmcore maps and unmaps every single page), else read. For one thread at a time. */
+/** A window onto the file, for reading much of it in rising order: mapped if it is /proc/vmcore
+ *  (whose read(2) maps and unmaps every single page) and can be mapped, else read: of a file, pieces that fit the
+ *  cache cost half of the time that faults in a mapping take. For one thread at a time. */
 struct vmcore_window {
 	const struct vmcore *vmcore;
-	bool no_mmap; /* mapping failed once: read from now on */
+	bool no_mmap; /* not worth it, or failed once: read */
 	uint64_t file_start; /* of what is mapped, in the file */
 	size_t mapped;
 	uint8_t *map;

@@ -112,6 +112,7 @@ static struct kd_error *find_modules(const struct initramfs_request *request, st
 		.modules = modules,
 		.release = request->plan->kernel_release,
 		.log = request->log,
+		.plan = request->plan,
 	};
 	struct kd_error *err = NULL;
 	char *const *extra;
@@ -123,6 +124,8 @@ static struct kd_error *find_modules(const struct initramfs_request *request, st
 
 		err = drivers_add_target(&drivers, target->device, target->type);
 	}
+	for (i = 0; i < request->plan->volume_count && !err; i++)
+		err = drivers_add_volume(&drivers, &request->plan->volume[i]);
 	for (extra = request->extra_modules; extra && *extra && !err; extra++) {
 		err = modules_add(modules, *extra, &found);
 		if (!err && !found)
@@ -313,6 +316,23 @@ static struct kd_error *add_capture(const char *capture, struct image *image)
 	return err ? err : add_file(image, "/capture.gz", 0600, IMAGE_STORE_GZIP, capture);
 }
 
+static struct kd_error *add_secrets(const struct initramfs_request *request, struct image *image)
+{
+	struct kd_error *err = NULL;
+	size_t i;
+
+	for (i = 0; i < request->secret_count && !err; i++) {
+		char *copy = malloc(request->secret[i].size ? request->secret[i].size : 1);
+
+		if (!copy)
+			return kd_error_nomem();
+		memcpy(copy, request->secret[i].data, request->secret[i].size);
+		err = image_add_file(image, request->secret[i].path, 0600, IMAGE_STORE_PLAIN, copy,
+				     request->secret[i].size);
+	}
+	return err;
+}
+
 /* All but the plan, which is completed on the way. */
 static struct kd_error *collect(const struct initramfs_request *request, struct image *image)
 {
@@ -323,7 +343,9 @@ static struct kd_error *collect(const struct initramfs_request *request, struct 
 		err = kd_error_wrap(add_capture(request->capture, image), "capture program");
 	if (!err)
 		err = add_modules(request, image);
-	return err ? err : add_programs(request, image);
+	if (!err)
+		err = add_programs(request, image);
+	return err ? err : add_secrets(request, image);
 }
 
 /* The hash of @image together with the plan, leaving out when that was made. */

@@ -2,6 +2,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,9 @@
 #include "dumpfilter/kdump_format.h"
 #include "dumpfilter/mem_usage.h"
 #include "dumpfilter/page_class.h"
+#include "dumpfilter/page_share.h"
 #include "dumpfilter/pfn_bitmap.h"
+#include "dumpfilter/pipeline.h"
 #include "dumpfilter/vmcore.h"
 #include "dumpfilter/vmcoreinfo.h"
 #include "tests/unit/dumpfilter-testing.h"
@@ -167,24 +170,28 @@ static void test_vmcore(void **state)
 	assert_no_error(vmcore_window_get(&window, RAM_SIZE - 0x1000, 0x1000, buf, &data));
 	assert_int_equal(data[0xbff], 0xbb);
 	assert_int_equal(data[0xc00], 0);
-	/* Mapped or read, the bytes are the same. */
-	for (int pass = 0; pass < 2; pass++) {
+	/* A file is read; mapped, as /proc/vmcore is, the bytes are the same. */
+	for (int mapped = 0; mapped < 2; mapped++) {
 		assert_no_error(vmcore_window_get(&window, UTS_NS - STEXT + STEXT_PHYS, 390, buf, &data));
 		assert_string_equal((const char *)data, "Linux");
-		assert_int_equal(data == buf, pass);
-		vmcore_window_release(&window);
-		window.no_mmap = true;
+		assert_int_equal(data != buf, mapped);
+		window.no_mmap = false;
 	}
+	vmcore_window_release(&window);
 	vmcore_close(vmcore);
 
 	/* A copy that was cut off still gives what it has. */
 	assert_int_equal(truncate(core, 0x4000 + 0x1000000), 0);
 	assert_no_error(vmcore_open(core, &vmcore));
 	assert_no_error(vmcore_read(vmcore, MEM_MAP, buf, 4096));
-	assert_code(vmcore_read(vmcore, STEXT_PHYS, buf, 4096), KD_ERR_FORMAT);
-	vmcore_window_init(&window, vmcore);
-	assert_code(vmcore_window_get(&window, STEXT_PHYS, 4096, buf, &data), KD_ERR_FORMAT);
-	vmcore_window_release(&window);
+	assert_code(vmcore_read(vmcore, STEXT_PHYS, buf, 4096), KD_ERR_HOLE);
+	assert_int_equal(vmcore_missing(vmcore), RAM_SIZE - machine.tail_cut - STEXT_PHYS);
+	vmcore_close(vmcore);
+
+	/* … but no page of which it has only a part. */
+	assert_int_equal(truncate(core, 0x4000 + 0x1000000 - 1), 0);
+	assert_no_error(vmcore_open(core, &vmcore));
+	assert_code(vmcore_read(vmcore, STEXT_PHYS - 4096, buf, 4096), KD_ERR_HOLE);
 	vmcore_close(vmcore);
 	machine_release(&machine);
 }
@@ -662,7 +669,7 @@ static uint64_t excluded(const struct result *result)
 
 static void test_dump(void **state)
 {
-	struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib };
+	struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib, .threads = 1 };
 	struct dumpfilter_report report;
 	uint8_t page[4096];
 	struct machine machine;
@@ -749,7 +756,10 @@ static void test_dump_levels(void **state)
 		assert_int_equal(report.pages[PAGE_USER] + report.pages[PAGE_HWPOISON], 514);
 		assert_false(has(result.bitmap2, 200));
 		assert_false(has(result.bitmap2, 600));
-		assert_int_equal(desc_of(&result, 0).offset == desc_of(&result, 1).offset, level & 1);
+		/* Equal pages share what is stored, zeros or not; but only zero pages have a class of their own. */
+		assert_int_equal(desc_of(&result, 0).offset, desc_of(&result, 1).offset);
+		assert_int_equal(report.pages[PAGE_ZERO] > 0, level & 1);
+		assert_int_equal(report.pages_shared > 0, 1);
 		free(result.file);
 		unlink(dump);
 	}
@@ -776,6 +786,120 @@ static void test_codecs(void **state)
 		free(result.file);
 		unlink(dump);
 	}
+	machine_release(&machine);
+}
+
+/* Every page is the same, whoever wrote it and whether it shares with another. */
+static void test_threads(void **state)
+{
+	struct dumpfilter_options options = { .level = 0, .codec = &codec_zlib, .threads = 4 };
+	struct dumpfilter_report report;
+	uint8_t page[4096];
+	struct machine machine;
+	struct result result;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	for (uint64_t pfn = 1024; pfn < RAM_PAGES; pfn++) /* a few alike, far from each other */
+		if (pfn % 4 && (pfn < MEM_MAP / 4096 || pfn > STEXT_PHYS / 4096 + 512))
+			machine_put(&machine, pfn * 4096 + 8 * (pfn % 512), pfn % 700, 8);
+	machine_write(&machine, core);
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	read_result(&result);
+	assert_int_equal(report.pages_written, RAM_PAGES - 3);
+	assert_in_range(report.pages_shared, 1000, RAM_PAGES);
+	for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn += 3) {
+		if (!has(result.bitmap2, pfn))
+			continue;
+		expand(&result, pfn, page);
+		assert_memory_equal(page, machine.ram + pfn * 4096, 4096);
+	}
+	free(result.file);
+	unlink(dump);
+	machine_release(&machine);
+}
+
+static void test_default_threads(void **state)
+{
+	unsigned int cpu = (unsigned int)sched_getcpu();
+	cpu_set_t all, one;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	assert_in_range(pipeline_default_threads(4096), 1, CPU_COUNT(&all));
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	assert_int_equal(pipeline_default_threads(4096), 1);
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
+static void test_page_share(void **state)
+{
+	static uint64_t page[512], other[512];
+	struct page_place place = { 4096, 100, 1 }, found = { 0 };
+
+	_cleanup_(page_share_destroy) struct page_share *share = page_share_create(sizeof(page));
+	assert_non_null(share);
+	page[0] = 1;
+	struct page_hash hash = page_share_hash(share, page);
+	assert_false(page_share_find(share, hash, &found));
+	page_share_add(share, hash, &place);
+	assert_true(page_share_find(share, page_share_hash(share, page), &found));
+	assert_int_equal(found.offset, 4096);
+	/* Any bit, and words that have changed places, make another page of it. */
+	for (size_t bit = 0; bit < sizeof(page) * 8; bit += 7) {
+		memcpy(other, page, sizeof(page));
+		other[bit / 64] ^= UINT64_C(1) << bit % 64;
+		assert_false(page_hash_equal(page_share_hash(share, other), hash));
+	}
+	for (size_t i = 1; i < 512; i++) {
+		memset(other, 0, sizeof(other));
+		other[i] = 1;
+		assert_false(page_hash_equal(page_share_hash(share, other), hash));
+	}
+}
+
+/* "It may have so many bytes" is met to the byte; what is there is a dump that says it is not whole. */
+static void test_size_limit(void **state)
+{
+	static const uint64_t limits[] = { 100, 4096, 64 << 10, (1 << 20) + 1, 6 << 20, (6 << 20) + 4096 };
+	struct dumpfilter_report report;
+	struct machine machine;
+	struct result result;
+	struct stat st;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn++)
+		machine_put(&machine, pfn * 4096 + 4000, pfn << 20, 8);
+	machine_write(&machine, core);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(limits); i++) {
+		struct dumpfilter_options options = { .level = 0, .threads = i % 2 ? 3 : 1, .size_limit = limits[i / 2] };
+
+		assert_code(dumpfilter_run(core, dump, &options, &report), KD_ERR_OS);
+		assert_true(report.full);
+		assert_int_equal(stat(dump, &st), 0);
+		assert_true((uint64_t)st.st_size <= options.size_limit);
+		if (options.size_limit > 1 << 20) {
+			assert_true((uint64_t)st.st_size + 4096 > options.size_limit);
+			read_result(&result);
+			assert_int_equal(result.header.status, KDUMP_STATUS_INCOMPLETE);
+			if (options.size_limit >= 6 << 20 || options.threads == 1)
+				assert_int_not_equal(desc_of(&result, STEXT_PHYS / 4096).offset, 0);
+			free(result.file);
+		}
+		unlink(dump);
+	}
+	/* The next level is tried when there is no room. */
+	struct dumpfilter_options options = { .level = 0, .fallback_level = { 31 }, .fallback_count = 1,
+					      .size_limit = 23 << 20 };
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	assert_false(report.full);
+	read_result(&result);
+	assert_int_equal(result.header.status, 0);
+	assert_int_equal(result.sub.dump_level, 31);
+	free(result.file);
+	unlink(dump);
 	machine_release(&machine);
 }
 
@@ -937,6 +1061,7 @@ static void test_truncated_input(void **state)
 {
 	struct dumpfilter_options options = { .level = 31 };
 	struct dumpfilter_report report;
+	const uint64_t huge = UINT64_C(1) << 38;
 	struct machine machine;
 
 	machine_init(&machine, 4);
@@ -947,13 +1072,20 @@ static void test_truncated_input(void **state)
 	assert_int_equal(report.unreadable, 1024);
 	assert_int_equal(report.pages_written + report.unreadable, RAM_PAGES - 533);
 	unlink(dump);
+	/* What is not there is not tried page by page. */
+	patch(core, 64 + 2 * 56 + offsetof(Elf64_Phdr, p_filesz), &huge, sizeof(huge));
+	patch(core, 64 + 2 * 56 + offsetof(Elf64_Phdr, p_memsz), &huge, sizeof(huge));
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	assert_int_equal(report.unreadable, huge / 4096 - (20 << 8));
+	assert_int_equal(report.pages_written, RAM_PAGES - 533 - 1024);
+	unlink(dump);
 	machine_release(&machine);
 }
 
 /* Writing stops somewhere: what is there is a dump, says that it is not whole, and has what matters most. */
 static void test_cut_short(void **state)
 {
-	struct dumpfilter_options options = { .level = 0 };
+	struct dumpfilter_options options = { .level = 0, .threads = 1 };
 	const struct rlimit limit = { 6 << 20, RLIM_INFINITY }, none = { RLIM_INFINITY, RLIM_INFINITY };
 	uint64_t image = STEXT_PHYS / 4096, present = 0;
 	struct dumpfilter_report report;
@@ -963,6 +1095,8 @@ static void test_cut_short(void **state)
 
 	machine_init(&machine, 4);
 	populate(&machine);
+	for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn++) /* so that no two are alike */
+		machine_put(&machine, pfn * 4096 + 4000, pfn << 20, 8);
 	machine_write(&machine, core);
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
@@ -1049,54 +1183,7 @@ static void test_identify(void **state)
 	machine_release(&machine);
 }
 
-/* The log: 8 records in 256 bytes; ids and positions start just below where they wrap. */
-
-#define RING        (PRB + 0x100)
-#define DESCS       (PRB + 0x1000)
-#define INFOS       (PRB + 0x2000)
-#define TEXT        (PRB + 0x3000)
-#define PHYS(vaddr) ((vaddr) - STEXT + STEXT_PHYS)
-#define TAIL_ID     ((UINT64_C(1) << 62) - 2)
-
-static void init_log(struct machine *machine)
-{
-	machine_init(machine, 4);
-	machine_info(machine, "SYMBOL(prb)=%lx\nSIZE(prb_desc)=24\nSIZE(printk_info)=88\n", PRB);
-	machine_info(machine, "OFFSET(printk_ringbuffer.desc_ring)=0\nOFFSET(printk_ringbuffer.text_data_ring)=64\n"
-			      "OFFSET(prb_desc_ring.count_bits)=0\nOFFSET(prb_desc_ring.descs)=8\n"
-			      "OFFSET(prb_desc_ring.infos)=16\nOFFSET(prb_desc_ring.head_id)=24\n"
-			      "OFFSET(prb_desc_ring.tail_id)=32\nOFFSET(prb_data_ring.size_bits)=0\n"
-			      "OFFSET(prb_data_ring.data)=8\nOFFSET(prb_desc.state_var)=0\n"
-			      "OFFSET(prb_desc.text_blk_lpos)=8\nOFFSET(prb_data_blk_lpos.begin)=0\n"
-			      "OFFSET(prb_data_blk_lpos.next)=8\nOFFSET(printk_info.ts_nsec)=8\n"
-			      "OFFSET(printk_info.text_len)=16\nOFFSET(atomic_long_t.counter)=0\n");
-	machine_put(machine, PHYS(PRB), RING, 8);
-	machine_put(machine, PHYS(RING), 3, 4);
-	machine_put(machine, PHYS(RING + 8), DESCS, 8);
-	machine_put(machine, PHYS(RING + 16), INFOS, 8);
-	machine_put(machine, PHYS(RING + 32), TAIL_ID, 8);
-	machine_put(machine, PHYS(RING + 64), 8, 4);
-	machine_put(machine, PHYS(RING + 72), TEXT, 8);
-}
-
-/* A record, and from then on the newest one. Its block is where @begin and @next say. */
-static void add_record(struct machine *machine, unsigned int number, unsigned int state, uint64_t begin, uint64_t next,
-		       const char *text)
-{
-	uint64_t id = (TAIL_ID + number) & ((UINT64_C(1) << 62) - 1), slot = id % 8;
-	uint64_t offset = begin >> 8 == (next - 1) >> 8 ? begin % 256 : 0;
-
-	machine_put(machine, PHYS(DESCS + slot * 24), id | (uint64_t)state << 62, 8);
-	machine_put(machine, PHYS(DESCS + slot * 24 + 8), begin, 8);
-	machine_put(machine, PHYS(DESCS + slot * 24 + 16), next, 8);
-	machine_put(machine, PHYS(INFOS + slot * 88 + 8), UINT64_C(1000001000) * number, 8);
-	machine_put(machine, PHYS(INFOS + slot * 88 + 16), strlen(text), 2);
-	if (!(begin & 1)) {
-		machine_put(machine, PHYS(TEXT + offset), id, 8);
-		memcpy(machine->ram + PHYS(TEXT + offset + 8), text, strlen(text));
-	}
-	machine_put(machine, PHYS(RING + 24), id, 8);
-}
+/* The log. */
 
 static struct kd_error *read_log_with(const struct machine *machine, bool since_clear, char *text, size_t size)
 {
@@ -1128,16 +1215,16 @@ static void test_log(void **state)
 	struct machine machine;
 	char text[4096];
 
-	init_log(&machine);
+	machine_init_log(&machine);
 	/* The log needs no mem_map. */
 	machine_forget(&machine, "SYMBOL(mem_section)");
-	add_record(&machine, 0, 2, start, start + 32, "first");
-	add_record(&machine, 1, 1, start + 32, start + 64, "two\nlines \t\x1b\xc3");
-	add_record(&machine, 2, 0, start + 64, start + 80, "reserved");
-	add_record(&machine, 3, 3, start + 80, start + 96, "reusable");
-	add_record(&machine, 4, 2, 3, 3, "");                         /* no text */
-	add_record(&machine, 5, 2, start + 96, start + 128 + 40, "at the start of the ring"); /* wraps */
-	add_record(&machine, 6, 2, 40, 56, "cut");
+	machine_add_record(&machine, 0, 2, start, start + 32, "first");
+	machine_add_record(&machine, 1, 1, start + 32, start + 64, "two\nlines \t\x1b\xc3");
+	machine_add_record(&machine, 2, 0, start + 64, start + 80, "reserved");
+	machine_add_record(&machine, 3, 3, start + 80, start + 96, "reusable");
+	machine_add_record(&machine, 4, 2, 3, 3, "");                         /* no text */
+	machine_add_record(&machine, 5, 2, start + 96, start + 128 + 40, "at the start of the ring"); /* wraps */
+	machine_add_record(&machine, 6, 2, 40, 56, "cut");
 	machine_put(&machine, PHYS(INFOS + (TAIL_ID + 6) % 8 * 88 + 16), 200, 2); /* longer than its block */
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_memory_equal(text, "[    0.000000] first\n"
@@ -1163,7 +1250,7 @@ static void test_log(void **state)
 	assert_memory_equal(text, "[    1.000001] two\n", 19);
 
 	/* A block that belongs to another record by now. */
-	add_record(&machine, 7, 2, 56, 80, "lost");
+	machine_add_record(&machine, 7, 2, 56, 80, "lost");
 	machine_put(&machine, PHYS(TEXT + 56), 12345, 8);
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_non_null(strstr(text, "[    7.000007] \n"));
@@ -1173,8 +1260,15 @@ static void test_log(void **state)
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_non_null(strstr(text, "[    7.000007] \n"));
 
+	/* Sizes that no kernel has, and those that are more than the memory. */
 	machine_put(&machine, PHYS(RING), 40, 4);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_put(&machine, PHYS(RING), 30, 4);
+	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_put(&machine, PHYS(RING), 3, 4);
+	machine_put(&machine, PHYS(RING + 64), 30, 4);
+	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_put(&machine, PHYS(RING + 64), 8, 4);
 	machine_put(&machine, PHYS(RING), 3, 4);
 	machine_put(&machine, PHYS(RING + 72), 0x1000, 8);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_HOLE);
@@ -1292,6 +1386,26 @@ static void test_old_log(void **state)
 	machine_release(&machine);
 }
 
+/* Records whose blocks overlap, so that together they have more text than the ring. */
+static void test_log_too_much_text(void **state)
+{
+	struct machine machine;
+	char text[4096];
+
+	machine_init_log(&machine);
+	for (unsigned int i = 0; i < 8; i++)
+		machine_add_record(&machine, i, 2, i * 32, i * 32 + 32, "");
+	for (unsigned int i = 0; i < 8; i++)
+		machine_put(&machine, PHYS(INFOS + i * 88 + 16), 24, 2);
+	assert_no_error(read_log(&machine, text, sizeof(text)));
+	for (unsigned int i = 0; i < 8; i++)
+		machine_put(&machine, PHYS(INFOS + i * 88 + 16), 48, 2);
+	for (unsigned int i = 0; i < 8; i++)
+		machine_put(&machine, PHYS(DESCS + (TAIL_ID + i) % 8 * 24 + 16), i * 32 + 64, 8);
+	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_release(&machine);
+}
+
 /* The command line */
 
 static struct kd_error *parse(struct dumpfilter_command *command, const char *line)
@@ -1395,6 +1509,10 @@ int main(void)
 		cmocka_unit_test(test_dump),
 		cmocka_unit_test(test_dump_levels),
 		cmocka_unit_test(test_codecs),
+		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_default_threads),
+		cmocka_unit_test(test_page_share),
+		cmocka_unit_test(test_size_limit),
 		cmocka_unit_test(test_partial_pages),
 		cmocka_unit_test(test_unfiltered),
 		cmocka_unit_test(test_keys_missing),
@@ -1406,6 +1524,7 @@ int main(void)
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_old_log),
 		cmocka_unit_test(test_mem_usage),
+		cmocka_unit_test(test_log_too_much_text),
 		cmocka_unit_test(test_command),
 	};
 

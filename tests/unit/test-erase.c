@@ -50,7 +50,7 @@ static int remove_dir(void **state)
 #define THREE     (DATA_AT + 0x200)
 #define POINTER   (DATA_AT + 0x300)
 #define HEAD      (DATA_AT + 0x310)
-#define TEXT      (DATA_AT + 0x320)
+#define STRING    (DATA_AT + 0x320)
 #define BYTES     (DATA_AT + 0x400)
 #define ARRAY     (DATA_AT + 0x500) /* two secrets */
 #define UNTYPED   (DATA_AT + 0x700)
@@ -130,7 +130,7 @@ static void add_types(struct machine *machine)
 
 	const struct test_symbol symbol[] = {
 		{ "T_stext", STEXT },	 { "Done", ONE },	    { "Dpointer", POINTER },  { "dhead", HEAD },
-		{ "dtext", TEXT },	 { "darray", ARRAY },	    { "duntyped", UNTYPED },  { "dacross", ACROSS },
+		{ "dtext", STRING },	 { "darray", ARRAY },	    { "duntyped", UNTYPED },  { "dacross", ACROSS },
 		{ "dtwice", ONE },	 { "dtwice", TWO },	    { "ddangling", DANGLING }, { "dhead_ptr", HEAD_PTR },
 		{ "R__start_BTF", BTF_AT }, { "R__stop_BTF", BTF_AT + size },
 	};
@@ -153,7 +153,7 @@ static void add_secrets(struct machine *machine)
 	put(machine, HEAD_PTR, HEAD);
 	put(machine, POINTER, TWO);
 	put(machine, DANGLING, UINT64_C(0xffffc90000000000));
-	put_text(machine, TEXT, CANARY);
+	put_text(machine, STRING, CANARY);
 	put_text(machine, BYTES, CANARY "\1\2\3");
 	put(machine, ONE + NAME, BYTES);
 	put(machine, ONE + ADDR, BYTES);

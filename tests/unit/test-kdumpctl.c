@@ -506,7 +506,7 @@ static struct kd_error *build_plan(struct machine *m, const char *conf_text, str
 				 .path = (char *)"/var/crash" };
 
 	parse_conf(conf_text, &conf);
-	return plan_build(&m->root, &conf, "6.1", &target, plan, programs);
+	return plan_build(&m->root, &conf, "6.1", (const struct target *[]){ &target, NULL }, plan, programs);
 }
 
 static void test_plan(void **state)
