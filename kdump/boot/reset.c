@@ -238,7 +238,7 @@ struct kd_error *reset_crashkernel(struct kdumpctl *ctl, int *status)
 	struct kd_error *err;
 
 	err = check_options(ctl);
-	if (!err && !print)
+	if (!err && !ctl->dry_run)
 		build_ahead(ctl);
 	if (!err && !request.setting)
 		err = recommend(ctl, &estimate, &known, &recommended);
