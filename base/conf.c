@@ -68,12 +68,15 @@ static struct kd_error *set_path(struct parser *p, const struct directive *d, co
 
 static struct kd_error *set_words(struct parser *p, const struct directive *d, const char *value)
 {
-	char ***words = field(p, d), **split = kd_split_words(value, NULL);
+	_cleanup_free_ char **split = kd_split_words(value, NULL);
+	char ***words = field(p, d);
 
 	if (!split)
 		return errno == EINVAL ? bad_value(p, d, value, "close the quote") : kd_error_nomem();
+	if (*value && !split[0])
+		return bad_value(p, d, value, "there are only blanks in the quotes");
 	free(*words);
-	*words = split;
+	*words = take_ptr(split);
 	return NULL;
 }
 
@@ -199,7 +202,7 @@ static const struct directive directives[] = {
 	{ "ext4", set_target, 0, NULL },
 	{ "xfs", set_target, 0, NULL },
 	{ "btrfs", set_target, 0, NULL },
-	{ "core_collector", set_words, FIELD(core_collector), "dumpfilter -l -d 31" },
+	{ "core_collector", set_words, FIELD(core_collector), "dumpfilter -d 31" },
 	{ "kdump_pre", set_path, FIELD(kdump_pre), NULL },
 	{ "kdump_post", set_path, FIELD(kdump_post), NULL },
 	{ "kdump_emergency", set_path, FIELD(kdump_emergency), NULL },

@@ -34,7 +34,7 @@ struct kd_conf {
 	char *target;                 /* device, LABEL=, UUID= …; NULL with target_type NULL */
 	unsigned int target_line;     /* line of the target directive, 0 for none */
 	char *path;                   /* default "/var/crash"; always absolute */
-	char **core_collector;        /* argv, NULL-terminated; default "dumpfilter -l -d 31" */
+	char **core_collector;        /* argv, NULL-terminated; default "dumpfilter -d 31" */
 	char *kdump_pre, *kdump_post, *kdump_emergency; /* commands (words, no shell); NULL for none */
 	char **extra_bins;            /* NULL-terminated lists, never NULL */
 	char **extra_modules;

@@ -132,6 +132,25 @@ bool kd_collector_is_dumpfilter(const char *program)
 	return strcmp(slash ? slash + 1 : program, "dumpfilter") == 0;
 }
 
+const char *kd_collector_config(char *const *collector)
+{
+	static const char option[] = "--config";
+	const char *config = NULL;
+
+	for (size_t i = 1; collector[0] && collector[i]; i++) {
+		size_t length = strcspn(collector[i], "=");
+
+		/* getopt_long(3) takes the beginning of a name for the whole. */
+		if (length < strlen("--co") || length >= sizeof(option) ||
+		    strncmp(collector[i], option, length) != 0)
+			continue;
+		config = collector[i][length] ? collector[i] + length + 1 : collector[i + 1];
+		if (!config)
+			break;
+	}
+	return config;
+}
+
 static struct kd_error *set_string(char **field, const char *value)
 {
 	char *copy = strdup(value);
@@ -145,7 +164,7 @@ static struct kd_error *set_string(char **field, const char *value)
 
 struct kd_error *kd_plan_init(struct kd_plan *ret)
 {
-	static char *const collector[] = { (char *)"dumpfilter", (char *)"-l", (char *)"-d", (char *)"31", NULL };
+	static char *const collector[] = { (char *)"dumpfilter", (char *)"-d", (char *)"31", NULL };
 	_cleanup_(kd_plan_free) struct kd_plan plan = { .deadline = 3600, .quiesce = true };
 	struct kd_error *err;
 

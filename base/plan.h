@@ -88,7 +88,7 @@ struct kd_error *kd_plan_parse(const char *text, const char *name, struct kd_pla
 /** The plan as text, owned by the caller. */
 struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret) MUST_CHECK;
 
-/** A usable empty plan: no targets, no modules, collector "dumpfilter -l -d 31", deadline 3600 s, quiesce on. */
+/** A usable empty plan: no targets, no modules, collector "dumpfilter -d 31", deadline 3600 s, quiesce on. */
 struct kd_error *kd_plan_init(struct kd_plan *ret) MUST_CHECK;
 
 /** Append copies. */
@@ -114,6 +114,10 @@ const struct kd_plan_volume *kd_plan_find_volume(const struct kd_plan *plan, con
 /** Is @program, the first word of a collector, our own dumpfilter (whatever directory is named)? Capture has it built in
  *  and needs no such program in the image, unless a codec is asked for that only the program has. */
 bool kd_collector_is_dumpfilter(const char *program);
+
+/** The file that @collector (an argv) is told to erase data by: the value of --config, as dumpfilter(8) and makedumpfile(8)
+ *  know it; NULL if there is none. It has to be in the image, and no other way of dumping may take this one's place. */
+const char *kd_collector_config(char *const *collector);
 
 /** A zeroed plan is allowed. */
 void kd_plan_free(struct kd_plan *plan);

@@ -195,6 +195,20 @@ static struct kd_error *add_modules(const struct initramfs_request *request, str
 	return err;
 }
 
+/* The file by which the collector erases data: without it there would be no dump. */
+static struct kd_error *add_collector_config(const struct initramfs_request *request, struct image *image)
+{
+	const char *path = kd_collector_config(request->plan->collector);
+	struct kd_error *err;
+	size_t size;
+	char *data;
+
+	if (!path)
+		return NULL;
+	err = kd_sysroot_read(request->root, path, &data, &size);
+	return err ? err : image_add_file(image, path, 0600, IMAGE_STORE_PLAIN, data, size);
+}
+
 static struct kd_error *add_programs(const struct initramfs_request *request, struct image *image)
 {
 	const struct kd_plan *plan = request->plan;
@@ -204,6 +218,8 @@ static struct kd_error *add_programs(const struct initramfs_request *request, st
 
 	if (plan->collector && plan->collector[0] && !kd_collector_is_dumpfilter(plan->collector[0]))
 		err = kd_error_wrap(elf_closure_add(request->root, plan->collector[0], image), "core_collector");
+	if (!err && plan->collector)
+		err = kd_error_wrap(add_collector_config(request, image), "core_collector");
 	for (i = 0; i < plan->hook_count && !err; i++)
 		err = kd_error_wrap(elf_closure_add(request->root, plan->hook[i].argv[0], image), "%s hook",
 				    plan->hook[i].when);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/plan.h"
 #include "base/ranges.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/page_class.h"
@@ -273,11 +274,14 @@ static unsigned int recorded_permil(const struct kd_sysroot *root, char *const *
 	return ratio >= 1 && ratio <= 1100 ? (unsigned int)ratio : 0;
 }
 
-static unsigned int usual_permil(const struct codec *codec)
+/* makedumpfile compresses only when it is told to. */
+static unsigned int usual_permil(const struct dumpfilter_command *command, const char *program)
 {
-	if (!codec)
+	const struct codec *codec = command->options.codec;
+
+	if (!codec || (!command->codec_given && !kd_collector_is_dumpfilter(program)))
 		return 1000;
-	return codec->option == 'l' || codec->option == 'p' ? 450 : 350;
+	return codec->option == 'c' || codec->option == 'z' ? 350 : 450;
 }
 
 void census_estimate(const struct kd_sysroot *root, const struct census *census, char *const *collector,
@@ -293,7 +297,7 @@ void census_estimate(const struct kd_sysroot *root, const struct census *census,
 		;
 	/* makedumpfile's options are the same; its -F and -E are not known, and cost little. */
 	err = dumpfilter_parse_command(argc, collector, &command);
-	dump.permil = err ? 1000 : usual_permil(command.options.codec);
+	dump.permil = err ? 1000 : usual_permil(&command, collector[0]);
 	dump.level = err ? 0 : command.options.level;
 	kd_error_destroy(err);
 	for (class = 0; class < PAGE_CLASS_COUNT; class++)

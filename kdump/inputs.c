@@ -346,6 +346,8 @@ struct kd_error *inputs_add_plan(const struct kd_sysroot *root, struct inputs *i
 		err = inputs_add(root, inputs, INPUT_PROGRAM, plan->hook[i].argv[0]);
 	if (!err && plan->collector[0][0] == '/')
 		err = inputs_add(root, inputs, INPUT_PROGRAM, plan->collector[0]);
+	if (!err && kd_collector_config(plan->collector))
+		err = inputs_add(root, inputs, INPUT_CONFIG, kd_collector_config(plan->collector));
 	for (i = 0; i < plan->target_count && !err; i++)
 		err = inputs_add(root, inputs, INPUT_DEVICE, plan->target[i].device);
 	return err;

@@ -222,6 +222,8 @@ static struct kd_error *set_collector(const struct kd_sysroot *root, const struc
 		return kd_error_nomem();
 	}
 	err = collector_check(conf->core_collector, &built_in);
+	if (!err)
+		err = collector_check_config(root, conf->core_collector);
 	if (err)
 		return kd_error_wrap(err, "%s", what);
 	if (built_in)

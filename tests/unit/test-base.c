@@ -473,6 +473,7 @@ static void test_conf_refuses(void **state)
 		{ "final_action shell\n", "use reboot, halt or poweroff" },
 		{ "force_rebuild 2\n", "k:1: Invalid kdump config value for option 'force_rebuild': \"2\"" },
 		{ "force_rebuild 1\nforce_no_rebuild 1\n", "enabled simultaneously" },
+		{ "core_collector \" \"\n", "only blanks" },
 		{ "core_collector makedumpfile 'x\n", "close the quote" },
 	};
 	struct kd_conf conf;

@@ -185,7 +185,9 @@ static void test_estimate(void **state)
 	static const char report[] = "{ \"collector\": \"dumpfilter -l -d 31\", \"vmcore_size\": 2048,"
 				     " \"pages\": { \"page_size\": 4096, \"written\": 2 } }";
 	const char *lzo[] = { "dumpfilter", "-l", "-d", "31", NULL }, *all[] = { "cp", NULL },
-		   *free_only[] = { "makedumpfile", "-c", "-d", "16", NULL };
+		   *free_only[] = { "makedumpfile", "-c", "-d", "16", NULL },
+		   *usual[] = { "/usr/sbin/dumpfilter", "-d", "31", NULL },
+		   *theirs[] = { "makedumpfile", "-d", "31", NULL };
 	struct machine *m = *state;
 	struct census_dump dump;
 	struct census census;
@@ -199,6 +201,11 @@ static void test_estimate(void **state)
 	census_estimate(&m->root, &census, (char *const *)free_only, &dump);
 	assert_int_equal(dump.pages, 6);
 	assert_int_equal(dump.permil, 350);
+	/* Without an option only one of the two compresses. */
+	census_estimate(&m->root, &census, (char *const *)usual, &dump);
+	assert_int_equal(dump.permil, 450);
+	census_estimate(&m->root, &census, (char *const *)theirs, &dump);
+	assert_int_equal(dump.permil, 1000);
 	census_estimate(&m->root, &census, (char *const *)all, &dump);
 	assert_int_equal(dump.pages, 12);
 	assert_int_equal(dump.permil, 1000);
