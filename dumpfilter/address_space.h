@@ -26,12 +26,19 @@ struct arch_ops; /* dumpfilter/arch.h */
 
 /** The kernel's page tables, as far as the architectures agree about them. */
 struct paging {
-	uint64_t root;         /* physical address of the top table */
-	unsigned int levels;
-	uint64_t address_mask; /* bits of an entry that are an address */
-	uint64_t image_base;   /* virtual addresses [image_base, image_base + image_size) are the kernel image … */
+	uint64_t root;           /* physical address of the top table */
+	unsigned int levels;     /* 0: the tables are not known */
+	unsigned int page_shift; /* log2 of a page and of a table … */
+	unsigned int index_bits; /* … and of its entries */
+	unsigned int va_bits;    /* of an address, that count; what the other levels leave is the top one's */
+	unsigned int kernel_bit; /* set in every address of the kernel */
+	bool shared_root;        /* only the upper half of the top table is the kernel's */
+	uint64_t address_mask;   /* bits of an entry that are an address … */
+	uint64_t high_mask;      /* … and those that are when shifted left by high_shift */
+	unsigned int high_shift;
+	uint64_t image_base;     /* virtual addresses [image_base, image_base + image_size) are the kernel image … */
 	uint64_t image_size;
-	uint64_t image_paddr;  /* … which lies at this physical address (modulo 2^64) */
+	uint64_t image_paddr;    /* … which lies at this physical address (modulo 2^64) */
 };
 
 /** One table per level is kept: walks of neighbouring addresses read nothing. */
@@ -73,6 +80,10 @@ struct kd_error *address_space_read(struct address_space *space, uint64_t vaddr,
 /** As above, but what was read is remembered in @frames. */
 struct kd_error *address_space_read_into(struct address_space *space, uint64_t vaddr, void *buf, size_t size,
 					 struct kd_ranges *frames) MUST_CHECK;
+/** As above, but the bytes are looked at where they are, if they lie in one piece: until the next call, inside of a
+ *  mapping of the vmcore, or else in @buf. */
+struct kd_error *address_space_view(struct address_space *space, uint64_t vaddr, void *buf, size_t size,
+				    struct kd_ranges *frames, const uint8_t **ret) MUST_CHECK;
 struct kd_error *address_space_read_u32(struct address_space *space, uint64_t vaddr, uint32_t *ret) MUST_CHECK;
 struct kd_error *address_space_read_u64(struct address_space *space, uint64_t vaddr, uint64_t *ret) MUST_CHECK;
 
@@ -84,6 +95,8 @@ void address_space_walk_all(struct address_space *space);
 struct kernel_name {
 	char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
 };
+/** Where it lies. KD_ERR_FORMAT: VMCOREINFO does not say. */
+struct kd_error *address_space_find_name(const struct address_space *space, uint64_t *ret) MUST_CHECK;
 /** Every string is terminated. */
 struct kd_error *address_space_read_name(struct address_space *space, struct kernel_name *ret) MUST_CHECK;
 

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/parse.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/dumpfilter.h"
@@ -15,19 +16,45 @@ enum long_option {
 	OPTION_DUMP_DMESG,
 	OPTION_CHECK_PARAMS,
 	OPTION_NUM_THREADS,
+	OPTION_SIZE_LIMIT,
 	OPTION_STRICT_COMPAT,
+	OPTION_CONFIG,
+	OPTION_MEM_USAGE,
+	OPTION_JSON,
+	OPTION_CONFIG_OPTIONAL,
+	OPTION_VTOP,
+	OPTION_PARTIAL_DMESG,
+	OPTION_NON_MMAP,
 	OPTION_CODEC,        /* named by its row in codecs[] */
 	OPTION_UNCOMPRESSED,
-	OPTION_NOT_YET, /* makedumpfile has it */
+	OPTION_IGNORED, /* what it asks for is so anyway */
+	OPTION_REFUSED, /* makedumpfile has it: see refused[] */
+	OPTION_NOT_YET,
 };
 
-static const char short_options[] = "+:d:clpzfDhvEFRx:i:g:eM";
+/* Why not. */
+static const struct {
+	const char *name;
+	const char *reason;
+} refused[] = {
+	{ "exclude-unused-vm", "the struct pages that it leaves out are what crash and drgn look pages up in" },
+	{ "fill-excluded-pages", "readers could not tell a page that was left out from one with that value" },
+	{ "diskset", "dumps that firmware has made (sadump) are not read" },
+	{ "eppic", "data is erased with --config" },
+	{ "xen-syms", "dumps of a Xen control domain are not filtered" },
+	{ "xen-vmcoreinfo", "dumps of a Xen control domain are not filtered" },
+	{ "xen_phys_start", "dumps of a Xen control domain are not filtered" },
+	{ "X", "dumps of a Xen control domain are not filtered" },
+};
+
+static const char short_options[] = "+:d:clpzfDhvEFRXx:i:g:e";
 
 static const struct option long_options[] = {
 	{ "message-level", required_argument, NULL, OPTION_MESSAGE_LEVEL },
 	{ "dump-dmesg", no_argument, NULL, OPTION_DUMP_DMESG },
 	{ "check-params", no_argument, NULL, OPTION_CHECK_PARAMS },
 	{ "num-threads", required_argument, NULL, OPTION_NUM_THREADS },
+	{ "size-limit", required_argument, NULL, OPTION_SIZE_LIMIT },
 	{ "strict-compat", no_argument, NULL, OPTION_STRICT_COMPAT },
 	{ "fast", no_argument, NULL, OPTION_CODEC },
 	{ "small", no_argument, NULL, OPTION_CODEC },
@@ -36,25 +63,27 @@ static const struct option long_options[] = {
 	{ "version", no_argument, NULL, 'v' },
 	{ "split", no_argument, NULL, OPTION_NOT_YET },
 	{ "reassemble", no_argument, NULL, OPTION_NOT_YET },
-	{ "config", required_argument, NULL, OPTION_NOT_YET },
-	{ "generate-vmcoreinfo", required_argument, NULL, OPTION_NOT_YET },
-	{ "read-vmcoreinfo", required_argument, NULL, OPTION_NOT_YET },
-	{ "diskset", required_argument, NULL, OPTION_NOT_YET },
+	{ "config", required_argument, NULL, OPTION_CONFIG },
+	{ "config-optional", no_argument, NULL, OPTION_CONFIG_OPTIONAL },
+	{ "generate-vmcoreinfo", required_argument, NULL, 'g' },
+	{ "read-vmcoreinfo", required_argument, NULL, 'i' },
+	{ "diskset", required_argument, NULL, OPTION_REFUSED },
 	{ "cyclic-buffer", required_argument, NULL, OPTION_NOT_YET },
 	{ "splitblock-size", required_argument, NULL, OPTION_NOT_YET },
-	{ "work-dir", required_argument, NULL, OPTION_NOT_YET },
-	{ "non-mmap", no_argument, NULL, OPTION_NOT_YET },
-	{ "mem-usage", no_argument, NULL, OPTION_NOT_YET },
-	{ "exclude-unused-vm", no_argument, NULL, OPTION_NOT_YET },
-	{ "partial-dmesg", no_argument, NULL, OPTION_NOT_YET },
+	{ "work-dir", required_argument, NULL, OPTION_IGNORED },
+	{ "non-mmap", no_argument, NULL, OPTION_NON_MMAP },
+	{ "mem-usage", no_argument, NULL, OPTION_MEM_USAGE },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "exclude-unused-vm", no_argument, NULL, OPTION_REFUSED },
+	{ "partial-dmesg", no_argument, NULL, OPTION_PARTIAL_DMESG },
 	{ "show-stats", no_argument, NULL, OPTION_NOT_YET },
-	{ "size-limit", required_argument, NULL, OPTION_NOT_YET },
 	{ "dry-run", no_argument, NULL, OPTION_NOT_YET },
-	{ "vtop", required_argument, NULL, OPTION_NOT_YET },
-	{ "fill-excluded-pages", required_argument, NULL, OPTION_NOT_YET },
-	{ "xen-syms", required_argument, NULL, OPTION_NOT_YET },
-	{ "xen-vmcoreinfo", required_argument, NULL, OPTION_NOT_YET },
-	{ "xen_phys_start", required_argument, NULL, OPTION_NOT_YET },
+	{ "vtop", required_argument, NULL, OPTION_VTOP },
+	{ "fill-excluded-pages", required_argument, NULL, OPTION_REFUSED },
+	{ "eppic", required_argument, NULL, OPTION_REFUSED },
+	{ "xen-syms", required_argument, NULL, OPTION_REFUSED },
+	{ "xen-vmcoreinfo", required_argument, NULL, OPTION_REFUSED },
+	{ "xen_phys_start", required_argument, NULL, OPTION_REFUSED },
 	{ 0 },
 };
 
@@ -64,6 +93,17 @@ static struct kd_error *parse_number(const char *text, const char *option, uint6
 
 	if (!kd_parse_u64(text, 0, &value) || value > max)
 		return kd_error_create(KD_ERR_USAGE, "%s %s: not a number from 0 to %lu", option, text, max);
+	*ret = value;
+	return NULL;
+}
+
+static struct kd_error *parse_size(const char *text, const char *option, uint64_t *ret)
+{
+	uint64_t value;
+
+	if (!kd_parse_size(text, &value) || value == 0)
+		return kd_error_create(KD_ERR_USAGE, "%s %s: not a size in bytes, or with K, M, G or T behind it",
+				       option, text);
 	*ret = value;
 	return NULL;
 }
@@ -119,6 +159,16 @@ static struct kd_error *select_codec(char option, struct dumpfilter_command *com
 	return kd_error_create(KD_ERR_USAGE, "-%c: this program was built without that compression", option);
 }
 
+static struct kd_error *refuse(const char *name)
+{
+	const char *reason = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		if (strcmp(refused[i].name, name) == 0)
+			reason = refused[i].reason;
+	return kd_error_create(KD_ERR_USAGE, "%s%s is not supported: %s", name[1] ? "--" : "-", name, reason);
+}
+
 static struct kd_error *select_long_codec(const char *option, struct dumpfilter_command *command)
 {
 	for (size_t i = 0; codecs[i]; i++)
@@ -159,7 +209,12 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 			command->message_level = (int)number;
 		return err;
 	case OPTION_NUM_THREADS:
-		return parse_number(arg, "--num-threads", 4096, &number);
+		err = parse_number(arg, "--num-threads", 4096, &number);
+		if (!err) /* 0 is makedumpfile's way to say: none besides the program's own */
+			command->options.threads = number ? (unsigned int)number : 1;
+		return err;
+	case OPTION_SIZE_LIMIT:
+		return parse_size(arg, "--size-limit", &command->options.size_limit);
 	case OPTION_DUMP_DMESG:
 		command->dump_dmesg = true;
 		return NULL;
@@ -169,6 +224,47 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case OPTION_STRICT_COMPAT:
 		command->options.strict_compat = true;
 		return NULL;
+	case 'x':
+		command->vmlinux = arg;
+		return NULL;
+	case 'i':
+		command->vmcoreinfo = arg;
+		return NULL;
+	case 'g':
+		command->generate = arg;
+		return NULL;
+	case OPTION_MEM_USAGE:
+		command->mem_usage = true;
+		return NULL;
+	case OPTION_JSON:
+		command->json = true;
+		return NULL;
+	case OPTION_CONFIG:
+		command->config = arg;
+		return NULL;
+	case OPTION_CONFIG_OPTIONAL:
+		command->config_optional = true;
+		return NULL;
+	case OPTION_VTOP:
+		/* Hexadecimal, with or without 0x, as makedumpfile takes it. */
+		if (!kd_parse_u64(arg, 16, &command->vtop_address))
+			return kd_error_create(KD_ERR_USAGE, "--vtop %s: not a hexadecimal address", arg);
+		command->vtop = true;
+		return NULL;
+	case OPTION_PARTIAL_DMESG:
+		command->options.since_clear = true;
+		return NULL;
+	case OPTION_NON_MMAP:
+		command->options.no_mmap = true;
+		return NULL;
+	case OPTION_IGNORED:
+		return NULL;
+	case 'e':
+		return refuse("exclude-unused-vm");
+	case 'X':
+		return refuse("X");
+	case OPTION_REFUSED:
+		return refuse(long_options[long_index].name);
 	case OPTION_CODEC:
 		return select_long_codec(long_options[long_index].name, command);
 	case OPTION_UNCOMPRESSED:
@@ -216,9 +312,31 @@ struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct du
 		if (err)
 			return err;
 	}
+	if (command.options.since_clear && !command.dump_dmesg)
+		return kd_error_create(KD_ERR_USAGE, "--partial-dmesg goes with --dump-dmesg");
+	if (command.json && !command.mem_usage)
+		return kd_error_create(KD_ERR_USAGE, "--json goes with --mem-usage");
+	if (command.mem_usage) {
+		if (operands > 1)
+			return kd_error_create(KD_ERR_USAGE, "%s: one operand too many", operand[1]);
+		command.input = operands ? operand[0] : "/proc/kcore";
+		*ret = command;
+		return NULL;
+	}
+	/* The address is all that may be wanted. */
+	if (command.vtop && operands == 1) {
+		command.input = operand[0];
+		*ret = command;
+		return NULL;
+	}
 	/* capture names the input itself, and gives the output alone or not at all. */
 	command.input = operands == 2 ? operand[0] : NULL;
 	command.output = operands == 2 ? operand[1] : operand[0];
 	*ret = command;
 	return NULL;
+}
+
+bool dumpfilter_needs_program(const struct dumpfilter_command *command)
+{
+	return command->config || command->vmlinux || command->vmcoreinfo || command->generate;
 }

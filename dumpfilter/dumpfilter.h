@@ -14,7 +14,11 @@
 #include "base/error.h"
 #include "base/log.h"
 
-struct codec; /* dumpfilter/codec.h */
+struct address_space; /* dumpfilter/address_space.h */
+struct codec;	      /* dumpfilter/codec.h */
+struct erase;	      /* dumpfilter/erase.h */
+struct vmcore;	      /* dumpfilter/vmcore.h */
+struct vmcoreinfo;    /* dumpfilter/vmcoreinfo.h */
 
 /** Page classes, in the order in which they are decided (dump level bits in brackets). */
 enum page_class {
@@ -40,9 +44,23 @@ struct dumpfilter_options {
 	/* Levels to be tried in turn, each when the one before did not fit on the disk. */
 	unsigned int fallback_level[DUMPFILTER_FALLBACK_MAX];
 	unsigned int fallback_count;
+	unsigned int threads;      /* 0: as many as fit this machine */
+	uint64_t size_limit;       /* bytes that the output may have; 0: no limit */
+	bool no_mmap;              /* read the vmcore, never map it */
+	bool since_clear;          /* of the log: only what came after it was last cleared ("dmesg -C") */
 	bool strict_compat;        /* drop partial tail pages of a segment as makedumpfile does, for bit equality */
+	/** VMCOREINFO from elsewhere, for keys that the vmcore's @own (zeroed: none) lacks: malloc'd, NULL for none. NULL: the
+	 *  vmcore's has to do. An error ends the run. */
+	struct kd_error *(*vmcoreinfo)(void *arg, const struct vmcore *vmcore, const struct vmcoreinfo *own,
+				       char **ret);
+	/** Find what must not be in the dump (*ret is zeroed). An error ends the run before anything is written. NULL: all
+	 *  may be in it. Called, not known here, so that the capture program is linked without all that this needs. */
+	struct kd_error *(*erase)(void *arg, struct address_space *space, const struct kd_log *log,
+				  struct erase *ret);
+	void *supplement; /* the argument of both */
 	const struct kd_log *log;  /* borrowed; may be NULL */
-	/** Called about once per second's worth of work, and at the end; pages. May be NULL. */
+	/** Called about once per second's worth of work, and at the end; pages. May be NULL. Calls come from any
+	 *  thread, one at a time. */
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *progress_arg;
 };
@@ -50,10 +68,12 @@ struct dumpfilter_options {
 /** What was found and done. */
 struct dumpfilter_report {
 	uint64_t pages[PAGE_CLASS_COUNT]; /* found per class, dropped or not; PAGE_ZERO: stored as zero pages */
-	uint64_t unreadable;              /* pages that the kernel would not hand out, left out of the dump */
+	uint64_t unreadable;              /* pages that the kernel would not hand out or that were cut off, not in the dump */
 	uint64_t pages_written;           /* page_descs filled */
+	uint64_t pages_shared;            /* of these: equal to one written before, and not stored again */
 	uint64_t bytes_written;           /* size of the output */
 	uint64_t page_size;
+	bool full;                        /* there was no room for all: the disk, a quota, options->size_limit */
 	bool unfiltered;                  /* the rules did not fit this kernel: everything was kept */
 };
 
@@ -65,8 +85,20 @@ struct dumpfilter_report {
 struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path,
 				const struct dumpfilter_options *options, struct dumpfilter_report *report) MUST_CHECK;
 
+/** Only count: which pages a dump would find. @options: log, vmcoreinfo and supplement count; PAGE_ZERO is not looked for.
+ *  @vmcore_path may be /proc/kcore. */
+struct kd_error *dumpfilter_census(const char *vmcore_path, const struct dumpfilter_options *options,
+				   struct dumpfilter_report *ret) MUST_CHECK;
+
 /** Write the crashed kernel's log, oldest record first, as "[%5llu.%06llu] text" lines. */
 struct kd_error *dumpfilter_dmesg(const char *vmcore_path, FILE *out, const struct kd_log *log) MUST_CHECK;
+/** As above; @options: log, vmcoreinfo, supplement and since_clear count. */
+struct kd_error *dumpfilter_dmesg_with(const char *vmcore_path, FILE *out,
+				       const struct dumpfilter_options *options) MUST_CHECK;
+
+/** The physical address of @vaddr, by the crashed kernel's page tables. @options as for dumpfilter_census(). KD_ERR_HOLE. */
+struct kd_error *dumpfilter_translate(const char *vmcore_path, const struct dumpfilter_options *options, uint64_t vaddr,
+				      uint64_t *ret) MUST_CHECK;
 
 /** Facts about the crashed kernel; "" or 0 where the dump does not say. */
 struct dumpfilter_identity {
@@ -86,13 +118,24 @@ struct kd_error *dumpfilter_identify(const char *vmcore_path, struct dumpfilter_
  *  pages are compressed when no option says how. KD_ERR_USAGE. */
 struct dumpfilter_command {
 	struct dumpfilter_options options;
+	bool mem_usage, json;
+	bool vtop;               /* translate vtop_address; then the dump, if there is an output */
+	uint64_t vtop_address;
 	bool dump_dmesg, check_params, show_help, show_version, force;
 	bool codec_given;      /* a codec, or none at all, was asked for; otherwise it is codecs[0] */
 	int message_level;     /* makedumpfile's bit mask, default 7 */
 	unsigned int debug;    /* number of -D */
+	const char *vmlinux;     /* -x; this and what follows is borrowed from argv, and NULL when it is not given */
+	const char *vmcoreinfo;  /* -i: a file to be read */
+	const char *generate;    /* -g: a file to be written, and no dump */
+	const char *config;      /* --config: the file that names what is erased */
+	bool config_optional;  /* what cannot be found of it does not matter */
 	const char *input;     /* borrowed from argv; NULL when left out (capture fills it in) */
 	const char *output;
 };
 struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct dumpfilter_command *ret) MUST_CHECK;
+
+/** Does @command ask for what only the program can do (erasing, reading a vmlinux), whatever the codec? */
+bool dumpfilter_needs_program(const struct dumpfilter_command *command);
 
 #endif

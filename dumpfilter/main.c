@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,8 +14,11 @@
 #include "base/cleanup.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/dumpfilter.h"
+#include "dumpfilter/mem_usage.h"
+#include "dumpfilter/supplement.h"
 
 #define EXIT_USAGE 2
+#define EXIT_FULL  3
 
 /* makedumpfile's bits of --message-level. */
 #define MESSAGE_PROGRESS 1
@@ -25,6 +30,7 @@ static void print_usage(void)
 {
 	printf("Usage: dumpfilter [-c|-l|-p|-z|--fast|--small|--uncompressed] [-d LEVEL[,LEVEL]...] [-f] VMCORE DUMPFILE\n"
 	       "       dumpfilter --dump-dmesg [-f] VMCORE LOGFILE\n"
+	       "       dumpfilter --mem-usage [--json] [/proc/kcore]\n"
 	       "\n"
 	       "Copy the memory of a crashed Linux kernel (/proc/vmcore), leaving out pages that\n"
 	       "tell nothing about the crash, or only the kernel's log.\n"
@@ -38,11 +44,18 @@ static void print_usage(void)
 	       "  --small              compress smallest (zlib)\n"
 	       "  --uncompressed       do not compress; without all of these: zlib, nearly as fast as -l\n"
 	       "  -f                   replace DUMPFILE if it exists\n"
+	       "  -x VMLINUX           symbols and types, beside what the dump says\n"
+	       "  -i FILE              the same from a file that -g has written\n"
+	       "  -g FILE              write FILE from what -x names, and no dump\n"
+	       "  --config FILE        overwrite the data that FILE names; no dump if any cannot be found\n"
+	       "  --config-optional    what cannot be found does not matter\n"
 	       "  -D                   say more\n"
 	       "  --dump-dmesg         write the kernel's log\n"
+	       "  --mem-usage          show what the memory of the running kernel is used for\n"
 	       "  --check-params       check the command line, do nothing\n"
 	       "  --message-level N    1 progress, 4 errors, 8 debugging, 16 report; added up (7)\n"
-	       "  --num-threads N      accepted; one thread does the work\n"
+	       "  --num-threads N      threads to use (default: one per CPU, as far as memory allows)\n"
+	       "  --size-limit SIZE    write at most so many bytes (K, M, G, T)\n"
 	       "  -h, --help           this text\n"
 	       "  -v, --version        version and compressions\n");
 }
@@ -79,6 +92,7 @@ static void print_report(const struct dumpfilter_report *report)
 {
 	for (int i = 0; i < PAGE_CLASS_COUNT; i++)
 		printf("pages %-15s %12lu\n", page_class_name((enum page_class)i), report->pages[i]);
+	printf("pages %-15s %12lu\n", "shared", report->pages_shared);
 	printf("pages %-15s %12lu\n", "unreadable", report->unreadable);
 	printf("pages %-15s %12lu\n", "written", report->pages_written);
 	printf("bytes %-15s %12lu\n", "written", report->bytes_written);
@@ -98,28 +112,35 @@ static struct kd_error *make_room(const struct dumpfilter_command *command)
 	return unlink(command->output) < 0 ? kd_error_os(errno, "%s", command->output) : NULL;
 }
 
-static struct kd_error *write_log(const struct dumpfilter_command *command, const struct kd_log *log)
+static struct kd_error *write_log(struct dumpfilter_command *command, const struct kd_log *log)
 {
+	_cleanup_(supplement_close) struct supplement *supplement = NULL;
 	_cleanup_fclose_ FILE *out = NULL;
-	struct kd_error *err = make_room(command);
+	struct kd_error *err = supplement_open(command, log, &supplement);
 
+	if (!err)
+		err = make_room(command);
 	if (err)
 		return err;
+	command->options.log = log;
 	out = fopen(command->output, "wxe");
 	if (!out)
 		return kd_error_os(errno, "%s", command->output);
-	err = dumpfilter_dmesg(command->input, out, log);
+	err = dumpfilter_dmesg_with(command->input, out, &command->options);
 	if (!err && fclose(take_ptr(out)) != 0)
 		err = kd_error_os(errno, "%s", command->output);
 	return err;
 }
 
-static struct kd_error *write_dump(struct dumpfilter_command *command, const struct kd_log *log)
+static struct kd_error *write_dump(struct dumpfilter_command *command, const struct kd_log *log, bool *full_ret)
 {
 	struct dumpfilter_report report;
 	struct progress progress = { 0 };
-	struct kd_error *err = make_room(command);
+	_cleanup_(supplement_close) struct supplement *supplement = NULL;
+	struct kd_error *err = supplement_open(command, log, &supplement);
 
+	if (!err)
+		err = make_room(command);
 	if (err)
 		return err;
 	clock_gettime(CLOCK_MONOTONIC, &progress.start);
@@ -133,21 +154,79 @@ static struct kd_error *write_dump(struct dumpfilter_command *command, const str
 		fputc('\n', stderr);
 	if (command->message_level & MESSAGE_REPORT)
 		print_report(&report);
+	*full_ret = report.full;
 	return err;
+}
+
+static struct kd_error *show_usage(struct dumpfilter_command *command, const struct kd_log *log)
+{
+	enum mem_usage_style style = isatty(STDOUT_FILENO) ? MEM_USAGE_CHART : MEM_USAGE_TABLE;
+	_cleanup_(supplement_close) struct supplement *supplement = NULL;
+	struct dumpfilter_report report;
+	struct kd_error *err = supplement_open(command, log, &supplement);
+
+	command->options.log = log;
+	if (!err)
+		err = dumpfilter_census(command->input, &command->options, &report);
+	if (err)
+		return err;
+	mem_usage_print(stdout, &report, command->json ? MEM_USAGE_JSON : style);
+	return fflush(stdout) != 0 ? kd_error_os(errno, "standard output") : NULL;
+}
+
+static struct kd_error *show_translation(struct dumpfilter_command *command, const struct kd_log *log)
+{
+	_cleanup_(supplement_close) struct supplement *supplement = NULL;
+	struct kd_error *err = supplement_open(command, log, &supplement);
+	uint64_t paddr;
+
+	command->options.log = log;
+	if (!err)
+		err = dumpfilter_translate(command->input, &command->options, command->vtop_address, &paddr);
+	if (err)
+		return err;
+	printf("%-18s %s\n%-18lx %lx\n", "VIRTUAL", "PHYSICAL", command->vtop_address, paddr);
+	return fflush(stdout) != 0 ? kd_error_os(errno, "standard output") : NULL;
+}
+
+/* Whether the operands that the command needs are there. */
+static struct kd_error *check_operands(const struct dumpfilter_command *command)
+{
+	if (command->show_help || command->show_version || command->check_params || command->generate ||
+	    command->mem_usage || (command->input && (command->output || command->vtop)))
+		return NULL;
+	return kd_error_create(KD_ERR_USAGE, "VMCORE and %s are needed", command->dump_dmesg ? "LOGFILE" : "DUMPFILE");
+}
+
+/* *full_ret: it failed for want of room. */
+static struct kd_error *run(struct dumpfilter_command *command, const struct kd_log *log, bool *full_ret)
+{
+	if (command->generate)
+		return supplement_generate(command, log);
+	if (command->mem_usage)
+		return show_usage(command, log);
+	if (command->vtop) {
+		struct kd_error *err = show_translation(command, log);
+
+		if (err || !command->output)
+			return err;
+	}
+	return command->dump_dmesg ? write_log(command, log) : write_dump(command, log, full_ret);
 }
 
 int main(int argc, char **argv)
 {
 	struct dumpfilter_command command;
+	bool full = false;
 	struct kd_log log;
 	struct kd_error *err;
 
+	/* A limit on the size of files is a full disk like any other. */
+	signal(SIGXFSZ, SIG_IGN);
 	kd_log_init(&log, stderr, "dumpfilter", KD_LOG_INFO);
 	err = dumpfilter_parse_command(argc, argv, &command);
-	if (!err && !command.show_help && !command.show_version && !command.check_params &&
-	    (!command.input || !command.output))
-		err = kd_error_create(KD_ERR_USAGE, "VMCORE and %s are needed",
-				      command.dump_dmesg ? "LOGFILE" : "DUMPFILE");
+	if (!err)
+		err = check_operands(&command);
 	if (kd_log_error(&log, err)) {
 		fprintf(stderr, "Try 'dumpfilter --help'.\n");
 		return EXIT_USAGE;
@@ -163,6 +242,8 @@ int main(int argc, char **argv)
 		log.level = KD_LOG_DEBUG;
 	else if (!(command.message_level & MESSAGE_ERROR))
 		log.level = KD_LOG_ERROR;
-	err = command.dump_dmesg ? write_log(&command, &log) : write_dump(&command, &log);
-	return kd_log_error(&log, err) ? EXIT_FAILURE : EXIT_SUCCESS;
+	err = run(&command, &log, &full);
+	if (!kd_log_error(&log, err))
+		return EXIT_SUCCESS;
+	return full ? EXIT_FULL : EXIT_FAILURE;
 }

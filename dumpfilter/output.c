@@ -3,48 +3,107 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/io.h"
-
-#define BUFFER_SIZE ((size_t)1 << 20)
-
-static struct kd_error *os_error(const struct output *output)
+static struct kd_error *os_error(struct output *output)
 {
+	if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
+		__atomic_store_n(&output->full, true, __ATOMIC_RELAXED);
 	return kd_error_os(errno, "%s", output->path);
 }
 
-struct kd_error *output_create(struct output *output, const char *path)
+static struct kd_error *limit_error(struct output *output)
 {
-	*output = (struct output){ .fd = -1, .path = path };
-	output->buf = aligned_alloc(OUTPUT_ALIGN, BUFFER_SIZE);
-	if (!output->buf)
-		return kd_error_nomem();
+	__atomic_store_n(&output->full, true, __ATOMIC_RELAXED);
+	return kd_error_os(ENOSPC, "%s: it may have %lu bytes", output->path, output->limit);
+}
+
+static uint64_t align_up(uint64_t size)
+{
+	return (size + OUTPUT_ALIGN - 1) & ~(uint64_t)(OUTPUT_ALIGN - 1);
+}
+
+/* The same file once more; -1 if its file system has no such way, or if somebody has put another file in its place. */
+static int open_direct(const char *path, int fd)
+{
+	int direct_fd = open(path, O_WRONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC);
+	struct stat a, b;
+
+	if (direct_fd >= 0 && fstat(fd, &a) == 0 && fstat(direct_fd, &b) == 0 && a.st_dev == b.st_dev &&
+	    a.st_ino == b.st_ino)
+		return direct_fd;
+	if (direct_fd >= 0)
+		close(direct_fd);
+	return -1;
+}
+
+struct kd_error *output_create(struct output *output, const char *path, bool direct)
+{
+	output->direct_fd = -1;
+	output->path = path;
 	output->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	return output->fd < 0 ? os_error(output) : NULL;
+	if (output->fd < 0)
+		return os_error(output);
+	if (direct)
+		output->direct_fd = open_direct(path, output->fd);
+	return NULL;
 }
 
 void output_release(struct output *output)
 {
 	if (output->fd >= 0)
 		close(output->fd);
-	output->fd = -1;
-	free(output->buf);
-	output->buf = NULL;
+	if (output->direct_fd >= 0)
+		close(output->direct_fd);
+	output->fd = output->direct_fd = -1;
 }
 
 struct kd_error *output_restart(struct output *output)
 {
-	output->used = 0;
-	output->buf_offset = output->written = 0;
+	output->end = 0;
+	output->full = false;
 	return ftruncate(output->fd, 0) < 0 ? os_error(output) : NULL;
+}
+
+/* As much as can be written; less than @size with errno set. */
+static size_t write_some(int fd, const uint8_t *data, size_t size, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t piece = pwrite(fd, data + done, size - done, (off_t)(offset + done));
+
+		if (piece < 0 && errno == EINTR)
+			continue;
+		if (piece < 0)
+			break;
+		if (piece == 0) {
+			errno = ENOSPC;
+			break;
+		}
+		done += (size_t)piece;
+	}
+	return done;
+}
+
+/* How much of it may be written. */
+static size_t within_limit(const struct output *output, uint64_t offset, size_t size)
+{
+	uint64_t room;
+
+	if (!output->limit)
+		return size;
+	room = output->limit > offset ? output->limit - offset : 0;
+	return room < size ? (size_t)room : size;
 }
 
 struct kd_error *output_write_at(struct output *output, uint64_t offset, const void *data, size_t size)
 {
-	return kd_pwrite_all(output->fd, data, size, (off_t)offset) < 0 ? os_error(output) : NULL;
+	if (within_limit(output, offset, size) < size)
+		return limit_error(output);
+	return write_some(output->fd, data, size, offset) < size ? os_error(output) : NULL;
 }
 
 struct kd_error *output_reserve(struct output *output, uint64_t offset, uint64_t size)
@@ -52,6 +111,8 @@ struct kd_error *output_reserve(struct output *output, uint64_t offset, uint64_t
 	static uint8_t zeros[64 << 10]; /* not const, which would put them into the file */
 	struct kd_error *err = NULL;
 
+	if (within_limit(output, offset, size) < size)
+		return limit_error(output);
 	if (size == 0 || fallocate(output->fd, 0, (off_t)offset, (off_t)size) == 0)
 		return NULL;
 	if (errno != EOPNOTSUPP && errno != ENOSYS)
@@ -65,61 +126,37 @@ struct kd_error *output_reserve(struct output *output, uint64_t offset, uint64_t
 
 void output_begin_data(struct output *output, uint64_t offset)
 {
-	output->buf_offset = output->written = offset;
-	output->used = 0;
+	output->end = offset;
 }
 
-uint64_t output_position(const struct output *output)
+uint64_t output_claim(struct output *output, size_t size)
 {
-	return output->buf_offset + output->used;
+	return __atomic_fetch_add(&output->end, output->direct_fd >= 0 ? align_up(size) : size, __ATOMIC_RELAXED);
 }
 
-/* The tail that does not fill an aligned block is written, but stays in the buffer: the next write begins with it
- * again, and so is aligned too. */
-struct kd_error *output_flush(struct output *output)
+struct kd_error *output_put(struct output *output, uint64_t offset, void *data, size_t size, size_t *done_ret)
 {
-	uint64_t end = output_position(output);
-	uint64_t aligned_end = end & ~(uint64_t)(OUTPUT_ALIGN - 1);
+	size_t allowed = within_limit(output, offset, size), whole = align_up(allowed), done = 0;
 
-	while (output->written < end) {
-		uint64_t start = output->written & ~(uint64_t)(OUTPUT_ALIGN - 1);
-		ssize_t done = pwrite(output->fd, output->buf + (start - output->buf_offset), end - start,
-				      (off_t)start);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return os_error(output);
-		if (start + (uint64_t)done <= output->written)
-			/* Not even one block more: the disk is full, and the next try would say so. */
-			return kd_error_os(ENOSPC, "%s", output->path);
-		output->written = start + (uint64_t)done;
+	if (output->direct_fd >= 0 && within_limit(output, offset, whole) == whole) {
+		memset((uint8_t *)data + size, 0, align_up(size) - size);
+		done = write_some(output->direct_fd, data, whole, offset);
 	}
-	output->used = end - aligned_end;
-	memmove(output->buf, output->buf + (aligned_end - output->buf_offset), output->used);
-	output->buf_offset = aligned_end;
-	return NULL;
+	/* Whoever does not take it that way says so now; and a disk that is nearly full may have room for less than a
+	 * block more. */
+	if (done < allowed)
+		done += write_some(output->fd, (uint8_t *)data + done, allowed - done, offset + done);
+	*done_ret = done < allowed ? done : allowed;
+	if (*done_ret == size)
+		return NULL;
+	return done < allowed ? os_error(output) : limit_error(output);
 }
 
-struct kd_error *output_append(struct output *output, const void *data, size_t size)
+uint64_t output_size(const struct output *output)
 {
-	const uint8_t *in = data;
+	struct stat st;
 
-	while (size > 0) {
-		size_t room = BUFFER_SIZE - output->used, piece = size < room ? size : room;
-
-		memcpy(output->buf + output->used, in, piece);
-		output->used += piece;
-		in += piece;
-		size -= piece;
-		if (output->used == BUFFER_SIZE) {
-			struct kd_error *err = output_flush(output);
-
-			if (err)
-				return err;
-		}
-	}
-	return NULL;
+	return output->fd < 0 || fstat(output->fd, &st) < 0 ? 0 : (uint64_t)st.st_size;
 }
 
 struct kd_error *output_sync(struct output *output)

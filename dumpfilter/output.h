@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** The file being made: data is appended in large aligned writes, tables before it are filled in as it lands. */
+/** The file being made. Tables are written in place; data is placed behind them in large pieces, each of them where it
+ *  was claimed, so that several threads write at once and none waits for another.
+ *
+ *  Data can go past the page cache (O_DIRECT), which a capture kernel has little of: where the file system takes it.
+ *  Then pieces start at multiples of OUTPUT_ALIGN.
+ */
 #ifndef DUMPFILTER_OUTPUT_H
 #define DUMPFILTER_OUTPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,17 +16,18 @@
 
 struct output {
 	int fd;
+	int direct_fd;    /* the same file with O_DIRECT; -1: none */
 	const char *path; /* borrowed */
-	uint8_t *buf;
-	size_t used;         /* bytes in buf … */
-	uint64_t buf_offset; /* … which belong here; a multiple of OUTPUT_ALIGN */
-	uint64_t written;    /* appended data below this offset has been handed to the kernel */
+	uint64_t limit;   /* the file must not become longer than this; 0: no limit */
+	uint64_t end;     /* claimed so far */
+	bool full;        /* the disk, a quota or the limit: there was no room for something */
 };
 
 #define OUTPUT_ALIGN 4096u
 
-/** Create @path (mode 0600, must not exist). To be released in any case. */
-struct kd_error *output_create(struct output *output, const char *path) MUST_CHECK;
+/** Create @path (mode 0600, must not exist). @direct: write data past the page cache, if that is possible; worth it
+ *  when other threads compute while one waits for the disk. To be released in any case. */
+struct kd_error *output_create(struct output *output, const char *path, bool direct) MUST_CHECK;
 void output_release(struct output *output);
 static inline void output_release_cleanup(struct output *output)
 {
@@ -30,20 +37,25 @@ static inline void output_release_cleanup(struct output *output)
 /** Throw away all that was written. */
 struct kd_error *output_restart(struct output *output) MUST_CHECK;
 
-/** Write at @offset, at once. */
+/** Write at @offset. Thread-safe. Here and below: what does not fit is an error with errnum ENOSPC, EDQUOT or EFBIG,
+ *  and sets output->full. */
 struct kd_error *output_write_at(struct output *output, uint64_t offset, const void *data, size_t size) MUST_CHECK;
 
 /** Make sure that [@offset, @offset + @size) has its place on the disk and reads as zeros. */
 struct kd_error *output_reserve(struct output *output, uint64_t offset, uint64_t size) MUST_CHECK;
 
-/** Appended data begins at @offset, a multiple of OUTPUT_ALIGN. */
+/** Data begins at @offset, a multiple of OUTPUT_ALIGN. */
 void output_begin_data(struct output *output, uint64_t offset);
-/** Where the next byte will be. */
-uint64_t output_position(const struct output *output);
-/** Append. May write what came before; after an error, output->written says how far it got. */
-struct kd_error *output_append(struct output *output, const void *data, size_t size) MUST_CHECK;
-/** Hand all appended data to the kernel. */
-struct kd_error *output_flush(struct output *output) MUST_CHECK;
+/** Room for @size bytes behind all that was claimed before: where it begins. Thread-safe. */
+uint64_t output_claim(struct output *output, size_t size);
+/** Write @size bytes to @offset, where they were claimed. @data is aligned to OUTPUT_ALIGN, and may be overwritten
+ *  behind @size up to the next multiple of it. Thread-safe.
+ *  @done_ret: how many of the bytes are in the file; set in any case, and less than @size after an error. */
+struct kd_error *output_put(struct output *output, uint64_t offset, void *data, size_t size,
+			    size_t *done_ret) MUST_CHECK;
+
+/** How long the file is. */
+uint64_t output_size(const struct output *output);
 
 /** fdatasync(2). */
 struct kd_error *output_sync(struct output *output) MUST_CHECK;

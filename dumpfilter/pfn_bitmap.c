@@ -58,13 +58,18 @@ void pfn_bitmap_clear(struct pfn_bitmap *bitmap, uint64_t start, uint64_t end)
 	change(bitmap, start, end, false);
 }
 
-/* The 64 pages around @pfn, those below it masked out. */
-static uint64_t word_from(const struct pfn_bitmap *bitmap, uint64_t pfn)
+uint64_t pfn_bitmap_word(const struct pfn_bitmap *bitmap, uint64_t index)
 {
 	uint64_t word;
 
-	memcpy(&word, bitmap->bits + (pfn >> 6) * 8, sizeof(word));
-	return le64toh(word) & (~UINT64_C(0) << (pfn & 63));
+	memcpy(&word, bitmap->bits + index * 8, sizeof(word));
+	return le64toh(word);
+}
+
+/* The 64 pages around @pfn, those below it masked out. */
+static uint64_t word_from(const struct pfn_bitmap *bitmap, uint64_t pfn)
+{
+	return pfn_bitmap_word(bitmap, pfn >> 6) & (~UINT64_C(0) << (pfn & 63));
 }
 
 uint64_t pfn_bitmap_next(const struct pfn_bitmap *bitmap, uint64_t pfn)

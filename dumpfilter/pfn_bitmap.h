@@ -28,6 +28,9 @@ bool pfn_bitmap_test(const struct pfn_bitmap *bitmap, uint64_t pfn);
 void pfn_bitmap_set(struct pfn_bitmap *bitmap, uint64_t start, uint64_t end);
 void pfn_bitmap_clear(struct pfn_bitmap *bitmap, uint64_t start, uint64_t end);
 
+/** The pages [64 * @index, 64 * @index + 64), bit 0 being the first; @index is at most end_pfn / 64. */
+uint64_t pfn_bitmap_word(const struct pfn_bitmap *bitmap, uint64_t index);
+
 /** The first page at or above @pfn that is set; end_pfn if there is none. */
 uint64_t pfn_bitmap_next(const struct pfn_bitmap *bitmap, uint64_t pfn);
 

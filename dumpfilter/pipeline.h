@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** From the vmcore to the writer: read, look for zeros, compress, place.
+/** From the vmcore to the writer: read, look for zeros and for known pages, compress, place.
  *
  *  Work comes in units of up to PAGE_UNIT_MAX kept pages. What a unit needs (a window, a codec's context, buffers)
- *  belongs to one worker, and units may be placed in any order.
+ *  belongs to one worker, and units are placed as they are done, in any order. A worker is a thread; one of them is the
+ *  caller's, so that with one worker no thread is made.
  */
 #ifndef DUMPFILTER_PIPELINE_H
 #define DUMPFILTER_PIPELINE_H
@@ -12,6 +13,8 @@
 
 #include "base/error.h"
 #include "dumpfilter/codec.h"
+#include "dumpfilter/erase.h"
+#include "dumpfilter/page_share.h"
 #include "dumpfilter/pfn_bitmap.h"
 #include "dumpfilter/vmcore.h"
 #include "dumpfilter/writer.h"
@@ -20,20 +23,32 @@ struct pipeline {
 	const struct vmcore *vmcore;
 	uint64_t page_size;
 	const struct pfn_bitmap *kept;
-	/* Pages are written in passes: those of @first, those of @second, the others, those of @last. */
+	/* Pages are written in passes: those of @first, those of @second, the others, those of @last. All bitmaps
+	 * have the same size. */
 	const struct pfn_bitmap *first, *second, *last;
 	const struct codec *codec; /* NULL: store pages as they are */
+	unsigned int threads;      /* at most this many workers, at least one */
 	bool share_zero_pages;
+	const struct erase *erase; /* NULL: nothing */
+	struct page_share *share;  /* NULL: store every other page by itself */
 	const struct writer_ops *ops;
 	struct writer *writer;
-	void (*progress)(void *arg, uint64_t done, uint64_t total); /* may be NULL */
+	/* May be NULL. Called by any worker, by one at a time. */
+	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *progress_arg;
 
 	/* Results. */
-	uint64_t zero, unreadable, written;
+	uint64_t zero, shared, unreadable, written;
 };
 
-/** On error the results say how far it got. */
+/** The first error ends it, when the units that are under way are done. On error the results say how far it got. */
 struct kd_error *pipeline_run(struct pipeline *pipeline) MUST_CHECK;
+
+/** Memory that one worker takes, in bytes, without its codec's. */
+uint64_t pipeline_worker_memory(uint64_t page_size);
+
+/** How many workers are good for this machine now: one for each CPU that this process may use, as long as their
+ *  memory is no more than a small part of what is available. At least 1. */
+unsigned int pipeline_default_threads(uint64_t page_size);
 
 #endif

@@ -4,10 +4,12 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -18,6 +20,7 @@
 #define NOTES_MAX (UINT64_C(64) << 20)
 /* The kernel stops at 65535 program headers; a tool that writes holes may need more. */
 #define PHNUM_MAX (UINT32_C(1) << 24)
+#define LARGEST_PAGE UINT64_C(65536)
 
 /* A range of physical memory and where the file has it; sorted and disjoint in struct vmcore. */
 struct extent {
@@ -30,6 +33,8 @@ struct vmcore {
 	int fd;
 	char *path;
 	uint64_t file_size;
+	bool is_proc;  /* reading it page by page is slow, mapping it is not; else it is the other way round */
+	bool in_memory;
 	uint16_t machine;
 	struct vmcore_segment *segment;
 	size_t segment_count;
@@ -37,6 +42,7 @@ struct vmcore {
 	size_t extent_count;
 	struct kd_ranges ram;
 	struct kd_ranges contents;
+	uint64_t missing;
 	uint8_t *notes;
 	size_t notes_size;
 	unsigned int cpu_count;
@@ -104,11 +110,24 @@ static struct kd_error *append_notes(struct vmcore *vmcore, const Elf64_Phdr *ph
 	return NULL;
 }
 
-static struct kd_error *add_segment(struct vmcore *vmcore, const Elf64_Phdr *phdr)
+/* How much of [@paddr, @paddr + @size) the file has from @offset on: without a page of which it ends in the middle. */
+static uint64_t not_cut_off(const struct vmcore *vmcore, uint64_t paddr, uint64_t offset, uint64_t size)
+{
+	uint64_t there = offset < vmcore->file_size ? vmcore->file_size - offset : 0, rest;
+
+	if (there >= size)
+		return size;
+	rest = (paddr + there) % LARGEST_PAGE;
+	return there > rest ? there - rest : 0;
+}
+
+/* @promised: what the file would hold if it did not end too early. */
+static struct kd_error *add_segment(struct vmcore *vmcore, const Elf64_Phdr *phdr, struct kd_ranges *promised)
 {
 	uint64_t end;
 
-	if (phdr->p_memsz == 0)
+	/* In /proc/kcore some are no memory but mappings of it, which have no physical address. */
+	if (phdr->p_memsz == 0 || phdr->p_paddr == UINT64_MAX)
 		return NULL;
 	if (__builtin_add_overflow(phdr->p_paddr, phdr->p_memsz, &end) || phdr->p_filesz > phdr->p_memsz ||
 	    __builtin_add_overflow(phdr->p_offset, phdr->p_filesz, &end) || end > INT64_MAX)
@@ -118,15 +137,16 @@ static struct kd_error *add_segment(struct vmcore *vmcore, const Elf64_Phdr *phd
 		.vaddr = phdr->p_vaddr,
 		.paddr = phdr->p_paddr,
 		.memory_size = phdr->p_memsz,
-		.file_size = phdr->p_filesz,
+		.file_size = not_cut_off(vmcore, phdr->p_paddr, phdr->p_offset, phdr->p_filesz),
 		.file_offset = phdr->p_offset,
 	};
-	if (!kd_ranges_add(&vmcore->ram, phdr->p_paddr, phdr->p_paddr + phdr->p_memsz))
+	if (!kd_ranges_add(&vmcore->ram, phdr->p_paddr, phdr->p_paddr + phdr->p_memsz) ||
+	    (phdr->p_filesz && !kd_ranges_add(promised, phdr->p_paddr, phdr->p_paddr + phdr->p_filesz)))
 		return kd_error_nomem();
 	return NULL;
 }
 
-static struct kd_error *read_program_headers(struct vmcore *vmcore, const Elf64_Ehdr *ehdr)
+static struct kd_error *read_program_headers(struct vmcore *vmcore, const Elf64_Ehdr *ehdr, struct kd_ranges *promised)
 {
 	struct kd_error *err;
 	size_t count = 0;
@@ -145,7 +165,7 @@ static struct kd_error *read_program_headers(struct vmcore *vmcore, const Elf64_
 		if (phdr[i].p_type == PT_NOTE)
 			err = append_notes(vmcore, &phdr[i]);
 		else if (phdr[i].p_type == PT_LOAD)
-			err = add_segment(vmcore, &phdr[i]);
+			err = add_segment(vmcore, &phdr[i], promised);
 	}
 	if (!err && vmcore->segment_count == 0)
 		err = kd_error_create(KD_ERR_FORMAT, "%s: no memory in it (no PT_LOAD)", vmcore->path);
@@ -214,24 +234,29 @@ static void parse_notes(struct vmcore *vmcore)
 
 static struct kd_error *read_headers(struct vmcore *vmcore)
 {
+	_cleanup_(kd_ranges_free) struct kd_ranges promised = { 0 };
 	struct kd_error *err;
+	struct statfs fs;
 	struct stat st;
 	Elf64_Ehdr ehdr;
 
 	if (fstat(vmcore->fd, &st) < 0)
 		return kd_error_os(errno, "%s", vmcore->path);
 	vmcore->file_size = (uint64_t)st.st_size;
+	vmcore->is_proc = fstatfs(vmcore->fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+	vmcore->in_memory = vmcore->is_proc || (fstatfs(vmcore->fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC);
 	err = read_at(vmcore, 0, &ehdr, sizeof(ehdr), "ELF header");
 	if (!err)
 		err = kd_elf64_check_core(&ehdr, vmcore->path);
 	if (err)
 		return err;
 	vmcore->machine = ehdr.e_machine;
-	err = read_program_headers(vmcore, &ehdr);
+	err = read_program_headers(vmcore, &ehdr, &promised);
 	if (!err)
 		err = build_extents(vmcore);
 	if (err)
 		return err;
+	vmcore->missing = kd_ranges_total(&promised) - kd_ranges_total(&vmcore->contents);
 	parse_notes(vmcore);
 	return NULL;
 }
@@ -281,6 +306,11 @@ uint16_t vmcore_machine(const struct vmcore *vmcore)
 	return vmcore->machine;
 }
 
+bool vmcore_in_memory(const struct vmcore *vmcore)
+{
+	return vmcore->in_memory;
+}
+
 const struct vmcore_segment *vmcore_segments(const struct vmcore *vmcore, size_t *count_ret)
 {
 	*count_ret = vmcore->segment_count;
@@ -295,6 +325,11 @@ const struct kd_ranges *vmcore_ram(const struct vmcore *vmcore)
 const struct kd_ranges *vmcore_contents(const struct vmcore *vmcore)
 {
 	return &vmcore->contents;
+}
+
+uint64_t vmcore_missing(const struct vmcore *vmcore)
+{
+	return vmcore->missing;
 }
 
 uint64_t vmcore_end_paddr(const struct vmcore *vmcore)
@@ -389,9 +424,14 @@ struct kd_error *vmcore_read(const struct vmcore *vmcore, uint64_t paddr, void *
 	return NULL;
 }
 
+void vmcore_forbid_mmap(struct vmcore *vmcore)
+{
+	vmcore->is_proc = vmcore->in_memory = false;
+}
+
 void vmcore_window_init(struct vmcore_window *window, const struct vmcore *vmcore)
 {
-	*window = (struct vmcore_window){ .vmcore = vmcore };
+	*window = (struct vmcore_window){ .vmcore = vmcore, .no_mmap = !vmcore->is_proc };
 }
 
 void vmcore_window_release(struct vmcore_window *window)

@@ -4,6 +4,7 @@
  *  Layout (Linux fs/proc/vmcore.c): an ELF64 ET_CORE header, one PT_NOTE, one PT_LOAD per range of RAM. Segments
  *  may overlap: the kernel image is described a second time, by its virtual address. Re-filtered ELF files differ:
  *  more program headers than a u16 can count, and segments whose tail is not in the file.
+ *  /proc/kcore, the memory of the running kernel, can be read as well (Linux fs/proc/kcore.c, since 4.19).
  *  Reading a frame that is poisoned in hardware can kill the machine: whoever reads decides by the struct page first.
  */
 #ifndef DUMPFILTER_VMCORE_H
@@ -23,7 +24,7 @@ struct vmcore_segment {
 	uint64_t vaddr; /* a hint: the kernel image's is right, others may be guesses of kexec-tools */
 	uint64_t paddr;
 	uint64_t memory_size;
-	uint64_t file_size; /* <= memory_size; what lies beyond was left out by an earlier filter */
+	uint64_t file_size; /* <= memory_size; what lies beyond was left out by an earlier filter, or is cut off */
 	uint64_t file_offset;
 };
 
@@ -34,9 +35,16 @@ struct kd_error *vmcore_open(const char *path, struct vmcore **ret) MUST_CHECK;
 void vmcore_close(struct vmcore *vmcore); /* NULL is allowed, as in free() */
 DEFINE_CLEANUP(struct vmcore *, vmcore_close)
 
+/** From now on no window maps the file. */
+void vmcore_forbid_mmap(struct vmcore *vmcore);
+
 const char *vmcore_path(const struct vmcore *vmcore);
 /** e_machine. */
 uint16_t vmcore_machine(const struct vmcore *vmcore);
+
+/** /proc/vmcore, or a file on a tmpfs: what is mapped of it can be read, while a mapping of another file may turn out
+ *  to be unreadable when it is too late to do anything about it. */
+bool vmcore_in_memory(const struct vmcore *vmcore);
 
 /** In the file's order. Borrowed. */
 const struct vmcore_segment *vmcore_segments(const struct vmcore *vmcore, size_t *count_ret);
@@ -45,6 +53,9 @@ const struct vmcore_segment *vmcore_segments(const struct vmcore *vmcore, size_t
 const struct kd_ranges *vmcore_ram(const struct vmcore *vmcore);
 /** The part of it whose contents are in the file. Borrowed. */
 const struct kd_ranges *vmcore_contents(const struct vmcore *vmcore);
+
+/** Bytes of memory that the headers promise, but which would lie behind the file's end: it is a truncated copy. */
+uint64_t vmcore_missing(const struct vmcore *vmcore);
 
 /** One past the highest physical address that has RAM, in bytes. */
 uint64_t vmcore_end_paddr(const struct vmcore *vmcore);
@@ -63,11 +74,12 @@ bool vmcore_is_xen(const struct vmcore *vmcore);
  *  On error the contents of @buf are unspecified. */
 struct kd_error *vmcore_read(const struct vmcore *vmcore, uint64_t paddr, void *buf, size_t size) MUST_CHECK;
 
-/** A window onto the file, for reading much of it in rising order: mapped where the file can be mapped (a read(2)
- *  of /proc/vmcore maps and unmaps every single page), else read. For one thread at a time. */
+/** A window onto the file, for reading much of it in rising order: mapped if it is /proc/vmcore
+ *  (whose read(2) maps and unmaps every single page) and can be mapped, else read: of a file, pieces that fit the
+ *  cache cost half of the time that faults in a mapping take. For one thread at a time. */
 struct vmcore_window {
 	const struct vmcore *vmcore;
-	bool no_mmap; /* mapping failed once: read from now on */
+	bool no_mmap; /* not worth it, or failed once: read */
 	uint64_t file_start; /* of what is mapped, in the file */
 	size_t mapped;
 	uint8_t *map;

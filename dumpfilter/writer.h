@@ -30,17 +30,20 @@ struct dump_description {
 	unsigned int level;
 	unsigned int cpu_count;
 	uint32_t codec_flag; /* 0: no compression */
+	const char *eraseinfo; /* text: what was erased (an ELF file's note "ERASEINFO", type 0) */
+	size_t eraseinfo_size; /* 0: nothing was */
 };
 
 enum unit_page_state {
 	UNIT_PAGE_DATA,
 	UNIT_PAGE_ZERO,
+	UNIT_PAGE_SHARED,     /* equal to one that has been placed; only if the format can do that */
 	UNIT_PAGE_UNREADABLE, /* nothing to place */
 };
 
 #define PAGE_UNIT_MAX 512
 
-/** Pages on their way: the unit of work, made by one thread at a time. */
+/** Pages on their way: the unit of work, made by one thread at a time. Ranks rise. */
 struct page_unit {
 	unsigned int count;
 	struct unit_page {
@@ -49,21 +52,24 @@ struct page_unit {
 		enum unit_page_state state;
 		uint32_t flags; /* codec, or 0 */
 		uint32_t size;
-		uint32_t offset; /* in data */
+		uint64_t offset; /* in data, where equal pages share theirs; of UNIT_PAGE_SHARED: in the file */
 	} page[PAGE_UNIT_MAX];
-	uint8_t *data;
+	uint8_t *data; /* as output_put() wants it */
 	size_t used;
+	uint64_t place; /* where the data went; set by the writer */
 };
 
 struct writer;
 
 struct writer_ops {
 	const char *name;
+	bool concurrent; /* put() may be called by several threads at once */
+	bool sharing;    /* equal pages can be stored once */
 	/** Write all but the pages, marked as incomplete; from now on the file can be opened. */
 	struct kd_error *(*begin)(struct output *output, const struct dump_description *dump, struct writer **ret);
-	/** Place a unit's pages. */
-	struct kd_error *(*put)(struct writer *writer, const struct page_unit *unit);
-	/** Make what was placed so far count, as far as that is possible; for after an error. */
+	/** Place a unit's pages; as many as possible, if there is no room for all. */
+	struct kd_error *(*put)(struct writer *writer, struct page_unit *unit);
+	/** Bring what was placed so far to the disk, as far as that is possible; for after an error. */
 	void (*give_up)(struct writer *writer);
 	/** All pages are placed: sync, then say that the dump is complete. */
 	struct kd_error *(*finish)(struct writer *writer);

@@ -6,8 +6,6 @@
 #include "dumpfilter/kdump_format.h"
 #include "dumpfilter/writer.h"
 
-/* page_descs that wait until their pages' data has been written; 192 KiB. */
-#define PENDING_MAX 8192u
 #define BITMAP_CHUNK (UINT64_C(64) << 10)
 
 struct writer {
@@ -18,11 +16,6 @@ struct writer {
 	uint64_t desc_offset;
 	uint64_t zero_page_offset;
 	uint32_t status;
-	unsigned int pending_count;
-	struct pending {
-		uint64_t rank;
-		struct page_desc desc;
-	} pending[PENDING_MAX];
 };
 
 static uint64_t blocks(uint64_t bytes, uint64_t block_size)
@@ -30,17 +23,23 @@ static uint64_t blocks(uint64_t bytes, uint64_t block_size)
 	return bytes / block_size + (bytes % block_size != 0);
 }
 
+/* Blocks of the sub header, with what lies behind it: the notes, and the record of what was erased. */
+static uint64_t sub_header_blocks(const struct dump_description *dump)
+{
+	return blocks(sizeof(struct kdump_sub_header) + dump->notes_size + dump->eraseinfo_size, dump->page_size);
+}
+
 static struct kd_error *write_headers(struct writer *writer, const struct dump_description *dump)
 {
 	uint64_t block = writer->block_size;
 	uint64_t notes_offset = block + sizeof(struct kdump_sub_header);
-	uint64_t sub_header_blocks = blocks(sizeof(struct kdump_sub_header) + dump->notes_size, block);
+	uint64_t eraseinfo_offset = notes_offset + dump->notes_size;
 	struct kdump_header header = {
 		.header_version = KDUMP_VERSION,
 		.time_sec = dump->crash_time,
 		.status = writer->status,
 		.block_size = (uint32_t)block,
-		.sub_header_blocks = (uint32_t)sub_header_blocks,
+		.sub_header_blocks = (uint32_t)sub_header_blocks(dump),
 		.bitmap_blocks = (uint32_t)(2 * writer->half_bitmap / block),
 		.max_mapnr = dump->end_pfn < UINT32_MAX ? (uint32_t)dump->end_pfn : UINT32_MAX,
 		.cpu_count = dump->cpu_count,
@@ -52,6 +51,8 @@ static struct kd_error *write_headers(struct writer *writer, const struct dump_d
 		.vmcoreinfo_size = dump->vmcoreinfo_size,
 		.notes_offset = notes_offset,
 		.notes_size = dump->notes_size,
+		.eraseinfo_offset = dump->eraseinfo_size ? eraseinfo_offset : 0,
+		.eraseinfo_size = dump->eraseinfo_size,
 		.max_mapnr_64 = dump->end_pfn,
 	};
 	struct kd_error *err;
@@ -65,6 +66,8 @@ static struct kd_error *write_headers(struct writer *writer, const struct dump_d
 		err = output_write_at(writer->output, block, &sub_header, sizeof(sub_header));
 	if (!err)
 		err = output_write_at(writer->output, notes_offset, dump->notes, dump->notes_size);
+	if (!err && dump->eraseinfo_size)
+		err = output_write_at(writer->output, eraseinfo_offset, dump->eraseinfo, dump->eraseinfo_size);
 	return err;
 }
 
@@ -107,8 +110,7 @@ static struct kd_error *write_front(struct writer *writer, const struct dump_des
 	struct kd_error *err;
 
 	writer->half_bitmap = blocks(blocks(dump->end_pfn, 8), block) * block;
-	writer->bitmap_offset =
-		block + blocks(sizeof(struct kdump_sub_header) + dump->notes_size, block) * block;
+	writer->bitmap_offset = block + sub_header_blocks(dump) * block;
 	writer->desc_offset = writer->bitmap_offset + 2 * writer->half_bitmap;
 	writer->zero_page_offset = blocks(writer->desc_offset + desc_size, block) * block;
 
@@ -148,83 +150,74 @@ static struct kd_error *begin(struct output *output, const struct dump_descripti
 	return NULL;
 }
 
-/* Write the page_descs whose data is in the file, runs of neighbours at once; the others are kept. */
-static struct kd_error *write_descs(struct writer *writer)
+/* The page_desc of a page whose data is in the file; false if it is not. */
+static bool make_desc(const struct writer *writer, const struct page_unit *unit, const struct unit_page *page,
+		      size_t done, struct page_desc *ret)
 {
-	struct page_desc run[128];
-	uint64_t written = writer->output->written;
-	unsigned int length = 0, left = 0;
+	switch (page->state) {
+	case UNIT_PAGE_DATA:
+		*ret = (struct page_desc){ unit->place + page->offset, page->size, page->flags, 0 };
+		return page->offset + page->size <= done;
+	case UNIT_PAGE_SHARED:
+		*ret = (struct page_desc){ page->offset, page->size, page->flags, 0 };
+		return true;
+	case UNIT_PAGE_ZERO:
+		*ret = (struct page_desc){ writer->zero_page_offset, (uint32_t)writer->block_size, 0, 0 };
+		return true;
+	case UNIT_PAGE_UNREADABLE:
+		break;
+	}
+	return false;
+}
+
+/* Runs of neighbours at once; of a unit of consecutive pages it is one. */
+static struct kd_error *write_descs(struct writer *writer, const struct page_unit *unit, size_t done)
+{
+	struct page_desc run[PAGE_UNIT_MAX];
+	unsigned int length = 0;
 	uint64_t first = 0;
 	struct kd_error *err = NULL;
 
-	for (unsigned int i = 0; i <= writer->pending_count && !err; i++) {
-		const struct pending *pending = i < writer->pending_count ? &writer->pending[i] : NULL;
+	for (unsigned int i = 0; i < unit->count && !err; i++) {
+		const struct unit_page *page = &unit->page[i];
+		bool is_there = make_desc(writer, unit, page, done, &run[length]);
 
-		if (pending && pending->desc.offset + pending->desc.size > written) {
-			writer->pending[left++] = *pending;
-			continue;
-		}
-		if (length && (!pending || pending->rank != first + length || length == 128)) {
+		if (is_there && length == 0)
+			first = page->rank;
+		length += is_there;
+		if (length && (!is_there || i + 1 == unit->count || page[1].rank != page->rank + 1)) {
 			err = output_write_at(writer->output, writer->desc_offset + first * sizeof(run[0]), run,
 					      length * sizeof(run[0]));
 			length = 0;
 		}
-		if (pending) {
-			if (!length)
-				first = pending->rank;
-			run[length++] = pending->desc;
-		}
 	}
-	writer->pending_count = left;
 	return err;
 }
 
-static struct kd_error *flush(struct writer *writer)
+static struct kd_error *put(struct writer *writer, struct page_unit *unit)
 {
-	struct kd_error *err = output_flush(writer->output);
+	struct kd_error *err, *desc_err;
+	size_t done;
 
-	return err ? err : write_descs(writer);
-}
-
-static struct kd_error *put(struct writer *writer, const struct page_unit *unit)
-{
-	uint64_t base = output_position(writer->output);
-	struct kd_error *err;
-
-	for (unsigned int i = 0; i < unit->count; i++) {
-		const struct unit_page *page = &unit->page[i];
-		struct page_desc desc;
-
-		if (page->state == UNIT_PAGE_UNREADABLE)
-			continue;
-		if (page->state == UNIT_PAGE_ZERO)
-			desc = (struct page_desc){ .offset = writer->zero_page_offset,
-						   .size = (uint32_t)writer->block_size };
-		else
-			desc = (struct page_desc){ .offset = base + page->offset, .size = page->size,
-						   .flags = page->flags };
-		writer->pending[writer->pending_count++] = (struct pending){ page->rank, desc };
-	}
-	err = output_append(writer->output, unit->data, unit->used);
-	if (!err && writer->pending_count + PAGE_UNIT_MAX > PENDING_MAX)
-		err = flush(writer);
+	unit->place = output_claim(writer->output, unit->used);
+	err = output_put(writer->output, unit->place, unit->data, unit->used, &done);
+	desc_err = write_descs(writer, unit, done);
+	if (!err)
+		return desc_err;
+	kd_error_destroy(desc_err);
 	return err;
 }
 
 static void give_up(struct writer *writer)
 {
-	kd_error_destroy(output_flush(writer->output));
-	kd_error_destroy(write_descs(writer));
 	kd_error_destroy(output_sync(writer->output));
 }
 
 static struct kd_error *finish(struct writer *writer)
 {
 	uint32_t status = writer->status & ~KDUMP_STATUS_INCOMPLETE;
-	struct kd_error *err = flush(writer);
+	struct kd_error *err = output_sync(writer->output);
 
-	if (!err)
-		err = output_sync(writer->output);
 	if (!err)
 		err = output_write_at(writer->output, offsetof(struct kdump_header, status), &status, sizeof(status));
 	if (!err)
@@ -234,6 +227,8 @@ static struct kd_error *finish(struct writer *writer)
 
 const struct writer_ops writer_kdump = {
 	.name = "kdump",
+	.concurrent = true,
+	.sharing = true,
 	.begin = begin,
 	.put = put,
 	.give_up = give_up,

@@ -16,7 +16,8 @@ AC_DEFUN([KD_COMPILER_FLAGS], [
   AC_ARG_ENABLE([werror], [AS_HELP_STRING([--enable-werror], [warnings are errors (used by CI)])])
   AC_ARG_ENABLE([hardening], [AS_HELP_STRING([--disable-hardening], [build without hardening flags])])
   AC_ARG_ENABLE([sanitizers],
-    [AS_HELP_STRING([--enable-sanitizers], [build everything with ASan and UBSan (never install such a build)])])
+    [AS_HELP_STRING([--enable-sanitizers@<:@=LIST@:>@],
+      [build everything with ASan and UBSan, or others (=thread); never install such a build])])
 
   KD_WARN_CFLAGS="-std=gnu17 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 -Wwrite-strings -Wno-unused-parameter"
   kd_warnings="-Wall -Wextra"
@@ -40,14 +41,15 @@ AC_DEFUN([KD_COMPILER_FLAGS], [
 
   kd_sanitizers=no
   KD_SAN_FLAGS=
-  AS_IF([test "x$enable_sanitizers" = xyes], [
-    kd_sanitizers="address undefined"
-    KD_SAN_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+  AS_IF([test "x$enable_sanitizers" = xyes], [enable_sanitizers=address,undefined])
+  AS_IF([test "x$enable_sanitizers" != x && test "x$enable_sanitizers" != xno], [
+    kd_sanitizers=$enable_sanitizers
+    KD_SAN_FLAGS="-fsanitize=$enable_sanitizers -fno-sanitize-recover=all -fno-omit-frame-pointer"
   ], [test "$kd_hardening" = yes], [
     # Fortify needs the optimiser, which a debugging build may have switched off.
     KD_HARDEN_CPPFLAGS="-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"
   ])
-  AM_CONDITIONAL([SANITIZERS], [test "x$enable_sanitizers" = xyes])
+  AM_CONDITIONAL([SANITIZERS], [test "$kd_sanitizers" != no])
   AC_SUBST([KD_WARN_CFLAGS])
   AC_SUBST([KD_HARDEN_CPPFLAGS])
   AC_SUBST([KD_HARDEN_CFLAGS])

@@ -223,7 +223,7 @@ struct kd_error *reset_crashkernel(struct kdumpctl *ctl, int *status)
 		.setting = ctl->argument_count ? ctl->argument[0] : NULL,
 		.kernel = ctl->option[RESET_KERNEL],
 	};
-	bool print = ctl->option[RESET_PRINT] || ctl->dry_run, known;
+	bool known;
 	struct kd_error *err;
 
 	err = check_options(ctl);
@@ -234,8 +234,8 @@ struct kd_error *reset_crashkernel(struct kdumpctl *ctl, int *status)
 	request.recommended = recommended;
 	request.recorded = recorded;
 	if (!err)
-		err = carry_out(ctl, ctl->option[RESET_BOOTLOADER], &request, print, &plan);
-	if (err || print)
+		err = carry_out(ctl, ctl->option[RESET_BOOTLOADER], &request, ctl->dry_run, &plan);
+	if (err || ctl->dry_run)
 		return err;
 	if (request.setting)
 		err = remove_record(ctl);

@@ -2,6 +2,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +20,11 @@
 #include "dumpfilter/dmesg.h"
 #include "dumpfilter/dumpfilter.h"
 #include "dumpfilter/kdump_format.h"
+#include "dumpfilter/mem_usage.h"
 #include "dumpfilter/page_class.h"
+#include "dumpfilter/page_share.h"
 #include "dumpfilter/pfn_bitmap.h"
+#include "dumpfilter/pipeline.h"
 #include "dumpfilter/vmcore.h"
 #include "dumpfilter/vmcoreinfo.h"
 #include "tests/unit/dumpfilter-testing.h"
@@ -166,24 +170,28 @@ static void test_vmcore(void **state)
 	assert_no_error(vmcore_window_get(&window, RAM_SIZE - 0x1000, 0x1000, buf, &data));
 	assert_int_equal(data[0xbff], 0xbb);
 	assert_int_equal(data[0xc00], 0);
-	/* Mapped or read, the bytes are the same. */
-	for (int pass = 0; pass < 2; pass++) {
+	/* A file is read; mapped, as /proc/vmcore is, the bytes are the same. */
+	for (int mapped = 0; mapped < 2; mapped++) {
 		assert_no_error(vmcore_window_get(&window, UTS_NS - STEXT + STEXT_PHYS, 390, buf, &data));
 		assert_string_equal((const char *)data, "Linux");
-		assert_int_equal(data == buf, pass);
-		vmcore_window_release(&window);
-		window.no_mmap = true;
+		assert_int_equal(data != buf, mapped);
+		window.no_mmap = false;
 	}
+	vmcore_window_release(&window);
 	vmcore_close(vmcore);
 
 	/* A copy that was cut off still gives what it has. */
 	assert_int_equal(truncate(core, 0x4000 + 0x1000000), 0);
 	assert_no_error(vmcore_open(core, &vmcore));
 	assert_no_error(vmcore_read(vmcore, MEM_MAP, buf, 4096));
-	assert_code(vmcore_read(vmcore, STEXT_PHYS, buf, 4096), KD_ERR_FORMAT);
-	vmcore_window_init(&window, vmcore);
-	assert_code(vmcore_window_get(&window, STEXT_PHYS, 4096, buf, &data), KD_ERR_FORMAT);
-	vmcore_window_release(&window);
+	assert_code(vmcore_read(vmcore, STEXT_PHYS, buf, 4096), KD_ERR_HOLE);
+	assert_int_equal(vmcore_missing(vmcore), RAM_SIZE - machine.tail_cut - STEXT_PHYS);
+	vmcore_close(vmcore);
+
+	/* … but no page of which it has only a part. */
+	assert_int_equal(truncate(core, 0x4000 + 0x1000000 - 1), 0);
+	assert_no_error(vmcore_open(core, &vmcore));
+	assert_code(vmcore_read(vmcore, STEXT_PHYS - 4096, buf, 4096), KD_ERR_HOLE);
 	vmcore_close(vmcore);
 	machine_release(&machine);
 }
@@ -199,7 +207,7 @@ static void patch(const char *path, off_t offset, const void *data, size_t size)
 
 static void test_hostile_headers(void **state)
 {
-	static const uint64_t all_ones = UINT64_MAX, huge = UINT64_C(1) << 60;
+	static const uint64_t all_ones = UINT64_MAX, huge = UINT64_C(1) << 60, last = UINT64_MAX - 4095;
 	static const uint16_t xnum = PN_XNUM;
 	static const struct {
 		off_t offset;
@@ -214,7 +222,7 @@ static void test_hostile_headers(void **state)
 		{ offsetof(Elf64_Ehdr, e_phnum), &xnum, 2, KD_ERR_FORMAT },
 		{ 64 + offsetof(Elf64_Phdr, p_filesz), &all_ones, 8, KD_ERR_LIMIT },
 		{ 64 + offsetof(Elf64_Phdr, p_offset), &huge, 8, KD_ERR_FORMAT },
-		{ 120 + offsetof(Elf64_Phdr, p_paddr), &all_ones, 8, KD_ERR_FORMAT },
+		{ 120 + offsetof(Elf64_Phdr, p_paddr), &last, 8, KD_ERR_FORMAT },
 		{ 120 + offsetof(Elf64_Phdr, p_offset), &all_ones, 8, KD_ERR_FORMAT },
 		{ 176 + offsetof(Elf64_Phdr, p_filesz), &huge, 8, KD_ERR_FORMAT },
 		{ 176 + offsetof(Elf64_Phdr, p_paddr), &huge, 8, KD_ERR_NOMEM },
@@ -330,6 +338,20 @@ static void check_walks(unsigned int levels, uint64_t sme_mask)
 	machine_release(&opened.machine);
 }
 
+static void test_translate(void **state)
+{
+	struct dumpfilter_options options = { .no_mmap = true };
+	struct machine machine;
+	uint64_t paddr;
+
+	machine_init(&machine, 4);
+	machine_write(&machine, core);
+	assert_no_error(dumpfilter_translate(core, &options, STEXT + 0x1234, &paddr));
+	assert_int_equal(paddr, STEXT_PHYS + 0x1234);
+	assert_code(dumpfilter_translate(core, &options, 0x1234, &paddr), KD_ERR_HOLE);
+	machine_release(&machine);
+}
+
 static void test_walk_4_levels(void **state)
 {
 	check_walks(4, 0);
@@ -409,7 +431,7 @@ static const char info_7_1[] = LAYOUT FLAGS "OFFSET(page.compound_info)=8\n" TYP
 	"NUMBER(PAGE_UNACCEPTED_MAPCOUNT_VALUE)=-150994944\n";
 /* No rule for slab: anonymous pages cannot be told from it. */
 static const char info_no_slab[] = LAYOUT FLAGS "OFFSET(page.compound_head)=8\n";
-/* Before 4.10 there was no need for PG_swapbacked. */
+/* The flag of swap cache means something else on pages that are not swap-backed. */
 static const char info_no_swapbacked[] = LAYOUT
 	"OFFSET(page.compound_head)=8\nNUMBER(PG_slab)=9\nNUMBER(PG_lru)=4\nNUMBER(PG_private)=13\n"
 	"NUMBER(PG_swapcache)=10\n";
@@ -451,7 +473,7 @@ static const struct page_case page_cases[] = {
 	  .count = 1 },
 	{ "swap cache", info_6_1, 512, SWAPCACHE | SWAPBACKED, 0x1000, 0, .class = PAGE_CACHE, .count = 1 },
 	{ "owner's flag that is not swap cache", info_6_1, 512, SWAPCACHE, 0x1000, 0, .class = PAGE_KEEP, .count = 1 },
-	{ "swap cache, old", info_no_swapbacked, 512, SWAPCACHE, 0x1000, 0, .class = PAGE_CACHE, .count = 1 },
+	{ "swap cache or not", info_no_swapbacked, 512, SWAPCACHE, 0x1000, 0, .class = PAGE_KEEP, .count = 1 },
 	{ "anonymous", info_6_1, 512, LRU | SWAPBACKED, 0xffff888000001001, 0, .class = PAGE_USER, .count = 1 },
 	{ "KSM", info_6_1, 512, LRU, 0xffff888000001003, 0, .class = PAGE_USER, .count = 1 },
 	{ "movable", info_6_1, 512, 0, 0xffff888000001002, 0, .class = PAGE_KEEP, .count = 1 },
@@ -647,7 +669,7 @@ static uint64_t excluded(const struct result *result)
 
 static void test_dump(void **state)
 {
-	struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib };
+	struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib, .threads = 1 };
 	struct dumpfilter_report report;
 	uint8_t page[4096];
 	struct machine machine;
@@ -679,9 +701,9 @@ static void test_dump(void **state)
 
 	assert_int_equal(report.pages[PAGE_CACHE], 1);
 	assert_int_equal(report.pages[PAGE_CACHE_PRIVATE], 1);
-	assert_int_equal(report.pages[PAGE_USER], 1 + 512);
+	assert_int_equal(report.pages[PAGE_USER], 1 + 511);
 	assert_int_equal(report.pages[PAGE_FREE], 16);
-	assert_int_equal(report.pages[PAGE_HWPOISON], 1); /* the other one left with its huge page */
+	assert_int_equal(report.pages[PAGE_HWPOISON], 2); /* one of them in the huge page */
 	assert_int_equal(report.pages[PAGE_OFFLINE], 1);
 	assert_int_equal(report.pages[PAGE_KEEP], RAM_PAGES - 533);
 	assert_int_equal(report.pages_written, RAM_PAGES - 533);
@@ -734,7 +756,10 @@ static void test_dump_levels(void **state)
 		assert_int_equal(report.pages[PAGE_USER] + report.pages[PAGE_HWPOISON], 514);
 		assert_false(has(result.bitmap2, 200));
 		assert_false(has(result.bitmap2, 600));
-		assert_int_equal(desc_of(&result, 0).offset == desc_of(&result, 1).offset, level & 1);
+		/* Equal pages share what is stored, zeros or not; but only zero pages have a class of their own. */
+		assert_int_equal(desc_of(&result, 0).offset, desc_of(&result, 1).offset);
+		assert_int_equal(report.pages[PAGE_ZERO] > 0, level & 1);
+		assert_int_equal(report.pages_shared > 0, 1);
 		free(result.file);
 		unlink(dump);
 	}
@@ -761,6 +786,120 @@ static void test_codecs(void **state)
 		free(result.file);
 		unlink(dump);
 	}
+	machine_release(&machine);
+}
+
+/* Every page is the same, whoever wrote it and whether it shares with another. */
+static void test_threads(void **state)
+{
+	struct dumpfilter_options options = { .level = 0, .codec = &codec_zlib, .threads = 4 };
+	struct dumpfilter_report report;
+	uint8_t page[4096];
+	struct machine machine;
+	struct result result;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	for (uint64_t pfn = 1024; pfn < RAM_PAGES; pfn++) /* a few alike, far from each other */
+		if (pfn % 4 && (pfn < MEM_MAP / 4096 || pfn > STEXT_PHYS / 4096 + 512))
+			machine_put(&machine, pfn * 4096 + 8 * (pfn % 512), pfn % 700, 8);
+	machine_write(&machine, core);
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	read_result(&result);
+	assert_int_equal(report.pages_written, RAM_PAGES - 3);
+	assert_in_range(report.pages_shared, 1000, RAM_PAGES);
+	for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn += 3) {
+		if (!has(result.bitmap2, pfn))
+			continue;
+		expand(&result, pfn, page);
+		assert_memory_equal(page, machine.ram + pfn * 4096, 4096);
+	}
+	free(result.file);
+	unlink(dump);
+	machine_release(&machine);
+}
+
+static void test_default_threads(void **state)
+{
+	unsigned int cpu = (unsigned int)sched_getcpu();
+	cpu_set_t all, one;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	assert_in_range(pipeline_default_threads(4096), 1, CPU_COUNT(&all));
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	assert_int_equal(pipeline_default_threads(4096), 1);
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
+static void test_page_share(void **state)
+{
+	static uint64_t page[512], other[512];
+	struct page_place place = { 4096, 100, 1 }, found = { 0 };
+
+	_cleanup_(page_share_destroy) struct page_share *share = page_share_create(sizeof(page));
+	assert_non_null(share);
+	page[0] = 1;
+	struct page_hash hash = page_share_hash(share, page);
+	assert_false(page_share_find(share, hash, &found));
+	page_share_add(share, hash, &place);
+	assert_true(page_share_find(share, page_share_hash(share, page), &found));
+	assert_int_equal(found.offset, 4096);
+	/* Any bit, and words that have changed places, make another page of it. */
+	for (size_t bit = 0; bit < sizeof(page) * 8; bit += 7) {
+		memcpy(other, page, sizeof(page));
+		other[bit / 64] ^= UINT64_C(1) << bit % 64;
+		assert_false(page_hash_equal(page_share_hash(share, other), hash));
+	}
+	for (size_t i = 1; i < 512; i++) {
+		memset(other, 0, sizeof(other));
+		other[i] = 1;
+		assert_false(page_hash_equal(page_share_hash(share, other), hash));
+	}
+}
+
+/* "It may have so many bytes" is met to the byte; what is there is a dump that says it is not whole. */
+static void test_size_limit(void **state)
+{
+	static const uint64_t limits[] = { 100, 4096, 64 << 10, (1 << 20) + 1, 6 << 20, (6 << 20) + 4096 };
+	struct dumpfilter_report report;
+	struct machine machine;
+	struct result result;
+	struct stat st;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn++)
+		machine_put(&machine, pfn * 4096 + 4000, pfn << 20, 8);
+	machine_write(&machine, core);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(limits); i++) {
+		struct dumpfilter_options options = { .level = 0, .threads = i % 2 ? 3 : 1, .size_limit = limits[i / 2] };
+
+		assert_code(dumpfilter_run(core, dump, &options, &report), KD_ERR_OS);
+		assert_true(report.full);
+		assert_int_equal(stat(dump, &st), 0);
+		assert_true((uint64_t)st.st_size <= options.size_limit);
+		if (options.size_limit > 1 << 20) {
+			assert_true((uint64_t)st.st_size + 4096 > options.size_limit);
+			read_result(&result);
+			assert_int_equal(result.header.status, KDUMP_STATUS_INCOMPLETE);
+			if (options.size_limit >= 6 << 20 || options.threads == 1)
+				assert_int_not_equal(desc_of(&result, STEXT_PHYS / 4096).offset, 0);
+			free(result.file);
+		}
+		unlink(dump);
+	}
+	/* The next level is tried when there is no room. */
+	struct dumpfilter_options options = { .level = 0, .fallback_level = { 31 }, .fallback_count = 1,
+					      .size_limit = 23 << 20 };
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	assert_false(report.full);
+	read_result(&result);
+	assert_int_equal(result.header.status, 0);
+	assert_int_equal(result.sub.dump_level, 31);
+	free(result.file);
+	unlink(dump);
 	machine_release(&machine);
 }
 
@@ -836,6 +975,67 @@ static void test_unfiltered(void **state)
 }
 
 /* Where the mem_map is not mapped, pages are kept. */
+/* VMCOREINFO without one of its lines: never is a page left out that is in the dump with it. */
+static void test_keys_missing(void **state)
+{
+	/* What each of these tells apart is then kept. */
+	static const struct {
+		const char *key;
+		enum page_class class;
+	} decisive[] = {
+		{ "NUMBER(PG_lru)", PAGE_CACHE },
+		{ "NUMBER(PG_lru)", PAGE_CACHE_PRIVATE },
+		{ "NUMBER(PG_private)", PAGE_CACHE },
+		{ "NUMBER(PG_slab)", PAGE_USER },
+		{ "NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)", PAGE_FREE },
+		{ "OFFSET(page.private)", PAGE_FREE },
+		{ "LENGTH(zone.free_area)", PAGE_FREE },
+		{ "NUMBER(PAGE_OFFLINE_MAPCOUNT_VALUE)", PAGE_OFFLINE },
+	};
+	static const unsigned int levels[] = { 31, 2 };
+	struct dumpfilter_report report;
+	struct result with, without;
+	struct machine machine;
+	unsigned int keys = 0;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	_cleanup_free_ char *info = strdup(machine.info);
+	assert_non_null(info);
+	for (size_t k = 0; k < ARRAY_SIZE(levels); k++) {
+		struct dumpfilter_options options = { .level = levels[k] };
+
+		strcpy(machine.info, info);
+		machine_write(&machine, core);
+		assert_no_error(dumpfilter_run(core, dump, &options, NULL));
+		read_result(&with);
+		unlink(dump);
+		for (const char *line = info; *line; line = strchr(line, '\n') + 1) {
+			char key[128];
+
+			snprintf(key, sizeof(key), "%.*s", (int)strcspn(line, "="), line);
+			strcpy(machine.info, info);
+			machine_forget(&machine, key);
+			machine_write(&machine, core);
+			assert_no_error(dumpfilter_run(core, dump, &options, &report));
+			read_result(&without);
+			unlink(dump);
+			for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn++)
+				if (has(with.bitmap2, pfn) && !has(without.bitmap2, pfn))
+					fail_msg("without %s page %lu is left out", key, pfn);
+			for (size_t i = 0; i < ARRAY_SIZE(decisive); i++)
+				if (strcmp(key, decisive[i].key) == 0 && report.pages[decisive[i].class])
+					fail_msg("without %s there are %s pages", key,
+						 page_class_name(decisive[i].class));
+			free(without.file);
+			keys++;
+		}
+		free(with.file);
+	}
+	assert_true(keys > 2 * 25);
+	machine_release(&machine);
+}
+
 static void test_mem_map_hole(void **state)
 {
 	struct dumpfilter_options options = { .level = 31 };
@@ -861,6 +1061,7 @@ static void test_truncated_input(void **state)
 {
 	struct dumpfilter_options options = { .level = 31 };
 	struct dumpfilter_report report;
+	const uint64_t huge = UINT64_C(1) << 38;
 	struct machine machine;
 
 	machine_init(&machine, 4);
@@ -871,13 +1072,20 @@ static void test_truncated_input(void **state)
 	assert_int_equal(report.unreadable, 1024);
 	assert_int_equal(report.pages_written + report.unreadable, RAM_PAGES - 533);
 	unlink(dump);
+	/* What is not there is not tried page by page. */
+	patch(core, 64 + 2 * 56 + offsetof(Elf64_Phdr, p_filesz), &huge, sizeof(huge));
+	patch(core, 64 + 2 * 56 + offsetof(Elf64_Phdr, p_memsz), &huge, sizeof(huge));
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	assert_int_equal(report.unreadable, huge / 4096 - (20 << 8));
+	assert_int_equal(report.pages_written, RAM_PAGES - 533 - 1024);
+	unlink(dump);
 	machine_release(&machine);
 }
 
 /* Writing stops somewhere: what is there is a dump, says that it is not whole, and has what matters most. */
 static void test_cut_short(void **state)
 {
-	struct dumpfilter_options options = { .level = 0 };
+	struct dumpfilter_options options = { .level = 0, .threads = 1 };
 	const struct rlimit limit = { 6 << 20, RLIM_INFINITY }, none = { RLIM_INFINITY, RLIM_INFINITY };
 	uint64_t image = STEXT_PHYS / 4096, present = 0;
 	struct dumpfilter_report report;
@@ -887,6 +1095,8 @@ static void test_cut_short(void **state)
 
 	machine_init(&machine, 4);
 	populate(&machine);
+	for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn++) /* so that no two are alike */
+		machine_put(&machine, pfn * 4096 + 4000, pfn << 20, 8);
 	machine_write(&machine, core);
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
@@ -973,66 +1183,30 @@ static void test_identify(void **state)
 	machine_release(&machine);
 }
 
-/* The log: 8 records in 256 bytes; ids and positions start just below where they wrap. */
+/* The log. */
 
-#define RING        (PRB + 0x100)
-#define DESCS       (PRB + 0x1000)
-#define INFOS       (PRB + 0x2000)
-#define TEXT        (PRB + 0x3000)
-#define PHYS(vaddr) ((vaddr) - STEXT + STEXT_PHYS)
-#define TAIL_ID     ((UINT64_C(1) << 62) - 2)
-
-static void init_log(struct machine *machine)
+static struct kd_error *read_log_with(const struct machine *machine, bool since_clear, char *text, size_t size)
 {
-	machine_init(machine, 4);
-	machine_info(machine, "SYMBOL(prb)=%lx\nSIZE(prb_desc)=24\nSIZE(printk_info)=88\n", PRB);
-	machine_info(machine, "OFFSET(printk_ringbuffer.desc_ring)=0\nOFFSET(printk_ringbuffer.text_data_ring)=64\n"
-			      "OFFSET(prb_desc_ring.count_bits)=0\nOFFSET(prb_desc_ring.descs)=8\n"
-			      "OFFSET(prb_desc_ring.infos)=16\nOFFSET(prb_desc_ring.head_id)=24\n"
-			      "OFFSET(prb_desc_ring.tail_id)=32\nOFFSET(prb_data_ring.size_bits)=0\n"
-			      "OFFSET(prb_data_ring.data)=8\nOFFSET(prb_desc.state_var)=0\n"
-			      "OFFSET(prb_desc.text_blk_lpos)=8\nOFFSET(prb_data_blk_lpos.begin)=0\n"
-			      "OFFSET(prb_data_blk_lpos.next)=8\nOFFSET(printk_info.ts_nsec)=8\n"
-			      "OFFSET(printk_info.text_len)=16\nOFFSET(atomic_long_t.counter)=0\n");
-	machine_put(machine, PHYS(PRB), RING, 8);
-	machine_put(machine, PHYS(RING), 3, 4);
-	machine_put(machine, PHYS(RING + 8), DESCS, 8);
-	machine_put(machine, PHYS(RING + 16), INFOS, 8);
-	machine_put(machine, PHYS(RING + 32), TAIL_ID, 8);
-	machine_put(machine, PHYS(RING + 64), 8, 4);
-	machine_put(machine, PHYS(RING + 72), TEXT, 8);
-}
-
-/* A record, and from then on the newest one. Its block is where @begin and @next say. */
-static void add_record(struct machine *machine, unsigned int number, unsigned int state, uint64_t begin, uint64_t next,
-		       const char *text)
-{
-	uint64_t id = (TAIL_ID + number) & ((UINT64_C(1) << 62) - 1), slot = id % 8;
-	uint64_t offset = begin >> 8 == (next - 1) >> 8 ? begin % 256 : 0;
-
-	machine_put(machine, PHYS(DESCS + slot * 24), id | (uint64_t)state << 62, 8);
-	machine_put(machine, PHYS(DESCS + slot * 24 + 8), begin, 8);
-	machine_put(machine, PHYS(DESCS + slot * 24 + 16), next, 8);
-	machine_put(machine, PHYS(INFOS + slot * 88 + 8), UINT64_C(1000001000) * number, 8);
-	machine_put(machine, PHYS(INFOS + slot * 88 + 16), strlen(text), 2);
-	if (!(begin & 1)) {
-		machine_put(machine, PHYS(TEXT + offset), id, 8);
-		memcpy(machine->ram + PHYS(TEXT + offset + 8), text, strlen(text));
-	}
-	machine_put(machine, PHYS(RING + 24), id, 8);
-}
-
-static struct kd_error *read_log(const struct machine *machine, char *text, size_t size)
-{
+	struct dumpfilter_options options = { .since_clear = since_clear };
 	FILE *out = fmemopen(text, size, "w");
 	struct kd_error *err;
 
 	assert_non_null(out);
 	memset(text, 0, size);
 	machine_write(machine, core);
-	err = dumpfilter_dmesg(core, out, NULL);
+	err = dumpfilter_dmesg_with(core, out, &options);
 	fclose(out);
 	return err;
+}
+
+static struct kd_error *read_log(const struct machine *machine, char *text, size_t size)
+{
+	return read_log_with(machine, false, text, size);
+}
+
+static struct kd_error *read_log_since_clear(const struct machine *machine, char *text, size_t size)
+{
+	return read_log_with(machine, true, text, size);
 }
 
 static void test_log(void **state)
@@ -1041,17 +1215,17 @@ static void test_log(void **state)
 	struct machine machine;
 	char text[4096];
 
-	init_log(&machine);
+	machine_init_log(&machine);
 	/* The log needs no mem_map. */
 	machine_forget(&machine, "SYMBOL(mem_section)");
-	add_record(&machine, 0, 2, start, start + 32, "first");
-	add_record(&machine, 1, 1, start + 32, start + 64, "two\nlines \t\x1b\xc3");
-	add_record(&machine, 2, 0, start + 64, start + 80, "reserved");
-	add_record(&machine, 3, 3, start + 80, start + 96, "reusable");
-	add_record(&machine, 4, 2, 3, 3, "");                         /* no text */
-	add_record(&machine, 5, 2, start + 96, start + 128 + 40, "at the start of the ring"); /* wraps */
-	add_record(&machine, 6, 2, 40, 56, "cut");
-	machine_put(&machine, PHYS(INFOS + (TAIL_ID + 6) % 8 * 88 + 16), 200, 2); /* longer than its block */
+	machine_add_record(&machine, 0, 2, start, start + 32, "first");
+	machine_add_record(&machine, 1, 1, start + 32, start + 64, "two\nlines \t\x1b\xc3");
+	machine_add_record(&machine, 2, 0, start + 64, start + 80, "reserved");
+	machine_add_record(&machine, 3, 3, start + 80, start + 96, "reusable");
+	machine_add_record(&machine, 4, 2, 3, 3, "");                         /* no text */
+	machine_add_record(&machine, 5, 2, start + 96, start + 128 + 40, "at the start of the ring"); /* wraps */
+	machine_add_record(&machine, 6, 2, 40, 56, "cut");
+	machine_put(&machine, PHYS(LOG_INFOS + (LOG_TAIL_ID + 6) % 8 * 88 + 16), 200, 2); /* longer than its block */
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_memory_equal(text, "[    0.000000] first\n"
 				  "[    1.000001] two\n"
@@ -1061,24 +1235,174 @@ static void test_log(void **state)
 				  "[    6.000006] cut\\x00\\x00\\x00\\x00\\x00\n",
 			    166);
 
+	/* What came after the fifth, of a counter that is odd and hence has the second half. */
+	machine_info(&machine, "SYMBOL(clear_seq)=%lx\nOFFSET(printk_info.seq)=0\nSIZE(latched_seq)=24\n"
+			       "OFFSET(latched_seq.val)=8\n", PRB + 0x40);
+	for (uint64_t i = 0; i < 7; i++)
+		machine_put(&machine, PHYS(LOG_INFOS + (LOG_TAIL_ID + i) % 8 * 88), 100 + i, 8);
+	machine_put(&machine, PHYS(PRB + 0x40), 3, 4);
+	machine_put(&machine, PHYS(PRB + 0x48), 101, 8);
+	machine_put(&machine, PHYS(PRB + 0x50), 105, 8);
+	assert_no_error(read_log_since_clear(&machine, text, sizeof(text)));
+	assert_memory_equal(text, "[    5.000005] at the start of the ring\n[    6.000006] cut", 58);
+	machine_put(&machine, PHYS(PRB + 0x40), 4, 4);
+	assert_no_error(read_log_since_clear(&machine, text, sizeof(text)));
+	assert_memory_equal(text, "[    1.000001] two\n", 19);
+
 	/* A block that belongs to another record by now. */
-	add_record(&machine, 7, 2, 56, 80, "lost");
-	machine_put(&machine, PHYS(TEXT + 56), 12345, 8);
+	machine_add_record(&machine, 7, 2, 56, 80, "lost");
+	machine_put(&machine, PHYS(LOG_TEXT + 56), 12345, 8);
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_non_null(strstr(text, "[    7.000007] \n"));
 
 	/* A head that is never reached: every slot is looked at once. */
-	machine_put(&machine, PHYS(RING + 24), 0x777, 8);
+	machine_put(&machine, PHYS(LOG_RING + 24), 0x777, 8);
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_non_null(strstr(text, "[    7.000007] \n"));
 
-	machine_put(&machine, PHYS(RING), 40, 4);
+	/* Sizes that no kernel has, and those that are more than the memory. */
+	machine_put(&machine, PHYS(LOG_RING), 40, 4);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
-	machine_put(&machine, PHYS(RING), 3, 4);
-	machine_put(&machine, PHYS(RING + 72), 0x1000, 8);
+	machine_put(&machine, PHYS(LOG_RING), 30, 4);
+	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_put(&machine, PHYS(LOG_RING), 3, 4);
+	machine_put(&machine, PHYS(LOG_RING + 64), 30, 4);
+	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_put(&machine, PHYS(LOG_RING + 64), 8, 4);
+	machine_put(&machine, PHYS(LOG_RING), 3, 4);
+	machine_put(&machine, PHYS(LOG_RING + 72), 0x1000, 8);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_HOLE);
 	machine_forget(&machine, "SYMBOL(prb)");
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_release(&machine);
+}
+
+/* Records whose blocks overlap, so that together they have more text than the ring. */
+static void test_log_too_much_text(void **state)
+{
+	struct machine machine;
+	char text[4096];
+
+	machine_init_log(&machine);
+	for (unsigned int i = 0; i < 8; i++)
+		machine_add_record(&machine, i, 2, i * 32, i * 32 + 32, "");
+	for (unsigned int i = 0; i < 8; i++)
+		machine_put(&machine, PHYS(LOG_INFOS + i * 88 + 16), 24, 2);
+	assert_no_error(read_log(&machine, text, sizeof(text)));
+	for (unsigned int i = 0; i < 8; i++)
+		machine_put(&machine, PHYS(LOG_INFOS + i * 88 + 16), 48, 2);
+	for (unsigned int i = 0; i < 8; i++)
+		machine_put(&machine, PHYS(LOG_DESCS + (LOG_TAIL_ID + i) % 8 * 24 + 16), i * 32 + 64, 8);
+	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_release(&machine);
+}
+
+/* What --mem-usage says of the machine that it runs on, whose /proc/kcore has mappings beside memory. */
+static void test_mem_usage(void **state)
+{
+	static const uint64_t nowhere = UINT64_MAX;
+	struct dumpfilter_options options = { .level = 31 };
+	struct dumpfilter_report report;
+	struct machine machine;
+	Elf64_Ehdr ehdr;
+	char text[4096];
+
+	machine_init(&machine, 4);
+	machine_put(&machine, machine_page(100), 1 << 4, 8);
+	machine_put(&machine, machine_page(2048) + 48, (uint32_t)-129, 4);
+	machine_put(&machine, machine_page(2048) + 40, 10, 8);
+	machine_write(&machine, core);
+	/* One more PT_LOAD, behind the other two. */
+	kd_elf64_core_header(&ehdr, EM_X86_64, 4);
+	patch(core, 0, &ehdr, sizeof(ehdr));
+	Elf64_Phdr phdr = { .p_type = PT_LOAD, .p_paddr = nowhere, .p_memsz = 1 << 30, .p_filesz = 1 << 30 };
+	patch(core, sizeof(ehdr) + 3 * sizeof(phdr), &phdr, sizeof(phdr));
+	assert_no_error(dumpfilter_census(core, &options, &report));
+	assert_false(report.unfiltered);
+	assert_int_equal(report.pages[PAGE_CACHE], 1);
+	assert_int_equal(report.pages[PAGE_FREE], 1024);
+	assert_int_equal(report.pages[PAGE_KEEP], RAM_PAGES - 1025);
+	for (enum mem_usage_style style = MEM_USAGE_TABLE; style <= MEM_USAGE_JSON; style++) {
+		FILE *out = fmemopen(memset(text, 0, sizeof(text)), sizeof(text), "w");
+
+		assert_non_null(out);
+		mem_usage_print(out, &report, style);
+		fclose(out);
+		if (style == MEM_USAGE_JSON) {
+			assert_non_null(strstr(text, "\"total\": 6144"));
+			assert_non_null(strstr(text, "\"free\": 1024"));
+			continue;
+		}
+		assert_non_null(strstr(text, "free                  1024        4.0  16.7%  16  "));
+		assert_non_null(strstr(text, "all                   6144       24.0\n"));
+		/* 7 of 40: 16.7 percent. */
+		assert_int_equal(strstr(text, "16  ███████ ") != NULL, style == MEM_USAGE_CHART);
+	}
+	machine_release(&machine);
+}
+
+/* Before 5.10: records of 16 bytes and their text, in 256 bytes. */
+static void put_record(struct machine *machine, uint64_t offset, uint64_t length, unsigned int seconds, const char *text)
+{
+	machine_put(machine, PHYS(LOG_TEXT + offset), UINT64_C(1000000000) * seconds, 8);
+	machine_put(machine, PHYS(LOG_TEXT + offset + 8), length, 2);
+	machine_put(machine, PHYS(LOG_TEXT + offset + 10), strlen(text), 2);
+	memcpy(machine->ram + PHYS(LOG_TEXT + offset + 16), text, strlen(text));
+}
+
+static void test_old_log(void **state)
+{
+	static const struct {
+		uint64_t at, value;
+		size_t size;
+		const char *text;
+	} broken[] = {
+		{ PRB + 16, 300, 4, "a record at 300 of 256 bytes" },      /* the first one's index */
+		{ PRB + 24, 250, 4, "its records do not end" }, /* the one behind the last is never met */
+		{ LOG_TEXT + 32 + 8, 15, 2, "the record at 32 has 15 bytes" },
+		{ LOG_TEXT + 32 + 8, 250, 2, "the record at 32 has 250 bytes" },
+		{ LOG_TEXT + 32 + 10, 17, 2, "17 of them text" },
+		{ LOG_TEXT + 0 + 8, 0, 2, "a log without records" },
+		{ PRB + 8, 8, 4, "a record at 160 of 8 bytes" },
+	};
+	struct machine machine;
+	char text[4096];
+
+	machine_init(&machine, 4);
+	machine_info(&machine, "SYMBOL(log_buf)=%lx\nSYMBOL(log_buf_len)=%lx\nSYMBOL(log_first_idx)=%lx\n"
+			       "SYMBOL(log_next_idx)=%lx\nSIZE(printk_log)=16\nOFFSET(printk_log.ts_nsec)=0\n"
+			       "OFFSET(printk_log.len)=8\nOFFSET(printk_log.text_len)=10\n",
+		     PRB, PRB + 8, PRB + 16, PRB + 24);
+	for (size_t i = 0; i <= ARRAY_SIZE(broken); i++) {
+		machine_put(&machine, PHYS(PRB), LOG_TEXT, 8);
+		machine_put(&machine, PHYS(PRB + 8), 256, 4);
+		machine_put(&machine, PHYS(PRB + 16), 160, 4);
+		machine_put(&machine, PHYS(PRB + 24), 64, 4);
+		put_record(&machine, 160, 40, 1, "the oldest");
+		put_record(&machine, 200, 24, 2, "");
+		put_record(&machine, 224, 0, 0, ""); /* the next is at the start */
+		put_record(&machine, 0, 32, 3, "two\nlines\x1b");
+		put_record(&machine, 32, 32, 4, "sixteen letters!");
+		if (i == 0) {
+			assert_no_error(read_log(&machine, text, sizeof(text)));
+			assert_string_equal(text, "[    1.000000] the oldest\n"
+						  "[    2.000000] \n"
+						  "[    3.000000] two\n"
+						  "               lines\\x1b\n"
+						  "[    4.000000] sixteen letters!\n");
+			continue;
+		}
+		machine_put(&machine, PHYS(broken[i - 1].at), broken[i - 1].value, broken[i - 1].size);
+		assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT, broken[i - 1].text);
+	}
+	/* Empty. */
+	machine_put(&machine, PHYS(PRB + 8), 256, 4);
+	machine_put(&machine, PHYS(PRB + 24), 160, 4);
+	assert_no_error(read_log(&machine, text, sizeof(text)));
+	assert_string_equal(text, "");
+	assert_error(read_log_since_clear(&machine, text, sizeof(text)), KD_ERR_UNSUPPORTED, "before 5.10");
+	machine_forget(&machine, "OFFSET(printk_log.len)");
+	assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT, "no printk_log.len in VMCOREINFO");
 	machine_release(&machine);
 }
 
@@ -1099,9 +1423,10 @@ static struct kd_error *parse(struct dumpfilter_command *command, const char *li
 static void test_command(void **state)
 {
 	static const char *const refused[] = {
-		"-E a b", "-F a",    "-x vmlinux a b", "-i info a b", "-d",      "-d 32 a b",        "-d 1, a b",
+		"-E a b", "-F a",    "-x",           "-g",           "-d",      "-d 32 a b",        "-d 1, a b",
 		"-c -l",  "--split", "--what a b",     "-q",          "a b c",   "-d x a b",         "--num-threads",
-		"-R a",   "--vtop 1", "--message-level 32", "-c --fast", "--uncompressed -l", "--small --uncompressed",
+		"-R a",   "--vtop x a", "--message-level 32", "-c --fast", "--uncompressed -l", "--small --uncompressed",
+		"--partial-dmesg a b", "--json a b", "--mem-usage a b",
 	};
 	struct dumpfilter_command command;
 
@@ -1135,6 +1460,40 @@ static void test_command(void **state)
 	assert_string_equal(command.options.codec->long_option, "small");
 	assert_no_error(parse(&command, "--check-params -z -d 31"));
 	assert_true(command.check_params);
+	assert_false(dumpfilter_needs_program(&command));
+	assert_no_error(parse(&command, "-x vmlinux -i info a b"));
+	assert_string_equal(command.vmlinux, "vmlinux");
+	assert_string_equal(command.vmcoreinfo, "info");
+	assert_true(dumpfilter_needs_program(&command));
+	assert_no_error(parse(&command, "-x vmlinux -g info"));
+	assert_string_equal(command.generate, "info");
+	assert_no_error(parse(&command, "--config a.conf --config-optional a b"));
+	assert_string_equal(command.config, "a.conf");
+	assert_true(command.config_optional && dumpfilter_needs_program(&command));
+	/* What makedumpfile has and this has not is refused with a reason. */
+	assert_error(parse(&command, "-e a b"), KD_ERR_USAGE, "--exclude-unused-vm is not supported: the struct pages");
+	assert_error(parse(&command, "--exclude-unused-vm a b"), KD_ERR_USAGE, "is not supported: the struct pages");
+	assert_error(parse(&command, "--fill-excluded-pages 0 a b"), KD_ERR_USAGE, "is not supported: readers");
+	assert_error(parse(&command, "--diskset=a b"), KD_ERR_USAGE, "is not supported: dumps that firmware");
+	assert_error(parse(&command, "--eppic a b c"), KD_ERR_USAGE, "is not supported: data is erased");
+	assert_error(parse(&command, "-X a b"), KD_ERR_USAGE, "-X is not supported: dumps of a Xen");
+	assert_error(parse(&command, "--xen-syms x a b"), KD_ERR_USAGE, "--xen-syms is not supported: dumps of a Xen");
+	assert_error(parse(&command, "--xen-vmcoreinfo x a b"), KD_ERR_USAGE, "is not supported: dumps of a Xen");
+	assert_error(parse(&command, "--xen_phys_start 1 a b"), KD_ERR_USAGE, "is not supported: dumps of a Xen");
+	assert_no_error(parse(&command, "--work-dir /tmp --non-mmap a b"));
+	assert_true(command.options.no_mmap);
+	assert_no_error(parse(&command, "--dump-dmesg --partial-dmesg a b"));
+	assert_true(command.options.since_clear);
+	assert_no_error(parse(&command, "--vtop ffffffff81000000 a"));
+	assert_true(command.vtop && command.vtop_address == STEXT && !command.output);
+	assert_string_equal(command.input, "a");
+	assert_no_error(parse(&command, "--vtop 0xffffffff81000000 a b"));
+	assert_string_equal(command.output, "b");
+	assert_no_error(parse(&command, "--mem-usage --json"));
+	assert_string_equal(command.input, "/proc/kcore");
+	assert_true(command.mem_usage && command.json);
+	assert_no_error(parse(&command, "--mem-usage core"));
+	assert_string_equal(command.input, "core");
 	assert_no_error(parse(&command, "-h -v"));
 	assert_true(command.show_help && command.show_version);
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
@@ -1149,6 +1508,7 @@ int main(void)
 		cmocka_unit_test(test_vmcore),
 		cmocka_unit_test(test_hostile_headers),
 		cmocka_unit_test(test_many_segments),
+		cmocka_unit_test(test_translate),
 		cmocka_unit_test(test_walk_4_levels),
 		cmocka_unit_test(test_walk_5_levels),
 		cmocka_unit_test(test_walk_encrypted),
@@ -1159,14 +1519,22 @@ int main(void)
 		cmocka_unit_test(test_dump),
 		cmocka_unit_test(test_dump_levels),
 		cmocka_unit_test(test_codecs),
+		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_default_threads),
+		cmocka_unit_test(test_page_share),
+		cmocka_unit_test(test_size_limit),
 		cmocka_unit_test(test_partial_pages),
 		cmocka_unit_test(test_unfiltered),
+		cmocka_unit_test(test_keys_missing),
 		cmocka_unit_test(test_mem_map_hole),
 		cmocka_unit_test(test_truncated_input),
 		cmocka_unit_test(test_cut_short),
 		cmocka_unit_test(test_flipped_bytes),
 		cmocka_unit_test(test_identify),
 		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_too_much_text),
+		cmocka_unit_test(test_old_log),
+		cmocka_unit_test(test_mem_usage),
 		cmocka_unit_test(test_command),
 	};
 
