@@ -307,15 +307,19 @@ static struct kd_error *get_desc(const struct vmcore *vmcore, struct reader *rea
 
 	if (rank < reader->desc_first || rank - reader->desc_first >= reader->desc_count) {
 		uint64_t offset = kdump->desc_offset + rank * sizeof(struct page_desc);
+		uint64_t there = offset < vmcore->file_size ? (vmcore->file_size - offset) / sizeof(struct page_desc) : 0;
 		uint64_t count = kdump->page_count - rank;
 
 		if (count > DESCS_AT_ONCE)
 			count = DESCS_AT_ONCE;
-		if (offset < vmcore->file_size && (vmcore->file_size - offset) / sizeof(struct page_desc) < count)
-			count = (vmcore->file_size - offset) / sizeof(struct page_desc);
+		if (count > there)
+			count = there;
+		if (count == 0)
+			return kd_error_create(KD_ERR_HOLE, "%s: the file ends (at 0x%lx) before its page_descs do",
+					       vmcore->path, vmcore->file_size);
 		reader->desc_count = 0;
-		struct kd_error *err = vmcore_read_file(vmcore, offset, reader->desc,
-							(count ? count : 1) * sizeof(struct page_desc), "page_desc");
+		struct kd_error *err = vmcore_read_file(vmcore, offset, reader->desc, count * sizeof(struct page_desc),
+							"page_descs");
 		if (err)
 			return err;
 		reader->desc_first = rank;
@@ -353,7 +357,7 @@ static struct kd_error *read_page(const struct vmcore *vmcore, struct reader *re
 {
 	const struct kdump *kdump = vmcore->data;
 	uint64_t rank = kdump->rank[range - vmcore->contents.range] + pfn - range->start / kdump->block_size;
-	struct page_desc desc;
+	struct page_desc desc = { 0 };
 	struct kd_error *err = get_desc(vmcore, reader, rank, &desc);
 
 	if (err)
@@ -369,7 +373,7 @@ static struct kd_error *read_page(const struct vmcore *vmcore, struct reader *re
 				       vmcore->path, pfn, kdump->desc_offset + rank * sizeof(desc), desc.size, desc.offset,
 				       desc.flags);
 	if (desc.offset > vmcore->file_size || desc.size > vmcore->file_size - desc.offset)
-		return kd_error_create(KD_ERR_FORMAT, "%s: page 0x%lx: the file ends (at 0x%lx) before its data (0x%lx)",
+		return kd_error_create(KD_ERR_HOLE, "%s: page 0x%lx: the file ends (at 0x%lx) before its data (0x%lx)",
 				       vmcore->path, pfn, vmcore->file_size, desc.offset + desc.size);
 	err = vmcore_read_file(vmcore, desc.offset, desc.flags ? reader->packed : out, desc.size, "page");
 	if (!err && desc.flags)
