@@ -67,12 +67,15 @@ static struct kd_error *set_path(struct parser *p, const struct directive *d, co
 
 static struct kd_error *set_words(struct parser *p, const struct directive *d, const char *value)
 {
-	char ***words = field(p, d), **split = kd_split_words(value, NULL);
+	_cleanup_free_ char **split = kd_split_words(value, NULL);
+	char ***words = field(p, d);
 
 	if (!split)
 		return errno == EINVAL ? bad_value(p, d, value, "close the quote") : kd_error_nomem();
+	if (!split[0])
+		return bad_value(p, d, value, "there are only blanks in the quotes");
 	free(*words);
-	*words = split;
+	*words = take_ptr(split);
 	return NULL;
 }
 
@@ -85,7 +88,10 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 		return kd_error_create(KD_ERR_CONFIG,
 				       "%s:%u: More than one dump targets specified (the other is on line %u); keep one",
 				       p->file, p->line, conf->target_line);
-	if (*value != '/' && !kd_starts_with(value, "UUID=") && !kd_starts_with(value, "LABEL=") &&
+	if (!strcmp(d->name, "virtiofs")) {
+		if (!*value || strchr(value, '/'))
+			return bad_value(p, d, value, "give the tag that the host has for the directory");
+	} else if (*value != '/' && !kd_starts_with(value, "UUID=") && !kd_starts_with(value, "LABEL=") &&
 	    !kd_starts_with(value, "PARTUUID="))
 		return bad_value(p, d, value, "give /dev/…, UUID=…, LABEL=… or PARTUUID=…");
 	if ((err = replace_string(&conf->target_type, d->name)) || (err = replace_string(&conf->target, value)))
@@ -96,10 +102,9 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 
 static struct kd_error *set_failure_action(struct parser *p, const struct directive *d, const char *value)
 {
-	if (strcmp(value, "dump_to_rootfs") == 0)
-		return bad_value(p, d, value, "this action is not implemented yet: use reboot, halt, poweroff or shell");
-	if (!kd_action_parse(value, field(p, d)))
-		return bad_value(p, d, value, "use reboot, halt, poweroff or shell");
+	p->conf->dump_to_rootfs = strcmp(value, "dump_to_rootfs") == 0;
+	if (!kd_action_parse(p->conf->dump_to_rootfs ? "reboot" : value, field(p, d)))
+		return bad_value(p, d, value, "use reboot, halt, poweroff, shell or dump_to_rootfs");
 	return NULL;
 }
 
@@ -213,8 +218,8 @@ static const struct directive directives[] = {
 	{ "keep_size", set_size, FIELD(keep_size), NULL },
 	{ "keep_free", set_keep_free, FIELD(keep_free), NULL },
 
-	{ "minix", refuse, 0, USE_LOCAL },
-	{ "virtiofs", refuse, 0, USE_LOCAL },
+	{ "minix", set_target, 0, NULL },
+	{ "virtiofs", set_target, 0, NULL },
 	{ "raw", refuse, 0, USE_LOCAL },
 	{ "nfs", refuse, 0, USE_LOCAL },
 	{ "ssh", refuse, 0, USE_LOCAL },

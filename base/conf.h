@@ -31,6 +31,7 @@ struct kd_conf {
 	char **extra_bins;            /* NULL-terminated lists, never NULL */
 	char **extra_modules;
 	enum kd_action failure_action; /* default reboot */
+	bool dump_to_rootfs;           /* before that, try path on the file system that has it when no target is named */
 	enum kd_action final_action;   /* default reboot */
 	bool force_rebuild, force_no_rebuild;
 	bool auto_reset_crashkernel;   /* default yes: packages may change a crashkernel= that kdumpctl chose */

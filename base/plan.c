@@ -73,6 +73,26 @@ struct kd_error *kd_plan_add_module(struct kd_plan *plan, const char *file, cons
 	return NULL;
 }
 
+struct kd_error *kd_plan_add_volume(struct kd_plan *plan, const char *kind, const char *name, char *const *argv)
+{
+	struct kd_plan_volume *volume = grow(&plan->volume, &plan->volume_count, sizeof(*volume));
+
+	if (!volume || !(volume->kind = strdup(kind)) || !(volume->name = strdup(name)) ||
+	    !(volume->argv = copy_argv(argv)))
+		return kd_error_nomem();
+	return NULL;
+}
+
+const struct kd_plan_volume *kd_plan_find_volume(const struct kd_plan *plan, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < plan->volume_count; i++)
+		if (strcmp(plan->volume[i].name, name) == 0)
+			return &plan->volume[i];
+	return NULL;
+}
+
 struct kd_error *kd_plan_add_target(struct kd_plan *plan, const char *type, const char *device, const char *options,
 				    const char *path, unsigned int deadline)
 {
@@ -112,6 +132,25 @@ bool kd_collector_is_dumpfilter(const char *program)
 	return strcmp(slash ? slash + 1 : program, "dumpfilter") == 0;
 }
 
+const char *kd_collector_config(char *const *collector)
+{
+	static const char option[] = "--config";
+	const char *config = NULL;
+
+	for (size_t i = 1; collector[0] && collector[i]; i++) {
+		size_t length = strcspn(collector[i], "=");
+
+		/* getopt_long(3) takes the beginning of a name for the whole. */
+		if (length < strlen("--co") || length >= sizeof(option) ||
+		    strncmp(collector[i], option, length) != 0)
+			continue;
+		config = collector[i][length] ? collector[i] + length + 1 : collector[i + 1];
+		if (!config)
+			break;
+	}
+	return config;
+}
+
 static struct kd_error *set_string(char **field, const char *value)
 {
 	char *copy = strdup(value);
@@ -145,6 +184,11 @@ void kd_plan_free(struct kd_plan *plan)
 		free(plan->module[i].file);
 		free(plan->module[i].options);
 	}
+	for (i = 0; i < plan->volume_count; i++) {
+		free(plan->volume[i].kind);
+		free(plan->volume[i].name);
+		free(plan->volume[i].argv);
+	}
 	for (i = 0; i < plan->target_count; i++) {
 		free(plan->target[i].type);
 		free(plan->target[i].device);
@@ -156,6 +200,7 @@ void kd_plan_free(struct kd_plan *plan)
 		free(plan->hook[i].argv);
 	}
 	free(plan->module);
+	free(plan->volume);
 	free(plan->target);
 	free(plan->hook);
 	free(plan->kernel_release);
@@ -220,6 +265,12 @@ struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret)
 		put_word(out, plan->module[i].file);
 		put_word(out, plan->module[i].options);
 		fputc('\n', out);
+	}
+	for (i = 0; i < plan->volume_count; i++) {
+		fputs("volume", out);
+		put_word(out, plan->volume[i].kind);
+		put_word(out, plan->volume[i].name);
+		put_argv(out, plan->volume[i].argv);
 	}
 	for (i = 0; i < plan->target_count; i++) {
 		const struct kd_plan_target *target = &plan->target[i];
@@ -345,6 +396,14 @@ static enum line_result line_module(struct kd_plan *plan, char **word, size_t co
 	return word[0][0] == '/' ? from_error(kd_plan_add_module(plan, word[0], word[1])) : LINE_BAD;
 }
 
+static enum line_result line_volume(struct kd_plan *plan, char **word, size_t count)
+{
+	/* The name becomes part of paths below /dev and /sys. */
+	if (!*word[0] || !*word[1] || strchr(word[1], '/') || kd_plan_find_volume(plan, word[1]))
+		return LINE_BAD;
+	return from_error(kd_plan_add_volume(plan, word[0], word[1], word + 2));
+}
+
 static enum line_result line_target(struct kd_plan *plan, char **word, size_t count)
 {
 	unsigned int deadline;
@@ -375,7 +434,7 @@ static enum line_result line_final_action(struct kd_plan *plan, char **word, siz
 													LINE_BAD;
 }
 
-#define ANY_NUMBER 64 /* words of a command */
+#define ANY_NUMBER 512 /* words of a command, or of a volume's table */
 
 static const struct {
 	const char *key;
@@ -391,6 +450,7 @@ static const struct {
 	{ "deadline", line_deadline, 1, 1, false },
 	{ "quiesce", line_quiesce, 1, 1, false },
 	{ "module", line_module, 2, 2, true },
+	{ "volume", line_volume, 3, ANY_NUMBER, true },
 	{ "target", line_target, 5, 5, true },
 	{ "collector", line_collector, 1, ANY_NUMBER, false },
 	{ "hook", line_hook, 2, ANY_NUMBER, true },

@@ -37,6 +37,13 @@ struct kd_plan_module {
 	char *options; /* parameters for init_module(2), "" for none */
 };
 
+/** A block device that capture puts together of others before it looks for a target; in that order. */
+struct kd_plan_volume {
+	char *kind;  /* "dm" "md": a row of capture's table of volumes, which says what the words mean */
+	char *name;  /* "vg-root", "md127": the kernel's name for it, unique among the volumes */
+	char **argv; /* NULL-terminated; one allocation, words inside it */
+};
+
 /** One place to save to; tried in order until one works. */
 struct kd_plan_target {
 	char *type;            /* "ext2" "ext3" "ext4" "xfs" "btrfs": a row of capture's target table */
@@ -62,6 +69,8 @@ struct kd_plan {
 	bool quiesce;          /* stop DMA of devices that no driver has claimed */
 	struct kd_plan_module *module;
 	size_t module_count;
+	struct kd_plan_volume *volume;
+	size_t volume_count;
 	struct kd_plan_target *target;
 	size_t target_count;
 	char **collector; /* argv of core_collector, NULL-terminated, one allocation */
@@ -84,14 +93,31 @@ struct kd_error *kd_plan_init(struct kd_plan *ret) MUST_CHECK;
 
 /** Append copies. */
 struct kd_error *kd_plan_add_module(struct kd_plan *plan, const char *file, const char *options) MUST_CHECK;
+struct kd_error *kd_plan_add_volume(struct kd_plan *plan, const char *kind, const char *name,
+				    char *const *argv) MUST_CHECK;
 struct kd_error *kd_plan_add_target(struct kd_plan *plan, const char *type, const char *device, const char *options,
 				    const char *path, unsigned int deadline) MUST_CHECK;
 struct kd_error *kd_plan_add_hook(struct kd_plan *plan, const char *when, char *const *argv) MUST_CHECK;
 struct kd_error *kd_plan_set_collector(struct kd_plan *plan, char *const *argv) MUST_CHECK;
 
+/** The volume of that name; NULL if there is none. */
+const struct kd_plan_volume *kd_plan_find_volume(const struct kd_plan *plan, const char *name);
+
+/** Words of volumes that stand for something which only the capture kernel has: another volume ("volume:NAME"), or a
+ *  secret of the image ("key:NAME", the contents of KD_PLAN_KEYS "/NAME"). */
+#define KD_PLAN_VOLUME_PREFIX "volume:"
+#define KD_PLAN_KEY_PREFIX "key:"
+#define KD_PLAN_KEYS "/etc/kdump.keys"
+/** Between the rows of a device-mapper table. */
+#define KD_PLAN_ROW_END ";"
+
 /** Is @program, the first word of a collector, our own dumpfilter (whatever directory is named)? Capture has it built in
  *  and needs no such program in the image, unless a codec is asked for that only the program has. */
 bool kd_collector_is_dumpfilter(const char *program);
+
+/** The file that @collector (an argv) is told to erase data by: the value of --config, as dumpfilter(8) and makedumpfile(8)
+ *  know it; NULL if there is none. It has to be in the image, and no other way of dumping may take this one's place. */
+const char *kd_collector_config(char *const *collector);
 
 /** A zeroed plan is allowed. */
 void kd_plan_free(struct kd_plan *plan);

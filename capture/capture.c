@@ -188,7 +188,7 @@ static struct kd_error *connect_target(void *arg)
 	const struct capture *capture = arg;
 
 	return target_connect(capture->plan, capture->report.target, crash_time(capture),
-			      capture->deadline, &capture->setup->outcome->place);
+			      capture->deadline, capture->log, &capture->setup->outcome->place);
 }
 
 static struct kd_error *step_connect(struct capture *capture)

@@ -23,6 +23,7 @@ static const struct {
 	[DEVICE_LABEL] = { "LABEL=", "LABEL" },
 	[DEVICE_PARTUUID] = { "PARTUUID=", "PART_ENTRY_UUID" },
 	[DEVICE_PARTLABEL] = { "PARTLABEL=", "PART_ENTRY_NAME" },
+	[DEVICE_UUID_SUB] = { "UUID_SUB=", "UUID_SUB" },
 };
 
 bool device_tag_parse(const char *text, struct device_tag *ret)
@@ -40,8 +41,8 @@ bool device_tag_parse(const char *text, struct device_tag *ret)
 	return false;
 }
 
-/* libblkid's safe probing answers nothing for a member of a RAID or for contradictory signatures: rather no target
- * than one that is damaged by writing to it. */
+/* libblkid's safe probing tells nothing of a file system on a member of a RAID, nor of contradictory signatures: rather
+ * no target than one that is damaged by writing to it. */
 static bool bears(const char *node, const struct device_tag *tag)
 {
 	_cleanup_(blkid_free_probe) blkid_probe probe = NULL;
@@ -63,7 +64,7 @@ static bool bears(const char *node, const struct device_tag *tag)
 	    blkid_probe_lookup_value(probe, keys[tag->key].blkid_name, &value, NULL) < 0)
 		return false;
 	/* UUIDs are written in either case (FAT, NTFS, GPT); labels are not. */
-	if (tag->key == DEVICE_UUID || tag->key == DEVICE_PARTUUID)
+	if (tag->key == DEVICE_UUID || tag->key == DEVICE_PARTUUID || tag->key == DEVICE_UUID_SUB)
 		return strcasecmp(value, tag->value) == 0;
 	return strcmp(value, tag->value) == 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Block devices by name or by what is on them: "/dev/vda1", "UUID=…", "LABEL=…", "PARTUUID=…", "PARTLABEL=…". */
+/** Block devices by name or by what is on them: "/dev/vda1", "UUID=…", "LABEL=…", "PARTUUID=…", "PARTLABEL=…", and
+ *  "UUID_SUB=…" for one member of an array, all of whose members bear the same UUID. */
 #ifndef CAPTURE_DEVICE_H
 #define CAPTURE_DEVICE_H
 
@@ -8,7 +9,7 @@
 
 #include "base/error.h"
 
-enum device_key { DEVICE_PATH, DEVICE_UUID, DEVICE_LABEL, DEVICE_PARTUUID, DEVICE_PARTLABEL };
+enum device_key { DEVICE_PATH, DEVICE_UUID, DEVICE_LABEL, DEVICE_PARTUUID, DEVICE_PARTLABEL, DEVICE_UUID_SUB };
 
 struct device_tag {
 	enum device_key key;

@@ -52,7 +52,8 @@ bool dump_is_builtin(char *const *collector, struct dumpfilter_options *ret)
 		kd_error_destroy(err); /* it may still be there as a program of its own, with more codecs */
 		return false;
 	}
-	if (command.dump_dmesg || command.check_params || command.show_help || command.show_version)
+	if (command.dump_dmesg || command.check_params || command.show_help || command.show_version ||
+	    dumpfilter_needs_program(&command))
 		return false;
 	*ret = command.options;
 	return true;
@@ -241,6 +242,7 @@ static enum rung next_rung(const struct dump_request *request, const struct kd_e
 		.end = attempt->end,
 		.errnum = failure_errno(request, err, attempt->end),
 		.out_of_time = clock_ms() >= request->deadline,
+		.erases = kd_collector_config(request->collector),
 		.plain_filter = dump_is_builtin(request->collector, &options) && options.level == 31 && options.codec,
 		.space = free_space(request->dir),
 		.vmcore_size = stat(request->vmcore, &st) < 0 ? UINT64_MAX : (uint64_t)st.st_size,

@@ -40,7 +40,7 @@ static bool is_space_error(int errnum)
 
 enum rung ladder_next(enum rung rung, const struct ladder_facts *facts)
 {
-	if (facts->out_of_time || is_target_error(facts->errnum))
+	if (facts->out_of_time || facts->erases || is_target_error(facts->errnum))
 		return RUNG_NONE;
 	/* Where there was no room, only something smaller can fit. */
 	if (is_space_error(facts->errnum))

@@ -9,6 +9,7 @@
  *      copy         /proc/vmcore as it is: no filter at all, if there is room for it
  *
  *  The log has been saved before the first of them.
+ *  A core_collector that erases data (--config) has no rung below it: they would save what must not be saved.
  */
 #ifndef CAPTURE_LADDER_H
 #define CAPTURE_LADDER_H
@@ -32,6 +33,7 @@ struct ladder_facts {
 	enum child_end end;    /* how the collector ended */
 	int errnum;            /* of its error, 0 if it had none */
 	bool out_of_time;      /* the whole capture's deadline has passed */
+	bool erases;           /* core_collector leaves data out that the rungs below it would save */
 	bool plain_filter;     /* core_collector is what RUNG_FILTER does */
 	uint64_t space;        /* bytes free on the target */
 	uint64_t vmcore_size;

@@ -14,13 +14,20 @@
 
 #include "base/array.h"
 #include "base/sysroot.h"
+#include "capture/clock.h"
 #include "capture/device.h"
+#include "capture/uevent.h"
+#include "capture/volumes.h"
+
+/* For a target, once a volume is known to be missing. */
+#define MISSING_VOLUME_SECONDS 5
 
 struct target_type {
 	const char *name;
 	/* Before a mount with @node is tried; NULL: nothing to do. */
 	void (*prepare)(const char *node);
 	bool several_devices; /* a mount that fails may work when the next device has come */
+	bool tagged;          /* mounted by a tag, not by a device */
 };
 
 /* A btrfs of several devices mounts once the kernel has been told of each. */
@@ -36,11 +43,13 @@ static void btrfs_prepare(const char *node)
 }
 
 static const struct target_type types[] = {
-	{ "ext2", NULL, false },
-	{ "ext3", NULL, false },
-	{ "ext4", NULL, false },
-	{ "xfs", NULL, false },
-	{ "btrfs", btrfs_prepare, true },
+	{ "ext2", NULL, false, false },
+	{ "ext3", NULL, false, false },
+	{ "ext4", NULL, false, false },
+	{ "minix", NULL, false, false },
+	{ "xfs", NULL, false, false },
+	{ "btrfs", btrfs_prepare, true, false },
+	{ "virtiofs", NULL, false, true },
 };
 
 static const struct target_type *find_type(const char *name)
@@ -181,6 +190,22 @@ static bool try_mount(void *arg, const char *node)
 	return true;
 }
 
+/* Nothing bears a tag that could be waited for: whatever the kernel announces may be the device behind it. */
+static struct kd_error *wait_for_tag(struct mounting *mounting, const char *tag, int64_t deadline)
+{
+	_cleanup_close_ int events = -1;
+	char message[8192];
+	struct uevent event;
+	struct kd_error *err = uevent_open(&events);
+
+	if (err)
+		return err;
+	do
+		try_mount(mounting, tag);
+	while (mounting->errnum && uevent_wait(events, deadline, message, sizeof(message), &event) != UEVENT_TIMEOUT);
+	return NULL;
+}
+
 /* mkdir -p of @path below @root, where symbolic links lead into the target and not into the image. */
 static struct kd_error *open_path(const struct kd_sysroot *root, const char *path, int *ret)
 {
@@ -256,7 +281,7 @@ static struct kd_error *make_directory(const struct kd_plan *plan, const char *p
 }
 
 struct kd_error *target_connect(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,
-				int64_t deadline, struct target_place *ret)
+				int64_t deadline, const struct kd_log *log, struct target_place *ret)
 {
 	struct mounting mounting = { .type = find_type(target->type), .options = target->options, .place = ret };
 	struct kd_error *err;
@@ -265,7 +290,13 @@ struct kd_error *target_connect(const struct kd_plan *plan, const struct kd_plan
 		return kd_error_create(KD_ERR_UNSUPPORTED, "unknown target type %s", target->type);
 	if (mkdir(TARGET_MOUNT, 0700) < 0 && errno != EEXIST)
 		return kd_error_os(errno, "cannot create " TARGET_MOUNT);
-	err = device_wait(target->device, deadline, try_mount, &mounting);
+	/* What is missing may not be this target's. */
+	if (volumes_assemble(plan, deadline, log))
+		deadline = clock_deadline(MISSING_VOLUME_SECONDS, deadline);
+	if (mounting.type->tagged)
+		err = wait_for_tag(&mounting, target->device, deadline);
+	else
+		err = device_wait(target->device, deadline, try_mount, &mounting);
 	if (mounting.errnum) {
 		kd_error_destroy(err);
 		return kd_error_os(mounting.errnum, "cannot mount %s (%s) for writing", ret->node, target->type);

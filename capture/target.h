@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/plan.h"
 
 #define TARGET_MOUNT "/target"
@@ -17,11 +18,11 @@ struct target_place {
 	char directory[512]; /* of this crash, as seen on the target */
 };
 
-/** Wait for the target's device, mount it for writing at TARGET_MOUNT, and make a directory for a crash at @crash_time
+/** Put the plan's volumes together, wait for the target's device, mount it for writing at TARGET_MOUNT, and make a directory for a crash at @crash_time
  *  (seconds since the epoch). May block for as long as a disk does: run it in a child.
  *  KD_ERR_TIMEOUT (device), KD_ERR_UNSUPPORTED (type), KD_ERR_OS (mount, directory). */
 struct kd_error *target_connect(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,
-				int64_t deadline, struct target_place *ret) MUST_CHECK;
+				int64_t deadline, const struct kd_log *log, struct target_place *ret) MUST_CHECK;
 
 /** Open the directory that target_connect() has made. */
 struct kd_error *target_open(const struct target_place *place, int *ret) MUST_CHECK;

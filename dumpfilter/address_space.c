@@ -6,6 +6,7 @@
 
 #include "base/elf64.h"
 #include "dumpfilter/arch.h"
+#include "dumpfilter/page_table.h"
 
 /* Reads from here on go through a mapping; for small ones that would cost more than it saves. */
 #define MAPPED_READ_MIN (64u << 10)
@@ -63,7 +64,9 @@ struct kd_error *address_space_translate(struct address_space *space, uint64_t v
 		*size_ret = paging->image_size - (vaddr - paging->image_base);
 		return NULL;
 	}
-	return space->arch->walk(space, vaddr, paddr_ret, size_ret);
+	if (!paging->levels)
+		return kd_error_create(KD_ERR_HOLE, "virtual address 0x%lx: the page tables are not known", vaddr);
+	return page_table_walk(space, vaddr, paddr_ret, size_ret);
 }
 
 static struct kd_error *read_paddr(struct address_space *space, uint64_t paddr, void *buf, size_t size)
@@ -146,24 +149,33 @@ void address_space_walk_all(struct address_space *space)
 	const void *notes = vmcore_notes(space->vmcore, &size);
 	uint64_t stack;
 
-	space->arch->visit_tables(space, visit_table);
+	page_table_visit(space, visit_table);
 	while (kd_elf64_next_note(notes, size, &offset, &note))
 		if (kd_elf64_note_is(&note, "CORE") && note.type == NT_PRSTATUS &&
 		    space->arch->stack_pointer(&note, &stack))
 			visit_stack(space, stack);
 }
 
-struct kd_error *address_space_read_name(struct address_space *space, struct kernel_name *ret)
+struct kd_error *address_space_find_name(const struct address_space *space, uint64_t *ret)
 {
 	uint64_t uts_ns, offset = 4; /* behind a reference count, before the offset had a key of its own (5.11) */
-	char name[6][65];
-	struct kd_error *err;
 
-	_Static_assert(sizeof(*ret) == sizeof(name), "six strings, no padding");
 	if (!vmcoreinfo_symbol(space->info, "init_uts_ns", &uts_ns))
 		return kd_error_create(KD_ERR_FORMAT, "where the kernel's name lies is not known (no init_uts_ns)");
 	vmcoreinfo_offset(space->info, "uts_namespace.name", &offset);
-	err = address_space_read(space, uts_ns + offset, name, sizeof(name));
+	*ret = uts_ns + offset;
+	return NULL;
+}
+
+struct kd_error *address_space_read_name(struct address_space *space, struct kernel_name *ret)
+{
+	char name[6][65];
+	uint64_t vaddr;
+	struct kd_error *err = address_space_find_name(space, &vaddr);
+
+	_Static_assert(sizeof(*ret) == sizeof(name), "six strings, no padding");
+	if (!err)
+		err = address_space_read(space, vaddr, name, sizeof(name));
 	if (err)
 		return kd_error_wrap(err, "the kernel's name");
 	for (size_t i = 0; i < 6; i++)
@@ -181,7 +193,7 @@ static struct kd_error *validate(struct address_space *space)
 	struct kd_error *err;
 
 	if (vmcoreinfo_symbol(space->info, "_stext", &stext) && in_image(&space->paging, stext)) {
-		err = space->arch->walk(space, stext, &walked, &size);
+		err = page_table_walk(space, stext, &walked, &size);
 		if (err)
 			return kd_error_wrap(err, "the page tables do not map the kernel");
 		err = address_space_translate(space, stext, &by_formula, &size);

@@ -26,12 +26,19 @@ struct arch_ops; /* dumpfilter/arch.h */
 
 /** The kernel's page tables, as far as the architectures agree about them. */
 struct paging {
-	uint64_t root;         /* physical address of the top table */
-	unsigned int levels;
-	uint64_t address_mask; /* bits of an entry that are an address */
-	uint64_t image_base;   /* virtual addresses [image_base, image_base + image_size) are the kernel image … */
+	uint64_t root;           /* physical address of the top table */
+	unsigned int levels;     /* 0: the tables are not known */
+	unsigned int page_shift; /* log2 of a page and of a table … */
+	unsigned int index_bits; /* … and of its entries */
+	unsigned int va_bits;    /* of an address, that count; what the other levels leave is the top one's */
+	unsigned int kernel_bit; /* set in every address of the kernel */
+	bool shared_root;        /* only the upper half of the top table is the kernel's */
+	uint64_t address_mask;   /* bits of an entry that are an address … */
+	uint64_t high_mask;      /* … and those that are when shifted left by high_shift */
+	unsigned int high_shift;
+	uint64_t image_base;     /* virtual addresses [image_base, image_base + image_size) are the kernel image … */
 	uint64_t image_size;
-	uint64_t image_paddr;  /* … which lies at this physical address (modulo 2^64) */
+	uint64_t image_paddr;    /* … which lies at this physical address (modulo 2^64) */
 };
 
 /** One table per level is kept: walks of neighbouring addresses read nothing. */
@@ -84,6 +91,8 @@ void address_space_walk_all(struct address_space *space);
 struct kernel_name {
 	char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
 };
+/** Where it lies. KD_ERR_FORMAT: VMCOREINFO does not say. */
+struct kd_error *address_space_find_name(const struct address_space *space, uint64_t *ret) MUST_CHECK;
 /** Every string is terminated. */
 struct kd_error *address_space_read_name(struct address_space *space, struct kernel_name *ret) MUST_CHECK;
 

@@ -5,6 +5,7 @@
 
 static const struct arch_ops *const architectures[] = {
 	&arch_x86_64,
+	&arch_aarch64,
 };
 
 const struct arch_ops *arch_find(uint16_t elf_machine)

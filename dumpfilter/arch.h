@@ -16,19 +16,21 @@ struct arch_section_bits {
 	unsigned int physical;
 };
 
+enum entry_kind {
+	ENTRY_NONE,
+	ENTRY_TABLE, /* it leads to a table of the next level */
+	ENTRY_LEAF,  /* it maps memory */
+};
+
 struct arch_ops {
 	const char *machine; /* uname -m */
 	uint16_t elf_machine;
 
-	/** Fill space->paging from VMCOREINFO (and the segments). KD_ERR_FORMAT if something is missing. */
+	/** Fill space->paging from VMCOREINFO (and the segments), its levels last. KD_ERR_FORMAT if something is missing. */
 	struct kd_error *(*setup)(struct address_space *space);
 
-	/** Walk the page tables. KD_ERR_HOLE if nothing is mapped there. */
-	struct kd_error *(*walk)(struct address_space *space, uint64_t vaddr, uint64_t *paddr_ret,
-				 uint64_t *size_ret);
-
-	/** Call @visit with the physical address of every table below the kernel's half of the root. */
-	void (*visit_tables)(struct address_space *space, void (*visit)(struct address_space *space, uint64_t paddr));
+	/** What an entry of a page table is; @below: how many levels of tables there are below this one. */
+	enum entry_kind (*entry_kind)(uint64_t entry, unsigned int below);
 
 	/** Where the stack was, from an NT_PRSTATUS note; false: not in the kernel. */
 	bool (*stack_pointer)(const struct kd_elf64_note *prstatus, uint64_t *ret);
@@ -40,6 +42,7 @@ struct arch_ops {
 };
 
 extern const struct arch_ops arch_x86_64;
+extern const struct arch_ops arch_aarch64;
 
 /** NULL if the architecture is not known. */
 const struct arch_ops *arch_find(uint16_t elf_machine);

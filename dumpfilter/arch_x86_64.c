@@ -11,10 +11,7 @@
 #define ENTRY_PRESENT     UINT64_C(1)
 #define ENTRY_HUGE        (UINT64_C(1) << 7)
 #define ENTRY_ADDRESS     UINT64_C(0x000ffffffffff000)
-#define TABLE_ENTRIES     512u
 #define PRSTATUS_RSP      264u /* offset of rsp in struct elf_prstatus */
-/* More tables than any kernel half has: a loop through broken entries ends here. */
-#define VISIT_MAX         (1u << 17)
 
 static bool phys_base_from_segments(const struct address_space *space, uint64_t *ret)
 {
@@ -54,90 +51,28 @@ static struct kd_error *setup(struct address_space *space)
 		return kd_error_create(KD_ERR_FORMAT, "where the page tables lie is not known (no init_top_pgt)");
 	paging->root = root - START_KERNEL_MAP + paging->image_paddr;
 
-	paging->levels = 4;
-	if (vmcoreinfo_number(space->info, "pgtable_l5_enabled", &number) && number)
-		paging->levels = 5;
-
 	/* Memory encryption marks entries with an address bit (SME, SEV). */
 	paging->address_mask = ENTRY_ADDRESS;
 	if (vmcoreinfo_number(space->info, "sme_mask", &number))
 		paging->address_mask &= ~(uint64_t)number;
 	paging->root &= ~(uint64_t)0xfff & paging->address_mask;
+
+	paging->page_shift = 12;
+	paging->index_bits = 9;
+	paging->kernel_bit = 63;
+	paging->shared_root = true;
+	paging->levels = 4;
+	if (vmcoreinfo_number(space->info, "pgtable_l5_enabled", &number) && number)
+		paging->levels = 5;
+	paging->va_bits = paging->page_shift + paging->index_bits * paging->levels;
 	return NULL;
 }
 
-static unsigned int level_shift(unsigned int levels_below)
+static enum entry_kind entry_kind(uint64_t entry, unsigned int below)
 {
-	return 12 + 9 * levels_below;
-}
-
-static bool is_leaf(uint64_t entry, unsigned int levels_below)
-{
-	return levels_below == 0 || (levels_below <= 2 && (entry & ENTRY_HUGE));
-}
-
-static struct kd_error *walk(struct address_space *space, uint64_t vaddr, uint64_t *paddr_ret, uint64_t *size_ret)
-{
-	const struct paging *paging = &space->paging;
-	uint64_t table = paging->root;
-
-	for (unsigned int below = paging->levels - 1;; below--) {
-		unsigned int shift = level_shift(below);
-		uint64_t size = UINT64_C(1) << shift;
-		const uint64_t *entries;
-		uint64_t entry;
-		struct kd_error *err;
-
-		err = address_space_table(space, below, table, &entries);
-		if (err)
-			return kd_error_wrap(err, "page table of 0x%lx", vaddr);
-		entry = entries[(vaddr >> shift) % TABLE_ENTRIES];
-		if (!(entry & ENTRY_PRESENT))
-			return kd_error_create(KD_ERR_HOLE, "virtual address 0x%lx is not mapped", vaddr);
-		table = entry & paging->address_mask;
-		if (is_leaf(entry, below)) {
-			*paddr_ret = (table & ~(size - 1)) | (vaddr & (size - 1));
-			*size_ret = size - (vaddr & (size - 1));
-			return NULL;
-		}
-	}
-}
-
-struct visitor {
-	struct address_space *space;
-	void (*visit)(struct address_space *space, uint64_t paddr);
-	unsigned int left;
-};
-
-/* Tables of the lowest level are visited, but not read: they lead to pages only. */
-static void visit_below(struct visitor *visitor, uint64_t table, unsigned int below)
-{
-	const uint64_t *entries;
-
-	if (!visitor->left)
-		return;
-	visitor->left--;
-	visitor->visit(visitor->space, table);
-	if (below == 0)
-		return;
-	for (unsigned int i = below == visitor->space->paging.levels - 1 ? TABLE_ENTRIES / 2 : 0; i < TABLE_ENTRIES;
-	     i++) {
-		struct kd_error *err = address_space_table(visitor->space, below, table, &entries);
-
-		if (err) {
-			kd_error_destroy(err);
-			return;
-		}
-		if ((entries[i] & ENTRY_PRESENT) && !is_leaf(entries[i], below))
-			visit_below(visitor, entries[i] & visitor->space->paging.address_mask, below - 1);
-	}
-}
-
-static void visit_tables(struct address_space *space, void (*visit)(struct address_space *space, uint64_t paddr))
-{
-	struct visitor visitor = { .space = space, .visit = visit, .left = VISIT_MAX };
-
-	visit_below(&visitor, space->paging.root, space->paging.levels - 1);
+	if (!(entry & ENTRY_PRESENT))
+		return ENTRY_NONE;
+	return below == 0 || (below <= 2 && (entry & ENTRY_HUGE)) ? ENTRY_LEAF : ENTRY_TABLE;
 }
 
 static bool stack_pointer(const struct kd_elf64_note *prstatus, uint64_t *ret)
@@ -162,8 +97,7 @@ const struct arch_ops arch_x86_64 = {
 	.machine = "x86_64",
 	.elf_machine = EM_X86_64,
 	.setup = setup,
-	.walk = walk,
-	.visit_tables = visit_tables,
+	.entry_kind = entry_kind,
 	.stack_pointer = stack_pointer,
 	.phys_base = phys_base,
 	.section_bits = section_bits,

@@ -17,6 +17,8 @@ enum long_option {
 	OPTION_NUM_THREADS,
 	OPTION_SIZE_LIMIT,
 	OPTION_STRICT_COMPAT,
+	OPTION_CONFIG,
+	OPTION_CONFIG_OPTIONAL,
 	OPTION_NOT_YET, /* makedumpfile has it */
 };
 
@@ -33,9 +35,10 @@ static const struct option long_options[] = {
 	{ "version", no_argument, NULL, 'v' },
 	{ "split", no_argument, NULL, OPTION_NOT_YET },
 	{ "reassemble", no_argument, NULL, OPTION_NOT_YET },
-	{ "config", required_argument, NULL, OPTION_NOT_YET },
-	{ "generate-vmcoreinfo", required_argument, NULL, OPTION_NOT_YET },
-	{ "read-vmcoreinfo", required_argument, NULL, OPTION_NOT_YET },
+	{ "config", required_argument, NULL, OPTION_CONFIG },
+	{ "config-optional", no_argument, NULL, OPTION_CONFIG_OPTIONAL },
+	{ "generate-vmcoreinfo", required_argument, NULL, 'g' },
+	{ "read-vmcoreinfo", required_argument, NULL, 'i' },
 	{ "diskset", required_argument, NULL, OPTION_NOT_YET },
 	{ "cyclic-buffer", required_argument, NULL, OPTION_NOT_YET },
 	{ "splitblock-size", required_argument, NULL, OPTION_NOT_YET },
@@ -169,6 +172,21 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case OPTION_STRICT_COMPAT:
 		command->options.strict_compat = true;
 		return NULL;
+	case 'x':
+		command->vmlinux = arg;
+		return NULL;
+	case 'i':
+		command->vmcoreinfo = arg;
+		return NULL;
+	case 'g':
+		command->generate = arg;
+		return NULL;
+	case OPTION_CONFIG:
+		command->config = arg;
+		return NULL;
+	case OPTION_CONFIG_OPTIONAL:
+		command->config_optional = true;
+		return NULL;
 	case OPTION_NOT_YET:
 		return kd_error_create(KD_ERR_USAGE, "--%s is not implemented yet", long_options[long_index].name);
 	default:
@@ -217,4 +235,9 @@ struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct du
 	command.output = operands == 2 ? operand[1] : operand[0];
 	*ret = command;
 	return NULL;
+}
+
+bool dumpfilter_needs_program(const struct dumpfilter_command *command)
+{
+	return command->config || command->vmlinux || command->vmcoreinfo || command->generate;
 }

@@ -30,9 +30,13 @@ struct array {
 	uint8_t *chunk;
 };
 
+/* What would not fit into the dump's memory is no array: tables that lead in circles can pretend anything. */
 static struct kd_error *array_init(struct array *array, struct address_space *space, uint64_t vaddr, uint64_t count,
 				   uint64_t element_size)
 {
+	if (count > kd_ranges_total(vmcore_contents(space->vmcore)) / element_size)
+		return kd_error_create(KD_ERR_FORMAT, "the log's %lu times %lu bytes are more than the dump has", count,
+				       element_size);
 	*array = (struct array){ .space = space, .vaddr = vaddr, .size = count * element_size };
 	array->chunk = malloc(CHUNK);
 	return array->chunk ? NULL : kd_error_nomem();
@@ -75,6 +79,7 @@ static uint16_t get_u16(const uint8_t *p)
 struct ringbuffer {
 	unsigned int count_bits, text_bits;
 	uint64_t head_id, tail_id;
+	uint64_t text_left; /* all records together cannot have more than the ring */
 	struct array descs, infos, text;
 	/* Of one descriptor and one info, with the offsets of the fields used. */
 	uint64_t desc_size, info_size;
@@ -187,6 +192,7 @@ static struct kd_error *ringbuffer_open(struct ringbuffer *ring, struct address_
 		return kd_error_create(KD_ERR_FORMAT, "the log has 2^%u records in 2^%u bytes", count_bits, text_bits);
 	ring->count_bits = count_bits;
 	ring->text_bits = text_bits;
+	ring->text_left = UINT64_C(1) << text_bits;
 	ring->head_id &= ID_MASK;
 	ring->tail_id &= ID_MASK;
 	if ((err = array_init(&ring->descs, space, descs, UINT64_C(1) << count_bits, ring->desc_size)) ||
@@ -223,6 +229,9 @@ static struct kd_error *get_text(struct ringbuffer *ring, uint64_t id, uint64_t 
 		return err;
 	if ((get_u64(block) & ID_MASK) != id)
 		*length = 0;
+	if (*length > ring->text_left)
+		return kd_error_create(KD_ERR_FORMAT, "the log's records have more text than its %lu bytes", ring_size);
+	ring->text_left -= *length;
 	*ret = block + 8;
 	return NULL;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dumpfilter/dumpfilter.h"
 
+#include <elf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,6 +11,8 @@
 #include "dumpfilter/arch.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/dmesg.h"
+#include "dumpfilter/dump_names.h"
+#include "dumpfilter/erase.h"
 #include "dumpfilter/mem_map.h"
 #include "dumpfilter/output.h"
 #include "dumpfilter/page_class.h"
@@ -18,6 +22,7 @@
 #include "dumpfilter/pipeline.h"
 #include "dumpfilter/vmcore.h"
 #include "dumpfilter/vmcoreinfo.h"
+#include "dumpfilter/vmcoreinfo_make.h"
 #include "dumpfilter/writer.h"
 
 #define LEVEL_ZERO 1u
@@ -30,8 +35,12 @@
 struct crash {
 	struct vmcore *vmcore;
 	struct vmcoreinfo info;
+	char *info_text; /* info, where it is more than what the vmcore has */
 	struct address_space space;
+	bool readable; /* by virtual addresses */
 	const char *machine;
+	struct erase erase;
+	uint8_t *notes; /* the vmcore's and VMCOREINFO, where it had none */
 };
 
 /* The pages of one dump. */
@@ -44,8 +53,11 @@ struct selection {
 
 static void crash_close(struct crash *crash)
 {
+	erase_release(&crash->erase);
 	address_space_release(&crash->space);
 	vmcore_close(crash->vmcore);
+	free(crash->info_text);
+	free(crash->notes);
 	crash->vmcore = NULL;
 }
 static inline void crash_close_cleanup(struct crash *crash)
@@ -65,7 +77,20 @@ static inline void selection_release_cleanup(struct selection *selection)
 	selection_release(selection);
 }
 
-static struct kd_error *crash_open(struct crash *crash, const char *path)
+/* From now on @more is known, too; what was known before counts. */
+static struct kd_error *extend_info(struct crash *crash, const char *more)
+{
+	char *text = vmcoreinfo_join(more, &crash->info);
+
+	if (!text)
+		return kd_error_nomem();
+	free(crash->info_text);
+	crash->info_text = text;
+	crash->info = (struct vmcoreinfo){ text, strlen(text) };
+	return NULL;
+}
+
+static struct kd_error *crash_open(struct crash *crash, const char *path, const struct dumpfilter_options *options)
 {
 	struct kd_error *err = vmcore_open(path, &crash->vmcore);
 
@@ -78,7 +103,34 @@ static struct kd_error *crash_open(struct crash *crash, const char *path)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s: dumps of a Xen control domain are not supported", path);
 	crash->machine = arch_find(vmcore_machine(crash->vmcore))->machine;
 	crash->info.text = vmcore_vmcoreinfo(crash->vmcore, &crash->info.size);
-	return NULL;
+	if (options && options->vmcoreinfo) {
+		_cleanup_free_ char *more = NULL;
+
+		err = options->vmcoreinfo(options->supplement, crash->vmcore, &crash->info, &more);
+		if (!err && more)
+			err = extend_info(crash, more);
+	}
+	return err;
+}
+
+/* What VMCOREINFO lacks, this kernel's own symbols and types may tell. Without them it is as if they had not been asked. */
+static void learn_info(struct crash *crash, const struct dumpfilter_options *options)
+{
+	_cleanup_(dump_names_release) struct dump_names names = { 0 };
+	_cleanup_free_ char *more = NULL;
+	_cleanup_(kd_error_destroy) struct kd_error *err = NULL;
+
+	if (!vmcoreinfo_lacks(&crash->info))
+		return;
+	err = dump_names_open(&names, &crash->space);
+	if (!err)
+		err = vmcoreinfo_make(&names.info, &crash->info, &more);
+	if (!err)
+		err = extend_info(crash, more);
+	if (err)
+		kd_debug(options->log, "VMCOREINFO lacks keys, and they cannot be made up for: %s", err->text);
+	else
+		kd_debug(options->log, "VMCOREINFO lacks keys; from the kernel's own symbols and types: %s", more);
 }
 
 /* All pages that the file has. */
@@ -207,7 +259,9 @@ static struct kd_error *select_pages(struct crash *crash, const struct dumpfilte
 	if (err)
 		return err;
 	total = pfn_bitmap_count(&selection->kept, 0, selection->end_pfn);
+	crash->readable = !problem;
 	if (!problem) {
+		learn_info(crash, options);
 		address_space_walk_all(&crash->space);
 		problem = filter(crash, options, selection, report);
 	}
@@ -220,7 +274,36 @@ static struct kd_error *select_pages(struct crash *crash, const struct dumpfilte
 		others += report->pages[i];
 	report->pages[PAGE_KEEP] = total - others;
 	report->page_size = crash->space.page_size;
+	report->unreadable = vmcore_missing(crash->vmcore) / report->page_size;
+	if (report->unreadable)
+		kd_warn(options->log, "%s is truncated: %lu pages of memory are missing", vmcore_path(crash->vmcore),
+			report->unreadable);
 	return NULL;
+}
+
+/* Whoever asked for data to be erased must not get a dump that has it, so everything that goes wrong here ends the run. */
+static struct kd_error *find_erasures(struct crash *crash, const struct dumpfilter_options *options)
+{
+	if (!options->erase)
+		return NULL;
+	if (!crash->readable)
+		return kd_error_create(KD_ERR_FORMAT, "%s: the kernel's memory cannot be read, and so nothing can be "
+						      "erased: no dump is written", vmcore_path(crash->vmcore));
+	return kd_error_wrap(options->erase(options->supplement, &crash->space, options->log, &crash->erase),
+			     "no dump is written, since not all can be erased");
+}
+
+/* The kernel's name as the dump may have it. */
+static struct kd_error *read_name(struct crash *crash, struct kernel_name *ret)
+{
+	uint64_t vaddr;
+	struct kd_error *err = address_space_find_name(&crash->space, &vaddr);
+
+	if (!err)
+		err = address_space_read_name(&crash->space, ret);
+	if (!err)
+		erase_apply_virtual(&crash->erase, &crash->space, vaddr, ret, sizeof(*ret));
+	return err;
 }
 
 /* The kernel's name as an earlier filter has found it. */
@@ -235,12 +318,47 @@ static bool name_of_origin(const struct crash *crash, struct kernel_name *ret)
 	return true;
 }
 
-/* From the kernel's memory, or so. False: neither knows it. */
+/* From its memory, or so. False: neither has the name of a kernel of this architecture. */
 static bool find_name(struct crash *crash, struct kernel_name *ret)
 {
-	_cleanup_(kd_error_destroy) struct kd_error *err = address_space_read_name(&crash->space, ret);
+	_cleanup_(kd_error_destroy) struct kd_error *err = read_name(crash, ret);
 
-	return (!err && strcmp(ret->sysname, "Linux") == 0) || name_of_origin(crash, ret);
+	return (!err && strcmp(ret->sysname, "Linux") == 0 && strcmp(ret->machine, crash->machine) == 0) ||
+	       name_of_origin(crash, ret);
+}
+
+/* The vmcore's notes, with what was found of VMCOREINFO if there was none: readers need it. */
+static void describe_notes(struct crash *crash, struct dump_description *ret)
+{
+	static const char name[12] = "VMCOREINFO";
+	const Elf64_Nhdr nhdr = { .n_namesz = sizeof("VMCOREINFO"), .n_descsz = (uint32_t)crash->info.size };
+	size_t used = 0;
+	const char *own;
+
+	ret->notes = vmcore_notes(crash->vmcore, &ret->notes_size);
+	own = vmcore_vmcoreinfo(crash->vmcore, &ret->vmcoreinfo_size);
+	if (own) {
+		ret->vmcoreinfo_offset = (size_t)(own - (const char *)ret->notes);
+		return;
+	}
+	ret->vmcoreinfo_size = 0;
+	if (!crash->info.size)
+		return;
+	/* Parts of notes are multiples of four bytes. */
+	crash->notes = calloc(1, ret->notes_size + sizeof(nhdr) + sizeof(name) + crash->info.size + 6);
+	if (!crash->notes)
+		return;
+	if (ret->notes_size)
+		memcpy(crash->notes, ret->notes, ret->notes_size);
+	used = (ret->notes_size + 3) / 4 * 4;
+	memcpy(crash->notes + used, &nhdr, sizeof(nhdr));
+	memcpy(crash->notes + used + sizeof(nhdr), name, sizeof(name));
+	used += sizeof(nhdr) + sizeof(name);
+	memcpy(crash->notes + used, crash->info.text, crash->info.size);
+	ret->vmcoreinfo_offset = used;
+	ret->vmcoreinfo_size = crash->info.size;
+	ret->notes = crash->notes;
+	ret->notes_size = used + (crash->info.size + 3) / 4 * 4;
 }
 
 static void describe(struct crash *crash, const struct dumpfilter_options *options, const struct selection *selection,
@@ -254,15 +372,14 @@ static void describe(struct crash *crash, const struct dumpfilter_options *optio
 		.ram = vmcore_ram(crash->vmcore),
 		.whole_tails = options->strict_compat,
 		.kept = &selection->kept,
-		.vmcoreinfo_size = crash->info.size,
 		.phys_base = crash->space.arch->phys_base(&crash->space),
 		.level = (report->unfiltered ? options->level & LEVEL_ZERO : options->level) | origin->level,
 		.cpu_count = vmcore_cpu_count(crash->vmcore),
 		.codec_flag = options->codec ? options->codec->flag : 0,
+		.eraseinfo = crash->erase.info,
+		.eraseinfo_size = crash->erase.info_size,
 	};
-	ret->notes = vmcore_notes(crash->vmcore, &ret->notes_size);
-	if (crash->info.text)
-		ret->vmcoreinfo_offset = (size_t)(crash->info.text - (const char *)ret->notes);
+	describe_notes(crash, ret);
 	ret->crash_time = origin->crash_time;
 	vmcoreinfo_decimal(&crash->info, "CRASHTIME", &ret->crash_time);
 	if (find_name(crash, &ret->name))
@@ -293,6 +410,7 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 		.threads = options->threads,
 		.share = share,
 		.share_zero_pages = options->level & LEVEL_ZERO,
+		.erase = crash->erase.count ? &crash->erase : NULL,
 		.ops = &writer_kdump,
 		.writer = writer,
 		.progress = options->progress,
@@ -302,7 +420,7 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 
 	report->pages[PAGE_ZERO] = pipeline.zero;
 	report->pages_shared = pipeline.shared;
-	report->unreadable = pipeline.unreadable;
+	report->unreadable += pipeline.unreadable;
 	report->pages_written = pipeline.written;
 	if (err) {
 		writer_kdump.give_up(writer);
@@ -333,11 +451,13 @@ static struct kd_error *run_level(const char *vmcore_path, const char *out_path,
 {
 	_cleanup_(crash_close) struct crash crash = { 0 };
 	_cleanup_(selection_release) struct selection selection = { 0 };
-	struct kd_error *err = crash_open(&crash, vmcore_path);
+	struct kd_error *err = crash_open(&crash, vmcore_path, options);
 
 	*report = (struct dumpfilter_report){ 0 };
 	if (!err)
 		err = select_pages(&crash, options, &selection, report);
+	if (!err)
+		err = find_erasures(&crash, options);
 	if (!err)
 		err = output->fd < 0 ? output_create(output, out_path, options->threads > 1) : output_restart(output);
 	if (!err)
@@ -386,11 +506,16 @@ struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path, c
 
 struct kd_error *dumpfilter_dmesg(const char *vmcore_path, FILE *out, const struct kd_log *log)
 {
+	return dumpfilter_dmesg_with(vmcore_path, out, &(struct dumpfilter_options){ .log = log });
+}
+
+struct kd_error *dumpfilter_dmesg_with(const char *vmcore_path, FILE *out, const struct dumpfilter_options *options)
+{
 	_cleanup_(crash_close) struct crash crash = { 0 };
-	struct kd_error *err = crash_open(&crash, vmcore_path);
+	struct kd_error *err = crash_open(&crash, vmcore_path, options);
 
 	if (!err)
-		err = address_space_init(&crash.space, crash.vmcore, &crash.info, log);
+		err = address_space_init(&crash.space, crash.vmcore, &crash.info, options->log);
 	if (!err)
 		err = dmesg_write(&crash.space, out);
 	return err;
@@ -402,7 +527,7 @@ struct kd_error *dumpfilter_identify(const char *vmcore_path, struct dumpfilter_
 	struct dumpfilter_identity identity = { 0 };
 	const struct vmcore_origin *origin;
 	struct kernel_name name;
-	struct kd_error *err = crash_open(&crash, vmcore_path);
+	struct kd_error *err = crash_open(&crash, vmcore_path, NULL);
 
 	if (err)
 		return err;

@@ -14,7 +14,11 @@
 #include "base/error.h"
 #include "base/log.h"
 
-struct codec; /* dumpfilter/codec.h */
+struct address_space; /* dumpfilter/address_space.h */
+struct codec;	      /* dumpfilter/codec.h */
+struct erase;	      /* dumpfilter/erase.h */
+struct vmcore;	      /* dumpfilter/vmcore.h */
+struct vmcoreinfo;    /* dumpfilter/vmcoreinfo.h */
 
 /** Page classes, in the order in which they are decided (dump level bits in brackets). */
 enum page_class {
@@ -43,6 +47,15 @@ struct dumpfilter_options {
 	unsigned int threads;      /* 0: as many as fit this machine */
 	uint64_t size_limit;       /* bytes that the output may have; 0: no limit */
 	bool strict_compat;        /* drop partial tail pages of a segment as makedumpfile does, for bit equality */
+	/** VMCOREINFO from elsewhere, for keys that the vmcore's @own (zeroed: none) lacks: malloc'd, NULL for none. NULL: the
+	 *  vmcore's has to do. An error ends the run. */
+	struct kd_error *(*vmcoreinfo)(void *arg, const struct vmcore *vmcore, const struct vmcoreinfo *own,
+				       char **ret);
+	/** Find what must not be in the dump (*ret is zeroed). An error ends the run before anything is written. NULL: all
+	 *  may be in it. Called, not known here, so that the capture program is linked without all that this needs. */
+	struct kd_error *(*erase)(void *arg, struct address_space *space, const struct kd_log *log,
+				  struct erase *ret);
+	void *supplement; /* the argument of both */
 	const struct kd_log *log;  /* borrowed; may be NULL */
 	/** Called about once per second's worth of work, and at the end; pages. May be NULL. Calls come from any
 	 *  thread, one at a time. */
@@ -53,7 +66,7 @@ struct dumpfilter_options {
 /** What was found and done. */
 struct dumpfilter_report {
 	uint64_t pages[PAGE_CLASS_COUNT]; /* found per class, dropped or not; PAGE_ZERO: stored as zero pages */
-	uint64_t unreadable;              /* pages that the kernel would not hand out, left out of the dump */
+	uint64_t unreadable;              /* pages that the kernel would not hand out or that were cut off, not in the dump */
 	uint64_t pages_written;           /* page_descs filled */
 	uint64_t pages_shared;            /* of these: equal to one written before, and not stored again */
 	uint64_t bytes_written;           /* size of the output */
@@ -72,6 +85,9 @@ struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path,
 
 /** Write the crashed kernel's log, oldest record first, as "[%5llu.%06llu] text" lines. */
 struct kd_error *dumpfilter_dmesg(const char *vmcore_path, FILE *out, const struct kd_log *log) MUST_CHECK;
+/** As above; @options: log, vmcoreinfo and supplement count. */
+struct kd_error *dumpfilter_dmesg_with(const char *vmcore_path, FILE *out,
+				       const struct dumpfilter_options *options) MUST_CHECK;
 
 /** Facts about the crashed kernel; "" or 0 where the dump does not say. */
 struct dumpfilter_identity {
@@ -93,9 +109,17 @@ struct dumpfilter_command {
 	bool dump_dmesg, check_params, show_help, show_version, force;
 	int message_level;     /* makedumpfile's bit mask, default 7 */
 	unsigned int debug;    /* number of -D */
+	const char *vmlinux;     /* -x; this and what follows is borrowed from argv, and NULL when it is not given */
+	const char *vmcoreinfo;  /* -i: a file to be read */
+	const char *generate;    /* -g: a file to be written, and no dump */
+	const char *config;      /* --config: the file that names what is erased */
+	bool config_optional;  /* what cannot be found of it does not matter */
 	const char *input;     /* borrowed from argv; NULL when left out (capture fills it in) */
 	const char *output;
 };
 struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct dumpfilter_command *ret) MUST_CHECK;
+
+/** Does @command ask for what only the program can do (erasing, reading a vmlinux), whatever the codec? */
+bool dumpfilter_needs_program(const struct dumpfilter_command *command);
 
 #endif

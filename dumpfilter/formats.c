@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The formats of the programs that look at dumps: all of them. */
+/* All formats: for every program that has no table of its own. */
 #include <stddef.h>
 
 #include "dumpfilter/vmcore_format.h"

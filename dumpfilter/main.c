@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/dumpfilter.h"
+#include "dumpfilter/supplement.h"
 
 #define EXIT_USAGE 2
 #define EXIT_FULL  3
@@ -37,6 +38,11 @@ static void print_usage(void)
 	for (size_t i = 0; codecs[i]; i++)
 		printf("  -%c                   compress with %s\n", codecs[i]->option, codecs[i]->name);
 	printf("  -f                   replace DUMPFILE if it exists\n"
+	       "  -x VMLINUX           symbols and types, beside what the dump says\n"
+	       "  -i FILE              the same from a file that -g has written\n"
+	       "  -g FILE              write FILE from what -x names, and no dump\n"
+	       "  --config FILE        overwrite the data that FILE names; no dump if any cannot be found\n"
+	       "  --config-optional    what cannot be found does not matter\n"
 	       "  -D                   say more\n"
 	       "  --dump-dmesg         write the kernel's log\n"
 	       "  --check-params       check the command line, do nothing\n"
@@ -98,17 +104,21 @@ static struct kd_error *make_room(const struct dumpfilter_command *command)
 	return unlink(command->output) < 0 ? kd_error_os(errno, "%s", command->output) : NULL;
 }
 
-static struct kd_error *write_log(const struct dumpfilter_command *command, const struct kd_log *log)
+static struct kd_error *write_log(struct dumpfilter_command *command, const struct kd_log *log)
 {
+	_cleanup_(supplement_close) struct supplement *supplement = NULL;
 	_cleanup_fclose_ FILE *out = NULL;
-	struct kd_error *err = make_room(command);
+	struct kd_error *err = supplement_open(command, log, &supplement);
 
+	if (!err)
+		err = make_room(command);
 	if (err)
 		return err;
+	command->options.log = log;
 	out = fopen(command->output, "wxe");
 	if (!out)
 		return kd_error_os(errno, "%s", command->output);
-	err = dumpfilter_dmesg(command->input, out, log);
+	err = dumpfilter_dmesg_with(command->input, out, &command->options);
 	if (!err && fclose(take_ptr(out)) != 0)
 		err = kd_error_os(errno, "%s", command->output);
 	return err;
@@ -118,8 +128,11 @@ static struct kd_error *write_dump(struct dumpfilter_command *command, const str
 {
 	struct dumpfilter_report report;
 	struct progress progress = { 0 };
-	struct kd_error *err = make_room(command);
+	_cleanup_(supplement_close) struct supplement *supplement = NULL;
+	struct kd_error *err = supplement_open(command, log, &supplement);
 
+	if (!err)
+		err = make_room(command);
 	if (err)
 		return err;
 	clock_gettime(CLOCK_MONOTONIC, &progress.start);
@@ -148,7 +161,7 @@ int main(int argc, char **argv)
 	signal(SIGXFSZ, SIG_IGN);
 	kd_log_init(&log, stderr, "dumpfilter", KD_LOG_INFO);
 	err = dumpfilter_parse_command(argc, argv, &command);
-	if (!err && !command.show_help && !command.show_version && !command.check_params &&
+	if (!err && !command.show_help && !command.show_version && !command.check_params && !command.generate &&
 	    (!command.input || !command.output))
 		err = kd_error_create(KD_ERR_USAGE, "VMCORE and %s are needed",
 				      command.dump_dmesg ? "LOGFILE" : "DUMPFILE");
@@ -167,7 +180,12 @@ int main(int argc, char **argv)
 		log.level = KD_LOG_DEBUG;
 	else if (!(command.message_level & MESSAGE_ERROR))
 		log.level = KD_LOG_ERROR;
-	err = command.dump_dmesg ? write_log(&command, &log) : write_dump(&command, &log, &full);
+	if (command.generate)
+		err = supplement_generate(&command, &log);
+	else if (command.dump_dmesg)
+		err = write_log(&command, &log);
+	else
+		err = write_dump(&command, &log, &full);
 	if (!kd_log_error(&log, err))
 		return EXIT_SUCCESS;
 	return full ? EXIT_FULL : EXIT_FAILURE;

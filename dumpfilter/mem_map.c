@@ -34,8 +34,6 @@ static struct kd_error *init_sections(struct mem_map *map)
 
 	if (!vmcoreinfo_symbol(info, "mem_section", &map->sections))
 		return missing("SYMBOL(mem_section) or SYMBOL(mem_map)");
-	if (!vmcoreinfo_length(info, "mem_section", &length))
-		return missing("LENGTH(mem_section)");
 	if (!vmcoreinfo_size(info, "mem_section", &map->section_size))
 		return missing("SIZE(mem_section)");
 	if (!vmcoreinfo_offset(info, "mem_section.section_mem_map", &map->map_offset))
@@ -45,7 +43,7 @@ static struct kd_error *init_sections(struct mem_map *map)
 	if (vmcoreinfo_number(info, "MAX_PHYSMEM_BITS", &number) && number > 0 && number < 64)
 		bits.physical = (unsigned int)number;
 	if (bits.section < SECTION_BITS_MIN || bits.section > bits.physical || map->section_size < 8 ||
-	    map->section_size > map->space->page_size || map->map_offset > map->section_size - 8 || length == 0)
+	    map->section_size > map->space->page_size || map->map_offset > map->section_size - 8)
 		return kd_error_create(KD_ERR_FORMAT, "sections of 2^%u bytes in 2^%u, described by %lu bytes each",
 				       bits.section, bits.physical, map->section_size);
 
@@ -53,10 +51,47 @@ static struct kd_error *init_sections(struct mem_map *map)
 	map->section_limit = UINT64_C(1) << (bits.physical - bits.section);
 	map->sections_per_root = map->space->page_size / map->section_size;
 	extreme_length = (map->section_limit + map->sections_per_root - 1) / map->sections_per_root;
+	/* Only the kernel itself tells how long the array of pointers is; types tell it of an array of sections. */
+	if (!vmcoreinfo_length(info, "mem_section", &length))
+		length = extreme_length;
 	map->roots = length == extreme_length ? length : 0;
 	if (!map->roots && map->section_limit > length)
 		map->section_limit = length;
+	if (!length)
+		return missing("a LENGTH(mem_section) that is not 0");
 	return NULL;
+}
+
+static bool section_pages(struct mem_map *map, uint64_t nr, uint64_t *vaddr_ret);
+
+static bool has_sections(struct mem_map *map)
+{
+	uint64_t vaddr;
+
+	map->cached_root = UINT64_MAX;
+	for (uint64_t nr = 0; nr < map->section_limit && nr * map->pages_per_section < map->end_pfn; nr++)
+		if (section_pages(map, nr, &vaddr))
+			return true;
+	return false;
+}
+
+/* The kernel's own VMCOREINFO has the value of mem_section, which is a pointer; a symbol table has its address. */
+static void follow_symbol(struct mem_map *map)
+{
+	uint64_t symbol = map->sections, value;
+	struct kd_error *err;
+
+	if (!map->roots || has_sections(map))
+		return;
+	err = address_space_read_u64(map->space, symbol, &value);
+	if (err) {
+		kd_error_destroy(err);
+		return;
+	}
+	map->sections = value;
+	if (!has_sections(map))
+		map->sections = symbol;
+	map->cached_root = UINT64_MAX;
 }
 
 struct kd_error *mem_map_init(struct mem_map *map, struct address_space *space, uint64_t end_pfn)
@@ -75,6 +110,8 @@ struct kd_error *mem_map_init(struct mem_map *map, struct address_space *space, 
 			err = missing("a mem_map");
 	} else {
 		err = init_sections(map);
+		if (!err)
+			follow_symbol(map);
 	}
 	if (err)
 		return err;

@@ -243,12 +243,13 @@ static void pack_pages(struct worker *worker, unsigned int first, unsigned int c
 /* Pack @count pages with consecutive pfns; one by one where they cannot be read together. */
 static void pack_run(struct worker *worker, unsigned int first, unsigned int count)
 {
-	uint64_t page_size = worker->shop->pipeline->page_size;
+	const struct pipeline *pipeline = worker->shop->pipeline;
+	uint64_t size = count * pipeline->page_size, paddr = worker->unit.page[first].pfn * pipeline->page_size;
 	const uint8_t *data;
-	struct kd_error *err = vmcore_window_get(&worker->window, worker->unit.page[first].pfn * page_size,
-						 count * page_size, worker->read_buf, &data);
+	struct kd_error *err = vmcore_window_get(&worker->window, paddr, size, worker->read_buf, &data);
 
 	if (!err) {
+		data = erase_apply(pipeline->erase, paddr, data, size, worker->read_buf);
 		pack_pages(worker, first, count, data);
 		return;
 	}

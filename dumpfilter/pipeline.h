@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "dumpfilter/codec.h"
+#include "dumpfilter/erase.h"
 #include "dumpfilter/page_share.h"
 #include "dumpfilter/pfn_bitmap.h"
 #include "dumpfilter/vmcore.h"
@@ -28,6 +29,7 @@ struct pipeline {
 	const struct codec *codec; /* NULL: store pages as they are */
 	unsigned int threads;      /* at most this many workers, at least one */
 	bool share_zero_pages;
+	const struct erase *erase; /* NULL: nothing */
 	struct page_share *share;  /* NULL: store every other page by itself */
 	const struct writer_ops *ops;
 	struct writer *writer;

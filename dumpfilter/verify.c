@@ -239,6 +239,11 @@ static void describe(const struct vmcore *vmcore, struct verification *result)
 		verify_add_problem(result, VERDICT_INCOMPLETE, result->origin.flattened ?
 				   "it says that it is not complete, or its end record is missing" :
 				   "its header says that it is not complete");
+	if (vmcore_missing(vmcore)) {
+		result->missing_pages = vmcore_missing(vmcore) / result->page_size;
+		verify_add_problem(result, VERDICT_INCOMPLETE, "the file ends (at 0x%lx) before its memory does: it is truncated",
+				   result->file_size);
+	}
 	if (result->origin.stray_pages)
 		verify_add_problem(result, VERDICT_DAMAGED, "bitmaps: %lu pages are in the dump, but are not memory",
 				   result->origin.stray_pages);
@@ -268,7 +273,7 @@ struct kd_error *verify_dump(const char *path, unsigned int threads, void (*prog
 	work.page_size = result.page_size;
 	work.progress = progress;
 	work.progress_arg = progress_arg;
-	result.pages = count_pages(&work);
+	result.pages = count_pages(&work) + result.missing_pages;
 	err = read_all(&work, threads);
 	if (err) {
 		verification_release(&result);

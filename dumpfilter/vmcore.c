@@ -18,6 +18,7 @@
 
 /* The kernel stops at 65535 program headers; a tool that writes holes may need more. */
 #define PHNUM_MAX (UINT32_C(1) << 24)
+#define LARGEST_PAGE UINT64_C(65536)
 #define ELF_INCOMPLETE 0x1u /* e_flags, as makedumpfile -E sets it */
 
 struct kd_error *vmcore_read_file(const struct vmcore *vmcore, uint64_t offset, void *buf, size_t size, const char *what)
@@ -81,7 +82,19 @@ struct kd_error *vmcore_append_notes(struct vmcore *vmcore, uint64_t offset, uin
 	return NULL;
 }
 
-static struct kd_error *add_segment(struct vmcore *vmcore, const Elf64_Phdr *phdr)
+/* How much of [@paddr, @paddr + @size) the file has from @offset on: without a page of which it ends in the middle. */
+static uint64_t not_cut_off(const struct vmcore *vmcore, uint64_t paddr, uint64_t offset, uint64_t size)
+{
+	uint64_t there = offset < vmcore->file_size ? vmcore->file_size - offset : 0, rest;
+
+	if (there >= size)
+		return size;
+	rest = (paddr + there) % LARGEST_PAGE;
+	return there > rest ? there - rest : 0;
+}
+
+/* @promised: what the file would hold if it did not end too early. */
+static struct kd_error *add_segment(struct vmcore *vmcore, const Elf64_Phdr *phdr, struct kd_ranges *promised)
 {
 	uint64_t end;
 
@@ -95,15 +108,16 @@ static struct kd_error *add_segment(struct vmcore *vmcore, const Elf64_Phdr *phd
 		.vaddr = phdr->p_vaddr,
 		.paddr = phdr->p_paddr,
 		.memory_size = phdr->p_memsz,
-		.file_size = phdr->p_filesz,
+		.file_size = not_cut_off(vmcore, phdr->p_paddr, phdr->p_offset, phdr->p_filesz),
 		.file_offset = phdr->p_offset,
 	};
-	if (!kd_ranges_add(&vmcore->ram, phdr->p_paddr, phdr->p_paddr + phdr->p_memsz))
+	if (!kd_ranges_add(&vmcore->ram, phdr->p_paddr, phdr->p_paddr + phdr->p_memsz) ||
+	    (phdr->p_filesz && !kd_ranges_add(promised, phdr->p_paddr, phdr->p_paddr + phdr->p_filesz)))
 		return kd_error_nomem();
 	return NULL;
 }
 
-static struct kd_error *read_program_headers(struct vmcore *vmcore, const Elf64_Ehdr *ehdr)
+static struct kd_error *read_program_headers(struct vmcore *vmcore, const Elf64_Ehdr *ehdr, struct kd_ranges *promised)
 {
 	struct kd_error *err;
 	size_t count = 0;
@@ -122,7 +136,7 @@ static struct kd_error *read_program_headers(struct vmcore *vmcore, const Elf64_
 		if (phdr[i].p_type == PT_NOTE)
 			err = vmcore_append_notes(vmcore, phdr[i].p_offset, phdr[i].p_filesz);
 		else if (phdr[i].p_type == PT_LOAD)
-			err = add_segment(vmcore, &phdr[i]);
+			err = add_segment(vmcore, &phdr[i], promised);
 	}
 	if (!err && vmcore->segment_count == 0)
 		err = kd_error_create(KD_ERR_FORMAT, "%s: no memory in it (no PT_LOAD)", vmcore->path);
@@ -191,6 +205,7 @@ static void parse_notes(struct vmcore *vmcore)
 
 static struct kd_error *read_headers(struct vmcore *vmcore)
 {
+	_cleanup_(kd_ranges_free) struct kd_ranges promised = { 0 };
 	struct kd_error *err;
 	Elf64_Ehdr ehdr;
 
@@ -201,9 +216,11 @@ static struct kd_error *read_headers(struct vmcore *vmcore)
 		return err;
 	vmcore->machine = ehdr.e_machine;
 	vmcore->origin.incomplete |= ehdr.e_flags & ELF_INCOMPLETE;
-	err = read_program_headers(vmcore, &ehdr);
+	err = read_program_headers(vmcore, &ehdr, &promised);
 	if (!err)
 		err = build_extents(vmcore);
+	if (!err)
+		vmcore->missing = kd_ranges_total(&promised) - kd_ranges_total(&vmcore->contents);
 	return err;
 }
 
@@ -312,6 +329,11 @@ const struct kd_ranges *vmcore_ram(const struct vmcore *vmcore)
 const struct kd_ranges *vmcore_contents(const struct vmcore *vmcore)
 {
 	return &vmcore->contents;
+}
+
+uint64_t vmcore_missing(const struct vmcore *vmcore)
+{
+	return vmcore->missing;
 }
 
 uint64_t vmcore_end_paddr(const struct vmcore *vmcore)

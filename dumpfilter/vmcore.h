@@ -27,7 +27,7 @@ struct vmcore_segment {
 	uint64_t vaddr; /* a hint: the kernel image's is right, others may be guesses of kexec-tools */
 	uint64_t paddr;
 	uint64_t memory_size;
-	uint64_t file_size; /* <= memory_size; what lies beyond was left out by an earlier filter */
+	uint64_t file_size; /* <= memory_size; what lies beyond was left out by an earlier filter, or is cut off */
 	uint64_t file_offset;
 };
 
@@ -68,6 +68,9 @@ const struct vmcore_segment *vmcore_segments(const struct vmcore *vmcore, size_t
 const struct kd_ranges *vmcore_ram(const struct vmcore *vmcore);
 /** The part of it whose contents are in the file. Borrowed. */
 const struct kd_ranges *vmcore_contents(const struct vmcore *vmcore);
+
+/** Bytes of memory that the headers promise, but which would lie behind the file's end: it is a truncated copy. */
+uint64_t vmcore_missing(const struct vmcore *vmcore);
 
 /** One past the highest physical address that has RAM, in bytes. */
 uint64_t vmcore_end_paddr(const struct vmcore *vmcore);

@@ -46,6 +46,7 @@ struct vmcore {
 	size_t extent_count;
 	struct kd_ranges ram;
 	struct kd_ranges contents;
+	uint64_t missing; /* see vmcore_missing() */
 	uint8_t *notes;
 	size_t notes_size;
 
@@ -74,8 +75,8 @@ extern const struct vmcore_format vmcore_elf;
 extern const struct vmcore_format vmcore_kdump;     /* kdump-compressed, with all decoders */
 extern const struct vmcore_format vmcore_flattened; /* makedumpfile -F, of any of the above */
 
-/** The formats that a program reads, NULL-terminated. Not in the library: each program that opens vmcores defines this
- *  table (or takes dumpfilter/formats.c, which has all), and so links the readers it names and no others. */
+/** The formats that a program reads, NULL-terminated: all (dumpfilter/formats.c), unless it defines this table itself;
+ *  then it is linked with the readers that it names and no others. */
 extern const struct vmcore_format *const vmcore_formats[];
 
 /** The row that a file with this beginning (of at least 16 bytes) belongs to; NULL: none of the program's. */

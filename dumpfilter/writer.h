@@ -30,6 +30,8 @@ struct dump_description {
 	unsigned int level;
 	unsigned int cpu_count;
 	uint32_t codec_flag; /* 0: no compression */
+	const char *eraseinfo; /* text: what was erased (an ELF file's note "ERASEINFO", type 0) */
+	size_t eraseinfo_size; /* 0: nothing was */
 };
 
 enum unit_page_state {

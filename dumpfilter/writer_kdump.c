@@ -23,17 +23,23 @@ static uint64_t blocks(uint64_t bytes, uint64_t block_size)
 	return bytes / block_size + (bytes % block_size != 0);
 }
 
+/* Blocks of the sub header, with what lies behind it: the notes, and the record of what was erased. */
+static uint64_t sub_header_blocks(const struct dump_description *dump)
+{
+	return blocks(sizeof(struct kdump_sub_header) + dump->notes_size + dump->eraseinfo_size, dump->page_size);
+}
+
 static struct kd_error *write_headers(struct writer *writer, const struct dump_description *dump)
 {
 	uint64_t block = writer->block_size;
 	uint64_t notes_offset = block + sizeof(struct kdump_sub_header);
-	uint64_t sub_header_blocks = blocks(sizeof(struct kdump_sub_header) + dump->notes_size, block);
+	uint64_t eraseinfo_offset = notes_offset + dump->notes_size;
 	struct kdump_header header = {
 		.header_version = KDUMP_VERSION,
 		.time_sec = dump->crash_time,
 		.status = writer->status,
 		.block_size = (uint32_t)block,
-		.sub_header_blocks = (uint32_t)sub_header_blocks,
+		.sub_header_blocks = (uint32_t)sub_header_blocks(dump),
 		.bitmap_blocks = (uint32_t)(2 * writer->half_bitmap / block),
 		.max_mapnr = dump->end_pfn < UINT32_MAX ? (uint32_t)dump->end_pfn : UINT32_MAX,
 		.cpu_count = dump->cpu_count,
@@ -45,6 +51,8 @@ static struct kd_error *write_headers(struct writer *writer, const struct dump_d
 		.vmcoreinfo_size = dump->vmcoreinfo_size,
 		.notes_offset = notes_offset,
 		.notes_size = dump->notes_size,
+		.eraseinfo_offset = dump->eraseinfo_size ? eraseinfo_offset : 0,
+		.eraseinfo_size = dump->eraseinfo_size,
 		.max_mapnr_64 = dump->end_pfn,
 	};
 	struct kd_error *err;
@@ -58,6 +66,8 @@ static struct kd_error *write_headers(struct writer *writer, const struct dump_d
 		err = output_write_at(writer->output, block, &sub_header, sizeof(sub_header));
 	if (!err)
 		err = output_write_at(writer->output, notes_offset, dump->notes, dump->notes_size);
+	if (!err && dump->eraseinfo_size)
+		err = output_write_at(writer->output, eraseinfo_offset, dump->eraseinfo, dump->eraseinfo_size);
 	return err;
 }
 
@@ -100,8 +110,7 @@ static struct kd_error *write_front(struct writer *writer, const struct dump_des
 	struct kd_error *err;
 
 	writer->half_bitmap = blocks(blocks(dump->end_pfn, 8), block) * block;
-	writer->bitmap_offset =
-		block + blocks(sizeof(struct kdump_sub_header) + dump->notes_size, block) * block;
+	writer->bitmap_offset = block + sub_header_blocks(dump) * block;
 	writer->desc_offset = writer->bitmap_offset + 2 * writer->half_bitmap;
 	writer->zero_page_offset = blocks(writer->desc_offset + desc_size, block) * block;
 

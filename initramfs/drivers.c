@@ -322,7 +322,8 @@ static struct kd_error *refuse_stack(const struct drivers *drivers, const char *
 		return err;
 	return kd_error_create(KD_ERR_UNSUPPORTED,
 			       "%s cannot be assembled in the capture kernel by this version; choose a file system "
-			       "on a plain disk or partition as the dump target in kdump.conf", stack);
+			       "on a disk, a partition, LVM, software RAID or LUKS as the dump target in kdump.conf",
+			       stack);
 }
 
 /* NVMe multipath: the disk is virtual, and its subsystem's directory links to the controllers that lead to it. */
@@ -357,7 +358,51 @@ static struct kd_error *walk_nvme_controllers(const struct drivers *drivers, con
 	return err;
 }
 
-static struct kd_error *walk_block_device(const struct drivers *drivers, const char *device)
+/* The plan's volume that the device at @directory, or the device that it is a partition of, is; NULL: none. */
+static const struct kd_plan_volume *volume_of(const struct drivers *drivers, const char *directory)
+{
+	static const char prefix[] = "/sys/devices/virtual/block/";
+	_cleanup_free_ char *dm = NULL, *whole = NULL;
+
+	if (!drivers->plan || !kd_starts_with(directory, prefix))
+		return NULL;
+	whole = strndup(directory, sizeof(prefix) - 1 + strcspn(directory + sizeof(prefix) - 1, "/"));
+	if (!whole)
+		return NULL;
+	kd_error_destroy(kd_sysroot_read_line(drivers->root, &dm, "%s/dm/name", whole));
+	return kd_plan_find_volume(drivers->plan, dm ? dm : last_part(whole));
+}
+
+static struct kd_error *walk_block_device(const struct drivers *drivers, const char *device, unsigned int depth);
+
+/* What a volume is made of. */
+static struct kd_error *walk_slaves(const struct drivers *drivers, const char *device, unsigned int depth)
+{
+	static const char prefix[] = "/sys/devices/virtual/block/";
+	size_t whole = sizeof(prefix) - 1 + strcspn(device + sizeof(prefix) - 1, "/");
+	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_free_ char *slaves = NULL;
+	struct kd_error *err = NULL;
+	const char *entry;
+
+	if (depth == STACK_DEPTH_MAX)
+		return refuse_stack(drivers, device);
+	if (asprintf(&slaves, "%.*s/slaves", (int)whole, device) < 0) {
+		slaves = NULL;
+		return kd_error_nomem();
+	}
+	dir = open_directory(drivers->root, slaves);
+	while (!err && dir && (entry = next_entry(dir))) {
+		_cleanup_free_ char *slave = NULL;
+
+		err = follow(drivers->root, slaves, entry, &slave);
+		if (!err && slave)
+			err = walk_block_device(drivers, slave, depth + 1);
+	}
+	return err;
+}
+
+static struct kd_error *walk_block_device(const struct drivers *drivers, const char *device, unsigned int depth)
 {
 	_cleanup_(names_free) struct names seen = { 0 };
 	struct kd_error *err = refuse_remote(device);
@@ -366,9 +411,173 @@ static struct kd_error *walk_block_device(const struct drivers *drivers, const c
 		return err;
 	if (kd_starts_with(device, "/sys/devices/virtual/nvme-subsystem/"))
 		return walk_nvme_controllers(drivers, device, &seen);
+	if (volume_of(drivers, device))
+		return walk_slaves(drivers, device, depth);
 	if (kd_starts_with(device, "/sys/devices/virtual/"))
 		return refuse_stack(drivers, device);
 	return walk_up(drivers, device, &seen);
+}
+
+/* --- volumes -------------------------------------------------------------------------------------------------- */
+
+static struct kd_error *add_needed(const struct drivers *drivers, const char *prefix, const char *name)
+{
+	_cleanup_free_ char *alias = NULL;
+	struct kd_error *err;
+	bool found;
+
+	if (asprintf(&alias, "%s%s", prefix, name) < 0) {
+		alias = NULL;
+		return kd_error_nomem();
+	}
+	err = modules_add(drivers->modules, alias, &found);
+	if (!err && !found)
+		err = kd_error_create(KD_ERR_NOT_FOUND, "kernel %s has no module %s", drivers->release, alias);
+	return err;
+}
+
+/* As above, where the kernel may do without. */
+static struct kd_error *add_if_there(const struct drivers *drivers, const char *prefix, const char *name)
+{
+	_cleanup_free_ char *alias = NULL;
+	bool found;
+
+	if (asprintf(&alias, "%s%s", prefix, name) < 0) {
+		alias = NULL;
+		return kd_error_nomem();
+	}
+	return modules_add(drivers->modules, alias, &found);
+}
+
+/* Modules whose implementations of @algorithm ("xts(aes)") the running kernel has, from /proc/crypto: blocks of
+ * "key : value" lines, in which the module follows the name. */
+static struct kd_error *add_algorithm(const struct drivers *drivers, const char *algorithm)
+{
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err = NULL;
+	char *line, *cursor;
+	bool ours = false;
+
+	kd_error_destroy(kd_sysroot_read(drivers->root, "/proc/crypto", &text, NULL));
+	for (cursor = text; cursor && !err && (line = strsep(&cursor, "\n"));) {
+		char *value = strstr(line, ": ");
+
+		if (!value)
+			continue;
+		value += 2;
+		if (kd_starts_with(line, "name "))
+			ours = strcmp(value, algorithm) == 0;
+		else if (ours && kd_starts_with(line, "module ") && strcmp(value, "kernel") != 0)
+			err = add_if_there(drivers, "", value);
+	}
+	return err;
+}
+
+/* @cipher is dm-crypt's: "aes-xts-plain64", "aes-cbc-essiv:sha256", "capi:xts(aes)-plain64". Modules with the best
+ * implementations are those that the running kernel has loaded; templates and the plain ones go by their names. */
+static struct kd_error *add_cipher(const struct drivers *drivers, const char *cipher)
+{
+	bool capi = kd_starts_with(cipher, "capi:");
+	_cleanup_free_ char *copy = strdup(capi ? cipher + strlen("capi:") : cipher), *algorithm = NULL;
+	char *rest = copy, *name, *mode, *iv, *hash;
+	struct kd_error *err = NULL;
+
+	if (!copy)
+		return kd_error_nomem();
+	if (capi) {
+		mode = strsep(&rest, "(");
+		name = rest ? strsep(&rest, ")") : NULL;
+		iv = rest && *rest == '-' ? rest + 1 : NULL;
+	} else {
+		name = strsep(&rest, "-");
+		mode = rest ? strsep(&rest, "-") : NULL;
+		iv = rest;
+	}
+	if (!name || !mode)
+		return kd_error_create(KD_ERR_UNSUPPORTED, "cipher %s is not understood", cipher);
+	hash = iv ? strchr(iv, ':') : NULL;
+	if (asprintf(&algorithm, "%s(%s)", mode, name) < 0) {
+		algorithm = NULL;
+		return kd_error_nomem();
+	}
+	if ((err = add_algorithm(drivers, name)) || (err = add_algorithm(drivers, algorithm)) ||
+	    (err = add_if_there(drivers, "crypto-", mode)) || (err = add_if_there(drivers, "", mode)))
+		return err;
+	if (strcmp(mode, "xts") == 0)
+		err = add_if_there(drivers, "", "ecb");
+	if (!err && iv && kd_starts_with(iv, "essiv"))
+		err = add_if_there(drivers, "", "essiv");
+	return !err && hash ? add_if_there(drivers, "crypto-", hash + 1) : err;
+}
+
+/* The module of a device-mapper target; most are named after it. */
+static const char *dm_module(const char *type)
+{
+	static const struct {
+		const char *type, *module;
+	} exceptions[] = {
+		{ "linear", "dm-mod" },
+		{ "striped", "dm-mod" },
+		{ "error", "dm-mod" },
+		{ "thin", "dm-thin-pool" },
+		{ "snapshot-origin", "dm-snapshot" },
+		{ "snapshot-merge", "dm-snapshot" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(exceptions); i++)
+		if (strcmp(exceptions[i].type, type) == 0)
+			return exceptions[i].module;
+	return NULL;
+}
+
+/* Rows of START LENGTH TYPE PARAMETER…. */
+static struct kd_error *add_dm(const struct drivers *drivers, char *const *word)
+{
+	struct kd_error *err = add_needed(drivers, "", "dm-mod");
+
+	while (!err && *word) {
+		char *const *row = word;
+		const char *module;
+		size_t count = 0;
+
+		while (row[count] && strcmp(row[count], KD_PLAN_ROW_END) != 0)
+			count++;
+		word += count + (row[count] != NULL);
+		if (count < 3)
+			return kd_error_create(KD_ERR_FORMAT, "a row of its table is too short");
+		module = dm_module(row[2]);
+		err = add_needed(drivers, module ? "" : "dm-", module ? module : row[2]);
+		if (!err && strcmp(row[2], "crypt") == 0 && count > 3)
+			err = add_cipher(drivers, row[3]);
+	}
+	return err;
+}
+
+/* LEVEL VERSION MEMBER… */
+static struct kd_error *add_md(const struct drivers *drivers, char *const *word)
+{
+	struct kd_error *err = add_needed(drivers, "", "md-mod");
+
+	return err || !*word ? err : add_needed(drivers, "md-", *word);
+}
+
+static const struct {
+	const char *kind;
+	struct kd_error *(*add)(const struct drivers *drivers, char *const *word);
+} volume_kinds[] = {
+	{ "dm", add_dm },
+	{ "md", add_md },
+};
+
+struct kd_error *drivers_add_volume(const struct drivers *drivers, const struct kd_plan_volume *volume)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(volume_kinds); i++)
+		if (strcmp(volume->kind, volume_kinds[i].kind) == 0)
+			return kd_error_wrap(volume_kinds[i].add(drivers, volume->argv), "volume %s", volume->name);
+	return kd_error_create(KD_ERR_UNSUPPORTED, "volume %s: unknown kind %s", volume->name, volume->kind);
 }
 
 /* A btrfs of several devices mounts only after each of them has been announced to the kernel. */
@@ -419,14 +628,47 @@ static struct kd_error *add_file_system(const struct drivers *drivers, const cha
 	return err;
 }
 
+/* File systems that are not on a block device: the devices that the driver has here, and the driver. */
+static const struct {
+	const char *type, *devices;
+} remote_types[] = {
+	{ "virtiofs", "/sys/bus/virtio/drivers/virtiofs" },
+};
+
+static struct kd_error *add_remote_devices(const struct drivers *drivers, const char *directory)
+{
+	_cleanup_closedir_ DIR *dir = open_directory(drivers->root, directory);
+	_cleanup_(names_free) struct names seen = { 0 };
+	struct kd_error *err = NULL;
+	const char *entry;
+
+	while (dir && !err && (entry = next_entry(dir))) {
+		_cleanup_free_ char *device = NULL;
+
+		err = follow(drivers->root, directory, entry, &device);
+		if (!err && device)
+			err = walk_up(drivers, device, &seen);
+	}
+	return err;
+}
+
 struct kd_error *drivers_add_target(const struct drivers *drivers, const char *device, const char *type)
 {
 	_cleanup_free_ char *directory = NULL;
 	struct kd_error *err;
+	size_t i;
 
+	for (i = 0; i < ARRAY_SIZE(remote_types); i++) {
+		if (strcmp(type, remote_types[i].type) != 0)
+			continue;
+		err = add_remote_devices(drivers, remote_types[i].devices);
+		if (!err)
+			err = add_file_system(drivers, type);
+		return kd_error_wrap(err, "dump target %s", device);
+	}
 	err = device_find(drivers->root, device, &directory);
 	if (!err)
-		err = walk_block_device(drivers, directory);
+		err = walk_block_device(drivers, directory, 0);
 	if (!err && strcmp(type, "btrfs") == 0)
 		err = refuse_multiple_devices(drivers, directory);
 	if (!err)

@@ -112,6 +112,7 @@ static struct kd_error *find_modules(const struct initramfs_request *request, st
 		.modules = modules,
 		.release = request->plan->kernel_release,
 		.log = request->log,
+		.plan = request->plan,
 	};
 	struct kd_error *err = NULL;
 	char *const *extra;
@@ -123,6 +124,8 @@ static struct kd_error *find_modules(const struct initramfs_request *request, st
 
 		err = drivers_add_target(&drivers, target->device, target->type);
 	}
+	for (i = 0; i < request->plan->volume_count && !err; i++)
+		err = drivers_add_volume(&drivers, &request->plan->volume[i]);
 	for (extra = request->extra_modules; extra && *extra && !err; extra++) {
 		err = modules_add(modules, *extra, &found);
 		if (!err && !found)
@@ -192,6 +195,20 @@ static struct kd_error *add_modules(const struct initramfs_request *request, str
 	return err;
 }
 
+/* The file by which the collector erases data: without it there would be no dump. */
+static struct kd_error *add_collector_config(const struct initramfs_request *request, struct image *image)
+{
+	const char *path = kd_collector_config(request->plan->collector);
+	struct kd_error *err;
+	size_t size;
+	char *data;
+
+	if (!path)
+		return NULL;
+	err = kd_sysroot_read(request->root, path, &data, &size);
+	return err ? err : image_add_file(image, path, 0600, IMAGE_STORE_PLAIN, data, size);
+}
+
 static struct kd_error *add_programs(const struct initramfs_request *request, struct image *image)
 {
 	const struct kd_plan *plan = request->plan;
@@ -201,6 +218,8 @@ static struct kd_error *add_programs(const struct initramfs_request *request, st
 
 	if (plan->collector && plan->collector[0] && !kd_collector_is_dumpfilter(plan->collector[0]))
 		err = kd_error_wrap(elf_closure_add(request->root, plan->collector[0], image), "core_collector");
+	if (!err && plan->collector)
+		err = kd_error_wrap(add_collector_config(request, image), "core_collector");
 	for (i = 0; i < plan->hook_count && !err; i++)
 		err = kd_error_wrap(elf_closure_add(request->root, plan->hook[i].argv[0], image), "%s hook",
 				    plan->hook[i].when);
@@ -297,6 +316,23 @@ static struct kd_error *add_capture(const char *capture, struct image *image)
 	return err ? err : add_file(image, "/capture.gz", 0600, IMAGE_STORE_GZIP, capture);
 }
 
+static struct kd_error *add_secrets(const struct initramfs_request *request, struct image *image)
+{
+	struct kd_error *err = NULL;
+	size_t i;
+
+	for (i = 0; i < request->secret_count && !err; i++) {
+		char *copy = malloc(request->secret[i].size ? request->secret[i].size : 1);
+
+		if (!copy)
+			return kd_error_nomem();
+		memcpy(copy, request->secret[i].data, request->secret[i].size);
+		err = image_add_file(image, request->secret[i].path, 0600, IMAGE_STORE_PLAIN, copy,
+				     request->secret[i].size);
+	}
+	return err;
+}
+
 /* All but the plan, which is completed on the way. */
 static struct kd_error *collect(const struct initramfs_request *request, struct image *image)
 {
@@ -307,7 +343,9 @@ static struct kd_error *collect(const struct initramfs_request *request, struct 
 		err = kd_error_wrap(add_capture(request->capture, image), "capture program");
 	if (!err)
 		err = add_modules(request, image);
-	return err ? err : add_programs(request, image);
+	if (!err)
+		err = add_programs(request, image);
+	return err ? err : add_secrets(request, image);
 }
 
 /* The hash of @image together with the plan, leaving out when that was made. */

@@ -17,6 +17,13 @@
 #include "base/sysroot.h"
 #include "initramfs/image.h"
 
+/** Something that must not be seen, and goes into the image with mode 0600. */
+struct initramfs_secret {
+	const char *path; /* in the image */
+	const void *data;
+	size_t size;
+};
+
 struct initramfs_request {
 	const struct kd_sysroot *root; /* the machine: /sys, /lib/modules, /dev/disk, programs */
 	struct kd_plan *plan;          /* kernel_release and targets set; its modules are replaced, in insertion order */
@@ -24,6 +31,8 @@ struct initramfs_request {
 					* "<capture>-init" exists, /capture.gz, and that sibling is /init and expands it */
 	char *const *extra_bins;       /* NULL-terminated, may be NULL: programs, with their libraries */
 	char *const *extra_modules;    /* NULL-terminated, may be NULL */
+	const struct initramfs_secret *secret;
+	size_t secret_count;
 	const char *output;            /* written atomically, mode 0600; its directory is made if need be */
 	enum image_compression compression; /* of the archive as a whole; none if the kernel could not expand it */
 	bool force;                    /* build even if nothing changed */

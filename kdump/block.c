@@ -22,14 +22,16 @@ static void close_dir(DIR *dir)
 }
 DEFINE_CLEANUP(DIR *, close_dir)
 
+enum { TAG_UUID, TAG_LABEL, TAG_PARTUUID, TAG_PARTLABEL };
+
 static const struct {
 	const char *name; /* with the "=" */
 	const char *links;
 } tags[] = {
-	{ "UUID=", "/dev/disk/by-uuid" },
-	{ "LABEL=", "/dev/disk/by-label" },
-	{ "PARTUUID=", "/dev/disk/by-partuuid" },
-	{ "PARTLABEL=", "/dev/disk/by-partlabel" },
+	[TAG_UUID] = { "UUID=", "/dev/disk/by-uuid" },
+	[TAG_LABEL] = { "LABEL=", "/dev/disk/by-label" },
+	[TAG_PARTUUID] = { "PARTUUID=", "/dev/disk/by-partuuid" },
+	[TAG_PARTLABEL] = { "PARTLABEL=", "/dev/disk/by-partlabel" },
 };
 
 #define NO_DEVICE "there is no device %s: \"lsblk -f\" shows the file systems of this machine"
@@ -159,9 +161,10 @@ static char *probe(const char *node, const char *value)
 	return strdup(data);
 }
 
-static struct kd_error *uuid_from_links(const struct kd_sysroot *root, const char *node, char **ret)
+/* What udev's links of tag @tag say; *ret stays NULL if none leads to @node. */
+static struct kd_error *tag_from_links(const struct kd_sysroot *root, const char *node, size_t tag, char **ret)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, "/dev/disk/by-uuid", O_RDONLY | O_DIRECTORY);
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, tags[tag].links, O_RDONLY | O_DIRECTORY);
 	_cleanup_(close_dir) DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 	char name[PATH_MAX];
@@ -172,7 +175,7 @@ static struct kd_error *uuid_from_links(const struct kd_sysroot *root, const cha
 	fd = -1; /* closedir() closes it */
 	while ((entry = readdir(dir)))
 		if (read_link_name(dirfd(dir), entry->d_name, name) > 0 && !strcmp(name, base_name(node)))
-			return asprintf(ret, "UUID=%s", entry->d_name) < 0 ? kd_error_nomem() : NULL;
+			return asprintf(ret, "%s%s", tags[tag].name, entry->d_name) < 0 ? kd_error_nomem() : NULL;
 	return NULL;
 }
 
@@ -182,8 +185,25 @@ struct kd_error *block_uuid(const struct kd_sysroot *root, const char *node, cha
 
 	/* The device itself is asked first: of a file system on several devices udev's link leads to one only. */
 	if (!uuid)
-		return uuid_from_links(root, node, ret);
+		return tag_from_links(root, node, TAG_UUID, ret);
 	return asprintf(ret, "UUID=%s", uuid) < 0 ? kd_error_nomem() : NULL;
+}
+
+struct kd_error *block_identity(const struct kd_sysroot *root, const struct kd_log *log, const char *node, char **ret)
+{
+	_cleanup_free_ char *member = kd_sysroot_is_live(root) ? probe(node, "UUID_SUB") : NULL;
+	struct kd_error *err;
+
+	if (member)
+		return asprintf(ret, "UUID_SUB=%s", member) < 0 ? kd_error_nomem() : NULL;
+	err = block_uuid(root, node, ret);
+	if (!err && !*ret)
+		err = tag_from_links(root, node, TAG_PARTUUID, ret);
+	if (err || *ret)
+		return err;
+	kd_warn(log, "%s has no UUID that could be found: its name may change until the crash", node);
+	*ret = strdup(node);
+	return *ret ? NULL : kd_error_nomem();
 }
 
 char *block_fs_type(const struct kd_sysroot *root, const char *node)

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/sysroot.h"
 
 /** The node that @spec names: a path (links are followed), UUID=, LABEL=, PARTUUID= or PARTLABEL=.
@@ -22,6 +23,11 @@ bool block_has_number(const struct kd_sysroot *root, const char *node, dev_t num
 /** "UUID=…" of the file system on @node: from udev's links, or, on the running machine, from the device itself.
  *  *ret is owned by the caller, and NULL if there is none. */
 struct kd_error *block_uuid(const struct kd_sysroot *root, const char *node, char **ret) MUST_CHECK;
+
+/** What the capture can find @node by: "UUID_SUB=…" for a member of an array, "UUID=…", "PARTUUID=…" or, with a warning,
+ *  the node itself. *ret is owned by the caller. */
+struct kd_error *block_identity(const struct kd_sysroot *root, const struct kd_log *log, const char *node,
+				char **ret) MUST_CHECK;
 
 /** Type of the file system on @node ("ext4"), owned by the caller; NULL if that cannot be told, which is always so
  *  for a machine that is not running. */

@@ -8,6 +8,7 @@
 #include "base/plan.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/dumpfilter.h"
+#include "dumpfilter/erase_config.h"
 
 /* The codecs that dumpfilter's command line can name. Nothing is compressed here, so the rows have no functions. */
 static const struct codec zlib = { .name = "zlib", .option = 'c' };
@@ -37,6 +38,25 @@ static bool capture_has(const struct codec *codec)
 	return !codec || strchr("cl", codec->option);
 }
 
+/* What cannot be erased in the capture kernel costs the dump, so its file is read now. Names are looked up only then. */
+struct kd_error *collector_check_config(const struct kd_sysroot *root, char *const *argv)
+{
+	_cleanup_(erase_config_destroy) struct erase_config *config = NULL;
+	const char *path = kd_collector_config(argv);
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err;
+	size_t size;
+
+	if (!path)
+		return NULL;
+	if (path[0] != '/')
+		return kd_error_create(KD_ERR_CONFIG, "--config %s: an absolute path is needed", path);
+	err = kd_sysroot_read(root, path, &text, &size);
+	if (!err && kd_collector_is_dumpfilter(argv[0]))
+		err = erase_config_parse(text, path, &config);
+	return kd_error_wrap(err, "--config");
+}
+
 struct kd_error *collector_check(char *const *argv, bool *built_in)
 {
 	struct dumpfilter_command command;
@@ -56,6 +76,6 @@ struct kd_error *collector_check(char *const *argv, bool *built_in)
 	if (command.input || command.output)
 		return kd_error_create(KD_ERR_USAGE, "dumpfilter: %s: the capture adds the names of the files",
 				       command.input ? command.input : command.output);
-	*built_in = capture_has(command.options.codec);
+	*built_in = capture_has(command.options.codec) && !dumpfilter_needs_program(&command);
 	return NULL;
 }

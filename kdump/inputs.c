@@ -17,6 +17,7 @@
 #include "kdump/armed.h"
 #include "kdump/block.h"
 #include "kdump/mounts.h"
+#include "kdump/volumes.h"
 
 #define ABSENT "-"
 
@@ -152,6 +153,18 @@ static struct kd_error *by_device(const struct kd_sysroot *root, const char *nam
 	return copy(number, ret);
 }
 
+static struct kd_error *by_volume(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err = volumes_describe(root, &volumes_live, name, &text);
+
+	if (err && err->errnum == ENXIO) {
+		kd_error_destroy(err);
+		return copy(ABSENT, ret);
+	}
+	return err ? answer(err, ret) : hash_text(text, ret);
+}
+
 /* Blanks of mount points and options must not split the word; nothing reads it back. */
 static struct kd_error *mount_identity(const struct mount *mount, const char *options, char **ret)
 {
@@ -256,6 +269,7 @@ static const struct input_kind kinds[] = {
 	{ INPUT_KEY, by_stat, "the image has the former key, and the target may not open with it",
 	  "put the key back or name another in the configuration, then \"kdumpctl reload\"" },
 	{ INPUT_DEVICE, by_device, "a dump will not find its target", NEW_TARGET },
+	{ INPUT_VOLUME, by_volume, "the capture may not be able to put it together", NULL },
 	{ INPUT_MOUNT, by_mount, "a dump may go elsewhere than the configuration says", NEW_TARGET },
 	{ INPUT_FSTAB, by_fstab, "a dump may go elsewhere than the configuration says", NULL },
 	{ INPUT_CPUS, by_cpus, "a dump would lack the registers of some", NULL },
@@ -332,6 +346,8 @@ struct kd_error *inputs_add_plan(const struct kd_sysroot *root, struct inputs *i
 		err = inputs_add(root, inputs, INPUT_PROGRAM, plan->hook[i].argv[0]);
 	if (!err && plan->collector[0][0] == '/')
 		err = inputs_add(root, inputs, INPUT_PROGRAM, plan->collector[0]);
+	if (!err && kd_collector_config(plan->collector))
+		err = inputs_add(root, inputs, INPUT_CONFIG, kd_collector_config(plan->collector));
 	for (i = 0; i < plan->target_count && !err; i++)
 		err = inputs_add(root, inputs, INPUT_DEVICE, plan->target[i].device);
 	return err;

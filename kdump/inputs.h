@@ -41,6 +41,7 @@ const char *inputs_kind(const struct input *input);
 #define INPUT_PROGRAM "program"     /* hooks, collector, extra_bins, the capture program */
 #define INPUT_KEY "key"             /* a file with a secret that was put into the image */
 #define INPUT_DEVICE "device"       /* the target's device: "UUID=…" or a path */
+#define INPUT_VOLUME "volume"       /* what LVM, RAID or encryption made of other devices; by its name in the plan */
 #define INPUT_MOUNT "mount"         /* the mount through which this directory is reached */
 #define INPUT_FSTAB "fstab"         /* the line of /etc/fstab for this device */
 #define INPUT_CPUS "cpus"           /* the CPUs that are there; name "CPUs" */

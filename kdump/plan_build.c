@@ -222,6 +222,8 @@ static struct kd_error *set_collector(const struct kd_sysroot *root, const struc
 		return kd_error_nomem();
 	}
 	err = collector_check(conf->core_collector, &built_in);
+	if (!err)
+		err = collector_check_config(root, conf->core_collector);
 	if (err)
 		return kd_error_wrap(err, "%s", what);
 	if (built_in)
@@ -298,7 +300,8 @@ static struct kd_error *add_extra_bins(const struct kd_sysroot *root, const stru
 }
 
 struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf *conf, const char *release,
-			    const struct target *target, struct kd_plan *plan, struct plan_programs *programs)
+			    const struct target *const *targets, struct kd_plan *plan,
+			    struct plan_programs *programs)
 {
 	_cleanup_(plan_programs_free) struct plan_programs needed = { 0 };
 	_cleanup_(kd_plan_free) struct kd_plan built = { 0 };
@@ -307,9 +310,9 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 	err = kd_plan_init(&built);
 	if (!err)
 		err = describe_machine(root, release, &built);
-	if (!err)
-		err = kd_plan_add_target(&built, target->type, target->device, target->options, target->path,
-					 TARGET_DEADLINE);
+	for (; *targets && !err; targets++)
+		err = kd_plan_add_target(&built, (*targets)->type, (*targets)->device, (*targets)->options,
+					 (*targets)->path, TARGET_DEADLINE);
 	if (!err)
 		err = set_collector(root, conf, &built, &needed);
 	if (!err)

@@ -20,13 +20,14 @@ struct plan_programs {
 	size_t count;
 };
 
-/** Everything of the plan but its modules, which the initramfs builder adds.
+/** Everything of the plan but its modules, which the initramfs builder adds, and its volumes (volumes_resolve()).
+ *  @targets: NULL-terminated, in the order in which they are tried.
  *
  *  Hooks, and a collector that is run as a program, have absolute paths there.
  *
  *  KD_ERR_CONFIG, KD_ERR_NOT_FOUND: a hook, collector or extra_bins entry is missing or not executable. */
 struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf *conf, const char *release,
-			    const struct target *target, struct kd_plan *plan,
+			    const struct target *const *targets, struct kd_plan *plan,
 			    struct plan_programs *programs) MUST_CHECK;
 
 /** A zeroed struct is allowed. */

@@ -22,15 +22,17 @@
 #include "kdump/settings.h"
 #include "kdump/target.h"
 #include "kdump/transition.h"
+#include "kdump/volumes.h"
 
 /* All that is known before anything is changed. */
 struct arming {
 	struct kd_conf conf;
 	struct settings settings;
 	struct kernel kernel;
-	struct target target;
+	struct target target, rootfs; /* rootfs: only with failure_action dump_to_rootfs, else zeroed */
 	struct kd_plan plan;
 	struct plan_programs programs;
+	struct volume_keys keys;
 	char *initrd;    /* below the root */
 	char *directory; /* of a dry run's temporary image, below the root; NULL: none */
 	char *cmdline;
@@ -44,8 +46,10 @@ static void arming_free(struct arming *arming)
 	settings_free(&arming->settings);
 	kernel_free(&arming->kernel);
 	target_free(&arming->target);
+	target_free(&arming->rootfs);
 	kd_plan_free(&arming->plan);
 	plan_programs_free(&arming->programs);
+	volume_keys_free(&arming->keys);
 	free(arming->initrd);
 	free(arming->directory);
 	free(arming->cmdline);
@@ -120,6 +124,12 @@ static struct kd_error *note_resolved(const struct kdumpctl *ctl, struct arming 
 		err = inputs_add_plan(root, inputs, &arming->plan);
 	for (i = 0; i < arming->programs.count && !err; i++)
 		err = inputs_add(root, inputs, INPUT_PROGRAM, arming->programs.path[i]);
+	for (i = 0; i < arming->keys.count && !err; i++)
+		err = inputs_add(root, inputs, INPUT_KEY, arming->keys.key[i].file);
+	for (i = 0; i < arming->plan.volume_count && !err; i++)
+		err = inputs_add(root, inputs, INPUT_VOLUME, arming->plan.volume[i].name);
+	if (!err && arming->rootfs.directory)
+		err = inputs_add(root, inputs, INPUT_MOUNT, arming->rootfs.directory);
 	if (!err)
 		err = arming->target.directory ?
 			      inputs_add(root, inputs, INPUT_MOUNT, arming->target.directory) :
@@ -129,6 +139,7 @@ static struct kd_error *note_resolved(const struct kdumpctl *ctl, struct arming 
 
 static struct kd_error *resolve(const struct kdumpctl *ctl, struct arming *arming)
 {
+	const struct target *targets[] = { &arming->target, arming->conf.dump_to_rootfs ? &arming->rootfs : NULL, NULL };
 	struct kd_error *err;
 
 	err = note_settings(ctl, arming);
@@ -138,9 +149,13 @@ static struct kd_error *resolve(const struct kdumpctl *ctl, struct arming *armin
 		err = kernel_find(&ctl->root, &arming->settings, ctl->kernel, &arming->kernel);
 	if (!err)
 		err = target_resolve(&ctl->root, &arming->conf, &ctl->log, &arming->target);
+	if (!err && arming->conf.dump_to_rootfs)
+		err = target_resolve_rootfs(&ctl->root, &arming->conf, &ctl->log, &arming->rootfs);
 	if (!err)
-		err = plan_build(&ctl->root, &arming->conf, arming->kernel.release, &arming->target, &arming->plan,
+		err = plan_build(&ctl->root, &arming->conf, arming->kernel.release, targets, &arming->plan,
 				 &arming->programs);
+	for (size_t i = 0; i < ARRAY_SIZE(targets) && targets[i] && !err; i++)
+		err = volumes_resolve(&ctl->root, &ctl->log, &volumes_live, targets[i], &arming->plan, &arming->keys);
 	if (!err)
 		err = make_cmdline(&ctl->root, &arming->settings, &arming->cmdline);
 	if (err)
@@ -223,6 +238,7 @@ static void remove_temporary(const struct kdumpctl *ctl, const struct arming *ar
 static struct kd_error *build(const struct kdumpctl *ctl, struct arming *arming, enum build how)
 {
 	_cleanup_free_ char *output = NULL;
+	_cleanup_free_ struct initramfs_secret *secret = calloc(arming->keys.count + 1, sizeof(*secret));
 	struct initramfs_request request = {
 		.root = &ctl->root,
 		.plan = &arming->plan,
@@ -235,6 +251,14 @@ static struct kd_error *build(const struct kdumpctl *ctl, struct arming *arming,
 	};
 	struct kd_error *err;
 
+	if (!secret)
+		return kd_error_nomem();
+	for (request.secret_count = 0; request.secret_count < arming->keys.count; request.secret_count++) {
+		const struct volume_key *key = &arming->keys.key[request.secret_count];
+
+		secret[request.secret_count] = (struct initramfs_secret){ key->path, key->text, strlen(key->text) };
+	}
+	request.secret = secret;
 	err = choose_output(ctl, arming);
 	if (err)
 		return err;

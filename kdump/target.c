@@ -20,13 +20,16 @@
 static const struct fs {
 	const char *type;
 	const char *options; /* that the mount needs when @path is counted from the top of the file system */
+	bool tagged;         /* mounted by a tag of the host's, not by a device */
 } filesystems[] = {
-	{ "ext2", "" },
-	{ "ext3", "" },
-	{ "ext4", "" },
-	{ "xfs", "" },
+	{ "ext2", "", false },
+	{ "ext3", "", false },
+	{ "ext4", "", false },
+	{ "minix", "", false },
+	{ "xfs", "", false },
 	/* Without it the default subvolume would be mounted, and mountinfo counts from the top, which is number 5. */
-	{ "btrfs", "subvolid=5" },
+	{ "btrfs", "subvolid=5", false },
+	{ "virtiofs", "", true },
 };
 
 /* Why others cannot take a dump. */
@@ -41,7 +44,6 @@ static const struct {
 	{ "nfs", "is on the network, and network targets are not implemented yet" },
 	{ "nfs4", "is on the network, and network targets are not implemented yet" },
 	{ "cifs", "is on the network, and network targets are not implemented yet" },
-	{ "virtiofs", "belongs to the host, and virtiofs targets are not implemented yet" },
 	{ "zfs", "is not part of the kernel" },
 };
 
@@ -146,7 +148,7 @@ static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const str
 				       "path %s lies on %s, which is mounted read-only at %s: "
 				       "\"mount -o remount,rw %s\", or choose another path or target in %s",
 				       conf->path, mount->source, mount->mount_point, mount->mount_point, conf->file);
-	err = node_of_mount(root, mount, &target->node);
+	err = fs->tagged ? set(&target->device, mount->source) : node_of_mount(root, mount, &target->node);
 	if (!err)
 		err = set(&target->type, mount->type);
 	if (!err)
@@ -223,6 +225,14 @@ static struct kd_error *take_mount(const struct kd_sysroot *root, const struct k
 	return err;
 }
 
+/* Is this what the configuration names? */
+static bool is_target(const struct kd_sysroot *root, const struct mount *mount, const struct target *target)
+{
+	if (target->node)
+		return mount_has_node(root, mount, target->node);
+	return !strcmp(mount->type, target->type) && !strcmp(mount->source, target->device);
+}
+
 /* Look for the target among what is mounted. */
 static struct kd_error *resolve_mounted(const struct kd_sysroot *root, const struct kd_conf *conf,
 					const struct mounts *mounts, struct target *target, bool *found)
@@ -235,7 +245,7 @@ static struct kd_error *resolve_mounted(const struct kd_sysroot *root, const str
 		const struct mount *mount = &mounts->mount[i];
 		struct kd_error *err;
 
-		if (!mount_has_node(root, mount, target->node))
+		if (!is_target(root, mount, target))
 			continue;
 		if (strcmp(mount->type, conf->target_type))
 			return wrong_type(conf, mount->type);
@@ -275,26 +285,27 @@ static struct kd_error *useful_options(const char *options, char **ret)
 static struct kd_error *mount_detached(const struct target *target, int *ret)
 {
 	_cleanup_close_ int context = fsopen(target->type, FSOPEN_CLOEXEC), fd = -1;
+	const char *source = target->node ? target->node : target->device;
 	char *value;
 	size_t size;
 
 	if (context < 0 && errno == ENODEV)
 		return kd_error_create(KD_ERR_NOT_FOUND, "the running kernel has no %s: \"modprobe %s\" says why",
 				       target->type, target->type);
-	if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "source", target->node, 0) < 0 ||
+	if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "source", source, 0) < 0 ||
 	    fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0)
-		return kd_error_os(errno, "cannot mount %s (%s) to look at it", target->node, target->type);
+		return kd_error_os(errno, "cannot mount %s (%s) to look at it", source, target->type);
 	if (mnt_optstr_get_option(target->options, "subvol", &value, &size) == 0 && value) {
 		_cleanup_free_ char *subvolume = strndup(value, size);
 
 		if (!subvolume)
 			return kd_error_nomem();
 		if (fsconfig(context, FSCONFIG_SET_STRING, "subvol", subvolume, 0) < 0)
-			return kd_error_os(errno, "cannot select subvolume %s of %s", subvolume, target->node);
+			return kd_error_os(errno, "cannot select subvolume %s of %s", subvolume, source);
 	}
 	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ||
 	    (fd = fsmount(context, FSMOUNT_CLOEXEC, 0)) < 0)
-		return kd_error_os(errno, "cannot mount %s (%s) to look at it", target->node, target->type);
+		return kd_error_os(errno, "cannot mount %s (%s) to look at it", source, target->type);
 	*ret = take_fd(fd);
 	return NULL;
 }
@@ -328,14 +339,14 @@ static struct kd_error *resolve_fstab(const struct kd_sysroot *root, const struc
 	err = mounts_load_fstab(root, &fstab);
 	if (err)
 		return err;
-	for (i = 0; i < fstab.count && !mount_has_node(root, &fstab.mount[i], target->node); i++)
+	for (i = 0; i < fstab.count && !is_target(root, &fstab.mount[i], target); i++)
 		;
 	if (i == fstab.count)
 		return kd_error_create(KD_ERR_CONFIG,
 				       "%s:%u: Dump target \"%s\" is neither mounted nor in /etc/fstab: "
 				       "mount it, or add it there with the option noauto",
 				       conf->file, conf->target_line, conf->target);
-	type = block_fs_type(root, target->node);
+	type = target->node ? block_fs_type(root, target->node) : NULL;
 	if (type && strcmp(type, conf->target_type))
 		return wrong_type(conf, type);
 	err = useful_options(fstab.mount[i].options, &target->options);
@@ -350,13 +361,14 @@ static struct kd_error *resolve_fstab(const struct kd_sysroot *root, const struc
 static struct kd_error *resolve_named(const struct kd_sysroot *root, const struct kd_conf *conf,
 				      const struct mounts *mounts, struct target *target)
 {
+	const struct fs *fs = find_fs(conf->target_type);
 	struct kd_error *err;
 	bool found;
 
-	if (!find_fs(conf->target_type))
+	if (!fs)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s:%u: target type %s is not implemented yet", conf->file,
 				       conf->target_line, conf->target_type);
-	err = block_find(root, conf->target, &target->node);
+	err = fs->tagged ? set(&target->device, conf->target) : block_find(root, conf->target, &target->node);
 	if (err)
 		return kd_error_wrap(err, "%s:%u", conf->file, conf->target_line);
 	err = set(&target->type, conf->target_type);
@@ -367,11 +379,9 @@ static struct kd_error *resolve_named(const struct kd_sysroot *root, const struc
 	return err;
 }
 
-/* What holds however the target was found. */
-static struct kd_error *finish(const struct kd_sysroot *root, const struct kd_log *log, struct target *target)
+static struct kd_error *name_device(const struct kd_sysroot *root, const struct kd_log *log, struct target *target)
 {
 	struct kd_error *err;
-	struct statvfs space;
 
 	if (block_is_read_only(root, target->node))
 		return kd_error_create(KD_ERR_STATE, "the target %s is write-protected", target->node);
@@ -381,9 +391,18 @@ static struct kd_error *finish(const struct kd_sysroot *root, const struct kd_lo
 	if (!target->device) {
 		kd_warn(log, "%s has no UUID that could be found: its name may change until the crash", target->node);
 		err = set(&target->device, target->node);
-		if (err)
-			return err;
 	}
+	return err;
+}
+
+/* What holds however the target was found. */
+static struct kd_error *finish(const struct kd_sysroot *root, const struct kd_log *log, struct target *target)
+{
+	struct kd_error *err = target->node ? name_device(root, log, target) : NULL;
+	struct statvfs space;
+
+	if (err)
+		return err;
 	if (kd_sysroot_is_live(root) && target->mount_point && statvfs(target->mount_point, &space) == 0)
 		target->available = (uint64_t)space.f_bavail * space.f_frsize;
 	return NULL;
@@ -407,6 +426,15 @@ struct kd_error *target_resolve(const struct kd_sysroot *root, const struct kd_c
 	*ret = target;
 	target = (struct target){ 0 };
 	return NULL;
+}
+
+struct kd_error *target_resolve_rootfs(const struct kd_sysroot *root, const struct kd_conf *conf,
+				       const struct kd_log *log, struct target *ret)
+{
+	struct kd_conf unnamed = *conf;
+
+	unnamed.target_type = unnamed.target = NULL;
+	return kd_error_wrap(target_resolve(root, &unnamed, log, ret), "failure_action dump_to_rootfs");
 }
 
 void target_free(struct target *target)

@@ -9,6 +9,7 @@
 #include "base/array.h"
 #include "base/json.h"
 #include "kdump/term.h"
+#include "kdump/volumes.h"
 
 const struct check checks[] = {
 	{ "configuration", false, check_configuration },
@@ -76,7 +77,7 @@ struct resolved {
 	struct kd_conf conf;
 	struct settings settings;
 	struct kernel kernel;
-	struct target target;
+	struct target target, rootfs;
 	struct kd_plan plan;
 	struct plan_programs programs;
 	struct kd_error *conf_error, *settings_error, *kernel_error, *target_error, *plan_error;
@@ -89,6 +90,7 @@ static void resolved_free(struct resolved *r)
 	settings_free(&r->settings);
 	kernel_free(&r->kernel);
 	target_free(&r->target);
+	target_free(&r->rootfs);
 	kd_plan_free(&r->plan);
 	plan_programs_free(&r->programs);
 	kd_error_destroy(r->conf_error);
@@ -104,6 +106,21 @@ static inline void resolved_free_cleanup(struct resolved *r)
 }
 
 #define TEXT(err) ((err) ? (err)->text : NULL)
+
+static struct kd_error *resolve_plan(const struct kdumpctl *ctl, struct resolved *r)
+{
+	const struct target *targets[] = { &r->target, r->conf.dump_to_rootfs ? &r->rootfs : NULL, NULL };
+	_cleanup_(volume_keys_free) struct volume_keys keys = { 0 };
+	struct kd_error *err = NULL;
+
+	if (r->conf.dump_to_rootfs)
+		err = target_resolve_rootfs(&ctl->root, &r->conf, NULL, &r->rootfs);
+	if (!err)
+		err = plan_build(&ctl->root, &r->conf, r->kernel.release, targets, &r->plan, &r->programs);
+	for (size_t i = 0; i < ARRAY_SIZE(targets) && targets[i] && !err; i++)
+		err = volumes_resolve(&ctl->root, NULL, &volumes_live, targets[i], &r->plan, &keys);
+	return err;
+}
 
 static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 {
@@ -125,7 +142,7 @@ static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 	if (context->conf && !r->target_error)
 		context->target = &r->target;
 	if (context->kernel && context->target)
-		r->plan_error = plan_build(&ctl->root, &r->conf, r->kernel.release, &r->target, &r->plan, &r->programs);
+		r->plan_error = resolve_plan(ctl, r);
 	if (context->kernel && context->target && !r->plan_error)
 		context->plan = &r->plan;
 	if (context->kernel &&

@@ -20,6 +20,13 @@
 #define SECTION_0  (STEXT + 0xa0000)
 #define PRB        (STEXT + 0xb0000)
 #define ROOT_TABLE (STEXT + 0x100000)
+/* The log of machine_init_log(): 8 records in 256 bytes; ids and positions start just below where they wrap. */
+#define RING        (PRB + 0x100)
+#define DESCS       (PRB + 0x1000)
+#define INFOS       (PRB + 0x2000)
+#define TEXT        (PRB + 0x3000)
+#define PHYS(vaddr) ((vaddr) - STEXT + STEXT_PHYS)
+#define TAIL_ID     ((UINT64_C(1) << 62) - 2)
 #define VMEMMAP    UINT64_C(0xffffea0000000000)
 #define VMEMMAP_L5 UINT64_C(0xffd4000000000000)
 
@@ -34,6 +41,11 @@ struct machine {
 
 /** A machine that a filter can work on: 6.1's struct page, all pages in use by the kernel. */
 void machine_init(struct machine *machine, unsigned int levels);
+/** The same (4 levels) with an empty log in it. */
+void machine_init_log(struct machine *machine);
+/** A record, and from then on the newest one. Its block of the ring is where @begin and @next say. */
+void machine_add_record(struct machine *machine, unsigned int number, unsigned int state, uint64_t begin, uint64_t next,
+			const char *text);
 void machine_release(struct machine *machine);
 
 /** Append a line to VMCOREINFO. */

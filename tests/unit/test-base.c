@@ -436,8 +436,20 @@ static void test_conf_values(void **state)
 	assert_string_equal(conf.extra_bins[1], "/a/b");
 	assert_null(conf.extra_modules[0]);
 	assert_int_equal(conf.failure_action, KD_ACTION_HALT);
+	assert_false(conf.dump_to_rootfs);
 	assert_int_equal(conf.final_action, KD_ACTION_REBOOT);
 	assert_true(conf.force_rebuild);
+}
+
+static void test_conf_rootfs(void **state)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+
+	assert_no_error(kd_conf_parse("failure_action dump_to_rootfs\nvirtiofs dumps\n", "k", &conf, NULL, NULL));
+	assert_true(conf.dump_to_rootfs);
+	assert_int_equal(conf.failure_action, KD_ACTION_REBOOT);
+	assert_string_equal(conf.target_type, "virtiofs");
+	assert_string_equal(conf.target, "dumps");
 }
 
 static void test_conf_refuses(void **state)
@@ -456,11 +468,12 @@ static void test_conf_refuses(void **state)
 		{ "net 1.2.3.4\n", "k:1: Deprecated kdump config option: net. Refer to kdump.conf manpage" },
 		{ "nfs host:/export\n", "k:1: option 'nfs' is not implemented yet" },
 		{ "dracut_args\n", "k:1: option 'dracut_args' is not implemented yet" },
-		{ "failure_action dump_to_rootfs\n", "not implemented yet" },
-		{ "failure_action panic\n", "use reboot, halt, poweroff or shell" },
+		{ "virtiofs /dev/vda\n", "give the tag" },
+		{ "failure_action panic\n", "use reboot, halt, poweroff, shell or dump_to_rootfs" },
 		{ "final_action shell\n", "use reboot, halt or poweroff" },
 		{ "force_rebuild 2\n", "k:1: Invalid kdump config value for option 'force_rebuild': \"2\"" },
 		{ "force_rebuild 1\nforce_no_rebuild 1\n", "enabled simultaneously" },
+		{ "core_collector \" \"\n", "only blanks" },
 		{ "core_collector makedumpfile 'x\n", "close the quote" },
 	};
 	struct kd_conf conf;
@@ -488,6 +501,7 @@ int main(void)
 		cmocka_unit_test(test_plan_round_trip),
 		cmocka_unit_test(test_plan_refuses),
 		cmocka_unit_test(test_conf_values),
+		cmocka_unit_test(test_conf_rootfs),
 		cmocka_unit_test(test_conf_refuses),
 	};
 

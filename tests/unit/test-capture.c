@@ -245,6 +245,16 @@ static void test_ladder_gives_up_targets(void **state)
 	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_NONE);
 }
 
+/* What has to be erased must not come back by another way. */
+static void test_ladder_erasing(void **state)
+{
+	struct ladder_facts facts = { .end = CHILD_EXIT, .erases = true, .space = 100, .vmcore_size = 1 };
+
+	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_NONE);
+	facts.errnum = ENOSPC;
+	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_NONE);
+}
+
 /* --- crash --- */
 
 static void assert_panic(const char *log, const char *expected)
@@ -524,9 +534,10 @@ static void test_copy_keeps_holes(void **state)
 /* --- the dump --- */
 
 /* Run the ladder on "vmcore.in" below @directory, into that directory, with this shell script as core_collector. */
-static struct kd_error *dump_with(const char *directory, const char *script, struct dump_result *result)
+static struct kd_error *dump_with_option(const char *directory, const char *script, const char *option,
+					 struct dump_result *result)
 {
-	char *const collector[] = { (char *)"sh", (char *)"-c", (char *)script, (char *)"sh", NULL };
+	char *const collector[] = { (char *)"sh", (char *)"-c", (char *)script, (char *)"sh", (char *)option, NULL };
 	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { .fd = -1 };
 	_cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY);
 	struct memory_use memory = { 0 };
@@ -537,6 +548,11 @@ static struct kd_error *dump_with(const char *directory, const char *script, str
 	snprintf(vmcore, sizeof(vmcore), "%s/vmcore.in", directory);
 	assert_no_error(kd_sysroot_open(NULL, &root));
 	return dump_save(&request, result);
+}
+
+static struct kd_error *dump_with(const char *directory, const char *script, struct dump_result *result)
+{
+	return dump_with_option(directory, script, NULL, result);
 }
 
 static void assert_content(const char *directory, const char *name, const char *expected)
@@ -584,6 +600,18 @@ static void test_dump_falls_to_a_copy(void **state)
 	assert_content(*state, "vmcore-incomplete.retry", NULL);
 }
 
+static void test_dump_with_erasure_never_falls(void **state)
+{
+	struct dump_result result;
+
+	put_file(*state, "/vmcore.in", "secret", 6);
+	assert_error(dump_with_option(*state, "exit 3", "--config=/etc/erase.conf", &result), KD_ERR_STATE, "exit status 3");
+	assert_false(result.complete);
+	assert_int_equal(result.count, 1);
+	assert_content(*state, "vmcore", NULL);
+	assert_content(*state, "vmcore-incomplete", NULL);
+}
+
 static void test_dump_keeps_the_best_part(void **state)
 {
 	struct dump_result result;
@@ -613,6 +641,7 @@ int main(void)
 		cmocka_unit_test(test_ladder_goes_down),
 		cmocka_unit_test(test_ladder_full_disk),
 		cmocka_unit_test(test_ladder_gives_up_targets),
+		cmocka_unit_test(test_ladder_erasing),
 		cmocka_unit_test(test_panic_message),
 		cmocka_unit_test(test_log_tail),
 		cmocka_unit_test(test_json),
@@ -628,6 +657,7 @@ int main(void)
 		WITH_DIRECTORY(test_copy_keeps_holes),
 		WITH_DIRECTORY(test_dump_by_a_program),
 		WITH_DIRECTORY(test_dump_falls_to_a_copy),
+		WITH_DIRECTORY(test_dump_with_erasure_never_falls),
 		WITH_DIRECTORY(test_dump_keeps_the_best_part),
 	};
 

@@ -183,10 +183,14 @@ static void test_vmcore(void **state)
 	assert_int_equal(truncate(core, 0x4000 + 0x1000000), 0);
 	assert_no_error(vmcore_open(core, &vmcore));
 	assert_no_error(vmcore_read(vmcore, MEM_MAP, buf, 4096));
-	assert_code(vmcore_read(vmcore, STEXT_PHYS, buf, 4096), KD_ERR_FORMAT);
-	vmcore_window_init(&window, vmcore);
-	assert_code(vmcore_window_get(&window, STEXT_PHYS, 4096, buf, &data), KD_ERR_FORMAT);
-	vmcore_window_release(&window);
+	assert_code(vmcore_read(vmcore, STEXT_PHYS, buf, 4096), KD_ERR_HOLE);
+	assert_int_equal(vmcore_missing(vmcore), RAM_SIZE - machine.tail_cut - STEXT_PHYS);
+	vmcore_close(vmcore);
+
+	/* … but no page of which it has only a part. */
+	assert_int_equal(truncate(core, 0x4000 + 0x1000000 - 1), 0);
+	assert_no_error(vmcore_open(core, &vmcore));
+	assert_code(vmcore_read(vmcore, STEXT_PHYS - 4096, buf, 4096), KD_ERR_HOLE);
 	vmcore_close(vmcore);
 	machine_release(&machine);
 }
@@ -981,6 +985,7 @@ static void test_truncated_input(void **state)
 {
 	struct dumpfilter_options options = { .level = 31 };
 	struct dumpfilter_report report;
+	const uint64_t huge = UINT64_C(1) << 38;
 	struct machine machine;
 
 	machine_init(&machine, 4);
@@ -990,6 +995,13 @@ static void test_truncated_input(void **state)
 	assert_no_error(dumpfilter_run(core, dump, &options, &report));
 	assert_int_equal(report.unreadable, 1024);
 	assert_int_equal(report.pages_written + report.unreadable, RAM_PAGES - 533);
+	unlink(dump);
+	/* What is not there is not tried page by page. */
+	patch(core, 64 + 2 * 56 + offsetof(Elf64_Phdr, p_filesz), &huge, sizeof(huge));
+	patch(core, 64 + 2 * 56 + offsetof(Elf64_Phdr, p_memsz), &huge, sizeof(huge));
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	assert_int_equal(report.unreadable, huge / 4096 - (20 << 8));
+	assert_int_equal(report.pages_written, RAM_PAGES - 533 - 1024);
 	unlink(dump);
 	machine_release(&machine);
 }
@@ -1095,54 +1107,7 @@ static void test_identify(void **state)
 	machine_release(&machine);
 }
 
-/* The log: 8 records in 256 bytes; ids and positions start just below where they wrap. */
-
-#define RING        (PRB + 0x100)
-#define DESCS       (PRB + 0x1000)
-#define INFOS       (PRB + 0x2000)
-#define TEXT        (PRB + 0x3000)
-#define PHYS(vaddr) ((vaddr) - STEXT + STEXT_PHYS)
-#define TAIL_ID     ((UINT64_C(1) << 62) - 2)
-
-static void init_log(struct machine *machine)
-{
-	machine_init(machine, 4);
-	machine_info(machine, "SYMBOL(prb)=%lx\nSIZE(prb_desc)=24\nSIZE(printk_info)=88\n", PRB);
-	machine_info(machine, "OFFSET(printk_ringbuffer.desc_ring)=0\nOFFSET(printk_ringbuffer.text_data_ring)=64\n"
-			      "OFFSET(prb_desc_ring.count_bits)=0\nOFFSET(prb_desc_ring.descs)=8\n"
-			      "OFFSET(prb_desc_ring.infos)=16\nOFFSET(prb_desc_ring.head_id)=24\n"
-			      "OFFSET(prb_desc_ring.tail_id)=32\nOFFSET(prb_data_ring.size_bits)=0\n"
-			      "OFFSET(prb_data_ring.data)=8\nOFFSET(prb_desc.state_var)=0\n"
-			      "OFFSET(prb_desc.text_blk_lpos)=8\nOFFSET(prb_data_blk_lpos.begin)=0\n"
-			      "OFFSET(prb_data_blk_lpos.next)=8\nOFFSET(printk_info.ts_nsec)=8\n"
-			      "OFFSET(printk_info.text_len)=16\nOFFSET(atomic_long_t.counter)=0\n");
-	machine_put(machine, PHYS(PRB), RING, 8);
-	machine_put(machine, PHYS(RING), 3, 4);
-	machine_put(machine, PHYS(RING + 8), DESCS, 8);
-	machine_put(machine, PHYS(RING + 16), INFOS, 8);
-	machine_put(machine, PHYS(RING + 32), TAIL_ID, 8);
-	machine_put(machine, PHYS(RING + 64), 8, 4);
-	machine_put(machine, PHYS(RING + 72), TEXT, 8);
-}
-
-/* A record, and from then on the newest one. Its block is where @begin and @next say. */
-static void add_record(struct machine *machine, unsigned int number, unsigned int state, uint64_t begin, uint64_t next,
-		       const char *text)
-{
-	uint64_t id = (TAIL_ID + number) & ((UINT64_C(1) << 62) - 1), slot = id % 8;
-	uint64_t offset = begin >> 8 == (next - 1) >> 8 ? begin % 256 : 0;
-
-	machine_put(machine, PHYS(DESCS + slot * 24), id | (uint64_t)state << 62, 8);
-	machine_put(machine, PHYS(DESCS + slot * 24 + 8), begin, 8);
-	machine_put(machine, PHYS(DESCS + slot * 24 + 16), next, 8);
-	machine_put(machine, PHYS(INFOS + slot * 88 + 8), UINT64_C(1000001000) * number, 8);
-	machine_put(machine, PHYS(INFOS + slot * 88 + 16), strlen(text), 2);
-	if (!(begin & 1)) {
-		machine_put(machine, PHYS(TEXT + offset), id, 8);
-		memcpy(machine->ram + PHYS(TEXT + offset + 8), text, strlen(text));
-	}
-	machine_put(machine, PHYS(RING + 24), id, 8);
-}
+/* The log. */
 
 static struct kd_error *read_log(const struct machine *machine, char *text, size_t size)
 {
@@ -1163,16 +1128,16 @@ static void test_log(void **state)
 	struct machine machine;
 	char text[4096];
 
-	init_log(&machine);
+	machine_init_log(&machine);
 	/* The log needs no mem_map. */
 	machine_forget(&machine, "SYMBOL(mem_section)");
-	add_record(&machine, 0, 2, start, start + 32, "first");
-	add_record(&machine, 1, 1, start + 32, start + 64, "two\nlines \t\x1b\xc3");
-	add_record(&machine, 2, 0, start + 64, start + 80, "reserved");
-	add_record(&machine, 3, 3, start + 80, start + 96, "reusable");
-	add_record(&machine, 4, 2, 3, 3, "");                         /* no text */
-	add_record(&machine, 5, 2, start + 96, start + 128 + 40, "at the start of the ring"); /* wraps */
-	add_record(&machine, 6, 2, 40, 56, "cut");
+	machine_add_record(&machine, 0, 2, start, start + 32, "first");
+	machine_add_record(&machine, 1, 1, start + 32, start + 64, "two\nlines \t\x1b\xc3");
+	machine_add_record(&machine, 2, 0, start + 64, start + 80, "reserved");
+	machine_add_record(&machine, 3, 3, start + 80, start + 96, "reusable");
+	machine_add_record(&machine, 4, 2, 3, 3, "");                         /* no text */
+	machine_add_record(&machine, 5, 2, start + 96, start + 128 + 40, "at the start of the ring"); /* wraps */
+	machine_add_record(&machine, 6, 2, 40, 56, "cut");
 	machine_put(&machine, PHYS(INFOS + (TAIL_ID + 6) % 8 * 88 + 16), 200, 2); /* longer than its block */
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_memory_equal(text, "[    0.000000] first\n"
@@ -1184,7 +1149,7 @@ static void test_log(void **state)
 			    166);
 
 	/* A block that belongs to another record by now. */
-	add_record(&machine, 7, 2, 56, 80, "lost");
+	machine_add_record(&machine, 7, 2, 56, 80, "lost");
 	machine_put(&machine, PHYS(TEXT + 56), 12345, 8);
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_non_null(strstr(text, "[    7.000007] \n"));
@@ -1194,12 +1159,39 @@ static void test_log(void **state)
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_non_null(strstr(text, "[    7.000007] \n"));
 
+	/* Sizes that no kernel has, and those that are more than the memory. */
 	machine_put(&machine, PHYS(RING), 40, 4);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_put(&machine, PHYS(RING), 30, 4);
+	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_put(&machine, PHYS(RING), 3, 4);
+	machine_put(&machine, PHYS(RING + 64), 30, 4);
+	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_put(&machine, PHYS(RING + 64), 8, 4);
 	machine_put(&machine, PHYS(RING), 3, 4);
 	machine_put(&machine, PHYS(RING + 72), 0x1000, 8);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_HOLE);
 	machine_forget(&machine, "SYMBOL(prb)");
+	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_release(&machine);
+}
+
+/* Records whose blocks overlap, so that together they have more text than the ring. */
+static void test_log_too_much_text(void **state)
+{
+	struct machine machine;
+	char text[4096];
+
+	machine_init_log(&machine);
+	for (unsigned int i = 0; i < 8; i++)
+		machine_add_record(&machine, i, 2, i * 32, i * 32 + 32, "");
+	for (unsigned int i = 0; i < 8; i++)
+		machine_put(&machine, PHYS(INFOS + i * 88 + 16), 24, 2);
+	assert_no_error(read_log(&machine, text, sizeof(text)));
+	for (unsigned int i = 0; i < 8; i++)
+		machine_put(&machine, PHYS(INFOS + i * 88 + 16), 48, 2);
+	for (unsigned int i = 0; i < 8; i++)
+		machine_put(&machine, PHYS(DESCS + (TAIL_ID + i) % 8 * 24 + 16), i * 32 + 64, 8);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
 	machine_release(&machine);
 }
@@ -1221,7 +1213,7 @@ static struct kd_error *parse(struct dumpfilter_command *command, const char *li
 static void test_command(void **state)
 {
 	static const char *const refused[] = {
-		"-E a b", "-F a",    "-x vmlinux a b", "-i info a b", "-d",      "-d 32 a b",        "-d 1, a b",
+		"-E a b", "-F a",    "-x",           "-g",           "-d",      "-d 32 a b",        "-d 1, a b",
 		"-c -l",  "--split", "--what a b",     "-q",          "a b c",   "-d x a b",         "--num-threads",
 		"-R a",   "--vtop 1", "--message-level 32",
 	};
@@ -1247,6 +1239,16 @@ static void test_command(void **state)
 	assert_true(command.dump_dmesg);
 	assert_no_error(parse(&command, "--check-params -z -d 31"));
 	assert_true(command.check_params);
+	assert_false(dumpfilter_needs_program(&command));
+	assert_no_error(parse(&command, "-x vmlinux -i info a b"));
+	assert_string_equal(command.vmlinux, "vmlinux");
+	assert_string_equal(command.vmcoreinfo, "info");
+	assert_true(dumpfilter_needs_program(&command));
+	assert_no_error(parse(&command, "-x vmlinux -g info"));
+	assert_string_equal(command.generate, "info");
+	assert_no_error(parse(&command, "--config a.conf --config-optional a b"));
+	assert_string_equal(command.config, "a.conf");
+	assert_true(command.config_optional && dumpfilter_needs_program(&command));
 	assert_no_error(parse(&command, "-h -v"));
 	assert_true(command.show_help && command.show_version);
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
@@ -1283,6 +1285,7 @@ int main(void)
 		cmocka_unit_test(test_flipped_bytes),
 		cmocka_unit_test(test_identify),
 		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_too_much_text),
 		cmocka_unit_test(test_command),
 	};
 

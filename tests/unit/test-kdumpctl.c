@@ -506,7 +506,7 @@ static struct kd_error *build_plan(struct machine *m, const char *conf_text, str
 				 .path = (char *)"/var/crash" };
 
 	parse_conf(conf_text, &conf);
-	return plan_build(&m->root, &conf, "6.1", &target, plan, programs);
+	return plan_build(&m->root, &conf, "6.1", (const struct target *[]){ &target, NULL }, plan, programs);
 }
 
 static void test_plan(void **state)
@@ -559,6 +559,32 @@ static void test_plan_collector(void **state)
 	expect_no_error(build_plan(m, "core_collector makedumpfile -l -d 31", &foreign, &other));
 	assert_string_equal(foreign.collector[0], "/usr/bin/makedumpfile");
 	assert_int_equal(other.count, 0);
+}
+
+/* Erasing is the program's, and its file is checked now. */
+static void test_plan_collector_erases(void **state)
+{
+	struct machine *m = *state;
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	_cleanup_(plan_programs_free) struct plan_programs programs = { 0 };
+	char *const short_form[] = { (char *)"makedumpfile", (char *)"--conf", (char *)"/a", NULL };
+	char *const other[] = { (char *)"dumpfilter", (char *)"--config-optional", (char *)"--con", NULL };
+
+	put_program(m, "/usr/sbin/dumpfilter", "ELF");
+	put(m, "/etc/erase.conf", "erase key\n");
+	put(m, "/etc/bad.conf", "\nwipe key\n");
+	expect_no_error(build_plan(m, "core_collector dumpfilter -l --config /etc/erase.conf", &plan, &programs));
+	assert_string_equal(plan.collector[0], "/usr/sbin/dumpfilter");
+	assert_string_equal(kd_collector_config(plan.collector), "/etc/erase.conf");
+	assert_int_equal(programs.count, 1);
+	assert_string_equal(kd_collector_config(short_form), "/a");
+	assert_null(kd_collector_config(other));
+	expect_error(build_plan(m, "core_collector dumpfilter -l --config=/etc/bad.conf", &plan, &programs),
+		     KD_ERR_CONFIG, "/etc/kdump.conf: core_collector: --config: /etc/bad.conf:2: ");
+	expect_error(build_plan(m, "core_collector dumpfilter -l --config=/etc/none.conf", &plan, &programs),
+		     KD_ERR_OS, "/etc/none.conf");
+	expect_error(build_plan(m, "core_collector dumpfilter -l --config=erase.conf", &plan, &programs),
+		     KD_ERR_CONFIG, "an absolute path");
 }
 
 static void test_plan_errors(void **state)
@@ -673,6 +699,7 @@ int main(void)
 		TEST(test_target_without_uuid),
 		TEST(test_plan),
 		TEST(test_plan_collector),
+		TEST(test_plan_collector_erases),
 		TEST(test_plan_errors),
 		TEST(test_armed),
 		cmocka_unit_test(test_armed_judge),

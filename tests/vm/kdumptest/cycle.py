@@ -151,6 +151,7 @@ def _payload(options, kernel, scratch, hardware):
     cause = options.panic.partition("module:")[2]
     if cause:
         files.append(("etc/kdump-test/kdump_test_panic.ko", panicmod.build(kernel), 0o644))
+        files.append(("etc/kdump-test/erase.conf", panicmod.ERASE_CONF, 0o600))
     return [product.payload(installed), guest.test_payload("cycle", variables, files)]
 
 

@@ -127,7 +127,11 @@ def _newest_image(meta):
 
 def _depends(package):
     """Package names -> exact versions ('' for any) that @package depends on."""
-    text = host.run("apt-cache", "show", "--no-all-versions", package)
+    return depends_of(host.run("apt-cache", "show", "--no-all-versions", package))
+
+
+def depends_of(text):
+    """The same, out of what apt-cache shows."""
     line = re.search(r"^Depends: (.*)$", text, re.MULTILINE)
     return {match[1]: match[2] or "" for match in
             re.finditer(r"(?:^|, )([a-z0-9.+-]+)(?: \(= ([^)]*)\))?", line[1] if line else "")}

@@ -6,6 +6,9 @@ from pathlib import Path
 from . import host
 
 SOURCE = Path(__file__).resolve().parents[1] / "panicmod"
+# What it hides in its memory, and the file that names the first of them for dumpfilter's --config.
+SECRET, CONTROL = b"KDUMP-TEST-SECRET-4711", b"KDUMP-TEST-CONTROL-4711"
+ERASE_CONF = SOURCE / "erase.conf"
 # Value of the module's parameter "how" -> a function that the backtrace of the dump names.
 CAUSES = {
     "null": "kdump_test_null_dereference",
@@ -19,7 +22,7 @@ CAUSES = {
 
 def build(kernel):
     """The module for @kernel, in the cache."""
-    sources = sorted(path for path in SOURCE.iterdir() if path.is_file())
+    sources = sorted(path for path in SOURCE.iterdir() if path.is_file() and path != ERASE_CONF)
     module = host.CACHE / "panicmod" / f"{kernel.release}-{host.digest(*sources)}" / "kdump_test_panic.ko"
     if not module.exists():
         tree = kernel.build_tree()

@@ -133,7 +133,7 @@ def crash(lab):
     peer = debian.packages("kdump-tools", "makedumpfile")
     with lab.machine("crash-peer") as guest:
         guest.login()
-        guest.run(f"cd {guest.fetch(peer)} && DEBIAN_FRONTEND=noninteractive apt-get install -y ./*.deb && "
+        guest.run(f"cd {guest.fetch(peer)} && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ./*.deb && "
                   "sed -i 's/^USE_KDUMP=0/USE_KDUMP=1/' /etc/default/kdump-tools && update-grub", 600)
         guest.reboot()
         guest.run("systemctl is-system-running --wait || true", 240)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The rows of the matrix: what is promised, one row per promise."""
 import functools
+import mmap
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,20 @@ def _rung(name):
     return look
 
 
+def _erase(name, words):
+    """A cycle whose uncompressed dump has no copy of the secret that erase.conf names, but one of its neighbour."""
+    def run(installed, out):
+        text = cycle_row.run(installed, out)
+        with (out / "vmcore").open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as dump:
+            for secret, expected in (panicmod.SECRET, False), (panicmod.CONTROL, True):
+                if (dump.find(secret) >= 0) != expected:
+                    raise host.Failure(f"{secret.decode()} is {'not ' if expected else ''}in the dump")
+        return text
+    words += " --set 'core_collector dumpfilter -d 31 --config /etc/kdump-test/erase.conf'"
+    cycle_row = _cycle(name, words, expect=panicmod.CAUSES["null"], look=_rung("configured"))
+    return Row(name, run, words)
+
+
 def _scenario(name, function, text, quick=False, **arguments):
     return Row(name, functools.partial(function, **arguments), text, quick)
 
@@ -119,10 +134,26 @@ ROWS = [
     _cycle("disk-nvme", "--release 6.1 --bus nvme"),
     _cycle("disk-ahci", "--release 6.1 --bus ahci"),
     _cycle("disk-scsi", "--release 6.1 --bus scsi"),
+    *(_scenario(f"target-{kind}", scenario.target, text, kind=kind, quick=kind == "stack") for kind, text in (
+        ("lvm", "a logical volume over two disks, which grows after arming"),
+        ("thin", "a thin logical volume"),
+        ("md", "RAID1"),
+        ("degraded", "RAID1 that loses a disk in the crash"),
+        ("luks", "LUKS: refused without a key file in crypttab, a removed key is told, and with it the dump arrives"),
+        ("stack", "LUKS on a logical volume on RAID1"),
+        ("subvolume", "a btrfs subvolume"),
+        ("bind", "a bind mount of a directory deep in a disk"),
+        ("var", "a separate /var"),
+        ("minix", "minix"),
+        ("virtiofs", "a directory of the host"),
+        ("rootfs", "failure_action dump_to_rootfs: the disk that is named is lost in the crash"))),
     # Collectors: one that capture does not have built in, none at all, and one that fails.
     _cycle("collector-zstd", "--release 6.1-cloud --set 'core_collector dumpfilter -z -d 31'", look=_rung("configured")),
     _cycle("collector-cp", "--release 6.1-cloud --memory 1G --set 'core_collector cp'", look=_rung("configured")),
     _cycle("collector-fails", "--release 6.1-cloud --set 'core_collector /bin/false'", look=_rung("filter")),
+    # Secrets.
+    _erase("erase", "--release 6.1-cloud --panic module:null"),
+    _erase("erase-6.12", "--release 6.12-cloud --panic module:null"),
     # Causes.
     *(_cycle(f"panic-{cause.replace('_', '-')}", f"--release 6.1-cloud --panic module:{cause} --panic-cpu 1",
              expect=function, quick=cause == "null") for cause, function in panicmod.CAUSES.items()),

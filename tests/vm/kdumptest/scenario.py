@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -78,6 +79,54 @@ def _program(name, package):
     for library, file in product.libraries([path]).items():
         needed[library if library.startswith("/usr/") else f"usr{library}"] = file
     return [(place, file, 0o755) for place, file in needed.items()]
+
+
+def target(kind, installed, out):
+    """A dump to a target of @kind (tests/vm/guest/target) on two disks; "degraded" and "rootfs" lose one of them in the
+    crash."""
+    programs = [("mke2fs", "e2fsprogs"), ("lvm", "lvm2"), ("mdadm", "mdadm"), ("cryptsetup", "cryptsetup-bin"),
+                ("mkfs.btrfs", "btrfs-progs"), ("btrfs", "btrfs-progs"), ("mkfs.minix", "util-linux")]
+    files = {file[0]: file for name, package in programs for file in _program(name, package)}
+    machines = []
+
+    def listen(line):
+        if kind in ("degraded", "rootfs") and "KDTEST crash" in line:
+            machines[0].qmp("device_del", id="second")
+
+    with tempfile.TemporaryDirectory() as scratch:
+        words = []
+        for name in ("first", "second"):
+            image = Path(scratch, name)
+            with open(image, "wb") as file:
+                file.truncate(1 << 30)
+            words += ["-drive", f"file={image},if=none,id={name}-drive,format=raw,cache=unsafe",
+                      "-device", f"virtio-blk-pci,drive={name}-drive,id={name}"]
+        with _shared(Path(scratch, "shared")) if kind == "virtiofs" else contextlib.nullcontext([]) as shared:
+            scenario = Scenario("target", kernels.named("6.1"), qemu.Hardware(extra=words + shared),
+                                "crashkernel=192M panic=5", {"KIND": kind}, list(files.values()), 300, listen,
+                                machines.append)
+            return verdict(play(scenario, installed, out))
+
+
+@contextlib.contextmanager
+def _shared(folder):
+    """A directory of the host for a guest of 2 GiB, by the tag "shared": QEMU's words."""
+    daemon = Path("/usr/lib/qemu/virtiofsd")
+    if not daemon.exists():
+        raise host.Failure(f"{daemon} is missing: apt-get install qemu-system-common")
+    folder.mkdir()
+    path = folder.with_name("virtiofs.sock")
+    with subprocess.Popen([daemon, f"--socket-path={path}", "-o", f"source={folder}", "-o", "sandbox=chroot"],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            deadline = time.monotonic() + 10 * host.PATIENCE
+            while not path.exists() and time.monotonic() < deadline and server.poll() is None:
+                time.sleep(0.05)
+            yield ["-object", "memory-backend-memfd,id=ram,size=2G,share=on", "-numa", "node,memdev=ram",
+                   "-chardev", f"socket,id=virtiofs,path={path}",
+                   "-device", "vhost-user-fs-pci,chardev=virtiofs,tag=shared"]
+        finally:
+            server.terminate()
 
 
 def armed(reloads, installed, out):

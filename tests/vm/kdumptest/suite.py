@@ -41,7 +41,7 @@ def _download(place, suite, packages):
         (place / folder).mkdir(parents=True)
     (place / "status").touch()
     (place / "apt.conf").write_text(_APT.format(root=place), encoding="ascii")
-    (place / "sources.list").write_text(_source(suite), encoding="ascii")
+    (place / "sources.list").write_text(source(suite), encoding="ascii")
     environment = os.environ | {"APT_CONFIG": str(place / "apt.conf")}
     host.run("apt-get", "-q", "update", env=environment)
     host.run("apt-get", "-q", "-y", "--no-install-recommends", "--download-only", "install", *packages,
@@ -49,7 +49,7 @@ def _download(place, suite, packages):
     return sorted((place / "cache/archives").glob("*.deb"))
 
 
-def _source(suite):
+def source(suite, architecture="amd64"):
     """An apt source of @suite, from where this machine has its own packages."""
     release = Path("/etc/os-release").read_text(encoding="utf-8")
     codename = re.search(r"^VERSION_CODENAME=(\w+)", release, re.MULTILINE)
@@ -57,5 +57,5 @@ def _source(suite):
     for line in listing.splitlines():
         name, uri = line.split(" ", 1)
         if codename and name == codename[1]:
-            return f"deb [signed-by={KEYS}] {uri} {suite} main\n"
+            return f"deb [arch={architecture} signed-by={KEYS}] {uri} {suite} main\n"
     raise host.Failure("this machine's apt sources name no Debian suite")

@@ -6,6 +6,7 @@
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
+#include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/version.h>
@@ -79,8 +80,29 @@ static noinline void kdump_test_soft_lockup(void)
 	preempt_enable();
 }
 
+/* Two secrets that erase.conf names, and a third that it does not. They are nowhere else in memory, so every letter is
+ * kept as the one behind it. */
+char kdump_test_secret[32], kdump_test_control[32];
+char *kdump_test_pointer;
+
+static noinline void kdump_test_reveal(char *to, const char *hidden)
+{
+	while (*hidden)
+		WRITE_ONCE(*to++, READ_ONCE(*hidden++) - 1);
+}
+
+static void __init kdump_test_hide(void)
+{
+	kdump_test_pointer = kzalloc(32, GFP_KERNEL);
+	if (kdump_test_pointer)
+		kdump_test_reveal(kdump_test_pointer, "LEVNQ.UFTU.TFDSFU.5822");
+	kdump_test_reveal(kdump_test_secret, "LEVNQ.UFTU.TFDSFU.5822");
+	kdump_test_reveal(kdump_test_control, "LEVNQ.UFTU.DPOUSPM.5822");
+}
+
 static int __init kdump_test_panic_init(void)
 {
+	kdump_test_hide();
 	if (!strcmp(how, "null"))
 		kdump_test_null_dereference();
 	else if (!strcmp(how, "bug_irq"))

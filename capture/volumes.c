@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "capture/volumes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/dm-ioctl.h>
+#include <linux/major.h>
+#include <linux/raid/md_u.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/io.h"
+#include "base/parse.h"
+#include "capture/clock.h"
+#include "capture/device.h"
+
+#define DM_CONTROL "/dev/mapper/control"
+#define MD_NEW_ARRAY "/sys/module/md_mod/parameters/new_array"
+#define KEY_MAX 4096
+
+enum {
+	LATE_MEMBER_SECONDS = 10, /* for the second and further members of an array, which may do without */
+	DM_ROWS_MAX = 4096,
+};
+
+struct assembly {
+	const struct kd_plan *plan;
+	const struct kd_log *log;
+	int64_t deadline;
+};
+
+/* --- what they are made of ------------------------------------------------------------------------------------ */
+
+static bool note_node(void *arg, const char *node)
+{
+	snprintf(arg, 64, "%s", node);
+	return true;
+}
+
+static struct kd_error *wait_for_number(const char *tag, int64_t deadline, dev_t *ret)
+{
+	char node[64];
+	struct kd_error *err = device_wait(tag, deadline, note_node, node);
+	struct stat st;
+
+	if (err)
+		return kd_error_wrap(err, "%s", tag);
+	if (stat(node, &st) < 0)
+		return kd_error_os(errno, "%s", node);
+	*ret = st.st_rdev;
+	return NULL;
+}
+
+/* --- device mapper (Linux drivers/md/dm-ioctl.c) -------------------------------------------------------------- */
+
+static void dm_prepare(struct dm_ioctl *head, size_t size, const char *name)
+{
+	*head = (struct dm_ioctl){
+		.version = { DM_VERSION_MAJOR, 0, 0 },
+		.data_size = (uint32_t)size,
+		.data_start = sizeof(*head),
+	};
+	strncpy(head->name, name, sizeof(head->name) - 1);
+}
+
+static struct kd_error *dm_number(int control, const char *name, dev_t *ret)
+{
+	struct dm_ioctl head;
+
+	dm_prepare(&head, sizeof(head), name);
+	if (ioctl(control, DM_DEV_STATUS, &head) < 0)
+		return kd_error_os(errno, "volume %s", name);
+	*ret = head.dev;
+	return NULL;
+}
+
+struct table_context {
+	const struct assembly *assembly;
+	int control;
+};
+
+static struct kd_error *number_text(dev_t number, char **ret)
+{
+	if (asprintf(ret, "%u:%u", major(number), minor(number)) < 0)
+		return kd_error_nomem();
+	return NULL;
+}
+
+/* The number of another volume of the plan. */
+static struct kd_error *volume_number(const struct table_context *context, const char *name, dev_t *ret)
+{
+	const struct kd_plan_volume *volume = kd_plan_find_volume(context->assembly->plan, name);
+	char node[300];
+	struct stat st;
+
+	if (!volume)
+		return kd_error_create(KD_ERR_FORMAT, "there is no volume %s", name);
+	if (strcmp(volume->kind, "dm") == 0)
+		return dm_number(context->control, name, ret);
+	snprintf(node, sizeof(node), "/dev/%s", name);
+	if (stat(node, &st) < 0)
+		return kd_error_os(errno, "%s", node);
+	*ret = st.st_rdev;
+	return NULL;
+}
+
+static struct kd_error *translate_word(void *arg, const char *word, char **ret)
+{
+	const struct table_context *context = arg;
+	struct device_tag tag;
+	struct kd_error *err;
+	dev_t number;
+	size_t size;
+
+	if (kd_starts_with(word, KD_PLAN_KEY_PREFIX)) {
+		char path[300];
+
+		snprintf(path, sizeof(path), KD_PLAN_KEYS "/%s", word + strlen(KD_PLAN_KEY_PREFIX));
+		return kd_read_file(path, KEY_MAX, ret, &size);
+	}
+	if (kd_starts_with(word, KD_PLAN_VOLUME_PREFIX))
+		err = volume_number(context, word + strlen(KD_PLAN_VOLUME_PREFIX), &number);
+	else if (device_tag_parse(word, &tag))
+		err = wait_for_number(word, context->assembly->deadline, &number);
+	else
+		return (*ret = strdup(word)) ? NULL : kd_error_nomem();
+	return err ? err : number_text(number, ret);
+}
+
+/* One row, up to the next KD_PLAN_ROW_END, which *words is moved to. */
+static struct kd_error *put_row(FILE *out, char *const **words,
+				struct kd_error *(*translate)(void *arg, const char *word, char **ret), void *arg)
+{
+	static const char zeros[8];
+	_cleanup_free_ char *parameters = NULL;
+	struct dm_target_spec spec = { 0 };
+	char *const *word = *words;
+	struct kd_error *err = NULL;
+	size_t size, padding;
+	FILE *text;
+
+	if (!word[0] || !word[1] || !word[2] || strlen(word[2]) >= sizeof(spec.target_type) ||
+	    !kd_parse_u64(word[0], 10, (uint64_t *)&spec.sector_start) ||
+	    !kd_parse_u64(word[1], 10, (uint64_t *)&spec.length))
+		return kd_error_create(KD_ERR_FORMAT, "bad row in its table");
+	strcpy(spec.target_type, word[2]);
+	text = open_memstream(&parameters, &size);
+	if (!text)
+		return kd_error_nomem();
+	for (word += 3; *word && strcmp(*word, KD_PLAN_ROW_END) != 0 && !err; word++) {
+		char *translated = NULL;
+
+		err = translate(arg, *word, &translated);
+		if (!err)
+			fprintf(text, "%s%s", ftell(text) ? " " : "", translated);
+		free(translated);
+	}
+	if (fclose(text) != 0 && !err)
+		err = kd_error_nomem();
+	if (err)
+		return err;
+	padding = -(size + 1) % sizeof(zeros);
+	spec.next = (uint32_t)(sizeof(spec) + size + 1 + padding);
+	fwrite(&spec, sizeof(spec), 1, out);
+	fwrite(parameters, size + 1, 1, out);
+	fwrite(zeros, padding, 1, out);
+	*words = word;
+	return NULL;
+}
+
+struct kd_error *volumes_dm_table(char *const *words,
+				  struct kd_error *(*translate)(void *arg, const char *word, char **ret), void *arg,
+				  char **ret, size_t *size_ret, unsigned int *rows_ret)
+{
+	_cleanup_free_ char *table = NULL;
+	struct kd_error *err = NULL;
+	unsigned int rows = 0;
+	size_t size;
+	FILE *out = open_memstream(&table, &size);
+
+	if (!out)
+		return kd_error_nomem();
+	do {
+		err = put_row(out, &words, translate, arg);
+		rows++;
+	} while (!err && *words++ && rows < DM_ROWS_MAX);
+	if (fclose(out) != 0 && !err)
+		err = kd_error_nomem();
+	if (err)
+		return err;
+	*ret = take_ptr(table);
+	*size_ret = size;
+	*rows_ret = rows;
+	return NULL;
+}
+
+static struct kd_error *dm_load(int control, const char *name, const char *table, size_t size, unsigned int rows)
+{
+	size_t whole = sizeof(struct dm_ioctl) + size;
+	_cleanup_free_ struct dm_ioctl *head = malloc(whole);
+
+	if (!head)
+		return kd_error_nomem();
+	dm_prepare(head, whole, name);
+	head->target_count = rows;
+	memcpy((char *)head + sizeof(*head), table, size);
+	if (ioctl(control, DM_TABLE_LOAD, head) < 0)
+		return kd_error_os(errno, "the kernel refuses its table");
+	dm_prepare(head, sizeof(*head), name);
+	/* Without the flag that would suspend it, this call makes the device work. */
+	return ioctl(control, DM_DEV_SUSPEND, head) < 0 ? kd_error_os(errno, "cannot switch it on") : NULL;
+}
+
+static struct kd_error *dm_assemble(const struct assembly *assembly, const struct kd_plan_volume *volume)
+{
+	_cleanup_close_ int control = open(DM_CONTROL, O_RDWR | O_CLOEXEC);
+	struct table_context context = { assembly, control };
+	_cleanup_free_ char *table = NULL;
+	struct dm_ioctl head;
+	struct kd_error *err;
+	unsigned int rows;
+	size_t size;
+	dev_t number;
+
+	if (control < 0)
+		return kd_error_os(errno, DM_CONTROL);
+	err = dm_number(control, volume->name, &number);
+	if (!err)
+		return NULL;
+	kd_error_destroy(err);
+	err = volumes_dm_table(volume->argv, translate_word, &context, &table, &size, &rows);
+	if (err)
+		return err;
+	dm_prepare(&head, sizeof(head), volume->name);
+	if (ioctl(control, DM_DEV_CREATE, &head) < 0)
+		return kd_error_os(errno, "cannot create it");
+	err = dm_load(control, volume->name, table, size, rows);
+	if (err) {
+		dm_prepare(&head, sizeof(head), volume->name);
+		ioctl(control, DM_DEV_REMOVE, &head);
+	}
+	return err;
+}
+
+/* --- software RAID (Linux drivers/md/md.c) -------------------------------------------------------------------- */
+
+/* "1.2", "0.90" */
+static bool parse_version(const char *text, mdu_array_info_t *ret)
+{
+	const char *dot = strchr(text, '.');
+	char major_text[8] = "";
+	uint64_t major_version, minor_version;
+
+	if (!dot || (size_t)(dot - text) >= sizeof(major_text))
+		return false;
+	memcpy(major_text, text, dot - text);
+	if (!kd_parse_u64(major_text, 10, &major_version) || !kd_parse_u64(dot + 1, 10, &minor_version) ||
+	    major_version > 1 || minor_version > 90)
+		return false;
+	*ret = (mdu_array_info_t){ .major_version = (int)major_version, .minor_version = (int)minor_version };
+	return true;
+}
+
+/* The kernel makes an array's device when its name is written here. */
+static void md_make_node(const char *name)
+{
+	_cleanup_close_ int fd = open(MD_NEW_ARRAY, O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, name, strlen(name)) < 0)
+		return; /* that there is no such device is told by opening it */
+}
+
+/* All members that come in time: the first may take as long as disks do, and an array can do without some. */
+static struct kd_error *md_add_members(const struct assembly *assembly, int fd, char *const *member)
+{
+	struct kd_error *err = NULL, *first = NULL;
+	int64_t deadline = assembly->deadline;
+	unsigned int count = 0;
+
+	for (; *member; member++) {
+		mdu_disk_info_t disk = { 0 };
+		dev_t number;
+
+		err = wait_for_number(*member, deadline, &number);
+		if (!err) {
+			disk.major = (int)major(number);
+			disk.minor = (int)minor(number);
+			if (ioctl(fd, ADD_NEW_DISK, &disk) < 0)
+				err = kd_error_os(errno, "%s", *member);
+		}
+		count += !err;
+		if (err)
+			kd_warn(assembly->log, "%s", err->text);
+		if (first)
+			kd_error_destroy(err);
+		else
+			first = err;
+		deadline = clock_deadline(LATE_MEMBER_SECONDS, assembly->deadline);
+	}
+	if (!count)
+		return first;
+	kd_error_destroy(first);
+	return NULL;
+}
+
+/* LEVEL VERSION MEMBER… */
+static struct kd_error *md_assemble(const struct assembly *assembly, const struct kd_plan_volume *volume)
+{
+	_cleanup_close_ int fd = -1;
+	mdu_array_info_t info;
+	struct kd_error *err;
+	char node[300];
+
+	if (!volume->argv[0] || !volume->argv[1] || !parse_version(volume->argv[1], &info))
+		return kd_error_create(KD_ERR_FORMAT, "bad words in the plan");
+	snprintf(node, sizeof(node), "/dev/%s", volume->name);
+	md_make_node(volume->name);
+	fd = open(node, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return kd_error_os(errno, "%s", node);
+	if (ioctl(fd, GET_ARRAY_INFO, &(mdu_array_info_t){ 0 }) == 0)
+		return NULL; /* it runs */
+	if (ioctl(fd, SET_ARRAY_INFO, &info) < 0)
+		return kd_error_os(errno, "%s: metadata %s", node, volume->argv[1]);
+	err = md_add_members(assembly, fd, volume->argv + 2);
+	if (!err && ioctl(fd, RUN_ARRAY, NULL) < 0)
+		err = kd_error_os(errno, "%s does not start", node);
+	if (err)
+		ioctl(fd, STOP_ARRAY, NULL);
+	return err;
+}
+
+/* --- all of them ---------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *kind;
+	struct kd_error *(*assemble)(const struct assembly *assembly, const struct kd_plan_volume *volume);
+} kinds[] = {
+	{ "dm", dm_assemble },
+	{ "md", md_assemble },
+};
+
+static struct kd_error *assemble(const struct assembly *assembly, const struct kd_plan_volume *volume)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strcmp(volume->kind, kinds[i].kind) == 0)
+			return kinds[i].assemble(assembly, volume);
+	return kd_error_create(KD_ERR_UNSUPPORTED, "unknown kind %s", volume->kind);
+}
+
+size_t volumes_assemble(const struct kd_plan *plan, int64_t deadline, const struct kd_log *log)
+{
+	struct assembly assembly = { plan, log, deadline };
+	size_t i, missing = 0;
+
+	for (i = 0; i < plan->volume_count; i++) {
+		struct kd_error *err = assemble(&assembly, &plan->volume[i]);
+
+		missing += err != NULL;
+		kd_log_error(log, kd_error_wrap(err, "volume %s", plan->volume[i].name));
+	}
+	return missing;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** The crashed kernel's own table of symbols, in its memory (Linux kernel/kallsyms.c, scripts/kallsyms.c).
+ *
+ *  VMCOREINFO says where it lies since 6.0. Names are compressed: each is a row of tokens. Addresses are 32-bit
+ *  values that three rules have been used for; the one that gives the known address of a symbol is taken.
+ */
+#ifndef DUMPFILTER_KALLSYMS_H
+#define DUMPFILTER_KALLSYMS_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "dumpfilter/address_space.h"
+#include "dumpfilter/debuginfo.h"
+
+struct kallsyms;
+
+/** @space is borrowed. Reads the names; addresses are read when they are asked for.
+ *  KD_ERR_NOT_FOUND: VMCOREINFO does not say where the table is; KD_ERR_FORMAT: it makes no sense; KD_ERR_HOLE. */
+struct kd_error *kallsyms_open(struct address_space *space, struct kallsyms **ret) MUST_CHECK;
+void kallsyms_close(struct kallsyms *kallsyms); /* NULL is allowed */
+DEFINE_CLEANUP(struct kallsyms *, kallsyms_close)
+
+uint32_t kallsyms_count(const struct kallsyms *kallsyms);
+/** The address of symbol number @index (in rising order of addresses). KD_ERR_HOLE. */
+struct kd_error *kallsyms_address(struct kallsyms *kallsyms, uint32_t index, uint64_t *ret) MUST_CHECK;
+
+/** Data is a struct kallsyms. */
+extern const struct symbols_ops kallsyms_symbols;
+
+#endif

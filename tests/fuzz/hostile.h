@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** A vmcore whose memory is hostile: a sound little machine (tests/unit/dumpfilter-testing.h) with a fuzzer's changes.
+ *
+ *  The input: a byte of flags (bits 0-4 dump level, bit 5 5-level paging), then changes: a byte that says where, a byte
+ *  that says how many bytes, two bytes of offset (in units of 8), and the bytes themselves. What is before the end counts
+ *  when the input is cut.
+ */
+#ifndef TESTS_FUZZ_HOSTILE_H
+#define TESTS_FUZZ_HOSTILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** Bytes that a dump of it can have at most: its memory, and tables for as many page frames as it can claim. */
+#define HOSTILE_DUMP_MAX (UINT64_C(8) << 20)
+
+struct hostile {
+	const char *path;   /* of the vmcore; borrowed */
+	unsigned int level; /* dump level */
+};
+
+/** Make it, in a file that stays the same from call to call. */
+void hostile_make(const uint8_t *data, size_t size, struct hostile *ret);
+
+#endif

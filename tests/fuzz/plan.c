@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The plan: what has been read is written as text that reads as the same. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/plan.h"
+#include "tests/fuzz/fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_free_ char *text = fuzz_text(data, size), *first = NULL, *second = NULL;
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 }, again = { 0 };
+
+	if (fuzz_error(kd_plan_parse(text, "plan", &plan)))
+		return 0;
+	REQUIRE(!fuzz_error(kd_plan_format(&plan, &first)));
+	REQUIRE(!fuzz_error(kd_plan_parse(first, "plan", &again)));
+	REQUIRE(!fuzz_error(kd_plan_format(&again, &second)));
+	REQUIRE(strcmp(first, second) == 0);
+	return 0;
+}

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Kernels that this machine's own apt does not offer: of another architecture or another Debian suite. Fetched through
+an apt of their own, unpacked into the cache, never installed."""
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import host, kernels, suite
+
+_APT = """Dir::State::lists "{root}/lists";
+Dir::State::status "{root}/status";
+Dir::Cache "{root}/cache";
+Dir::Etc::sourcelist "{root}/sources.list";
+Dir::Etc::sourceparts "-";
+Acquire::Check-Valid-Until "false";
+APT::Sandbox::User "root";
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
+"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a kernel comes from."""
+    architecture: str
+    suite: str
+    package: str  # that depends on the newest kernel of its kind
+
+
+# Short name -> source.
+NAMES = {
+    "arm64-6.1": Source("arm64", "bookworm", "linux-image-arm64"),
+    "5.10": Source("amd64", "bullseye", "linux-image-amd64"),
+}
+
+
+def named(name):
+    """The kernel of a short name of NAMES, or of kernels.NAMES."""
+    if name not in NAMES:
+        return kernels.named(name)
+    link = host.CACHE / "kernels" / name
+    with host.locked(host.CACHE / "kernels" / ".lock"):
+        if not (link / "version").exists():
+            link.unlink(missing_ok=True)
+            link.symlink_to(_fetch(NAMES[name]).name)
+    home = link.resolve()
+    return kernels.Kernel(home.name, home / "vmlinuz", home / "lib/modules" / home.name, home)
+
+
+def vmlinux(name):
+    """The kernel with debugging symbols, fetched on demand: hundreds of MB."""
+    kernel = named(name)
+    if name not in NAMES:
+        return kernel.vmlinux()
+    path = kernel.home / "vmlinux"
+    if not path.exists():
+        host.say(f"fetching the debugging symbols of {kernel.release}")
+        with _Apt(NAMES[name]) as apt, host.being_made(path) as draft:
+            package = apt.download(f"linux-image-{kernel.release}-dbg")
+            member = f"./usr/lib/debug/boot/vmlinux-{kernel.release}"
+            host.run("bash", "-c", 'set -o pipefail; dpkg-deb --fsys-tarfile "$1" | tar -xOf - "$2" >"$3"', "-",
+                     package, member, draft)
+    return path
+
+
+def _fetch(source):
+    with _Apt(source) as apt:
+        image = apt.newest_image()
+        release = image.removeprefix("linux-image-")
+        home = host.CACHE / "kernels" / release
+        if not (home / "version").exists():
+            host.say(f"fetching {image} ({source.architecture})")
+            with host.being_made(home) as draft:
+                host.run("dpkg-deb", "-x", apt.download(image), draft)
+                shutil.move(draft / f"boot/vmlinuz-{release}", draft / "vmlinuz")
+                host.run(host.need("depmod", "kmod"), "-b", draft, release)
+                (draft / "version").write_text(f"{source.suite}\n", encoding="ascii")
+        return home
+
+
+class _Apt:
+    """An apt that knows of nothing installed, and of one suite and architecture only."""
+
+    def __init__(self, source):
+        self._source = source
+
+    def __enter__(self):
+        host.CACHE.mkdir(parents=True, exist_ok=True)
+        self._folder = tempfile.TemporaryDirectory(prefix=".apt.", dir=host.CACHE)
+        root = Path(self._folder.name)
+        for folder in ("lists/partial", "cache/archives/partial"):
+            (root / folder).mkdir(parents=True)
+        (root / "status").touch()
+        (root / "apt.conf").write_text(_APT.format(root=root, architecture=self._source.architecture),
+                                       encoding="ascii")
+        (root / "sources.list").write_text(suite.source(self._source.suite, self._source.architecture),
+                                           encoding="ascii")
+        self._environment = os.environ | {"APT_CONFIG": str(root / "apt.conf")}
+        try:
+            self._apt("apt-get", "-q", "update")
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._folder.cleanup()
+
+    def newest_image(self):
+        """The kernel package that the meta package depends on."""
+        for package in kernels.depends_of(self._apt("apt-cache", "show", "--no-all-versions", self._source.package)):
+            if package.startswith("linux-image-"):
+                return package
+        raise host.Failure(f"{self._source.package}: depends on no kernel image in {self._source.suite}")
+
+    def download(self, package):
+        """The file of a package; there until the block ends."""
+        place = Path(self._folder.name)
+        self._apt("apt-get", "-q", "download", package, cwd=place)
+        return next(place.glob(f"{package}_*.deb"))
+
+    def _apt(self, *words, **options):
+        return host.run(*words, env=self._environment, **options)
