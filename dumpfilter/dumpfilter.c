@@ -308,6 +308,27 @@ static struct kd_error *read_name(struct crash *crash, struct kernel_name *ret)
 	return err;
 }
 
+/* The kernel's name as an earlier filter has found it. */
+static bool name_of_origin(const struct crash *crash, struct kernel_name *ret)
+{
+	const struct vmcore_origin *origin = vmcore_origin(crash->vmcore);
+
+	_Static_assert(sizeof(*ret) == 6 * sizeof(origin->utsname[0]), "six strings");
+	if (!origin->utsname || strcmp(origin->utsname[0], "Linux") != 0)
+		return false;
+	memcpy(ret, origin->utsname, sizeof(*ret));
+	return true;
+}
+
+/* From its memory, or so. False: neither has the name of a kernel of this architecture. */
+static bool find_name(struct crash *crash, struct kernel_name *ret)
+{
+	_cleanup_(kd_error_destroy) struct kd_error *err = read_name(crash, ret);
+
+	return (!err && strcmp(ret->sysname, "Linux") == 0 && strcmp(ret->machine, crash->machine) == 0) ||
+	       name_of_origin(crash, ret);
+}
+
 /* The vmcore's notes, with what was found of VMCOREINFO if there was none: readers need it. */
 static void describe_notes(struct crash *crash, struct dump_description *ret)
 {
@@ -345,6 +366,8 @@ static void describe_notes(struct crash *crash, struct dump_description *ret)
 static void describe(struct crash *crash, const struct dumpfilter_options *options, const struct selection *selection,
 		     const struct dumpfilter_report *report, struct dump_description *ret)
 {
+	const struct vmcore_origin *origin = vmcore_origin(crash->vmcore);
+
 	*ret = (struct dump_description){
 		.page_size = crash->space.page_size,
 		.end_pfn = selection->end_pfn,
@@ -352,17 +375,16 @@ static void describe(struct crash *crash, const struct dumpfilter_options *optio
 		.whole_tails = options->strict_compat,
 		.kept = &selection->kept,
 		.phys_base = crash->space.arch->phys_base(&crash->space),
-		.level = report->unfiltered ? options->level & LEVEL_ZERO : options->level,
+		.level = (report->unfiltered ? options->level & LEVEL_ZERO : options->level) | origin->level,
 		.cpu_count = vmcore_cpu_count(crash->vmcore),
 		.codec_flag = options->codec ? options->codec->flag : 0,
 		.eraseinfo = crash->erase.info,
 		.eraseinfo_size = crash->erase.info_size,
 	};
 	describe_notes(crash, ret);
+	ret->crash_time = origin->crash_time;
 	vmcoreinfo_decimal(&crash->info, "CRASHTIME", &ret->crash_time);
-
-	_cleanup_(kd_error_destroy) struct kd_error *err = read_name(crash, &ret->name);
-	if (!err && strcmp(ret->name.sysname, "Linux") == 0 && strcmp(ret->name.machine, crash->machine) == 0)
+	if (find_name(crash, &ret->name))
 		return;
 	/* Readers take the architecture from here. */
 	memset(&ret->name, 0, sizeof(ret->name));
@@ -532,11 +554,14 @@ struct kd_error *dumpfilter_identify(const char *vmcore_path, struct dumpfilter_
 {
 	_cleanup_(crash_close) struct crash crash = { 0 };
 	struct dumpfilter_identity identity = { 0 };
+	const struct vmcore_origin *origin;
 	struct kernel_name name;
 	struct kd_error *err = crash_open(&crash, vmcore_path, NULL);
 
 	if (err)
 		return err;
+	origin = vmcore_origin(crash.vmcore);
+	identity.crash_time = origin->crash_time;
 	vmcoreinfo_get_string(&crash.info, "OSRELEASE", identity.release, sizeof(identity.release));
 	vmcoreinfo_get_string(&crash.info, "BUILD-ID", identity.build_id, sizeof(identity.build_id));
 	vmcoreinfo_decimal(&crash.info, "CRASHTIME", &identity.crash_time);
@@ -546,9 +571,7 @@ struct kd_error *dumpfilter_identify(const char *vmcore_path, struct dumpfilter_
 
 	_cleanup_(kd_error_destroy) struct kd_error *problem =
 		address_space_init(&crash.space, crash.vmcore, &crash.info, NULL);
-	if (!problem)
-		problem = address_space_read_name(&crash.space, &name);
-	if (!problem) {
+	if (problem ? name_of_origin(&crash, &name) : find_name(&crash, &name)) {
 		memcpy(identity.release, name.release, sizeof(identity.release));
 		memcpy(identity.version, name.version, sizeof(identity.version));
 		memcpy(identity.machine, name.machine, sizeof(identity.machine));

@@ -182,6 +182,16 @@ const struct verb kdumpctl_verbs[] = {
 		.help = "the kernel's log up to the crash",
 	},
 	{
+		.name = "verify",
+		.run = dumps_verify,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_JSON | VERB_DUMP,
+		.arguments = "[DUMP|FILE]",
+		.arguments_max = 1,
+		.options = dumps_verify_options,
+		.help = "read all of a dump: is it whole and sound? (without DUMP: the newest)",
+	},
+	{
 		.name = "remove",
 		.run = dumps_remove,
 		.group = VERB_GROUP_DUMPS,

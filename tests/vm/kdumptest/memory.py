@@ -184,8 +184,9 @@ def judged(program, vmcore, out, extra=()):
             raise host.Failure(f"{program} -d {level}: {done.stdout}")
         ram, kept[level] = bitmaps(dump)
         dump.unlink()
-    ram = _bits(ram)
-    kept = {level: _bits(value) for level, value in kept.items()}
+    frames = ram.bit_length()
+    ram = _bits(ram, frames)
+    kept = {level: _bits(value, frames) for level, value in kept.items()}
     classes = []
     for pfn, there in enumerate(ram):
         verdict = "keep" if there == "1" else ""
@@ -197,18 +198,18 @@ def judged(program, vmcore, out, extra=()):
     return classes
 
 
-def _bits(number):
+def _bits(number, count):
     """Bit 0 first."""
-    return bin(number)[:1:-1].ljust(1 << 20, "0")
+    return bin(number)[:1:-1].ljust(count, "0")
 
 
 def compare(memory, verdicts):
-    """How often each pair (what the kernel said, what the filter says) comes, over the page frames that are memory, that
-    the kernel knows, and that were the same in both snapshots; and an example of each."""
+    """How often each pair (what the kernel said, what the filter says) comes, over the page frames that are memory and
+    were the same in both snapshots; and an example of each. What the kernel has no word for has to be kept."""
     first, second = (expected(flags) for flags in memory.flags)
     pairs, example = Counter(), {}
     for pfn, (before, now, verdict) in enumerate(zip(first, second, verdicts)):
-        if verdict and before == now and memory.flags[1][pfn]:
+        if verdict and before == now:
             pairs[now, verdict] += 1
             example.setdefault((now, verdict), pfn)
     return pairs, example
