@@ -22,7 +22,7 @@
 #define FIRST_MAX    238u
 
 static const struct lz_effort usual = {
-	.table_bits = 12, .hash_bytes = 4, .patience = 4, .inserts = 1,
+	.table_bits = 12, .hash_bytes = 5, .patience = 4, .inserts = 1,
 	.length_max = UINT16_MAX, .distance_max = DISTANCE_MAX,
 };
 static const struct lz_effort fast = {
