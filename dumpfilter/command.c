@@ -25,6 +25,8 @@ enum long_option {
 	OPTION_VTOP,
 	OPTION_PARTIAL_DMESG,
 	OPTION_NON_MMAP,
+	OPTION_CODEC,        /* named by its row in codecs[] */
+	OPTION_UNCOMPRESSED,
 	OPTION_IGNORED, /* what it asks for is so anyway */
 	OPTION_REFUSED, /* makedumpfile has it: see refused[] */
 	OPTION_NOT_YET,
@@ -54,6 +56,9 @@ static const struct option long_options[] = {
 	{ "num-threads", required_argument, NULL, OPTION_NUM_THREADS },
 	{ "size-limit", required_argument, NULL, OPTION_SIZE_LIMIT },
 	{ "strict-compat", no_argument, NULL, OPTION_STRICT_COMPAT },
+	{ "fast", no_argument, NULL, OPTION_CODEC },
+	{ "small", no_argument, NULL, OPTION_CODEC },
+	{ "uncompressed", no_argument, NULL, OPTION_UNCOMPRESSED },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'v' },
 	{ "split", no_argument, NULL, OPTION_NOT_YET },
@@ -136,17 +141,21 @@ static struct kd_error *parse_levels(const char *text, struct dumpfilter_options
 	}
 }
 
-static struct kd_error *select_codec(char option, struct dumpfilter_options *options)
+static struct kd_error *set_codec(const struct codec *codec, struct dumpfilter_command *command)
 {
-	for (size_t i = 0; codecs[i]; i++) {
-		if (codecs[i]->option != option)
-			continue;
-		if (options->codec && options->codec != codecs[i])
-			return kd_error_create(KD_ERR_USAGE, "-%c and -%c: one compression at a time",
-					       options->codec->option, option);
-		options->codec = codecs[i];
-		return NULL;
-	}
+	if (command->codec_given && command->options.codec != codec)
+		return kd_error_create(KD_ERR_USAGE, "one compression at a time: one of -c, -l, -p, -z, --fast, "
+				       "--small and --uncompressed");
+	command->options.codec = codec;
+	command->codec_given = true;
+	return NULL;
+}
+
+static struct kd_error *select_codec(char option, struct dumpfilter_command *command)
+{
+	for (size_t i = 0; codecs[i]; i++)
+		if (codecs[i]->option == option)
+			return set_codec(codecs[i], command);
 	return kd_error_create(KD_ERR_USAGE, "-%c: this program was built without that compression", option);
 }
 
@@ -158,6 +167,14 @@ static struct kd_error *refuse(const char *name)
 		if (strcmp(refused[i].name, name) == 0)
 			reason = refused[i].reason;
 	return kd_error_create(KD_ERR_USAGE, "%s%s is not supported: %s", name[1] ? "--" : "-", name, reason);
+}
+
+static struct kd_error *select_long_codec(const char *option, struct dumpfilter_command *command)
+{
+	for (size_t i = 0; codecs[i]; i++)
+		if (codecs[i]->long_option && strcmp(codecs[i]->long_option, option) == 0)
+			return set_codec(codecs[i], command);
+	return kd_error_create(KD_ERR_USAGE, "--%s: this program was built without that compression", option);
 }
 
 static struct kd_error *apply_option(int option, int long_index, const char *arg, struct dumpfilter_command *command)
@@ -173,7 +190,7 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case 'l':
 	case 'p':
 	case 'z':
-		return select_codec((char)option, &command->options);
+		return select_codec((char)option, command);
 	case 'f':
 		command->force = true;
 		return NULL;
@@ -248,6 +265,10 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 		return refuse("X");
 	case OPTION_REFUSED:
 		return refuse(long_options[long_index].name);
+	case OPTION_CODEC:
+		return select_long_codec(long_options[long_index].name, command);
+	case OPTION_UNCOMPRESSED:
+		return set_codec(NULL, command);
 	case OPTION_NOT_YET:
 		return kd_error_create(KD_ERR_USAGE, "--%s is not implemented yet", long_options[long_index].name);
 	default:
@@ -266,7 +287,7 @@ static struct kd_error *bad_option(int result, const char *word)
  * operands are found by starting again. */
 struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct dumpfilter_command *ret)
 {
-	struct dumpfilter_command command = { .message_level = 7 };
+	struct dumpfilter_command command = { .message_level = 7, .options.codec = codecs[0] };
 	const char *operand[2] = { NULL };
 	unsigned int operands = 0;
 

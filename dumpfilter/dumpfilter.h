@@ -44,10 +44,10 @@ struct dumpfilter_options {
 	/* Levels to be tried in turn, each when the one before did not fit on the disk. */
 	unsigned int fallback_level[DUMPFILTER_FALLBACK_MAX];
 	unsigned int fallback_count;
-	bool no_mmap;              /* read the vmcore, never map it */
-	bool since_clear;          /* of the log: only what came after it was last cleared ("dmesg -C") */
 	unsigned int threads;      /* 0: as many as fit this machine */
 	uint64_t size_limit;       /* bytes that the output may have; 0: no limit */
+	bool no_mmap;              /* read the vmcore, never map it */
+	bool since_clear;          /* of the log: only what came after it was last cleared ("dmesg -C") */
 	bool strict_compat;        /* drop partial tail pages of a segment as makedumpfile does, for bit equality */
 	/** VMCOREINFO from elsewhere, for keys that the vmcore's @own (zeroed: none) lacks: malloc'd, NULL for none. NULL: the
 	 *  vmcore's has to do. An error ends the run. */
@@ -114,13 +114,15 @@ struct dumpfilter_identity {
 struct kd_error *dumpfilter_identify(const char *vmcore_path, struct dumpfilter_identity *ret) MUST_CHECK;
 
 /** dumpfilter's command line as data: used by the program, and by capture for core_collector.
- *  @argv[0] is the program's name. Options are makedumpfile's. KD_ERR_USAGE. */
+ *  @argv[0] is the program's name. Options are makedumpfile's, with one difference:
+ *  pages are compressed when no option says how. KD_ERR_USAGE. */
 struct dumpfilter_command {
 	struct dumpfilter_options options;
 	bool mem_usage, json;
 	bool vtop;               /* translate vtop_address; then the dump, if there is an output */
 	uint64_t vtop_address;
 	bool dump_dmesg, check_params, show_help, show_version, force;
+	bool codec_given;      /* a codec, or none at all, was asked for; otherwise it is codecs[0] */
 	int message_level;     /* makedumpfile's bit mask, default 7 */
 	unsigned int debug;    /* number of -D */
 	const char *vmlinux;     /* -x; this and what follows is borrowed from argv, and NULL when it is not given */

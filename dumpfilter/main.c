@@ -28,7 +28,7 @@
 
 static void print_usage(void)
 {
-	printf("Usage: dumpfilter [-c|-l|-p|-z] [-d LEVEL[,LEVEL]...] [-f] VMCORE DUMPFILE\n"
+	printf("Usage: dumpfilter [-c|-l|-p|-z|--fast|--small|--uncompressed] [-d LEVEL[,LEVEL]...] [-f] VMCORE DUMPFILE\n"
 	       "       dumpfilter --dump-dmesg [-f] VMCORE LOGFILE\n"
 	       "       dumpfilter --mem-usage [--json] [/proc/kcore]\n"
 	       "\n"
@@ -38,8 +38,12 @@ static void print_usage(void)
 	       "  -d LEVEL             leave out: 1 zero pages, 2 page cache, 4 page cache with private\n"
 	       "                       data too, 8 user memory, 16 free pages; added up, 0 to 31\n");
 	for (size_t i = 0; codecs[i]; i++)
-		printf("  -%c                   compress with %s\n", codecs[i]->option, codecs[i]->name);
-	printf("  -f                   replace DUMPFILE if it exists\n"
+		if (codecs[i]->option)
+			printf("  -%c                   compress with %s\n", codecs[i]->option, codecs[i]->name);
+	printf("  --fast               compress fastest (lzo)\n"
+	       "  --small              compress smallest (zlib)\n"
+	       "  --uncompressed       do not compress; without all of these: zlib, nearly as fast as -l\n"
+	       "  -f                   replace DUMPFILE if it exists\n"
 	       "  -x VMLINUX           symbols and types, beside what the dump says\n"
 	       "  -i FILE              the same from a file that -g has written\n"
 	       "  -g FILE              write FILE from what -x names, and no dump\n"
@@ -60,7 +64,8 @@ static void print_version(void)
 {
 	printf("dumpfilter (%s) %s\ncompression:", PACKAGE_NAME, PACKAGE_VERSION);
 	for (size_t i = 0; codecs[i]; i++)
-		printf(" %s", codecs[i]->name);
+		if (codecs[i]->option)
+			printf(" %s", codecs[i]->name);
 	printf("\n");
 }
 
@@ -193,7 +198,8 @@ static struct kd_error *check_operands(const struct dumpfilter_command *command)
 	return kd_error_create(KD_ERR_USAGE, "VMCORE and %s are needed", command->dump_dmesg ? "LOGFILE" : "DUMPFILE");
 }
 
-static struct kd_error *run(struct dumpfilter_command *command, const struct kd_log *log, bool *full)
+/* *full_ret: it failed for want of room. */
+static struct kd_error *run(struct dumpfilter_command *command, const struct kd_log *log, bool *full_ret)
 {
 	if (command->generate)
 		return supplement_generate(command, log);
@@ -205,7 +211,7 @@ static struct kd_error *run(struct dumpfilter_command *command, const struct kd_
 		if (err || !command->output)
 			return err;
 	}
-	return command->dump_dmesg ? write_log(command, log) : write_dump(command, log, full);
+	return command->dump_dmesg ? write_log(command, log) : write_dump(command, log, full_ret);
 }
 
 int main(int argc, char **argv)

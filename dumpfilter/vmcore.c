@@ -33,7 +33,8 @@ struct vmcore {
 	int fd;
 	char *path;
 	uint64_t file_size;
-	bool mappable; /* reading it page by page is slow, mapping it is not; else it is the other way round */
+	bool is_proc;  /* reading it page by page is slow, mapping it is not; else it is the other way round */
+	bool in_memory;
 	uint16_t machine;
 	struct vmcore_segment *segment;
 	size_t segment_count;
@@ -48,7 +49,6 @@ struct vmcore {
 	const char *vmcoreinfo;
 	size_t vmcoreinfo_size;
 	bool xen;
-	bool no_mmap;
 };
 
 static struct kd_error *read_at(const struct vmcore *vmcore, uint64_t offset, void *buf, size_t size, const char *what)
@@ -243,7 +243,8 @@ static struct kd_error *read_headers(struct vmcore *vmcore)
 	if (fstat(vmcore->fd, &st) < 0)
 		return kd_error_os(errno, "%s", vmcore->path);
 	vmcore->file_size = (uint64_t)st.st_size;
-	vmcore->mappable = fstatfs(vmcore->fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+	vmcore->is_proc = fstatfs(vmcore->fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+	vmcore->in_memory = vmcore->is_proc || (fstatfs(vmcore->fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC);
 	err = read_at(vmcore, 0, &ehdr, sizeof(ehdr), "ELF header");
 	if (!err)
 		err = kd_elf64_check_core(&ehdr, vmcore->path);
@@ -303,6 +304,11 @@ const char *vmcore_path(const struct vmcore *vmcore)
 uint16_t vmcore_machine(const struct vmcore *vmcore)
 {
 	return vmcore->machine;
+}
+
+bool vmcore_in_memory(const struct vmcore *vmcore)
+{
+	return vmcore->in_memory;
 }
 
 const struct vmcore_segment *vmcore_segments(const struct vmcore *vmcore, size_t *count_ret)
@@ -420,12 +426,12 @@ struct kd_error *vmcore_read(const struct vmcore *vmcore, uint64_t paddr, void *
 
 void vmcore_forbid_mmap(struct vmcore *vmcore)
 {
-	vmcore->no_mmap = true;
+	vmcore->is_proc = vmcore->in_memory = false;
 }
 
 void vmcore_window_init(struct vmcore_window *window, const struct vmcore *vmcore)
 {
-	*window = (struct vmcore_window){ .vmcore = vmcore, .no_mmap = vmcore->no_mmap || !vmcore->mappable };
+	*window = (struct vmcore_window){ .vmcore = vmcore, .no_mmap = !vmcore->is_proc };
 }
 
 void vmcore_window_release(struct vmcore_window *window)

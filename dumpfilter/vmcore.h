@@ -42,6 +42,10 @@ const char *vmcore_path(const struct vmcore *vmcore);
 /** e_machine. */
 uint16_t vmcore_machine(const struct vmcore *vmcore);
 
+/** /proc/vmcore, or a file on a tmpfs: what is mapped of it can be read, while a mapping of another file may turn out
+ *  to be unreadable when it is too late to do anything about it. */
+bool vmcore_in_memory(const struct vmcore *vmcore);
+
 /** In the file's order. Borrowed. */
 const struct vmcore_segment *vmcore_segments(const struct vmcore *vmcore, size_t *count_ret);
 

@@ -359,7 +359,7 @@ static void test_report_of_a_failure(void **state)
 	fclose(out);
 	assert_non_null(strstr(text, "\"result\": \"nothing\""));
 	assert_non_null(strstr(text, "\"target\": null"));
-	assert_non_null(strstr(text, "\"collector\": \"dumpfilter -l -d 31\""));
+	assert_non_null(strstr(text, "\"collector\": \"dumpfilter -d 31\""));
 	assert_non_null(strstr(text, "\"complete_at\": null"));
 	assert_non_null(strstr(text, "\"errors\": [\n    \"a \\\"quoted\\\" reason\"\n  ]"));
 	free(report.error[0]);

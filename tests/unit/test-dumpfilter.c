@@ -701,9 +701,9 @@ static void test_dump(void **state)
 
 	assert_int_equal(report.pages[PAGE_CACHE], 1);
 	assert_int_equal(report.pages[PAGE_CACHE_PRIVATE], 1);
-	assert_int_equal(report.pages[PAGE_USER], 1 + 512);
+	assert_int_equal(report.pages[PAGE_USER], 1 + 511);
 	assert_int_equal(report.pages[PAGE_FREE], 16);
-	assert_int_equal(report.pages[PAGE_HWPOISON], 1); /* the other one left with its huge page */
+	assert_int_equal(report.pages[PAGE_HWPOISON], 2); /* one of them in the huge page */
 	assert_int_equal(report.pages[PAGE_OFFLINE], 1);
 	assert_int_equal(report.pages[PAGE_KEEP], RAM_PAGES - 533);
 	assert_int_equal(report.pages_written, RAM_PAGES - 533);
@@ -1225,7 +1225,7 @@ static void test_log(void **state)
 	machine_add_record(&machine, 4, 2, 3, 3, "");                         /* no text */
 	machine_add_record(&machine, 5, 2, start + 96, start + 128 + 40, "at the start of the ring"); /* wraps */
 	machine_add_record(&machine, 6, 2, 40, 56, "cut");
-	machine_put(&machine, PHYS(INFOS + (TAIL_ID + 6) % 8 * 88 + 16), 200, 2); /* longer than its block */
+	machine_put(&machine, PHYS(LOG_INFOS + (LOG_TAIL_ID + 6) % 8 * 88 + 16), 200, 2); /* longer than its block */
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_memory_equal(text, "[    0.000000] first\n"
 				  "[    1.000001] two\n"
@@ -1239,7 +1239,7 @@ static void test_log(void **state)
 	machine_info(&machine, "SYMBOL(clear_seq)=%lx\nOFFSET(printk_info.seq)=0\nSIZE(latched_seq)=24\n"
 			       "OFFSET(latched_seq.val)=8\n", PRB + 0x40);
 	for (uint64_t i = 0; i < 7; i++)
-		machine_put(&machine, PHYS(INFOS + (TAIL_ID + i) % 8 * 88), 100 + i, 8);
+		machine_put(&machine, PHYS(LOG_INFOS + (LOG_TAIL_ID + i) % 8 * 88), 100 + i, 8);
 	machine_put(&machine, PHYS(PRB + 0x40), 3, 4);
 	machine_put(&machine, PHYS(PRB + 0x48), 101, 8);
 	machine_put(&machine, PHYS(PRB + 0x50), 105, 8);
@@ -1251,28 +1251,48 @@ static void test_log(void **state)
 
 	/* A block that belongs to another record by now. */
 	machine_add_record(&machine, 7, 2, 56, 80, "lost");
-	machine_put(&machine, PHYS(TEXT + 56), 12345, 8);
+	machine_put(&machine, PHYS(LOG_TEXT + 56), 12345, 8);
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_non_null(strstr(text, "[    7.000007] \n"));
 
 	/* A head that is never reached: every slot is looked at once. */
-	machine_put(&machine, PHYS(RING + 24), 0x777, 8);
+	machine_put(&machine, PHYS(LOG_RING + 24), 0x777, 8);
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_non_null(strstr(text, "[    7.000007] \n"));
 
 	/* Sizes that no kernel has, and those that are more than the memory. */
-	machine_put(&machine, PHYS(RING), 40, 4);
+	machine_put(&machine, PHYS(LOG_RING), 40, 4);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
-	machine_put(&machine, PHYS(RING), 30, 4);
+	machine_put(&machine, PHYS(LOG_RING), 30, 4);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
-	machine_put(&machine, PHYS(RING), 3, 4);
-	machine_put(&machine, PHYS(RING + 64), 30, 4);
+	machine_put(&machine, PHYS(LOG_RING), 3, 4);
+	machine_put(&machine, PHYS(LOG_RING + 64), 30, 4);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
-	machine_put(&machine, PHYS(RING + 64), 8, 4);
-	machine_put(&machine, PHYS(RING), 3, 4);
-	machine_put(&machine, PHYS(RING + 72), 0x1000, 8);
+	machine_put(&machine, PHYS(LOG_RING + 64), 8, 4);
+	machine_put(&machine, PHYS(LOG_RING), 3, 4);
+	machine_put(&machine, PHYS(LOG_RING + 72), 0x1000, 8);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_HOLE);
 	machine_forget(&machine, "SYMBOL(prb)");
+	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_release(&machine);
+}
+
+/* Records whose blocks overlap, so that together they have more text than the ring. */
+static void test_log_too_much_text(void **state)
+{
+	struct machine machine;
+	char text[4096];
+
+	machine_init_log(&machine);
+	for (unsigned int i = 0; i < 8; i++)
+		machine_add_record(&machine, i, 2, i * 32, i * 32 + 32, "");
+	for (unsigned int i = 0; i < 8; i++)
+		machine_put(&machine, PHYS(LOG_INFOS + i * 88 + 16), 24, 2);
+	assert_no_error(read_log(&machine, text, sizeof(text)));
+	for (unsigned int i = 0; i < 8; i++)
+		machine_put(&machine, PHYS(LOG_INFOS + i * 88 + 16), 48, 2);
+	for (unsigned int i = 0; i < 8; i++)
+		machine_put(&machine, PHYS(LOG_DESCS + (LOG_TAIL_ID + i) % 8 * 24 + 16), i * 32 + 64, 8);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
 	machine_release(&machine);
 }
@@ -1324,10 +1344,10 @@ static void test_mem_usage(void **state)
 /* Before 5.10: records of 16 bytes and their text, in 256 bytes. */
 static void put_record(struct machine *machine, uint64_t offset, uint64_t length, unsigned int seconds, const char *text)
 {
-	machine_put(machine, PHYS(TEXT + offset), UINT64_C(1000000000) * seconds, 8);
-	machine_put(machine, PHYS(TEXT + offset + 8), length, 2);
-	machine_put(machine, PHYS(TEXT + offset + 10), strlen(text), 2);
-	memcpy(machine->ram + PHYS(TEXT + offset + 16), text, strlen(text));
+	machine_put(machine, PHYS(LOG_TEXT + offset), UINT64_C(1000000000) * seconds, 8);
+	machine_put(machine, PHYS(LOG_TEXT + offset + 8), length, 2);
+	machine_put(machine, PHYS(LOG_TEXT + offset + 10), strlen(text), 2);
+	memcpy(machine->ram + PHYS(LOG_TEXT + offset + 16), text, strlen(text));
 }
 
 static void test_old_log(void **state)
@@ -1339,10 +1359,10 @@ static void test_old_log(void **state)
 	} broken[] = {
 		{ PRB + 16, 300, 4, "a record at 300 of 256 bytes" },      /* the first one's index */
 		{ PRB + 24, 250, 4, "its records do not end" }, /* the one behind the last is never met */
-		{ TEXT + 32 + 8, 15, 2, "the record at 32 has 15 bytes" },
-		{ TEXT + 32 + 8, 250, 2, "the record at 32 has 250 bytes" },
-		{ TEXT + 32 + 10, 17, 2, "17 of them text" },
-		{ TEXT + 0 + 8, 0, 2, "a log without records" },
+		{ LOG_TEXT + 32 + 8, 15, 2, "the record at 32 has 15 bytes" },
+		{ LOG_TEXT + 32 + 8, 250, 2, "the record at 32 has 250 bytes" },
+		{ LOG_TEXT + 32 + 10, 17, 2, "17 of them text" },
+		{ LOG_TEXT + 0 + 8, 0, 2, "a log without records" },
 		{ PRB + 8, 8, 4, "a record at 160 of 8 bytes" },
 	};
 	struct machine machine;
@@ -1354,7 +1374,7 @@ static void test_old_log(void **state)
 			       "OFFSET(printk_log.len)=8\nOFFSET(printk_log.text_len)=10\n",
 		     PRB, PRB + 8, PRB + 16, PRB + 24);
 	for (size_t i = 0; i <= ARRAY_SIZE(broken); i++) {
-		machine_put(&machine, PHYS(PRB), TEXT, 8);
+		machine_put(&machine, PHYS(PRB), LOG_TEXT, 8);
 		machine_put(&machine, PHYS(PRB + 8), 256, 4);
 		machine_put(&machine, PHYS(PRB + 16), 160, 4);
 		machine_put(&machine, PHYS(PRB + 24), 64, 4);
@@ -1386,26 +1406,6 @@ static void test_old_log(void **state)
 	machine_release(&machine);
 }
 
-/* Records whose blocks overlap, so that together they have more text than the ring. */
-static void test_log_too_much_text(void **state)
-{
-	struct machine machine;
-	char text[4096];
-
-	machine_init_log(&machine);
-	for (unsigned int i = 0; i < 8; i++)
-		machine_add_record(&machine, i, 2, i * 32, i * 32 + 32, "");
-	for (unsigned int i = 0; i < 8; i++)
-		machine_put(&machine, PHYS(INFOS + i * 88 + 16), 24, 2);
-	assert_no_error(read_log(&machine, text, sizeof(text)));
-	for (unsigned int i = 0; i < 8; i++)
-		machine_put(&machine, PHYS(INFOS + i * 88 + 16), 48, 2);
-	for (unsigned int i = 0; i < 8; i++)
-		machine_put(&machine, PHYS(DESCS + (TAIL_ID + i) % 8 * 24 + 16), i * 32 + 64, 8);
-	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
-	machine_release(&machine);
-}
-
 /* The command line */
 
 static struct kd_error *parse(struct dumpfilter_command *command, const char *line)
@@ -1425,7 +1425,7 @@ static void test_command(void **state)
 	static const char *const refused[] = {
 		"-E a b", "-F a",    "-x",           "-g",           "-d",      "-d 32 a b",        "-d 1, a b",
 		"-c -l",  "--split", "--what a b",     "-q",          "a b c",   "-d x a b",         "--num-threads",
-		"-R a",   "--vtop x a", "--message-level 32",
+		"-R a",   "--vtop x a", "--message-level 32", "-c --fast", "--uncompressed -l", "--small --uncompressed",
 		"--partial-dmesg a b", "--json a b", "--mem-usage a b",
 	};
 	struct dumpfilter_command command;
@@ -1448,6 +1448,16 @@ static void test_command(void **state)
 	assert_int_equal(command.message_level, 31);
 	assert_no_error(parse(&command, "--dump-dmesg a b"));
 	assert_true(command.dump_dmesg);
+	/* Without a word about compression: our own. */
+	assert_false(command.codec_given);
+	assert_ptr_equal(command.options.codec, codecs[0]);
+	assert_no_error(parse(&command, "--uncompressed a b"));
+	assert_true(command.codec_given);
+	assert_null(command.options.codec);
+	assert_no_error(parse(&command, "--fast --fast a b"));
+	assert_string_equal(command.options.codec->long_option, "fast");
+	assert_no_error(parse(&command, "--small a b"));
+	assert_string_equal(command.options.codec->long_option, "small");
 	assert_no_error(parse(&command, "--check-params -z -d 31"));
 	assert_true(command.check_params);
 	assert_false(dumpfilter_needs_program(&command));
@@ -1522,9 +1532,9 @@ int main(void)
 		cmocka_unit_test(test_flipped_bytes),
 		cmocka_unit_test(test_identify),
 		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_too_much_text),
 		cmocka_unit_test(test_old_log),
 		cmocka_unit_test(test_mem_usage),
-		cmocka_unit_test(test_log_too_much_text),
 		cmocka_unit_test(test_command),
 	};
 
