@@ -73,7 +73,7 @@ const struct verb *kdumpctl_find_verb(const char *name);
 kdumpctl_verb service_start, service_stop, service_restart, service_reload, service_rebuild;
 /** Arm anew if a capture kernel should be loaded, in place: what is armed stays armed until the new one takes over. */
 struct kd_error *service_arm_anew(struct kdumpctl *ctl) MUST_CHECK;
-/** Build the image for kernel @release ahead, load nothing. */
+/** Build the image for kernel @release ahead (NULL: as configured), load nothing. */
 struct kd_error *service_build_ahead(struct kdumpctl *ctl, const char *release) MUST_CHECK;
 
 /* status.c */

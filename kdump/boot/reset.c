@@ -214,6 +214,17 @@ static struct kd_error *check_options(const struct kdumpctl *ctl)
 	return NULL;
 }
 
+/* The next boot then only has to load it, its size is known here, and what is wrong with the configuration is told
+ * before the reboot. */
+static void build_ahead(struct kdumpctl *ctl)
+{
+	struct kd_error *err = kd_sysroot_is_live(&ctl->root) ? service_build_ahead(ctl, ctl->kernel) : NULL;
+
+	if (err)
+		kd_warn(&ctl->log, "no capture image could be built yet: %s", err->text);
+	kd_error_destroy(err);
+}
+
 struct kd_error *reset_crashkernel(struct kdumpctl *ctl, int *status)
 {
 	_cleanup_(boot_plan_free) struct boot_plan plan = { 0 };
@@ -227,6 +238,8 @@ struct kd_error *reset_crashkernel(struct kdumpctl *ctl, int *status)
 	struct kd_error *err;
 
 	err = check_options(ctl);
+	if (!err && !ctl->dry_run)
+		build_ahead(ctl);
 	if (!err && !request.setting)
 		err = recommend(ctl, &estimate, &known, &recommended);
 	if (!err)
