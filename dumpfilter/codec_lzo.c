@@ -22,7 +22,7 @@
 #define FIRST_MAX    238u
 
 static const struct lz_effort usual = {
-	.table_bits = 12, .hash_bytes = 4, .patience = 5, .inserts = 1,
+	.table_bits = 12, .hash_bytes = 4, .patience = 4, .inserts = 1,
 	.length_max = UINT16_MAX, .distance_max = DISTANCE_MAX,
 };
 static const struct lz_effort fast = {
@@ -107,10 +107,15 @@ LZ_INLINE size_t compress_page(struct context *context, const uint8_t *in, size_
 	while (lz_next(&page, effort, size, &sequence)) {
 		size_t count = sequence.literals, length = sequence.length, distance = sequence.distance;
 
-		if (count > 3 || out == start)
+		if (count > 18 || out == start) {
 			out = put_count(out, out == start, count);
-		else
-			out[-2] |= (uint8_t)count;
+		} else {
+			bool many = count > 3;
+
+			out[-2] |= many ? 0 : (uint8_t)count;
+			*out = (uint8_t)(count - 3);
+			out += many;
+		}
 		memcpy(out, literals, 16);
 		if (count > 16)
 			memcpy(out + 16, literals + 16, count - 16);

@@ -85,6 +85,8 @@ struct ringbuffer {
 	uint64_t desc_size, info_size;
 	uint64_t state, begin, next;
 	uint64_t ts_nsec, text_len;
+	/* Records that are older are passed over; their number is at this offset of an info. */
+	uint64_t first_seq, seq;
 };
 
 static void ringbuffer_release(struct ringbuffer *ring)
@@ -270,6 +272,8 @@ static struct kd_error *write_descriptor(struct ringbuffer *ring, uint64_t id, F
 	err = array_get(&ring->infos, index * ring->info_size, ring->info_size, &info);
 	if (err)
 		return err;
+	if (ring->first_seq && get_u64(info + ring->seq) < ring->first_seq)
+		return NULL;
 	ts_nsec = get_u64(info + ring->ts_nsec);
 	length = get_u16(info + ring->text_len);
 	err = get_text(ring, id, begin, next, &length, &text);
@@ -278,12 +282,36 @@ static struct kd_error *write_descriptor(struct ringbuffer *ring, uint64_t id, F
 	return err;
 }
 
-static struct kd_error *write_ringbuffer(struct address_space *space, FILE *out)
+/* The number of the first record since the log was cleared. Kept twice since 5.12: the half that is not being written
+ * counts, which the lowest bit of a counter in front of them tells. */
+static struct kd_error *find_cleared(struct ringbuffer *ring, struct address_space *space)
+{
+	uint64_t clear_seq, size, val = 0;
+	const struct key symbols[] = { { "clear_seq", &clear_seq } };
+	const struct key offsets[] = { { "printk_info.seq", &ring->seq } };
+	struct kd_error *err = GET_KEYS(space->info, symbols, vmcoreinfo_symbol);
+	uint32_t counter = 0;
+
+	if (!err)
+		err = GET_KEYS(space->info, offsets, vmcoreinfo_offset);
+	if (err)
+		return err;
+	if (ring->seq > ring->info_size - 8)
+		return kd_error_create(KD_ERR_FORMAT, "VMCOREINFO describes an impossible log");
+	if (vmcoreinfo_size(space->info, "latched_seq", &size) &&
+	    vmcoreinfo_offset(space->info, "latched_seq.val", &val))
+		err = address_space_read_u32(space, clear_seq, &counter);
+	return err ? err : address_space_read_u64(space, clear_seq + val + (counter & 1) * 8, &ring->first_seq);
+}
+
+static struct kd_error *write_ringbuffer(struct address_space *space, bool since_clear, FILE *out)
 {
 	_cleanup_(ringbuffer_release) struct ringbuffer ring = { 0 };
 	struct kd_error *err = ringbuffer_open(&ring, space);
 	uint64_t id, left;
 
+	if (!err && since_clear)
+		err = find_cleared(&ring, space);
 	if (err)
 		return err;
 	id = ring.tail_id;
@@ -401,13 +429,17 @@ static struct kd_error *write_records(struct address_space *space, FILE *out)
 	return err;
 }
 
-struct kd_error *dmesg_write(struct address_space *space, FILE *out)
+struct kd_error *dmesg_write(struct address_space *space, bool since_clear, FILE *out)
 {
 	uint64_t symbol;
 	bool records = !vmcoreinfo_symbol(space->info, "prb", &symbol) &&
 		       vmcoreinfo_symbol(space->info, "log_first_idx", &symbol);
-	struct kd_error *err = records ? write_records(space, out) : write_ringbuffer(space, out);
+	struct kd_error *err;
 
+	if (records && since_clear)
+		return kd_error_create(KD_ERR_UNSUPPORTED, "the kernel's log: of kernels before 5.10 it is not known what "
+							   "came after it was cleared");
+	err = records ? write_records(space, out) : write_ringbuffer(space, since_clear, out);
 	if (err)
 		return kd_error_wrap(err, "the kernel's log");
 	if (fflush(out) != 0 || ferror(out))

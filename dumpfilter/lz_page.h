@@ -115,11 +115,7 @@ LZ_INLINE bool lz_next(struct lz_page *page, const struct lz_effort effort, size
 
 	if (stop > page->size - LZ_TAIL)
 		stop = page->size - LZ_TAIL;
-	for (;; at += misses++ >> effort.patience) {
-		if (at >= stop) {
-			page->at = at;
-			return false;
-		}
+	for (; at < stop; at += misses++ >> effort.patience) {
 		word = lz_load64(data + at);
 		hash = lz_hash(word, effort);
 		from = table[hash];
@@ -128,6 +124,10 @@ LZ_INLINE bool lz_next(struct lz_page *page, const struct lz_effort effort, size
 		if (!(differ << (64 - 8 * effort.hash_bytes)) &&
 		    (effort.distance_max >= LZ_SIZE_MAX || at - from <= effort.distance_max))
 			break;
+	}
+	if (at >= stop) {
+		page->at = at;
+		return false;
 	}
 	/* Up to 16 bytes without a branch: which it will be is hard to foretell. */
 	more = lz_load64(data + at + 8) ^ lz_load64(data + from + 8);

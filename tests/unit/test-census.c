@@ -125,6 +125,42 @@ static void test_flags(void **state)
 	assert_int_equal(census.pages[PAGE_KEEP], 3);
 }
 
+/* Free pages without a flag: MemFree tells of them. */
+static void test_free_without_flags(void **state)
+{
+	static const char iomem[] = "00010000-0004ffff : System RAM\n";
+	static const struct {
+		unsigned int meminfo_pages;
+		uint64_t free, keep;
+	} cases[] = {
+		{ 0, 32, 32 },  /* less than the flags show: they were right when they were read */
+		{ 36, 32, 32 }, /* a sixteenth of all may lie in the lists of CPUs */
+		{ 37, 37, 27 },
+		{ 64, 64, 0 },
+		{ 1000, 64, 0 }, /* no more than there is */
+	};
+	uint64_t flags[80] = { 0 };
+	struct machine *m = *state;
+	size_t i;
+
+	for (i = 16; i < 48; i++)
+		flags[i] = F(10);
+	put(m, "/proc/iomem", iomem, strlen(iomem));
+	put(m, "/proc/kpageflags", flags, sizeof(flags));
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct census census;
+		char meminfo[64];
+
+		snprintf(meminfo, sizeof(meminfo), "MemTotal: 256 kB\nMemFree: %u kB\n", cases[i].meminfo_pages * 4);
+		put(m, "/proc/meminfo", meminfo, strlen(meminfo));
+		assert_no_error(census_take(&m->root, &census));
+		assert_true(census.flags);
+		assert_int_equal(census.total, 64);
+		assert_int_equal(census.pages[PAGE_FREE], cases[i].free);
+		assert_int_equal(census.pages[PAGE_KEEP], cases[i].keep);
+	}
+}
+
 static void test_sums(void **state)
 {
 	static const char iomem[] = "00000000-00000000 : System RAM\n", meminfo[] =
@@ -192,6 +228,7 @@ int main(void)
 		cmocka_unit_test(test_classes),
 		cmocka_unit_test(test_tails),
 		cmocka_unit_test_setup_teardown(test_flags, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_free_without_flags, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sums, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_estimate, setup, teardown),
 	};

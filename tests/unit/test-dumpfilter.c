@@ -20,6 +20,7 @@
 #include "dumpfilter/dmesg.h"
 #include "dumpfilter/dumpfilter.h"
 #include "dumpfilter/kdump_format.h"
+#include "dumpfilter/mem_usage.h"
 #include "dumpfilter/page_class.h"
 #include "dumpfilter/page_share.h"
 #include "dumpfilter/pfn_bitmap.h"
@@ -206,7 +207,7 @@ static void patch(const char *path, off_t offset, const void *data, size_t size)
 
 static void test_hostile_headers(void **state)
 {
-	static const uint64_t all_ones = UINT64_MAX, huge = UINT64_C(1) << 60;
+	static const uint64_t all_ones = UINT64_MAX, huge = UINT64_C(1) << 60, last = UINT64_MAX - 4095;
 	static const uint16_t xnum = PN_XNUM;
 	static const struct {
 		off_t offset;
@@ -221,7 +222,7 @@ static void test_hostile_headers(void **state)
 		{ offsetof(Elf64_Ehdr, e_phnum), &xnum, 2, KD_ERR_FORMAT },
 		{ 64 + offsetof(Elf64_Phdr, p_filesz), &all_ones, 8, KD_ERR_LIMIT },
 		{ 64 + offsetof(Elf64_Phdr, p_offset), &huge, 8, KD_ERR_FORMAT },
-		{ 120 + offsetof(Elf64_Phdr, p_paddr), &all_ones, 8, KD_ERR_FORMAT },
+		{ 120 + offsetof(Elf64_Phdr, p_paddr), &last, 8, KD_ERR_FORMAT },
 		{ 120 + offsetof(Elf64_Phdr, p_offset), &all_ones, 8, KD_ERR_FORMAT },
 		{ 176 + offsetof(Elf64_Phdr, p_filesz), &huge, 8, KD_ERR_FORMAT },
 		{ 176 + offsetof(Elf64_Phdr, p_paddr), &huge, 8, KD_ERR_NOMEM },
@@ -337,6 +338,20 @@ static void check_walks(unsigned int levels, uint64_t sme_mask)
 	machine_release(&opened.machine);
 }
 
+static void test_translate(void **state)
+{
+	struct dumpfilter_options options = { .no_mmap = true };
+	struct machine machine;
+	uint64_t paddr;
+
+	machine_init(&machine, 4);
+	machine_write(&machine, core);
+	assert_no_error(dumpfilter_translate(core, &options, STEXT + 0x1234, &paddr));
+	assert_int_equal(paddr, STEXT_PHYS + 0x1234);
+	assert_code(dumpfilter_translate(core, &options, 0x1234, &paddr), KD_ERR_HOLE);
+	machine_release(&machine);
+}
+
 static void test_walk_4_levels(void **state)
 {
 	check_walks(4, 0);
@@ -416,7 +431,7 @@ static const char info_7_1[] = LAYOUT FLAGS "OFFSET(page.compound_info)=8\n" TYP
 	"NUMBER(PAGE_UNACCEPTED_MAPCOUNT_VALUE)=-150994944\n";
 /* No rule for slab: anonymous pages cannot be told from it. */
 static const char info_no_slab[] = LAYOUT FLAGS "OFFSET(page.compound_head)=8\n";
-/* Before 4.10 there was no need for PG_swapbacked. */
+/* The flag of swap cache means something else on pages that are not swap-backed. */
 static const char info_no_swapbacked[] = LAYOUT
 	"OFFSET(page.compound_head)=8\nNUMBER(PG_slab)=9\nNUMBER(PG_lru)=4\nNUMBER(PG_private)=13\n"
 	"NUMBER(PG_swapcache)=10\n";
@@ -458,7 +473,7 @@ static const struct page_case page_cases[] = {
 	  .count = 1 },
 	{ "swap cache", info_6_1, 512, SWAPCACHE | SWAPBACKED, 0x1000, 0, .class = PAGE_CACHE, .count = 1 },
 	{ "owner's flag that is not swap cache", info_6_1, 512, SWAPCACHE, 0x1000, 0, .class = PAGE_KEEP, .count = 1 },
-	{ "swap cache, old", info_no_swapbacked, 512, SWAPCACHE, 0x1000, 0, .class = PAGE_CACHE, .count = 1 },
+	{ "swap cache or not", info_no_swapbacked, 512, SWAPCACHE, 0x1000, 0, .class = PAGE_KEEP, .count = 1 },
 	{ "anonymous", info_6_1, 512, LRU | SWAPBACKED, 0xffff888000001001, 0, .class = PAGE_USER, .count = 1 },
 	{ "KSM", info_6_1, 512, LRU, 0xffff888000001003, 0, .class = PAGE_USER, .count = 1 },
 	{ "movable", info_6_1, 512, 0, 0xffff888000001002, 0, .class = PAGE_KEEP, .count = 1 },
@@ -686,9 +701,9 @@ static void test_dump(void **state)
 
 	assert_int_equal(report.pages[PAGE_CACHE], 1);
 	assert_int_equal(report.pages[PAGE_CACHE_PRIVATE], 1);
-	assert_int_equal(report.pages[PAGE_USER], 1 + 512);
+	assert_int_equal(report.pages[PAGE_USER], 1 + 511);
 	assert_int_equal(report.pages[PAGE_FREE], 16);
-	assert_int_equal(report.pages[PAGE_HWPOISON], 1); /* the other one left with its huge page */
+	assert_int_equal(report.pages[PAGE_HWPOISON], 2); /* one of them in the huge page */
 	assert_int_equal(report.pages[PAGE_OFFLINE], 1);
 	assert_int_equal(report.pages[PAGE_KEEP], RAM_PAGES - 533);
 	assert_int_equal(report.pages_written, RAM_PAGES - 533);
@@ -960,6 +975,67 @@ static void test_unfiltered(void **state)
 }
 
 /* Where the mem_map is not mapped, pages are kept. */
+/* VMCOREINFO without one of its lines: never is a page left out that is in the dump with it. */
+static void test_keys_missing(void **state)
+{
+	/* What each of these tells apart is then kept. */
+	static const struct {
+		const char *key;
+		enum page_class class;
+	} decisive[] = {
+		{ "NUMBER(PG_lru)", PAGE_CACHE },
+		{ "NUMBER(PG_lru)", PAGE_CACHE_PRIVATE },
+		{ "NUMBER(PG_private)", PAGE_CACHE },
+		{ "NUMBER(PG_slab)", PAGE_USER },
+		{ "NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)", PAGE_FREE },
+		{ "OFFSET(page.private)", PAGE_FREE },
+		{ "LENGTH(zone.free_area)", PAGE_FREE },
+		{ "NUMBER(PAGE_OFFLINE_MAPCOUNT_VALUE)", PAGE_OFFLINE },
+	};
+	static const unsigned int levels[] = { 31, 2 };
+	struct dumpfilter_report report;
+	struct result with, without;
+	struct machine machine;
+	unsigned int keys = 0;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	_cleanup_free_ char *info = strdup(machine.info);
+	assert_non_null(info);
+	for (size_t k = 0; k < ARRAY_SIZE(levels); k++) {
+		struct dumpfilter_options options = { .level = levels[k] };
+
+		strcpy(machine.info, info);
+		machine_write(&machine, core);
+		assert_no_error(dumpfilter_run(core, dump, &options, NULL));
+		read_result(&with);
+		unlink(dump);
+		for (const char *line = info; *line; line = strchr(line, '\n') + 1) {
+			char key[128];
+
+			snprintf(key, sizeof(key), "%.*s", (int)strcspn(line, "="), line);
+			strcpy(machine.info, info);
+			machine_forget(&machine, key);
+			machine_write(&machine, core);
+			assert_no_error(dumpfilter_run(core, dump, &options, &report));
+			read_result(&without);
+			unlink(dump);
+			for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn++)
+				if (has(with.bitmap2, pfn) && !has(without.bitmap2, pfn))
+					fail_msg("without %s page %lu is left out", key, pfn);
+			for (size_t i = 0; i < ARRAY_SIZE(decisive); i++)
+				if (strcmp(key, decisive[i].key) == 0 && report.pages[decisive[i].class])
+					fail_msg("without %s there are %s pages", key,
+						 page_class_name(decisive[i].class));
+			free(without.file);
+			keys++;
+		}
+		free(with.file);
+	}
+	assert_true(keys > 2 * 25);
+	machine_release(&machine);
+}
+
 static void test_mem_map_hole(void **state)
 {
 	struct dumpfilter_options options = { .level = 31 };
@@ -1109,17 +1185,28 @@ static void test_identify(void **state)
 
 /* The log. */
 
-static struct kd_error *read_log(const struct machine *machine, char *text, size_t size)
+static struct kd_error *read_log_with(const struct machine *machine, bool since_clear, char *text, size_t size)
 {
+	struct dumpfilter_options options = { .since_clear = since_clear };
 	FILE *out = fmemopen(text, size, "w");
 	struct kd_error *err;
 
 	assert_non_null(out);
 	memset(text, 0, size);
 	machine_write(machine, core);
-	err = dumpfilter_dmesg(core, out, NULL);
+	err = dumpfilter_dmesg_with(core, out, &options);
 	fclose(out);
 	return err;
+}
+
+static struct kd_error *read_log(const struct machine *machine, char *text, size_t size)
+{
+	return read_log_with(machine, false, text, size);
+}
+
+static struct kd_error *read_log_since_clear(const struct machine *machine, char *text, size_t size)
+{
+	return read_log_with(machine, true, text, size);
 }
 
 static void test_log(void **state)
@@ -1147,6 +1234,20 @@ static void test_log(void **state)
 				  "[    5.000005] at the start of the ring\n"
 				  "[    6.000006] cut\\x00\\x00\\x00\\x00\\x00\n",
 			    166);
+
+	/* What came after the fifth, of a counter that is odd and hence has the second half. */
+	machine_info(&machine, "SYMBOL(clear_seq)=%lx\nOFFSET(printk_info.seq)=0\nSIZE(latched_seq)=24\n"
+			       "OFFSET(latched_seq.val)=8\n", PRB + 0x40);
+	for (uint64_t i = 0; i < 7; i++)
+		machine_put(&machine, PHYS(LOG_INFOS + (LOG_TAIL_ID + i) % 8 * 88), 100 + i, 8);
+	machine_put(&machine, PHYS(PRB + 0x40), 3, 4);
+	machine_put(&machine, PHYS(PRB + 0x48), 101, 8);
+	machine_put(&machine, PHYS(PRB + 0x50), 105, 8);
+	assert_no_error(read_log_since_clear(&machine, text, sizeof(text)));
+	assert_memory_equal(text, "[    5.000005] at the start of the ring\n[    6.000006] cut", 58);
+	machine_put(&machine, PHYS(PRB + 0x40), 4, 4);
+	assert_no_error(read_log_since_clear(&machine, text, sizeof(text)));
+	assert_memory_equal(text, "[    1.000001] two\n", 19);
 
 	/* A block that belongs to another record by now. */
 	machine_add_record(&machine, 7, 2, 56, 80, "lost");
@@ -1193,6 +1294,50 @@ static void test_log_too_much_text(void **state)
 	for (unsigned int i = 0; i < 8; i++)
 		machine_put(&machine, PHYS(LOG_DESCS + (LOG_TAIL_ID + i) % 8 * 24 + 16), i * 32 + 64, 8);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_release(&machine);
+}
+
+/* What --mem-usage says of the machine that it runs on, whose /proc/kcore has mappings beside memory. */
+static void test_mem_usage(void **state)
+{
+	static const uint64_t nowhere = UINT64_MAX;
+	struct dumpfilter_options options = { .level = 31 };
+	struct dumpfilter_report report;
+	struct machine machine;
+	Elf64_Ehdr ehdr;
+	char text[4096];
+
+	machine_init(&machine, 4);
+	machine_put(&machine, machine_page(100), 1 << 4, 8);
+	machine_put(&machine, machine_page(2048) + 48, (uint32_t)-129, 4);
+	machine_put(&machine, machine_page(2048) + 40, 10, 8);
+	machine_write(&machine, core);
+	/* One more PT_LOAD, behind the other two. */
+	kd_elf64_core_header(&ehdr, EM_X86_64, 4);
+	patch(core, 0, &ehdr, sizeof(ehdr));
+	Elf64_Phdr phdr = { .p_type = PT_LOAD, .p_paddr = nowhere, .p_memsz = 1 << 30, .p_filesz = 1 << 30 };
+	patch(core, sizeof(ehdr) + 3 * sizeof(phdr), &phdr, sizeof(phdr));
+	assert_no_error(dumpfilter_census(core, &options, &report));
+	assert_false(report.unfiltered);
+	assert_int_equal(report.pages[PAGE_CACHE], 1);
+	assert_int_equal(report.pages[PAGE_FREE], 1024);
+	assert_int_equal(report.pages[PAGE_KEEP], RAM_PAGES - 1025);
+	for (enum mem_usage_style style = MEM_USAGE_TABLE; style <= MEM_USAGE_JSON; style++) {
+		FILE *out = fmemopen(memset(text, 0, sizeof(text)), sizeof(text), "w");
+
+		assert_non_null(out);
+		mem_usage_print(out, &report, style);
+		fclose(out);
+		if (style == MEM_USAGE_JSON) {
+			assert_non_null(strstr(text, "\"total\": 6144"));
+			assert_non_null(strstr(text, "\"free\": 1024"));
+			continue;
+		}
+		assert_non_null(strstr(text, "free                  1024        4.0  16.7%  16  "));
+		assert_non_null(strstr(text, "all                   6144       24.0\n"));
+		/* 7 of 40: 16.7 percent. */
+		assert_int_equal(strstr(text, "16  ███████ ") != NULL, style == MEM_USAGE_CHART);
+	}
 	machine_release(&machine);
 }
 
@@ -1255,6 +1400,7 @@ static void test_old_log(void **state)
 	machine_put(&machine, PHYS(PRB + 24), 160, 4);
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_string_equal(text, "");
+	assert_error(read_log_since_clear(&machine, text, sizeof(text)), KD_ERR_UNSUPPORTED, "before 5.10");
 	machine_forget(&machine, "OFFSET(printk_log.len)");
 	assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT, "no printk_log.len in VMCOREINFO");
 	machine_release(&machine);
@@ -1279,7 +1425,8 @@ static void test_command(void **state)
 	static const char *const refused[] = {
 		"-E a b", "-F a",    "-x",           "-g",           "-d",      "-d 32 a b",        "-d 1, a b",
 		"-c -l",  "--split", "--what a b",     "-q",          "a b c",   "-d x a b",         "--num-threads",
-		"-R a",   "--vtop 1", "--message-level 32", "-c --fast", "--uncompressed -l", "--small --uncompressed",
+		"-R a",   "--vtop x a", "--message-level 32", "-c --fast", "--uncompressed -l", "--small --uncompressed",
+		"--partial-dmesg a b", "--json a b", "--mem-usage a b",
 	};
 	struct dumpfilter_command command;
 
@@ -1323,6 +1470,30 @@ static void test_command(void **state)
 	assert_no_error(parse(&command, "--config a.conf --config-optional a b"));
 	assert_string_equal(command.config, "a.conf");
 	assert_true(command.config_optional && dumpfilter_needs_program(&command));
+	/* What makedumpfile has and this has not is refused with a reason. */
+	assert_error(parse(&command, "-e a b"), KD_ERR_USAGE, "--exclude-unused-vm is not supported: the struct pages");
+	assert_error(parse(&command, "--exclude-unused-vm a b"), KD_ERR_USAGE, "is not supported: the struct pages");
+	assert_error(parse(&command, "--fill-excluded-pages 0 a b"), KD_ERR_USAGE, "is not supported: readers");
+	assert_error(parse(&command, "--diskset=a b"), KD_ERR_USAGE, "is not supported: dumps that firmware");
+	assert_error(parse(&command, "--eppic a b c"), KD_ERR_USAGE, "is not supported: data is erased");
+	assert_error(parse(&command, "-X a b"), KD_ERR_USAGE, "-X is not supported: dumps of a Xen");
+	assert_error(parse(&command, "--xen-syms x a b"), KD_ERR_USAGE, "--xen-syms is not supported: dumps of a Xen");
+	assert_error(parse(&command, "--xen-vmcoreinfo x a b"), KD_ERR_USAGE, "is not supported: dumps of a Xen");
+	assert_error(parse(&command, "--xen_phys_start 1 a b"), KD_ERR_USAGE, "is not supported: dumps of a Xen");
+	assert_no_error(parse(&command, "--work-dir /tmp --non-mmap a b"));
+	assert_true(command.options.no_mmap);
+	assert_no_error(parse(&command, "--dump-dmesg --partial-dmesg a b"));
+	assert_true(command.options.since_clear);
+	assert_no_error(parse(&command, "--vtop ffffffff81000000 a"));
+	assert_true(command.vtop && command.vtop_address == STEXT && !command.output);
+	assert_string_equal(command.input, "a");
+	assert_no_error(parse(&command, "--vtop 0xffffffff81000000 a b"));
+	assert_string_equal(command.output, "b");
+	assert_no_error(parse(&command, "--mem-usage --json"));
+	assert_string_equal(command.input, "/proc/kcore");
+	assert_true(command.mem_usage && command.json);
+	assert_no_error(parse(&command, "--mem-usage core"));
+	assert_string_equal(command.input, "core");
 	assert_no_error(parse(&command, "-h -v"));
 	assert_true(command.show_help && command.show_version);
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
@@ -1337,6 +1508,7 @@ int main(void)
 		cmocka_unit_test(test_vmcore),
 		cmocka_unit_test(test_hostile_headers),
 		cmocka_unit_test(test_many_segments),
+		cmocka_unit_test(test_translate),
 		cmocka_unit_test(test_walk_4_levels),
 		cmocka_unit_test(test_walk_5_levels),
 		cmocka_unit_test(test_walk_encrypted),
@@ -1353,6 +1525,7 @@ int main(void)
 		cmocka_unit_test(test_size_limit),
 		cmocka_unit_test(test_partial_pages),
 		cmocka_unit_test(test_unfiltered),
+		cmocka_unit_test(test_keys_missing),
 		cmocka_unit_test(test_mem_map_hole),
 		cmocka_unit_test(test_truncated_input),
 		cmocka_unit_test(test_cut_short),
@@ -1361,6 +1534,7 @@ int main(void)
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_log_too_much_text),
 		cmocka_unit_test(test_old_log),
+		cmocka_unit_test(test_mem_usage),
 		cmocka_unit_test(test_command),
 	};
 
