@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "dumpfilter/address_space.h"
 #include "dumpfilter/arch.h"
 #include "dumpfilter/codec.h"
@@ -18,6 +19,7 @@
 #include "dumpfilter/page_class.h"
 #include "dumpfilter/page_filter.h"
 #include "dumpfilter/page_share.h"
+#include "dumpfilter/page_table.h"
 #include "dumpfilter/pfn_bitmap.h"
 #include "dumpfilter/pipeline.h"
 #include "dumpfilter/vmcore.h"
@@ -43,12 +45,23 @@ struct crash {
 	uint8_t *notes; /* the vmcore's and VMCOREINFO, where it had none */
 };
 
+/* The order in which pages are written: what whoever opens the dump needs before anything else comes first. */
+enum order {
+	ORDER_BASIC,     /* global data, page tables, sections, the stacks of the CPUs, per-CPU areas */
+	ORDER_SLAB,      /* tasks and most of what the kernel has lists of */
+	ORDER_READ_ONLY, /* constants of the kernel image; how to unwind stacks */
+	ORDER_CODE,      /* its code, of which crash wants to see some */
+	ORDER_OTHERS,
+	ORDER_LATE, /* what a higher dump level would drop */
+	ORDER_COUNT
+};
+_Static_assert(ORDER_COUNT == PIPELINE_PASSES, "a pass for each");
+
 /* The pages of one dump. */
 struct selection {
 	uint64_t end_pfn;
 	struct pfn_bitmap kept;
-	/* In which order they are written: see mark_first(). */
-	struct pfn_bitmap first, slab, late;
+	struct pfn_bitmap order[ORDER_COUNT]; /* but of ORDER_OTHERS */
 };
 
 static void crash_close(struct crash *crash)
@@ -68,9 +81,8 @@ static inline void crash_close_cleanup(struct crash *crash)
 static void selection_release(struct selection *selection)
 {
 	pfn_bitmap_release(&selection->kept);
-	pfn_bitmap_release(&selection->first);
-	pfn_bitmap_release(&selection->slab);
-	pfn_bitmap_release(&selection->late);
+	for (size_t i = 0; i < ORDER_COUNT; i++)
+		pfn_bitmap_release(&selection->order[i]);
 }
 static inline void selection_release_cleanup(struct selection *selection)
 {
@@ -144,12 +156,14 @@ static struct kd_error *selection_init(struct selection *selection, const struct
 				       const struct dumpfilter_options *options)
 {
 	uint64_t page_size = crash->space.page_size, end = vmcore_end_paddr(crash->vmcore);
+	bool good;
 
 	selection->end_pfn = end / page_size + (end % page_size != 0);
-	if (!pfn_bitmap_init(&selection->kept, selection->end_pfn) ||
-	    !pfn_bitmap_init(&selection->first, selection->end_pfn) ||
-	    !pfn_bitmap_init(&selection->slab, selection->end_pfn) ||
-	    !pfn_bitmap_init(&selection->late, selection->end_pfn))
+	good = pfn_bitmap_init(&selection->kept, selection->end_pfn);
+	for (size_t i = 0; i < ORDER_COUNT && good; i++)
+		if (i != ORDER_OTHERS)
+			good = pfn_bitmap_init(&selection->order[i], selection->end_pfn);
+	if (!good)
 		return kd_error_create(KD_ERR_NOMEM, "%s: no memory for the bitmaps of %lu page frames",
 				       vmcore_path(crash->vmcore), selection->end_pfn);
 	select_all(crash, options, selection);
@@ -186,26 +200,81 @@ static void learn_boot_flags(struct crash *crash, struct mem_map *map, struct pa
 		page_rules_learn_boot(rules, run.pages);
 }
 
-/* What whoever opens the dump needs before anything else is written first: the kernel image (global data, logs), what
- * was walked (page tables, sections, the stacks of the CPUs), and boot memory (per-CPU areas) but for the mem_map, which
- * is large. Slab follows, where tasks and most of what the kernel has lists of live. Boot memory and slab have been
- * marked by the filter. */
-static void mark_first(const struct crash *crash, struct selection *selection)
+static void put_in_order(struct selection *selection, enum order order, uint64_t page_size, uint64_t start,
+			 uint64_t end)
+{
+	if (start >= end)
+		return;
+	for (unsigned int i = 0; i < order; i++)
+		pfn_bitmap_clear(&selection->order[i], start / page_size, (end - 1) / page_size + 1);
+	if (order != ORDER_OTHERS)
+		pfn_bitmap_set(&selection->order[order], start / page_size, (end - 1) / page_size + 1);
+}
+
+/* Where the image's own table of symbols lies, which is large, and which debuggers have from elsewhere; an empty range
+ * if that is not known. */
+static struct kd_range find_symbols(const struct vmcoreinfo *info)
+{
+	static const char *const keys[] = { "kallsyms_names", "kallsyms_offsets", "kallsyms_token_table",
+					    "kallsyms_token_index" };
+	struct kd_range range = { UINT64_MAX, 0 };
+	uint64_t vaddr;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (!vmcoreinfo_symbol(info, keys[i], &vaddr))
+			continue;
+		range.start = vaddr < range.start ? vaddr : range.start;
+		range.end = vaddr > range.end ? vaddr : range.end;
+	}
+	return range;
+}
+
+static enum order image_order(struct crash *crash, const struct kd_range *symbols, uint64_t vaddr, uint64_t *size_ret)
+{
+	enum page_rights rights = PAGE_WRITABLE;
+
+	*size_ret = crash->space.page_size;
+	if (crash->readable && crash->space.paging.levels)
+		rights = page_table_rights(&crash->space, vaddr, size_ret);
+	if (rights == PAGE_WRITABLE)
+		return ORDER_BASIC;
+	if (*size_ret > crash->space.page_size && vaddr < symbols->end)
+		*size_ret = crash->space.page_size; /* so that the symbols' ends are met */
+	if (vaddr >= symbols->start && vaddr < symbols->end)
+		return ORDER_OTHERS;
+	return rights == PAGE_CODE ? ORDER_CODE : ORDER_READ_ONLY;
+}
+
+/* Everything in boot memory was marked as basic by the filter, the image too. */
+static void order_image(struct crash *crash, const struct vmcore_segment *segment, struct selection *selection)
+{
+	const struct kd_range symbols = find_symbols(&crash->info);
+
+	for (uint64_t done = 0, size; done < segment->memory_size; done += size) {
+		enum order order = image_order(crash, &symbols, segment->vaddr + done, &size);
+
+		if (size > segment->memory_size - done)
+			size = segment->memory_size - done;
+		put_in_order(selection, order, crash->space.page_size, segment->paddr + done,
+			     segment->paddr + done + size);
+	}
+}
+
+/* Slab and boot memory have been marked by the filter. */
+static void mark_order(struct crash *crash, struct selection *selection)
 {
 	const struct paging *paging = &crash->space.paging;
 	const struct kd_ranges *walked = &crash->space.walked;
-	uint64_t page_size = crash->space.page_size;
 	size_t count;
 	const struct vmcore_segment *segment = vmcore_segments(crash->vmcore, &count);
 
 	for (size_t i = 0; i < count; i++)
 		if (segment[i].vaddr >= paging->image_base &&
 		    segment[i].vaddr - paging->image_base < paging->image_size)
-			pfn_bitmap_set(&selection->first, segment[i].paddr / page_size,
-				       (segment[i].paddr + segment[i].memory_size - 1) / page_size + 1);
+			order_image(crash, &segment[i], selection);
 	for (size_t i = 0; i < walked->count; i++)
-		pfn_bitmap_set(&selection->first, walked->range[i].start / page_size,
-			       walked->range[i].end / page_size);
+		put_in_order(selection, ORDER_BASIC, crash->space.page_size, walked->range[i].start,
+			     walked->range[i].end);
 }
 
 /* Run the rules over the mem_map. The frames that were walked to get there hold the kernel's most basic data: rules
@@ -220,9 +289,9 @@ static struct kd_error *filter(struct crash *crash, const struct dumpfilter_opti
 	struct page_filter pass = {
 		.level = options->level,
 		.kept = &selection->kept,
-		.boot = order ? &selection->first : NULL,
-		.slab = order ? &selection->slab : NULL,
-		.late = order ? &selection->late : NULL,
+		.boot = order ? &selection->order[ORDER_BASIC] : NULL,
+		.slab = order ? &selection->order[ORDER_SLAB] : NULL,
+		.late = order ? &selection->order[ORDER_LATE] : NULL,
 	};
 	struct kd_error *err = page_rules_init(&rules, &crash->info, options->log);
 
@@ -233,7 +302,7 @@ static struct kd_error *filter(struct crash *crash, const struct dumpfilter_opti
 	learn_boot_flags(crash, &map, &rules);
 	page_filter_run(&pass, &rules, &map);
 	for (size_t i = 0; i < map.frames.count; i++)
-		pfn_bitmap_clear(&selection->first, map.frames.range[i].start / crash->space.page_size,
+		pfn_bitmap_clear(&selection->order[ORDER_BASIC], map.frames.range[i].start / crash->space.page_size,
 				 map.frames.range[i].end / crash->space.page_size);
 	if (!all_kept(&crash->space.walked, crash, selection) || !all_kept(&map.frames, crash, selection)) {
 		select_all(crash, options, selection);
@@ -269,7 +338,7 @@ static struct kd_error *select_pages(struct crash *crash, const struct dumpfilte
 		report->unfiltered = true;
 		kd_warn(options->log, "all pages are kept: %s", problem->text);
 	}
-	mark_first(crash, selection);
+	mark_order(crash, selection);
 	for (size_t i = PAGE_CACHE; i < PAGE_CLASS_COUNT; i++)
 		others += report->pages[i];
 	report->pages[PAGE_KEEP] = total - others;
@@ -381,9 +450,6 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 		.vmcore = crash->vmcore,
 		.page_size = crash->space.page_size,
 		.kept = &selection->kept,
-		.first = &selection->first,
-		.second = &selection->slab,
-		.last = &selection->late,
 		.codec = options->codec,
 		.threads = options->threads,
 		.share = share,
@@ -394,8 +460,11 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 		.progress = options->progress,
 		.progress_arg = options->progress_arg,
 	};
-	struct kd_error *err = pipeline_run(&pipeline);
+	struct kd_error *err;
 
+	for (size_t i = 0; i < ORDER_COUNT; i++)
+		pipeline.pass[i] = i == ORDER_OTHERS ? NULL : &selection->order[i];
+	err = pipeline_run(&pipeline);
 	report->pages[PAGE_ZERO] = pipeline.zero;
 	report->pages_shared = pipeline.shared;
 	report->unreadable += pipeline.unreadable;
