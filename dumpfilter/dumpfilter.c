@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -14,6 +15,7 @@
 #include "dumpfilter/dmesg.h"
 #include "dumpfilter/dump_names.h"
 #include "dumpfilter/erase.h"
+#include "dumpfilter/kdump_format.h"
 #include "dumpfilter/mem_map.h"
 #include "dumpfilter/output.h"
 #include "dumpfilter/page_class.h"
@@ -29,6 +31,8 @@
 
 #define LEVEL_ZERO 1u
 #define LEVEL_MAX  31u
+/* Enough to know how well a dump compresses. */
+#define SAMPLE_PAGES 16384
 /* Above this (128 GiB of RAM) full bitmaps for the order of writing would cost too much of the capture kernel's
  * memory (an empty one costs nothing), and only the image and what was walked is written first. */
 #define ORDER_BITMAP_MAX (UINT64_C(4) << 20)
@@ -440,30 +444,39 @@ static void describe(struct crash *crash, const struct dumpfilter_options *optio
 		strcpy(ret->name.release, "unknown");
 }
 
-static struct kd_error *write_pages(const struct crash *crash, const struct dumpfilter_options *options,
-				    const struct selection *selection, struct writer *writer,
-				    struct dumpfilter_report *report)
+/* All but where the pages go. */
+static struct pipeline make_pipeline(const struct crash *crash, const struct dumpfilter_options *options,
+				     const struct selection *selection)
 {
-	_cleanup_(page_share_destroy) struct page_share *share =
-		writer_kdump.sharing ? page_share_create(crash->space.page_size) : NULL;
 	struct pipeline pipeline = {
 		.vmcore = crash->vmcore,
 		.page_size = crash->space.page_size,
 		.kept = &selection->kept,
 		.codec = options->codec,
 		.threads = options->threads,
-		.share = share,
 		.share_zero_pages = options->level & LEVEL_ZERO,
 		.erase = crash->erase.count ? &crash->erase : NULL,
-		.ops = &writer_kdump,
-		.writer = writer,
-		.progress = options->progress,
-		.progress_arg = options->progress_arg,
 	};
-	struct kd_error *err;
 
 	for (size_t i = 0; i < ORDER_COUNT; i++)
 		pipeline.pass[i] = i == ORDER_OTHERS ? NULL : &selection->order[i];
+	return pipeline;
+}
+
+static struct kd_error *write_pages(const struct crash *crash, const struct dumpfilter_options *options,
+				    const struct selection *selection, struct writer *writer,
+				    struct dumpfilter_report *report)
+{
+	_cleanup_(page_share_destroy) struct page_share *share =
+		writer_kdump.sharing ? page_share_create(crash->space.page_size) : NULL;
+	struct pipeline pipeline = make_pipeline(crash, options, selection);
+	struct kd_error *err;
+
+	pipeline.share = share;
+	pipeline.ops = &writer_kdump;
+	pipeline.writer = writer;
+	pipeline.progress = options->progress;
+	pipeline.progress_arg = options->progress_arg;
 	err = pipeline_run(&pipeline);
 	report->pages[PAGE_ZERO] = pipeline.zero;
 	report->pages_shared = pipeline.shared;
@@ -492,6 +505,95 @@ static struct kd_error *write_dump(struct crash *crash, struct output *output, c
 	return err;
 }
 
+static struct kd_error *check_levels(const struct dumpfilter_options *options)
+{
+	unsigned int highest = options->level;
+
+	for (unsigned int i = 0; i < options->fallback_count && i < DUMPFILTER_FALLBACK_MAX; i++)
+		if (options->fallback_level[i] > highest)
+			highest = options->fallback_level[i];
+	if (highest > LEVEL_MAX || options->fallback_count > DUMPFILTER_FALLBACK_MAX)
+		return kd_error_create(KD_ERR_USAGE, "dump level %u is not in 0 to %u, or too many of them", highest,
+				       LEVEL_MAX);
+	return NULL;
+}
+
+/* A writer that writes nothing, but counts the bytes of data. */
+static struct kd_error *count_data(struct writer *writer, struct page_unit *unit)
+{
+	*(uint64_t *)(void *)writer += unit->used;
+	return NULL;
+}
+
+/* Every 64 pages stay or go together, as many of them as make a sample. */
+static void thin_out(struct pfn_bitmap *kept, uint64_t pages)
+{
+	uint64_t step = pages / SAMPLE_PAGES + 1, number = 0;
+
+	for (uint64_t pfn = 0; (pfn = pfn_bitmap_next(kept, pfn)) < kept->end_pfn; pfn = (pfn | 63) + 1)
+		if (number++ % step)
+			pfn_bitmap_clear(kept, pfn & ~UINT64_C(63), (pfn | 63) + 1);
+}
+
+/* Resident at most so far. */
+static uint64_t peak_memory(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_SELF, &usage) < 0 ? 0 : (uint64_t)usage.ru_maxrss << 10;
+}
+
+static struct kd_error *estimate_data(const struct crash *crash, const struct dumpfilter_options *options,
+				      struct selection *selection, uint64_t pages, uint64_t *ret)
+{
+	static const struct writer_ops counter = { .name = "count", .put = count_data };
+	struct pipeline pipeline = make_pipeline(crash, options, selection);
+	uint64_t bytes = 0;
+	struct kd_error *err;
+
+	thin_out(&selection->kept, pages);
+	pipeline.threads = 1;
+	pipeline.ops = &counter;
+	pipeline.writer = (struct writer *)(void *)&bytes;
+	err = pipeline_run(&pipeline);
+	if (!err)
+		*ret = pipeline.written ? (uint64_t)((double)bytes / (double)pipeline.written * (double)pages) : 0;
+	return err;
+}
+
+struct kd_error *dumpfilter_estimate(const char *vmcore_path, const struct dumpfilter_options *options,
+				     struct dumpfilter_estimate *ret)
+{
+	_cleanup_(crash_close) struct crash crash = { 0 };
+	_cleanup_(selection_release) struct selection selection = { 0 };
+	unsigned int threads = options->threads ? options->threads : pipeline_default_threads(PAGE_SIZE_MAX);
+	struct dumpfilter_report report = { 0 };
+	struct dump_description dump;
+	uint64_t pages, front, data;
+	struct kd_error *err = check_levels(options);
+
+	if (!err)
+		err = crash_open(&crash, vmcore_path, options);
+	if (!err)
+		err = select_pages(&crash, options, &selection, &report);
+	if (err)
+		return err;
+	describe(&crash, options, &selection, &report, &dump);
+	pages = pfn_bitmap_count(&selection.kept, 0, selection.end_pfn);
+	front = writer_kdump.front_size(&dump);
+	err = estimate_data(&crash, options, &selection, pages, &data);
+	if (err)
+		return err;
+	*ret = (struct dumpfilter_estimate){
+		.pages = pages,
+		.size = front + data,
+		/* Just now one worker was at work, with all bitmaps there. */
+		.memory = peak_memory() + sizeof(struct page_desc) * PAGE_UNIT_MAX + PAGE_SHARE_BYTES +
+			  (threads - 1) * pipeline_worker_memory(crash.space.page_size),
+	};
+	return NULL;
+}
+
 /* One dump at options->level. The output is created when there is something to be written, or emptied. */
 static struct kd_error *run_level(const char *vmcore_path, const char *out_path, struct output *output,
 				  const struct dumpfilter_options *options, struct dumpfilter_report *report)
@@ -510,19 +612,6 @@ static struct kd_error *run_level(const char *vmcore_path, const char *out_path,
 	if (!err)
 		err = write_dump(&crash, output, options, &selection, report);
 	return err;
-}
-
-static struct kd_error *check_levels(const struct dumpfilter_options *options)
-{
-	unsigned int highest = options->level;
-
-	for (unsigned int i = 0; i < options->fallback_count && i < DUMPFILTER_FALLBACK_MAX; i++)
-		if (options->fallback_level[i] > highest)
-			highest = options->fallback_level[i];
-	if (highest > LEVEL_MAX || options->fallback_count > DUMPFILTER_FALLBACK_MAX)
-		return kd_error_create(KD_ERR_USAGE, "dump level %u is not in 0 to %u, or too many of them", highest,
-				       LEVEL_MAX);
-	return NULL;
 }
 
 struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path, const struct dumpfilter_options *options,

@@ -48,6 +48,7 @@ static void print_usage(void)
 	       "  --check-params       check the command line, do nothing\n"
 	       "  --message-level N    1 progress, 4 errors, 8 debugging, 16 report; added up (7)\n"
 	       "  --num-threads N      threads to use (default: one per CPU, as far as memory allows)\n"
+	       "  --estimate           tell how large the dump of VMCORE will be, and how much memory it takes\n"
 	       "  --size-limit SIZE    write at most so many bytes (K, M, G, T)\n"
 	       "  -h, --help           this text\n"
 	       "  -v, --version        version and compressions\n");
@@ -150,6 +151,21 @@ static struct kd_error *write_dump(struct dumpfilter_command *command, const str
 	return err;
 }
 
+static struct kd_error *print_estimate(struct dumpfilter_command *command, const struct kd_log *log)
+{
+	_cleanup_(supplement_close) struct supplement *supplement = NULL;
+	struct dumpfilter_estimate estimate;
+	struct kd_error *err = supplement_open(command, log, &supplement);
+
+	command->options.log = log;
+	if (!err)
+		err = dumpfilter_estimate(command->output, &command->options, &estimate);
+	if (!err)
+		printf("pages  %15lu\nsize   %15lu\nmemory %15lu\n", estimate.pages, estimate.size,
+		       estimate.memory);
+	return err;
+}
+
 int main(int argc, char **argv)
 {
 	struct dumpfilter_command command;
@@ -162,9 +178,10 @@ int main(int argc, char **argv)
 	kd_log_init(&log, stderr, "dumpfilter", KD_LOG_INFO);
 	err = dumpfilter_parse_command(argc, argv, &command);
 	if (!err && !command.show_help && !command.show_version && !command.check_params && !command.generate &&
-	    (!command.input || !command.output))
-		err = kd_error_create(KD_ERR_USAGE, "VMCORE and %s are needed",
-				      command.dump_dmesg ? "LOGFILE" : "DUMPFILE");
+	    (command.estimate ? !command.output || command.input : !command.input || !command.output))
+		err = kd_error_create(KD_ERR_USAGE, command.estimate ? "--estimate wants one VMCORE, and nothing else" :
+					    command.dump_dmesg ? "VMCORE and LOGFILE are needed" :
+								 "VMCORE and DUMPFILE are needed");
 	if (kd_log_error(&log, err)) {
 		fprintf(stderr, "Try 'dumpfilter --help'.\n");
 		return EXIT_USAGE;
@@ -182,6 +199,8 @@ int main(int argc, char **argv)
 		log.level = KD_LOG_ERROR;
 	if (command.generate)
 		err = supplement_generate(&command, &log);
+	else if (command.estimate)
+		err = print_estimate(&command, &log);
 	else if (command.dump_dmesg)
 		err = write_log(&command, &log);
 	else

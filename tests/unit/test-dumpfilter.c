@@ -888,6 +888,31 @@ static void test_size_limit(void **state)
 	machine_release(&machine);
 }
 
+static void test_estimate(void **state)
+{
+	struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib, .threads = 1 };
+	struct dumpfilter_estimate estimate, more;
+	struct dumpfilter_report report;
+	struct machine machine;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	for (uint64_t pfn = 2048; pfn < RAM_PAGES; pfn++) /* none alike, that nothing be shared */
+		if (pfn < STEXT_PHYS / 4096 || pfn > STEXT_PHYS / 4096 + 512)
+			machine_put(&machine, pfn * 4096 + 4000, pfn << 20 | 1, 8);
+	machine_write(&machine, core);
+	assert_no_error(dumpfilter_estimate(core, &options, &estimate));
+	assert_int_equal(access(dump, F_OK), -1);
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	assert_int_equal(estimate.pages, RAM_PAGES - 533);
+	assert_in_range(estimate.size, report.bytes_written, report.bytes_written * 5 / 4);
+	options.threads = 5;
+	assert_no_error(dumpfilter_estimate(core, &options, &more));
+	assert_in_range(more.memory, estimate.memory + 4 * (UINT64_C(1) << 21), UINT64_C(1) << 32);
+	unlink(dump);
+	machine_release(&machine);
+}
+
 static void test_partial_pages(void **state)
 {
 	struct dumpfilter_options options = { .level = 0 };
@@ -1235,6 +1260,11 @@ static void test_command(void **state)
 	assert_true(command.force);
 	assert_int_equal(command.debug, 2);
 	assert_int_equal(command.message_level, 31);
+	assert_int_equal(command.options.threads, 4);
+	assert_no_error(parse(&command, "--num-threads 0 --size-limit 3G --estimate a"));
+	assert_int_equal(command.options.threads, 1);
+	assert_int_equal(command.options.size_limit, UINT64_C(3) << 30);
+	assert_true(command.estimate);
 	assert_no_error(parse(&command, "--dump-dmesg a b"));
 	assert_true(command.dump_dmesg);
 	assert_no_error(parse(&command, "--check-params -z -d 31"));
@@ -1277,6 +1307,7 @@ int main(void)
 		cmocka_unit_test(test_default_threads),
 		cmocka_unit_test(test_page_share),
 		cmocka_unit_test(test_size_limit),
+		cmocka_unit_test(test_estimate),
 		cmocka_unit_test(test_partial_pages),
 		cmocka_unit_test(test_unfiltered),
 		cmocka_unit_test(test_mem_map_hole),
