@@ -36,6 +36,9 @@ struct paging {
 	uint64_t address_mask;   /* bits of an entry that are an address … */
 	uint64_t high_mask;      /* … and those that are when shifted left by high_shift */
 	unsigned int high_shift;
+	uint64_t write_mask;     /* bits of an entry that tell whether memory may be written … */
+	uint64_t write_value;    /* … and what they are if it may */
+	uint64_t no_execute;     /* the bit of an entry that says that it is not code */
 	uint64_t image_base;     /* virtual addresses [image_base, image_base + image_size) are the kernel image … */
 	uint64_t image_size;
 	uint64_t image_paddr;    /* … which lies at this physical address (modulo 2^64) */

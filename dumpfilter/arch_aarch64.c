@@ -8,6 +8,8 @@
 #define ENTRY_TYPE  UINT64_C(3)
 #define TYPE_BLOCK  UINT64_C(1)
 #define TYPE_TABLE  UINT64_C(3) /* a page, in the lowest table */
+#define ENTRY_READ_ONLY  (UINT64_C(1) << 7)  /* AP[2] */
+#define ENTRY_NO_EXECUTE (UINT64_C(1) << 53) /* PXN */
 #define VA_BITS_MIN 36          /* 16 KiB pages in two levels */
 #define VA_BITS_MAX 52
 #define PRSTATUS_SP 360u        /* offset of sp in struct elf_prstatus */
@@ -83,6 +85,8 @@ static struct kd_error *setup(struct address_space *space)
 	paging->va_bits = va_bits;
 	paging->kernel_bit = 55; /* above it there may be tags and signatures of pointers */
 	set_address_bits(paging);
+	paging->write_mask = ENTRY_READ_ONLY;
+	paging->no_execute = ENTRY_NO_EXECUTE;
 	paging->root = (root - (uint64_t)voffset) & ~(space->page_size - 1);
 	paging->levels = (va_bits - paging->page_shift + paging->index_bits - 1) / paging->index_bits;
 	return NULL;

@@ -9,6 +9,8 @@
 #define START_KERNEL_MAP  UINT64_C(0xffffffff80000000)
 #define KERNEL_IMAGE_SIZE (UINT64_C(1) << 30) /* with KASLR; half of it without */
 #define ENTRY_PRESENT     UINT64_C(1)
+#define ENTRY_WRITABLE    (UINT64_C(1) << 1)
+#define ENTRY_NO_EXECUTE  (UINT64_C(1) << 63)
 #define ENTRY_HUGE        (UINT64_C(1) << 7)
 #define ENTRY_ADDRESS     UINT64_C(0x000ffffffffff000)
 #define PRSTATUS_RSP      264u /* offset of rsp in struct elf_prstatus */
@@ -57,6 +59,8 @@ static struct kd_error *setup(struct address_space *space)
 		paging->address_mask &= ~(uint64_t)number;
 	paging->root &= ~(uint64_t)0xfff & paging->address_mask;
 
+	paging->write_mask = paging->write_value = ENTRY_WRITABLE;
+	paging->no_execute = ENTRY_NO_EXECUTE;
 	paging->page_shift = 12;
 	paging->index_bits = 9;
 	paging->kernel_bit = 63;

@@ -17,6 +17,7 @@ enum long_option {
 	OPTION_CHECK_PARAMS,
 	OPTION_NUM_THREADS,
 	OPTION_SIZE_LIMIT,
+	OPTION_ESTIMATE,
 	OPTION_STRICT_COMPAT,
 	OPTION_CONFIG,
 	OPTION_MEM_USAGE,
@@ -55,6 +56,7 @@ static const struct option long_options[] = {
 	{ "check-params", no_argument, NULL, OPTION_CHECK_PARAMS },
 	{ "num-threads", required_argument, NULL, OPTION_NUM_THREADS },
 	{ "size-limit", required_argument, NULL, OPTION_SIZE_LIMIT },
+	{ "estimate", no_argument, NULL, OPTION_ESTIMATE },
 	{ "strict-compat", no_argument, NULL, OPTION_STRICT_COMPAT },
 	{ "fast", no_argument, NULL, OPTION_CODEC },
 	{ "small", no_argument, NULL, OPTION_CODEC },
@@ -213,6 +215,9 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 		if (!err) /* 0 is makedumpfile's way to say: none besides the program's own */
 			command->options.threads = number ? (unsigned int)number : 1;
 		return err;
+	case OPTION_ESTIMATE:
+		command->estimate = true;
+		return NULL;
 	case OPTION_SIZE_LIMIT:
 		return parse_size(arg, "--size-limit", &command->options.size_limit);
 	case OPTION_DUMP_DMESG:

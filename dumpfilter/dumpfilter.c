@@ -5,19 +5,23 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "dumpfilter/address_space.h"
 #include "dumpfilter/arch.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/dmesg.h"
 #include "dumpfilter/dump_names.h"
 #include "dumpfilter/erase.h"
+#include "dumpfilter/kdump_format.h"
 #include "dumpfilter/mem_map.h"
 #include "dumpfilter/output.h"
 #include "dumpfilter/page_class.h"
 #include "dumpfilter/page_filter.h"
 #include "dumpfilter/page_share.h"
+#include "dumpfilter/page_table.h"
 #include "dumpfilter/pfn_bitmap.h"
 #include "dumpfilter/pipeline.h"
 #include "dumpfilter/vmcore.h"
@@ -27,6 +31,8 @@
 
 #define LEVEL_ZERO 1u
 #define LEVEL_MAX  31u
+/* Enough to know how well a dump compresses. */
+#define SAMPLE_PAGES 16384
 /* Above this (128 GiB of RAM) full bitmaps for the order of writing would cost too much of the capture kernel's
  * memory (an empty one costs nothing), and only the image and what was walked is written first. */
 #define ORDER_BITMAP_MAX (UINT64_C(4) << 20)
@@ -43,12 +49,23 @@ struct crash {
 	uint8_t *notes; /* the vmcore's and VMCOREINFO, where it had none */
 };
 
+/* The order in which pages are written: what whoever opens the dump needs before anything else comes first. */
+enum order {
+	ORDER_BASIC,     /* global data, page tables, sections, the stacks of the CPUs, per-CPU areas */
+	ORDER_SLAB,      /* tasks and most of what the kernel has lists of */
+	ORDER_READ_ONLY, /* constants of the kernel image; how to unwind stacks */
+	ORDER_CODE,      /* its code, of which crash wants to see some */
+	ORDER_OTHERS,
+	ORDER_LATE, /* what a higher dump level would drop */
+	ORDER_COUNT
+};
+_Static_assert(ORDER_COUNT == PIPELINE_PASSES, "a pass for each");
+
 /* The pages of one dump. */
 struct selection {
 	uint64_t end_pfn;
 	struct pfn_bitmap kept;
-	/* In which order they are written: see mark_first(). */
-	struct pfn_bitmap first, slab, late;
+	struct pfn_bitmap order[ORDER_COUNT]; /* but of ORDER_OTHERS */
 };
 
 static void crash_close(struct crash *crash)
@@ -68,9 +85,8 @@ static inline void crash_close_cleanup(struct crash *crash)
 static void selection_release(struct selection *selection)
 {
 	pfn_bitmap_release(&selection->kept);
-	pfn_bitmap_release(&selection->first);
-	pfn_bitmap_release(&selection->slab);
-	pfn_bitmap_release(&selection->late);
+	for (size_t i = 0; i < ORDER_COUNT; i++)
+		pfn_bitmap_release(&selection->order[i]);
 }
 static inline void selection_release_cleanup(struct selection *selection)
 {
@@ -146,12 +162,14 @@ static struct kd_error *selection_init(struct selection *selection, const struct
 				       const struct dumpfilter_options *options)
 {
 	uint64_t page_size = crash->space.page_size, end = vmcore_end_paddr(crash->vmcore);
+	bool good;
 
 	selection->end_pfn = end / page_size + (end % page_size != 0);
-	if (!pfn_bitmap_init(&selection->kept, selection->end_pfn) ||
-	    !pfn_bitmap_init(&selection->first, selection->end_pfn) ||
-	    !pfn_bitmap_init(&selection->slab, selection->end_pfn) ||
-	    !pfn_bitmap_init(&selection->late, selection->end_pfn))
+	good = pfn_bitmap_init(&selection->kept, selection->end_pfn);
+	for (size_t i = 0; i < ORDER_COUNT && good; i++)
+		if (i != ORDER_OTHERS)
+			good = pfn_bitmap_init(&selection->order[i], selection->end_pfn);
+	if (!good)
 		return kd_error_create(KD_ERR_NOMEM, "%s: no memory for the bitmaps of %lu page frames",
 				       vmcore_path(crash->vmcore), selection->end_pfn);
 	select_all(crash, options, selection);
@@ -188,26 +206,81 @@ static void learn_boot_flags(struct crash *crash, struct mem_map *map, struct pa
 		page_rules_learn_boot(rules, run.pages);
 }
 
-/* What whoever opens the dump needs before anything else is written first: the kernel image (global data, logs), what
- * was walked (page tables, sections, the stacks of the CPUs), and boot memory (per-CPU areas) but for the mem_map, which
- * is large. Slab follows, where tasks and most of what the kernel has lists of live. Boot memory and slab have been
- * marked by the filter. */
-static void mark_first(const struct crash *crash, struct selection *selection)
+static void put_in_order(struct selection *selection, enum order order, uint64_t page_size, uint64_t start,
+			 uint64_t end)
+{
+	if (start >= end)
+		return;
+	for (unsigned int i = 0; i < order; i++)
+		pfn_bitmap_clear(&selection->order[i], start / page_size, (end - 1) / page_size + 1);
+	if (order != ORDER_OTHERS)
+		pfn_bitmap_set(&selection->order[order], start / page_size, (end - 1) / page_size + 1);
+}
+
+/* Where the image's own table of symbols lies, which is large, and which debuggers have from elsewhere; an empty range
+ * if that is not known. */
+static struct kd_range find_symbols(const struct vmcoreinfo *info)
+{
+	static const char *const keys[] = { "kallsyms_names", "kallsyms_offsets", "kallsyms_token_table",
+					    "kallsyms_token_index" };
+	struct kd_range range = { UINT64_MAX, 0 };
+	uint64_t vaddr;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (!vmcoreinfo_symbol(info, keys[i], &vaddr))
+			continue;
+		range.start = vaddr < range.start ? vaddr : range.start;
+		range.end = vaddr > range.end ? vaddr : range.end;
+	}
+	return range;
+}
+
+static enum order image_order(struct crash *crash, const struct kd_range *symbols, uint64_t vaddr, uint64_t *size_ret)
+{
+	enum page_rights rights = PAGE_WRITABLE;
+
+	*size_ret = crash->space.page_size;
+	if (crash->readable && crash->space.paging.levels)
+		rights = page_table_rights(&crash->space, vaddr, size_ret);
+	if (rights == PAGE_WRITABLE)
+		return ORDER_BASIC;
+	if (*size_ret > crash->space.page_size && vaddr < symbols->end)
+		*size_ret = crash->space.page_size; /* so that the symbols' ends are met */
+	if (vaddr >= symbols->start && vaddr < symbols->end)
+		return ORDER_OTHERS;
+	return rights == PAGE_CODE ? ORDER_CODE : ORDER_READ_ONLY;
+}
+
+/* Everything in boot memory was marked as basic by the filter, the image too. */
+static void order_image(struct crash *crash, const struct vmcore_segment *segment, struct selection *selection)
+{
+	const struct kd_range symbols = find_symbols(&crash->info);
+
+	for (uint64_t done = 0, size; done < segment->memory_size; done += size) {
+		enum order order = image_order(crash, &symbols, segment->vaddr + done, &size);
+
+		if (size > segment->memory_size - done)
+			size = segment->memory_size - done;
+		put_in_order(selection, order, crash->space.page_size, segment->paddr + done,
+			     segment->paddr + done + size);
+	}
+}
+
+/* Slab and boot memory have been marked by the filter. */
+static void mark_order(struct crash *crash, struct selection *selection)
 {
 	const struct paging *paging = &crash->space.paging;
 	const struct kd_ranges *walked = &crash->space.walked;
-	uint64_t page_size = crash->space.page_size;
 	size_t count;
 	const struct vmcore_segment *segment = vmcore_segments(crash->vmcore, &count);
 
 	for (size_t i = 0; i < count; i++)
 		if (segment[i].vaddr >= paging->image_base &&
 		    segment[i].vaddr - paging->image_base < paging->image_size)
-			pfn_bitmap_set(&selection->first, segment[i].paddr / page_size,
-				       (segment[i].paddr + segment[i].memory_size - 1) / page_size + 1);
+			order_image(crash, &segment[i], selection);
 	for (size_t i = 0; i < walked->count; i++)
-		pfn_bitmap_set(&selection->first, walked->range[i].start / page_size,
-			       walked->range[i].end / page_size);
+		put_in_order(selection, ORDER_BASIC, crash->space.page_size, walked->range[i].start,
+			     walked->range[i].end);
 }
 
 /* Run the rules over the mem_map. The frames that were walked to get there hold the kernel's most basic data: rules
@@ -222,9 +295,9 @@ static struct kd_error *filter(struct crash *crash, const struct dumpfilter_opti
 	struct page_filter pass = {
 		.level = options->level,
 		.kept = &selection->kept,
-		.boot = order ? &selection->first : NULL,
-		.slab = order ? &selection->slab : NULL,
-		.late = order ? &selection->late : NULL,
+		.boot = order ? &selection->order[ORDER_BASIC] : NULL,
+		.slab = order ? &selection->order[ORDER_SLAB] : NULL,
+		.late = order ? &selection->order[ORDER_LATE] : NULL,
 	};
 	struct kd_error *err = page_rules_init(&rules, &crash->info, options->log);
 
@@ -235,7 +308,7 @@ static struct kd_error *filter(struct crash *crash, const struct dumpfilter_opti
 	learn_boot_flags(crash, &map, &rules);
 	page_filter_run(&pass, &rules, &map);
 	for (size_t i = 0; i < map.frames.count; i++)
-		pfn_bitmap_clear(&selection->first, map.frames.range[i].start / crash->space.page_size,
+		pfn_bitmap_clear(&selection->order[ORDER_BASIC], map.frames.range[i].start / crash->space.page_size,
 				 map.frames.range[i].end / crash->space.page_size);
 	if (!all_kept(&crash->space.walked, crash, selection) || !all_kept(&map.frames, crash, selection)) {
 		select_all(crash, options, selection);
@@ -271,7 +344,7 @@ static struct kd_error *select_pages(struct crash *crash, const struct dumpfilte
 		report->unfiltered = true;
 		kd_warn(options->log, "all pages are kept: %s", problem->text);
 	}
-	mark_first(crash, selection);
+	mark_order(crash, selection);
 	for (size_t i = PAGE_CACHE; i < PAGE_CLASS_COUNT; i++)
 		others += report->pages[i];
 	report->pages[PAGE_KEEP] = total - others;
@@ -395,31 +468,40 @@ static void describe(struct crash *crash, const struct dumpfilter_options *optio
 		strcpy(ret->name.release, "unknown");
 }
 
+/* All but where the pages go. */
+static struct pipeline make_pipeline(const struct crash *crash, const struct dumpfilter_options *options,
+				     const struct selection *selection)
+{
+	struct pipeline pipeline = {
+		.vmcore = crash->vmcore,
+		.page_size = crash->space.page_size,
+		.kept = &selection->kept,
+		.codec = options->codec,
+		.threads = options->threads,
+		.share_zero_pages = options->level & LEVEL_ZERO,
+		.erase = crash->erase.count ? &crash->erase : NULL,
+	};
+
+	for (size_t i = 0; i < ORDER_COUNT; i++)
+		pipeline.pass[i] = i == ORDER_OTHERS ? NULL : &selection->order[i];
+	return pipeline;
+}
+
 static struct kd_error *write_pages(const struct crash *crash, const struct dumpfilter_options *options,
 				    const struct selection *selection, struct writer *writer,
 				    struct dumpfilter_report *report)
 {
 	_cleanup_(page_share_destroy) struct page_share *share =
 		writer_kdump.sharing ? page_share_create(crash->space.page_size) : NULL;
-	struct pipeline pipeline = {
-		.vmcore = crash->vmcore,
-		.page_size = crash->space.page_size,
-		.kept = &selection->kept,
-		.first = &selection->first,
-		.second = &selection->slab,
-		.last = &selection->late,
-		.codec = options->codec,
-		.threads = options->threads,
-		.share = share,
-		.share_zero_pages = options->level & LEVEL_ZERO,
-		.erase = crash->erase.count ? &crash->erase : NULL,
-		.ops = &writer_kdump,
-		.writer = writer,
-		.progress = options->progress,
-		.progress_arg = options->progress_arg,
-	};
-	struct kd_error *err = pipeline_run(&pipeline);
+	struct pipeline pipeline = make_pipeline(crash, options, selection);
+	struct kd_error *err;
 
+	pipeline.share = share;
+	pipeline.ops = &writer_kdump;
+	pipeline.writer = writer;
+	pipeline.progress = options->progress;
+	pipeline.progress_arg = options->progress_arg;
+	err = pipeline_run(&pipeline);
 	report->pages[PAGE_ZERO] = pipeline.zero;
 	report->pages_shared = pipeline.shared;
 	report->unreadable += pipeline.unreadable;
@@ -447,6 +529,95 @@ static struct kd_error *write_dump(struct crash *crash, struct output *output, c
 	return err;
 }
 
+static struct kd_error *check_levels(const struct dumpfilter_options *options)
+{
+	unsigned int highest = options->level;
+
+	for (unsigned int i = 0; i < options->fallback_count && i < DUMPFILTER_FALLBACK_MAX; i++)
+		if (options->fallback_level[i] > highest)
+			highest = options->fallback_level[i];
+	if (highest > LEVEL_MAX || options->fallback_count > DUMPFILTER_FALLBACK_MAX)
+		return kd_error_create(KD_ERR_USAGE, "dump level %u is not in 0 to %u, or too many of them", highest,
+				       LEVEL_MAX);
+	return NULL;
+}
+
+/* A writer that writes nothing, but counts the bytes of data. */
+static struct kd_error *count_data(struct writer *writer, struct page_unit *unit)
+{
+	*(uint64_t *)(void *)writer += unit->used;
+	return NULL;
+}
+
+/* Every 64 pages stay or go together, as many of them as make a sample. */
+static void thin_out(struct pfn_bitmap *kept, uint64_t pages)
+{
+	uint64_t step = pages / SAMPLE_PAGES + 1, number = 0;
+
+	for (uint64_t pfn = 0; (pfn = pfn_bitmap_next(kept, pfn)) < kept->end_pfn; pfn = (pfn | 63) + 1)
+		if (number++ % step)
+			pfn_bitmap_clear(kept, pfn & ~UINT64_C(63), (pfn | 63) + 1);
+}
+
+/* Resident at most so far. */
+static uint64_t peak_memory(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_SELF, &usage) < 0 ? 0 : (uint64_t)usage.ru_maxrss << 10;
+}
+
+static struct kd_error *estimate_data(const struct crash *crash, const struct dumpfilter_options *options,
+				      struct selection *selection, uint64_t pages, uint64_t *ret)
+{
+	static const struct writer_ops counter = { .name = "count", .put = count_data };
+	struct pipeline pipeline = make_pipeline(crash, options, selection);
+	uint64_t bytes = 0;
+	struct kd_error *err;
+
+	thin_out(&selection->kept, pages);
+	pipeline.threads = 1;
+	pipeline.ops = &counter;
+	pipeline.writer = (struct writer *)(void *)&bytes;
+	err = pipeline_run(&pipeline);
+	if (!err)
+		*ret = pipeline.written ? (uint64_t)((double)bytes / (double)pipeline.written * (double)pages) : 0;
+	return err;
+}
+
+struct kd_error *dumpfilter_estimate(const char *vmcore_path, const struct dumpfilter_options *options,
+				     struct dumpfilter_estimate *ret)
+{
+	_cleanup_(crash_close) struct crash crash = { 0 };
+	_cleanup_(selection_release) struct selection selection = { 0 };
+	unsigned int threads = options->threads ? options->threads : pipeline_default_threads(PAGE_SIZE_MAX);
+	struct dumpfilter_report report = { 0 };
+	struct dump_description dump;
+	uint64_t pages, front, data;
+	struct kd_error *err = check_levels(options);
+
+	if (!err)
+		err = crash_open(&crash, vmcore_path, options);
+	if (!err)
+		err = select_pages(&crash, options, &selection, &report);
+	if (err)
+		return err;
+	describe(&crash, options, &selection, &report, &dump);
+	pages = pfn_bitmap_count(&selection.kept, 0, selection.end_pfn);
+	front = writer_kdump.front_size(&dump);
+	err = estimate_data(&crash, options, &selection, pages, &data);
+	if (err)
+		return err;
+	*ret = (struct dumpfilter_estimate){
+		.pages = pages,
+		.size = front + data,
+		/* Just now one worker was at work, with all bitmaps there. */
+		.memory = peak_memory() + sizeof(struct page_desc) * PAGE_UNIT_MAX + PAGE_SHARE_BYTES +
+			  (threads - 1) * pipeline_worker_memory(crash.space.page_size),
+	};
+	return NULL;
+}
+
 /* One dump at options->level. The output is created when there is something to be written, or emptied. */
 static struct kd_error *run_level(const char *vmcore_path, const char *out_path, struct output *output,
 				  const struct dumpfilter_options *options, struct dumpfilter_report *report)
@@ -465,19 +636,6 @@ static struct kd_error *run_level(const char *vmcore_path, const char *out_path,
 	if (!err)
 		err = write_dump(&crash, output, options, &selection, report);
 	return err;
-}
-
-static struct kd_error *check_levels(const struct dumpfilter_options *options)
-{
-	unsigned int highest = options->level;
-
-	for (unsigned int i = 0; i < options->fallback_count && i < DUMPFILTER_FALLBACK_MAX; i++)
-		if (options->fallback_level[i] > highest)
-			highest = options->fallback_level[i];
-	if (highest > LEVEL_MAX || options->fallback_count > DUMPFILTER_FALLBACK_MAX)
-		return kd_error_create(KD_ERR_USAGE, "dump level %u is not in 0 to %u, or too many of them", highest,
-				       LEVEL_MAX);
-	return NULL;
 }
 
 struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path, const struct dumpfilter_options *options,

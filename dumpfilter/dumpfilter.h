@@ -90,6 +90,15 @@ struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path,
 struct kd_error *dumpfilter_census(const char *vmcore_path, const struct dumpfilter_options *options,
 				   struct dumpfilter_report *ret) MUST_CHECK;
 
+/** What a dump of @vmcore_path would be, found out by its mem_map and a sample of its pages; nothing is written. */
+struct dumpfilter_estimate {
+	uint64_t pages;  /* that the dump would have */
+	uint64_t size;   /* bytes of the output; a few percent more than it will be where pages have equals elsewhere */
+	uint64_t memory; /* bytes that this process has resident at the worst moment of a dump with as many threads */
+};
+struct kd_error *dumpfilter_estimate(const char *vmcore_path, const struct dumpfilter_options *options,
+				     struct dumpfilter_estimate *ret) MUST_CHECK;
+
 /** Write the crashed kernel's log, oldest record first, as "[%5llu.%06llu] text" lines. */
 struct kd_error *dumpfilter_dmesg(const char *vmcore_path, FILE *out, const struct kd_log *log) MUST_CHECK;
 /** As above; @options: log, vmcoreinfo, supplement and since_clear count. */
@@ -123,6 +132,7 @@ struct dumpfilter_command {
 	uint64_t vtop_address;
 	bool dump_dmesg, check_params, show_help, show_version, force;
 	bool codec_given;      /* a codec, or none at all, was asked for; otherwise it is codecs[0] */
+	bool estimate;         /* the vmcore is @output */
 	int message_level;     /* makedumpfile's bit mask, default 7 */
 	unsigned int debug;    /* number of -D */
 	const char *vmlinux;     /* -x; this and what follows is borrowed from argv, and NULL when it is not given */

@@ -55,6 +55,7 @@ static void print_usage(void)
 	       "  --check-params       check the command line, do nothing\n"
 	       "  --message-level N    1 progress, 4 errors, 8 debugging, 16 report; added up (7)\n"
 	       "  --num-threads N      threads to use (default: one per CPU, as far as memory allows)\n"
+	       "  --estimate           tell how large the dump of VMCORE will be, and how much memory it takes\n"
 	       "  --size-limit SIZE    write at most so many bytes (K, M, G, T)\n"
 	       "  -h, --help           this text\n"
 	       "  -v, --version        version and compressions\n");
@@ -189,12 +190,31 @@ static struct kd_error *show_translation(struct dumpfilter_command *command, con
 	return fflush(stdout) != 0 ? kd_error_os(errno, "standard output") : NULL;
 }
 
+static struct kd_error *print_estimate(struct dumpfilter_command *command, const struct kd_log *log)
+{
+	_cleanup_(supplement_close) struct supplement *supplement = NULL;
+	struct dumpfilter_estimate estimate;
+	struct kd_error *err = supplement_open(command, log, &supplement);
+
+	command->options.log = log;
+	if (!err)
+		err = dumpfilter_estimate(command->output, &command->options, &estimate);
+	if (err)
+		return err;
+	printf("pages  %15lu\nsize   %15lu\nmemory %15lu\n", estimate.pages, estimate.size, estimate.memory);
+	return fflush(stdout) != 0 ? kd_error_os(errno, "standard output") : NULL;
+}
+
 /* Whether the operands that the command needs are there. */
 static struct kd_error *check_operands(const struct dumpfilter_command *command)
 {
 	if (command->show_help || command->show_version || command->check_params || command->generate ||
 	    command->mem_usage || (command->input && (command->output || command->vtop)))
 		return NULL;
+	if (command->estimate)
+		return command->output && !command->input ?
+			       NULL :
+			       kd_error_create(KD_ERR_USAGE, "--estimate wants one VMCORE, and nothing else");
 	return kd_error_create(KD_ERR_USAGE, "VMCORE and %s are needed", command->dump_dmesg ? "LOGFILE" : "DUMPFILE");
 }
 
@@ -205,6 +225,8 @@ static struct kd_error *run(struct dumpfilter_command *command, const struct kd_
 		return supplement_generate(command, log);
 	if (command->mem_usage)
 		return show_usage(command, log);
+	if (command->estimate)
+		return print_estimate(command, log);
 	if (command->vtop) {
 		struct kd_error *err = show_translation(command, log);
 

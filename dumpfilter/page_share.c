@@ -10,6 +10,8 @@ struct entry {
 	struct page_place place; /* size 0: empty */
 };
 
+_Static_assert(sizeof(struct entry) * PAGE_SHARE_SLOTS == PAGE_SHARE_BYTES, "size of the table");
+
 struct page_share {
 	size_t words; /* of a page, and of the key */
 	uint64_t *key;

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 
 #define PAGE_SHARE_SLOTS 32768u
+#define PAGE_SHARE_BYTES (PAGE_SHARE_SLOTS * 32u) /* of memory */
 
 struct page_hash {
 	uint64_t low, high;

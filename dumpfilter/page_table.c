@@ -24,7 +24,8 @@ static uint64_t entry_address(const struct paging *paging, uint64_t entry)
 	return (entry & paging->address_mask) | (entry & paging->high_mask) << paging->high_shift;
 }
 
-struct kd_error *page_table_walk(struct address_space *space, uint64_t vaddr, uint64_t *paddr_ret, uint64_t *size_ret)
+/* The entry that maps @vaddr, and how many bytes it maps. */
+static struct kd_error *find_leaf(struct address_space *space, uint64_t vaddr, uint64_t *entry_ret, uint64_t *size_ret)
 {
 	const struct paging *paging = &space->paging;
 	uint64_t table = paging->root;
@@ -47,13 +48,42 @@ struct kd_error *page_table_walk(struct address_space *space, uint64_t vaddr, ui
 		case ENTRY_TABLE:
 			break;
 		case ENTRY_LEAF:
-			*paddr_ret = (table & ~(size - 1)) | (vaddr & (size - 1));
-			*size_ret = size - (vaddr & (size - 1));
+			*entry_ret = entry;
+			*size_ret = size;
 			return NULL;
 		case ENTRY_NONE:
 			return kd_error_create(KD_ERR_HOLE, "virtual address 0x%lx is not mapped", vaddr);
 		}
 	}
+}
+
+struct kd_error *page_table_walk(struct address_space *space, uint64_t vaddr, uint64_t *paddr_ret, uint64_t *size_ret)
+{
+	uint64_t entry, size;
+	struct kd_error *err = find_leaf(space, vaddr, &entry, &size);
+
+	if (err)
+		return err;
+	*paddr_ret = (entry_address(&space->paging, entry) & ~(size - 1)) | (vaddr & (size - 1));
+	*size_ret = size - (vaddr & (size - 1));
+	return NULL;
+}
+
+enum page_rights page_table_rights(struct address_space *space, uint64_t vaddr, uint64_t *size_ret)
+{
+	const struct paging *paging = &space->paging;
+	uint64_t entry, size;
+	struct kd_error *err = find_leaf(space, vaddr, &entry, &size);
+
+	if (err) {
+		kd_error_destroy(err);
+		*size_ret = space->page_size - vaddr % space->page_size;
+		return PAGE_WRITABLE;
+	}
+	*size_ret = size - (vaddr & (size - 1));
+	if ((entry & paging->write_mask) == paging->write_value)
+		return PAGE_WRITABLE;
+	return entry & paging->no_execute ? PAGE_READ_ONLY : PAGE_CODE;
 }
 
 struct visitor {

@@ -23,8 +23,6 @@
 /* Slots for the pages of one unit by their hash. */
 #define LOCAL_SLOTS (2 * PAGE_UNIT_MAX)
 
-#define PASSES 4u
-
 /* Where the search for pages stands. */
 struct cursor {
 	unsigned int pass;
@@ -108,11 +106,13 @@ static struct worker *worker_create(struct shop *shop)
 
 static uint64_t pages_of_pass(const struct pipeline *pipeline, unsigned int pass, uint64_t word)
 {
-	uint64_t first = pfn_bitmap_word(pipeline->first, word), second = pfn_bitmap_word(pipeline->second, word);
-	uint64_t last = pfn_bitmap_word(pipeline->last, word);
-	const uint64_t of_pass[PASSES] = { first, second & ~first, ~(first | second | last), last & ~(first | second) };
+	uint64_t pages = pfn_bitmap_word(pipeline->kept, word);
+	bool others = !pipeline->pass[pass];
 
-	return pfn_bitmap_word(pipeline->kept, word) & of_pass[pass];
+	for (unsigned int i = 0; pages && i < PIPELINE_PASSES; i++)
+		if (pipeline->pass[i] && (others || i < pass))
+			pages &= ~pfn_bitmap_word(pipeline->pass[i], word);
+	return others ? pages : pages & pfn_bitmap_word(pipeline->pass[pass], word);
 }
 
 /* The next pages in the order of writing. An empty unit: no more. */
@@ -123,7 +123,7 @@ static void pick_pages(const struct pipeline *pipeline, struct cursor *cursor, u
 
 	unit->count = 0;
 	unit->used = 0;
-	while (unit->count < max && cursor->pass < PASSES) {
+	while (unit->count < max && cursor->pass < PIPELINE_PASSES) {
 		uint64_t kept = pfn_bitmap_word(pipeline->kept, cursor->word);
 
 		if (!cursor->loaded)

@@ -19,13 +19,15 @@
 #include "dumpfilter/vmcore.h"
 #include "dumpfilter/writer.h"
 
+#define PIPELINE_PASSES 6u
+
 struct pipeline {
 	const struct vmcore *vmcore;
 	uint64_t page_size;
 	const struct pfn_bitmap *kept;
-	/* Pages are written in passes: those of @first, those of @second, the others, those of @last. All bitmaps
-	 * have the same size. */
-	const struct pfn_bitmap *first, *second, *last;
+	/* Pages are written in passes, each of them in the first whose bitmap has it; the one without a bitmap takes
+	 * those that no bitmap has. All bitmaps have the same size. */
+	const struct pfn_bitmap *pass[PIPELINE_PASSES];
 	const struct codec *codec; /* NULL: store pages as they are */
 	unsigned int threads;      /* at most this many workers, at least one */
 	bool share_zero_pages;

@@ -65,6 +65,8 @@ struct writer_ops {
 	const char *name;
 	bool concurrent; /* put() may be called by several threads at once */
 	bool sharing;    /* equal pages can be stored once */
+	/** Bytes of all but the pages. */
+	uint64_t (*front_size)(const struct dump_description *dump);
 	/** Write all but the pages, marked as incomplete; from now on the file can be opened. */
 	struct kd_error *(*begin)(struct output *output, const struct dump_description *dump, struct writer **ret);
 	/** Place a unit's pages; as many as possible, if there is no room for all. */

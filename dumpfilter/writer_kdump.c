@@ -103,16 +103,31 @@ static struct kd_error *write_kept_bitmap(struct writer *writer, const struct du
 			       blocks(dump->end_pfn, 8));
 }
 
-static struct kd_error *write_front(struct writer *writer, const struct dump_description *dump)
+/* Where everything goes. */
+static void lay_out(struct writer *writer, const struct dump_description *dump)
 {
-	uint64_t block = writer->block_size;
+	uint64_t block = dump->page_size;
 	uint64_t desc_size = pfn_bitmap_count(dump->kept, 0, dump->end_pfn) * sizeof(struct page_desc);
-	struct kd_error *err;
 
+	writer->block_size = block;
 	writer->half_bitmap = blocks(blocks(dump->end_pfn, 8), block) * block;
 	writer->bitmap_offset = block + sub_header_blocks(dump) * block;
 	writer->desc_offset = writer->bitmap_offset + 2 * writer->half_bitmap;
 	writer->zero_page_offset = blocks(writer->desc_offset + desc_size, block) * block;
+}
+
+static uint64_t front_size(const struct dump_description *dump)
+{
+	struct writer writer;
+
+	lay_out(&writer, dump);
+	return writer.zero_page_offset + writer.block_size;
+}
+
+static struct kd_error *write_front(struct writer *writer, const struct dump_description *dump)
+{
+	uint64_t block = writer->block_size;
+	struct kd_error *err;
 
 	err = write_headers(writer, dump);
 	/* First of all, so that there is place for every page_desc when the disk is full. */
@@ -141,7 +156,7 @@ static struct kd_error *begin(struct output *output, const struct dump_descripti
 	if (!writer)
 		return kd_error_nomem();
 	writer->output = output;
-	writer->block_size = dump->page_size;
+	lay_out(writer, dump);
 	writer->status = dump->codec_flag | KDUMP_STATUS_INCOMPLETE;
 	err = write_front(writer, dump);
 	if (err)
@@ -229,6 +244,7 @@ const struct writer_ops writer_kdump = {
 	.name = "kdump",
 	.concurrent = true,
 	.sharing = true,
+	.front_size = front_size,
 	.begin = begin,
 	.put = put,
 	.give_up = give_up,

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -903,6 +904,105 @@ static void test_size_limit(void **state)
 	machine_release(&machine);
 }
 
+static void test_estimate(void **state)
+{
+	struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib, .threads = 1 };
+	struct dumpfilter_estimate estimate, more;
+	struct dumpfilter_report report;
+	struct machine machine;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	for (uint64_t pfn = 2048; pfn < RAM_PAGES; pfn++) /* none alike, that nothing be shared */
+		if (pfn < STEXT_PHYS / 4096 || pfn > STEXT_PHYS / 4096 + 512)
+			machine_put(&machine, pfn * 4096 + 4000, pfn << 20 | 1, 8);
+	machine_write(&machine, core);
+	assert_no_error(dumpfilter_estimate(core, &options, &estimate));
+	assert_int_equal(access(dump, F_OK), -1);
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	assert_int_equal(estimate.pages, RAM_PAGES - 533);
+	assert_in_range(estimate.size, report.bytes_written, report.bytes_written * 5 / 4);
+	options.threads = 5;
+	assert_no_error(dumpfilter_estimate(core, &options, &more));
+	assert_in_range(more.memory, estimate.memory + 4 * (UINT64_C(1) << 21), UINT64_C(1) << 32);
+	unlink(dump);
+	machine_release(&machine);
+}
+
+/* Reads of these bytes of any file fail, as on a bad disk. */
+static struct {
+	uint64_t start, end;
+} broken;
+
+/* In place of the C library's, for the program's own code too. */
+ssize_t pread(int fd, void *buf, size_t size, off_t offset)
+{
+	if ((uint64_t)offset < broken.end && (uint64_t)offset + size > broken.start) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, buf, size, offset);
+}
+
+/* What cannot be read is left out and counted, to the page; all else is there. */
+static void test_unreadable(void **state)
+{
+	static const struct {
+		uint64_t start, end, count;
+	} cases[] = {
+		{ 50 * 4096 + 100, 50 * 4096 + 101, 1 },
+		{ 2000 * 4096, 2003 * 4096, 3 },
+		{ 2047 * 4096 + 1, 2048 * 4096 + 1, 2 },
+		{ 0, 4096, 1 },
+		{ RAM_SIZE - 1, RAM_SIZE, 1 },
+	};
+	struct dumpfilter_report report;
+	uint8_t page[4096];
+	struct machine machine;
+	struct result result;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	machine_write(&machine, core);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+		struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib, .threads = i % 2 ? 3 : 1 };
+		uint64_t start = cases[i / 2].start, end = cases[i / 2].end;
+
+		broken.start = 0x4000 + start;
+		broken.end = 0x4000 + end;
+		assert_no_error(dumpfilter_run(core, dump, &options, &report));
+		broken.end = 0;
+		assert_int_equal(report.unreadable, cases[i / 2].count);
+		assert_int_equal(report.pages_written, RAM_PAGES - 533 - cases[i / 2].count);
+		read_result(&result);
+		assert_int_equal(result.header.status, 1);
+		for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn++) {
+			bool bad = pfn >= start / 4096 && pfn <= (end - 1) / 4096;
+
+			if (!has(result.bitmap2, pfn) || (pfn % 64 && !bad && pfn != start / 4096 - 1))
+				continue;
+			assert_int_equal(desc_of(&result, pfn).offset == 0, bad);
+			if (bad)
+				continue;
+			expand(&result, pfn, page);
+			assert_memory_equal(page, machine.ram + pfn * 4096, 4096);
+		}
+		free(result.file);
+		unlink(dump);
+	}
+	/* Struct pages that cannot be read tell nothing: their pages are kept. */
+	struct dumpfilter_options options = { .level = 31, .threads = 1 };
+	broken.start = 0x4000 + MEM_MAP;
+	broken.end = broken.start + 4096;
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	broken.end = 0;
+	assert_false(report.unfiltered);
+	assert_int_equal(report.pages[PAGE_CACHE], 1); /* its struct page is not among them */
+	assert_int_equal(report.unreadable, 1);
+	unlink(dump);
+	machine_release(&machine);
+}
+
 static void test_partial_pages(void **state)
 {
 	struct dumpfilter_options options = { .level = 0 };
@@ -1446,6 +1546,11 @@ static void test_command(void **state)
 	assert_true(command.force);
 	assert_int_equal(command.debug, 2);
 	assert_int_equal(command.message_level, 31);
+	assert_int_equal(command.options.threads, 4);
+	assert_no_error(parse(&command, "--num-threads 0 --size-limit 3G --estimate a"));
+	assert_int_equal(command.options.threads, 1);
+	assert_int_equal(command.options.size_limit, UINT64_C(3) << 30);
+	assert_true(command.estimate);
 	assert_no_error(parse(&command, "--dump-dmesg a b"));
 	assert_true(command.dump_dmesg);
 	/* Without a word about compression: our own. */
@@ -1523,6 +1628,8 @@ int main(void)
 		cmocka_unit_test(test_default_threads),
 		cmocka_unit_test(test_page_share),
 		cmocka_unit_test(test_size_limit),
+		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_estimate),
 		cmocka_unit_test(test_partial_pages),
 		cmocka_unit_test(test_unfiltered),
 		cmocka_unit_test(test_keys_missing),
