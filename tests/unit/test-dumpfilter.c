@@ -1456,7 +1456,7 @@ static void test_old_log(void **state)
 		uint64_t at, value;
 		size_t size;
 		const char *text;
-	} broken[] = {
+	} wrong[] = {
 		{ PRB + 16, 300, 4, "a record at 300 of 256 bytes" },      /* the first one's index */
 		{ PRB + 24, 250, 4, "its records do not end" }, /* the one behind the last is never met */
 		{ LOG_TEXT + 32 + 8, 15, 2, "the record at 32 has 15 bytes" },
@@ -1473,7 +1473,7 @@ static void test_old_log(void **state)
 			       "SYMBOL(log_next_idx)=%lx\nSIZE(printk_log)=16\nOFFSET(printk_log.ts_nsec)=0\n"
 			       "OFFSET(printk_log.len)=8\nOFFSET(printk_log.text_len)=10\n",
 		     PRB, PRB + 8, PRB + 16, PRB + 24);
-	for (size_t i = 0; i <= ARRAY_SIZE(broken); i++) {
+	for (size_t i = 0; i <= ARRAY_SIZE(wrong); i++) {
 		machine_put(&machine, PHYS(PRB), LOG_TEXT, 8);
 		machine_put(&machine, PHYS(PRB + 8), 256, 4);
 		machine_put(&machine, PHYS(PRB + 16), 160, 4);
@@ -1492,8 +1492,8 @@ static void test_old_log(void **state)
 						  "[    4.000000] sixteen letters!\n");
 			continue;
 		}
-		machine_put(&machine, PHYS(broken[i - 1].at), broken[i - 1].value, broken[i - 1].size);
-		assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT, broken[i - 1].text);
+		machine_put(&machine, PHYS(wrong[i - 1].at), wrong[i - 1].value, wrong[i - 1].size);
+		assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT, wrong[i - 1].text);
 	}
 	/* Empty. */
 	machine_put(&machine, PHYS(PRB + 8), 256, 4);
