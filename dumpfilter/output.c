@@ -97,6 +97,8 @@ static struct kd_error *stream_at(struct output *output, uint64_t offset, const 
 {
 	struct kd_error *err = NULL;
 
+	if (size == 0)
+		return NULL;
 	pthread_mutex_lock(&output->lock);
 	if (offset < OUTPUT_ALIGN) {
 		size_t piece = OUTPUT_ALIGN - offset < size ? OUTPUT_ALIGN - offset : size;
