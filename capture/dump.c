@@ -58,10 +58,10 @@ bool dump_is_builtin(char *const *collector, struct dumpfilter_options *ret)
 	return true;
 }
 
-/* Kernel pages only, compressed fast if this build can, or not at all. */
+/* Kernel pages only, compressed as usual or not at all. */
 static struct dumpfilter_options kernel_pages(bool compressed)
 {
-	static char *const argv[] = { (char *)"dumpfilter", (char *)"-l", (char *)"-d", (char *)"31", NULL };
+	static char *const argv[] = { (char *)"dumpfilter", (char *)"-d", (char *)"31", NULL };
 	struct dumpfilter_options options;
 
 	if (!compressed || !dump_is_builtin(argv, &options))

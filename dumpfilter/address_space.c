@@ -107,6 +107,26 @@ struct kd_error *address_space_read_into(struct address_space *space, uint64_t v
 	return NULL;
 }
 
+struct kd_error *address_space_view(struct address_space *space, uint64_t vaddr, void *buf, size_t size,
+				    struct kd_ranges *frames, const uint8_t **ret)
+{
+	uint64_t paddr, piece;
+	struct kd_error *err = address_space_translate(space, vaddr, &paddr, &piece);
+
+	if (!err && piece >= size && size <= VMCORE_WINDOW_MAX &&
+	    kd_ranges_contain(vmcore_contents(space->vmcore), paddr, paddr + size)) {
+		err = vmcore_window_get(&space->window, paddr, size, buf, ret);
+		if (!err)
+			remember(space, frames, paddr, size);
+		return err;
+	}
+	kd_error_destroy(err);
+	err = address_space_read_into(space, vaddr, buf, size, frames);
+	if (!err)
+		*ret = buf;
+	return err;
+}
+
 struct kd_error *address_space_read(struct address_space *space, uint64_t vaddr, void *buf, size_t size)
 {
 	return address_space_read_into(space, vaddr, buf, size, &space->walked);
@@ -230,6 +250,8 @@ struct kd_error *address_space_init(struct address_space *space, const struct vm
 		.page_size = PAGE_SIZE_MIN,
 	};
 	vmcore_window_init(&space->window, vmcore);
+	/* Of struct pages every byte is looked at once, without need for a copy. */
+	space->window.no_mmap = !vmcore_in_memory(vmcore);
 	if (!space->arch)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s: dumps of ELF machine %u are not supported",
 				       vmcore_path(vmcore), vmcore_machine(vmcore));

@@ -80,6 +80,10 @@ struct kd_error *address_space_read(struct address_space *space, uint64_t vaddr,
 /** As above, but what was read is remembered in @frames. */
 struct kd_error *address_space_read_into(struct address_space *space, uint64_t vaddr, void *buf, size_t size,
 					 struct kd_ranges *frames) MUST_CHECK;
+/** As above, but the bytes are looked at where they are, if they lie in one piece: until the next call, inside of a
+ *  mapping of the vmcore, or else in @buf. */
+struct kd_error *address_space_view(struct address_space *space, uint64_t vaddr, void *buf, size_t size,
+				    struct kd_ranges *frames, const uint8_t **ret) MUST_CHECK;
 struct kd_error *address_space_read_u32(struct address_space *space, uint64_t vaddr, uint32_t *ret) MUST_CHECK;
 struct kd_error *address_space_read_u64(struct address_space *space, uint64_t vaddr, uint64_t *ret) MUST_CHECK;
 

@@ -21,16 +21,39 @@ enum long_option {
 	OPTION_SIZE_LIMIT,
 	OPTION_STRICT_COMPAT,
 	OPTION_CONFIG,
+	OPTION_MEM_USAGE,
+	OPTION_JSON,
 	OPTION_CONFIG_OPTIONAL,
 	OPTION_SPLIT,
 	OPTION_REASSEMBLE,
 	OPTION_DRY_RUN,
 	OPTION_SHOW_STATS,
-	OPTION_NO_EFFECT, /* makedumpfile has it; what it is about is done another way here */
-	OPTION_NOT_YET, /* makedumpfile has it */
+	OPTION_VTOP,
+	OPTION_PARTIAL_DMESG,
+	OPTION_NON_MMAP,
+	OPTION_CODEC,        /* named by its row in codecs[] */
+	OPTION_UNCOMPRESSED,
+	OPTION_IGNORED, /* what it asks for is so anyway */
+	OPTION_REFUSED, /* makedumpfile has it: see refused[] */
+	OPTION_NOT_YET,
 };
 
-static const char short_options[] = "+:d:clpzfDhvEFRb:x:i:g:eM";
+/* Why not. */
+static const struct {
+	const char *name;
+	const char *reason;
+} refused[] = {
+	{ "exclude-unused-vm", "the struct pages that it leaves out are what crash and drgn look pages up in" },
+	{ "fill-excluded-pages", "readers could not tell a page that was left out from one with that value" },
+	{ "diskset", "dumps that firmware has made (sadump) are not read" },
+	{ "eppic", "data is erased with --config" },
+	{ "xen-syms", "dumps of a Xen control domain are not filtered" },
+	{ "xen-vmcoreinfo", "dumps of a Xen control domain are not filtered" },
+	{ "xen_phys_start", "dumps of a Xen control domain are not filtered" },
+	{ "X", "dumps of a Xen control domain are not filtered" },
+};
+
+static const char short_options[] = "+:d:clpzfDhvEFRXb:x:i:g:e";
 
 static const struct option long_options[] = {
 	{ "message-level", required_argument, NULL, OPTION_MESSAGE_LEVEL },
@@ -39,6 +62,9 @@ static const struct option long_options[] = {
 	{ "num-threads", required_argument, NULL, OPTION_NUM_THREADS },
 	{ "size-limit", required_argument, NULL, OPTION_SIZE_LIMIT },
 	{ "strict-compat", no_argument, NULL, OPTION_STRICT_COMPAT },
+	{ "fast", no_argument, NULL, OPTION_CODEC },
+	{ "small", no_argument, NULL, OPTION_CODEC },
+	{ "uncompressed", no_argument, NULL, OPTION_UNCOMPRESSED },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'v' },
 	{ "split", no_argument, NULL, OPTION_SPLIT },
@@ -47,21 +73,23 @@ static const struct option long_options[] = {
 	{ "config-optional", no_argument, NULL, OPTION_CONFIG_OPTIONAL },
 	{ "generate-vmcoreinfo", required_argument, NULL, 'g' },
 	{ "read-vmcoreinfo", required_argument, NULL, 'i' },
-	{ "diskset", required_argument, NULL, OPTION_NOT_YET },
-	{ "cyclic-buffer", required_argument, NULL, OPTION_NO_EFFECT },
-	{ "splitblock-size", required_argument, NULL, OPTION_NO_EFFECT },
-	{ "work-dir", required_argument, NULL, OPTION_NO_EFFECT },
-	{ "non-mmap", no_argument, NULL, OPTION_NO_EFFECT },
-	{ "mem-usage", no_argument, NULL, OPTION_NOT_YET },
-	{ "exclude-unused-vm", no_argument, NULL, OPTION_NOT_YET },
-	{ "partial-dmesg", no_argument, NULL, OPTION_NOT_YET },
+	{ "diskset", required_argument, NULL, OPTION_REFUSED },
+	{ "cyclic-buffer", required_argument, NULL, OPTION_IGNORED },
+	{ "splitblock-size", required_argument, NULL, OPTION_IGNORED },
+	{ "work-dir", required_argument, NULL, OPTION_IGNORED },
+	{ "non-mmap", no_argument, NULL, OPTION_NON_MMAP },
+	{ "mem-usage", no_argument, NULL, OPTION_MEM_USAGE },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "exclude-unused-vm", no_argument, NULL, OPTION_REFUSED },
+	{ "partial-dmesg", no_argument, NULL, OPTION_PARTIAL_DMESG },
 	{ "show-stats", no_argument, NULL, OPTION_SHOW_STATS },
 	{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
-	{ "vtop", required_argument, NULL, OPTION_NOT_YET },
-	{ "fill-excluded-pages", required_argument, NULL, OPTION_NOT_YET },
-	{ "xen-syms", required_argument, NULL, OPTION_NOT_YET },
-	{ "xen-vmcoreinfo", required_argument, NULL, OPTION_NOT_YET },
-	{ "xen_phys_start", required_argument, NULL, OPTION_NOT_YET },
+	{ "vtop", required_argument, NULL, OPTION_VTOP },
+	{ "fill-excluded-pages", required_argument, NULL, OPTION_REFUSED },
+	{ "eppic", required_argument, NULL, OPTION_REFUSED },
+	{ "xen-syms", required_argument, NULL, OPTION_REFUSED },
+	{ "xen-vmcoreinfo", required_argument, NULL, OPTION_REFUSED },
+	{ "xen_phys_start", required_argument, NULL, OPTION_REFUSED },
 	{ 0 },
 };
 
@@ -119,17 +147,21 @@ static struct kd_error *parse_levels(const char *text, struct dumpfilter_options
 	}
 }
 
-static struct kd_error *select_codec(char option, struct dumpfilter_options *options)
+static struct kd_error *set_codec(const struct codec *codec, struct dumpfilter_command *command)
 {
-	for (size_t i = 0; codecs[i]; i++) {
-		if (codecs[i]->option != option)
-			continue;
-		if (options->codec && options->codec != codecs[i])
-			return kd_error_create(KD_ERR_USAGE, "-%c and -%c: one compression at a time",
-					       options->codec->option, option);
-		options->codec = codecs[i];
-		return NULL;
-	}
+	if (command->codec_given && command->options.codec != codec)
+		return kd_error_create(KD_ERR_USAGE, "one compression at a time: one of -c, -l, -p, -z, --fast, "
+				       "--small and --uncompressed");
+	command->options.codec = codec;
+	command->codec_given = true;
+	return NULL;
+}
+
+static struct kd_error *select_codec(char option, struct dumpfilter_command *command)
+{
+	for (size_t i = 0; codecs[i]; i++)
+		if (codecs[i]->option == option)
+			return set_codec(codecs[i], command);
 	return kd_error_create(KD_ERR_USAGE, "-%c: this program was built without that compression", option);
 }
 
@@ -147,6 +179,24 @@ static struct kd_error *select_writer(int option, const char *name, struct dumpf
 	return kd_error_create(KD_ERR_USAGE, "%s: this program was built without that format", name);
 }
 
+static struct kd_error *refuse(const char *name)
+{
+	const char *reason = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		if (strcmp(refused[i].name, name) == 0)
+			reason = refused[i].reason;
+	return kd_error_create(KD_ERR_USAGE, "%s%s is not supported: %s", name[1] ? "--" : "-", name, reason);
+}
+
+static struct kd_error *select_long_codec(const char *option, struct dumpfilter_command *command)
+{
+	for (size_t i = 0; codecs[i]; i++)
+		if (codecs[i]->long_option && strcmp(codecs[i]->long_option, option) == 0)
+			return set_codec(codecs[i], command);
+	return kd_error_create(KD_ERR_USAGE, "--%s: this program was built without that compression", option);
+}
+
 static struct kd_error *apply_option(int option, int long_index, const char *arg, struct dumpfilter_command *command)
 {
 	uint64_t number = 0;
@@ -160,7 +210,7 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case 'l':
 	case 'p':
 	case 'z':
-		return select_codec((char)option, &command->options);
+		return select_codec((char)option, command);
 	case 'E':
 		return select_writer('E', "-E", &command->options);
 	case OPTION_SPLIT:
@@ -181,7 +231,6 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 		command->show_stats = true;
 		return NULL;
 	case 'b':
-	case OPTION_NO_EFFECT:
 		return NULL;
 	case 'f':
 		command->force = true;
@@ -225,12 +274,42 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case 'g':
 		command->generate = arg;
 		return NULL;
+	case OPTION_MEM_USAGE:
+		command->mem_usage = true;
+		return NULL;
+	case OPTION_JSON:
+		command->json = true;
+		return NULL;
 	case OPTION_CONFIG:
 		command->config = arg;
 		return NULL;
 	case OPTION_CONFIG_OPTIONAL:
 		command->config_optional = true;
 		return NULL;
+	case OPTION_VTOP:
+		/* Hexadecimal, with or without 0x, as makedumpfile takes it. */
+		if (!kd_parse_u64(arg, 16, &command->vtop_address))
+			return kd_error_create(KD_ERR_USAGE, "--vtop %s: not a hexadecimal address", arg);
+		command->vtop = true;
+		return NULL;
+	case OPTION_PARTIAL_DMESG:
+		command->options.since_clear = true;
+		return NULL;
+	case OPTION_NON_MMAP:
+		command->options.no_mmap = true;
+		return NULL;
+	case OPTION_IGNORED:
+		return NULL;
+	case 'e':
+		return refuse("exclude-unused-vm");
+	case 'X':
+		return refuse("X");
+	case OPTION_REFUSED:
+		return refuse(long_options[long_index].name);
+	case OPTION_CODEC:
+		return select_long_codec(long_options[long_index].name, command);
+	case OPTION_UNCOMPRESSED:
+		return set_codec(NULL, command);
 	case OPTION_NOT_YET:
 		return kd_error_create(KD_ERR_USAGE, "--%s is not implemented yet", long_options[long_index].name);
 	default:
@@ -281,9 +360,9 @@ static struct kd_error *check_together(const struct dumpfilter_command *command)
 	const struct dumpfilter_options *options = &command->options;
 	const char *format = options->writer ? (options->writer->option == WRITER_SPLIT ? "--split" : "-E") : NULL;
 
-	if (options->writer && options->writer->uncompressed && options->codec)
-		return kd_error_create(KD_ERR_USAGE, "%s and -%c: pages of that format are not compressed", format,
-				       options->codec->option);
+	if (options->writer && options->writer->uncompressed && options->codec && command->codec_given)
+		return kd_error_create(KD_ERR_USAGE, "%s and a compression (%s): pages of that format are not compressed",
+				       format, options->codec->name);
 	if (options->flatten && format)
 		return kd_error_create(KD_ERR_USAGE, "-F and %s: only one kdump-compressed file can be written to a pipe", format);
 	if (options->fallback_count && (options->flatten || (format && options->writer->option == WRITER_SPLIT)))
@@ -301,7 +380,7 @@ static struct kd_error *check_together(const struct dumpfilter_command *command)
  * operands are found by starting again. */
 struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct dumpfilter_command *ret)
 {
-	struct dumpfilter_command command = { .message_level = 7 };
+	struct dumpfilter_command command = { .message_level = 7, .options.codec = codecs[0] };
 	const char *operand[DUMPFILTER_PARTS_MAX + 2] = { NULL };
 	struct kd_error *err;
 	unsigned int operands = 0;
@@ -326,13 +405,30 @@ struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct du
 		if (err)
 			return err;
 	}
+	if (command.options.since_clear && !command.dump_dmesg)
+		return kd_error_create(KD_ERR_USAGE, "--partial-dmesg goes with --dump-dmesg");
+	if (command.json && !command.mem_usage)
+		return kd_error_create(KD_ERR_USAGE, "--json goes with --mem-usage");
+	if (command.show_stats)
+		command.message_level |= MESSAGE_REPORT;
+	if (command.mem_usage) {
+		if (operands > 1)
+			return kd_error_create(KD_ERR_USAGE, "%s: one operand too many", operand[1]);
+		command.input = operands ? operand[0] : "/proc/kcore";
+		*ret = command;
+		return NULL;
+	}
+	/* The address is all that may be wanted. */
+	if (command.vtop && operands == 1) {
+		command.input = operand[0];
+		*ret = command;
+		return NULL;
+	}
 	err = check_together(&command);
 	if (!err)
 		err = assign_operands(&command, operand, operands);
 	if (err)
 		return err;
-	if (command.show_stats)
-		command.message_level |= MESSAGE_REPORT;
 	*ret = command;
 	return NULL;
 }
@@ -344,7 +440,7 @@ bool dumpfilter_needs_program(const struct dumpfilter_command *command)
 
 bool dumpfilter_writes_file(const struct dumpfilter_command *command)
 {
-	return !command->dump_dmesg && !command->check_params && !command->show_help && !command->show_version &&
+	return !command->dump_dmesg && !command->mem_usage && !command->vtop && !command->check_params && !command->show_help && !command->show_version &&
 	       !command->generate && !command->rearrange && !command->reassemble && !command->options.flatten &&
 	       !command->options.dry_run && !(command->options.writer && command->options.writer->option == WRITER_SPLIT);
 }

@@ -101,6 +101,8 @@ static struct kd_error *crash_open(struct crash *crash, const char *path, const 
 				       vmcore_machine(crash->vmcore));
 	if (vmcore_is_xen(crash->vmcore))
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s: dumps of a Xen control domain are not supported", path);
+	if (options && options->no_mmap)
+		vmcore_forbid_mmap(crash->vmcore);
 	crash->machine = arch_find(vmcore_machine(crash->vmcore))->machine;
 	crash->info.text = vmcore_vmcoreinfo(crash->vmcore, &crash->info.size);
 	if (options && options->vmcoreinfo) {
@@ -390,7 +392,7 @@ static void describe_notes(struct crash *crash, struct dump_description *ret)
 
 	ret->notes = vmcore_notes(crash->vmcore, &ret->notes_size);
 	own = vmcore_vmcoreinfo(crash->vmcore, &ret->vmcoreinfo_size);
-	if (own) {
+	if (own && ret->vmcoreinfo_size) {
 		ret->vmcoreinfo_offset = (size_t)(own - (const char *)ret->notes);
 		return;
 	}
@@ -591,6 +593,21 @@ struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path, c
 	return err;
 }
 
+struct kd_error *dumpfilter_census(const char *vmcore_path, const struct dumpfilter_options *options,
+				   struct dumpfilter_report *ret)
+{
+	_cleanup_(crash_close) struct crash crash = { 0 };
+	_cleanup_(selection_release) struct selection selection = { 0 };
+	struct dumpfilter_report report = { 0 };
+	struct kd_error *err = crash_open(&crash, vmcore_path, options);
+
+	if (!err)
+		err = select_pages(&crash, options, &selection, &report);
+	if (!err)
+		*ret = report;
+	return err;
+}
+
 struct kd_error *dumpfilter_dmesg(const char *vmcore_path, FILE *out, const struct kd_log *log)
 {
 	return dumpfilter_dmesg_with(vmcore_path, out, &(struct dumpfilter_options){ .log = log });
@@ -604,8 +621,20 @@ struct kd_error *dumpfilter_dmesg_with(const char *vmcore_path, FILE *out, const
 	if (!err)
 		err = address_space_init(&crash.space, crash.vmcore, &crash.info, options->log);
 	if (!err)
-		err = dmesg_write(&crash.space, out);
+		err = dmesg_write(&crash.space, options->since_clear, out);
 	return err;
+}
+
+struct kd_error *dumpfilter_translate(const char *vmcore_path, const struct dumpfilter_options *options, uint64_t vaddr,
+				      uint64_t *ret)
+{
+	_cleanup_(crash_close) struct crash crash = { 0 };
+	struct kd_error *err = crash_open(&crash, vmcore_path, options);
+	uint64_t size;
+
+	if (!err)
+		err = address_space_init(&crash.space, crash.vmcore, &crash.info, options->log);
+	return err ? err : address_space_translate(&crash.space, vaddr, ret, &size);
 }
 
 struct kd_error *dumpfilter_identify(const char *vmcore_path, struct dumpfilter_identity *ret)

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/dumpfilter.h"
+#include "dumpfilter/mem_usage.h"
 #include "dumpfilter/supplement.h"
 
 #define EXIT_USAGE 2
@@ -28,13 +29,14 @@
 
 static void print_usage(void)
 {
-	printf("Usage: dumpfilter [-c|-l|-p|-z] [-d LEVEL[,LEVEL]...] [-f] VMCORE DUMPFILE\n"
+	printf("Usage: dumpfilter [-c|-l|-p|-z|--fast|--small|--uncompressed] [-d LEVEL[,LEVEL]...] [-f] VMCORE DUMPFILE\n"
 	       "       dumpfilter -E [-d LEVEL[,LEVEL]...] [-f] VMCORE DUMPFILE\n"
 	       "       dumpfilter -F [-c|-l|-p|-z] [-d LEVEL] VMCORE >STREAM\n"
 	       "       dumpfilter -R [-f] DUMPFILE <STREAM\n"
 	       "       dumpfilter --split [-c|-l|-p|-z] [-d LEVEL] [-f] VMCORE DUMPFILE DUMPFILE...\n"
 	       "       dumpfilter --reassemble [-f] DUMPFILE DUMPFILE... NEWDUMPFILE\n"
 	       "       dumpfilter --dump-dmesg [-f] VMCORE LOGFILE\n"
+	       "       dumpfilter --mem-usage [--json] [/proc/kcore]\n"
 	       "\n"
 	       "Copy the memory of a crashed Linux kernel (/proc/vmcore, or a dump), leaving out pages that\n"
 	       "tell nothing about the crash, or only the kernel's log.\n"
@@ -42,8 +44,12 @@ static void print_usage(void)
 	       "  -d LEVEL             leave out: 1 zero pages, 2 page cache, 4 page cache with private\n"
 	       "                       data too, 8 user memory, 16 free pages; added up, 0 to 31\n");
 	for (size_t i = 0; codecs[i]; i++)
-		printf("  -%c                   compress with %s\n", codecs[i]->option, codecs[i]->name);
-	printf("  -E                   write an ELF file\n"
+		if (codecs[i]->option)
+			printf("  -%c                   compress with %s\n", codecs[i]->option, codecs[i]->name);
+	printf("  --fast               compress fastest (lzo)\n"
+	       "  --small              compress smallest (zlib)\n"
+	       "  --uncompressed       do not compress; without all of these: zlib, nearly as fast as -l\n"
+	       "  -E                   write an ELF file\n"
 	       "  -F                   write to standard output, in the flattened format for pipes\n"
 	       "  -R                   make a file of a flattened dump\n"
 	       "  --split              write several files, each a part of the dump\n"
@@ -58,6 +64,7 @@ static void print_usage(void)
 	       "  --config-optional    what cannot be found does not matter\n"
 	       "  -D                   say more\n"
 	       "  --dump-dmesg         write the kernel's log\n"
+	       "  --mem-usage          show what the memory of the running kernel is used for\n"
 	       "  --check-params       check the command line, do nothing\n"
 	       "  --message-level N    1 progress, 4 errors, 8 debugging, 16 report; added up (7)\n"
 	       "  --num-threads N      threads to use (default: one per CPU, as far as memory allows)\n"
@@ -70,7 +77,8 @@ static void print_version(void)
 {
 	printf("dumpfilter (%s) %s\ncompression:", PACKAGE_NAME, PACKAGE_VERSION);
 	for (size_t i = 0; codecs[i]; i++)
-		printf(" %s", codecs[i]->name);
+		if (codecs[i]->option)
+			printf(" %s", codecs[i]->name);
 	printf("\n");
 }
 
@@ -193,20 +201,70 @@ static struct kd_error *write_dump(struct dumpfilter_command *command, const str
 	return err;
 }
 
+static struct kd_error *show_usage(struct dumpfilter_command *command, const struct kd_log *log)
+{
+	enum mem_usage_style style = isatty(STDOUT_FILENO) ? MEM_USAGE_CHART : MEM_USAGE_TABLE;
+	_cleanup_(supplement_close) struct supplement *supplement = NULL;
+	struct dumpfilter_report report;
+	struct kd_error *err = supplement_open(command, log, &supplement);
+
+	command->options.log = log;
+	if (!err)
+		err = dumpfilter_census(command->input, &command->options, &report);
+	if (err)
+		return err;
+	mem_usage_print(stdout, &report, command->json ? MEM_USAGE_JSON : style);
+	return fflush(stdout) != 0 ? kd_error_os(errno, "standard output") : NULL;
+}
+
+static struct kd_error *show_translation(struct dumpfilter_command *command, const struct kd_log *log)
+{
+	_cleanup_(supplement_close) struct supplement *supplement = NULL;
+	struct kd_error *err = supplement_open(command, log, &supplement);
+	uint64_t paddr;
+
+	command->options.log = log;
+	if (!err)
+		err = dumpfilter_translate(command->input, &command->options, command->vtop_address, &paddr);
+	if (err)
+		return err;
+	printf("%-18s %s\n%-18lx %lx\n", "VIRTUAL", "PHYSICAL", command->vtop_address, paddr);
+	return fflush(stdout) != 0 ? kd_error_os(errno, "standard output") : NULL;
+}
+
+/* Whether the operands that the command needs are there. */
 static struct kd_error *check_operands(const struct dumpfilter_command *command)
 {
+	if (command->show_help || command->show_version || command->check_params || command->generate ||
+	    command->mem_usage || (command->input && (command->output || command->vtop)))
+		return NULL;
 	if (command->rearrange || command->reassemble)
 		return command->output ? NULL : kd_error_create(KD_ERR_USAGE, "DUMPFILE is needed");
-	if (command->options.flatten || command->options.dry_run) {
-		if (!command->input)
-			return kd_error_create(KD_ERR_USAGE, "VMCORE is needed");
-		if (command->options.flatten && !command->options.dry_run && isatty(STDOUT_FILENO))
-			return kd_error_create(KD_ERR_USAGE, "-F: standard output is a terminal");
-		return NULL;
+	if (command->options.flatten && !command->options.dry_run && isatty(STDOUT_FILENO))
+		return kd_error_create(KD_ERR_USAGE, "-F: standard output is a terminal");
+	if (command->options.flatten || command->options.dry_run)
+		return command->input ? NULL : kd_error_create(KD_ERR_USAGE, "VMCORE is needed");
+	return kd_error_create(KD_ERR_USAGE, "VMCORE and %s are needed", command->dump_dmesg ? "LOGFILE" : "DUMPFILE");
+}
+
+/* *full_ret: it failed for want of room. */
+static struct kd_error *run(struct dumpfilter_command *command, const struct kd_log *log, bool *full_ret)
+{
+	if (command->generate)
+		return supplement_generate(command, log);
+	if (command->mem_usage)
+		return show_usage(command, log);
+	if (command->vtop) {
+		struct kd_error *err = show_translation(command, log);
+
+		if (err || !command->output)
+			return err;
 	}
-	if (!command->input || !command->output)
-		return kd_error_create(KD_ERR_USAGE, "VMCORE and %s are needed", command->dump_dmesg ? "LOGFILE" : "DUMPFILE");
-	return NULL;
+	if (command->rearrange)
+		return rearrange(command);
+	if (command->reassemble)
+		return reassemble(command);
+	return command->dump_dmesg ? write_log(command, log) : write_dump(command, log, full_ret);
 }
 
 int main(int argc, char **argv)
@@ -220,7 +278,7 @@ int main(int argc, char **argv)
 	signal(SIGXFSZ, SIG_IGN);
 	kd_log_init(&log, stderr, "dumpfilter", KD_LOG_INFO);
 	err = dumpfilter_parse_command(argc, argv, &command);
-	if (!err && !command.show_help && !command.show_version && !command.check_params && !command.generate)
+	if (!err)
 		err = check_operands(&command);
 	if (kd_log_error(&log, err)) {
 		fprintf(stderr, "Try 'dumpfilter --help'.\n");
@@ -237,16 +295,7 @@ int main(int argc, char **argv)
 		log.level = KD_LOG_DEBUG;
 	else if (!(command.message_level & MESSAGE_ERROR))
 		log.level = KD_LOG_ERROR;
-	if (command.generate)
-		err = supplement_generate(&command, &log);
-	else if (command.rearrange)
-		err = rearrange(&command);
-	else if (command.reassemble)
-		err = reassemble(&command);
-	else if (command.dump_dmesg)
-		err = write_log(&command, &log);
-	else
-		err = write_dump(&command, &log, &full);
+	err = run(&command, &log, &full);
 	if (!kd_log_error(&log, err))
 		return EXIT_SUCCESS;
 	return full ? EXIT_FULL : EXIT_FAILURE;

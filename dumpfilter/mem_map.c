@@ -180,14 +180,15 @@ static bool section_pages(struct mem_map *map, uint64_t nr, uint64_t *vaddr_ret)
 	return true;
 }
 
-/* Read structs into the buffer, in smaller pieces where they are not all there. */
-static void read_structs(struct mem_map *map, uint64_t vaddr, uint64_t count)
+/* Structs to be looked at; read in smaller pieces where they are not all there. */
+static const uint8_t *get_structs(struct mem_map *map, uint64_t vaddr, uint64_t count)
 {
 	size_t size = count * map->page_struct_size;
-	struct kd_error *err = address_space_read_into(map->space, vaddr, map->buf, size, &map->frames);
+	const uint8_t *structs;
+	struct kd_error *err = address_space_view(map->space, vaddr, map->buf, size, &map->frames, &structs);
 
 	if (!err)
-		return;
+		return structs;
 	kd_debug(map->space->log, "mem_map at 0x%lx has holes: %s", vaddr, err->text);
 	kd_error_destroy(err);
 	for (size_t done = 0, piece; done < size; done += piece) {
@@ -200,6 +201,7 @@ static void read_structs(struct mem_map *map, uint64_t vaddr, uint64_t count)
 			memset(map->buf + done, 0xff, piece);
 		}
 	}
+	return map->buf;
 }
 
 bool mem_map_next(struct mem_map *map, uint64_t *pfn, struct mem_map_run *ret)
@@ -222,9 +224,9 @@ bool mem_map_next(struct mem_map *map, uint64_t *pfn, struct mem_map_run *ret)
 			}
 			vaddr += first % map->pages_per_section * map->page_struct_size;
 		}
-		read_structs(map, vaddr, count);
 		*pfn = first + count;
-		*ret = (struct mem_map_run){ .pfn = first, .count = count, .pages = map->buf, .vaddr = vaddr };
+		*ret = (struct mem_map_run){ .pfn = first, .count = count, .vaddr = vaddr };
+		ret->pages = get_structs(map, vaddr, count);
 		return true;
 	}
 	return false;

@@ -187,33 +187,12 @@ struct kd_error *page_rules_init(struct page_rules *rules, const struct vmcorein
 	return NULL;
 }
 
-static uint64_t get_u64(const uint8_t *page, uint64_t offset)
-{
-	uint64_t value;
-
-	memcpy(&value, page + offset, sizeof(value));
-	return value;
-}
-
 static uint32_t get_u32(const uint8_t *page, uint64_t offset)
 {
 	uint32_t value;
 
 	memcpy(&value, page + offset, sizeof(value));
 	return value;
-}
-
-/* The kernel fills structs that it has not initialised with ones; so do we where they could not be read. */
-static bool is_uninitialised(uint64_t flags)
-{
-	return flags == ~UINT64_C(0);
-}
-
-bool page_is_poisoned(const struct page_rules *rules, const uint8_t *page)
-{
-	uint64_t flags = get_u64(page, rules->flags);
-
-	return (flags & rules->hwpoison) && !is_uninitialised(flags);
 }
 
 /* With hugetlb vmemmap optimisation (5.14 to 7.0) the tails' structs are the head's page of structs, mapped again:
@@ -224,13 +203,13 @@ static bool is_fake_head(const struct page_rules *rules, uint64_t vaddr, const u
 
 	if (!rules->fake_heads)
 		return false;
-	word = get_u64(next, rules->compound_head);
+	word = page_get_u64(next, rules->compound_head);
 	return (word & TAIL) && word - TAIL != vaddr;
 }
 
 void page_rules_learn_boot(struct page_rules *rules, const uint8_t *page)
 {
-	uint64_t flags = get_u64(page, rules->flags) & FLAG_BITS;
+	uint64_t flags = page_get_u64(page, rules->flags) & FLAG_BITS;
 
 	/* It is a single flag. */
 	rules->boot_flag = flags & (flags - 1) ? 0 : flags;
@@ -245,7 +224,7 @@ static struct compound decode_compound(const struct page_rules *rules, uint64_t 
 				       const uint8_t *tail)
 {
 	struct compound compound = { 0 };
-	uint64_t tail_flags = get_u64(tail, rules->flags);
+	uint64_t tail_flags = page_get_u64(tail, rules->flags);
 
 	switch (rules->compound) {
 	case COMPOUND_PAGE_TYPE:
@@ -276,13 +255,13 @@ static struct page_verdict verdict(enum page_class class, unsigned int order)
 struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, uint64_t vaddr, const uint8_t *page,
 				  const uint8_t *next)
 {
-	uint64_t flags = get_u64(page, rules->flags);
-	uint64_t mapping = get_u64(page, rules->mapping);
+	uint64_t flags = page_get_u64(page, rules->flags);
+	uint64_t mapping = page_get_u64(page, rules->mapping);
 	uint32_t mapcount = get_u32(page, rules->mapcount);
 	struct compound compound = { 0 };
 	bool slab, typed, anon, cache;
 
-	if (is_uninitialised(flags))
+	if (page_flags_uninitialised(flags))
 		return verdict(PAGE_KEEP, 0);
 	if ((flags & rules->head) && next) {
 		if (is_fake_head(rules, vaddr, next))
@@ -291,7 +270,7 @@ struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, 
 	}
 	if (compound.hugetlb && (flags & rules->hwpoison))
 		return verdict(PAGE_HWPOISON, compound.order);
-	if (get_u64(page, rules->compound_head) & TAIL)
+	if (page_get_u64(page, rules->compound_head) & TAIL)
 		return verdict(PAGE_KEEP, 0);
 
 	if (rules->slab.known)
@@ -302,7 +281,7 @@ struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, 
 		return (struct page_verdict){ PAGE_KEEP, UINT64_C(1) << compound.order, INTEREST_SLAB };
 
 	if (rules->has_private && type_matches(&rules->buddy, mapcount)) {
-		uint64_t order = get_u64(page, rules->private_data);
+		uint64_t order = page_get_u64(page, rules->private_data);
 
 		return order < rules->free_orders ? verdict(PAGE_FREE, (unsigned int)order) : verdict(PAGE_KEEP, 0);
 	}
@@ -324,7 +303,7 @@ struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, 
 	if (anon)
 		return verdict(PAGE_USER, compound.order);
 	cache = (flags & rules->lru) ||
-		((flags & rules->swapcache) && (!rules->swapbacked || (flags & rules->swapbacked)));
+		((flags & rules->swapcache) && (flags & rules->swapbacked));
 	if (!cache)
 		return (struct page_verdict){ PAGE_KEEP, UINT64_C(1) << compound.order,
 					      flags & rules->boot_flag ? INTEREST_BOOT : INTEREST_NONE };

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -75,8 +76,28 @@ struct page_verdict {
 struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, uint64_t vaddr, const uint8_t *page,
 				  const uint8_t *next);
 
-/** Is this very frame poisoned (head, tail or single)? It must not be read, whatever class it has. */
-bool page_is_poisoned(const struct page_rules *rules, const uint8_t *page);
+static inline uint64_t page_get_u64(const uint8_t *page, uint64_t offset)
+{
+	uint64_t value;
+
+	memcpy(&value, page + offset, sizeof(value));
+	return value;
+}
+
+/** The kernel fills structs that it has not initialised with ones; so do we where they could not be read. */
+static inline bool page_flags_uninitialised(uint64_t flags)
+{
+	return flags == ~UINT64_C(0);
+}
+
+/** Is this very frame poisoned (head, tail or single)? It must not be read, whatever class it has. Here, because it
+ *  is asked of every page. */
+static inline bool page_is_poisoned(const struct page_rules *rules, const uint8_t *page)
+{
+	uint64_t flags = page_get_u64(page, rules->flags);
+
+	return (flags & rules->hwpoison) && !page_flags_uninitialised(flags);
+}
 
 /** Is the class left out at this dump level? */
 bool page_class_dropped(enum page_class page_class, unsigned int level);

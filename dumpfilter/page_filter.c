@@ -1,59 +1,72 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dumpfilter/page_filter.h"
 
-static void apply(struct page_filter *filter, uint64_t pfn, const struct page_verdict *verdict)
-{
-	uint64_t end = pfn + verdict->count;
+/* Neighbours with one and the same fate, which is looked up and carried out once for all of them. */
+struct run {
+	uint64_t start, end;
+	enum page_class class;
+	enum page_interest interest;
+};
 
-	if (verdict->class == PAGE_KEEP) {
-		if (verdict->interest == INTEREST_SLAB && filter->slab)
-			pfn_bitmap_set(filter->slab, pfn, end);
-		if (verdict->interest == INTEREST_BOOT && filter->boot)
-			pfn_bitmap_set(filter->boot, pfn, end);
+static void apply(struct page_filter *filter, const struct run *run)
+{
+	if (run->class == PAGE_KEEP) {
+		if (run->interest == INTEREST_SLAB && filter->slab)
+			pfn_bitmap_set(filter->slab, run->start, run->end);
+		if (run->interest == INTEREST_BOOT && filter->boot)
+			pfn_bitmap_set(filter->boot, run->start, run->end);
 		return;
 	}
-	filter->pages[verdict->class] += pfn_bitmap_count(filter->kept, pfn, end);
-	if (page_class_dropped(verdict->class, filter->level))
-		pfn_bitmap_clear(filter->kept, pfn, end);
+	filter->pages[run->class] += pfn_bitmap_count(filter->kept, run->start, run->end);
+	if (page_class_dropped(run->class, filter->level))
+		pfn_bitmap_clear(filter->kept, run->start, run->end);
 	else if (filter->late)
-		pfn_bitmap_set(filter->late, pfn, end);
+		pfn_bitmap_set(filter->late, run->start, run->end);
 }
 
-/* @block: the class that the page was counted in, as a part of a larger block; PAGE_KEEP if it was not. */
-static void drop_poisoned(struct page_filter *filter, uint64_t pfn, enum page_class block)
+static void add_verdict(struct page_filter *filter, struct run *run, uint64_t pfn, const struct page_verdict *verdict)
+{
+	if (pfn != run->end || verdict->class != run->class || verdict->interest != run->interest) {
+		apply(filter, run);
+		*run = (struct run){ pfn, pfn, verdict->class, verdict->interest };
+	}
+	run->end = pfn + verdict->count;
+}
+
+/* Before the run that it may be in is carried out, so that it is not counted twice. */
+static void drop_poisoned(struct page_filter *filter, uint64_t pfn)
 {
 	if (!pfn_bitmap_test(filter->kept, pfn))
 		return;
-	if (block != PAGE_KEEP)
-		filter->pages[block]--;
 	filter->pages[PAGE_HWPOISON]++;
 	pfn_bitmap_clear(filter->kept, pfn, pfn + 1);
 }
 
 void page_filter_run(struct page_filter *filter, const struct page_rules *rules, struct mem_map *map)
 {
-	struct mem_map_run run;
-	uint64_t next_pfn = 0, judged = 0; /* pages below @judged have got their verdict */
-	enum page_class block = PAGE_KEEP; /* … which was this */
+	struct run run = { 0 }; /* the last verdicts, not yet carried out; ends where pages have no verdict yet */
+	uint64_t next_pfn = 0;
+	struct mem_map_run structs;
 
-	while (mem_map_next(map, &next_pfn, &run)) {
-		for (uint64_t i = 0; i < run.count; i++) {
-			const uint8_t *page = run.pages + i * rules->struct_size;
-			uint64_t pfn = run.pfn + i;
+	while (mem_map_next(map, &next_pfn, &structs)) {
+		const uint8_t *page = structs.pages, *end = page + structs.count * rules->struct_size;
+		uint64_t pfn = structs.pfn;
+
+		for (; page < end; page += rules->struct_size, pfn++) {
+			const uint8_t *next = page + rules->struct_size;
 			struct page_verdict verdict;
 
 			/* Every frame is asked, also inside of compound and free blocks. */
 			if (page_is_poisoned(rules, page))
-				drop_poisoned(filter, pfn, pfn < judged ? block : PAGE_KEEP);
-			if (pfn < judged)
+				drop_poisoned(filter, pfn);
+			if (pfn < run.end)
 				continue;
-			verdict = page_classify(rules, pfn, run.vaddr + i * rules->struct_size, page,
-						i + 1 < run.count ? page + rules->struct_size : NULL);
+			verdict = page_classify(rules, pfn, structs.vaddr + (uint64_t)(page - structs.pages), page,
+						next < end ? next : NULL);
 			if (filter->poison_only && verdict.class != PAGE_HWPOISON)
 				verdict.class = PAGE_KEEP;
-			judged = pfn + verdict.count;
-			block = verdict.class;
-			apply(filter, pfn, &verdict);
+			add_verdict(filter, &run, pfn, &verdict);
 		}
 	}
+	apply(filter, &run);
 }

@@ -98,7 +98,8 @@ static struct kd_error *add_segment(struct vmcore *vmcore, const Elf64_Phdr *phd
 {
 	uint64_t end;
 
-	if (phdr->p_memsz == 0)
+	/* In /proc/kcore some are no memory but mappings of it, which have no physical address. */
+	if (phdr->p_memsz == 0 || phdr->p_paddr == UINT64_MAX)
 		return NULL;
 	if (__builtin_add_overflow(phdr->p_paddr, phdr->p_memsz, &end) || phdr->p_filesz > phdr->p_memsz ||
 	    __builtin_add_overflow(phdr->p_offset, phdr->p_filesz, &end) || end > INT64_MAX)
@@ -247,7 +248,8 @@ static struct kd_error *open_format(struct vmcore *vmcore)
 	if (fstat(vmcore->fd, &st) < 0)
 		return kd_error_os(errno, "%s", vmcore->path);
 	vmcore->file_size = (uint64_t)st.st_size;
-	vmcore->mappable = fstatfs(vmcore->fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+	vmcore->is_proc = fstatfs(vmcore->fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+	vmcore->in_memory = vmcore->is_proc || (fstatfs(vmcore->fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC);
 	if (kd_pread_all(vmcore->fd, head, sizeof(head), 0) < 0)
 		return kd_error_os(errno, "%s", vmcore->path);
 	vmcore->format = vmcore_find_format(head);
@@ -313,6 +315,11 @@ const struct vmcore_origin *vmcore_origin(const struct vmcore *vmcore)
 uint16_t vmcore_machine(const struct vmcore *vmcore)
 {
 	return vmcore->machine;
+}
+
+bool vmcore_in_memory(const struct vmcore *vmcore)
+{
+	return vmcore->in_memory;
 }
 
 const struct vmcore_segment *vmcore_segments(const struct vmcore *vmcore, size_t *count_ret)
@@ -428,9 +435,14 @@ struct kd_error *vmcore_read(const struct vmcore *vmcore, uint64_t paddr, void *
 	return NULL;
 }
 
+void vmcore_forbid_mmap(struct vmcore *vmcore)
+{
+	vmcore->is_proc = vmcore->in_memory = false;
+}
+
 void vmcore_window_init(struct vmcore_window *window, const struct vmcore *vmcore)
 {
-	*window = (struct vmcore_window){ .vmcore = vmcore, .no_mmap = !vmcore->mappable };
+	*window = (struct vmcore_window){ .vmcore = vmcore, .no_mmap = !vmcore->is_proc };
 }
 
 static void unmap(struct vmcore_window *window)

@@ -8,6 +8,7 @@
  *  Layout of ELF (Linux fs/proc/vmcore.c): an ELF64 ET_CORE header, one PT_NOTE, one PT_LOAD per range of RAM. Segments
  *  may overlap: the kernel image is described a second time, by its virtual address. Re-filtered ELF files differ:
  *  more program headers than a u16 can count, and segments whose tail is not in the file.
+ *  /proc/kcore, the memory of the running kernel, can be read as well (Linux fs/proc/kcore.c, since 4.19).
  *  Reading a frame that is poisoned in hardware can kill the machine: whoever reads decides by the struct page first.
  */
 #ifndef DUMPFILTER_VMCORE_H
@@ -59,11 +60,18 @@ struct kd_error *vmcore_open(const char *path, struct vmcore **ret) MUST_CHECK;
 void vmcore_close(struct vmcore *vmcore); /* NULL is allowed, as in free() */
 DEFINE_CLEANUP(struct vmcore *, vmcore_close)
 
+/** From now on no window maps the file. */
+void vmcore_forbid_mmap(struct vmcore *vmcore);
+
 const char *vmcore_path(const struct vmcore *vmcore);
 /** Borrowed. */
 const struct vmcore_origin *vmcore_origin(const struct vmcore *vmcore);
 /** e_machine; EM_NONE if the file names one that is not known. */
 uint16_t vmcore_machine(const struct vmcore *vmcore);
+
+/** /proc/vmcore, or a file on a tmpfs: what is mapped of it can be read, while a mapping of another file may turn out
+ *  to be unreadable when it is too late to do anything about it. */
+bool vmcore_in_memory(const struct vmcore *vmcore);
 
 /** In the file's order; none in formats other than ELF. Borrowed. */
 const struct vmcore_segment *vmcore_segments(const struct vmcore *vmcore, size_t *count_ret);

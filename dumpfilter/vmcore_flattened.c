@@ -158,7 +158,7 @@ static struct kd_error *open_flattened(struct vmcore *vmcore)
 	}
 	vmcore->layer_read = layer_read;
 	vmcore->file_size = end;
-	vmcore->mappable = false;
+	vmcore->is_proc = vmcore->in_memory = false;
 	vmcore->origin.flattened = true;
 	vmcore->origin.incomplete = !whole;
 	if (layer_read(vmcore, head, sizeof(head), 0) < 0)

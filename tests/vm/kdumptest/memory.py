@@ -32,7 +32,7 @@ class Architecture:
 
 
 ARCHITECTURES = {
-    "amd64": Architecture("gcc", "gcc", "qemu-system-x86_64", "qemu-system-x86", "ttyS0", ("-cpu", "max,pauth-impdef=on")),
+    "amd64": Architecture("gcc", "gcc", "qemu-system-x86_64", "qemu-system-x86", "ttyS0", ("-cpu", "max")),
     "arm64": Architecture("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross", "qemu-system-aarch64",
                           "qemu-system-arm", "ttyAMA0",
                           ("-accel", "tcg,thread=multi", "-machine", "virt,gic-version=3", "-cpu", "max,pauth-impdef=on")),
