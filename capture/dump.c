@@ -52,9 +52,7 @@ bool dump_is_builtin(char *const *collector, struct dumpfilter_options *ret)
 		kd_error_destroy(err); /* it may still be there as a program of its own, with more codecs */
 		return false;
 	}
-	if (command.dump_dmesg || command.mem_usage || command.estimate || command.check_params || command.show_help ||
-	    command.show_version ||
-	    dumpfilter_needs_program(&command))
+	if (!dumpfilter_writes_file(&command) || dumpfilter_needs_program(&command))
 		return false;
 	*ret = command.options;
 	return true;

@@ -7,9 +7,11 @@
 #include "base/parse.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/dumpfilter.h"
+#include "dumpfilter/writer.h"
 
 #define LEVEL_MAX         31
 #define MESSAGE_LEVEL_MAX 31
+#define MESSAGE_REPORT    16
 
 enum long_option {
 	OPTION_MESSAGE_LEVEL = 256,
@@ -23,6 +25,10 @@ enum long_option {
 	OPTION_MEM_USAGE,
 	OPTION_JSON,
 	OPTION_CONFIG_OPTIONAL,
+	OPTION_SPLIT,
+	OPTION_REASSEMBLE,
+	OPTION_DRY_RUN,
+	OPTION_SHOW_STATS,
 	OPTION_VTOP,
 	OPTION_PARTIAL_DMESG,
 	OPTION_NON_MMAP,
@@ -48,7 +54,7 @@ static const struct {
 	{ "X", "dumps of a Xen control domain are not filtered" },
 };
 
-static const char short_options[] = "+:d:clpzfDhvEFRXx:i:g:e";
+static const char short_options[] = "+:d:clpzfDhvEFRXb:x:i:g:e";
 
 static const struct option long_options[] = {
 	{ "message-level", required_argument, NULL, OPTION_MESSAGE_LEVEL },
@@ -63,23 +69,23 @@ static const struct option long_options[] = {
 	{ "uncompressed", no_argument, NULL, OPTION_UNCOMPRESSED },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'v' },
-	{ "split", no_argument, NULL, OPTION_NOT_YET },
-	{ "reassemble", no_argument, NULL, OPTION_NOT_YET },
+	{ "split", no_argument, NULL, OPTION_SPLIT },
+	{ "reassemble", no_argument, NULL, OPTION_REASSEMBLE },
 	{ "config", required_argument, NULL, OPTION_CONFIG },
 	{ "config-optional", no_argument, NULL, OPTION_CONFIG_OPTIONAL },
 	{ "generate-vmcoreinfo", required_argument, NULL, 'g' },
 	{ "read-vmcoreinfo", required_argument, NULL, 'i' },
 	{ "diskset", required_argument, NULL, OPTION_REFUSED },
-	{ "cyclic-buffer", required_argument, NULL, OPTION_NOT_YET },
-	{ "splitblock-size", required_argument, NULL, OPTION_NOT_YET },
+	{ "cyclic-buffer", required_argument, NULL, OPTION_IGNORED },
+	{ "splitblock-size", required_argument, NULL, OPTION_IGNORED },
 	{ "work-dir", required_argument, NULL, OPTION_IGNORED },
 	{ "non-mmap", no_argument, NULL, OPTION_NON_MMAP },
 	{ "mem-usage", no_argument, NULL, OPTION_MEM_USAGE },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "exclude-unused-vm", no_argument, NULL, OPTION_REFUSED },
 	{ "partial-dmesg", no_argument, NULL, OPTION_PARTIAL_DMESG },
-	{ "show-stats", no_argument, NULL, OPTION_NOT_YET },
-	{ "dry-run", no_argument, NULL, OPTION_NOT_YET },
+	{ "show-stats", no_argument, NULL, OPTION_SHOW_STATS },
+	{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
 	{ "vtop", required_argument, NULL, OPTION_VTOP },
 	{ "fill-excluded-pages", required_argument, NULL, OPTION_REFUSED },
 	{ "eppic", required_argument, NULL, OPTION_REFUSED },
@@ -161,6 +167,20 @@ static struct kd_error *select_codec(char option, struct dumpfilter_command *com
 	return kd_error_create(KD_ERR_USAGE, "-%c: this program was built without that compression", option);
 }
 
+/* @option: a letter, or of a long option. */
+static struct kd_error *select_writer(int option, const char *name, struct dumpfilter_options *options)
+{
+	for (size_t i = 0; writers[i]; i++) {
+		if (writers[i]->option != option)
+			continue;
+		if (options->writer && options->writer != writers[i])
+			return kd_error_create(KD_ERR_USAGE, "%s: one format at a time", name);
+		options->writer = writers[i];
+		return NULL;
+	}
+	return kd_error_create(KD_ERR_USAGE, "%s: this program was built without that format", name);
+}
+
 static struct kd_error *refuse(const char *name)
 {
 	const char *reason = "";
@@ -193,6 +213,27 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case 'p':
 	case 'z':
 		return select_codec((char)option, command);
+	case 'E':
+		return select_writer('E', "-E", &command->options);
+	case OPTION_SPLIT:
+		return select_writer(WRITER_SPLIT, "--split", &command->options);
+	case 'F':
+		command->options.flatten = true;
+		return NULL;
+	case 'R':
+		command->rearrange = true;
+		return NULL;
+	case OPTION_REASSEMBLE:
+		command->reassemble = true;
+		return NULL;
+	case OPTION_DRY_RUN:
+		command->options.dry_run = true;
+		return NULL;
+	case OPTION_SHOW_STATS:
+		command->show_stats = true;
+		return NULL;
+	case 'b':
+		return NULL;
 	case 'f':
 		command->force = true;
 		return NULL;
@@ -288,12 +329,65 @@ static struct kd_error *bad_option(int result, const char *word)
 	return kd_error_create(KD_ERR_USAGE, "unknown option %s", word);
 }
 
+/* What the operands are depends on the options. None, or the output alone: capture names the rest itself. */
+static struct kd_error *assign_operands(struct dumpfilter_command *command, const char *const *operand, unsigned int count)
+{
+	bool split = command->options.writer && command->options.writer->option == WRITER_SPLIT;
+	unsigned int max = split || command->reassemble ? DUMPFILTER_PARTS_MAX + 1 : command->options.flatten ? 1 : 2;
+
+	if (count > max)
+		return kd_error_create(KD_ERR_USAGE, "%s: one operand too many%s", operand[max],
+				       command->options.flatten ? " (-F writes to standard output)" : "");
+	if ((split || command->reassemble) && count < 3 && (count > 0 || command->reassemble))
+		return kd_error_create(KD_ERR_USAGE, split ? "--split: VMCORE and at least two DUMPFILEs are needed" :
+							     "--reassemble: at least two files and DUMPFILE are needed");
+	if (command->reassemble) {
+		command->output = operand[--count];
+		memcpy(command->part, operand, count * sizeof(*operand));
+		command->part_count = count;
+	} else if (split && count > 0) {
+		command->input = operand[0];
+		command->output = operand[1];
+		memcpy(command->part, operand + 2, (count - 2) * sizeof(*operand));
+		command->part_count = count - 2;
+	} else if (count == 1 && (command->options.flatten || (command->options.dry_run && !command->rearrange))) {
+		command->input = operand[0];
+	} else {
+		command->input = count == 2 ? operand[0] : NULL;
+		command->output = count == 2 ? operand[1] : operand[0];
+	}
+	return NULL;
+}
+
+/* What cannot go together. */
+static struct kd_error *check_together(const struct dumpfilter_command *command)
+{
+	const struct dumpfilter_options *options = &command->options;
+	const char *format = options->writer ? (options->writer->option == WRITER_SPLIT ? "--split" : "-E") : NULL;
+
+	if (options->writer && options->writer->uncompressed && options->codec && command->codec_given)
+		return kd_error_create(KD_ERR_USAGE, "%s and a compression (%s): pages of that format are not compressed",
+				       format, options->codec->name);
+	if (options->flatten && format)
+		return kd_error_create(KD_ERR_USAGE, "-F and %s: only one kdump-compressed file can be written to a pipe", format);
+	if (options->fallback_count && (options->flatten || (format && options->writer->option == WRITER_SPLIT)))
+		return kd_error_create(KD_ERR_USAGE, "several dump levels, and %s: there is no second try",
+				       options->flatten ? "-F" : format);
+	if (options->dry_run && (command->reassemble || command->dump_dmesg || command->generate || command->rearrange))
+		return kd_error_create(KD_ERR_USAGE, "--dry-run: only for writing a dump");
+	if (command->rearrange + command->reassemble + command->dump_dmesg + (command->generate != NULL) > 1 ||
+	    ((command->rearrange || command->reassemble || command->dump_dmesg) && (format || options->flatten)))
+		return kd_error_create(KD_ERR_USAGE, "-R, --reassemble, --dump-dmesg, -g, -E, -F, --split: one at a time");
+	return NULL;
+}
+
 /* getopt_long() permutes argv only when it is told to; here it stops at the first operand, and options behind
  * operands are found by starting again. */
 struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct dumpfilter_command *ret)
 {
 	struct dumpfilter_command command = { .message_level = 7, .options.codec = codecs[0] };
-	const char *operand[2] = { NULL };
+	const char *operand[DUMPFILTER_PARTS_MAX + 2] = { NULL };
+	struct kd_error *err;
 	unsigned int operands = 0;
 
 	opterr = 0;
@@ -301,12 +395,11 @@ struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct du
 	for (;;) {
 		int long_index = 0, before = optind ? optind : 1;
 		int option = getopt_long(argc, argv, short_options, long_options, &long_index);
-		struct kd_error *err;
 
 		if (option == -1) {
 			if (optind >= argc)
 				break;
-			if (operands == 2)
+			if (operands == ARRAY_SIZE(operand))
 				return kd_error_create(KD_ERR_USAGE, "%s: one operand too many", argv[optind]);
 			operand[operands++] = argv[optind++];
 			continue;
@@ -321,6 +414,8 @@ struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct du
 		return kd_error_create(KD_ERR_USAGE, "--partial-dmesg goes with --dump-dmesg");
 	if (command.json && !command.mem_usage)
 		return kd_error_create(KD_ERR_USAGE, "--json goes with --mem-usage");
+	if (command.show_stats)
+		command.message_level |= MESSAGE_REPORT;
 	if (command.mem_usage) {
 		if (operands > 1)
 			return kd_error_create(KD_ERR_USAGE, "%s: one operand too many", operand[1]);
@@ -334,14 +429,24 @@ struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct du
 		*ret = command;
 		return NULL;
 	}
-	/* capture names the input itself, and gives the output alone or not at all. */
-	command.input = operands == 2 ? operand[0] : NULL;
-	command.output = operands == 2 ? operand[1] : operand[0];
+	err = check_together(&command);
+	if (!err)
+		err = assign_operands(&command, operand, operands);
+	if (err)
+		return err;
 	*ret = command;
 	return NULL;
 }
 
 bool dumpfilter_needs_program(const struct dumpfilter_command *command)
 {
-	return command->config || command->vmlinux || command->vmcoreinfo || command->generate;
+	return command->config || command->vmlinux || command->vmcoreinfo || command->generate || command->options.writer;
+}
+
+bool dumpfilter_writes_file(const struct dumpfilter_command *command)
+{
+	return !command->dump_dmesg && !command->mem_usage && !command->estimate && !command->vtop &&
+	       !command->check_params && !command->show_help && !command->show_version && !command->generate &&
+	       !command->rearrange && !command->reassemble && !command->options.flatten &&
+	       !command->options.dry_run && !(command->options.writer && command->options.writer->option == WRITER_SPLIT);
 }

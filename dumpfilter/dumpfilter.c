@@ -283,6 +283,37 @@ static void mark_order(struct crash *crash, struct selection *selection)
 			     walked->range[i].end);
 }
 
+static const struct writer_ops *writer_of(const struct dumpfilter_options *options)
+{
+	return options->writer ? options->writer : &writer_kdump;
+}
+
+/* Keep short runs of excluded pages, if the format wants that: none of which a page is not in the vmcore, or poisoned. */
+static struct kd_error *fill_gaps(const struct crash *crash, const struct dumpfilter_options *options,
+				  struct selection *selection, const struct page_rules *rules, struct mem_map *map)
+{
+	_cleanup_(pfn_bitmap_release) struct pfn_bitmap readable = { 0 };
+	struct page_filter pass = { .poison_only = true, .kept = &readable };
+	unsigned int gap_min = writer_of(options)->gap_min;
+	uint64_t start, end = 0;
+
+	if (!gap_min)
+		return NULL;
+	if (!pfn_bitmap_init(&readable, selection->end_pfn))
+		return kd_error_nomem();
+	pfn_bitmap_set_ranges(&readable, vmcore_contents(crash->vmcore), crash->space.page_size, options->strict_compat);
+	page_filter_run(&pass, rules, map);
+	for (uint64_t pfn = pfn_bitmap_next(&selection->kept, 0); pfn < selection->end_pfn;
+	     pfn = pfn_bitmap_next(&selection->kept, pfn + 1)) {
+		start = end;
+		end = pfn + 1;
+		if (pfn > start && start > 0 && pfn - start < gap_min &&
+		    pfn_bitmap_count(&readable, start, pfn) == pfn - start)
+			pfn_bitmap_set(&selection->kept, start, pfn);
+	}
+	return NULL;
+}
+
 /* Run the rules over the mem_map. The frames that were walked to get there hold the kernel's most basic data: rules
  * that would drop one of them do not fit this kernel, and none of their verdicts is worth anything. Poison counts
  * even so, since it is a matter of the machine's safety. */
@@ -318,6 +349,8 @@ static struct kd_error *filter(struct crash *crash, const struct dumpfilter_opti
 				      "the rules would drop the kernel's own page tables or mem_map");
 	}
 	memcpy(report->pages, pass.pages, sizeof(report->pages));
+	if (!err)
+		err = fill_gaps(crash, options, selection, &rules, &map);
 	return err;
 }
 
@@ -366,6 +399,26 @@ static struct kd_error *find_erasures(struct crash *crash, const struct dumpfilt
 						      "erased: no dump is written", vmcore_path(crash->vmcore));
 	return kd_error_wrap(options->erase(options->supplement, &crash->space, options->log, &crash->erase),
 			     "no dump is written, since not all can be erased");
+}
+
+/* What was erased, now and by an earlier filter. */
+static struct kd_error *join_eraseinfo(struct crash *crash)
+{
+	const struct vmcore_origin *origin = vmcore_origin(crash->vmcore);
+	char *joined;
+
+	if (!origin->eraseinfo_size)
+		return NULL;
+	joined = malloc(origin->eraseinfo_size + crash->erase.info_size);
+	if (!joined)
+		return kd_error_nomem();
+	memcpy(joined, origin->eraseinfo, origin->eraseinfo_size);
+	if (crash->erase.info_size)
+		memcpy(joined + origin->eraseinfo_size, crash->erase.info, crash->erase.info_size);
+	free(crash->erase.info);
+	crash->erase.info = joined;
+	crash->erase.info_size += origin->eraseinfo_size;
+	return NULL;
 }
 
 /* The kernel's name as the dump may have it. */
@@ -440,6 +493,7 @@ static void describe(struct crash *crash, const struct dumpfilter_options *optio
 		     const struct dumpfilter_report *report, struct dump_description *ret)
 {
 	const struct vmcore_origin *origin = vmcore_origin(crash->vmcore);
+	const bool compressed = options->codec && !writer_of(options)->uncompressed;
 
 	*ret = (struct dump_description){
 		.page_size = crash->space.page_size,
@@ -450,10 +504,14 @@ static void describe(struct crash *crash, const struct dumpfilter_options *optio
 		.phys_base = crash->space.arch->phys_base(&crash->space),
 		.level = (report->unfiltered ? options->level & LEVEL_ZERO : options->level) | origin->level,
 		.cpu_count = vmcore_cpu_count(crash->vmcore),
-		.codec_flag = options->codec ? options->codec->flag : 0,
+		.codec_flag = compressed ? options->codec->flag : 0,
 		.eraseinfo = crash->erase.info,
 		.eraseinfo_size = crash->erase.info_size,
+		.machine = vmcore_machine(crash->vmcore),
+		.part = options->part,
+		.part_count = options->part_count,
 	};
+	ret->segment = vmcore_segments(crash->vmcore, &ret->segment_count);
 	describe_notes(crash, ret);
 	ret->crash_time = origin->crash_time;
 	vmcoreinfo_decimal(&crash->info, "CRASHTIME", &ret->crash_time);
@@ -476,7 +534,7 @@ static struct pipeline make_pipeline(const struct crash *crash, const struct dum
 		.vmcore = crash->vmcore,
 		.page_size = crash->space.page_size,
 		.kept = &selection->kept,
-		.codec = options->codec,
+		.codec = writer_of(options)->uncompressed ? NULL : options->codec,
 		.threads = options->threads,
 		.share_zero_pages = options->level & LEVEL_ZERO,
 		.erase = crash->erase.count ? &crash->erase : NULL,
@@ -492,12 +550,12 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 				    struct dumpfilter_report *report)
 {
 	_cleanup_(page_share_destroy) struct page_share *share =
-		writer_kdump.sharing ? page_share_create(crash->space.page_size) : NULL;
+		writer_of(options)->sharing ? page_share_create(crash->space.page_size) : NULL;
 	struct pipeline pipeline = make_pipeline(crash, options, selection);
 	struct kd_error *err;
 
 	pipeline.share = share;
-	pipeline.ops = &writer_kdump;
+	pipeline.ops = writer_of(options);
 	pipeline.writer = writer;
 	pipeline.progress = options->progress;
 	pipeline.progress_arg = options->progress_arg;
@@ -507,10 +565,10 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 	report->unreadable += pipeline.unreadable;
 	report->pages_written = pipeline.written;
 	if (err) {
-		writer_kdump.give_up(writer);
+		ops->give_up(writer);
 		return err;
 	}
-	return writer_kdump.finish(writer);
+	return ops->finish(writer);
 }
 
 static struct kd_error *write_dump(struct crash *crash, struct output *output, const struct dumpfilter_options *options,
@@ -521,11 +579,13 @@ static struct kd_error *write_dump(struct crash *crash, struct output *output, c
 	struct kd_error *err;
 
 	describe(crash, options, selection, report, &dump);
-	err = writer_kdump.begin(output, &dump, &writer);
+	err = writer_of(options)->begin(output, &dump, &writer);
 	if (!err)
 		err = write_pages(crash, options, selection, writer, report);
+	if (!err)
+		err = output_end_stream(output);
 	report->bytes_written = output_size(output);
-	writer_kdump.destroy(writer);
+	writer_of(options)->destroy(writer);
 	return err;
 }
 
@@ -618,6 +678,28 @@ struct kd_error *dumpfilter_estimate(const char *vmcore_path, const struct dumpf
 	return NULL;
 }
 
+/* A stream is worth nothing before its end, so it is written in the order of pages: its tables in few records. */
+static void forget_order(struct selection *selection)
+{
+	for (size_t i = 0; i < ORDER_COUNT; i++)
+		if (i != ORDER_OTHERS)
+			pfn_bitmap_clear(&selection->order[i], 0, selection->end_pfn);
+}
+
+static struct kd_error *open_output(struct output *output, const char *path, const struct dumpfilter_options *options)
+{
+	if (output->path)
+		return output_restart(output);
+	if (options->dry_run) {
+		output->kind = OUTPUT_NOWHERE;
+		output->path = "(nowhere)";
+		return NULL;
+	}
+	if (options->flatten)
+		return output_create_stream(output, STDOUT_FILENO, "standard output");
+	return output_create(output, path, options->threads > 1);
+}
+
 /* One dump at options->level. The output is created when there is something to be written, or emptied. */
 static struct kd_error *run_level(const char *vmcore_path, const char *out_path, struct output *output,
 				  const struct dumpfilter_options *options, struct dumpfilter_report *report)
@@ -632,7 +714,11 @@ static struct kd_error *run_level(const char *vmcore_path, const char *out_path,
 	if (!err)
 		err = find_erasures(&crash, options);
 	if (!err)
-		err = output->fd < 0 ? output_create(output, out_path, options->threads > 1) : output_restart(output);
+		err = join_eraseinfo(&crash);
+	if (!err)
+		err = open_output(output, out_path, options);
+	if (!err && options->flatten)
+		forget_order(&selection);
 	if (!err)
 		err = write_dump(&crash, output, options, &selection, report);
 	return err;

@@ -16,6 +16,7 @@
 
 struct address_space; /* dumpfilter/address_space.h */
 struct codec;	      /* dumpfilter/codec.h */
+struct writer_ops;    /* dumpfilter/writer.h */
 struct erase;	      /* dumpfilter/erase.h */
 struct vmcore;	      /* dumpfilter/vmcore.h */
 struct vmcoreinfo;    /* dumpfilter/vmcoreinfo.h */
@@ -37,10 +38,16 @@ enum page_class {
 const char *page_class_name(enum page_class page_class);
 
 #define DUMPFILTER_FALLBACK_MAX 7
+#define DUMPFILTER_PARTS_MAX 32 /* files that one dump is split into */
 
 struct dumpfilter_options {
 	unsigned int level;        /* dump level, 0..31 */
 	const struct codec *codec; /* NULL stores pages as they are */
+	const struct writer_ops *writer; /* NULL: kdump-compressed, in one file */
+	bool flatten;              /* write records for a pipe to standard output (@out_path is not used) */
+	bool dry_run;              /* write nothing; the report says what it would be */
+	const char *const *part;   /* for writer_split: the paths of all files but the first; borrowed */
+	unsigned int part_count;
 	/* Levels to be tried in turn, each when the one before did not fit on the disk. */
 	unsigned int fallback_level[DUMPFILTER_FALLBACK_MAX];
 	unsigned int fallback_count;
@@ -84,6 +91,14 @@ struct dumpfilter_report {
  *  KD_ERR_OS, KD_ERR_FORMAT (not a vmcore), KD_ERR_UNSUPPORTED (architecture, Xen). */
 struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path,
 				const struct dumpfilter_options *options, struct dumpfilter_report *report) MUST_CHECK;
+
+/** Put the records of a flattened dump, read from @in, into the new file @out_path (as for dumpfilter_run()).
+ *  KD_ERR_OS; KD_ERR_FORMAT (not flattened; cut off: then what came is in the file). */
+struct kd_error *dumpfilter_rearrange(int in, const char *out_path) MUST_CHECK;
+
+/** Make one dump of the @count files that --split has made of it. KD_ERR_OS; KD_ERR_FORMAT (not of one dump; one is
+ *  missing; one is incomplete: then the new one is, too). */
+struct kd_error *dumpfilter_reassemble(const char *const *part, unsigned int count, const char *out_path) MUST_CHECK;
 
 /** Only count: which pages a dump would find. @options: log, vmcoreinfo and supplement count; PAGE_ZERO is not looked for.
  *  @vmcore_path may be /proc/kcore. */
@@ -131,6 +146,7 @@ struct dumpfilter_command {
 	bool vtop;               /* translate vtop_address; then the dump, if there is an output */
 	uint64_t vtop_address;
 	bool dump_dmesg, check_params, show_help, show_version, force;
+	bool rearrange, reassemble, show_stats;
 	bool codec_given;      /* a codec, or none at all, was asked for; otherwise it is codecs[0] */
 	bool estimate;         /* the vmcore is @output */
 	int message_level;     /* makedumpfile's bit mask, default 7 */
@@ -141,11 +157,17 @@ struct dumpfilter_command {
 	const char *config;      /* --config: the file that names what is erased */
 	bool config_optional;  /* what cannot be found of it does not matter */
 	const char *input;     /* borrowed from argv; NULL when left out (capture fills it in) */
-	const char *output;
+	const char *output;    /* --split: the first */
+	const char *part[DUMPFILTER_PARTS_MAX]; /* --split: the other files; --reassemble: those to be read */
+	unsigned int part_count;
 };
+/** All that the command line alone tells is checked, but for whether operands that capture fills in are there. */
 struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct dumpfilter_command *ret) MUST_CHECK;
 
-/** Does @command ask for what only the program can do (erasing, reading a vmlinux), whatever the codec? */
+/** Does @command ask for what only the program can do (erasing, reading a vmlinux, other formats), whatever the codec? */
 bool dumpfilter_needs_program(const struct dumpfilter_command *command);
+
+/** Does it write one dump file, as a core_collector must? */
+bool dumpfilter_writes_file(const struct dumpfilter_command *command);
 
 #endif

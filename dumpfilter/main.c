@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -29,10 +30,15 @@
 static void print_usage(void)
 {
 	printf("Usage: dumpfilter [-c|-l|-p|-z|--fast|--small|--uncompressed] [-d LEVEL[,LEVEL]...] [-f] VMCORE DUMPFILE\n"
+	       "       dumpfilter -E [-d LEVEL[,LEVEL]...] [-f] VMCORE DUMPFILE\n"
+	       "       dumpfilter -F [-c|-l|-p|-z] [-d LEVEL] VMCORE >STREAM\n"
+	       "       dumpfilter -R [-f] DUMPFILE <STREAM\n"
+	       "       dumpfilter --split [-c|-l|-p|-z] [-d LEVEL] [-f] VMCORE DUMPFILE DUMPFILE...\n"
+	       "       dumpfilter --reassemble [-f] DUMPFILE DUMPFILE... NEWDUMPFILE\n"
 	       "       dumpfilter --dump-dmesg [-f] VMCORE LOGFILE\n"
 	       "       dumpfilter --mem-usage [--json] [/proc/kcore]\n"
 	       "\n"
-	       "Copy the memory of a crashed Linux kernel (/proc/vmcore), leaving out pages that\n"
+	       "Copy the memory of a crashed Linux kernel (/proc/vmcore, or a dump), leaving out pages that\n"
 	       "tell nothing about the crash, or only the kernel's log.\n"
 	       "\n"
 	       "  -d LEVEL             leave out: 1 zero pages, 2 page cache, 4 page cache with private\n"
@@ -43,6 +49,13 @@ static void print_usage(void)
 	printf("  --fast               compress fastest (lzo)\n"
 	       "  --small              compress smallest (zlib)\n"
 	       "  --uncompressed       do not compress; without all of these: zlib, nearly as fast as -l\n"
+	       "  -E                   write an ELF file\n"
+	       "  -F                   write to standard output, in the flattened format for pipes\n"
+	       "  -R                   make a file of a flattened dump\n"
+	       "  --split              write several files, each a part of the dump\n"
+	       "  --reassemble         make one file of them\n"
+	       "  --dry-run            write nothing (with --show-stats: how much it would be)\n"
+	       "  --show-stats         say at the end what was found and written\n"
 	       "  -f                   replace DUMPFILE if it exists\n"
 	       "  -x VMLINUX           symbols and types, beside what the dump says\n"
 	       "  -i FILE              the same from a file that -g has written\n"
@@ -89,28 +102,56 @@ static void show_progress(void *arg, uint64_t done, uint64_t total)
 	progress->shown = true;
 }
 
-static void print_report(const struct dumpfilter_report *report)
+static void print_report(const struct dumpfilter_report *report, FILE *out)
 {
 	for (int i = 0; i < PAGE_CLASS_COUNT; i++)
-		printf("pages %-15s %12lu\n", page_class_name((enum page_class)i), report->pages[i]);
-	printf("pages %-15s %12lu\n", "shared", report->pages_shared);
-	printf("pages %-15s %12lu\n", "unreadable", report->unreadable);
-	printf("pages %-15s %12lu\n", "written", report->pages_written);
-	printf("bytes %-15s %12lu\n", "written", report->bytes_written);
+		fprintf(out, "pages %-15s %12lu\n", page_class_name((enum page_class)i), report->pages[i]);
+	fprintf(out, "pages %-15s %12lu\n", "shared", report->pages_shared);
+	fprintf(out, "pages %-15s %12lu\n", "unreadable", report->unreadable);
+	fprintf(out, "pages %-15s %12lu\n", "written", report->pages_written);
+	fprintf(out, "bytes %-15s %12lu\n", "written", report->bytes_written);
+}
+
+static struct kd_error *make_room_for(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? NULL : kd_error_os(errno, "%s", path);
+	/* Never a device or a directory. */
+	if (!S_ISREG(st.st_mode))
+		return kd_error_create(KD_ERR_USAGE, "%s: not a regular file, not replaced", path);
+	return unlink(path) < 0 ? kd_error_os(errno, "%s", path) : NULL;
 }
 
 static struct kd_error *make_room(const struct dumpfilter_command *command)
 {
-	struct stat st;
+	struct kd_error *err;
 
-	if (!command->force)
+	if (!command->force || command->options.dry_run || command->options.flatten)
 		return NULL;
-	if (lstat(command->output, &st) < 0)
-		return errno == ENOENT ? NULL : kd_error_os(errno, "%s", command->output);
-	/* Never a device or a directory. */
-	if (!S_ISREG(st.st_mode))
-		return kd_error_create(KD_ERR_USAGE, "%s: not a regular file, not replaced", command->output);
-	return unlink(command->output) < 0 ? kd_error_os(errno, "%s", command->output) : NULL;
+	err = make_room_for(command->output);
+	for (unsigned int i = 0; i < command->part_count && !err && !command->reassemble; i++)
+		err = make_room_for(command->part[i]);
+	return err;
+}
+
+static struct kd_error *rearrange(const struct dumpfilter_command *command)
+{
+	_cleanup_close_ int in = command->input ? open(command->input, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
+	struct kd_error *err;
+
+	if (in < 0)
+		return kd_error_os(errno, "%s", command->input ? command->input : "standard input");
+	err = make_room(command);
+	return err ? err : dumpfilter_rearrange(in, command->output);
+}
+
+static struct kd_error *reassemble(const struct dumpfilter_command *command)
+{
+	struct kd_error *err = make_room(command);
+
+	return err ? err : dumpfilter_reassemble(command->part, command->part_count, command->output);
 }
 
 static struct kd_error *write_log(struct dumpfilter_command *command, const struct kd_log *log)
@@ -146,6 +187,8 @@ static struct kd_error *write_dump(struct dumpfilter_command *command, const str
 		return err;
 	clock_gettime(CLOCK_MONOTONIC, &progress.start);
 	command->options.log = log;
+	command->options.part = command->part;
+	command->options.part_count = command->part_count;
 	if ((command->message_level & MESSAGE_PROGRESS) && isatty(STDERR_FILENO)) {
 		command->options.progress = show_progress;
 		command->options.progress_arg = &progress;
@@ -154,7 +197,7 @@ static struct kd_error *write_dump(struct dumpfilter_command *command, const str
 	if (progress.shown)
 		fputc('\n', stderr);
 	if (command->message_level & MESSAGE_REPORT)
-		print_report(&report);
+		print_report(&report, command->options.flatten ? stderr : stdout);
 	*full_ret = report.full;
 	return err;
 }
@@ -215,6 +258,12 @@ static struct kd_error *check_operands(const struct dumpfilter_command *command)
 		return command->output && !command->input ?
 			       NULL :
 			       kd_error_create(KD_ERR_USAGE, "--estimate wants one VMCORE, and nothing else");
+	if (command->rearrange || command->reassemble)
+		return command->output ? NULL : kd_error_create(KD_ERR_USAGE, "DUMPFILE is needed");
+	if (command->options.flatten && !command->options.dry_run && isatty(STDOUT_FILENO))
+		return kd_error_create(KD_ERR_USAGE, "-F: standard output is a terminal");
+	if (command->options.flatten || command->options.dry_run)
+		return command->input ? NULL : kd_error_create(KD_ERR_USAGE, "VMCORE is needed");
 	return kd_error_create(KD_ERR_USAGE, "VMCORE and %s are needed", command->dump_dmesg ? "LOGFILE" : "DUMPFILE");
 }
 
@@ -233,6 +282,10 @@ static struct kd_error *run(struct dumpfilter_command *command, const struct kd_
 		if (err || !command->output)
 			return err;
 	}
+	if (command->rearrange)
+		return rearrange(command);
+	if (command->reassemble)
+		return reassemble(command);
 	return command->dump_dmesg ? write_log(command, log) : write_dump(command, log, full_ret);
 }
 

@@ -45,7 +45,11 @@ struct vmcore_origin {
 	uint64_t start_pfn, end_pfn;
 	uint64_t stray_pages;   /* in the dump although they are said not to be memory */
 	uint64_t crash_time;    /* seconds since the epoch */
+	uint64_t phys_base;
+	uint64_t max_mapnr;
 	const char (*utsname)[65]; /* six strings, terminated */
+	const char *eraseinfo;     /* text: what was erased */
+	size_t eraseinfo_size;
 };
 
 /** Open @path and check its headers; of memory nothing is read yet.

@@ -147,8 +147,9 @@ static struct kd_error *open_flattened(struct vmcore *vmcore)
 	vmcore->layer_close = layer_close;
 	if (err)
 		return err;
-	if (layer->count)
-		qsort(layer->record, layer->count, sizeof(layer->record[0]), compare);
+	if (layer->count == 0)
+		return kd_error_create(KD_ERR_FORMAT, "%s: a flattened dump without a whole record", vmcore->path);
+	qsort(layer->record, layer->count, sizeof(layer->record[0]), compare);
 	for (size_t i = 0; i < layer->count; i++) {
 		if (layer->record[i].offset < end)
 			return kd_error_create(KD_ERR_FORMAT, "%s: two records have data for offset 0x%lx", vmcore->path,

@@ -91,4 +91,9 @@ struct kd_error *vmcore_read_file(const struct vmcore *vmcore, uint64_t offset, 
 /** Append the notes at @offset of the file. KD_ERR_LIMIT and as above. */
 struct kd_error *vmcore_append_notes(struct vmcore *vmcore, uint64_t offset, uint64_t size) MUST_CHECK;
 
+/** A page of a kdump file as it is there, compressed: into @buf of one page. KD_ERR_HOLE: it is not there; the others as
+ *  vmcore_window_get(). */
+struct kd_error *vmcore_kdump_packed(struct vmcore_window *window, uint64_t pfn, void *buf, uint32_t *size_ret,
+				     uint32_t *flags_ret) MUST_CHECK;
+
 #endif

@@ -18,6 +18,7 @@
 /* Ranges of pages in the dump, 24 bytes of memory each. A bitmap that needs more was not made by a filter. */
 #define RANGES_MAX (UINT64_C(1) << 24)
 #define BITMAP_CHUNK ((size_t)64 << 10)
+#define ERASEINFO_MAX (UINT64_C(16) << 20)
 #define DESCS_AT_ONCE 170u /* a page of them */
 
 /* What reading pages needs; for one thread at a time. */
@@ -37,6 +38,7 @@ struct kdump {
 	uint64_t *rank; /* of the first page of each range of vmcore->contents */
 	uint64_t page_count;
 	char utsname[6][65];
+	char *eraseinfo;
 	pthread_mutex_t lock;
 	struct reader *reader; /* for vmcore_read(), under the lock */
 };
@@ -184,6 +186,27 @@ static struct kd_error *count_pages(struct vmcore *vmcore)
 	return NULL;
 }
 
+/* What an earlier filter has erased; a line for each. */
+static struct kd_error *read_eraseinfo(struct vmcore *vmcore, const struct kdump_sub_header *sub)
+{
+	struct kdump *kdump = vmcore->data;
+	struct kd_error *err;
+
+	if (sub->eraseinfo_size == 0)
+		return NULL;
+	if (sub->eraseinfo_size > ERASEINFO_MAX)
+		return bad_header(vmcore, "size_eraseinfo", sub->eraseinfo_size);
+	kdump->eraseinfo = malloc(sub->eraseinfo_size);
+	if (!kdump->eraseinfo)
+		return kd_error_nomem();
+	err = vmcore_read_file(vmcore, sub->eraseinfo_offset, kdump->eraseinfo, sub->eraseinfo_size, "eraseinfo");
+	if (err)
+		return err;
+	vmcore->origin.eraseinfo = kdump->eraseinfo;
+	vmcore->origin.eraseinfo_size = sub->eraseinfo_size;
+	return NULL;
+}
+
 static struct kd_error *read_sub_header(struct vmcore *vmcore, const struct kdump_header *header,
 					struct kdump_sub_header *ret)
 {
@@ -196,12 +219,15 @@ static struct kd_error *read_sub_header(struct vmcore *vmcore, const struct kdum
 	if (err)
 		return err;
 	origin->level = ret->dump_level & 31;
+	origin->phys_base = ret->phys_base;
+	origin->max_mapnr = wide ? ret->max_mapnr_64 : header->max_mapnr;
 	origin->split = ret->split;
 	origin->start_pfn = wide ? ret->start_pfn_64 : ret->start_pfn;
 	origin->end_pfn = wide ? ret->end_pfn_64 : ret->end_pfn;
 	if (origin->split && (origin->start_pfn > origin->end_pfn || origin->end_pfn > PFN_MAX))
 		return bad_header(vmcore, "end_pfn", origin->end_pfn);
-	return vmcore_append_notes(vmcore, ret->notes_offset, ret->notes_size);
+	err = vmcore_append_notes(vmcore, ret->notes_offset, ret->notes_size);
+	return err ? err : read_eraseinfo(vmcore, ret);
 }
 
 static struct kd_error *open_kdump(struct vmcore *vmcore)
@@ -235,7 +261,7 @@ static struct kd_error *open_kdump(struct vmcore *vmcore)
 
 	err = read_sub_header(vmcore, &header, &sub);
 	if (!err)
-		err = read_bitmaps(vmcore, &header, header.header_version >= 6 ? sub.max_mapnr_64 : header.max_mapnr);
+		err = read_bitmaps(vmcore, &header, vmcore->origin.max_mapnr);
 	if (!err)
 		err = count_pages(vmcore);
 	return err;
@@ -279,6 +305,7 @@ static void close_kdump(struct vmcore *vmcore)
 	reader_destroy(kdump->reader);
 	pthread_mutex_destroy(&kdump->lock);
 	free(kdump->rank);
+	free(kdump->eraseinfo);
 	free(kdump);
 }
 
@@ -351,9 +378,9 @@ static struct kd_error *expand(const struct vmcore *vmcore, struct reader *reade
 			       desc->flags, decoder_name(desc->flags) ? decoder_name(desc->flags) : "damaged?");
 }
 
-/* A whole page that bitmap 2 has. */
-static struct kd_error *read_page(const struct vmcore *vmcore, struct reader *reader, uint64_t pfn,
-				  const struct kd_range *range, uint8_t *out)
+/* Where a page is that bitmap 2 has. */
+static struct kd_error *find_page(const struct vmcore *vmcore, struct reader *reader, uint64_t pfn,
+				  const struct kd_range *range, struct page_desc *ret)
 {
 	const struct kdump *kdump = vmcore->data;
 	uint64_t rank = kdump->rank[range - vmcore->contents.range] + pfn - range->start / kdump->block_size;
@@ -375,6 +402,19 @@ static struct kd_error *read_page(const struct vmcore *vmcore, struct reader *re
 	if (desc.offset > vmcore->file_size || desc.size > vmcore->file_size - desc.offset)
 		return kd_error_create(KD_ERR_HOLE, "%s: page 0x%lx: the file ends (at 0x%lx) before its data (0x%lx)",
 				       vmcore->path, pfn, vmcore->file_size, desc.offset + desc.size);
+	*ret = desc;
+	return NULL;
+}
+
+/* A whole page. */
+static struct kd_error *read_page(const struct vmcore *vmcore, struct reader *reader, uint64_t pfn,
+				  const struct kd_range *range, uint8_t *out)
+{
+	struct page_desc desc = { 0 };
+	struct kd_error *err = find_page(vmcore, reader, pfn, range, &desc);
+
+	if (err)
+		return err;
 	err = vmcore_read_file(vmcore, desc.offset, desc.flags ? reader->packed : out, desc.size, "page");
 	if (!err && desc.flags)
 		err = expand(vmcore, reader, pfn, &desc, out);
@@ -458,6 +498,31 @@ static struct kd_error *window_get(struct vmcore_window *window, uint64_t paddr,
 	if (!err)
 		*ret = buf;
 	return err;
+}
+
+struct kd_error *vmcore_kdump_packed(struct vmcore_window *window, uint64_t pfn, void *buf, uint32_t *size_ret,
+				     uint32_t *flags_ret)
+{
+	const struct vmcore *vmcore = window->vmcore;
+	const struct kdump *kdump = vmcore->data;
+	const struct kd_range *range = find_range(vmcore, pfn * kdump->block_size);
+	struct page_desc desc = { 0 };
+	struct kd_error *err;
+
+	if (!range || range->start > pfn * kdump->block_size)
+		return kd_error_create(KD_ERR_HOLE, "%s: page 0x%lx is not in it", vmcore->path, pfn);
+	if (!window->reader)
+		window->reader = reader_create(kdump);
+	if (!window->reader)
+		return kd_error_nomem();
+	err = find_page(vmcore, window->reader, pfn, range, &desc);
+	if (!err)
+		err = vmcore_read_file(vmcore, desc.offset, buf, desc.size, "page");
+	if (err)
+		return err;
+	*size_ret = desc.size;
+	*flags_ret = desc.flags;
+	return NULL;
 }
 
 static void window_release(struct vmcore_window *window)

@@ -12,6 +12,7 @@
 #include "dumpfilter/address_space.h"
 #include "dumpfilter/output.h"
 #include "dumpfilter/pfn_bitmap.h"
+#include "dumpfilter/vmcore.h"
 
 /** What the dump says about itself. Pointers are borrowed for as long as the writer lives. */
 struct dump_description {
@@ -32,6 +33,15 @@ struct dump_description {
 	uint32_t codec_flag; /* 0: no compression */
 	const char *eraseinfo; /* text: what was erased (an ELF file's note "ERASEINFO", type 0) */
 	size_t eraseinfo_size; /* 0: nothing was */
+	uint16_t machine; /* e_machine */
+	const struct vmcore_segment *segment; /* as the vmcore has them; NULL: it has none */
+	size_t segment_count;
+	/* For one file of several: it has the pages in [start_pfn, end_part_pfn) only, and all of the headers and bitmaps. */
+	bool split;
+	uint64_t start_pfn, end_part_pfn;
+	/* For writer_split: the paths of all files but the first. */
+	const char *const *part;
+	unsigned int part_count;
 };
 
 enum unit_page_state {
@@ -61,8 +71,14 @@ struct page_unit {
 
 struct writer;
 
+#define WRITER_SPLIT 1 /* --split */
+
 struct writer_ops {
 	const char *name;
+	int option;        /* that selects it: a letter, or WRITER_SPLIT */
+	bool uncompressed; /* pages are stored as they are, whatever the options say */
+	/* Runs of excluded pages that are shorter are written with what is around them, as far as they may be read. */
+	unsigned int gap_min;
 	bool concurrent; /* put() may be called by several threads at once */
 	bool sharing;    /* equal pages can be stored once */
 	/** Bytes of all but the pages. */
@@ -80,5 +96,11 @@ struct writer_ops {
 };
 
 extern const struct writer_ops writer_kdump;
+extern const struct writer_ops writer_elf;
+extern const struct writer_ops writer_split; /* several kdump files */
+
+/** What a program writes beside writer_kdump, NULL-terminated: all (dumpfilter/writers.c), unless it defines this table
+ *  itself; then it is linked with those that it names and no others. */
+extern const struct writer_ops *const writers[];
 
 #endif

@@ -53,6 +53,11 @@ static struct kd_error *write_headers(struct writer *writer, const struct dump_d
 		.notes_size = dump->notes_size,
 		.eraseinfo_offset = dump->eraseinfo_size ? eraseinfo_offset : 0,
 		.eraseinfo_size = dump->eraseinfo_size,
+		.split = dump->split,
+		.start_pfn = dump->start_pfn,
+		.end_pfn = dump->end_part_pfn,
+		.start_pfn_64 = dump->start_pfn,
+		.end_pfn_64 = dump->end_part_pfn,
 		.max_mapnr_64 = dump->end_pfn,
 	};
 	struct kd_error *err;
@@ -113,7 +118,10 @@ static void lay_out(struct writer *writer, const struct dump_description *dump)
 	writer->half_bitmap = blocks(blocks(dump->end_pfn, 8), block) * block;
 	writer->bitmap_offset = block + sub_header_blocks(dump) * block;
 	writer->desc_offset = writer->bitmap_offset + 2 * writer->half_bitmap;
-	writer->zero_page_offset = blocks(writer->desc_offset + desc_size, block) * block;
+	writer->zero_page_offset = writer->desc_offset + desc_size;
+	/* Of a file of several, makedumpfile --reassemble looks for it exactly here. */
+	if (!dump->split)
+		writer->zero_page_offset = blocks(writer->zero_page_offset, block) * block;
 }
 
 static uint64_t front_size(const struct dump_description *dump)
@@ -138,7 +146,7 @@ static struct kd_error *write_front(struct writer *writer, const struct dump_des
 		err = write_memory_bitmap(writer, dump);
 	if (!err)
 		err = write_kept_bitmap(writer, dump);
-	output_begin_data(writer->output, writer->zero_page_offset + block);
+	output_begin_data(writer->output, blocks(writer->zero_page_offset + block, block) * block);
 	return err;
 }
 

@@ -73,9 +73,8 @@ struct kd_error *collector_check(char *const *argv, bool *built_in)
 	err = dumpfilter_parse_command(argc, argv, &command);
 	if (err)
 		return kd_error_wrap(err, "dumpfilter");
-	if (command.dump_dmesg || command.mem_usage || command.estimate || command.check_params || command.show_help ||
-	    command.show_version)
-		return kd_error_create(KD_ERR_USAGE, "dumpfilter writes no dump with these options");
+	if (!dumpfilter_writes_file(&command))
+		return kd_error_create(KD_ERR_USAGE, "dumpfilter writes no dump, or not one file, with these options");
 	if (command.input || command.output)
 		return kd_error_create(KD_ERR_USAGE, "dumpfilter: %s: the capture adds the names of the files",
 				       command.input ? command.input : command.output);

@@ -28,6 +28,7 @@
 #include "dumpfilter/pipeline.h"
 #include "dumpfilter/vmcore.h"
 #include "dumpfilter/vmcoreinfo.h"
+#include "dumpfilter/writer.h"
 #include "tests/unit/dumpfilter-testing.h"
 #include "tests/unit/testing.h"
 
@@ -1511,7 +1512,7 @@ static void test_old_log(void **state)
 static struct kd_error *parse(struct dumpfilter_command *command, const char *line)
 {
 	static char buf[256];
-	char *argv[16] = { NULL };
+	char *argv[24] = { NULL };
 	int argc = 0;
 
 	snprintf(buf, sizeof(buf), "dumpfilter %s", line);
@@ -1523,10 +1524,12 @@ static struct kd_error *parse(struct dumpfilter_command *command, const char *li
 static void test_command(void **state)
 {
 	static const char *const refused[] = {
-		"-E a b", "-F a",    "-x",           "-g",           "-d",      "-d 32 a b",        "-d 1, a b",
-		"-c -l",  "--split", "--what a b",     "-q",          "a b c",   "-d x a b",         "--num-threads",
-		"-R a",   "--vtop x a", "--message-level 32", "-c --fast", "--uncompressed -l", "--small --uncompressed",
-		"--partial-dmesg a b", "--json a b", "--mem-usage a b",
+		"-E -l a b", "-F a b", "-x", "-g", "-d", "-d 32 a b", "-d 1, a b", "-c -l", "--split a b", "--what a b",
+		"-q", "a b c", "-d x a b", "--num-threads", "--message-level 32", "-E -F a", "-E --split a b c",
+		"-F -d 1,31 a", "--split -d 1,31 a b c", "--reassemble a b", "--reassemble -E a b c", "-R a b c",
+		"--dry-run --dump-dmesg a b", "-R --dump-dmesg a b", "--dry-run --reassemble a b c", "-F --split a b c",
+		"--vtop x a", "-c --fast", "--uncompressed -l", "--small --uncompressed", "--partial-dmesg a b",
+		"--json a b", "--mem-usage a b",
 	};
 	struct dumpfilter_command command;
 
@@ -1601,6 +1604,36 @@ static void test_command(void **state)
 	assert_string_equal(command.input, "core");
 	assert_no_error(parse(&command, "-h -v"));
 	assert_true(command.show_help && command.show_version);
+	/* Red Hat's line. */
+	assert_no_error(parse(&command, "-l --message-level 7 -d 31"));
+	assert_true(dumpfilter_writes_file(&command));
+	assert_false(dumpfilter_needs_program(&command));
+
+	assert_no_error(parse(&command, "-E -d 31 a b"));
+	assert_ptr_equal(command.options.writer, &writer_elf);
+	assert_true(dumpfilter_writes_file(&command) && dumpfilter_needs_program(&command));
+	assert_no_error(parse(&command, "-F -c a"));
+	assert_true(command.options.flatten);
+	assert_string_equal(command.input, "a");
+	assert_false(dumpfilter_writes_file(&command));
+	assert_no_error(parse(&command, "-R a"));
+	assert_true(command.rearrange && !command.input);
+	assert_string_equal(command.output, "a");
+	assert_no_error(parse(&command, "--split -z a b c d"));
+	assert_ptr_equal(command.options.writer, &writer_split);
+	assert_string_equal(command.input, "a");
+	assert_string_equal(command.output, "b");
+	assert_int_equal(command.part_count, 2);
+	assert_string_equal(command.part[1], "d");
+	assert_false(dumpfilter_writes_file(&command));
+	assert_no_error(parse(&command, "--reassemble a b c"));
+	assert_string_equal(command.output, "c");
+	assert_int_equal(command.part_count, 2);
+	assert_string_equal(command.part[0], "a");
+	assert_no_error(parse(&command, "--dry-run --show-stats -d 31 a"));
+	assert_string_equal(command.input, "a");
+	assert_int_equal(command.message_level, 7 | 16);
+	assert_no_error(parse(&command, "--non-mmap --cyclic-buffer 1024 --work-dir /tmp -b 4 --splitblock-size 1 -l a b"));
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
 		assert_code(parse(&command, refused[i]), KD_ERR_USAGE);
 }

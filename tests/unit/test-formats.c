@@ -17,6 +17,7 @@
 #include "dumpfilter/flattened_format.h"
 #include "dumpfilter/kdump_format.h"
 #include "dumpfilter/vmcore.h"
+#include "dumpfilter/writer.h"
 #include "tests/unit/dumpfilter-testing.h"
 #include "tests/unit/testing.h"
 
@@ -236,6 +237,162 @@ static void test_flattened(void **state)
 	}
 }
 
+/* Run the filter with standard output going to a file. */
+static void filter_to_stream(const char *in, const char *out, unsigned int level, const struct codec *codec)
+{
+	struct dumpfilter_options options = { .level = level, .codec = codec, .flatten = true, .threads = 2 };
+	int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), saved = dup(STDOUT_FILENO);
+	struct kd_error *err;
+
+	assert_true(fd >= 0 && saved >= 0);
+	fflush(stdout);
+	dup2(fd, STDOUT_FILENO);
+	err = dumpfilter_run(in, NULL, &options, NULL);
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+	close(fd);
+	assert_no_error(err);
+}
+
+static void rearrange(const char *in, const char *out, enum kd_error_code expected)
+{
+	_cleanup_close_ int fd = open(in, O_RDONLY | O_CLOEXEC);
+
+	unlink(out);
+	if (expected)
+		assert_code(dumpfilter_rearrange(fd, out), expected);
+	else
+		assert_no_error(dumpfilter_rearrange(fd, out));
+}
+
+static void test_stream(void **state)
+{
+	struct flattened_record record;
+	size_t size;
+
+	filter_to_stream(core, other, 31, &codec_zlib);
+	check_contents(other, false, false);
+	rearrange(other, dump, 0);
+	check_contents(dump, false, false);
+	/* The record with the main header is the last but for the end. */
+	_cleanup_free_ uint8_t *data = read_whole(other, &size);
+	memcpy(&record, data + size - 16, 16);
+	assert_true(record.offset == UINT64_MAX && record.size == UINT64_MAX);
+	memcpy(&record, data + size - 16 - sizeof(struct kdump_header) - 16, 16);
+	assert_int_equal(record.offset, 0);
+	assert_int_equal(be64toh(record.size), sizeof(struct kdump_header));
+
+	assert_int_equal(truncate(other, (off_t)size - 16), 0);
+	rearrange(other, dump, KD_ERR_FORMAT);
+	rearrange(core, dump, KD_ERR_FORMAT);
+	assert_int_equal(access(dump, F_OK), -1);
+}
+
+static void test_elf(void **state)
+{
+	struct dumpfilter_options options = { .level = 30, .writer = &writer_elf };
+	struct vmcore *vmcore;
+	struct stat st;
+
+	/* Short runs of excluded pages are in it: only long ones are worth a segment. */
+	unlink(dump);
+	assert_no_error(dumpfilter_run(core, dump, &options, NULL));
+	check_contents(dump, true, true);
+	/* 300 pages of user memory, of which one is broken: never read. */
+	for (uint64_t pfn = 3000; pfn < 3300; pfn++)
+		machine_put(&machine, machine_page(pfn) + 24, 1, 8);
+	machine_put(&machine, machine_page(3400), 1 << 23, 8);
+	machine_write(&machine, core);
+	unlink(dump);
+	options.level = 31;
+	assert_no_error(dumpfilter_run(core, dump, &options, NULL));
+	assert_no_error(vmcore_open(dump, &vmcore));
+	assert_string_equal(vmcore_origin(vmcore)->format, "ELF");
+	assert_false(vmcore_origin(vmcore)->incomplete);
+	assert_int_equal(kd_ranges_total(vmcore_ram(vmcore)), RAM_SIZE);
+	assert_int_equal(kd_ranges_total(vmcore_contents(vmcore)), RAM_SIZE - 301 * 4096);
+	assert_false(kd_ranges_contain(vmcore_contents(vmcore), 3400 * 4096, 3401 * 4096));
+	for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn += 7) {
+		uint8_t page[4096];
+
+		if ((pfn >= 3000 && pfn < 3300) || pfn == 3400)
+			continue;
+		assert_no_error(vmcore_read(vmcore, pfn * 4096, page, sizeof(page)));
+		assert_memory_equal(page, machine.ram + pfn * 4096, sizeof(page));
+	}
+	/* Segments as the vmcore has them: the image's first, by its virtual address. */
+	size_t count;
+	const struct vmcore_segment *segment = vmcore_segments(vmcore, &count);
+	assert_int_equal(count, 4);
+	assert_int_equal(segment[0].vaddr, STEXT);
+	assert_int_equal(segment[0].memory_size, 2 << 20);
+	vmcore_close(vmcore);
+	/* Zero pages take no place. */
+	assert_int_equal(stat(dump, &st), 0);
+	assert_true((uint64_t)st.st_blocks * 512 < RAM_SIZE * 3 / 4);
+
+	for (uint64_t pfn = 3000; pfn < 3300; pfn++)
+		machine_put(&machine, machine_page(pfn) + 24, 0, 8);
+	machine_put(&machine, machine_page(3400), 0, 8);
+	machine_write(&machine, core);
+}
+
+static void test_split(void **state)
+{
+	char path[3][128];
+	const char *paths[3] = { path[0], path[1], path[2] };
+	struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib, .writer = &writer_split, .part = paths + 1,
+					      .part_count = 2 };
+	uint64_t next = 0;
+
+	for (int i = 0; i < 3; i++)
+		snprintf(path[i], sizeof(path[i]), "%s.%d", dump, i);
+	assert_no_error(dumpfilter_run(core, path[0], &options, NULL));
+	for (int i = 0; i < 3; i++) {
+		struct vmcore *vmcore;
+
+		assert_no_error(vmcore_open(path[i], &vmcore));
+		const struct vmcore_origin *origin = vmcore_origin(vmcore);
+		assert_true(origin->split && !origin->incomplete);
+		assert_int_equal(origin->start_pfn, next);
+		assert_true(origin->start_pfn % 64 == 0);
+		next = origin->end_pfn;
+		assert_in_range(kd_ranges_total(vmcore_contents(vmcore)) / 4096, 1900, 2200);
+		vmcore_close(vmcore);
+	}
+	assert_int_equal(next, RAM_PAGES);
+	unlink(other);
+	paths[0] = path[2]; /* in any order */
+	paths[2] = path[0];
+	assert_no_error(dumpfilter_reassemble(paths, 3, other));
+	check_contents(other, false, false);
+	/* One is missing; one is of another dump; one is no part. */
+	unlink(other);
+	assert_code(dumpfilter_reassemble(paths, 2, other), KD_ERR_FORMAT);
+	assert_code(dumpfilter_reassemble(paths + 1, 2, other), KD_ERR_FORMAT);
+	filter(core, dump, 31, &codec_zlib);
+	paths[0] = dump;
+	assert_code(dumpfilter_reassemble(paths, 3, other), KD_ERR_FORMAT);
+	assert_int_equal(access(other, F_OK), -1);
+	for (int i = 0; i < 3; i++)
+		unlink(path[i]);
+}
+
+static void test_dry_run(void **state)
+{
+	struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib, .dry_run = true, .threads = 1 };
+	struct dumpfilter_report dry, real;
+	struct stat st;
+
+	assert_no_error(dumpfilter_run(core, NULL, &options, &dry));
+	options.dry_run = false;
+	unlink(dump);
+	assert_no_error(dumpfilter_run(core, dump, &options, &real));
+	assert_int_equal(stat(dump, &st), 0);
+	assert_memory_equal(dry.pages, real.pages, sizeof(dry.pages));
+	assert_int_equal(dry.bytes_written, st.st_size);
+}
+
 /* Read all there is, whatever comes of it. */
 static bool read_through(const char *path)
 {
@@ -328,7 +485,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kdump),	   cmocka_unit_test(test_identity),	cmocka_unit_test(test_refilter),
-		cmocka_unit_test(test_flattened), cmocka_unit_test(test_hostile_kdump),
+		cmocka_unit_test(test_flattened), cmocka_unit_test(test_stream),	cmocka_unit_test(test_elf),
+		cmocka_unit_test(test_split),	   cmocka_unit_test(test_dry_run),	cmocka_unit_test(test_hostile_kdump),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
