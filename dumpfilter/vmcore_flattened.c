@@ -157,7 +157,7 @@ static struct kd_error *open_flattened(struct vmcore *vmcore)
 	}
 	vmcore->layer_read = layer_read;
 	vmcore->file_size = end;
-	vmcore_forbid_mmap(vmcore);
+	vmcore->is_proc = vmcore->in_memory = false;
 	vmcore->origin.flattened = true;
 	vmcore->origin.incomplete = !whole;
 	if (layer_read(vmcore, head, sizeof(head), 0) < 0)

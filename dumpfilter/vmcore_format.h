@@ -27,8 +27,8 @@ struct vmcore {
 	int fd;
 	char *path;
 	uint64_t file_size;
-	bool is_proc;  /* reading it page by page is slow, mapping it is not; else it is the other way round */
-	bool in_memory;
+	bool is_proc;   /* reading it page by page is slow, mapping it is not; else it is the other way round */
+	bool in_memory; /* see vmcore_in_memory() */
 
 	/* A layer between the file and its format (NULL: none), such as records that say where their data belongs. */
 	void *layer;
