@@ -69,8 +69,22 @@ def make(kernel, architecture, out, append="", memory="1G", cpus=2):
             said = _until_panic(machine, host.parse_size(memory))
             machine.qmp("stop")
             machine.qmp("dump-guest-memory", paging=False, protocol=f"file:{vmcore}")
+        _move_program_headers(vmcore)
         flags = [_snapshot(place / "disk0", number) for number in range(2)]
     return Memory(vmcore, flags, said)
+
+
+def _move_program_headers(vmcore):
+    """Put them right behind the ELF header, where makedumpfile looks for them; QEMU has sections there."""
+    with open(vmcore, "r+b") as core:
+        head = bytearray(core.read(64))
+        start, count = struct.unpack_from("<Q", head, 32)[0], struct.unpack_from("<H", head, 56)[0]
+        core.seek(start)
+        headers = core.read(56 * count)
+        struct.pack_into("<QQ", head, 32, 64, 0)  # program headers, no section headers
+        struct.pack_into("<HHH", head, 58, 0, 0, 0)
+        core.seek(0)
+        core.write(head + headers)
 
 
 def _until_panic(machine, memory):
