@@ -565,10 +565,10 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 	report->unreadable += pipeline.unreadable;
 	report->pages_written = pipeline.written;
 	if (err) {
-		ops->give_up(writer);
+		writer_of(options)->give_up(writer);
 		return err;
 	}
-	return ops->finish(writer);
+	return writer_of(options)->finish(writer);
 }
 
 static struct kd_error *write_dump(struct crash *crash, struct output *output, const struct dumpfilter_options *options,
