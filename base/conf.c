@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/array.h"
@@ -24,8 +25,8 @@ typedef struct kd_error *set_fn(struct parser *p, const struct directive *direct
 struct directive {
 	const char *name;
 	set_fn *set;
-	size_t offset;      /* of the field in struct kd_conf */
-	const char *remedy; /* what else to do, for directives that are refused */
+	size_t offset;    /* of the field in struct kd_conf; 0: none of its own (a target) */
+	const char *text; /* the default; of directives that are refused, what else to do */
 };
 
 /* --- values --------------------------------------------------------------------------------------------------- */
@@ -72,7 +73,7 @@ static struct kd_error *set_words(struct parser *p, const struct directive *d, c
 
 	if (!split)
 		return errno == EINVAL ? bad_value(p, d, value, "close the quote") : kd_error_nomem();
-	if (!split[0])
+	if (*value && !split[0])
 		return bad_value(p, d, value, "there are only blanks in the quotes");
 	free(*words);
 	*words = take_ptr(split);
@@ -139,7 +140,7 @@ static struct kd_error *set_auto_reset(struct parser *p, const struct directive 
 
 	if (!yes && strcmp(value, "no") != 0)
 		return bad_value(p, d, value, "use yes or no");
-	p->conf->auto_reset_crashkernel = yes;
+	*(bool *)field(p, d) = yes;
 	return NULL;
 }
 
@@ -178,7 +179,7 @@ static struct kd_error *set_keep_free(struct parser *p, const struct directive *
 static struct kd_error *refuse(struct parser *p, const struct directive *d, const char *value)
 {
 	return kd_error_create(KD_ERR_CONFIG, "%s:%u: option '%s' is not implemented yet: %s", p->file, p->line,
-			       d->name, d->remedy);
+			       d->name, d->text);
 }
 
 static struct kd_error *deprecated(struct parser *p, const struct directive *d, const char *value)
@@ -195,28 +196,28 @@ static struct kd_error *deprecated(struct parser *p, const struct directive *d, 
 #define USE_LOCAL "dump to a local ext2, ext3, ext4, xfs or btrfs file system"
 
 static const struct directive directives[] = {
-	{ "path", set_path, FIELD(path), NULL },
+	{ "path", set_path, FIELD(path), "/var/crash" },
 	{ "ext2", set_target, 0, NULL },
 	{ "ext3", set_target, 0, NULL },
 	{ "ext4", set_target, 0, NULL },
 	{ "xfs", set_target, 0, NULL },
 	{ "btrfs", set_target, 0, NULL },
-	{ "core_collector", set_words, FIELD(core_collector), NULL },
+	{ "core_collector", set_words, FIELD(core_collector), "dumpfilter -d 31" },
 	{ "kdump_pre", set_path, FIELD(kdump_pre), NULL },
 	{ "kdump_post", set_path, FIELD(kdump_post), NULL },
 	{ "kdump_emergency", set_path, FIELD(kdump_emergency), NULL },
-	{ "extra_bins", set_words, FIELD(extra_bins), NULL },
-	{ "extra_modules", set_words, FIELD(extra_modules), NULL },
-	{ "failure_action", set_failure_action, FIELD(failure_action), NULL },
+	{ "extra_bins", set_words, FIELD(extra_bins), "" },
+	{ "extra_modules", set_words, FIELD(extra_modules), "" },
+	{ "failure_action", set_failure_action, FIELD(failure_action), "reboot" },
 	{ "default", set_default, FIELD(failure_action), NULL },
-	{ "final_action", set_final_action, FIELD(final_action), NULL },
-	{ "force_rebuild", set_bit, FIELD(force_rebuild), NULL },
-	{ "force_no_rebuild", set_bit, FIELD(force_no_rebuild), NULL },
-	{ "auto_reset_crashkernel", set_auto_reset, 0, NULL },
-	{ "keep_dumps", set_count, FIELD(keep_dumps), NULL },
-	{ "keep_days", set_count, FIELD(keep_days), NULL },
-	{ "keep_size", set_size, FIELD(keep_size), NULL },
-	{ "keep_free", set_keep_free, FIELD(keep_free), NULL },
+	{ "final_action", set_final_action, FIELD(final_action), "reboot" },
+	{ "force_rebuild", set_bit, FIELD(force_rebuild), "0" },
+	{ "force_no_rebuild", set_bit, FIELD(force_no_rebuild), "0" },
+	{ "auto_reset_crashkernel", set_auto_reset, FIELD(auto_reset_crashkernel), "yes" },
+	{ "keep_dumps", set_count, FIELD(keep_dumps), "0" },
+	{ "keep_days", set_count, FIELD(keep_days), "0" },
+	{ "keep_size", set_size, FIELD(keep_size), "0" },
+	{ "keep_free", set_keep_free, FIELD(keep_free), "0" },
 
 	{ "minix", set_target, 0, NULL },
 	{ "virtiofs", set_target, 0, NULL },
@@ -256,6 +257,16 @@ static void cut_comment(char *line)
 	}
 }
 
+static const struct directive *find_directive(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < DIRECTIVE_COUNT; i++)
+		if (strcmp(name, directives[i].name) == 0)
+			return &directives[i];
+	return NULL;
+}
+
 /* One pair of quotes around the whole value; quotes inside are the words' own. */
 static char *strip_quotes(char *value)
 {
@@ -268,9 +279,25 @@ static char *strip_quotes(char *value)
 	return value;
 }
 
+/* "default" is another name for failure_action. */
+static const struct directive *canonical(const struct directive *d)
+{
+	return d->set == set_default ? find_directive("failure_action") : d;
+}
+
+static struct kd_error *note(struct parser *p, const struct directive *d, const char *value)
+{
+	struct kd_conf_setting *setting = &p->conf->setting[canonical(d) - directives];
+
+	setting->name = canonical(d)->name;
+	setting->line = p->line;
+	return replace_string(&setting->value, value);
+}
+
 static struct kd_error *parse_line(struct parser *p, char *line, unsigned int seen[DIRECTIVE_COUNT])
 {
-	const struct directive *d = NULL;
+	const struct directive *d;
+	struct kd_error *err;
 	char *name, *value;
 	size_t i;
 
@@ -283,9 +310,7 @@ static struct kd_error *parse_line(struct parser *p, char *line, unsigned int se
 		*value++ = '\0';
 	value = strip_quotes(kd_strip(value));
 
-	for (i = 0; i < DIRECTIVE_COUNT; i++)
-		if (strcmp(name, directives[i].name) == 0)
-			d = &directives[i];
+	d = find_directive(name);
 	if (!d)
 		return kd_error_create(KD_ERR_CONFIG, "%s:%u: Invalid kdump config option %s; see kdump.conf(5)", p->file,
 				       p->line, name);
@@ -303,19 +328,41 @@ static struct kd_error *parse_line(struct parser *p, char *line, unsigned int se
 				       "%s:%u: Duplicated kdump config value of option %s (first on line %u); keep one",
 				       p->file, p->line, name, seen[i]);
 	seen[i] = p->line;
-	return d->set(p, d, value);
+	err = d->set(p, d, value);
+	return err ? err : note(p, d, value);
 }
 
 /* --- all ------------------------------------------------------------------------------------------------------ */
 
+static struct kd_error *apply_default(struct parser *p, const struct directive *d)
+{
+	struct kd_error *err;
+
+	if (d->set == refuse || d->set == deprecated || d->set == set_default || !d->offset)
+		return NULL;
+	p->conf->setting[d - directives].name = d->name;
+	if (!d->text)
+		return NULL;
+	err = d->set(p, d, d->text);
+	return err || !*d->text ? err : note(p, d, d->text);
+}
+
 struct kd_error *kd_conf_default(struct kd_conf *ret)
 {
-	_cleanup_(kd_conf_free) struct kd_conf conf = { .auto_reset_crashkernel = true };
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct parser p = { .file = "the defaults", .conf = &conf };
+	struct kd_error *err = NULL;
+	size_t i;
 
-	if (!(conf.file = strdup("")) || !(conf.path = strdup("/var/crash")) ||
-	    !(conf.core_collector = kd_split_words("dumpfilter -l -d 31", NULL)) ||
-	    !(conf.extra_bins = kd_split_words("", NULL)) || !(conf.extra_modules = kd_split_words("", NULL)))
+	conf.file = strdup("");
+	conf.setting = calloc(DIRECTIVE_COUNT, sizeof(*conf.setting));
+	if (!conf.file || !conf.setting)
 		return kd_error_nomem();
+	conf.setting_count = DIRECTIVE_COUNT;
+	for (i = 0; i < DIRECTIVE_COUNT && !err; i++)
+		err = apply_default(&p, &directives[i]);
+	if (err)
+		return err;
 	*ret = conf;
 	conf = (struct kd_conf){ 0 };
 	return NULL;
@@ -353,6 +400,11 @@ struct kd_error *kd_conf_parse(const char *text, const char *file, struct kd_con
 
 void kd_conf_free(struct kd_conf *conf)
 {
+	size_t i;
+
+	for (i = 0; i < conf->setting_count; i++)
+		free(conf->setting[i].value);
+	free(conf->setting);
 	free(conf->file);
 	free(conf->target_type);
 	free(conf->target);

@@ -15,10 +15,18 @@
 #define BASE_CONF_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "base/plan.h"
+
+/** What one directive says, and where that comes from. */
+struct kd_conf_setting {
+	const char *name;  /* of the directive; NULL: there is nothing to tell (refused ones, targets that are not given) */
+	char *value;       /* as it is written, without quotes around it; NULL: it is not given, and has no default */
+	unsigned int line; /* in the file; 0: the default */
+};
 
 struct kd_conf {
 	char *file;                   /* path it was read from, for messages */
@@ -26,7 +34,7 @@ struct kd_conf {
 	char *target;                 /* device, LABEL=, UUID= …; NULL with target_type NULL */
 	unsigned int target_line;     /* line of the target directive, 0 for none */
 	char *path;                   /* default "/var/crash"; always absolute */
-	char **core_collector;        /* argv, NULL-terminated; default "dumpfilter -l -d 31" */
+	char **core_collector;        /* argv, NULL-terminated; default "dumpfilter -d 31" */
 	char *kdump_pre, *kdump_post, *kdump_emergency; /* commands (words, no shell); NULL for none */
 	char **extra_bins;            /* NULL-terminated lists, never NULL */
 	char **extra_modules;
@@ -40,6 +48,8 @@ struct kd_conf {
 	uint64_t keep_size;            /* bytes */
 	uint64_t keep_free;            /* bytes, or … */
 	unsigned int keep_free_percent; /* … percent of the file system */
+	struct kd_conf_setting *setting; /* the same as text, in the order of the table of directives */
+	size_t setting_count;
 };
 
 /** Parse @text, which was read from @file (for messages only). *ret is to be freed with kd_conf_free().

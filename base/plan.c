@@ -164,7 +164,7 @@ static struct kd_error *set_string(char **field, const char *value)
 
 struct kd_error *kd_plan_init(struct kd_plan *ret)
 {
-	static char *const collector[] = { (char *)"dumpfilter", (char *)"-l", (char *)"-d", (char *)"31", NULL };
+	static char *const collector[] = { (char *)"dumpfilter", (char *)"-d", (char *)"31", NULL };
 	_cleanup_(kd_plan_free) struct kd_plan plan = { .deadline = 3600, .quiesce = true };
 	struct kd_error *err;
 

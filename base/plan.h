@@ -88,7 +88,7 @@ struct kd_error *kd_plan_parse(const char *text, const char *name, struct kd_pla
 /** The plan as text, owned by the caller. */
 struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret) MUST_CHECK;
 
-/** A usable empty plan: no targets, no modules, collector "dumpfilter -l -d 31", deadline 3600 s, quiesce on. */
+/** A usable empty plan: no targets, no modules, collector "dumpfilter -d 31", deadline 3600 s, quiesce on. */
 struct kd_error *kd_plan_init(struct kd_plan *ret) MUST_CHECK;
 
 /** Append copies. */

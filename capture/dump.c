@@ -52,17 +52,18 @@ bool dump_is_builtin(char *const *collector, struct dumpfilter_options *ret)
 		kd_error_destroy(err); /* it may still be there as a program of its own, with more codecs */
 		return false;
 	}
-	if (command.dump_dmesg || command.estimate || command.check_params || command.show_help || command.show_version ||
+	if (command.dump_dmesg || command.mem_usage || command.estimate || command.check_params ||
+	    command.show_help || command.show_version ||
 	    dumpfilter_needs_program(&command))
 		return false;
 	*ret = command.options;
 	return true;
 }
 
-/* Kernel pages only, compressed fast if this build can, or not at all. */
+/* Kernel pages only, compressed as usual or not at all. */
 static struct dumpfilter_options kernel_pages(bool compressed)
 {
-	static char *const argv[] = { (char *)"dumpfilter", (char *)"-l", (char *)"-d", (char *)"31", NULL };
+	static char *const argv[] = { (char *)"dumpfilter", (char *)"-d", (char *)"31", NULL };
 	struct dumpfilter_options options;
 
 	if (!compressed || !dump_is_builtin(argv, &options))

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The codecs of the program dumpfilter: all that configure found. */
+/* The codecs of the program dumpfilter: our own, and those of libraries that configure found. */
 #include "config.h"
 
 #include "dumpfilter/codec.h"
 
 const struct codec *const codecs[] = {
+	&codec_default,
+	&codec_fast,
+	&codec_small,
 	&codec_zlib,
-#ifdef HAVE_LZO
 	&codec_lzo,
-#endif
 #ifdef HAVE_SNAPPY
 	&codec_snappy,
 #endif

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/parse.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/dumpfilter.h"
@@ -19,11 +20,35 @@ enum long_option {
 	OPTION_ESTIMATE,
 	OPTION_STRICT_COMPAT,
 	OPTION_CONFIG,
+	OPTION_MEM_USAGE,
+	OPTION_JSON,
 	OPTION_CONFIG_OPTIONAL,
-	OPTION_NOT_YET, /* makedumpfile has it */
+	OPTION_VTOP,
+	OPTION_PARTIAL_DMESG,
+	OPTION_NON_MMAP,
+	OPTION_CODEC,        /* named by its row in codecs[] */
+	OPTION_UNCOMPRESSED,
+	OPTION_IGNORED, /* what it asks for is so anyway */
+	OPTION_REFUSED, /* makedumpfile has it: see refused[] */
+	OPTION_NOT_YET,
 };
 
-static const char short_options[] = "+:d:clpzfDhvEFRx:i:g:eM";
+/* Why not. */
+static const struct {
+	const char *name;
+	const char *reason;
+} refused[] = {
+	{ "exclude-unused-vm", "the struct pages that it leaves out are what crash and drgn look pages up in" },
+	{ "fill-excluded-pages", "readers could not tell a page that was left out from one with that value" },
+	{ "diskset", "dumps that firmware has made (sadump) are not read" },
+	{ "eppic", "data is erased with --config" },
+	{ "xen-syms", "dumps of a Xen control domain are not filtered" },
+	{ "xen-vmcoreinfo", "dumps of a Xen control domain are not filtered" },
+	{ "xen_phys_start", "dumps of a Xen control domain are not filtered" },
+	{ "X", "dumps of a Xen control domain are not filtered" },
+};
+
+static const char short_options[] = "+:d:clpzfDhvEFRXx:i:g:e";
 
 static const struct option long_options[] = {
 	{ "message-level", required_argument, NULL, OPTION_MESSAGE_LEVEL },
@@ -33,6 +58,9 @@ static const struct option long_options[] = {
 	{ "size-limit", required_argument, NULL, OPTION_SIZE_LIMIT },
 	{ "estimate", no_argument, NULL, OPTION_ESTIMATE },
 	{ "strict-compat", no_argument, NULL, OPTION_STRICT_COMPAT },
+	{ "fast", no_argument, NULL, OPTION_CODEC },
+	{ "small", no_argument, NULL, OPTION_CODEC },
+	{ "uncompressed", no_argument, NULL, OPTION_UNCOMPRESSED },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'v' },
 	{ "split", no_argument, NULL, OPTION_NOT_YET },
@@ -41,21 +69,23 @@ static const struct option long_options[] = {
 	{ "config-optional", no_argument, NULL, OPTION_CONFIG_OPTIONAL },
 	{ "generate-vmcoreinfo", required_argument, NULL, 'g' },
 	{ "read-vmcoreinfo", required_argument, NULL, 'i' },
-	{ "diskset", required_argument, NULL, OPTION_NOT_YET },
+	{ "diskset", required_argument, NULL, OPTION_REFUSED },
 	{ "cyclic-buffer", required_argument, NULL, OPTION_NOT_YET },
 	{ "splitblock-size", required_argument, NULL, OPTION_NOT_YET },
-	{ "work-dir", required_argument, NULL, OPTION_NOT_YET },
-	{ "non-mmap", no_argument, NULL, OPTION_NOT_YET },
-	{ "mem-usage", no_argument, NULL, OPTION_NOT_YET },
-	{ "exclude-unused-vm", no_argument, NULL, OPTION_NOT_YET },
-	{ "partial-dmesg", no_argument, NULL, OPTION_NOT_YET },
+	{ "work-dir", required_argument, NULL, OPTION_IGNORED },
+	{ "non-mmap", no_argument, NULL, OPTION_NON_MMAP },
+	{ "mem-usage", no_argument, NULL, OPTION_MEM_USAGE },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "exclude-unused-vm", no_argument, NULL, OPTION_REFUSED },
+	{ "partial-dmesg", no_argument, NULL, OPTION_PARTIAL_DMESG },
 	{ "show-stats", no_argument, NULL, OPTION_NOT_YET },
 	{ "dry-run", no_argument, NULL, OPTION_NOT_YET },
-	{ "vtop", required_argument, NULL, OPTION_NOT_YET },
-	{ "fill-excluded-pages", required_argument, NULL, OPTION_NOT_YET },
-	{ "xen-syms", required_argument, NULL, OPTION_NOT_YET },
-	{ "xen-vmcoreinfo", required_argument, NULL, OPTION_NOT_YET },
-	{ "xen_phys_start", required_argument, NULL, OPTION_NOT_YET },
+	{ "vtop", required_argument, NULL, OPTION_VTOP },
+	{ "fill-excluded-pages", required_argument, NULL, OPTION_REFUSED },
+	{ "eppic", required_argument, NULL, OPTION_REFUSED },
+	{ "xen-syms", required_argument, NULL, OPTION_REFUSED },
+	{ "xen-vmcoreinfo", required_argument, NULL, OPTION_REFUSED },
+	{ "xen_phys_start", required_argument, NULL, OPTION_REFUSED },
 	{ 0 },
 };
 
@@ -113,18 +143,40 @@ static struct kd_error *parse_levels(const char *text, struct dumpfilter_options
 	}
 }
 
-static struct kd_error *select_codec(char option, struct dumpfilter_options *options)
+static struct kd_error *set_codec(const struct codec *codec, struct dumpfilter_command *command)
 {
-	for (size_t i = 0; codecs[i]; i++) {
-		if (codecs[i]->option != option)
-			continue;
-		if (options->codec && options->codec != codecs[i])
-			return kd_error_create(KD_ERR_USAGE, "-%c and -%c: one compression at a time",
-					       options->codec->option, option);
-		options->codec = codecs[i];
-		return NULL;
-	}
+	if (command->codec_given && command->options.codec != codec)
+		return kd_error_create(KD_ERR_USAGE, "one compression at a time: one of -c, -l, -p, -z, --fast, "
+				       "--small and --uncompressed");
+	command->options.codec = codec;
+	command->codec_given = true;
+	return NULL;
+}
+
+static struct kd_error *select_codec(char option, struct dumpfilter_command *command)
+{
+	for (size_t i = 0; codecs[i]; i++)
+		if (codecs[i]->option == option)
+			return set_codec(codecs[i], command);
 	return kd_error_create(KD_ERR_USAGE, "-%c: this program was built without that compression", option);
+}
+
+static struct kd_error *refuse(const char *name)
+{
+	const char *reason = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		if (strcmp(refused[i].name, name) == 0)
+			reason = refused[i].reason;
+	return kd_error_create(KD_ERR_USAGE, "%s%s is not supported: %s", name[1] ? "--" : "-", name, reason);
+}
+
+static struct kd_error *select_long_codec(const char *option, struct dumpfilter_command *command)
+{
+	for (size_t i = 0; codecs[i]; i++)
+		if (codecs[i]->long_option && strcmp(codecs[i]->long_option, option) == 0)
+			return set_codec(codecs[i], command);
+	return kd_error_create(KD_ERR_USAGE, "--%s: this program was built without that compression", option);
 }
 
 static struct kd_error *apply_option(int option, int long_index, const char *arg, struct dumpfilter_command *command)
@@ -140,7 +192,7 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case 'l':
 	case 'p':
 	case 'z':
-		return select_codec((char)option, &command->options);
+		return select_codec((char)option, command);
 	case 'f':
 		command->force = true;
 		return NULL;
@@ -186,12 +238,42 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case 'g':
 		command->generate = arg;
 		return NULL;
+	case OPTION_MEM_USAGE:
+		command->mem_usage = true;
+		return NULL;
+	case OPTION_JSON:
+		command->json = true;
+		return NULL;
 	case OPTION_CONFIG:
 		command->config = arg;
 		return NULL;
 	case OPTION_CONFIG_OPTIONAL:
 		command->config_optional = true;
 		return NULL;
+	case OPTION_VTOP:
+		/* Hexadecimal, with or without 0x, as makedumpfile takes it. */
+		if (!kd_parse_u64(arg, 16, &command->vtop_address))
+			return kd_error_create(KD_ERR_USAGE, "--vtop %s: not a hexadecimal address", arg);
+		command->vtop = true;
+		return NULL;
+	case OPTION_PARTIAL_DMESG:
+		command->options.since_clear = true;
+		return NULL;
+	case OPTION_NON_MMAP:
+		command->options.no_mmap = true;
+		return NULL;
+	case OPTION_IGNORED:
+		return NULL;
+	case 'e':
+		return refuse("exclude-unused-vm");
+	case 'X':
+		return refuse("X");
+	case OPTION_REFUSED:
+		return refuse(long_options[long_index].name);
+	case OPTION_CODEC:
+		return select_long_codec(long_options[long_index].name, command);
+	case OPTION_UNCOMPRESSED:
+		return set_codec(NULL, command);
 	case OPTION_NOT_YET:
 		return kd_error_create(KD_ERR_USAGE, "--%s is not implemented yet", long_options[long_index].name);
 	default:
@@ -210,7 +292,7 @@ static struct kd_error *bad_option(int result, const char *word)
  * operands are found by starting again. */
 struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct dumpfilter_command *ret)
 {
-	struct dumpfilter_command command = { .message_level = 7 };
+	struct dumpfilter_command command = { .message_level = 7, .options.codec = codecs[0] };
 	const char *operand[2] = { NULL };
 	unsigned int operands = 0;
 
@@ -234,6 +316,23 @@ struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct du
 		err = apply_option(option, long_index, optarg, &command);
 		if (err)
 			return err;
+	}
+	if (command.options.since_clear && !command.dump_dmesg)
+		return kd_error_create(KD_ERR_USAGE, "--partial-dmesg goes with --dump-dmesg");
+	if (command.json && !command.mem_usage)
+		return kd_error_create(KD_ERR_USAGE, "--json goes with --mem-usage");
+	if (command.mem_usage) {
+		if (operands > 1)
+			return kd_error_create(KD_ERR_USAGE, "%s: one operand too many", operand[1]);
+		command.input = operands ? operand[0] : "/proc/kcore";
+		*ret = command;
+		return NULL;
+	}
+	/* The address, or the estimate, is all that may be wanted. */
+	if ((command.vtop || command.estimate) && operands == 1) {
+		command.input = operand[0];
+		*ret = command;
+		return NULL;
 	}
 	/* capture names the input itself, and gives the output alone or not at all. */
 	command.input = operands == 2 ? operand[0] : NULL;

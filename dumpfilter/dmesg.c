@@ -85,6 +85,8 @@ struct ringbuffer {
 	uint64_t desc_size, info_size;
 	uint64_t state, begin, next;
 	uint64_t ts_nsec, text_len;
+	/* Records that are older are passed over; their number is at this offset of an info. */
+	uint64_t first_seq, seq;
 };
 
 static void ringbuffer_release(struct ringbuffer *ring)
@@ -270,6 +272,8 @@ static struct kd_error *write_descriptor(struct ringbuffer *ring, uint64_t id, F
 	err = array_get(&ring->infos, index * ring->info_size, ring->info_size, &info);
 	if (err)
 		return err;
+	if (ring->first_seq && get_u64(info + ring->seq) < ring->first_seq)
+		return NULL;
 	ts_nsec = get_u64(info + ring->ts_nsec);
 	length = get_u16(info + ring->text_len);
 	err = get_text(ring, id, begin, next, &length, &text);
@@ -278,23 +282,166 @@ static struct kd_error *write_descriptor(struct ringbuffer *ring, uint64_t id, F
 	return err;
 }
 
-struct kd_error *dmesg_write(struct address_space *space, FILE *out)
+/* The number of the first record since the log was cleared. Kept twice since 5.12: the half that is not being written
+ * counts, which the lowest bit of a counter in front of them tells. */
+static struct kd_error *find_cleared(struct ringbuffer *ring, struct address_space *space)
+{
+	uint64_t clear_seq, size, val = 0;
+	const struct key symbols[] = { { "clear_seq", &clear_seq } };
+	const struct key offsets[] = { { "printk_info.seq", &ring->seq } };
+	struct kd_error *err = GET_KEYS(space->info, symbols, vmcoreinfo_symbol);
+	uint32_t counter = 0;
+
+	if (!err)
+		err = GET_KEYS(space->info, offsets, vmcoreinfo_offset);
+	if (err)
+		return err;
+	if (ring->seq > ring->info_size - 8)
+		return kd_error_create(KD_ERR_FORMAT, "VMCOREINFO describes an impossible log");
+	if (vmcoreinfo_size(space->info, "latched_seq", &size) &&
+	    vmcoreinfo_offset(space->info, "latched_seq.val", &val))
+		err = address_space_read_u32(space, clear_seq, &counter);
+	return err ? err : address_space_read_u64(space, clear_seq + val + (counter & 1) * 8, &ring->first_seq);
+}
+
+static struct kd_error *write_ringbuffer(struct address_space *space, bool since_clear, FILE *out)
 {
 	_cleanup_(ringbuffer_release) struct ringbuffer ring = { 0 };
 	struct kd_error *err = ringbuffer_open(&ring, space);
 	uint64_t id, left;
 
+	if (!err && since_clear)
+		err = find_cleared(&ring, space);
 	if (err)
-		return kd_error_wrap(err, "the kernel's log");
+		return err;
 	id = ring.tail_id;
 	for (left = UINT64_C(1) << ring.count_bits; left > 0; left--) {
 		err = write_descriptor(&ring, id, out);
 		if (err)
-			return kd_error_wrap(err, "the kernel's log");
+			return err;
 		if (id == ring.head_id)
 			break;
 		id = (id + 1) & ID_MASK;
 	}
+	return NULL;
+}
+
+/* --- kernels before 5.10 -------------------------------------------------------------------------------------- */
+
+/* One buffer of records, each with its text behind it (struct printk_log). One of length 0 stands at the end, where
+ * the next did not fit any more and was put to the start. */
+struct record_buffer {
+	struct array bytes;
+	uint32_t size, first, next;
+	uint64_t header_size;
+	uint64_t ts_nsec, length, text_length; /* offsets */
+};
+
+static void record_buffer_release(struct record_buffer *buffer)
+{
+	free(buffer->bytes.chunk);
+}
+static inline void record_buffer_release_cleanup(struct record_buffer *buffer)
+{
+	record_buffer_release(buffer);
+}
+
+static struct kd_error *record_buffer_open(struct record_buffer *buffer, struct address_space *space)
+{
+	uint64_t log_buf, log_buf_len, first, next, bytes;
+	const struct key symbols[] = {
+		{ "log_buf", &log_buf },
+		{ "log_buf_len", &log_buf_len },
+		{ "log_first_idx", &first },
+		{ "log_next_idx", &next },
+	};
+	const struct key sizes[] = { { "printk_log", &buffer->header_size } };
+	const struct key offsets[] = {
+		{ "printk_log.ts_nsec", &buffer->ts_nsec },
+		{ "printk_log.len", &buffer->length },
+		{ "printk_log.text_len", &buffer->text_length },
+	};
+	struct kd_error *err = GET_KEYS(space->info, symbols, vmcoreinfo_symbol);
+
+	if (!err)
+		err = GET_KEYS(space->info, sizes, vmcoreinfo_size);
+	if (!err)
+		err = GET_KEYS(space->info, offsets, vmcoreinfo_offset);
+	if (err)
+		return err;
+	if (buffer->header_size < 8 || buffer->header_size > CHUNK || buffer->ts_nsec > buffer->header_size - 8 ||
+	    buffer->length > buffer->header_size - 2 || buffer->text_length > buffer->header_size - 2)
+		return kd_error_create(KD_ERR_FORMAT, "VMCOREINFO describes an impossible log");
+	if ((err = address_space_read_u64(space, log_buf, &bytes)) ||
+	    (err = address_space_read_u32(space, log_buf_len, &buffer->size)) ||
+	    (err = address_space_read_u32(space, first, &buffer->first)) ||
+	    (err = address_space_read_u32(space, next, &buffer->next)))
+		return err;
+	return array_init(&buffer->bytes, space, bytes, buffer->size, 1);
+}
+
+/* The record at *@index, which moves to the one behind it. */
+static struct kd_error *write_one_record(struct record_buffer *buffer, uint32_t *index, FILE *out)
+{
+	uint64_t left, length, text_length, ts_nsec;
+	const uint8_t *header, *text;
+	struct kd_error *err;
+
+	if (*index >= buffer->size || buffer->size - *index < buffer->header_size)
+		return kd_error_create(KD_ERR_FORMAT, "a record at %u of %u bytes", *index, buffer->size);
+	left = buffer->size - *index;
+	err = array_get(&buffer->bytes, *index, buffer->header_size, &header);
+	if (err)
+		return err;
+	ts_nsec = get_u64(header + buffer->ts_nsec);
+	length = get_u16(header + buffer->length);
+	text_length = get_u16(header + buffer->text_length);
+	if (length == 0) {
+		/* Had the first record been this one, it would be so again. */
+		if (*index == 0)
+			return kd_error_create(KD_ERR_FORMAT, "a log without records");
+		*index = 0;
+		return NULL;
+	}
+	if (length < buffer->header_size || length > left || text_length > length - buffer->header_size)
+		return kd_error_create(KD_ERR_FORMAT, "the record at %u has %lu bytes, %lu of them text", *index, length,
+				       text_length);
+	err = array_get(&buffer->bytes, *index + buffer->header_size, text_length, &text);
+	if (err)
+		return err;
+	write_record(out, ts_nsec, text, text_length);
+	*index += (uint32_t)length;
+	return NULL;
+}
+
+static struct kd_error *write_records(struct address_space *space, FILE *out)
+{
+	_cleanup_(record_buffer_release) struct record_buffer buffer = { 0 };
+	struct kd_error *err = record_buffer_open(&buffer, space);
+	uint32_t index = buffer.first;
+
+	/* Each record but the mark at the end has at least its header: there can be no more of them. */
+	for (uint64_t max = err ? 0 : buffer.size / buffer.header_size + 1; index != buffer.next && !err; max--) {
+		if (!max)
+			return kd_error_create(KD_ERR_FORMAT, "its records do not end");
+		err = write_one_record(&buffer, &index, out);
+	}
+	return err;
+}
+
+struct kd_error *dmesg_write(struct address_space *space, bool since_clear, FILE *out)
+{
+	uint64_t symbol;
+	bool records = !vmcoreinfo_symbol(space->info, "prb", &symbol) &&
+		       vmcoreinfo_symbol(space->info, "log_first_idx", &symbol);
+	struct kd_error *err;
+
+	if (records && since_clear)
+		return kd_error_create(KD_ERR_UNSUPPORTED, "the kernel's log: of kernels before 5.10 it is not known what "
+							   "came after it was cleared");
+	err = records ? write_records(space, out) : write_ringbuffer(space, since_clear, out);
+	if (err)
+		return kd_error_wrap(err, "the kernel's log");
 	if (fflush(out) != 0 || ferror(out))
 		return kd_error_os(errno, "writing the kernel's log");
 	return NULL;

@@ -117,6 +117,8 @@ static struct kd_error *crash_open(struct crash *crash, const char *path, const 
 				       vmcore_machine(crash->vmcore));
 	if (vmcore_is_xen(crash->vmcore))
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s: dumps of a Xen control domain are not supported", path);
+	if (options && options->no_mmap)
+		vmcore_forbid_mmap(crash->vmcore);
 	crash->machine = arch_find(vmcore_machine(crash->vmcore))->machine;
 	crash->info.text = vmcore_vmcoreinfo(crash->vmcore, &crash->info.size);
 	if (options && options->vmcoreinfo) {
@@ -379,6 +381,27 @@ static struct kd_error *read_name(struct crash *crash, struct kernel_name *ret)
 	return err;
 }
 
+/* The kernel's name as an earlier filter has found it. */
+static bool name_of_origin(const struct crash *crash, struct kernel_name *ret)
+{
+	const struct vmcore_origin *origin = vmcore_origin(crash->vmcore);
+
+	_Static_assert(sizeof(*ret) == 6 * sizeof(origin->utsname[0]), "six strings");
+	if (!origin->utsname || strcmp(origin->utsname[0], "Linux") != 0)
+		return false;
+	memcpy(ret, origin->utsname, sizeof(*ret));
+	return true;
+}
+
+/* From its memory, or so. False: neither has the name of a kernel of this architecture. */
+static bool find_name(struct crash *crash, struct kernel_name *ret)
+{
+	_cleanup_(kd_error_destroy) struct kd_error *err = read_name(crash, ret);
+
+	return (!err && strcmp(ret->sysname, "Linux") == 0 && strcmp(ret->machine, crash->machine) == 0) ||
+	       name_of_origin(crash, ret);
+}
+
 /* The vmcore's notes, with what was found of VMCOREINFO if there was none: readers need it. */
 static void describe_notes(struct crash *crash, struct dump_description *ret)
 {
@@ -389,7 +412,7 @@ static void describe_notes(struct crash *crash, struct dump_description *ret)
 
 	ret->notes = vmcore_notes(crash->vmcore, &ret->notes_size);
 	own = vmcore_vmcoreinfo(crash->vmcore, &ret->vmcoreinfo_size);
-	if (own) {
+	if (own && ret->vmcoreinfo_size) {
 		ret->vmcoreinfo_offset = (size_t)(own - (const char *)ret->notes);
 		return;
 	}
@@ -416,6 +439,8 @@ static void describe_notes(struct crash *crash, struct dump_description *ret)
 static void describe(struct crash *crash, const struct dumpfilter_options *options, const struct selection *selection,
 		     const struct dumpfilter_report *report, struct dump_description *ret)
 {
+	const struct vmcore_origin *origin = vmcore_origin(crash->vmcore);
+
 	*ret = (struct dump_description){
 		.page_size = crash->space.page_size,
 		.end_pfn = selection->end_pfn,
@@ -423,17 +448,16 @@ static void describe(struct crash *crash, const struct dumpfilter_options *optio
 		.whole_tails = options->strict_compat,
 		.kept = &selection->kept,
 		.phys_base = crash->space.arch->phys_base(&crash->space),
-		.level = report->unfiltered ? options->level & LEVEL_ZERO : options->level,
+		.level = (report->unfiltered ? options->level & LEVEL_ZERO : options->level) | origin->level,
 		.cpu_count = vmcore_cpu_count(crash->vmcore),
 		.codec_flag = options->codec ? options->codec->flag : 0,
 		.eraseinfo = crash->erase.info,
 		.eraseinfo_size = crash->erase.info_size,
 	};
 	describe_notes(crash, ret);
+	ret->crash_time = origin->crash_time;
 	vmcoreinfo_decimal(&crash->info, "CRASHTIME", &ret->crash_time);
-
-	_cleanup_(kd_error_destroy) struct kd_error *err = read_name(crash, &ret->name);
-	if (!err && strcmp(ret->name.sysname, "Linux") == 0 && strcmp(ret->name.machine, crash->machine) == 0)
+	if (find_name(crash, &ret->name))
 		return;
 	/* Readers take the architecture from here. */
 	memset(&ret->name, 0, sizeof(ret->name));
@@ -640,6 +664,21 @@ struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path, c
 	return err;
 }
 
+struct kd_error *dumpfilter_census(const char *vmcore_path, const struct dumpfilter_options *options,
+				   struct dumpfilter_report *ret)
+{
+	_cleanup_(crash_close) struct crash crash = { 0 };
+	_cleanup_(selection_release) struct selection selection = { 0 };
+	struct dumpfilter_report report = { 0 };
+	struct kd_error *err = crash_open(&crash, vmcore_path, options);
+
+	if (!err)
+		err = select_pages(&crash, options, &selection, &report);
+	if (!err)
+		*ret = report;
+	return err;
+}
+
 struct kd_error *dumpfilter_dmesg(const char *vmcore_path, FILE *out, const struct kd_log *log)
 {
 	return dumpfilter_dmesg_with(vmcore_path, out, &(struct dumpfilter_options){ .log = log });
@@ -653,19 +692,34 @@ struct kd_error *dumpfilter_dmesg_with(const char *vmcore_path, FILE *out, const
 	if (!err)
 		err = address_space_init(&crash.space, crash.vmcore, &crash.info, options->log);
 	if (!err)
-		err = dmesg_write(&crash.space, out);
+		err = dmesg_write(&crash.space, options->since_clear, out);
 	return err;
+}
+
+struct kd_error *dumpfilter_translate(const char *vmcore_path, const struct dumpfilter_options *options, uint64_t vaddr,
+				      uint64_t *ret)
+{
+	_cleanup_(crash_close) struct crash crash = { 0 };
+	struct kd_error *err = crash_open(&crash, vmcore_path, options);
+	uint64_t size;
+
+	if (!err)
+		err = address_space_init(&crash.space, crash.vmcore, &crash.info, options->log);
+	return err ? err : address_space_translate(&crash.space, vaddr, ret, &size);
 }
 
 struct kd_error *dumpfilter_identify(const char *vmcore_path, struct dumpfilter_identity *ret)
 {
 	_cleanup_(crash_close) struct crash crash = { 0 };
 	struct dumpfilter_identity identity = { 0 };
+	const struct vmcore_origin *origin;
 	struct kernel_name name;
 	struct kd_error *err = crash_open(&crash, vmcore_path, NULL);
 
 	if (err)
 		return err;
+	origin = vmcore_origin(crash.vmcore);
+	identity.crash_time = origin->crash_time;
 	vmcoreinfo_get_string(&crash.info, "OSRELEASE", identity.release, sizeof(identity.release));
 	vmcoreinfo_get_string(&crash.info, "BUILD-ID", identity.build_id, sizeof(identity.build_id));
 	vmcoreinfo_decimal(&crash.info, "CRASHTIME", &identity.crash_time);
@@ -675,9 +729,7 @@ struct kd_error *dumpfilter_identify(const char *vmcore_path, struct dumpfilter_
 
 	_cleanup_(kd_error_destroy) struct kd_error *problem =
 		address_space_init(&crash.space, crash.vmcore, &crash.info, NULL);
-	if (!problem)
-		problem = address_space_read_name(&crash.space, &name);
-	if (!problem) {
+	if (problem ? name_of_origin(&crash, &name) : find_name(&crash, &name)) {
 		memcpy(identity.release, name.release, sizeof(identity.release));
 		memcpy(identity.version, name.version, sizeof(identity.version));
 		memcpy(identity.machine, name.machine, sizeof(identity.machine));

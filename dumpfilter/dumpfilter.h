@@ -46,6 +46,8 @@ struct dumpfilter_options {
 	unsigned int fallback_count;
 	unsigned int threads;      /* 0: as many as fit this machine */
 	uint64_t size_limit;       /* bytes that the output may have; 0: no limit */
+	bool no_mmap;              /* read the vmcore, never map it */
+	bool since_clear;          /* of the log: only what came after it was last cleared ("dmesg -C") */
 	bool strict_compat;        /* drop partial tail pages of a segment as makedumpfile does, for bit equality */
 	/** VMCOREINFO from elsewhere, for keys that the vmcore's @own (zeroed: none) lacks: malloc'd, NULL for none. NULL: the
 	 *  vmcore's has to do. An error ends the run. */
@@ -92,11 +94,20 @@ struct dumpfilter_estimate {
 struct kd_error *dumpfilter_estimate(const char *vmcore_path, const struct dumpfilter_options *options,
 				     struct dumpfilter_estimate *ret) MUST_CHECK;
 
+/** Only count: which pages a dump would find. @options: log, vmcoreinfo and supplement count; PAGE_ZERO is not looked for.
+ *  @vmcore_path may be /proc/kcore. */
+struct kd_error *dumpfilter_census(const char *vmcore_path, const struct dumpfilter_options *options,
+				   struct dumpfilter_report *ret) MUST_CHECK;
+
 /** Write the crashed kernel's log, oldest record first, as "[%5llu.%06llu] text" lines. */
 struct kd_error *dumpfilter_dmesg(const char *vmcore_path, FILE *out, const struct kd_log *log) MUST_CHECK;
-/** As above; @options: log, vmcoreinfo and supplement count. */
+/** As above; @options: log, vmcoreinfo, supplement and since_clear count. */
 struct kd_error *dumpfilter_dmesg_with(const char *vmcore_path, FILE *out,
 				       const struct dumpfilter_options *options) MUST_CHECK;
+
+/** The physical address of @vaddr, by the crashed kernel's page tables. @options as for dumpfilter_census(). KD_ERR_HOLE. */
+struct kd_error *dumpfilter_translate(const char *vmcore_path, const struct dumpfilter_options *options, uint64_t vaddr,
+				      uint64_t *ret) MUST_CHECK;
 
 /** Facts about the crashed kernel; "" or 0 where the dump does not say. */
 struct dumpfilter_identity {
@@ -112,11 +123,16 @@ struct dumpfilter_identity {
 struct kd_error *dumpfilter_identify(const char *vmcore_path, struct dumpfilter_identity *ret) MUST_CHECK;
 
 /** dumpfilter's command line as data: used by the program, and by capture for core_collector.
- *  @argv[0] is the program's name. Options are makedumpfile's. KD_ERR_USAGE. */
+ *  @argv[0] is the program's name. Options are makedumpfile's, with one difference:
+ *  pages are compressed when no option says how. KD_ERR_USAGE. */
 struct dumpfilter_command {
 	struct dumpfilter_options options;
+	bool mem_usage, json;
+	bool vtop;               /* translate vtop_address; then the dump, if there is an output */
+	uint64_t vtop_address;
 	bool dump_dmesg, check_params, show_help, show_version, force;
-	bool estimate;         /* the vmcore is @output */
+	bool estimate;         /* of the dump of @input, and no dump */
+	bool codec_given;      /* a codec, or none at all, was asked for; otherwise it is codecs[0] */
 	int message_level;     /* makedumpfile's bit mask, default 7 */
 	unsigned int debug;    /* number of -D */
 	const char *vmlinux;     /* -x; this and what follows is borrowed from argv, and NULL when it is not given */

@@ -19,6 +19,7 @@
 #define KDUMP_SIGNATURE         "KDUMP   "
 #define KDUMP_VERSION           6
 #define KDUMP_STATUS_INCOMPLETE 0x8u
+#define KDUMP_STATUS_EXCLUDED_VMEMMAP 0x10u
 
 struct kdump_header {
 	char signature[8];

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/dumpfilter.h"
+#include "dumpfilter/mem_usage.h"
 #include "dumpfilter/supplement.h"
 
 #define EXIT_USAGE 2
@@ -27,8 +28,9 @@
 
 static void print_usage(void)
 {
-	printf("Usage: dumpfilter [-c|-l|-p|-z] [-d LEVEL[,LEVEL]...] [-f] VMCORE DUMPFILE\n"
+	printf("Usage: dumpfilter [-c|-l|-p|-z|--fast|--small|--uncompressed] [-d LEVEL[,LEVEL]...] [-f] VMCORE DUMPFILE\n"
 	       "       dumpfilter --dump-dmesg [-f] VMCORE LOGFILE\n"
+	       "       dumpfilter --mem-usage [--json] [/proc/kcore]\n"
 	       "\n"
 	       "Copy the memory of a crashed Linux kernel (/proc/vmcore), leaving out pages that\n"
 	       "tell nothing about the crash, or only the kernel's log.\n"
@@ -36,8 +38,12 @@ static void print_usage(void)
 	       "  -d LEVEL             leave out: 1 zero pages, 2 page cache, 4 page cache with private\n"
 	       "                       data too, 8 user memory, 16 free pages; added up, 0 to 31\n");
 	for (size_t i = 0; codecs[i]; i++)
-		printf("  -%c                   compress with %s\n", codecs[i]->option, codecs[i]->name);
-	printf("  -f                   replace DUMPFILE if it exists\n"
+		if (codecs[i]->option)
+			printf("  -%c                   compress with %s\n", codecs[i]->option, codecs[i]->name);
+	printf("  --fast               compress fastest (lzo)\n"
+	       "  --small              compress smallest (zlib)\n"
+	       "  --uncompressed       do not compress; without all of these: zlib, nearly as fast as -l\n"
+	       "  -f                   replace DUMPFILE if it exists\n"
 	       "  -x VMLINUX           symbols and types, beside what the dump says\n"
 	       "  -i FILE              the same from a file that -g has written\n"
 	       "  -g FILE              write FILE from what -x names, and no dump\n"
@@ -45,6 +51,7 @@ static void print_usage(void)
 	       "  --config-optional    what cannot be found does not matter\n"
 	       "  -D                   say more\n"
 	       "  --dump-dmesg         write the kernel's log\n"
+	       "  --mem-usage          show what the memory of the running kernel is used for\n"
 	       "  --check-params       check the command line, do nothing\n"
 	       "  --message-level N    1 progress, 4 errors, 8 debugging, 16 report; added up (7)\n"
 	       "  --num-threads N      threads to use (default: one per CPU, as far as memory allows)\n"
@@ -58,7 +65,8 @@ static void print_version(void)
 {
 	printf("dumpfilter (%s) %s\ncompression:", PACKAGE_NAME, PACKAGE_VERSION);
 	for (size_t i = 0; codecs[i]; i++)
-		printf(" %s", codecs[i]->name);
+		if (codecs[i]->option)
+			printf(" %s", codecs[i]->name);
 	printf("\n");
 }
 
@@ -159,11 +167,69 @@ static struct kd_error *print_estimate(struct dumpfilter_command *command, const
 
 	command->options.log = log;
 	if (!err)
-		err = dumpfilter_estimate(command->output, &command->options, &estimate);
+		err = dumpfilter_estimate(command->input, &command->options, &estimate);
+	if (err)
+		return err;
+	printf("pages  %15lu\nsize   %15lu\nmemory %15lu\n", estimate.pages, estimate.size, estimate.memory);
+	return fflush(stdout) != 0 ? kd_error_os(errno, "standard output") : NULL;
+}
+
+static struct kd_error *show_usage(struct dumpfilter_command *command, const struct kd_log *log)
+{
+	enum mem_usage_style style = isatty(STDOUT_FILENO) ? MEM_USAGE_CHART : MEM_USAGE_TABLE;
+	_cleanup_(supplement_close) struct supplement *supplement = NULL;
+	struct dumpfilter_report report;
+	struct kd_error *err = supplement_open(command, log, &supplement);
+
+	command->options.log = log;
 	if (!err)
-		printf("pages  %15lu\nsize   %15lu\nmemory %15lu\n", estimate.pages, estimate.size,
-		       estimate.memory);
-	return err;
+		err = dumpfilter_census(command->input, &command->options, &report);
+	if (err)
+		return err;
+	mem_usage_print(stdout, &report, command->json ? MEM_USAGE_JSON : style);
+	return fflush(stdout) != 0 ? kd_error_os(errno, "standard output") : NULL;
+}
+
+static struct kd_error *show_translation(struct dumpfilter_command *command, const struct kd_log *log)
+{
+	_cleanup_(supplement_close) struct supplement *supplement = NULL;
+	struct kd_error *err = supplement_open(command, log, &supplement);
+	uint64_t paddr;
+
+	command->options.log = log;
+	if (!err)
+		err = dumpfilter_translate(command->input, &command->options, command->vtop_address, &paddr);
+	if (err)
+		return err;
+	printf("%-18s %s\n%-18lx %lx\n", "VIRTUAL", "PHYSICAL", command->vtop_address, paddr);
+	return fflush(stdout) != 0 ? kd_error_os(errno, "standard output") : NULL;
+}
+
+/* Whether the operands that the command needs are there. */
+static struct kd_error *check_operands(const struct dumpfilter_command *command)
+{
+	if (command->show_help || command->show_version || command->check_params || command->generate ||
+	    command->mem_usage || (command->input && (command->output || command->vtop || command->estimate)))
+		return NULL;
+	return kd_error_create(KD_ERR_USAGE, "VMCORE and %s are needed", command->dump_dmesg ? "LOGFILE" : "DUMPFILE");
+}
+
+/* *full_ret: it failed for want of room. */
+static struct kd_error *run(struct dumpfilter_command *command, const struct kd_log *log, bool *full_ret)
+{
+	if (command->generate)
+		return supplement_generate(command, log);
+	if (command->mem_usage)
+		return show_usage(command, log);
+	if (command->estimate)
+		return print_estimate(command, log);
+	if (command->vtop) {
+		struct kd_error *err = show_translation(command, log);
+
+		if (err || !command->output)
+			return err;
+	}
+	return command->dump_dmesg ? write_log(command, log) : write_dump(command, log, full_ret);
 }
 
 int main(int argc, char **argv)
@@ -177,11 +243,8 @@ int main(int argc, char **argv)
 	signal(SIGXFSZ, SIG_IGN);
 	kd_log_init(&log, stderr, "dumpfilter", KD_LOG_INFO);
 	err = dumpfilter_parse_command(argc, argv, &command);
-	if (!err && !command.show_help && !command.show_version && !command.check_params && !command.generate &&
-	    (command.estimate ? !command.output || command.input : !command.input || !command.output))
-		err = kd_error_create(KD_ERR_USAGE, command.estimate ? "--estimate wants one VMCORE, and nothing else" :
-					    command.dump_dmesg ? "VMCORE and LOGFILE are needed" :
-								 "VMCORE and DUMPFILE are needed");
+	if (!err)
+		err = check_operands(&command);
 	if (kd_log_error(&log, err)) {
 		fprintf(stderr, "Try 'dumpfilter --help'.\n");
 		return EXIT_USAGE;
@@ -197,14 +260,7 @@ int main(int argc, char **argv)
 		log.level = KD_LOG_DEBUG;
 	else if (!(command.message_level & MESSAGE_ERROR))
 		log.level = KD_LOG_ERROR;
-	if (command.generate)
-		err = supplement_generate(&command, &log);
-	else if (command.estimate)
-		err = print_estimate(&command, &log);
-	else if (command.dump_dmesg)
-		err = write_log(&command, &log);
-	else
-		err = write_dump(&command, &log, &full);
+	err = run(&command, &log, &full);
 	if (!kd_log_error(&log, err))
 		return EXIT_SUCCESS;
 	return full ? EXIT_FULL : EXIT_FAILURE;

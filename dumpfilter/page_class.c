@@ -303,7 +303,7 @@ struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, 
 	if (anon)
 		return verdict(PAGE_USER, compound.order);
 	cache = (flags & rules->lru) ||
-		((flags & rules->swapcache) && (!rules->swapbacked || (flags & rules->swapbacked)));
+		((flags & rules->swapcache) && (flags & rules->swapbacked));
 	if (!cache)
 		return (struct page_verdict){ PAGE_KEEP, UINT64_C(1) << compound.order,
 					      flags & rules->boot_flag ? INTEREST_BOOT : INTEREST_NONE };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "dumpfilter/vmcore.h"
+#include "dumpfilter/vmcore_format.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -16,49 +16,22 @@
 #include "base/elf64.h"
 #include "base/io.h"
 
-/* A device driver's dump note may have many MiB; more than this is no kernel's doing. */
-#define NOTES_MAX (UINT64_C(64) << 20)
 /* The kernel stops at 65535 program headers; a tool that writes holes may need more. */
 #define PHNUM_MAX (UINT32_C(1) << 24)
 #define LARGEST_PAGE UINT64_C(65536)
+#define ELF_INCOMPLETE 0x1u /* e_flags, as makedumpfile -E sets it */
 
-/* A range of physical memory and where the file has it; sorted and disjoint in struct vmcore. */
-struct extent {
-	uint64_t paddr;
-	uint64_t size;
-	uint64_t file_offset;
-};
-
-struct vmcore {
-	int fd;
-	char *path;
-	uint64_t file_size;
-	bool is_proc;  /* reading it page by page is slow, mapping it is not; else it is the other way round */
-	bool in_memory;
-	uint16_t machine;
-	struct vmcore_segment *segment;
-	size_t segment_count;
-	struct extent *extent;
-	size_t extent_count;
-	struct kd_ranges ram;
-	struct kd_ranges contents;
-	uint64_t missing;
-	uint8_t *notes;
-	size_t notes_size;
-	unsigned int cpu_count;
-	const char *vmcoreinfo;
-	size_t vmcoreinfo_size;
-	bool xen;
-};
-
-static struct kd_error *read_at(const struct vmcore *vmcore, uint64_t offset, void *buf, size_t size, const char *what)
+struct kd_error *vmcore_read_file(const struct vmcore *vmcore, uint64_t offset, void *buf, size_t size, const char *what)
 {
 	ssize_t done;
 
 	if (offset > INT64_MAX - size)
 		return kd_error_create(KD_ERR_FORMAT, "%s: %s at offset 0x%lx: beyond any file", vmcore->path, what,
 				       offset);
-	done = kd_pread_all(vmcore->fd, buf, size, (off_t)offset);
+	if (vmcore->layer_read)
+		done = vmcore->layer_read(vmcore, buf, size, offset);
+	else
+		done = kd_pread_all(vmcore->fd, buf, size, (off_t)offset);
 	if (done < 0)
 		return kd_error_os(errno, "%s: %s at offset 0x%lx", vmcore->path, what, offset);
 	if ((size_t)done != size)
@@ -78,7 +51,7 @@ static struct kd_error *count_program_headers(const struct vmcore *vmcore, const
 		if (ehdr->e_shoff == 0 || ehdr->e_shentsize != sizeof(shdr))
 			return kd_error_create(KD_ERR_FORMAT, "%s: number of program headers is missing",
 					       vmcore->path);
-		err = read_at(vmcore, ehdr->e_shoff, &shdr, sizeof(shdr), "section header");
+		err = vmcore_read_file(vmcore, ehdr->e_shoff, &shdr, sizeof(shdr), "section header");
 		if (err)
 			return err;
 		count = shdr.sh_info;
@@ -90,23 +63,22 @@ static struct kd_error *count_program_headers(const struct vmcore *vmcore, const
 	return NULL;
 }
 
-static struct kd_error *append_notes(struct vmcore *vmcore, const Elf64_Phdr *phdr)
+struct kd_error *vmcore_append_notes(struct vmcore *vmcore, uint64_t offset, uint64_t size)
 {
 	uint8_t *notes;
 
-	if (phdr->p_filesz > NOTES_MAX - vmcore->notes_size)
-		return kd_error_create(KD_ERR_LIMIT, "%s: more than %lu bytes of notes", vmcore->path, NOTES_MAX);
-	if (phdr->p_filesz == 0)
+	if (size > VMCORE_NOTES_MAX - vmcore->notes_size)
+		return kd_error_create(KD_ERR_LIMIT, "%s: more than %lu bytes of notes", vmcore->path, VMCORE_NOTES_MAX);
+	if (size == 0)
 		return NULL;
-	notes = realloc(vmcore->notes, vmcore->notes_size + phdr->p_filesz);
+	notes = realloc(vmcore->notes, vmcore->notes_size + size);
 	if (!notes)
 		return kd_error_nomem();
 	vmcore->notes = notes;
-	struct kd_error *err =
-		read_at(vmcore, phdr->p_offset, notes + vmcore->notes_size, phdr->p_filesz, "notes");
+	struct kd_error *err = vmcore_read_file(vmcore, offset, notes + vmcore->notes_size, size, "notes");
 	if (err)
 		return err;
-	vmcore->notes_size += phdr->p_filesz;
+	vmcore->notes_size += size;
 	return NULL;
 }
 
@@ -126,7 +98,8 @@ static struct kd_error *add_segment(struct vmcore *vmcore, const Elf64_Phdr *phd
 {
 	uint64_t end;
 
-	if (phdr->p_memsz == 0)
+	/* In /proc/kcore some are no memory but mappings of it, which have no physical address. */
+	if (phdr->p_memsz == 0 || phdr->p_paddr == UINT64_MAX)
 		return NULL;
 	if (__builtin_add_overflow(phdr->p_paddr, phdr->p_memsz, &end) || phdr->p_filesz > phdr->p_memsz ||
 	    __builtin_add_overflow(phdr->p_offset, phdr->p_filesz, &end) || end > INT64_MAX)
@@ -157,12 +130,12 @@ static struct kd_error *read_program_headers(struct vmcore *vmcore, const Elf64_
 	vmcore->segment = calloc(count ? count : 1, sizeof(*vmcore->segment));
 	if (!phdr || !vmcore->segment)
 		return kd_error_nomem();
-	err = read_at(vmcore, ehdr->e_phoff, phdr, count * sizeof(*phdr), "program headers");
+	err = vmcore_read_file(vmcore, ehdr->e_phoff, phdr, count * sizeof(*phdr), "program headers");
 	if (err)
 		return err;
 	for (size_t i = 0; i < count && !err; i++) {
 		if (phdr[i].p_type == PT_NOTE)
-			err = append_notes(vmcore, &phdr[i]);
+			err = vmcore_append_notes(vmcore, phdr[i].p_offset, phdr[i].p_filesz);
 		else if (phdr[i].p_type == PT_LOAD)
 			err = add_segment(vmcore, &phdr[i], promised);
 	}
@@ -235,27 +208,57 @@ static struct kd_error *read_headers(struct vmcore *vmcore)
 {
 	_cleanup_(kd_ranges_free) struct kd_ranges promised = { 0 };
 	struct kd_error *err;
+	Elf64_Ehdr ehdr;
+
+	err = vmcore_read_file(vmcore, 0, &ehdr, sizeof(ehdr), "ELF header");
+	if (!err)
+		err = kd_elf64_check_core(&ehdr, vmcore->path);
+	if (err)
+		return err;
+	vmcore->machine = ehdr.e_machine;
+	vmcore->origin.incomplete |= ehdr.e_flags & ELF_INCOMPLETE;
+	err = read_program_headers(vmcore, &ehdr, &promised);
+	if (!err)
+		err = build_extents(vmcore);
+	if (!err)
+		vmcore->missing = kd_ranges_total(&promised) - kd_ranges_total(&vmcore->contents);
+	return err;
+}
+
+static bool has_magic(const struct vmcore_format *format, const void *head)
+{
+	return memcmp(head, format->magic, strlen(format->magic)) == 0;
+}
+
+const struct vmcore_format *vmcore_find_format(const void *head)
+{
+	for (size_t i = 0; vmcore_formats[i]; i++)
+		if (has_magic(vmcore_formats[i], head))
+			return vmcore_formats[i];
+	return NULL;
+}
+
+static struct kd_error *open_format(struct vmcore *vmcore)
+{
+	char head[16] = "";
 	struct statfs fs;
 	struct stat st;
-	Elf64_Ehdr ehdr;
+	struct kd_error *err;
 
 	if (fstat(vmcore->fd, &st) < 0)
 		return kd_error_os(errno, "%s", vmcore->path);
 	vmcore->file_size = (uint64_t)st.st_size;
 	vmcore->is_proc = fstatfs(vmcore->fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 	vmcore->in_memory = vmcore->is_proc || (fstatfs(vmcore->fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC);
-	err = read_at(vmcore, 0, &ehdr, sizeof(ehdr), "ELF header");
-	if (!err)
-		err = kd_elf64_check_core(&ehdr, vmcore->path);
+	if (kd_pread_all(vmcore->fd, head, sizeof(head), 0) < 0)
+		return kd_error_os(errno, "%s", vmcore->path);
+	vmcore->format = vmcore_find_format(head);
+	if (!vmcore->format) /* its reader says what is wrong */
+		vmcore->format = &vmcore_elf;
+	err = vmcore->format->open(vmcore);
 	if (err)
 		return err;
-	vmcore->machine = ehdr.e_machine;
-	err = read_program_headers(vmcore, &ehdr, &promised);
-	if (!err)
-		err = build_extents(vmcore);
-	if (err)
-		return err;
-	vmcore->missing = kd_ranges_total(&promised) - kd_ranges_total(&vmcore->contents);
+	vmcore->origin.format = vmcore->format->name;
 	parse_notes(vmcore);
 	return NULL;
 }
@@ -273,7 +276,7 @@ struct kd_error *vmcore_open(const char *path, struct vmcore **ret)
 	vmcore->path = strdup(path);
 	if (!vmcore->path)
 		return kd_error_nomem();
-	err = read_headers(vmcore);
+	err = open_format(vmcore);
 	if (err)
 		return err;
 	*ret = take_ptr(vmcore);
@@ -284,6 +287,10 @@ void vmcore_close(struct vmcore *vmcore)
 {
 	if (!vmcore)
 		return;
+	if (vmcore->format && vmcore->format->close)
+		vmcore->format->close(vmcore);
+	if (vmcore->layer)
+		vmcore->layer_close(vmcore->layer);
 	if (vmcore->fd >= 0)
 		close(vmcore->fd);
 	kd_ranges_free(&vmcore->ram);
@@ -298,6 +305,11 @@ void vmcore_close(struct vmcore *vmcore)
 const char *vmcore_path(const struct vmcore *vmcore)
 {
 	return vmcore->path;
+}
+
+const struct vmcore_origin *vmcore_origin(const struct vmcore *vmcore)
+{
+	return &vmcore->origin;
 }
 
 uint16_t vmcore_machine(const struct vmcore *vmcore)
@@ -396,7 +408,7 @@ static struct kd_error *read_pieces(const struct vmcore *vmcore, uint64_t paddr,
 			if (piece > size)
 				piece = size;
 			struct kd_error *err =
-				read_at(vmcore, extent->file_offset + inside, buf, piece, "memory");
+				vmcore_read_file(vmcore, extent->file_offset + inside, buf, piece, "memory");
 			if (err)
 				return err;
 		}
@@ -414,7 +426,7 @@ struct kd_error *vmcore_read(const struct vmcore *vmcore, uint64_t paddr, void *
 
 	if (paddr > UINT64_MAX - size)
 		return kd_error_create(KD_ERR_HOLE, "physical address 0x%lx is beyond any memory", paddr);
-	err = read_pieces(vmcore, paddr, buf, size, &holes);
+	err = vmcore->format->read(vmcore, paddr, buf, size, &holes);
 	if (err)
 		return err;
 	if (holes)
@@ -423,12 +435,17 @@ struct kd_error *vmcore_read(const struct vmcore *vmcore, uint64_t paddr, void *
 	return NULL;
 }
 
+void vmcore_forbid_mmap(struct vmcore *vmcore)
+{
+	vmcore->is_proc = vmcore->in_memory = false;
+}
+
 void vmcore_window_init(struct vmcore_window *window, const struct vmcore *vmcore)
 {
 	*window = (struct vmcore_window){ .vmcore = vmcore, .no_mmap = !vmcore->is_proc };
 }
 
-void vmcore_window_release(struct vmcore_window *window)
+static void unmap(struct vmcore_window *window)
 {
 	if (window->map)
 		munmap(window->map, window->mapped);
@@ -445,7 +462,7 @@ static bool move_window(struct vmcore_window *window, uint64_t offset, size_t si
 	uint64_t length = 2 * VMCORE_WINDOW_MAX;
 	void *map;
 
-	vmcore_window_release(window);
+	unmap(window);
 	if (window->no_mmap || offset + size > window->vmcore->file_size)
 		return false;
 	if (length > window->vmcore->file_size - start)
@@ -461,7 +478,7 @@ static bool move_window(struct vmcore_window *window, uint64_t offset, size_t si
 	return true;
 }
 
-struct kd_error *vmcore_window_get(struct vmcore_window *window, uint64_t paddr, size_t size, void *buf,
+static struct kd_error *window_get(struct vmcore_window *window, uint64_t paddr, size_t size, void *buf,
 				   const uint8_t **ret)
 {
 	const struct extent *extent = find_extent(window->vmcore, paddr);
@@ -483,4 +500,25 @@ struct kd_error *vmcore_window_get(struct vmcore_window *window, uint64_t paddr,
 		return err;
 	*ret = buf;
 	return NULL;
+}
+
+const struct vmcore_format vmcore_elf = {
+	.name = "ELF",
+	.magic = ELFMAG,
+	.open = read_headers,
+	.read = read_pieces,
+	.window_get = window_get,
+	.window_release = unmap,
+};
+
+void vmcore_window_release(struct vmcore_window *window)
+{
+	if (window->vmcore)
+		window->vmcore->format->window_release(window);
+}
+
+struct kd_error *vmcore_window_get(struct vmcore_window *window, uint64_t paddr, size_t size, void *buf,
+				   const uint8_t **ret)
+{
+	return window->vmcore->format->window_get(window, paddr, size, buf, ret);
 }

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Memory of the crashed kernel, read from /proc/vmcore or from a file copied from it.
+/** Memory of the crashed kernel, read from /proc/vmcore, from a file copied from it, or from a filtered dump.
  *
- *  Layout (Linux fs/proc/vmcore.c): an ELF64 ET_CORE header, one PT_NOTE, one PT_LOAD per range of RAM. Segments
+ *  What formats are known is a matter of the program (dumpfilter/vmcore_format.h): ELF, kdump-compressed, and each of
+ *  them flattened. Whatever the format, memory is found by its physical address; what is a matter of the file is in
+ *  struct vmcore_origin.
+ *
+ *  Layout of ELF (Linux fs/proc/vmcore.c): an ELF64 ET_CORE header, one PT_NOTE, one PT_LOAD per range of RAM. Segments
  *  may overlap: the kernel image is described a second time, by its virtual address. Re-filtered ELF files differ:
  *  more program headers than a u16 can count, and segments whose tail is not in the file.
+ *  /proc/kcore, the memory of the running kernel, can be read as well (Linux fs/proc/kcore.c, since 4.19).
  *  Reading a frame that is poisoned in hardware can kill the machine: whoever reads decides by the struct page first.
  */
 #ifndef DUMPFILTER_VMCORE_H
@@ -27,22 +32,44 @@ struct vmcore_segment {
 	uint64_t file_offset;
 };
 
-/** Open @path and check its ELF and program headers; of memory nothing is read yet.
+/** Where the memory comes from: what the file says about itself. */
+struct vmcore_origin {
+	const char *format;     /* "ELF", "kdump" */
+	bool flattened;         /* the format as a stream of records */
+	bool incomplete;        /* whoever wrote it says that it is not whole, or does not say that it is */
+	unsigned int level;     /* dump level that it was filtered at; 0 for ELF, which does not tell */
+	/* For kdump only, else 0 or NULL: */
+	uint64_t page_size;
+	uint32_t codec;         /* the header's flag; pages have their own (dumpfilter/decoder.h) */
+	bool split;             /* only the pages in [start_pfn, end_pfn) are in this file */
+	uint64_t start_pfn, end_pfn;
+	uint64_t stray_pages;   /* in the dump although they are said not to be memory */
+	uint64_t crash_time;    /* seconds since the epoch */
+	const char (*utsname)[65]; /* six strings, terminated */
+};
+
+/** Open @path and check its headers; of memory nothing is read yet.
  *  @ret: owned by the caller, freed by vmcore_close(); untouched on error.
- *  KD_ERR_OS; KD_ERR_FORMAT (not a core file, or one whose headers contradict themselves); KD_ERR_UNSUPPORTED. */
+ *  KD_ERR_OS; KD_ERR_FORMAT (not a dump, or one whose headers contradict themselves); KD_ERR_UNSUPPORTED;
+ *  KD_ERR_LIMIT (more of something than a real dump has). */
 struct kd_error *vmcore_open(const char *path, struct vmcore **ret) MUST_CHECK;
 void vmcore_close(struct vmcore *vmcore); /* NULL is allowed, as in free() */
 DEFINE_CLEANUP(struct vmcore *, vmcore_close)
 
+/** From now on no window maps the file. */
+void vmcore_forbid_mmap(struct vmcore *vmcore);
+
 const char *vmcore_path(const struct vmcore *vmcore);
-/** e_machine. */
+/** Borrowed. */
+const struct vmcore_origin *vmcore_origin(const struct vmcore *vmcore);
+/** e_machine; EM_NONE if the file names one that is not known. */
 uint16_t vmcore_machine(const struct vmcore *vmcore);
 
 /** /proc/vmcore, or a file on a tmpfs: what is mapped of it can be read, while a mapping of another file may turn out
  *  to be unreadable when it is too late to do anything about it. */
 bool vmcore_in_memory(const struct vmcore *vmcore);
 
-/** In the file's order. Borrowed. */
+/** In the file's order; none in formats other than ELF. Borrowed. */
 const struct vmcore_segment *vmcore_segments(const struct vmcore *vmcore, size_t *count_ret);
 
 /** The physical address ranges that have RAM (bytes, not rounded to pages). Borrowed. */
@@ -66,7 +93,8 @@ const char *vmcore_vmcoreinfo(const struct vmcore *vmcore, size_t *size_ret);
 bool vmcore_is_xen(const struct vmcore *vmcore);
 
 /** Copy @size bytes at physical address @paddr (any alignment) into @buf. Thread-safe.
- *  KD_ERR_HOLE if the file does not hold all of the range; KD_ERR_OS if the kernel does not hand it out.
+ *  KD_ERR_HOLE if the file does not hold all of the range; KD_ERR_OS if the kernel does not hand it out; KD_ERR_FORMAT
+ *  if the file is cut off or damaged there.
  *  On error the contents of @buf are unspecified. */
 struct kd_error *vmcore_read(const struct vmcore *vmcore, uint64_t paddr, void *buf, size_t size) MUST_CHECK;
 
@@ -79,6 +107,7 @@ struct vmcore_window {
 	uint64_t file_start; /* of what is mapped, in the file */
 	size_t mapped;
 	uint8_t *map;
+	void *reader; /* of formats that do not map */
 };
 
 void vmcore_window_init(struct vmcore_window *window, const struct vmcore *vmcore);
@@ -87,7 +116,8 @@ void vmcore_window_release(struct vmcore_window *window);
 /** The bytes at [@paddr, @paddr + @size), for looking at until the next call: inside the mapping, or copied to @buf
  *  (of @size bytes). What the file does not hold reads as zeros, so that a page of which RAM covers only a part
  *  is whole; @size is at most VMCORE_WINDOW_MAX.
- *  KD_ERR_OS: some of it is not readable; a smaller piece may be. */
+ *  KD_ERR_OS, KD_ERR_FORMAT, KD_ERR_HOLE (it should be there, but was never written): some of it is not readable; a
+ *  smaller piece may be. */
 struct kd_error *vmcore_window_get(struct vmcore_window *window, uint64_t paddr, size_t size, void *buf,
 				   const uint8_t **ret) MUST_CHECK;
 

@@ -4,32 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "dumpfilter/dumpfilter.h"
 
 enum { EXIT_USAGE = 1, EXIT_OPEN = 2, EXIT_FORMAT = 3 };
-
-/* A filtered dump, kdump-compressed or flattened: its memory is compressed, and its log was saved beside it. */
-static bool is_filtered(int fd)
-{
-	static const char *const magics[] = { "KDUMP   ", "DISKDUMP", "makedumpfile" };
-	char head[16] = "";
-	size_t i;
-
-	if (kd_pread_all(fd, head, sizeof(head) - 1, 0) < 0)
-		return false;
-	for (i = 0; i < ARRAY_SIZE(magics); i++)
-		if (strncmp(head, magics[i], strlen(magics[i])) == 0)
-			return true;
-	return false;
-}
 
 int main(int argc, char **argv)
 {
@@ -45,11 +27,6 @@ int main(int argc, char **argv)
 	if (fd < 0) {
 		kd_log(&log, KD_LOG_ERROR, "cannot open %s: %s", argv[1], strerror(errno));
 		return EXIT_OPEN;
-	}
-	if (is_filtered(fd)) {
-		kd_log(&log, KD_LOG_ERROR, "%s is a filtered dump: its log is in vmcore-dmesg.txt beside it (kdumpctl log), or "
-		       "\"log\" in crash prints it", argv[1]);
-		return EXIT_FORMAT;
 	}
 	if (kd_log_error(&log, dumpfilter_dmesg(argv[1], stdout, &log)))
 		return EXIT_FORMAT;

@@ -8,10 +8,14 @@
 
 bool vmcoreinfo_get(const struct vmcoreinfo *info, const char *key, const char **value_ret, size_t *size_ret)
 {
-	const char *line = info->text, *end = info->text + info->size;
+	const char *line, *end;
 	size_t key_size = strlen(key);
 	bool found = false;
 
+	if (!info->size)
+		return false;
+	line = info->text;
+	end = info->text + info->size;
 	while (line < end) {
 		const char *newline = memchr(line, '\n', (size_t)(end - line));
 		const char *line_end = newline ? newline : end;

@@ -108,7 +108,7 @@ static const char *const needed[][3] = {
 	{ "OFFSET(page.private)" }, { "OFFSET(page.compound_head)", "OFFSET(page.compound_info)" },
 	{ "SYMBOL(mem_section)", "SYMBOL(mem_map)" }, { "SIZE(mem_section)", "SYMBOL(mem_map)" },
 	{ "OFFSET(mem_section.section_mem_map)", "SYMBOL(mem_map)" },
-	{ "NUMBER(PG_lru)" }, { "NUMBER(PG_private)" }, { "NUMBER(PG_hwpoison)" }, { "NUMBER(PG_head_mask)" },
+	{ "NUMBER(PG_lru)" }, { "NUMBER(PG_private)" }, { "NUMBER(PG_swapbacked)" }, { "NUMBER(PG_hwpoison)" }, { "NUMBER(PG_head_mask)" },
 	{ "NUMBER(PG_slab)", "NUMBER(PAGE_SLAB_MAPCOUNT_VALUE)" },
 	{ "NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)" }, { "LENGTH(zone.free_area)" },
 	{ "NUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE)", "NUMBER(PG_hugetlb)", "NUMBER(HUGETLB_PAGE_DTOR)" },

@@ -510,25 +510,44 @@ static struct kd_error *add_cipher(const struct drivers *drivers, const char *ci
 	return !err && hash ? add_if_there(drivers, "crypto-", hash + 1) : err;
 }
 
+/* The module of a device-mapper target; most are named after it. */
+static const char *dm_module(const char *type)
+{
+	static const struct {
+		const char *type, *module;
+	} exceptions[] = {
+		{ "linear", "dm-mod" },
+		{ "striped", "dm-mod" },
+		{ "error", "dm-mod" },
+		{ "thin", "dm-thin-pool" },
+		{ "snapshot-origin", "dm-snapshot" },
+		{ "snapshot-merge", "dm-snapshot" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(exceptions); i++)
+		if (strcmp(exceptions[i].type, type) == 0)
+			return exceptions[i].module;
+	return NULL;
+}
+
 /* Rows of START LENGTH TYPE PARAMETER…. */
 static struct kd_error *add_dm(const struct drivers *drivers, char *const *word)
 {
-	static const char *const built_in[] = { "linear", "striped", "error" };
 	struct kd_error *err = add_needed(drivers, "", "dm-mod");
 
 	while (!err && *word) {
 		char *const *row = word;
-		size_t count = 0, i;
+		const char *module;
+		size_t count = 0;
 
 		while (row[count] && strcmp(row[count], KD_PLAN_ROW_END) != 0)
 			count++;
 		word += count + (row[count] != NULL);
 		if (count < 3)
 			return kd_error_create(KD_ERR_FORMAT, "a row of its table is too short");
-		for (i = 0; i < ARRAY_SIZE(built_in) && strcmp(row[2], built_in[i]) != 0; i++)
-			;
-		if (i == ARRAY_SIZE(built_in))
-			err = add_needed(drivers, "dm-", row[2]);
+		module = dm_module(row[2]);
+		err = add_needed(drivers, module ? "" : "dm-", module ? module : row[2]);
 		if (!err && strcmp(row[2], "crypt") == 0 && count > 3)
 			err = add_cipher(drivers, row[3]);
 	}

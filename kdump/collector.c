@@ -11,20 +11,22 @@
 #include "dumpfilter/erase_config.h"
 
 /* The codecs that dumpfilter's command line can name. Nothing is compressed here, so the rows have no functions. */
+static const struct codec usual = { .name = "zlib" };
+static const struct codec fast = { .name = "lzo", .long_option = "fast" };
+static const struct codec small = { .name = "zlib", .long_option = "small" };
 static const struct codec zlib = { .name = "zlib", .option = 'c' };
-#ifdef HAVE_LZO
 static const struct codec lzo = { .name = "lzo", .option = 'l' };
-#endif
 #ifdef HAVE_SNAPPY
 static const struct codec snappy = { .name = "snappy", .option = 'p' };
 #endif
 static const struct codec zstd = { .name = "zstd", .option = 'z' };
 
 const struct codec *const codecs[] = {
+	&usual,
+	&fast,
+	&small,
 	&zlib,
-#ifdef HAVE_LZO
 	&lzo,
-#endif
 #ifdef HAVE_SNAPPY
 	&snappy,
 #endif
@@ -32,10 +34,10 @@ const struct codec *const codecs[] = {
 	NULL,
 };
 
-/* The capture program is linked without the others, for their size. */
+/* The capture program is linked without libraries for compression, for their size. */
 static bool capture_has(const struct codec *codec)
 {
-	return !codec || strchr("cl", codec->option);
+	return !codec || (codec->option != 'p' && codec->option != 'z');
 }
 
 /* What cannot be erased in the capture kernel costs the dump, so its file is read now. Names are looked up only then. */
@@ -71,7 +73,8 @@ struct kd_error *collector_check(char *const *argv, bool *built_in)
 	err = dumpfilter_parse_command(argc, argv, &command);
 	if (err)
 		return kd_error_wrap(err, "dumpfilter");
-	if (command.dump_dmesg || command.estimate || command.check_params || command.show_help || command.show_version)
+	if (command.dump_dmesg || command.mem_usage || command.estimate || command.check_params ||
+	    command.show_help || command.show_version)
 		return kd_error_create(KD_ERR_USAGE, "dumpfilter writes no dump with these options");
 	if (command.input || command.output)
 		return kd_error_create(KD_ERR_USAGE, "dumpfilter: %s: the capture adds the names of the files",

@@ -57,9 +57,13 @@ struct kd_error *creation_test_begin(const struct kdumpctl *ctl, int64_t now)
 struct kd_error *creation_test_clear(const struct kdumpctl *ctl)
 {
 	_cleanup_free_ char *path = kd_sysroot_path(&ctl->root, CREATION_TEST_PATH);
+	char word[16];
+	int64_t when;
 
 	if (!path)
 		return kd_error_nomem();
+	if (read_status(ctl, word, &when) && !strcmp(word, "pending"))
+		return NULL;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return kd_error_os(errno, "cannot remove %s", path);
 	return NULL;

@@ -19,7 +19,7 @@ struct kd_error *creation_test_begin(const struct kdumpctl *ctl, int64_t now) MU
 /** Settle a pending test by the dumps that there are now. Nothing pending is success. */
 struct kd_error *creation_test_settle(const struct kdumpctl *ctl, const struct dumps *dumps) MUST_CHECK;
 
-/** The image has changed: what was tested is no more. */
+/** The image has changed: what was tested is no more. A test whose dump has not been looked for yet stays. */
 struct kd_error *creation_test_clear(const struct kdumpctl *ctl) MUST_CHECK;
 
 /** Red Hat's line on ctl->log, unless VMCORE_CREATION_NOTIFICATION=no. */

@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "kdump/crash_version.h"
 #include "kdump/dumps/dumps.h"
 #include "kdump/mounts.h"
 
@@ -349,9 +350,32 @@ static bool is_flattened(const struct dump *dump)
 	return length > strlen(ending) && strcmp(dump->vmcore + length - strlen(ending), ending) == 0;
 }
 
-static struct kd_error *choose_debugger(const char *name, const struct dump *dump, const struct debugger **ret)
+/* Should @debugger be passed over for the one behind it? Only crash is known to be too old at times. */
+static struct kd_error *pass_over(const struct kdumpctl *ctl, const struct debugger *debugger, const struct dump *dump,
+				  bool *ret)
 {
-	bool flattened = is_flattened(dump);
+	_cleanup_free_ char *why = NULL;
+	struct kd_error *err;
+
+	*ret = false;
+	if (strcmp(debugger->name, "crash") != 0)
+		return NULL;
+	err = crash_too_old(dump->release, &why);
+	if (err || !why)
+		return err;
+	*ret = !ctl->option[OPTION_DEBUGGER] && !is_flattened(dump) && is_installed("drgn");
+	if (*ret)
+		kd_info(&ctl->log, "%s; drgn is used instead", why);
+	else
+		kd_warn(&ctl->log, "%s; drgn may do better", why);
+	return NULL;
+}
+
+static struct kd_error *choose_debugger(const struct kdumpctl *ctl, const struct dump *dump, const struct debugger **ret)
+{
+	const char *name = ctl->option[OPTION_DEBUGGER];
+	bool flattened = is_flattened(dump), too_old;
+	struct kd_error *err;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(debuggers); i++) {
@@ -366,6 +390,11 @@ static struct kd_error *choose_debugger(const char *name, const struct dump *dum
 			continue;
 		}
 		if (is_installed(debugger->name)) {
+			err = pass_over(ctl, debugger, dump, &too_old);
+			if (err)
+				return err;
+			if (too_old)
+				continue;
 			*ret = debugger;
 			return NULL;
 		}
@@ -448,7 +477,7 @@ struct kd_error *debug_dump(struct kdumpctl *ctl, int *status)
 	if (!err)
 		err = find_dump(ctl, &dumps, &dump);
 	if (!err)
-		err = choose_debugger(ctl->option[OPTION_DEBUGGER], dump, &debugger);
+		err = choose_debugger(ctl, dump, &debugger);
 	if (!err)
 		err = find_vmlinux(ctl, dump, &vmlinux);
 	if (err)

@@ -202,29 +202,45 @@ static bool parse_report(const char *text, const char *release, struct recorded 
 	return good;
 }
 
-/* The report of the dump in directory @name, if it is newer than what is there; links are not followed. */
-static void consider(int dumps, const char *directory, const char *name, const char *release, struct recorded *newest)
+/* The report in @fd, if it is newer than what is there. @path becomes its name, or is freed. */
+static void take_report(int fd, char *path, const char *release, struct recorded *newest)
 {
-	_cleanup_close_ int dir = openat(dumps, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	_cleanup_close_ int fd = -1;
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *name = path, *text = NULL;
 	struct recorded found = { 0 };
 	struct stat st;
 
-	if (dir < 0)
-		return;
-	fd = openat(dir, "report.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size > REPORT_MAX ||
+	if (!name || fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size > REPORT_MAX ||
 	    (newest->path && st.st_mtime <= newest->time))
 		return;
 	text = calloc(1, st.st_size + 1);
 	if (!text || kd_read_all(fd, text, st.st_size) != st.st_size || !parse_report(text, release, &found))
 		return;
 	found.time = st.st_mtime;
-	if (asprintf(&found.path, "%s/%s/report.json", directory, name) < 0)
-		return;
+	found.path = take_ptr(name);
 	free(newest->path);
 	*newest = found;
+}
+
+/* The report of the dump in directory @name; links are not followed. */
+static void consider(int dumps, const char *directory, const char *name, const char *release, struct recorded *newest)
+{
+	_cleanup_close_ int dir = openat(dumps, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int fd = -1;
+	char *path;
+
+	if (dir < 0)
+		return;
+	fd = openat(dir, "report.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (asprintf(&path, "%s/%s/report.json", directory, name) >= 0)
+		take_report(fd, path, release, newest);
+}
+
+/* Dumps are deleted; what the last of them told is kept. */
+static void consider_last(const struct estimate_request *request, struct recorded *newest)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(request->root, LAST_CAPTURE_PATH, O_RDONLY | O_NONBLOCK);
+
+	take_report(fd, strdup(LAST_CAPTURE_PATH), request->release, newest);
 }
 
 static void find_recorded(const struct estimate_request *request, struct recorded *newest)
@@ -262,6 +278,8 @@ static void use_recorded(const struct estimate_request *request, struct estimate
 	struct recorded newest = { 0 };
 
 	find_recorded(request, &newest);
+	if (!newest.path)
+		consider_last(request, &newest);
 	if (!newest.path)
 		return;
 	estimate->report = newest.path;

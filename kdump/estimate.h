@@ -21,6 +21,9 @@
 
 enum { ESTIMATE_LARGE_MODULES = 8 };
 
+/** A copy of the newest capture's report.json, which stays when its dump is deleted. */
+#define LAST_CAPTURE_PATH KD_STATEDIR "/last-capture.json"
+
 struct estimate_request {
 	const struct kd_sysroot *root;
 	const char *kernel;  /* file of the capture kernel, below the root */
@@ -48,7 +51,7 @@ struct estimate {
 	uint64_t filter;     /* two bitmaps of the machine's pages, and the filter's buffers */
 	uint64_t computed;
 
-	/* The newest capture that can be gone by. */
+	/* The newest capture that can be gone by: a dump's, or LAST_CAPTURE_PATH if no dump with a report is left. */
 	char *report;           /* its report.json, below the root; NULL: there is none */
 	int64_t recorded_at;    /* when that file was written, seconds since the epoch */
 	uint64_t recorded_peak; /* highest use after the kernel's own */

@@ -216,6 +216,8 @@ static int parse_options(int argc, char **argv, const struct verb *verb, struct 
 		own = own_option(verb, c);
 		if (own >= 0) {
 			ctl->option[own] = optarg ? optarg : "";
+			if ((verb->flags & VERB_DRY_RUN) && !strcmp(verb->options[own].name, "print"))
+				ctl->dry_run = true;
 			continue;
 		}
 		switch (c) {
@@ -290,7 +292,7 @@ static struct kd_error *check_allowed(const struct kdumpctl *ctl, const struct v
 	bool live = kd_sysroot_is_live(&ctl->root);
 
 	if (!verb->run)
-		return kd_error_create(KD_ERR_UNSUPPORTED, "%s is not implemented yet", verb->name);
+		return kd_error_create(KD_ERR_UNSUPPORTED, "%s is not implemented: %s", verb->name, verb->refused);
 	if (ctl->dry_run && !(verb->flags & VERB_DRY_RUN))
 		return kd_error_create(KD_ERR_USAGE, "--dry-run makes no sense with %s", verb->name);
 	if (ctl->json && !(verb->flags & VERB_JSON))
@@ -298,7 +300,8 @@ static struct kd_error *check_allowed(const struct kdumpctl *ctl, const struct v
 	if ((verb->flags & VERB_LIVE) && !live && !ctl->dry_run)
 		return kd_error_create(KD_ERR_USAGE,
 				       "%s works on the running machine only: with --sysroot, use --dry-run", verb->name);
-	if ((verb->flags & VERB_CHANGES) && live && geteuid() != 0)
+	/* What can be looked at without root may be shown; a load cannot be laid out without /proc/iomem. */
+	if ((verb->flags & VERB_CHANGES) && live && geteuid() != 0 && (!ctl->dry_run || (verb->flags & VERB_LIVE)))
 		return kd_error_create(KD_ERR_STATE, "kdumpctl %s needs root: use sudo", verb->name);
 	/* A configuration that is gone is something that those have to deal with. */
 	if (!(verb->flags & VERB_HIDDEN) && !kd_sysroot_exists(&ctl->root, ctl->conf_file)) {

@@ -42,7 +42,7 @@ struct verb_option {
 enum verb_flags {
 	VERB_CHANGES = 1 << 0, /* the machine's state: needs root, and one at a time */
 	VERB_LIVE = 1 << 1,    /* only on the machine itself, unless --dry-run */
-	VERB_DRY_RUN = 1 << 2, /* knows --dry-run */
+	VERB_DRY_RUN = 1 << 2, /* knows --dry-run; an option "print" of its own is the same */
 	VERB_JSON = 1 << 3,    /* knows --json */
 	VERB_HIDDEN = 1 << 4,  /* called by units, rules and package scripts: not in the help */
 	VERB_DUMP = 1 << 5,    /* its operand is a dump (for completion) */
@@ -54,6 +54,7 @@ enum verb_group { VERB_GROUP_ARM, VERB_GROUP_MEMORY, VERB_GROUP_DUMPS, VERB_GROU
 struct verb {
 	const char *name;
 	kdumpctl_verb *run; /* NULL: Red Hat's, and refused by name */
+	const char *refused; /* why, and what to do instead */
 	enum verb_group group;
 	unsigned int flags;
 	const char *arguments; /* as the help shows them, "[DUMP]"; NULL: none are taken */
@@ -72,7 +73,7 @@ const struct verb *kdumpctl_find_verb(const char *name);
 kdumpctl_verb service_start, service_stop, service_restart, service_reload, service_rebuild;
 /** Arm anew if a capture kernel should be loaded, in place: what is armed stays armed until the new one takes over. */
 struct kd_error *service_arm_anew(struct kdumpctl *ctl) MUST_CHECK;
-/** Build the image for kernel @release ahead, load nothing. */
+/** Build the image for kernel @release ahead (NULL: as configured), load nothing. */
 struct kd_error *service_build_ahead(struct kdumpctl *ctl, const char *release) MUST_CHECK;
 
 /* status.c */
@@ -84,6 +85,9 @@ kdumpctl_verb refresh_run, refresh_kernel_installed, refresh_kernel_removed;
 
 /* check/check.c */
 kdumpctl_verb check_show;
+
+/* config.c */
+kdumpctl_verb config_show;
 
 /* sizing.c */
 kdumpctl_verb estimate_show;

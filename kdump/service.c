@@ -423,6 +423,8 @@ static struct kd_error *arm(const struct kdumpctl *ctl, struct arming *arming, e
 		err = note_resolved(ctl, arming);
 	if (!err)
 		err = build(ctl, arming, how);
+	if (!err && arming->image.rebuilt && !ctl->dry_run)
+		err = creation_test_clear(ctl);
 	if (!err)
 		err = inputs_add_modules(&ctl->root, &arming->inputs, &arming->plan);
 	if (!err)

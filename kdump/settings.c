@@ -27,6 +27,7 @@ static const struct {
 	{ "KDUMP_BOOTDIR", offsetof(struct settings, boot_dir) },
 	{ "KDUMP_IMG", offsetof(struct settings, image) },
 	{ "KDUMP_IMG_EXT", offsetof(struct settings, image_ext) },
+	{ "KEXEC_ARGS", offsetof(struct settings, kexec_args) },
 	{ "KDUMP_METRICS_FILE", offsetof(struct settings, metrics_file) },
 	{ "VMCORE_CREATION_NOTIFICATION", offsetof(struct settings, creation_notification) },
 	/* Red Hat's, without a meaning here: log levels of their scripts, another mechanism. */
@@ -35,6 +36,7 @@ static const struct {
 	{ "KDUMP_KMSGLOGLVL", IGNORED },
 	{ "FADUMP_COMMANDLINE_APPEND", IGNORED },
 };
+_Static_assert(ARRAY_SIZE(keys) <= SETTINGS_KEYS_MAX, "settings.line has room for each key");
 
 static const struct {
 	const char *word;
@@ -84,22 +86,28 @@ static struct kd_error *parse_kexec_args(const char *value, struct settings *set
 	return NULL;
 }
 
-/* Put @value away under @key. */
-static struct kd_error *set(struct settings *settings, const char *key, const char *value, bool *known)
+static char **field_of(const struct settings *settings, size_t i)
 {
+	return (char **)((char *)settings + keys[i].offset);
+}
+
+/* Put @value away under @key. */
+static struct kd_error *set(struct settings *settings, const char *key, const char *value, unsigned int line, bool *known)
+{
+	struct kd_error *err;
 	char **field;
 	size_t i;
 
-	*known = true;
-	if (!strcmp(key, "KEXEC_ARGS"))
-		return parse_kexec_args(value, settings);
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
 		if (!strcmp(key, keys[i].key))
 			break;
 	*known = i < ARRAY_SIZE(keys);
 	if (!*known || keys[i].offset == IGNORED)
 		return NULL;
-	field = (char **)((char *)settings + keys[i].offset);
+	if (!strcmp(key, "KEXEC_ARGS") && (err = parse_kexec_args(value, settings)))
+		return err;
+	settings->line[i] = line;
+	field = field_of(settings, i);
 	free(*field);
 	*field = NULL;
 	if (*value && !(*field = strdup(value)))
@@ -116,7 +124,7 @@ static bool is_name(const char *text)
 	return *text == '\0';
 }
 
-static struct kd_error *parse_line(char *line, struct settings *settings, const char **unknown)
+static struct kd_error *parse_line(char *line, unsigned int number, struct settings *settings, const char **unknown)
 {
 	char *value = strchr(line, '='), *comment;
 	const char *wrong;
@@ -137,7 +145,7 @@ static struct kd_error *parse_line(char *line, struct settings *settings, const 
 	wrong = unquote(value);
 	if (wrong)
 		return kd_error_create(KD_ERR_CONFIG, "value of %s: %s", line, wrong);
-	err = set(settings, line, value, &known);
+	err = set(settings, line, value, number, &known);
 	*unknown = known ? NULL : line;
 	return err;
 }
@@ -163,7 +171,7 @@ struct kd_error *settings_parse(const char *text, const char *file, const struct
 		line = kd_strip(line);
 		if (*line == '\0' || *line == '#')
 			continue;
-		err = parse_line(line, &settings, &unknown);
+		err = parse_line(line, number, &settings, &unknown);
 		if (err)
 			return kd_error_wrap(err, "%s:%u", file, number);
 		if (unknown)
@@ -192,6 +200,17 @@ struct kd_error *settings_load(const struct kd_sysroot *root, const struct kd_lo
 	return NULL;
 }
 
+bool settings_get(const struct settings *settings, size_t i, const char **key, const char **value, unsigned int *line)
+{
+	/* Ignored ones are the table's last. */
+	if (i >= ARRAY_SIZE(keys) || keys[i].offset == IGNORED)
+		return false;
+	*key = keys[i].key;
+	*value = *field_of(settings, i);
+	*line = settings->line[i];
+	return true;
+}
+
 void settings_free(struct settings *settings)
 {
 	size_t i;
@@ -199,6 +218,6 @@ void settings_free(struct settings *settings)
 	free(settings->file);
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
 		if (keys[i].offset != IGNORED)
-			free(*(char **)((char *)settings + keys[i].offset));
+			free(*field_of(settings, i));
 	*settings = (struct settings){ 0 };
 }

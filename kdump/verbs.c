@@ -80,6 +80,8 @@ const struct verb kdumpctl_verbs[] = {
 	{
 		.name = "propagate",
 		.group = VERB_GROUP_ARM,
+		.refused = "it would give a key to an ssh target, and dumps over ssh are not implemented: use a target of "
+			   "kdump.conf(5)",
 	},
 	{
 		.name = "showmem",
@@ -98,6 +100,8 @@ const struct verb kdumpctl_verbs[] = {
 	{
 		.name = "setup-crypttab",
 		.group = VERB_GROUP_ARM,
+		.refused = "the key of an encrypted target is not handed on by the kernel, but read from the key file that "
+			   "crypttab(5) names: add one with \"cryptsetup luksAddKey\", name it there, and \"kdumpctl restart\"",
 	},
 	{
 		.name = "get-default-crashkernel",
@@ -131,6 +135,13 @@ const struct verb kdumpctl_verbs[] = {
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_JSON,
 		.help = "what would keep a dump from being saved, and what to do about it",
+	},
+	{
+		.name = "config",
+		.run = config_show,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_JSON,
+		.help = "the configuration as it counts, and where each value comes from",
 	},
 	{
 		.name = "list",
@@ -169,6 +180,16 @@ const struct verb kdumpctl_verbs[] = {
 		.arguments_max = 1,
 		.options = dumps_log_options,
 		.help = "the kernel's log up to the crash",
+	},
+	{
+		.name = "verify",
+		.run = dumps_verify,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_JSON | VERB_DUMP,
+		.arguments = "[DUMP|FILE]",
+		.arguments_max = 1,
+		.options = dumps_verify_options,
+		.help = "read all of a dump: is it whole and sound? (without DUMP: the newest)",
 	},
 	{
 		.name = "remove",

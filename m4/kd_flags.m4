@@ -57,10 +57,10 @@ AC_DEFUN([KD_COMPILER_FLAGS], [
   AC_SUBST([KD_SAN_FLAGS])
 ])
 
-dnl KD_CODEC(NAME, pkg-config module, option letter): an optional page codec, compiled as a whole file.
+dnl KD_CODEC(NAME, pkg-config module, option letter): an optional library for page compression.
 AC_DEFUN([KD_CODEC], [
   m4_pushdef([kd_lower], m4_tolower([$1]))
-  AC_ARG_WITH(kd_lower, [AS_HELP_STRING([--without-]kd_lower, [do not build the codec behind $3])])
+  AC_ARG_WITH(kd_lower, [AS_HELP_STRING([--without-]kd_lower, [do without the library behind $3])])
   kd_codec_$1=no
   AS_IF([test "x$with_[]kd_lower" != xno], [
     PKG_CHECK_EXISTS([$2], [

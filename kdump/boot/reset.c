@@ -214,6 +214,17 @@ static struct kd_error *check_options(const struct kdumpctl *ctl)
 	return NULL;
 }
 
+/* The next boot then only has to load it, its size is known here, and what is wrong with the configuration is told
+ * before the reboot. */
+static void build_ahead(struct kdumpctl *ctl)
+{
+	struct kd_error *err = kd_sysroot_is_live(&ctl->root) ? service_build_ahead(ctl, ctl->kernel) : NULL;
+
+	if (err)
+		kd_warn(&ctl->log, "no capture image could be built yet: %s", err->text);
+	kd_error_destroy(err);
+}
+
 struct kd_error *reset_crashkernel(struct kdumpctl *ctl, int *status)
 {
 	_cleanup_(boot_plan_free) struct boot_plan plan = { 0 };
@@ -223,10 +234,12 @@ struct kd_error *reset_crashkernel(struct kdumpctl *ctl, int *status)
 		.setting = ctl->argument_count ? ctl->argument[0] : NULL,
 		.kernel = ctl->option[RESET_KERNEL],
 	};
-	bool print = ctl->option[RESET_PRINT] || ctl->dry_run, known;
+	bool known;
 	struct kd_error *err;
 
 	err = check_options(ctl);
+	if (!err && !ctl->dry_run)
+		build_ahead(ctl);
 	if (!err && !request.setting)
 		err = recommend(ctl, &estimate, &known, &recommended);
 	if (!err)
@@ -234,8 +247,8 @@ struct kd_error *reset_crashkernel(struct kdumpctl *ctl, int *status)
 	request.recommended = recommended;
 	request.recorded = recorded;
 	if (!err)
-		err = carry_out(ctl, ctl->option[RESET_BOOTLOADER], &request, print, &plan);
-	if (err || print)
+		err = carry_out(ctl, ctl->option[RESET_BOOTLOADER], &request, ctl->dry_run, &plan);
+	if (err || ctl->dry_run)
 		return err;
 	if (request.setting)
 		err = remove_record(ctl);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/array.h"
 #include "base/json.h"
@@ -24,6 +25,7 @@ const struct check checks[] = {
 	{ "space", true, check_space },
 	{ "inodes", true, check_inodes },
 	{ "file system", true, check_file_system },
+	{ "keys", false, check_keys },
 	{ "programs", false, check_programs },
 	{ "libraries", false, check_libraries },
 	{ "hook directories", true, check_hook_directories },
@@ -31,9 +33,11 @@ const struct check checks[] = {
 	{ "drivers", false, check_drivers },
 	{ "watchdog", false, check_watchdog },
 	{ "armed", false, check_armed },
+	{ "armed image", false, check_armed_image },
 	{ "at boot", false, check_unit },
 	{ "other packages", true, check_rivals },
 	{ "panic", false, check_panic },
+	{ "clock", false, check_clock },
 };
 const size_t check_count = ARRAY_SIZE(checks);
 
@@ -80,6 +84,7 @@ struct resolved {
 	struct target target, rootfs;
 	struct kd_plan plan;
 	struct plan_programs programs;
+	struct volume_keys keys;
 	struct kd_error *conf_error, *settings_error, *kernel_error, *target_error, *plan_error;
 	struct check_context context;
 };
@@ -92,6 +97,7 @@ static void resolved_free(struct resolved *r)
 	target_free(&r->target);
 	target_free(&r->rootfs);
 	kd_plan_free(&r->plan);
+	volume_keys_free(&r->keys);
 	plan_programs_free(&r->programs);
 	kd_error_destroy(r->conf_error);
 	kd_error_destroy(r->settings_error);
@@ -110,7 +116,6 @@ static inline void resolved_free_cleanup(struct resolved *r)
 static struct kd_error *resolve_plan(const struct kdumpctl *ctl, struct resolved *r)
 {
 	const struct target *targets[] = { &r->target, r->conf.dump_to_rootfs ? &r->rootfs : NULL, NULL };
-	_cleanup_(volume_keys_free) struct volume_keys keys = { 0 };
 	struct kd_error *err = NULL;
 
 	if (r->conf.dump_to_rootfs)
@@ -118,7 +123,7 @@ static struct kd_error *resolve_plan(const struct kdumpctl *ctl, struct resolved
 	if (!err)
 		err = plan_build(&ctl->root, &r->conf, r->kernel.release, targets, &r->plan, &r->programs);
 	for (size_t i = 0; i < ARRAY_SIZE(targets) && targets[i] && !err; i++)
-		err = volumes_resolve(&ctl->root, NULL, &volumes_live, targets[i], &r->plan, &keys);
+		err = volumes_resolve(&ctl->root, NULL, &volumes_live, targets[i], &r->plan, &r->keys);
 	return err;
 }
 
@@ -127,6 +132,7 @@ static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 	struct check_context *context = &r->context;
 
 	context->ctl = ctl;
+	context->now = kd_sysroot_is_live(&ctl->root) ? time(NULL) : 0;
 	r->conf_error = kdumpctl_read_conf(ctl, &r->conf);
 	if (!r->conf_error)
 		context->conf = &r->conf;
@@ -145,6 +151,8 @@ static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 		r->plan_error = resolve_plan(ctl, r);
 	if (context->kernel && context->target && !r->plan_error)
 		context->plan = &r->plan;
+	if (context->plan)
+		context->keys = &r->keys;
 	if (context->kernel &&
 	    asprintf(&context->initrd, KD_STATEDIR "/initramfs-%s.img", r->kernel.release) < 0)
 		context->initrd = NULL;

@@ -13,6 +13,7 @@
 #include "kdump/plan_build.h"
 #include "kdump/settings.h"
 #include "kdump/target.h"
+#include "kdump/volumes.h"
 
 enum check_verdict {
 	CHECK_OK,
@@ -36,6 +37,8 @@ struct check_context {
 	const struct kernel *kernel;
 	const struct target *target;
 	const struct kd_plan *plan;
+	const struct volume_keys *keys; /* that go into the image; NULL: not known */
+	int64_t now;  /* the machine's clock, seconds since the epoch; 0: a captured tree, which has none */
 	char *initrd; /* the image for that kernel, below the root; it need not be there */
 	/* Why not. */
 	const char *conf_error, *settings_error, *kernel_error, *target_error, *plan_error;
@@ -66,11 +69,11 @@ struct kd_error *check_everything(struct kdumpctl *ctl, unsigned int *failures) 
 
 /* machine.c */
 check_function check_kexec, check_reservation, check_load_disabled, check_signature, check_armed, check_unit, check_rivals,
-	check_panic, check_watchdog;
+	check_panic, check_watchdog, check_clock;
 /* storage.c */
 check_function check_target, check_writable, check_space, check_inodes, check_file_system;
 /* programs.c */
 check_function check_configuration, check_settings, check_kernel, check_image, check_drivers, check_programs,
-	check_libraries, check_hook_directories;
+	check_libraries, check_hook_directories, check_keys, check_armed_image;
 
 #endif

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -210,4 +211,46 @@ void check_watchdog(const struct check_context *c, struct check_result *result)
 		closedir(dir);
 	if (!result->text)
 		check_say(result, CHECK_NOT_APPLICABLE, NULL, "none is running");
+}
+
+#define HOUR 3600
+
+/* A file of the machine that is newer than its clock: the clock has been set back, or has lost its battery. */
+static const char *newer_file(const struct check_context *c)
+{
+	const char *const paths[] = { c->conf ? c->conf->file : NULL, c->kernel ? c->kernel->path : NULL };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(paths); i++) {
+		_cleanup_close_ int fd = paths[i] ? kd_sysroot_open_file(&c->ctl->root, paths[i], O_PATH) : -1;
+		struct stat st;
+
+		if (fd >= 0 && fstat(fd, &st) == 0 && st.st_mtime > c->now + HOUR)
+			return paths[i];
+	}
+	return NULL;
+}
+
+/* The capture kernel has no clock but the hardware's: it names dumps by it, and their ages count from there. */
+void check_clock(const struct check_context *c, struct check_result *result)
+{
+	uint64_t hardware = 0;
+	const char *newer;
+	struct kd_error *err;
+
+	if (!c->now)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "a captured tree has no clock");
+	newer = newer_file(c);
+	if (newer)
+		return check_say(result, CHECK_WARNING, "set the clock (timedatectl set-ntp true)",
+				 "the clock is behind the time of %s", newer);
+	err = kd_sysroot_read_u64(&c->ctl->root, 10, &hardware, "/sys/class/rtc/rtc0/since_epoch");
+	if (err)
+		return check_say_error(result, CHECK_NOT_APPLICABLE, err);
+	if ((int64_t)hardware > c->now + HOUR / 2 || (int64_t)hardware < c->now - HOUR / 2)
+		check_say(result, CHECK_WARNING, "\"hwclock --systohc --utc\"",
+			  "the hardware clock is %" PRId64 " minutes off, taken as UTC: dumps will be named by it",
+			  ((int64_t)hardware - c->now) / 60);
+	else
+		check_say(result, CHECK_OK, NULL, "system and hardware clock agree");
 }

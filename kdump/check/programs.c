@@ -9,10 +9,12 @@
 #include <sys/stat.h>
 
 #include "base/array.h"
+#include "base/io.h"
 #include "initramfs/drivers.h"
 #include "initramfs/elf_closure.h"
 #include "initramfs/image.h"
 #include "initramfs/modules.h"
+#include "kdump/armed.h"
 #include "kdump/check/check.h"
 
 void check_configuration(const struct check_context *c, struct check_result *result)
@@ -101,6 +103,55 @@ void check_image(const struct check_context *c, struct check_result *result)
 		check_say(result, CHECK_FAILURE, "\"kdumpctl rebuild\" makes it anew", "%s is damaged", c->initrd);
 	else
 		check_say(result, CHECK_OK, NULL, "%s can be read, and holds a plan", c->initrd);
+}
+
+/* What was loaded is what lies there; a start that finds it loaded already will not look again. */
+void check_armed_image(const struct check_context *c, struct check_result *result)
+{
+	_cleanup_(armed_free) struct armed armed = { 0 };
+	_cleanup_free_ char *hash = NULL;
+	bool found = false;
+	struct kd_error *err = armed_read(&c->ctl->root, &armed, &found);
+
+	if (err)
+		return check_say_error(result, CHECK_WARNING, err);
+	if (!found || !armed.initrd || !armed.initrd_hash)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "there is no record of an image that was loaded");
+	err = armed_hash_file(&c->ctl->root, armed.initrd, &hash);
+	if (err && err->errnum == EACCES)
+		return check_say_error(result, CHECK_NOT_APPLICABLE, err);
+	if (err)
+		return check_say_error(result, CHECK_WARNING, err);
+	if (strcmp(hash, armed.initrd_hash))
+		check_say(result, CHECK_WARNING, "\"kdumpctl restart\" loads it",
+			  "%s is not what was loaded: its hash is another", armed.initrd);
+	else
+		check_say(result, CHECK_OK, NULL, "%s is what was loaded", armed.initrd);
+}
+
+/* The files that crypttab(5) names: a key that is gone is only missed at the next start. */
+void check_keys(const struct check_context *c, struct check_result *result)
+{
+	size_t i;
+
+	if (!c->keys || !c->keys->count)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "no key goes into the image");
+	for (i = 0; i < c->keys->count; i++) {
+		const char *file = c->keys->key[i].file;
+		_cleanup_close_ int fd = kd_sysroot_open_file(&c->ctl->root, file, O_RDONLY | O_NONBLOCK);
+		struct stat st;
+		char byte;
+
+		if (fd < 0 && errno == EACCES)
+			return check_say(result, CHECK_NOT_APPLICABLE, NULL, "only root can read the key file %s", file);
+		if (fd < 0 || fstat(fd, &st) < 0 || kd_pread_all(fd, &byte, 1, 0) != 1)
+			return check_say(result, CHECK_FAILURE, "put it back, or name another in /etc/crypttab",
+					 "the key file %s is not there, or cannot be read", file);
+		if (st.st_mode & 0077)
+			return check_say(result, CHECK_WARNING, "\"chmod 600\"", "others than root can read the key file %s",
+					 file);
+	}
+	check_say(result, CHECK_OK, NULL, "%zu key files can be read, by root alone", c->keys->count);
 }
 
 /* The drivers that the target needs now, beside those in the image. */

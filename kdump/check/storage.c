@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Where the dump goes. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/array.h"
+#include "base/parse.h"
 #include "kdump/census.h"
 #include "kdump/check/check.h"
 #include "kdump/term.h"
@@ -94,23 +98,94 @@ void check_inodes(const struct check_context *c, struct check_result *result)
 		check_say(result, CHECK_OK, NULL, "%" PRIu64 " are free", (uint64_t)space.f_favail);
 }
 
-/* What the file system itself has recorded: ext4's superblock keeps it until the next fsck. */
+struct error_counts {
+	uint64_t errors;
+	bool known;
+};
+
+/* ext4's superblock keeps it until the next fsck. */
+static void count_ext4(const struct kd_sysroot *root, const struct target *target, struct error_counts *counts)
+{
+	const char *name = target->node ? strrchr(target->node, '/') : NULL;
+	struct kd_error *err;
+
+	if (!name)
+		return;
+	err = kd_sysroot_read_u64(root, 10, &counts->errors, "/sys/fs/ext4/%s/errors_count", name + 1);
+	counts->known = !err;
+	kd_error_destroy(err);
+}
+
+/* "write_errs 0" and four more such lines for each device (Linux 5.14), until "btrfs device stats -z". */
+static void add_device_stats(const char *text, struct error_counts *counts)
+{
+	uint64_t value;
+	int used;
+
+	for (; sscanf(text, "%*63s %" SCNu64 "%n", &value, &used) == 1; text += used) {
+		counts->errors += value;
+		counts->known = true;
+	}
+}
+
+static void count_btrfs(const struct kd_sysroot *root, const struct target *target, struct error_counts *counts)
+{
+	_cleanup_free_ char *path = NULL;
+	struct dirent *entry;
+	DIR *dir;
+	int fd;
+
+	if (strncmp(target->device, "UUID=", 5) || strchr(target->device, '/'))
+		return;
+	if (asprintf(&path, "/sys/fs/btrfs/%s/devinfo", target->device + 5) < 0) {
+		path = NULL;
+		return;
+	}
+	fd = kd_sysroot_open_file(root, path, O_RDONLY | O_DIRECTORY);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir && fd >= 0)
+		close(fd);
+	while (dir && (entry = readdir(dir))) {
+		_cleanup_free_ char *text = NULL;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		kd_error_destroy(kd_sysroot_read_line(root, &text, "%s/%s/error_stats", path, entry->d_name));
+		if (text)
+			add_device_stats(text, counts);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static const struct {
+	const char *type; /* a beginning */
+	void (*count)(const struct kd_sysroot *root, const struct target *target, struct error_counts *counts);
+	const char *remedy;
+} error_counters[] = {
+	{ "ext", count_ext4, "unmount it and run fsck: the capture may be refused to mount or to write" },
+	{ "btrfs", count_btrfs, "\"btrfs device stats\" tells which; replace a failing disk, \"btrfs scrub\", then reset with -z" },
+};
+
+/* What the file system itself has recorded. */
 void check_file_system(const struct check_context *c, struct check_result *result)
 {
-	const char *node = c->target ? c->target->node : NULL, *name = node ? strrchr(node, '/') : NULL;
-	struct kd_error *err;
-	uint64_t errors;
+	struct error_counts counts = { 0 };
+	size_t i;
 
-	if (!name || strncmp(c->target->type, "ext", 3))
+	for (i = 0; c->target && i < ARRAY_SIZE(error_counters); i++)
+		if (kd_starts_with(c->target->type, error_counters[i].type))
+			break;
+	if (!c->target || i == ARRAY_SIZE(error_counters))
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "this file system keeps no count of its errors");
-	err = kd_sysroot_read_u64(&c->ctl->root, 10, &errors, "/sys/fs/ext4/%s/errors_count", name + 1);
-	if (err) {
-		kd_error_destroy(err);
-		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "%s is not mounted", node);
-	}
-	if (errors)
-		check_say(result, CHECK_WARNING, "unmount it and run fsck: the capture may be refused to mount or to write",
-			  "%s has recorded %" PRIu64 " errors", node, errors);
+	error_counters[i].count(&c->ctl->root, c->target, &counts);
+	if (!counts.known)
+		check_say(result, CHECK_NOT_APPLICABLE, NULL, "%s is not mounted, or does not tell its errors",
+			  c->target->device);
+	else if (counts.errors)
+		check_say(result, CHECK_WARNING, error_counters[i].remedy, "%s has recorded %" PRIu64 " errors",
+			  c->target->node ? c->target->node : c->target->device, counts.errors);
 	else
-		check_say(result, CHECK_OK, NULL, "%s has recorded no errors", node);
+		check_say(result, CHECK_OK, NULL, "%s has recorded no errors",
+			  c->target->node ? c->target->node : c->target->device);
 }

@@ -27,7 +27,6 @@
 #include "kdump/term.h"
 
 #define SEEN_FILE KD_STATEDIR "/seen"
-#define LAST_CAPTURE KD_STATEDIR "/last-capture.json"
 #define NOTIFY_DIR KD_SYSCONFDIR "/kdump/notify.d"
 #define NOTIFY_SECONDS 60
 
@@ -100,7 +99,7 @@ static struct kd_error *keep_report(const struct kdumpctl *ctl, const struct dum
 
 	if (!dump->report)
 		return NULL;
-	path = kd_sysroot_path(&ctl->root, LAST_CAPTURE);
+	path = kd_sysroot_path(&ctl->root, LAST_CAPTURE_PATH);
 	text = json_object_to_json_string_ext(dump->report, JSON_C_TO_STRING_PRETTY);
 	if (!path || !text)
 		return kd_error_nomem();

@@ -386,7 +386,8 @@ static bool read_trace(const char *message, enum trace *trace, struct crash_log 
 
 	if (*trace == TRACE_BEFORE && (kd_starts_with(text, "Call Trace:") || kd_starts_with(text, "Call trace:"))) {
 		*trace = TRACE_INSIDE;
-		return true;
+		/* An exception's trace begins with the caller of the function that it met. */
+		return !log->rip || add_frame(log, log->rip);
 	}
 	if (*trace != TRACE_INSIDE)
 		return true;
@@ -394,6 +395,9 @@ static bool read_trace(const char *message, enum trace *trace, struct crash_log 
 		*trace = TRACE_AFTER;
 		return true;
 	}
+	/* arm64 has it in the trace, too, with " (P)" behind it. */
+	if (log->frames == 1 && log->rip && kd_starts_with(text, log->rip))
+		return true;
 	return *text == '?' || !is_location(text) || add_frame(log, text);
 }
 
@@ -432,7 +436,8 @@ static void sign(struct crash_log *log)
 	kd_sha256_update(&hash, log->kind, strlen(log->kind) + 1);
 	if (log->rip)
 		kd_sha256_update(&hash, log->rip, symbol_length(log->rip));
-	for (i = 0; i < log->frames && used < SIGNATURE_FRAMES; i++) {
+	i = log->rip && log->frames && !strcmp(log->frame[0].text, log->rip);
+	for (; i < log->frames && used < SIGNATURE_FRAMES; i++) {
 		if (is_generic(log->frame[i].symbol))
 			continue;
 		kd_sha256_update(&hash, "\n", 1);

@@ -14,6 +14,7 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/parse.h"
+#include "kdump/dumps/identity.h"
 #include "kdump/mounts.h"
 #include "kdump/target.h"
 
@@ -258,6 +259,27 @@ static struct kd_error *read_report(struct dump *dump, int fd)
 	return NULL;
 }
 
+/* What a report does not tell the dump does. */
+static struct kd_error *read_identity(struct dump *dump, int fd)
+{
+	_cleanup_close_ int file = -1;
+	struct identity identity;
+
+	if (dump->release && dump->build_id)
+		return NULL;
+	file = openat(fd, dump->vmcore, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (file < 0)
+		return NULL;
+	identity_read(file, &identity);
+	/* The two belong together: a report that names another kernel is believed alone. */
+	if (dump->release && identity.release[0] && strcmp(dump->release, identity.release) != 0)
+		return NULL;
+	if ((!dump->release && !copy_string(&dump->release, identity.release)) ||
+	    (!dump->build_id && !copy_string(&dump->build_id, identity.build_id)))
+		return kd_error_nomem();
+	return NULL;
+}
+
 /* Without a report the log still tells the release: "Linux version 6.1.0-56-amd64 (…". */
 static bool release_of_log(struct dump *dump, const char *text)
 {
@@ -282,6 +304,8 @@ static struct kd_error *look_into(struct dump *dump, int fd)
 		return err;
 	if (dump->vmcore && !is_dump_file(fd, dump->vmcore))
 		dump->state = DUMP_DAMAGED;
+	else if (dump->vmcore && (err = read_identity(dump, fd)))
+		return err;
 	log = dump->log_file ? read_member(fd, dump->log_file, LOG_MAX) : NULL;
 	if (!log)
 		return NULL;

@@ -81,6 +81,6 @@ uint64_t report_u64(struct json_object *report, const char *path);
 double report_number(struct json_object *report, const char *path);
 
 /* The verbs of this folder. */
-kdumpctl_verb dumps_list, dumps_info, dumps_log, dumps_remove, dumps_pin, dumps_unpin, dumps_collect;
+kdumpctl_verb dumps_list, dumps_info, dumps_log, dumps_verify, dumps_remove, dumps_pin, dumps_unpin, dumps_collect;
 
 #endif

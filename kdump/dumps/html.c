@@ -238,11 +238,6 @@ static void put_backtrace(FILE *out, const struct crash_log *log)
 	if (!log->frames)
 		return;
 	open_section(out, "backtrace", "Backtrace", "innermost first, from the log");
-	if (log->rip) {
-		fputs("<p class=\"note\">in <code>", out);
-		put_place(out, log->rip);
-		fputs("</code>, called by</p>\n", out);
-	}
 	fputs("<ol start=\"0\">\n", out);
 	for (i = 0; i < log->frames; i++) {
 		fputs("<li>", out);

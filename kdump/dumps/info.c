@@ -203,7 +203,7 @@ static void print_capture(const struct term *term, const struct dump *dump)
 		row(term, "Error", json_object_get_string(json_object_array_get_idx(errors, i)));
 }
 
-static void print_files(const struct term *term, const struct dump *dump)
+static void print_files(const struct term *term, const struct dump *dump, const char *format)
 {
 	char text[64], size[TERM_SIZE_MAX];
 
@@ -213,12 +213,14 @@ static void print_files(const struct term *term, const struct dump *dump)
 	row(term, "State", text);
 	row(term, "Size", term_size(dump->size, size));
 	row(term, "Dump", dump->vmcore);
+	row(term, "Format", format);
 	row(term, "Log", dump->log_file);
 	if (dump->vmcore && dump->state != DUMP_DAMAGED)
 		printf("\nTo look inside: kdumpctl debug %s\n", dump->name);
 }
 
-static void print_text(const struct kdumpctl *ctl, const struct dumps *dumps, const struct dump *dump)
+static void print_text(const struct kdumpctl *ctl, const struct dumps *dumps, const struct dump *dump,
+		       const char *format)
 {
 	struct term term;
 
@@ -230,7 +232,7 @@ static void print_text(const struct kdumpctl *ctl, const struct dumps *dumps, co
 	print_modules(&term, &dump->log, ctl->verbose);
 	print_memory(&term, dump);
 	print_capture(&term, dump);
-	print_files(&term, dump);
+	print_files(&term, dump, format);
 }
 
 /* --- for programs -------------------------------------------------------------------------------------------------- */
@@ -245,7 +247,7 @@ static void put_texts(struct kd_json *json, const char *key, char *const *text, 
 	kd_json_close(json, ']');
 }
 
-static void print_json(const struct dump *dump)
+static void print_json(const struct dump *dump, const char *format)
 {
 	const struct crash_log *log = &dump->log;
 	struct kd_json json = { .out = stdout };
@@ -253,6 +255,7 @@ static void print_json(const struct dump *dump)
 
 	kd_json_open(&json, NULL, '{');
 	dump_put_members(&json, dump);
+	kd_json_string(&json, "format", format);
 	kd_json_string(&json, "task", log->task);
 	if (log->task) {
 		kd_json_u64(&json, "pid", log->pid > 0 ? log->pid : 0);
@@ -273,6 +276,7 @@ static void print_json(const struct dump *dump)
 struct kd_error *dumps_info(struct kdumpctl *ctl, int *status)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
+	_cleanup_free_ char *format = NULL;
 	struct dump *dump;
 	struct kd_error *err;
 
@@ -281,11 +285,12 @@ struct kd_error *dumps_info(struct kdumpctl *ctl, int *status)
 		err = dumps_find(&dumps, ctl->argument_count ? ctl->argument[0] : NULL, &dump);
 	if (err)
 		return err;
+	format = dump_ask_file(dump);
 	if (ctl->option[OPTION_HTML])
 		return html_write(stdout, dump);
 	if (ctl->json)
-		print_json(dump);
+		print_json(dump, format);
 	else
-		print_text(ctl, &dumps, dump);
+		print_text(ctl, &dumps, dump, format);
 	return NULL;
 }

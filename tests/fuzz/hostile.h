@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** A vmcore whose memory is hostile: a sound little machine (tests/unit/dumpfilter-testing.h) with a fuzzer's changes.
+/** A vmcore whose memory is hostile: a sound little machine (tests/unit/dumpfilter-testing.h,
+ *  aarch64-testing.h, debuginfo-testing.h) with a fuzzer's changes.
  *
- *  The input: a byte of flags (bits 0-4 dump level, bit 5 5-level paging), then changes: a byte that says where, a byte
+ *  The input: a byte of flags (bits 0-4 dump level, bit 5 5-level paging, bit 6 aarch64, bit 7 a kernel with kallsyms
+ *  and BTF), then changes: a byte that says where, a byte
  *  that says how many bytes, two bytes of offset (in units of 8), and the bytes themselves. What is before the end counts
  *  when the input is cut.
  */

@@ -126,31 +126,31 @@ void machine_init_log(struct machine *machine)
 			      "OFFSET(prb_desc.text_blk_lpos)=8\nOFFSET(prb_data_blk_lpos.begin)=0\n"
 			      "OFFSET(prb_data_blk_lpos.next)=8\nOFFSET(printk_info.ts_nsec)=8\n"
 			      "OFFSET(printk_info.text_len)=16\nOFFSET(atomic_long_t.counter)=0\n");
-	machine_put(machine, PHYS(PRB), RING, 8);
-	machine_put(machine, PHYS(RING), 3, 4);
-	machine_put(machine, PHYS(RING + 8), DESCS, 8);
-	machine_put(machine, PHYS(RING + 16), INFOS, 8);
-	machine_put(machine, PHYS(RING + 32), TAIL_ID, 8);
-	machine_put(machine, PHYS(RING + 64), 8, 4);
-	machine_put(machine, PHYS(RING + 72), TEXT, 8);
+	machine_put(machine, PHYS(PRB), LOG_RING, 8);
+	machine_put(machine, PHYS(LOG_RING), 3, 4);
+	machine_put(machine, PHYS(LOG_RING + 8), LOG_DESCS, 8);
+	machine_put(machine, PHYS(LOG_RING + 16), LOG_INFOS, 8);
+	machine_put(machine, PHYS(LOG_RING + 32), LOG_TAIL_ID, 8);
+	machine_put(machine, PHYS(LOG_RING + 64), 8, 4);
+	machine_put(machine, PHYS(LOG_RING + 72), LOG_TEXT, 8);
 }
 
 void machine_add_record(struct machine *machine, unsigned int number, unsigned int state, uint64_t begin, uint64_t next,
 		       const char *text)
 {
-	uint64_t id = (TAIL_ID + number) & ((UINT64_C(1) << 62) - 1), slot = id % 8;
+	uint64_t id = (LOG_TAIL_ID + number) & ((UINT64_C(1) << 62) - 1), slot = id % 8;
 	uint64_t offset = begin >> 8 == (next - 1) >> 8 ? begin % 256 : 0;
 
-	machine_put(machine, PHYS(DESCS + slot * 24), id | (uint64_t)state << 62, 8);
-	machine_put(machine, PHYS(DESCS + slot * 24 + 8), begin, 8);
-	machine_put(machine, PHYS(DESCS + slot * 24 + 16), next, 8);
-	machine_put(machine, PHYS(INFOS + slot * 88 + 8), UINT64_C(1000001000) * number, 8);
-	machine_put(machine, PHYS(INFOS + slot * 88 + 16), strlen(text), 2);
+	machine_put(machine, PHYS(LOG_DESCS + slot * 24), id | (uint64_t)state << 62, 8);
+	machine_put(machine, PHYS(LOG_DESCS + slot * 24 + 8), begin, 8);
+	machine_put(machine, PHYS(LOG_DESCS + slot * 24 + 16), next, 8);
+	machine_put(machine, PHYS(LOG_INFOS + slot * 88 + 8), UINT64_C(1000001000) * number, 8);
+	machine_put(machine, PHYS(LOG_INFOS + slot * 88 + 16), strlen(text), 2);
 	if (!(begin & 1)) {
-		machine_put(machine, PHYS(TEXT + offset), id, 8);
-		memcpy(machine->ram + PHYS(TEXT + offset + 8), text, strlen(text));
+		machine_put(machine, PHYS(LOG_TEXT + offset), id, 8);
+		memcpy(machine->ram + PHYS(LOG_TEXT + offset + 8), text, strlen(text));
 	}
-	machine_put(machine, PHYS(RING + 24), id, 8);
+	machine_put(machine, PHYS(LOG_RING + 24), id, 8);
 }
 
 void machine_release(struct machine *machine)

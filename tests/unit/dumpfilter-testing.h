@@ -21,12 +21,12 @@
 #define PRB        (STEXT + 0xb0000)
 #define ROOT_TABLE (STEXT + 0x100000)
 /* The log of machine_init_log(): 8 records in 256 bytes; ids and positions start just below where they wrap. */
-#define RING        (PRB + 0x100)
-#define DESCS       (PRB + 0x1000)
-#define INFOS       (PRB + 0x2000)
-#define TEXT        (PRB + 0x3000)
+#define LOG_RING    (PRB + 0x100)
+#define LOG_DESCS   (PRB + 0x1000)
+#define LOG_INFOS   (PRB + 0x2000)
+#define LOG_TEXT    (PRB + 0x3000)
 #define PHYS(vaddr) ((vaddr) - STEXT + STEXT_PHYS)
-#define TAIL_ID     ((UINT64_C(1) << 62) - 2)
+#define LOG_TAIL_ID ((UINT64_C(1) << 62) - 2)
 #define VMEMMAP    UINT64_C(0xffffea0000000000)
 #define VMEMMAP_L5 UINT64_C(0xffd4000000000000)
 

@@ -359,10 +359,39 @@ static void test_report_of_a_failure(void **state)
 	fclose(out);
 	assert_non_null(strstr(text, "\"result\": \"nothing\""));
 	assert_non_null(strstr(text, "\"target\": null"));
-	assert_non_null(strstr(text, "\"collector\": \"dumpfilter -l -d 31\""));
+	assert_non_null(strstr(text, "\"collector\": \"dumpfilter -d 31\""));
 	assert_non_null(strstr(text, "\"complete_at\": null"));
 	assert_non_null(strstr(text, "\"errors\": [\n    \"a \\\"quoted\\\" reason\"\n  ]"));
 	free(report.error[0]);
+}
+
+/* What the filter found of each class, for the next estimate and for people. */
+static void test_report_census(void **state)
+{
+	static const struct crash_facts crash;
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	struct report report = { .plan = &plan, .crash = &crash, .dump = { .count = 1 } };
+	struct dumpfilter_report *pages = &report.dump.attempt[0].report;
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_no_error(kd_plan_init(&plan));
+	report.dump.attempt[0].filtered = true;
+	pages->page_size = 4096;
+	pages->pages_written = 77;
+	for (unsigned int i = 0; i < PAGE_CLASS_COUNT; i++)
+		pages->pages[i] = 100 + i;
+	report_write(out, &report);
+	fclose(out);
+	assert_non_null(strstr(text, "\"pages\": {\n    \"page_size\": 4096,\n    \"written\": 77,"));
+	assert_non_null(strstr(text, "\"unfiltered\": false,"));
+	for (unsigned int i = 0; i < PAGE_CLASS_COUNT; i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "\"%s\": %u", page_class_name(i), 100 + i);
+		assert_non_null(strstr(text, line));
+	}
 }
 
 /* --- progress, memory --- */
@@ -646,6 +675,7 @@ int main(void)
 		cmocka_unit_test(test_log_tail),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_report_of_a_failure),
+		cmocka_unit_test(test_report_census),
 		cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_meminfo),
 		cmocka_unit_test(test_uevent),

@@ -125,6 +125,42 @@ static void test_flags(void **state)
 	assert_int_equal(census.pages[PAGE_KEEP], 3);
 }
 
+/* Free pages without a flag: MemFree tells of them. */
+static void test_free_without_flags(void **state)
+{
+	static const char iomem[] = "00010000-0004ffff : System RAM\n";
+	static const struct {
+		unsigned int meminfo_pages;
+		uint64_t free, keep;
+	} cases[] = {
+		{ 0, 32, 32 },  /* less than the flags show: they were right when they were read */
+		{ 36, 32, 32 }, /* a sixteenth of all may lie in the lists of CPUs */
+		{ 37, 37, 27 },
+		{ 64, 64, 0 },
+		{ 1000, 64, 0 }, /* no more than there is */
+	};
+	uint64_t flags[80] = { 0 };
+	struct machine *m = *state;
+	size_t i;
+
+	for (i = 16; i < 48; i++)
+		flags[i] = F(10);
+	put(m, "/proc/iomem", iomem, strlen(iomem));
+	put(m, "/proc/kpageflags", flags, sizeof(flags));
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct census census;
+		char meminfo[64];
+
+		snprintf(meminfo, sizeof(meminfo), "MemTotal: 256 kB\nMemFree: %u kB\n", cases[i].meminfo_pages * 4);
+		put(m, "/proc/meminfo", meminfo, strlen(meminfo));
+		assert_no_error(census_take(&m->root, &census));
+		assert_true(census.flags);
+		assert_int_equal(census.total, 64);
+		assert_int_equal(census.pages[PAGE_FREE], cases[i].free);
+		assert_int_equal(census.pages[PAGE_KEEP], cases[i].keep);
+	}
+}
+
 static void test_sums(void **state)
 {
 	static const char iomem[] = "00000000-00000000 : System RAM\n", meminfo[] =
@@ -149,7 +185,9 @@ static void test_estimate(void **state)
 	static const char report[] = "{ \"collector\": \"dumpfilter -l -d 31\", \"vmcore_size\": 2048,"
 				     " \"pages\": { \"page_size\": 4096, \"written\": 2 } }";
 	const char *lzo[] = { "dumpfilter", "-l", "-d", "31", NULL }, *all[] = { "cp", NULL },
-		   *free_only[] = { "makedumpfile", "-c", "-d", "16", NULL };
+		   *free_only[] = { "makedumpfile", "-c", "-d", "16", NULL },
+		   *usual[] = { "/usr/sbin/dumpfilter", "-d", "31", NULL },
+		   *theirs[] = { "makedumpfile", "-d", "31", NULL };
 	struct machine *m = *state;
 	struct census_dump dump;
 	struct census census;
@@ -163,6 +201,11 @@ static void test_estimate(void **state)
 	census_estimate(&m->root, &census, (char *const *)free_only, &dump);
 	assert_int_equal(dump.pages, 6);
 	assert_int_equal(dump.permil, 350);
+	/* Without an option only one of the two compresses. */
+	census_estimate(&m->root, &census, (char *const *)usual, &dump);
+	assert_int_equal(dump.permil, 450);
+	census_estimate(&m->root, &census, (char *const *)theirs, &dump);
+	assert_int_equal(dump.permil, 1000);
 	census_estimate(&m->root, &census, (char *const *)all, &dump);
 	assert_int_equal(dump.pages, 12);
 	assert_int_equal(dump.permil, 1000);
@@ -185,6 +228,7 @@ int main(void)
 		cmocka_unit_test(test_classes),
 		cmocka_unit_test(test_tails),
 		cmocka_unit_test_setup_teardown(test_flags, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_free_without_flags, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sums, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_estimate, setup, teardown),
 	};

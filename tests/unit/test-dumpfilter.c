@@ -21,6 +21,7 @@
 #include "dumpfilter/dmesg.h"
 #include "dumpfilter/dumpfilter.h"
 #include "dumpfilter/kdump_format.h"
+#include "dumpfilter/mem_usage.h"
 #include "dumpfilter/page_class.h"
 #include "dumpfilter/page_share.h"
 #include "dumpfilter/pfn_bitmap.h"
@@ -207,7 +208,7 @@ static void patch(const char *path, off_t offset, const void *data, size_t size)
 
 static void test_hostile_headers(void **state)
 {
-	static const uint64_t all_ones = UINT64_MAX, huge = UINT64_C(1) << 60;
+	static const uint64_t all_ones = UINT64_MAX, huge = UINT64_C(1) << 60, last = UINT64_MAX - 4095;
 	static const uint16_t xnum = PN_XNUM;
 	static const struct {
 		off_t offset;
@@ -222,7 +223,7 @@ static void test_hostile_headers(void **state)
 		{ offsetof(Elf64_Ehdr, e_phnum), &xnum, 2, KD_ERR_FORMAT },
 		{ 64 + offsetof(Elf64_Phdr, p_filesz), &all_ones, 8, KD_ERR_LIMIT },
 		{ 64 + offsetof(Elf64_Phdr, p_offset), &huge, 8, KD_ERR_FORMAT },
-		{ 120 + offsetof(Elf64_Phdr, p_paddr), &all_ones, 8, KD_ERR_FORMAT },
+		{ 120 + offsetof(Elf64_Phdr, p_paddr), &last, 8, KD_ERR_FORMAT },
 		{ 120 + offsetof(Elf64_Phdr, p_offset), &all_ones, 8, KD_ERR_FORMAT },
 		{ 176 + offsetof(Elf64_Phdr, p_filesz), &huge, 8, KD_ERR_FORMAT },
 		{ 176 + offsetof(Elf64_Phdr, p_paddr), &huge, 8, KD_ERR_NOMEM },
@@ -338,6 +339,20 @@ static void check_walks(unsigned int levels, uint64_t sme_mask)
 	machine_release(&opened.machine);
 }
 
+static void test_translate(void **state)
+{
+	struct dumpfilter_options options = { .no_mmap = true };
+	struct machine machine;
+	uint64_t paddr;
+
+	machine_init(&machine, 4);
+	machine_write(&machine, core);
+	assert_no_error(dumpfilter_translate(core, &options, STEXT + 0x1234, &paddr));
+	assert_int_equal(paddr, STEXT_PHYS + 0x1234);
+	assert_code(dumpfilter_translate(core, &options, 0x1234, &paddr), KD_ERR_HOLE);
+	machine_release(&machine);
+}
+
 static void test_walk_4_levels(void **state)
 {
 	check_walks(4, 0);
@@ -417,7 +432,7 @@ static const char info_7_1[] = LAYOUT FLAGS "OFFSET(page.compound_info)=8\n" TYP
 	"NUMBER(PAGE_UNACCEPTED_MAPCOUNT_VALUE)=-150994944\n";
 /* No rule for slab: anonymous pages cannot be told from it. */
 static const char info_no_slab[] = LAYOUT FLAGS "OFFSET(page.compound_head)=8\n";
-/* Before 4.10 there was no need for PG_swapbacked. */
+/* The flag of swap cache means something else on pages that are not swap-backed. */
 static const char info_no_swapbacked[] = LAYOUT
 	"OFFSET(page.compound_head)=8\nNUMBER(PG_slab)=9\nNUMBER(PG_lru)=4\nNUMBER(PG_private)=13\n"
 	"NUMBER(PG_swapcache)=10\n";
@@ -459,7 +474,7 @@ static const struct page_case page_cases[] = {
 	  .count = 1 },
 	{ "swap cache", info_6_1, 512, SWAPCACHE | SWAPBACKED, 0x1000, 0, .class = PAGE_CACHE, .count = 1 },
 	{ "owner's flag that is not swap cache", info_6_1, 512, SWAPCACHE, 0x1000, 0, .class = PAGE_KEEP, .count = 1 },
-	{ "swap cache, old", info_no_swapbacked, 512, SWAPCACHE, 0x1000, 0, .class = PAGE_CACHE, .count = 1 },
+	{ "swap cache or not", info_no_swapbacked, 512, SWAPCACHE, 0x1000, 0, .class = PAGE_KEEP, .count = 1 },
 	{ "anonymous", info_6_1, 512, LRU | SWAPBACKED, 0xffff888000001001, 0, .class = PAGE_USER, .count = 1 },
 	{ "KSM", info_6_1, 512, LRU, 0xffff888000001003, 0, .class = PAGE_USER, .count = 1 },
 	{ "movable", info_6_1, 512, 0, 0xffff888000001002, 0, .class = PAGE_KEEP, .count = 1 },
@@ -917,12 +932,12 @@ static void test_estimate(void **state)
 /* Reads of these bytes of any file fail, as on a bad disk. */
 static struct {
 	uint64_t start, end;
-} broken;
+} bad_bytes;
 
 /* In place of the C library's, for the program's own code too. */
 ssize_t pread(int fd, void *buf, size_t size, off_t offset)
 {
-	if ((uint64_t)offset < broken.end && (uint64_t)offset + size > broken.start) {
+	if ((uint64_t)offset < bad_bytes.end && (uint64_t)offset + size > bad_bytes.start) {
 		errno = EIO;
 		return -1;
 	}
@@ -953,10 +968,10 @@ static void test_unreadable(void **state)
 		struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib, .threads = i % 2 ? 3 : 1 };
 		uint64_t start = cases[i / 2].start, end = cases[i / 2].end;
 
-		broken.start = 0x4000 + start;
-		broken.end = 0x4000 + end;
+		bad_bytes.start = 0x4000 + start;
+		bad_bytes.end = 0x4000 + end;
 		assert_no_error(dumpfilter_run(core, dump, &options, &report));
-		broken.end = 0;
+		bad_bytes.end = 0;
 		assert_int_equal(report.unreadable, cases[i / 2].count);
 		assert_int_equal(report.pages_written, RAM_PAGES - 533 - cases[i / 2].count);
 		read_result(&result);
@@ -977,10 +992,10 @@ static void test_unreadable(void **state)
 	}
 	/* Struct pages that cannot be read tell nothing: their pages are kept. */
 	struct dumpfilter_options options = { .level = 31, .threads = 1 };
-	broken.start = 0x4000 + MEM_MAP;
-	broken.end = broken.start + 4096;
+	bad_bytes.start = 0x4000 + MEM_MAP;
+	bad_bytes.end = bad_bytes.start + 4096;
 	assert_no_error(dumpfilter_run(core, dump, &options, &report));
-	broken.end = 0;
+	bad_bytes.end = 0;
 	assert_false(report.unfiltered);
 	assert_int_equal(report.pages[PAGE_CACHE], 1); /* its struct page is not among them */
 	assert_int_equal(report.unreadable, 1);
@@ -1060,6 +1075,67 @@ static void test_unfiltered(void **state)
 }
 
 /* Where the mem_map is not mapped, pages are kept. */
+/* VMCOREINFO without one of its lines: never is a page left out that is in the dump with it. */
+static void test_keys_missing(void **state)
+{
+	/* What each of these tells apart is then kept. */
+	static const struct {
+		const char *key;
+		enum page_class class;
+	} decisive[] = {
+		{ "NUMBER(PG_lru)", PAGE_CACHE },
+		{ "NUMBER(PG_lru)", PAGE_CACHE_PRIVATE },
+		{ "NUMBER(PG_private)", PAGE_CACHE },
+		{ "NUMBER(PG_slab)", PAGE_USER },
+		{ "NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)", PAGE_FREE },
+		{ "OFFSET(page.private)", PAGE_FREE },
+		{ "LENGTH(zone.free_area)", PAGE_FREE },
+		{ "NUMBER(PAGE_OFFLINE_MAPCOUNT_VALUE)", PAGE_OFFLINE },
+	};
+	static const unsigned int levels[] = { 31, 2 };
+	struct dumpfilter_report report;
+	struct result with, without;
+	struct machine machine;
+	unsigned int keys = 0;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	_cleanup_free_ char *info = strdup(machine.info);
+	assert_non_null(info);
+	for (size_t k = 0; k < ARRAY_SIZE(levels); k++) {
+		struct dumpfilter_options options = { .level = levels[k] };
+
+		strcpy(machine.info, info);
+		machine_write(&machine, core);
+		assert_no_error(dumpfilter_run(core, dump, &options, NULL));
+		read_result(&with);
+		unlink(dump);
+		for (const char *line = info; *line; line = strchr(line, '\n') + 1) {
+			char key[128];
+
+			snprintf(key, sizeof(key), "%.*s", (int)strcspn(line, "="), line);
+			strcpy(machine.info, info);
+			machine_forget(&machine, key);
+			machine_write(&machine, core);
+			assert_no_error(dumpfilter_run(core, dump, &options, &report));
+			read_result(&without);
+			unlink(dump);
+			for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn++)
+				if (has(with.bitmap2, pfn) && !has(without.bitmap2, pfn))
+					fail_msg("without %s page %lu is left out", key, pfn);
+			for (size_t i = 0; i < ARRAY_SIZE(decisive); i++)
+				if (strcmp(key, decisive[i].key) == 0 && report.pages[decisive[i].class])
+					fail_msg("without %s there are %s pages", key,
+						 page_class_name(decisive[i].class));
+			free(without.file);
+			keys++;
+		}
+		free(with.file);
+	}
+	assert_true(keys > 2 * 25);
+	machine_release(&machine);
+}
+
 static void test_mem_map_hole(void **state)
 {
 	struct dumpfilter_options options = { .level = 31 };
@@ -1209,17 +1285,28 @@ static void test_identify(void **state)
 
 /* The log. */
 
-static struct kd_error *read_log(const struct machine *machine, char *text, size_t size)
+static struct kd_error *read_log_with(const struct machine *machine, bool since_clear, char *text, size_t size)
 {
+	struct dumpfilter_options options = { .since_clear = since_clear };
 	FILE *out = fmemopen(text, size, "w");
 	struct kd_error *err;
 
 	assert_non_null(out);
 	memset(text, 0, size);
 	machine_write(machine, core);
-	err = dumpfilter_dmesg(core, out, NULL);
+	err = dumpfilter_dmesg_with(core, out, &options);
 	fclose(out);
 	return err;
+}
+
+static struct kd_error *read_log(const struct machine *machine, char *text, size_t size)
+{
+	return read_log_with(machine, false, text, size);
+}
+
+static struct kd_error *read_log_since_clear(const struct machine *machine, char *text, size_t size)
+{
+	return read_log_with(machine, true, text, size);
 }
 
 static void test_log(void **state)
@@ -1238,7 +1325,7 @@ static void test_log(void **state)
 	machine_add_record(&machine, 4, 2, 3, 3, "");                         /* no text */
 	machine_add_record(&machine, 5, 2, start + 96, start + 128 + 40, "at the start of the ring"); /* wraps */
 	machine_add_record(&machine, 6, 2, 40, 56, "cut");
-	machine_put(&machine, PHYS(INFOS + (TAIL_ID + 6) % 8 * 88 + 16), 200, 2); /* longer than its block */
+	machine_put(&machine, PHYS(LOG_INFOS + (LOG_TAIL_ID + 6) % 8 * 88 + 16), 200, 2); /* longer than its block */
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_memory_equal(text, "[    0.000000] first\n"
 				  "[    1.000001] two\n"
@@ -1248,28 +1335,42 @@ static void test_log(void **state)
 				  "[    6.000006] cut\\x00\\x00\\x00\\x00\\x00\n",
 			    166);
 
+	/* What came after the fifth, of a counter that is odd and hence has the second half. */
+	machine_info(&machine, "SYMBOL(clear_seq)=%lx\nOFFSET(printk_info.seq)=0\nSIZE(latched_seq)=24\n"
+			       "OFFSET(latched_seq.val)=8\n", PRB + 0x40);
+	for (uint64_t i = 0; i < 7; i++)
+		machine_put(&machine, PHYS(LOG_INFOS + (LOG_TAIL_ID + i) % 8 * 88), 100 + i, 8);
+	machine_put(&machine, PHYS(PRB + 0x40), 3, 4);
+	machine_put(&machine, PHYS(PRB + 0x48), 101, 8);
+	machine_put(&machine, PHYS(PRB + 0x50), 105, 8);
+	assert_no_error(read_log_since_clear(&machine, text, sizeof(text)));
+	assert_memory_equal(text, "[    5.000005] at the start of the ring\n[    6.000006] cut", 58);
+	machine_put(&machine, PHYS(PRB + 0x40), 4, 4);
+	assert_no_error(read_log_since_clear(&machine, text, sizeof(text)));
+	assert_memory_equal(text, "[    1.000001] two\n", 19);
+
 	/* A block that belongs to another record by now. */
 	machine_add_record(&machine, 7, 2, 56, 80, "lost");
-	machine_put(&machine, PHYS(TEXT + 56), 12345, 8);
+	machine_put(&machine, PHYS(LOG_TEXT + 56), 12345, 8);
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_non_null(strstr(text, "[    7.000007] \n"));
 
 	/* A head that is never reached: every slot is looked at once. */
-	machine_put(&machine, PHYS(RING + 24), 0x777, 8);
+	machine_put(&machine, PHYS(LOG_RING + 24), 0x777, 8);
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	assert_non_null(strstr(text, "[    7.000007] \n"));
 
 	/* Sizes that no kernel has, and those that are more than the memory. */
-	machine_put(&machine, PHYS(RING), 40, 4);
+	machine_put(&machine, PHYS(LOG_RING), 40, 4);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
-	machine_put(&machine, PHYS(RING), 30, 4);
+	machine_put(&machine, PHYS(LOG_RING), 30, 4);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
-	machine_put(&machine, PHYS(RING), 3, 4);
-	machine_put(&machine, PHYS(RING + 64), 30, 4);
+	machine_put(&machine, PHYS(LOG_RING), 3, 4);
+	machine_put(&machine, PHYS(LOG_RING + 64), 30, 4);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
-	machine_put(&machine, PHYS(RING + 64), 8, 4);
-	machine_put(&machine, PHYS(RING), 3, 4);
-	machine_put(&machine, PHYS(RING + 72), 0x1000, 8);
+	machine_put(&machine, PHYS(LOG_RING + 64), 8, 4);
+	machine_put(&machine, PHYS(LOG_RING), 3, 4);
+	machine_put(&machine, PHYS(LOG_RING + 72), 0x1000, 8);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_HOLE);
 	machine_forget(&machine, "SYMBOL(prb)");
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
@@ -1286,13 +1387,122 @@ static void test_log_too_much_text(void **state)
 	for (unsigned int i = 0; i < 8; i++)
 		machine_add_record(&machine, i, 2, i * 32, i * 32 + 32, "");
 	for (unsigned int i = 0; i < 8; i++)
-		machine_put(&machine, PHYS(INFOS + i * 88 + 16), 24, 2);
+		machine_put(&machine, PHYS(LOG_INFOS + i * 88 + 16), 24, 2);
 	assert_no_error(read_log(&machine, text, sizeof(text)));
 	for (unsigned int i = 0; i < 8; i++)
-		machine_put(&machine, PHYS(INFOS + i * 88 + 16), 48, 2);
+		machine_put(&machine, PHYS(LOG_INFOS + i * 88 + 16), 48, 2);
 	for (unsigned int i = 0; i < 8; i++)
-		machine_put(&machine, PHYS(DESCS + (TAIL_ID + i) % 8 * 24 + 16), i * 32 + 64, 8);
+		machine_put(&machine, PHYS(LOG_DESCS + (LOG_TAIL_ID + i) % 8 * 24 + 16), i * 32 + 64, 8);
 	assert_code(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT);
+	machine_release(&machine);
+}
+
+/* What --mem-usage says of the machine that it runs on, whose /proc/kcore has mappings beside memory. */
+static void test_mem_usage(void **state)
+{
+	static const uint64_t nowhere = UINT64_MAX;
+	struct dumpfilter_options options = { .level = 31 };
+	struct dumpfilter_report report;
+	struct machine machine;
+	Elf64_Ehdr ehdr;
+	char text[4096];
+
+	machine_init(&machine, 4);
+	machine_put(&machine, machine_page(100), 1 << 4, 8);
+	machine_put(&machine, machine_page(2048) + 48, (uint32_t)-129, 4);
+	machine_put(&machine, machine_page(2048) + 40, 10, 8);
+	machine_write(&machine, core);
+	/* One more PT_LOAD, behind the other two. */
+	kd_elf64_core_header(&ehdr, EM_X86_64, 4);
+	patch(core, 0, &ehdr, sizeof(ehdr));
+	Elf64_Phdr phdr = { .p_type = PT_LOAD, .p_paddr = nowhere, .p_memsz = 1 << 30, .p_filesz = 1 << 30 };
+	patch(core, sizeof(ehdr) + 3 * sizeof(phdr), &phdr, sizeof(phdr));
+	assert_no_error(dumpfilter_census(core, &options, &report));
+	assert_false(report.unfiltered);
+	assert_int_equal(report.pages[PAGE_CACHE], 1);
+	assert_int_equal(report.pages[PAGE_FREE], 1024);
+	assert_int_equal(report.pages[PAGE_KEEP], RAM_PAGES - 1025);
+	for (enum mem_usage_style style = MEM_USAGE_TABLE; style <= MEM_USAGE_JSON; style++) {
+		FILE *out = fmemopen(memset(text, 0, sizeof(text)), sizeof(text), "w");
+
+		assert_non_null(out);
+		mem_usage_print(out, &report, style);
+		fclose(out);
+		if (style == MEM_USAGE_JSON) {
+			assert_non_null(strstr(text, "\"total\": 6144"));
+			assert_non_null(strstr(text, "\"free\": 1024"));
+			continue;
+		}
+		assert_non_null(strstr(text, "free                  1024        4.0  16.7%  16  "));
+		assert_non_null(strstr(text, "all                   6144       24.0\n"));
+		/* 7 of 40: 16.7 percent. */
+		assert_int_equal(strstr(text, "16  ███████ ") != NULL, style == MEM_USAGE_CHART);
+	}
+	machine_release(&machine);
+}
+
+/* Before 5.10: records of 16 bytes and their text, in 256 bytes. */
+static void put_record(struct machine *machine, uint64_t offset, uint64_t length, unsigned int seconds, const char *text)
+{
+	machine_put(machine, PHYS(LOG_TEXT + offset), UINT64_C(1000000000) * seconds, 8);
+	machine_put(machine, PHYS(LOG_TEXT + offset + 8), length, 2);
+	machine_put(machine, PHYS(LOG_TEXT + offset + 10), strlen(text), 2);
+	memcpy(machine->ram + PHYS(LOG_TEXT + offset + 16), text, strlen(text));
+}
+
+static void test_old_log(void **state)
+{
+	static const struct {
+		uint64_t at, value;
+		size_t size;
+		const char *text;
+	} broken[] = {
+		{ PRB + 16, 300, 4, "a record at 300 of 256 bytes" },      /* the first one's index */
+		{ PRB + 24, 250, 4, "its records do not end" }, /* the one behind the last is never met */
+		{ LOG_TEXT + 32 + 8, 15, 2, "the record at 32 has 15 bytes" },
+		{ LOG_TEXT + 32 + 8, 250, 2, "the record at 32 has 250 bytes" },
+		{ LOG_TEXT + 32 + 10, 17, 2, "17 of them text" },
+		{ LOG_TEXT + 0 + 8, 0, 2, "a log without records" },
+		{ PRB + 8, 8, 4, "a record at 160 of 8 bytes" },
+	};
+	struct machine machine;
+	char text[4096];
+
+	machine_init(&machine, 4);
+	machine_info(&machine, "SYMBOL(log_buf)=%lx\nSYMBOL(log_buf_len)=%lx\nSYMBOL(log_first_idx)=%lx\n"
+			       "SYMBOL(log_next_idx)=%lx\nSIZE(printk_log)=16\nOFFSET(printk_log.ts_nsec)=0\n"
+			       "OFFSET(printk_log.len)=8\nOFFSET(printk_log.text_len)=10\n",
+		     PRB, PRB + 8, PRB + 16, PRB + 24);
+	for (size_t i = 0; i <= ARRAY_SIZE(broken); i++) {
+		machine_put(&machine, PHYS(PRB), LOG_TEXT, 8);
+		machine_put(&machine, PHYS(PRB + 8), 256, 4);
+		machine_put(&machine, PHYS(PRB + 16), 160, 4);
+		machine_put(&machine, PHYS(PRB + 24), 64, 4);
+		put_record(&machine, 160, 40, 1, "the oldest");
+		put_record(&machine, 200, 24, 2, "");
+		put_record(&machine, 224, 0, 0, ""); /* the next is at the start */
+		put_record(&machine, 0, 32, 3, "two\nlines\x1b");
+		put_record(&machine, 32, 32, 4, "sixteen letters!");
+		if (i == 0) {
+			assert_no_error(read_log(&machine, text, sizeof(text)));
+			assert_string_equal(text, "[    1.000000] the oldest\n"
+						  "[    2.000000] \n"
+						  "[    3.000000] two\n"
+						  "               lines\\x1b\n"
+						  "[    4.000000] sixteen letters!\n");
+			continue;
+		}
+		machine_put(&machine, PHYS(broken[i - 1].at), broken[i - 1].value, broken[i - 1].size);
+		assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT, broken[i - 1].text);
+	}
+	/* Empty. */
+	machine_put(&machine, PHYS(PRB + 8), 256, 4);
+	machine_put(&machine, PHYS(PRB + 24), 160, 4);
+	assert_no_error(read_log(&machine, text, sizeof(text)));
+	assert_string_equal(text, "");
+	assert_error(read_log_since_clear(&machine, text, sizeof(text)), KD_ERR_UNSUPPORTED, "before 5.10");
+	machine_forget(&machine, "OFFSET(printk_log.len)");
+	assert_error(read_log(&machine, text, sizeof(text)), KD_ERR_FORMAT, "no printk_log.len in VMCOREINFO");
 	machine_release(&machine);
 }
 
@@ -1315,7 +1525,8 @@ static void test_command(void **state)
 	static const char *const refused[] = {
 		"-E a b", "-F a",    "-x",           "-g",           "-d",      "-d 32 a b",        "-d 1, a b",
 		"-c -l",  "--split", "--what a b",     "-q",          "a b c",   "-d x a b",         "--num-threads",
-		"-R a",   "--vtop 1", "--message-level 32",
+		"-R a",   "--vtop x a", "--message-level 32", "-c --fast", "--uncompressed -l", "--small --uncompressed",
+		"--partial-dmesg a b", "--json a b", "--mem-usage a b",
 	};
 	struct dumpfilter_command command;
 
@@ -1342,6 +1553,16 @@ static void test_command(void **state)
 	assert_true(command.estimate);
 	assert_no_error(parse(&command, "--dump-dmesg a b"));
 	assert_true(command.dump_dmesg);
+	/* Without a word about compression: our own. */
+	assert_false(command.codec_given);
+	assert_ptr_equal(command.options.codec, codecs[0]);
+	assert_no_error(parse(&command, "--uncompressed a b"));
+	assert_true(command.codec_given);
+	assert_null(command.options.codec);
+	assert_no_error(parse(&command, "--fast --fast a b"));
+	assert_string_equal(command.options.codec->long_option, "fast");
+	assert_no_error(parse(&command, "--small a b"));
+	assert_string_equal(command.options.codec->long_option, "small");
 	assert_no_error(parse(&command, "--check-params -z -d 31"));
 	assert_true(command.check_params);
 	assert_false(dumpfilter_needs_program(&command));
@@ -1354,6 +1575,30 @@ static void test_command(void **state)
 	assert_no_error(parse(&command, "--config a.conf --config-optional a b"));
 	assert_string_equal(command.config, "a.conf");
 	assert_true(command.config_optional && dumpfilter_needs_program(&command));
+	/* What makedumpfile has and this has not is refused with a reason. */
+	assert_error(parse(&command, "-e a b"), KD_ERR_USAGE, "--exclude-unused-vm is not supported: the struct pages");
+	assert_error(parse(&command, "--exclude-unused-vm a b"), KD_ERR_USAGE, "is not supported: the struct pages");
+	assert_error(parse(&command, "--fill-excluded-pages 0 a b"), KD_ERR_USAGE, "is not supported: readers");
+	assert_error(parse(&command, "--diskset=a b"), KD_ERR_USAGE, "is not supported: dumps that firmware");
+	assert_error(parse(&command, "--eppic a b c"), KD_ERR_USAGE, "is not supported: data is erased");
+	assert_error(parse(&command, "-X a b"), KD_ERR_USAGE, "-X is not supported: dumps of a Xen");
+	assert_error(parse(&command, "--xen-syms x a b"), KD_ERR_USAGE, "--xen-syms is not supported: dumps of a Xen");
+	assert_error(parse(&command, "--xen-vmcoreinfo x a b"), KD_ERR_USAGE, "is not supported: dumps of a Xen");
+	assert_error(parse(&command, "--xen_phys_start 1 a b"), KD_ERR_USAGE, "is not supported: dumps of a Xen");
+	assert_no_error(parse(&command, "--work-dir /tmp --non-mmap a b"));
+	assert_true(command.options.no_mmap);
+	assert_no_error(parse(&command, "--dump-dmesg --partial-dmesg a b"));
+	assert_true(command.options.since_clear);
+	assert_no_error(parse(&command, "--vtop ffffffff81000000 a"));
+	assert_true(command.vtop && command.vtop_address == STEXT && !command.output);
+	assert_string_equal(command.input, "a");
+	assert_no_error(parse(&command, "--vtop 0xffffffff81000000 a b"));
+	assert_string_equal(command.output, "b");
+	assert_no_error(parse(&command, "--mem-usage --json"));
+	assert_string_equal(command.input, "/proc/kcore");
+	assert_true(command.mem_usage && command.json);
+	assert_no_error(parse(&command, "--mem-usage core"));
+	assert_string_equal(command.input, "core");
 	assert_no_error(parse(&command, "-h -v"));
 	assert_true(command.show_help && command.show_version);
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
@@ -1368,6 +1613,7 @@ int main(void)
 		cmocka_unit_test(test_vmcore),
 		cmocka_unit_test(test_hostile_headers),
 		cmocka_unit_test(test_many_segments),
+		cmocka_unit_test(test_translate),
 		cmocka_unit_test(test_walk_4_levels),
 		cmocka_unit_test(test_walk_5_levels),
 		cmocka_unit_test(test_walk_encrypted),
@@ -1386,6 +1632,7 @@ int main(void)
 		cmocka_unit_test(test_estimate),
 		cmocka_unit_test(test_partial_pages),
 		cmocka_unit_test(test_unfiltered),
+		cmocka_unit_test(test_keys_missing),
 		cmocka_unit_test(test_mem_map_hole),
 		cmocka_unit_test(test_truncated_input),
 		cmocka_unit_test(test_cut_short),
@@ -1393,6 +1640,8 @@ int main(void)
 		cmocka_unit_test(test_identify),
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_log_too_much_text),
+		cmocka_unit_test(test_old_log),
+		cmocka_unit_test(test_mem_usage),
 		cmocka_unit_test(test_command),
 	};
 

@@ -70,6 +70,8 @@ static void test_real_logs(void **state)
 			assert_string_equal(log.rip, rows[i].rip);
 		else
 			assert_null(log.rip);
+		if (rows[i].rip) /* leads, before its caller */
+			assert_string_equal(log.frame[0].text, rows[i].rip);
 		for (k = 0; k < log.frames && strcmp(log.frame[k].symbol, rows[i].frame) != 0; k++)
 			;
 		assert_true(k < log.frames);

@@ -12,7 +12,7 @@
 #include "dumpfilter/dumpfilter.h"
 #include "dumpfilter/erase_config.h"
 #include "dumpfilter/kdump_format.h"
-#include "tests/unit/debuginfo-testing.h"
+#include "tests/unit/secrets-testing.h"
 #include "tests/unit/testing.h"
 
 static char dir[64], core[96], dump[96];
@@ -31,139 +31,6 @@ static int remove_dir(void **state)
 	unlink(core);
 	unlink(dump);
 	return rmdir(dir);
-}
-
-/* The machine's secrets. struct secret { char *name; void *addr; long size; char buffer[24]; struct list_head list;
- * struct secret *next; u8 *raw; int bits : 3; struct secret *more[2]; } of 128 bytes. */
-#define SECRET_SIZE 128
-#define NAME 0
-#define ADDR 8
-#define SIZE 16
-#define BUFFER 24
-#define LIST 48
-#define NEXT 64
-#define RAW 72
-#define MORE 88
-
-#define ONE       DATA_AT
-#define TWO       (DATA_AT + 0x100)
-#define THREE     (DATA_AT + 0x200)
-#define POINTER   (DATA_AT + 0x300)
-#define HEAD      (DATA_AT + 0x310)
-#define STRING    (DATA_AT + 0x320)
-#define BYTES     (DATA_AT + 0x400)
-#define ARRAY     (DATA_AT + 0x500) /* two secrets */
-#define UNTYPED   (DATA_AT + 0x700)
-#define TABLE     (DATA_AT + 0x800)
-#define ACROSS    (DATA_AT + 0xff8) /* the end of a page */
-#define DANGLING  (DATA_AT + 0x900)
-#define HEAD_PTR  (DATA_AT + 0x910)
-#define CANARY    "CANARY-4711"
-
-static void put(struct machine *machine, uint64_t vaddr, uint64_t value)
-{
-	machine_put(machine, vaddr - STEXT + STEXT_PHYS, value, 8);
-}
-
-static void put_text(struct machine *machine, uint64_t vaddr, const char *text)
-{
-	memcpy(machine->ram + (vaddr - STEXT + STEXT_PHYS), text, strlen(text) + 1);
-}
-
-static uint32_t variable(struct btf_builder *b, const char *name, uint32_t type)
-{
-	uint32_t id = btf_type(b, name, KIND_VAR, 0, type);
-
-	btf_words(b, 1, 0, 0, 1);
-	return id;
-}
-
-static void add_types(struct machine *machine)
-{
-	uint32_t integer, character, byte, list, list_ptr, secret, chars, bytes, text, nothing, next, two, pointers;
-	struct btf_builder b;
-	uint8_t *data;
-	size_t size;
-
-	btf_begin(&b, 0, 0);
-	integer = btf_type(&b, "long int", KIND_INT, 0, 8);
-	btf_words(&b, 64, 0, 0, 1);
-	character = btf_type(&b, "char", KIND_INT, 0, 1);
-	btf_words(&b, 8, 0, 0, 1);
-	byte = btf_type(&b, "unsigned char", KIND_INT, 0, 1);
-	btf_words(&b, 8, 0, 0, 1);
-	list_ptr = btf_type(&b, NULL, KIND_PTR, 0, b.types + 2);
-	list = btf_type(&b, "list_head", KIND_STRUCT, 2, 16);
-	btf_member(&b, "next", list_ptr, 0);
-	btf_member(&b, "prev", list_ptr, 64);
-	chars = btf_type(&b, NULL, KIND_ARRAY, 0, 0);
-	btf_words(&b, character, integer, 24, 3);
-	text = btf_type(&b, NULL, KIND_PTR, 0, character);
-	bytes = btf_type(&b, NULL, KIND_PTR, 0, byte);
-	nothing = btf_type(&b, NULL, KIND_PTR, 0, 0);
-	next = btf_type(&b, NULL, KIND_PTR, 0, b.types + 3);
-	pointers = btf_type(&b, NULL, KIND_ARRAY, 0, 0);
-	btf_words(&b, next, integer, 2, 3);
-	secret = btf_type(&b, "secret", KIND_STRUCT | KIND_FLAG, 9, SECRET_SIZE);
-	btf_member(&b, "name", text, NAME * 8);
-	btf_member(&b, "addr", nothing, ADDR * 8);
-	btf_member(&b, "size", integer, SIZE * 8);
-	btf_member(&b, "buffer", chars, BUFFER * 8);
-	btf_member(&b, "list", list, LIST * 8);
-	btf_member(&b, "next", next, NEXT * 8);
-	btf_member(&b, "raw", bytes, RAW * 8);
-	btf_member(&b, "bits", integer, 3 << 24 | (RAW + 8) * 8);
-	btf_member(&b, "more", pointers, MORE * 8);
-	two = btf_type(&b, NULL, KIND_ARRAY, 0, 0);
-	btf_words(&b, secret, integer, 2, 3);
-	variable(&b, "one", secret);
-	variable(&b, "pointer", next);
-	variable(&b, "head", list);
-	variable(&b, "head_ptr", list_ptr);
-	variable(&b, "text", chars);
-	variable(&b, "array", two);
-	variable(&b, "dangling", next);
-	variable(&b, "twice", integer);
-	data = btf_finish(&b, &size);
-	memcpy(machine->ram + (BTF_AT - STEXT + STEXT_PHYS), data, size);
-	free(data);
-
-	const struct test_symbol symbol[] = {
-		{ "T_stext", STEXT },	 { "Done", ONE },	    { "Dpointer", POINTER },  { "dhead", HEAD },
-		{ "dtext", STRING },	 { "darray", ARRAY },	    { "duntyped", UNTYPED },  { "dacross", ACROSS },
-		{ "dtwice", ONE },	 { "dtwice", TWO },	    { "ddangling", DANGLING }, { "dhead_ptr", HEAD_PTR },
-		{ "R__start_BTF", BTF_AT }, { "R__stop_BTF", BTF_AT + size },
-	};
-	machine_kallsyms(machine, symbol, ARRAY_SIZE(symbol), RULE_BASE_RELATIVE);
-}
-
-/* one -> two -> three -> one by next; head <-> one <-> two <-> three by list; array of two more. */
-static void add_secrets(struct machine *machine)
-{
-	static const uint64_t all[] = { ONE, TWO, THREE };
-
-	for (size_t i = 0; i < 3; i++) {
-		put(machine, all[i] + NEXT, all[(i + 1) % 3]);
-		put(machine, all[i] + LIST, i < 2 ? all[i + 1] + LIST : HEAD);
-		put(machine, all[i] + LIST + 8, i ? all[i - 1] + LIST : HEAD);
-		put_text(machine, all[i] + BUFFER, CANARY);
-	}
-	put(machine, HEAD, ONE + LIST);
-	put(machine, HEAD + 8, THREE + LIST);
-	put(machine, HEAD_PTR, HEAD);
-	put(machine, POINTER, TWO);
-	put(machine, DANGLING, UINT64_C(0xffffc90000000000));
-	put_text(machine, STRING, CANARY);
-	put_text(machine, BYTES, CANARY "\1\2\3");
-	put(machine, ONE + NAME, BYTES);
-	put(machine, ONE + ADDR, BYTES);
-	put(machine, ONE + SIZE, 14);
-	put(machine, ONE + RAW, BYTES);
-	put(machine, ONE + MORE + 8, THREE);
-	put_text(machine, ARRAY + BUFFER, CANARY);
-	put_text(machine, ARRAY + SECRET_SIZE + BUFFER, CANARY);
-	put_text(machine, UNTYPED, CANARY);
-	put_text(machine, ACROSS, CANARY);
 }
 
 static const char *text_of_config;
@@ -227,8 +94,8 @@ static void make_core(void)
 	struct machine machine;
 
 	machine_init(&machine, 4);
-	add_types(&machine);
-	add_secrets(&machine);
+	machine_add_secret_types(&machine);
+	machine_add_secrets(&machine);
 	machine_write(&machine, core);
 	machine_release(&machine);
 }
@@ -307,9 +174,9 @@ static void test_name(void **state)
 	struct machine machine;
 
 	machine_init(&machine, 4);
-	add_types(&machine);
-	put_text(&machine, UTS_NS + 65, CANARY);
-	put_text(&machine, UTS_NS + 325, CANARY);
+	machine_add_secret_types(&machine);
+	machine_put_text(&machine, UTS_NS + 65, CANARY);
+	machine_put_text(&machine, UTS_NS + 325, CANARY);
 	machine_kallsyms(&machine, (struct test_symbol[]){ { "T_stext", STEXT }, { "Dinit_uts_ns", UTS_NS },
 			 { "R__start_BTF", BTF_AT }, { "R__stop_BTF", BTF_AT + 0x10000 } }, 4, RULE_BASE_RELATIVE);
 	machine_write(&machine, core);
@@ -425,15 +292,15 @@ static void test_hostile(void **state)
 	struct machine machine;
 
 	machine_init(&machine, 4);
-	add_types(&machine);
-	add_secrets(&machine);
-	put(&machine, TWO + NEXT, TWO);
-	put(&machine, TWO + LIST, TWO + LIST);
+	machine_add_secret_types(&machine);
+	machine_add_secrets(&machine);
+	machine_put_word(&machine, TWO + NEXT, TWO);
+	machine_put_word(&machine, TWO + LIST, TWO + LIST);
 	machine_write(&machine, core);
 	assert_error(run("for s in one via next\nerase s.buffer\nendfor"), KD_ERR_LIMIT, "conf:");
 	assert_error(run("for s in head within secret:list\nerase s.name\nendfor"), KD_ERR_LIMIT,
 		     "conf:1: head: the list does not end");
-	put(&machine, ONE + SIZE, UINT64_C(1) << 40);
+	machine_put_word(&machine, ONE + SIZE, UINT64_C(1) << 40);
 	machine_write(&machine, core);
 	assert_error(run("erase one.addr size one.size"), KD_ERR_LIMIT, "more than 1 GiB");
 	machine_forget(&machine, "SYMBOL(init_top_pgt)");

@@ -251,6 +251,24 @@ static void test_recorded(void **state)
 	estimate_free(&estimate);
 }
 
+/* What the last capture told stays when its dump is deleted, and counts after what dumps tell. */
+static void test_recorded_last(void **state)
+{
+	static const char text[] = "{\"kernel\": {\"release\": \"" RELEASE "\"}, "
+				   "\"memory\": {\"total\": 80867328, \"peak\": 22802432}}";
+	struct estimate estimate;
+
+	put(*state, LAST_CAPTURE_PATH, text);
+	make(*state, &estimate);
+	assert_string_equal(estimate.report, LAST_CAPTURE_PATH);
+	assert_int_equal(estimate.recorded_peak, 22802432);
+	estimate_free(&estimate);
+	put_report(*state, "127.0.0.1-2026-01-01-00:00:00", RELEASE, 80867328, 22802433);
+	make(*state, &estimate);
+	assert_int_equal(estimate.recorded_peak, 22802433);
+	estimate_free(&estimate);
+}
+
 static void test_recorded_cloud(void **state)
 {
 	struct estimate estimate;
@@ -347,6 +365,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_image, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_kernel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_recorded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_recorded_last, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_recorded_cloud, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_recorded_elsewhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_recorded_floor, setup, teardown),

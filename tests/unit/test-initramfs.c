@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/decompress.h"
+#include "base/parse.h"
 #include "initramfs/elf_closure.h"
 #include "initramfs/elf_object.h"
 #include "initramfs/initramfs.h"
@@ -46,6 +47,15 @@ static const struct {
 	{ "extra/lead.ko", "softdep=post:+follow alias=pci:v00008086d*sv*sd*bc*sc*i*", "", "" },
 	{ "extra/follow.ko", "license=GPL", "", "" },
 	{ "wdt/iTCO_wdt.ko", "license=GPL", "", "" },
+	{ "md/dm-mod.ko", "license=GPL", "dm_core", "" },
+	{ "md/dm-crypt.ko", "license=GPL", "", "dm_core" },
+	{ "md/dm-thin-pool.ko", "license=GPL", "", "dm_core" },
+	{ "md/md-mod.ko", "license=GPL", "md_core", "" },
+	{ "md/raid1.ko", "alias=md-raid1", "", "md_core" },
+	{ "crypto/xts.ko", "alias=crypto-xts", "", "" },
+	{ "crypto/ecb.ko", "alias=crypto-ecb", "", "" },
+	{ "crypto/aesni-intel.ko", "alias=crypto-aes", "", "" },
+	{ "crypto/padlock-aes.ko", "alias=crypto-aes", "", "" },
 };
 
 static bool have_depmod(void)
@@ -374,6 +384,63 @@ static void test_stacks_are_refused(void **state)
 	add_target(machine, "xfs", "/dev/md0");
 	assert_error(build(machine), KD_ERR_UNSUPPORTED, "md0 (software RAID) cannot be assembled");
 	assert_int_not_equal(access(machine->output, F_OK), 0);
+}
+
+static void add_volume(struct machine *machine, const char *kind, const char *name, const char *table)
+{
+	_cleanup_free_ char **words = kd_split_words(table, NULL);
+
+	assert_no_error(kd_plan_add_volume(&machine->plan, kind, name, words));
+}
+
+/* The stack of the test above, with volumes in the plan: the disk's drivers, then what puts each layer together. */
+static void test_volumes(void **state)
+{
+	struct machine *machine = *state;
+
+	tree_text(&machine->tree, "/sys/devices/virtual/block/dm-0/dm/name", "vg-root\n");
+	tree_text(&machine->tree, "/sys/devices/virtual/block/dm-1/dm/name", "secret\n");
+	tree_text(&machine->tree, "/proc/crypto",
+		  "name         : xts(aes)\ndriver       : xts-aes-aesni\nmodule       : aesni_intel\n\n"
+		  "name         : aes\ndriver       : aes-generic\nmodule       : kernel\n\n"
+		  "name         : crc32c\ndriver       : crc32c-generic\nmodule       : crc32c_generic\n");
+	add_volume(machine, "dm", "vg-root", "0 8 linear UUID=x 2048 ; 8 8 thin volume:pool 1");
+	add_volume(machine, "dm", "secret", "0 8 crypt aes-xts-plain64 key:secret 0 volume:vg-root 0");
+	add_target(machine, "xfs", "/dev/mapper/secret");
+	assert_no_error(build(machine));
+	assert_modules(machine, VIRTIO_MODULES " dm_mod dm_thin_pool dm_crypt aesni_intel xts ecb");
+
+	remove_plan(state);
+	make_plan(state);
+	tree_link(&machine->tree, "/sys/devices/virtual/block/md0/slaves/vda1", VIRTIO_DEVICE "/virtio1/block/vda/vda1");
+	add_volume(machine, "md", "md0", "raid1 1.2 UUID_SUB=a UUID_SUB=b");
+	add_target(machine, "xfs", "/dev/md0");
+	assert_no_error(build(machine));
+	assert_modules(machine, VIRTIO_MODULES " md_mod raid1");
+
+	remove_plan(state);
+	make_plan(state);
+	add_volume(machine, "dm", "vg-root", "0 8 flakey 8:0 0");
+	assert_error(build(machine), KD_ERR_NOT_FOUND, "no module dm-flakey");
+}
+
+static void test_secrets(void **state)
+{
+	struct machine *machine = *state;
+	const struct initramfs_secret secret = { "/etc/kdump.keys/one", "0123", 4 };
+	char first[HASH_TEXT_SIZE];
+	struct stat st;
+
+	assert_no_error(build(machine));
+	memcpy(first, machine->result.hash, sizeof(first));
+	machine->request.secret = &secret;
+	machine->request.secret_count = 1;
+	assert_no_error(build(machine));
+	assert_true(machine->result.rebuilt);
+	assert_string_not_equal(machine->result.hash, first);
+	assert_int_equal(stat(machine->output, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	machine->request.secret_count = 0;
 }
 
 static void test_remote_disks_are_refused(void **state)
@@ -936,6 +1003,8 @@ int main(void)
 		initramfs_test(test_extra_modules),
 		initramfs_test(test_active_watchdog),
 		initramfs_test(test_stacks_are_refused),
+		initramfs_test(test_volumes),
+		initramfs_test(test_secrets),
 		initramfs_test(test_remote_disks_are_refused),
 		initramfs_test(test_btrfs_of_two_devices),
 		initramfs_test(test_missing_things),

@@ -552,6 +552,11 @@ static void test_plan_collector(void **state)
 	expect_no_error(build_plan(m, "core_collector dumpfilter -c -d 31", &lzo, &none));
 	assert_string_equal(lzo.collector[0], "dumpfilter");
 	assert_int_equal(none.count, 0);
+	kd_plan_free(&lzo);
+	plan_programs_free(&none);
+	expect_no_error(build_plan(m, "core_collector dumpfilter --fast -d 31", &lzo, &none));
+	assert_string_equal(lzo.collector[0], "dumpfilter");
+	assert_int_equal(none.count, 0);
 	expect_no_error(build_plan(m, "core_collector dumpfilter -z -d 31", &zstd, &one));
 	assert_string_equal(zstd.collector[0], "/usr/sbin/dumpfilter");
 	assert_string_equal(zstd.collector[1], "-z");

@@ -32,7 +32,7 @@ class Architecture:
 
 
 ARCHITECTURES = {
-    "amd64": Architecture("gcc", "gcc", "qemu-system-x86_64", "qemu-system-x86", "ttyS0", ("-cpu", "max,pauth-impdef=on")),
+    "amd64": Architecture("gcc", "gcc", "qemu-system-x86_64", "qemu-system-x86", "ttyS0", ("-cpu", "max")),
     "arm64": Architecture("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross", "qemu-system-aarch64",
                           "qemu-system-arm", "ttyAMA0",
                           ("-accel", "tcg,thread=multi", "-machine", "virt,gic-version=3", "-cpu", "max,pauth-impdef=on")),
@@ -184,8 +184,9 @@ def judged(program, vmcore, out, extra=()):
             raise host.Failure(f"{program} -d {level}: {done.stdout}")
         ram, kept[level] = bitmaps(dump)
         dump.unlink()
-    ram = _bits(ram)
-    kept = {level: _bits(value) for level, value in kept.items()}
+    frames = ram.bit_length()
+    ram = _bits(ram, frames)
+    kept = {level: _bits(value, frames) for level, value in kept.items()}
     classes = []
     for pfn, there in enumerate(ram):
         verdict = "keep" if there == "1" else ""
@@ -197,18 +198,18 @@ def judged(program, vmcore, out, extra=()):
     return classes
 
 
-def _bits(number):
+def _bits(number, count):
     """Bit 0 first."""
-    return bin(number)[:1:-1].ljust(1 << 20, "0")
+    return bin(number)[:1:-1].ljust(count, "0")
 
 
 def compare(memory, verdicts):
-    """How often each pair (what the kernel said, what the filter says) comes, over the page frames that are memory, that
-    the kernel knows, and that were the same in both snapshots; and an example of each."""
+    """How often each pair (what the kernel said, what the filter says) comes, over the page frames that are memory and
+    were the same in both snapshots; and an example of each. What the kernel has no word for has to be kept."""
     first, second = (expected(flags) for flags in memory.flags)
     pairs, example = Counter(), {}
     for pfn, (before, now, verdict) in enumerate(zip(first, second, verdicts)):
-        if verdict and before == now and memory.flags[1][pfn]:
+        if verdict and before == now:
             pairs[now, verdict] += 1
             example.setdefault((now, verdict), pfn)
     return pairs, example

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* make-vmcore FILE: the vmcore of a small machine made up, for cases that need one. Its pages differ, some are zero, 64
+ * are free, 300 in a row and another one are user memory. */
+#include <stdio.h>
+
+#include "tests/unit/dumpfilter-testing.h"
+
+int main(int argc, char **argv)
+{
+	struct machine machine;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: make-vmcore FILE\n");
+		return 2;
+	}
+	machine_init(&machine, 4);
+	machine_info(&machine, "CRASHTIME=1795409463\n");
+	for (uint64_t pfn = 2048; pfn < 4096; pfn++)
+		for (uint64_t i = 0; i < 4096; i += 64)
+			machine_put(&machine, pfn * 4096 + i, pfn * 77 + i * pfn, 8);
+	machine_put(&machine, machine_page(2560) + 48, (uint32_t)-129, 4); /* buddy, order 6 */
+	machine_put(&machine, machine_page(2560) + 40, 6, 8);
+	for (uint64_t pfn = 3000; pfn < 3300; pfn++)
+		machine_put(&machine, machine_page(pfn) + 24, 1, 8); /* anonymous */
+	machine_put(&machine, machine_page(2100) + 24, 1, 8);
+	machine_write(&machine, argv[1]);
+	machine_release(&machine);
+	return 0;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The rows of "kdumpctl check", each on a machine that is a directory, as it should be and as it should not. */
+#include "tests/unit/testing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/io.h"
+#include "kdump/armed.h"
+#include "kdump/check/check.h"
+#include "kdump/creation_test.h"
+
+#define NOW 1800000000 /* later than any file that a test makes by itself */
+
+struct machine {
+	char directory[64];
+	struct kdumpctl ctl;
+	struct kd_conf conf;
+	struct target target;
+	struct check_context context;
+};
+
+static void path_of(const struct machine *m, const char *path, char full[256])
+{
+	assert_true(snprintf(full, 256, "%s%s", m->directory, path) < 256);
+}
+
+static void put(struct machine *m, const char *path, const char *text)
+{
+	char full[256], parent[256];
+
+	path_of(m, path, full);
+	strcpy(parent, full);
+	*strrchr(parent, '/') = '\0';
+	assert_no_error(kd_mkdir_p(parent, 0755));
+	assert_no_error(kd_write_file_atomic(full, text, strlen(text), 0600));
+}
+
+static int setup(void **state)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+
+	assert_non_null(m);
+	strcpy(m->directory, "/tmp/test-check.XXXXXX");
+	assert_non_null(mkdtemp(m->directory));
+	assert_no_error(kd_sysroot_open(m->directory, &m->ctl.root));
+	m->ctl.conf_file = "/etc/kdump.conf";
+	put(m, "/etc/kdump.conf", "");
+	put(m, "/proc/sys/kernel/random/boot_id", "0000-boot\n");
+	assert_no_error(kd_conf_parse("", "/etc/kdump.conf", &m->conf, NULL, NULL));
+	m->target = (struct target){ .type = (char *)"ext4", .device = (char *)"UUID=aaaa-1", .node = (char *)"/dev/vda1",
+				     .available = UINT64_MAX };
+	m->context = (struct check_context){ .ctl = &m->ctl, .conf = &m->conf, .target = &m->target };
+	*state = m;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct machine *m = *state;
+	char command[128];
+
+	kd_conf_free(&m->conf);
+	kd_sysroot_close(&m->ctl.root);
+	snprintf(command, sizeof(command), "rm -rf %s", m->directory);
+	assert_int_equal(system(command), 0);
+	free(m);
+	return 0;
+}
+
+/* What @check says has @part in it; whatever is wrong has a remedy, or says it. */
+static void expect(const struct machine *m, check_function *check, enum check_verdict verdict, const char *part)
+{
+	struct check_result result = { .verdict = CHECK_NOT_APPLICABLE };
+
+	check(&m->context, &result);
+	assert_non_null(result.text);
+	if (result.verdict != verdict || !strstr(result.text, part))
+		fail_msg("%d \"%s\", expected %d with \"%s\"", result.verdict, result.text, verdict, part);
+	free(result.text);
+}
+
+static void test_ext4(void **state)
+{
+	struct machine *m = *state;
+
+	expect(m, check_file_system, CHECK_NOT_APPLICABLE, "is not mounted");
+	put(m, "/sys/fs/ext4/vda1/errors_count", "0\n");
+	expect(m, check_file_system, CHECK_OK, "/dev/vda1 has recorded no errors");
+	put(m, "/sys/fs/ext4/vda1/errors_count", "7\n");
+	expect(m, check_file_system, CHECK_WARNING, "/dev/vda1 has recorded 7 errors");
+	m->target.type = (char *)"xfs";
+	expect(m, check_file_system, CHECK_NOT_APPLICABLE, "keeps no count");
+}
+
+/* Of all devices and kinds. */
+static void test_btrfs(void **state)
+{
+	static const char none[] = "write_errs 0\nread_errs 0\nflush_errs 0\ncorruption_errs 0\ngeneration_errs 0\n";
+	struct machine *m = *state;
+
+	m->target.type = (char *)"btrfs";
+	expect(m, check_file_system, CHECK_NOT_APPLICABLE, "is not mounted");
+	put(m, "/sys/fs/btrfs/aaaa-1/devinfo/1/error_stats", none);
+	put(m, "/sys/fs/btrfs/aaaa-1/devinfo/2/error_stats", none);
+	expect(m, check_file_system, CHECK_OK, "no errors");
+	put(m, "/sys/fs/btrfs/aaaa-1/devinfo/2/error_stats",
+	    "write_errs 2\nread_errs 0\nflush_errs 0\ncorruption_errs 3\ngeneration_errs 0\n");
+	expect(m, check_file_system, CHECK_WARNING, "has recorded 5 errors");
+	put(m, "/sys/fs/btrfs/aaaa-1/devinfo/2/error_stats", "noise");
+	expect(m, check_file_system, CHECK_OK, "no errors");
+	m->target.device = (char *)"UUID=../../ext4";
+	expect(m, check_file_system, CHECK_NOT_APPLICABLE, "is not mounted");
+}
+
+static void test_keys(void **state)
+{
+	struct machine *m = *state;
+	struct volume_key key = { .file = (char *)"/etc/keys/dumps" };
+	const struct volume_keys keys = { &key, 1 };
+	char full[256];
+
+	expect(m, check_keys, CHECK_NOT_APPLICABLE, "no key");
+	m->context.keys = &keys;
+	expect(m, check_keys, CHECK_FAILURE, "the key file /etc/keys/dumps is not there");
+	put(m, "/etc/keys/dumps", "");
+	expect(m, check_keys, CHECK_FAILURE, "cannot be read"); /* an empty key opens nothing */
+	put(m, "/etc/keys/dumps", "secret");
+	expect(m, check_keys, CHECK_OK, "1 key files");
+	path_of(m, "/etc/keys/dumps", full);
+	assert_int_equal(chmod(full, 0644), 0);
+	expect(m, check_keys, CHECK_WARNING, "others than root can read the key file /etc/keys/dumps");
+}
+
+static void test_armed_image(void **state)
+{
+	struct machine *m = *state;
+	struct armed armed = { .initrd = (char *)"/image" };
+	_cleanup_free_ char *hash = NULL;
+
+	expect(m, check_armed_image, CHECK_NOT_APPLICABLE, "no record");
+	put(m, "/image", "one");
+	assert_no_error(armed_hash_file(&m->ctl.root, "/image", &hash));
+	armed.initrd_hash = hash;
+	assert_no_error(armed_write(&m->ctl.root, &armed));
+	expect(m, check_armed_image, CHECK_OK, "/image is what was loaded");
+	put(m, "/image", "two");
+	expect(m, check_armed_image, CHECK_WARNING, "/image is not what was loaded");
+	char full[256];
+	path_of(m, "/image", full);
+	assert_int_equal(unlink(full), 0);
+	expect(m, check_armed_image, CHECK_WARNING, "/image");
+}
+
+static void test_clock(void **state)
+{
+	static const struct {
+		int64_t off; /* of the hardware clock, seconds */
+		enum check_verdict verdict;
+		const char *part;
+	} cases[] = {
+		{ 0, CHECK_OK, "agree" },
+		{ 1700, CHECK_OK, "agree" },
+		{ 7200, CHECK_WARNING, "120 minutes off" }, /* it has local time */
+		{ -NOW, CHECK_WARNING, "minutes off" },     /* its battery is dead */
+	};
+	const struct kernel kernel = { .path = (char *)"/boot/vmlinuz-6.1", .release = (char *)"6.1" };
+	struct machine *m = *state;
+	char text[32];
+	size_t i;
+
+	expect(m, check_clock, CHECK_NOT_APPLICABLE, "has no clock");
+	m->context.kernel = &kernel;
+	put(m, "/boot/vmlinuz-6.1", "");
+	m->context.now = NOW;
+	expect(m, check_clock, CHECK_NOT_APPLICABLE, "rtc0");
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(text, sizeof(text), "%lld\n", (long long)NOW + cases[i].off);
+		put(m, "/sys/class/rtc/rtc0/since_epoch", text);
+		expect(m, check_clock, cases[i].verdict, cases[i].part);
+	}
+	m->context.now = 1000000;
+	expect(m, check_clock, CHECK_WARNING, "the clock is behind the time of /etc/kdump.conf");
+}
+
+/* Red Hat's words; by what the pages are used for. */
+static void test_space(void **state)
+{
+	struct machine *m = *state;
+
+	put(m, "/proc/meminfo", "MemTotal: 4194304 kB\nMemFree: 1048576 kB\nBuffers: 0 kB\nCached: 2097152 kB\n"
+				"AnonPages: 524288 kB\nHugetlb: 0 kB\n");
+	expect(m, check_space, CHECK_NOT_APPLICABLE, "not known");
+	m->target.available = UINT64_C(4) << 30;
+	expect(m, check_space, CHECK_OK, "a dump now would take about");
+	m->target.available = UINT64_C(1) << 20;
+	expect(m, check_space, CHECK_FAILURE,
+	       "There might not be enough space to save a vmcore. The size of UUID=aaaa-1 should be greater than ");
+}
+
+/* An image that was built anew was not tested; a test that is not settled yet is another matter. */
+static void test_creation_record(void **state)
+{
+	struct machine *m = *state;
+
+	assert_no_error(creation_test_clear(&m->ctl)); /* there is none */
+	put(m, CREATION_TEST_PATH, "success 1795485623\n");
+	assert_no_error(creation_test_clear(&m->ctl));
+	assert_false(kd_sysroot_exists(&m->ctl.root, CREATION_TEST_PATH));
+	put(m, CREATION_TEST_PATH, "pending 1795485623\n");
+	assert_no_error(creation_test_clear(&m->ctl));
+	assert_true(kd_sysroot_exists(&m->ctl.root, CREATION_TEST_PATH));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_ext4),
+		TEST(test_btrfs),
+		TEST(test_keys),
+		TEST(test_armed_image),
+		TEST(test_clock),
+		TEST(test_space),
+		TEST(test_creation_record),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
