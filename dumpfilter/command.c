@@ -423,8 +423,8 @@ struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct du
 		*ret = command;
 		return NULL;
 	}
-	/* The address is all that may be wanted. */
-	if (command.vtop && operands == 1) {
+	/* The address, or the estimate, is all that may be wanted. */
+	if ((command.vtop || command.estimate) && operands == 1) {
 		command.input = operand[0];
 		*ret = command;
 		return NULL;

@@ -252,7 +252,7 @@ static struct kd_error *print_estimate(struct dumpfilter_command *command, const
 static struct kd_error *check_operands(const struct dumpfilter_command *command)
 {
 	if (command->show_help || command->show_version || command->check_params || command->generate ||
-	    command->mem_usage || (command->input && (command->output || command->vtop)))
+	    command->mem_usage || (command->input && (command->output || command->vtop || command->estimate)))
 		return NULL;
 	if (command->estimate)
 		return command->output && !command->input ?

@@ -933,12 +933,12 @@ static void test_estimate(void **state)
 /* Reads of these bytes of any file fail, as on a bad disk. */
 static struct {
 	uint64_t start, end;
-} broken;
+} bad_bytes;
 
 /* In place of the C library's, for the program's own code too. */
 ssize_t pread(int fd, void *buf, size_t size, off_t offset)
 {
-	if ((uint64_t)offset < broken.end && (uint64_t)offset + size > broken.start) {
+	if ((uint64_t)offset < bad_bytes.end && (uint64_t)offset + size > bad_bytes.start) {
 		errno = EIO;
 		return -1;
 	}
@@ -969,10 +969,10 @@ static void test_unreadable(void **state)
 		struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib, .threads = i % 2 ? 3 : 1 };
 		uint64_t start = cases[i / 2].start, end = cases[i / 2].end;
 
-		broken.start = 0x4000 + start;
-		broken.end = 0x4000 + end;
+		bad_bytes.start = 0x4000 + start;
+		bad_bytes.end = 0x4000 + end;
 		assert_no_error(dumpfilter_run(core, dump, &options, &report));
-		broken.end = 0;
+		bad_bytes.end = 0;
 		assert_int_equal(report.unreadable, cases[i / 2].count);
 		assert_int_equal(report.pages_written, RAM_PAGES - 533 - cases[i / 2].count);
 		read_result(&result);
@@ -993,10 +993,10 @@ static void test_unreadable(void **state)
 	}
 	/* Struct pages that cannot be read tell nothing: their pages are kept. */
 	struct dumpfilter_options options = { .level = 31, .threads = 1 };
-	broken.start = 0x4000 + MEM_MAP;
-	broken.end = broken.start + 4096;
+	bad_bytes.start = 0x4000 + MEM_MAP;
+	bad_bytes.end = bad_bytes.start + 4096;
 	assert_no_error(dumpfilter_run(core, dump, &options, &report));
-	broken.end = 0;
+	bad_bytes.end = 0;
 	assert_false(report.unfiltered);
 	assert_int_equal(report.pages[PAGE_CACHE], 1); /* its struct page is not among them */
 	assert_int_equal(report.unreadable, 1);
