@@ -146,7 +146,8 @@ def _memory(guest):
 
 
 def _uuid(guest):
-    guest.run("tune2fs -U random /dev/vdb")
+    # It was mounted by captures, and tune2fs wants it checked since.
+    guest.run("e2fsck -fp /dev/vdb >/dev/null || [ $? = 1 ] && tune2fs -U random /dev/vdb")
 
 
 # The last one changes the disk of the dumps, which no snapshot brings back.
