@@ -22,7 +22,7 @@ def parser(description):
     machine = parse.add_argument_group("the machine")
     machine.add_argument("--memory", default="2G")
     machine.add_argument("--cpus", "--smp", type=int, default=2)
-    machine.add_argument("--cpu", default="max", help="QEMU's CPU model")
+    machine.add_argument("--cpu", default=qemu.CPU, help="QEMU's CPU model")
     machine.add_argument("--firmware", choices=("bios", *qemu.FIRMWARE), default="bios",
                          help="secure: OVMF with Secure Boot and a kernel signed for it")
     machine.add_argument("--bus", choices=qemu.DISK_DEVICES, default="virtio", help="of the root disk")

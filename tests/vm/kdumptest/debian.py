@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from . import host, kernels, qemu
@@ -146,12 +146,23 @@ class Debian:
         while True:
             try:
                 line = self.machine.line(deadline)
-            except (qemu.Late, qemu.Gone) as error:
+            except qemu.Gone:
+                self._again()
+                continue
+            except qemu.Late as error:
                 last = "\n".join(self.machine.last)
-                raise host.Failure(f"{what or pattern}: {type(error).__name__} after {seconds} s\n--- the serial "
-                                   f"port's last lines:\n{last}") from error
+                raise host.Failure(f"{what or pattern}: not there after {seconds} s\n--- the serial port's last "
+                                   f"lines:\n{last}") from error
             if wanted.search(line):
                 return line, time.monotonic()
+
+    def _again(self):
+        """A reboot is a new QEMU: it would go on translating, and be slowed down by, what the former kernel had in
+        memory."""
+        if self._agent:
+            self._agent.close()
+        self._agent, self._pending = None, b""
+        self.machine.again()
 
     def login(self, seconds=240):
         """The login prompt is there; when it came."""
@@ -226,6 +237,17 @@ class Debian:
         self.start("systemctl reboot")
         return self.login()
 
+    def save(self, name):
+        """Keep its state, and its disk's, on that disk, for restore()."""
+        self.machine.job("snapshot-save", tag=name, vmstate="root", devices=["root"])
+
+    def restore(self, name):
+        """Go on from where save() was called, in a machine made of the same hardware that is running or off."""
+        if self.machine.is_off():
+            self._again()
+        self.machine.job("snapshot-load", tag=name, vmstate="root", devices=["root"])
+        self.machine.qmp("cont")
+
     def panic(self):
         """Crash it; when that was."""
         self.start("echo 1 > /proc/sys/kernel/sysrq; echo c > /proc/sysrq-trigger")
@@ -238,30 +260,38 @@ def _quoted(text):
 
 @contextmanager
 def _switched_on(disk, kind, log, place, extra=(), firmware="bios", memory="2G", echo=None):
-    words = [host.need(qemu.QEMU, "qemu-system-x86"), *qemu.accelerator(kernels.named("6.1")), "-cpu", "max",
+    words = [host.need(qemu.QEMU, "qemu-system-x86"), *qemu.accelerator(kernels.named("6.1")), "-cpu", qemu.CPU,
              "-m", memory, "-smp", "2,maxcpus=4", "-nodefaults", "-no-user-config", "-display", "none",
              "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
              "-qmp", f"unix:{place}/qmp,server=on,wait=off",
-             "-drive", f"file={disk},if=none,id=disk,format={kind},cache=unsafe", "-device", "virtio-blk-pci,drive=disk",
+             "-drive", f"file={disk},if=none,id=disk,node-name=root,format={kind},cache=unsafe",
+             "-device", "virtio-blk-pci,drive=disk",
              "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={place}/agent,server=on,wait=off",
              "-device", "virtserialport,chardev=agent,name=kdump-test",
-             "-nic", "user,model=virtio-net-pci", *qemu.firmware(firmware, place), *extra]
+             "-nic", "user,model=virtio-net-pci", "-no-reboot", *qemu.firmware(firmware, place), *extra]
     with qemu.Machine(words, log, place, echo) as machine:
         yield Debian(machine, place)
 
 
 @contextmanager
-def running(log, firmware="bios", memory="2G", extra=(), echo=None):
-    """A machine on a fresh overlay, switched on. @extra: further words for QEMU."""
-    disk = image()
+def disk_for_runs():
+    """A fresh overlay of the pristine disk, in a directory of its own, for machines one after
+    the other."""
     place = Path(tempfile.mkdtemp(prefix=".run.", dir=host.CACHE))
     try:
         overlay = place / "disk.qcow2"
-        host.run("qemu-img", "create", "-q", "-f", "qcow2", "-b", disk, "-F", "qcow2", overlay)
-        with _switched_on(overlay, "qcow2", log, place, extra, firmware, memory, echo) as guest:
-            yield guest
+        host.run("qemu-img", "create", "-q", "-f", "qcow2", "-b", image(), "-F", "qcow2", overlay)
+        yield overlay
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def running(log, disk=None, echo=None, **hardware):
+    """A machine, switched on. @disk: of disk_for_runs(); default: a fresh one. @hardware: as _switched_on() knows it."""
+    with ExitStack() as stack:
+        disk = disk or stack.enter_context(disk_for_runs())
+        yield stack.enter_context(_switched_on(disk, "qcow2", log, disk.parent, echo=echo, **hardware))
 
 
 @contextmanager

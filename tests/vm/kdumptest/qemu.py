@@ -29,6 +29,9 @@ DISK_DEVICES = {
     "ahci": ["-device", "ahci,id=ahci", "-device", "ide-hd,bus=ahci.0,drive=disk"],
     "nvme": ["-device", "nvme,drive=disk,serial=kdump"],
 }
+# The emulator carries out "rep stosb" and "rep movsb" byte by byte, the more slowly where there was code. A kernel that
+# is not told that they are fast takes eight bytes at a time.
+CPU = "max,-erms,-fsrm"
 # Terminal control that firmware mixes into its output.
 _CONTROL = re.compile(r"\x1b(\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|c)|\r")
 
@@ -38,7 +41,7 @@ class Hardware:
     """What the guest is made of."""
     memory: str = "2G"
     cpus: int = 2
-    cpu: str = "max"
+    cpu: str = CPU
     firmware: str = "bios"  # or a row of FIRMWARE
     bus: str = "virtio"     # of the root disk: a key of DISK_DEVICES
     extra: list = field(default_factory=list)  # further words for QEMU
@@ -106,10 +109,23 @@ class Machine:
         self._lock.__enter__()
         self.started = time.monotonic()
         self._log = open(self._log_path, "wb")
+        self._start()
+        return self
+
+    def _start(self):
         # A killed test takes its machine along.
         self._process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *self._words], stdin=subprocess.DEVNULL,
                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        return self
+
+    def again(self):
+        """Switch it on anew, after it ended by itself as it should."""
+        if self._process.wait():
+            raise host.Failure(f"QEMU ended with {self._process.returncode}: {self.last[-1:]}")
+        self._process.stdout.close()
+        if self._qmp:
+            self._qmp.close()
+        self._qmp, self._pending = None, b""
+        self._start()
 
     def stop(self):
         """Switch the machine off; its disks may be read afterwards."""
@@ -143,6 +159,10 @@ class Machine:
             self._echo(line)
         return line
 
+    def is_off(self):
+        """Has it ended?"""
+        return self._process.poll() is not None
+
     def wait(self, seconds):
         """Wait for the machine to end by itself; what it still says goes to the log."""
         deadline = time.monotonic() + seconds
@@ -154,9 +174,21 @@ class Machine:
 
     def qmp(self, execute, **arguments):
         """Carry out a QMP command; its result."""
+        return self._protocol().execute(execute, arguments)
+
+    def job(self, execute, **arguments):
+        """Carry out a QMP command that goes on in the background, to its end."""
+        self._protocol().execute(execute, {"job-id": execute, **arguments})
+        self._protocol().wait("JOB_STATUS_CHANGE", {"id": execute, "status": "concluded"})
+        error = next(job.get("error") for job in self.qmp("query-jobs") if job["id"] == execute)
+        self.qmp("job-dismiss", id=execute)
+        if error:
+            raise host.Failure(f"QMP {execute}: {error}")
+
+    def _protocol(self):
         if not self._qmp:
             self._qmp = _Qmp(self._place / "qmp")
-        return self._qmp.execute(execute, arguments)
+        return self._qmp
 
 
 class _Qmp:
@@ -164,22 +196,51 @@ class _Qmp:
 
     def __init__(self, path):
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(120)
-        self._socket.connect(str(path))
+        self._socket.settimeout(120 * host.PATIENCE)
+        self._events = []
+        self._connect(str(path))
         self._file = self._socket.makefile("r", encoding="utf-8")
         self._file.readline()  # greeting
         self.execute("qmp_capabilities", {})
 
+    def _connect(self, path):
+        """QEMU makes the socket some time after its start; one of an earlier run may still lie there."""
+        deadline = time.monotonic() + 30 * host.PATIENCE
+        while True:
+            try:
+                return self._socket.connect(path)
+            except (FileNotFoundError, ConnectionRefusedError) as error:
+                if time.monotonic() > deadline:
+                    raise host.Failure(f"QMP: {path}: {error.strerror}") from error
+            time.sleep(0.1)
+
     def execute(self, name, arguments):
         message = {"execute": name, "arguments": arguments} if arguments else {"execute": name}
         self._socket.sendall(json.dumps(message).encode())
-        for line in self._file:
-            answer = json.loads(line)
+        while True:
+            answer = self._next(name)
             if "error" in answer:
                 raise host.Failure(f"QMP {name}: {answer['error']['desc']}")
             if "return" in answer:
                 return answer["return"]
-        raise host.Failure(f"QMP {name}: QEMU hung up")
+
+    def wait(self, name, data):
+        """Until an event of this name with these data has come."""
+        while not any(event["event"] == name and data.items() <= event["data"].items() for event in self._events):
+            self._next(name)
+        self._events.clear()
+
+    def _next(self, what):
+        """The next answer; events are kept for wait()."""
+        try:
+            answer = json.loads(self._file.readline() or "{}")
+        except OSError as error:
+            raise host.Failure(f"QMP {what}: {error}") from error
+        if not answer:
+            raise host.Failure(f"QMP {what}: QEMU hung up")
+        if "event" in answer:
+            self._events.append(answer)
+        return answer
 
     def close(self):
         self._file.close()
