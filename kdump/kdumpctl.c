@@ -303,8 +303,8 @@ static struct kd_error *check_allowed(const struct kdumpctl *ctl, const struct v
 	/* What can be looked at without root may be shown; a load cannot be laid out without /proc/iomem. */
 	if ((verb->flags & VERB_CHANGES) && live && geteuid() != 0 && (!ctl->dry_run || (verb->flags & VERB_LIVE)))
 		return kd_error_create(KD_ERR_STATE, "kdumpctl %s needs root: use sudo", verb->name);
-	/* A configuration that is gone is something that those have to deal with. */
-	if (!(verb->flags & VERB_HIDDEN) && !kd_sysroot_exists(&ctl->root, ctl->conf_file)) {
+	/* A configuration that is gone is something that the hidden ones have to deal with; dumps are looked at anywhere. */
+	if (!(verb->flags & VERB_HIDDEN) && verb->group != VERB_GROUP_DUMPS && !kd_sysroot_exists(&ctl->root, ctl->conf_file)) {
 		kd_info(&ctl->log, "%s%s does not exist: an empty file there is enough", ctl->root.prefix,
 			ctl->conf_file);
 		return kd_error_create(KD_ERR_CONFIG, "Error: No kdump config file found!");

@@ -381,6 +381,11 @@ static struct kd_error *configured_path(const struct kdumpctl *ctl, char **ret)
 	_cleanup_(target_free) struct target target = { 0 };
 	struct kd_error *err = kdumpctl_read_conf(ctl, &conf);
 
+	/* Dumps are looked at on other machines, too. */
+	if (err && err->errnum == ENOENT) {
+		kd_error_destroy(err);
+		err = kd_conf_default(&conf);
+	}
 	if (err)
 		return err;
 	if (!conf.target_type) { /* the path is the machine's own */
@@ -398,6 +403,34 @@ static struct kd_error *configured_path(const struct kdumpctl *ctl, char **ret)
 	return *ret ? NULL : kd_error_nomem();
 }
 
+/* A path without the slashes at its end. */
+static size_t path_length(const char *path)
+{
+	size_t length = strlen(path);
+
+	while (length > 1 && path[length - 1] == '/')
+		length--;
+	return length;
+}
+
+/* The directory that a dump named by a path lies in; NULL in *ret: none is named so. */
+static struct kd_error *named_path(const struct kdumpctl *ctl, char **ret)
+{
+	const char *words = ctl->argument_count ? ctl->argument[0] : "";
+	_cleanup_free_ char *parent = strndup(words, path_length(words));
+	struct stat st;
+	char *slash;
+
+	if (!parent)
+		return kd_error_nomem();
+	slash = strrchr(parent, '/');
+	if (!slash || *parent == '-' || stat(parent, &st) < 0 || !S_ISDIR(st.st_mode))
+		return NULL;
+	slash[slash == parent] = '\0';
+	*ret = take_ptr(parent);
+	return NULL;
+}
+
 struct kd_error *dumps_load(const struct kdumpctl *ctl, const char *path, struct dumps *ret)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
@@ -405,14 +438,14 @@ struct kd_error *dumps_load(const struct kdumpctl *ctl, const char *path, struct
 	struct dirent *entry;
 	struct kd_error *err = NULL;
 
-	if (path)
-		dumps.path = strdup(path);
-	else
+	if (path && !(dumps.path = strdup(path)))
+		return kd_error_nomem();
+	if (!path)
+		err = named_path(ctl, &dumps.path);
+	if (!err && !dumps.path)
 		err = configured_path(ctl, &dumps.path);
 	if (err)
 		return err;
-	if (!dumps.path)
-		return kd_error_nomem();
 	dir = opendir(dumps.path);
 	if (!dir && errno != ENOENT)
 		return kd_error_os(errno, "cannot read %s", dumps.path);
@@ -452,7 +485,7 @@ static bool counted(const struct dumps *dumps, const char *words, struct dump **
 struct kd_error *dumps_find(const struct dumps *dumps, const char *words, struct dump **ret)
 {
 	struct dump *found = NULL;
-	size_t i, matches = 0;
+	size_t i, matches = 0, length;
 
 	if (!dumps->count)
 		return kd_error_create(KD_ERR_NOT_FOUND, "No dumps found in %s", dumps->path);
@@ -460,10 +493,12 @@ struct kd_error *dumps_find(const struct dumps *dumps, const char *words, struct
 		words = "-1";
 	if (counted(dumps, words, ret))
 		return NULL;
+	length = path_length(words);
 	for (i = 0; i < dumps->count; i++) {
 		struct dump *dump = &dumps->dump[i];
 
-		if (strcmp(dump->name, words) == 0 || strcmp(dump->path, words) == 0) {
+		if (strcmp(dump->name, words) == 0 ||
+		    (strncmp(dump->path, words, length) == 0 && !dump->path[length])) {
 			*ret = dump;
 			return NULL;
 		}

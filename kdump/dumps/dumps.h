@@ -47,7 +47,8 @@ struct dumps {
 	size_t count;
 };
 
-/** All dumps below @path (NULL: where kdump.conf puts them now). A directory that is not there holds no dumps.
+/** All dumps below @path. NULL: those beside the one that the first operand names by a path, else where kdump.conf puts them
+ *  now. A directory that is not there holds no dumps.
  *  KD_ERR_OS; what kdumpctl_read_conf() and target_resolve() say. */
 struct kd_error *dumps_load(const struct kdumpctl *ctl, const char *path, struct dumps *ret) MUST_CHECK;
 /** A zeroed struct is allowed. */
