@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Callable
 
-from . import debian, host
+from . import debian, host, scenario
 
 CRASH_MESSAGE = "c72638734c2946889c8cd8f98c6142e5"  # kdump/journal.h
 LOAD = "while :; do dd if=/dev/zero of=/var/tmp/load bs=1M count=300 conv=fsync 2>/dev/null; tar -C /usr -cf - share | sha256sum; done"
@@ -188,9 +190,26 @@ def upgrade(lab):
         return f"{old} to {release}: armed without a step more; back {took:.1f} s after a panic"
 
 
+def targets(lab):
+    """Every kind of target, with what the package holds, in a small guest that makes it anew."""
+    bad = []
+    with tempfile.TemporaryDirectory() as place:
+        for path in lab.packages():
+            host.run("dpkg-deb", "-x", path, place)
+        for kind, text in scenario.TARGETS.items():
+            try:
+                print(f"        target {kind}: {text}: {scenario.target(kind, Path(place), lab.out / f'target-{kind}')}",
+                      flush=True)
+            except host.Failure as failure:
+                bad.append(f"{kind}: {failure}")
+    expect(not bad, "\n".join(bad))
+    return f"{len(scenario.TARGETS)} kinds of targets"
+
+
 POINTS = [
     Point("boot-bios", "apt install, reset-crashkernel, reboot: armed; panic, dump, back and armed (SeaBIOS)", boot("bios"), quick=True),
     Point("boot-ovmf", "the same with OVMF", boot("ovmf")),
     Point("crash", "panic under load, what is said of it, retention and foreign files; beside kdump-tools", crash),
+    Point("targets", "LVM, RAID, LUKS, btrfs subvolume, xfs, bind mount, separate /var, virtiofs …: the dump arrives", targets),
     Point("upgrade", "6.1 to 6.12 by apt, and the old kernel removed", upgrade),
 ]

@@ -129,24 +129,13 @@ ROWS = [
     _cycle("lockdown-6.12", "--release 6.12-cloud --firmware secure --append lockdown=integrity", look=_locked_down),
     # Targets.
     _cycle("target-ext4", "--release 6.1 --extra-fs ext4"),
-    _cycle("target-xfs", "--release 6.1 --extra-fs xfs"),
+    _cycle("target-xfs-disk", "--release 6.1 --extra-fs xfs"),
     _cycle("target-btrfs", "--release 6.1 --extra-fs btrfs"),
     _cycle("disk-nvme", "--release 6.1 --bus nvme"),
     _cycle("disk-ahci", "--release 6.1 --bus ahci"),
     _cycle("disk-scsi", "--release 6.1 --bus scsi"),
-    *(_scenario(f"target-{kind}", scenario.target, text, kind=kind, quick=kind == "stack") for kind, text in (
-        ("lvm", "a logical volume over two disks, which grows after arming"),
-        ("thin", "a thin logical volume"),
-        ("md", "RAID1"),
-        ("degraded", "RAID1 that loses a disk in the crash"),
-        ("luks", "LUKS: refused without a key file in crypttab, a removed key is told, and with it the dump arrives"),
-        ("stack", "LUKS on a logical volume on RAID1"),
-        ("subvolume", "a btrfs subvolume"),
-        ("bind", "a bind mount of a directory deep in a disk"),
-        ("var", "a separate /var"),
-        ("minix", "minix"),
-        ("virtiofs", "a directory of the host"),
-        ("rootfs", "failure_action dump_to_rootfs: the disk that is named is lost in the crash"))),
+    *(_scenario(f"target-{kind}", scenario.target, text, kind=kind, quick=kind == "stack")
+      for kind, text in scenario.TARGETS.items()),
     # Collectors: one that capture does not have built in, none at all, and one that fails.
     _cycle("collector-zstd", "--release 6.1-cloud --set 'core_collector dumpfilter -z -d 31'", look=_rung("configured")),
     _cycle("collector-cp", "--release 6.1-cloud --memory 1G --set 'core_collector cp'", look=_rung("configured")),

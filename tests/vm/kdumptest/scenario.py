@@ -81,11 +81,30 @@ def _program(name, package):
     return [(place, file, 0o755) for place, file in needed.items()]
 
 
+# Kinds of targets, and what is special about each.
+TARGETS = {
+    "lvm": "a logical volume over two disks, which grows after arming",
+    "thin": "a thin logical volume",
+    "md": "RAID1",
+    "degraded": "RAID1 that loses a disk in the crash",
+    "luks": "LUKS: refused without a key file in crypttab, a removed key is told, and with it the dump arrives",
+    "stack": "LUKS on a logical volume on RAID1",
+    "subvolume": "a btrfs subvolume",
+    "xfs": "xfs",
+    "bind": "a bind mount of a directory deep in a disk",
+    "var": "a separate /var",
+    "minix": "minix",
+    "virtiofs": "a directory of the host",
+    "rootfs": "failure_action dump_to_rootfs: the disk that is named is lost in the crash",
+}
+
+
 def target(kind, installed, out):
     """A dump to a target of @kind (tests/vm/guest/target) on two disks; "degraded" and "rootfs" lose one of them in the
     crash."""
     programs = [("mke2fs", "e2fsprogs"), ("lvm", "lvm2"), ("mdadm", "mdadm"), ("cryptsetup", "cryptsetup-bin"),
-                ("mkfs.btrfs", "btrfs-progs"), ("btrfs", "btrfs-progs"), ("mkfs.minix", "util-linux")]
+                ("mkfs.btrfs", "btrfs-progs"), ("btrfs", "btrfs-progs"), ("mkfs.minix", "util-linux"),
+                ("mkfs.xfs", "xfsprogs")]
     files = {file[0]: file for name, package in programs for file in _program(name, package)}
     machines = []
 
