@@ -36,7 +36,6 @@ enum long_option {
 	OPTION_UNCOMPRESSED,
 	OPTION_IGNORED, /* what it asks for is so anyway */
 	OPTION_REFUSED, /* makedumpfile has it: see refused[] */
-	OPTION_NOT_YET,
 };
 
 /* Why not. */
@@ -315,10 +314,8 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 		return select_long_codec(long_options[long_index].name, command);
 	case OPTION_UNCOMPRESSED:
 		return set_codec(NULL, command);
-	case OPTION_NOT_YET:
-		return kd_error_create(KD_ERR_USAGE, "--%s is not implemented yet", long_options[long_index].name);
 	default:
-		return kd_error_create(KD_ERR_USAGE, "-%c is not implemented yet", option);
+		return kd_error_create(KD_ERR_USAGE, "-%c is not supported", option);
 	}
 }
 
