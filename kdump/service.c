@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Arming: all is resolved, built and checked first; the one system call that changes the machine comes last. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -137,6 +138,23 @@ static struct kd_error *note_resolved(const struct kdumpctl *ctl, struct arming 
 	return err;
 }
 
+/* A volume's key in the image is as safe as the image. */
+static void remark_keys(const struct kdumpctl *ctl, const struct arming *arming)
+{
+	_cleanup_close_ int place = kd_sysroot_open_file(&ctl->root, KD_STATEDIR, O_PATH);
+	struct stat image, file;
+
+	for (size_t i = 0; i < arming->keys.count; i++) {
+		const char *name = arming->keys.key[i].file;
+		_cleanup_close_ int fd = kd_sysroot_open_file(&ctl->root, name, O_PATH);
+
+		if (fd >= 0 && place >= 0 && fstat(fd, &file) == 0 && fstat(place, &image) == 0 &&
+		    file.st_dev != image.st_dev)
+			kd_warn(&ctl->log, "the key that %s opens will be in %s, on another file system: see that it is "
+					   "protected as well", name, KD_STATEDIR);
+	}
+}
+
 static struct kd_error *resolve(const struct kdumpctl *ctl, struct arming *arming)
 {
 	const struct target *targets[] = { &arming->target, arming->conf.dump_to_rootfs ? &arming->rootfs : NULL, NULL };
@@ -161,6 +179,7 @@ static struct kd_error *resolve(const struct kdumpctl *ctl, struct arming *armin
 	if (err)
 		return err;
 	check_cheaply(ctl, &arming->conf, &arming->target);
+	remark_keys(ctl, arming);
 	return NULL;
 }
 
