@@ -358,15 +358,25 @@ static struct kd_error *walk_nvme_controllers(const struct drivers *drivers, con
 	return err;
 }
 
+/* How much of @directory is that of the virtual device itself, and not of a partition of it; 0: no such device. */
+static size_t virtual_device_length(const char *directory)
+{
+	static const char prefix[] = "/sys/devices/virtual/block/";
+
+	if (!kd_starts_with(directory, prefix))
+		return 0;
+	return sizeof(prefix) - 1 + strcspn(directory + sizeof(prefix) - 1, "/");
+}
+
 /* The plan's volume that the device at @directory, or the device that it is a partition of, is; NULL: none. */
 static const struct kd_plan_volume *volume_of(const struct drivers *drivers, const char *directory)
 {
-	static const char prefix[] = "/sys/devices/virtual/block/";
+	size_t length = virtual_device_length(directory);
 	_cleanup_free_ char *dm = NULL, *whole = NULL;
 
-	if (!drivers->plan || !kd_starts_with(directory, prefix))
+	if (!drivers->plan || !length)
 		return NULL;
-	whole = strndup(directory, sizeof(prefix) - 1 + strcspn(directory + sizeof(prefix) - 1, "/"));
+	whole = strndup(directory, length);
 	if (!whole)
 		return NULL;
 	kd_error_destroy(kd_sysroot_read_line(drivers->root, &dm, "%s/dm/name", whole));
@@ -378,8 +388,6 @@ static struct kd_error *walk_block_device(const struct drivers *drivers, const c
 /* What a volume is made of. */
 static struct kd_error *walk_slaves(const struct drivers *drivers, const char *device, unsigned int depth)
 {
-	static const char prefix[] = "/sys/devices/virtual/block/";
-	size_t whole = sizeof(prefix) - 1 + strcspn(device + sizeof(prefix) - 1, "/");
 	_cleanup_closedir_ DIR *dir = NULL;
 	_cleanup_free_ char *slaves = NULL;
 	struct kd_error *err = NULL;
@@ -387,7 +395,7 @@ static struct kd_error *walk_slaves(const struct drivers *drivers, const char *d
 
 	if (depth == STACK_DEPTH_MAX)
 		return refuse_stack(drivers, device);
-	if (asprintf(&slaves, "%.*s/slaves", (int)whole, device) < 0) {
+	if (asprintf(&slaves, "%.*s/slaves", (int)virtual_device_length(device), device) < 0) {
 		slaves = NULL;
 		return kd_error_nomem();
 	}
@@ -420,33 +428,33 @@ static struct kd_error *walk_block_device(const struct drivers *drivers, const c
 
 /* --- volumes -------------------------------------------------------------------------------------------------- */
 
-static struct kd_error *add_needed(const struct drivers *drivers, const char *prefix, const char *name)
+static struct kd_error *add_alias(const struct drivers *drivers, const char *prefix, const char *name, bool *found)
 {
 	_cleanup_free_ char *alias = NULL;
-	struct kd_error *err;
-	bool found;
 
 	if (asprintf(&alias, "%s%s", prefix, name) < 0) {
 		alias = NULL;
 		return kd_error_nomem();
 	}
-	err = modules_add(drivers->modules, alias, &found);
+	return modules_add(drivers->modules, alias, found);
+}
+
+static struct kd_error *add_needed(const struct drivers *drivers, const char *prefix, const char *name)
+{
+	bool found;
+	struct kd_error *err = add_alias(drivers, prefix, name, &found);
+
 	if (!err && !found)
-		err = kd_error_create(KD_ERR_NOT_FOUND, "kernel %s has no module %s", drivers->release, alias);
+		err = kd_error_create(KD_ERR_NOT_FOUND, "kernel %s has no module %s%s", drivers->release, prefix, name);
 	return err;
 }
 
 /* As above, where the kernel may do without. */
 static struct kd_error *add_if_there(const struct drivers *drivers, const char *prefix, const char *name)
 {
-	_cleanup_free_ char *alias = NULL;
 	bool found;
 
-	if (asprintf(&alias, "%s%s", prefix, name) < 0) {
-		alias = NULL;
-		return kd_error_nomem();
-	}
-	return modules_add(drivers->modules, alias, &found);
+	return add_alias(drivers, prefix, name, &found);
 }
 
 /* Modules whose implementations of @algorithm ("xts(aes)") the running kernel has, from /proc/crypto: blocks of
@@ -611,15 +619,10 @@ static struct kd_error *refuse_multiple_devices(const struct drivers *drivers, c
 
 static struct kd_error *add_file_system(const struct drivers *drivers, const char *type)
 {
-	_cleanup_free_ char *alias = NULL;
 	struct kd_error *err;
 	bool found;
 
-	if (asprintf(&alias, "fs-%s", type) < 0) {
-		alias = NULL;
-		return kd_error_nomem();
-	}
-	err = modules_add(drivers->modules, alias, &found);
+	err = add_alias(drivers, "fs-", type, &found);
 	if (!err && !found) /* built into a kernel too old to list the aliases of what is built in */
 		err = modules_add(drivers->modules, type, &found);
 	if (!err && !found)
