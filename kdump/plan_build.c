@@ -329,3 +329,19 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 	needed = (struct plan_programs){ 0 };
 	return NULL;
 }
+
+struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log *log, const struct kd_conf *conf,
+			      const char *release, const struct target *target, struct target *rootfs,
+			      struct kd_plan *plan, struct plan_programs *programs, struct volume_keys *keys)
+{
+	const struct target *targets[] = { target, conf->dump_to_rootfs ? rootfs : NULL, NULL };
+	struct kd_error *err = NULL;
+
+	if (conf->dump_to_rootfs)
+		err = target_resolve_rootfs(root, conf, log, rootfs);
+	if (!err)
+		err = plan_build(root, conf, release, targets, plan, programs);
+	for (size_t i = 0; targets[i] && !err; i++)
+		err = volumes_resolve(root, log, &volumes_live, targets[i], plan, keys);
+	return err;
+}

@@ -12,6 +12,7 @@
 #include "base/plan.h"
 #include "base/sysroot.h"
 #include "kdump/target.h"
+#include "kdump/volumes.h"
 
 /** Programs that the image needs besides those that the plan names: extra_bins, and a dumpfilter that is not the one
  *  built into the capture program. NULL-terminated, each once, absolute paths. */
@@ -29,6 +30,13 @@ struct plan_programs {
 struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf *conf, const char *release,
 			    const struct target *const *targets, struct kd_plan *plan,
 			    struct plan_programs *programs) MUST_CHECK;
+
+/** The whole plan but its modules: plan_build() for @target and, if @conf says dump_to_rootfs, for the file system that is
+ *  resolved into @rootfs then, with the volumes that their devices are. @log may be NULL.
+ *  Errors as of target_resolve_rootfs(), plan_build() and volumes_resolve(). */
+struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log *log, const struct kd_conf *conf,
+			      const char *release, const struct target *target, struct target *rootfs,
+			      struct kd_plan *plan, struct plan_programs *programs, struct volume_keys *keys) MUST_CHECK;
 
 /** A zeroed struct is allowed. */
 void plan_programs_free(struct plan_programs *programs);

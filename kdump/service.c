@@ -157,7 +157,6 @@ static void remark_keys(const struct kdumpctl *ctl, const struct arming *arming)
 
 static struct kd_error *resolve(const struct kdumpctl *ctl, struct arming *arming)
 {
-	const struct target *targets[] = { &arming->target, arming->conf.dump_to_rootfs ? &arming->rootfs : NULL, NULL };
 	struct kd_error *err;
 
 	err = note_settings(ctl, arming);
@@ -167,13 +166,9 @@ static struct kd_error *resolve(const struct kdumpctl *ctl, struct arming *armin
 		err = kernel_find(&ctl->root, &arming->settings, ctl->kernel, &arming->kernel);
 	if (!err)
 		err = target_resolve(&ctl->root, &arming->conf, &ctl->log, &arming->target);
-	if (!err && arming->conf.dump_to_rootfs)
-		err = target_resolve_rootfs(&ctl->root, &arming->conf, &ctl->log, &arming->rootfs);
 	if (!err)
-		err = plan_build(&ctl->root, &arming->conf, arming->kernel.release, targets, &arming->plan,
-				 &arming->programs);
-	for (size_t i = 0; i < ARRAY_SIZE(targets) && targets[i] && !err; i++)
-		err = volumes_resolve(&ctl->root, &ctl->log, &volumes_live, targets[i], &arming->plan, &arming->keys);
+		err = plan_resolve(&ctl->root, &ctl->log, &arming->conf, arming->kernel.release, &arming->target,
+				   &arming->rootfs, &arming->plan, &arming->programs, &arming->keys);
 	if (!err)
 		err = make_cmdline(&ctl->root, &arming->settings, &arming->cmdline);
 	if (err)

@@ -115,16 +115,10 @@ static inline void resolved_free_cleanup(struct resolved *r)
 
 static struct kd_error *resolve_plan(const struct kdumpctl *ctl, struct resolved *r)
 {
-	const struct target *targets[] = { &r->target, r->conf.dump_to_rootfs ? &r->rootfs : NULL, NULL };
-	struct kd_error *err = NULL;
+	_cleanup_(volume_keys_free) struct volume_keys keys = { 0 };
 
-	if (r->conf.dump_to_rootfs)
-		err = target_resolve_rootfs(&ctl->root, &r->conf, NULL, &r->rootfs);
-	if (!err)
-		err = plan_build(&ctl->root, &r->conf, r->kernel.release, targets, &r->plan, &r->programs);
-	for (size_t i = 0; i < ARRAY_SIZE(targets) && targets[i] && !err; i++)
-		err = volumes_resolve(&ctl->root, NULL, &volumes_live, targets[i], &r->plan, &r->keys);
-	return err;
+	return plan_resolve(&ctl->root, NULL, &r->conf, r->kernel.release, &r->target, &r->rootfs, &r->plan,
+			    &r->programs, &keys);
 }
 
 static void resolve(const struct kdumpctl *ctl, struct resolved *r)
