@@ -111,19 +111,6 @@ void arm_release(struct arm *arm)
 		free(arm->frame[i].data);
 }
 
-static size_t put_note(FILE *out, const char *name, uint32_t type, const void *desc, uint32_t size)
-{
-	Elf64_Nhdr nhdr = { .n_namesz = (uint32_t)strlen(name) + 1, .n_descsz = size, .n_type = type };
-	char padded[16] = "", zeros[4] = "";
-
-	strcpy(padded, name);
-	fwrite(&nhdr, sizeof(nhdr), 1, out);
-	fwrite(padded, 1, (nhdr.n_namesz + 3) & ~3u, out);
-	fwrite(desc, 1, size, out);
-	fwrite(zeros, 1, -size & 3, out);
-	return sizeof(nhdr) + ((nhdr.n_namesz + 3) & ~3u) + ((size + 3) & ~3u);
-}
-
 void arm_write(const struct arm *arm, const char *path, bool image, uint64_t stack)
 {
 	FILE *out = fopen(path, "w");
@@ -134,8 +121,8 @@ void arm_write(const struct arm *arm, const char *path, bool image, uint64_t sta
 	assert(out);
 	memcpy(prstatus + 112 + 31 * 8, &stack, 8);
 	fseek(out, ARM_NOTES_AT, SEEK_SET);
-	notes = put_note(out, "CORE", NT_PRSTATUS, prstatus, sizeof(prstatus));
-	notes += put_note(out, "VMCOREINFO", 0, arm->info, (uint32_t)strlen(arm->info));
+	notes = machine_write_note(out, "CORE", NT_PRSTATUS, prstatus, sizeof(prstatus));
+	notes += machine_write_note(out, "VMCOREINFO", 0, arm->info, (uint32_t)strlen(arm->info));
 	kd_elf64_core_header(&ehdr, EM_AARCH64, (uint16_t)(arm->count + 1 + image));
 	fseek(out, 0, SEEK_SET);
 	fwrite(&ehdr, sizeof(ehdr), 1, out);

@@ -159,7 +159,7 @@ void machine_release(struct machine *machine)
 	machine->ram = NULL;
 }
 
-static void write_note(FILE *out, const char *name, uint32_t type, const void *desc, uint32_t size)
+size_t machine_write_note(FILE *out, const char *name, uint32_t type, const void *desc, uint32_t size)
 {
 	Elf64_Nhdr nhdr = { .n_namesz = (uint32_t)strlen(name) + 1, .n_descsz = size, .n_type = type };
 	char padded[16] = "", zeros[4] = "";
@@ -169,6 +169,7 @@ static void write_note(FILE *out, const char *name, uint32_t type, const void *d
 	fwrite(padded, 1, (nhdr.n_namesz + 3) & ~3u, out);
 	fwrite(desc, 1, size, out);
 	fwrite(zeros, 1, -size & 3, out);
+	return sizeof(nhdr) + ((nhdr.n_namesz + 3) & ~3u) + ((size + 3) & ~3u);
 }
 
 void machine_write(const struct machine *machine, const char *path)
@@ -187,9 +188,9 @@ void machine_write(const struct machine *machine, const char *path)
 	phdr[1].p_filesz = phdr[1].p_memsz = 2 << 20;
 	phdr[2].p_filesz = phdr[2].p_memsz = RAM_SIZE - machine->head_cut - machine->tail_cut;
 	fseek(out, 0x1000, SEEK_SET);
-	write_note(out, "CORE", NT_PRSTATUS, prstatus, sizeof(prstatus));
-	write_note(out, "CORE", NT_PRSTATUS, prstatus, sizeof(prstatus));
-	write_note(out, "VMCOREINFO", 0, machine->info, (uint32_t)strlen(machine->info));
+	machine_write_note(out, "CORE", NT_PRSTATUS, prstatus, sizeof(prstatus));
+	machine_write_note(out, "CORE", NT_PRSTATUS, prstatus, sizeof(prstatus));
+	machine_write_note(out, "VMCOREINFO", 0, machine->info, (uint32_t)strlen(machine->info));
 	phdr[0].p_filesz = phdr[0].p_memsz = (uint64_t)ftell(out) - 0x1000;
 	fseek(out, 0x4000, SEEK_SET);
 	fwrite(machine->ram, 1, RAM_SIZE, out);

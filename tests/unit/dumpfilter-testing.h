@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define RAM_SIZE   (UINT64_C(24) << 20)
 #define RAM_PAGES  (RAM_SIZE / 4096)
@@ -47,6 +48,9 @@ void machine_init_log(struct machine *machine);
 void machine_add_record(struct machine *machine, unsigned int number, unsigned int state, uint64_t begin, uint64_t next,
 			const char *text);
 void machine_release(struct machine *machine);
+
+/** An ELF note; how many bytes it takes. */
+size_t machine_write_note(FILE *out, const char *name, uint32_t type, const void *desc, uint32_t size);
 
 /** Append a line to VMCOREINFO. */
 void machine_info(struct machine *machine, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
