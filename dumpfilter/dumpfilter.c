@@ -20,8 +20,8 @@
 #include "dumpfilter/output.h"
 #include "dumpfilter/page_class.h"
 #include "dumpfilter/page_filter.h"
+#include "dumpfilter/page_order.h"
 #include "dumpfilter/page_share.h"
-#include "dumpfilter/page_table.h"
 #include "dumpfilter/pfn_bitmap.h"
 #include "dumpfilter/pipeline.h"
 #include "dumpfilter/vmcore.h"
@@ -33,9 +33,6 @@
 #define LEVEL_MAX  31u
 /* Enough to know how well a dump compresses. */
 #define SAMPLE_PAGES 16384
-/* Above this (128 GiB of RAM) full bitmaps for the order of writing would cost too much of the capture kernel's
- * memory (an empty one costs nothing), and only the image and what was walked is written first. */
-#define ORDER_BITMAP_MAX (UINT64_C(4) << 20)
 
 /* A vmcore, opened; and the kernel's memory in it, as far as that can be made sense of. */
 struct crash {
@@ -49,23 +46,11 @@ struct crash {
 	uint8_t *notes; /* the vmcore's and VMCOREINFO, where it had none */
 };
 
-/* The order in which pages are written: what whoever opens the dump needs before anything else comes first. */
-enum order {
-	ORDER_BASIC,     /* global data, page tables, sections, the stacks of the CPUs, per-CPU areas */
-	ORDER_SLAB,      /* tasks and most of what the kernel has lists of */
-	ORDER_READ_ONLY, /* constants of the kernel image; how to unwind stacks */
-	ORDER_CODE,      /* its code, of which crash wants to see some */
-	ORDER_OTHERS,
-	ORDER_LATE, /* what a higher dump level would drop */
-	ORDER_COUNT
-};
-_Static_assert(ORDER_COUNT == PIPELINE_PASSES, "a pass for each");
-
 /* The pages of one dump. */
 struct selection {
 	uint64_t end_pfn;
 	struct pfn_bitmap kept;
-	struct pfn_bitmap order[ORDER_COUNT]; /* but of ORDER_OTHERS */
+	struct page_order order;
 };
 
 static void crash_close(struct crash *crash)
@@ -85,8 +70,7 @@ static inline void crash_close_cleanup(struct crash *crash)
 static void selection_release(struct selection *selection)
 {
 	pfn_bitmap_release(&selection->kept);
-	for (size_t i = 0; i < ORDER_COUNT; i++)
-		pfn_bitmap_release(&selection->order[i]);
+	page_order_release(&selection->order);
 }
 static inline void selection_release_cleanup(struct selection *selection)
 {
@@ -162,14 +146,10 @@ static struct kd_error *selection_init(struct selection *selection, const struct
 				       const struct dumpfilter_options *options)
 {
 	uint64_t page_size = crash->space.page_size, end = vmcore_end_paddr(crash->vmcore);
-	bool good;
 
 	selection->end_pfn = end / page_size + (end % page_size != 0);
-	good = pfn_bitmap_init(&selection->kept, selection->end_pfn);
-	for (size_t i = 0; i < ORDER_COUNT && good; i++)
-		if (i != ORDER_OTHERS)
-			good = pfn_bitmap_init(&selection->order[i], selection->end_pfn);
-	if (!good)
+	if (!pfn_bitmap_init(&selection->kept, selection->end_pfn) ||
+	    !page_order_init(&selection->order, selection->end_pfn))
 		return kd_error_create(KD_ERR_NOMEM, "%s: no memory for the bitmaps of %lu page frames",
 				       vmcore_path(crash->vmcore), selection->end_pfn);
 	select_all(crash, options, selection);
@@ -204,83 +184,6 @@ static void learn_boot_flags(struct crash *crash, struct mem_map *map, struct pa
 	pfn = paddr / crash->space.page_size;
 	if (mem_map_next(map, &pfn, &run) && run.pfn == paddr / crash->space.page_size)
 		page_rules_learn_boot(rules, run.pages);
-}
-
-static void put_in_order(struct selection *selection, enum order order, uint64_t page_size, uint64_t start,
-			 uint64_t end)
-{
-	if (start >= end)
-		return;
-	for (unsigned int i = 0; i < order; i++)
-		pfn_bitmap_clear(&selection->order[i], start / page_size, (end - 1) / page_size + 1);
-	if (order != ORDER_OTHERS)
-		pfn_bitmap_set(&selection->order[order], start / page_size, (end - 1) / page_size + 1);
-}
-
-/* Where the image's own table of symbols lies, which is large, and which debuggers have from elsewhere; an empty range
- * if that is not known. */
-static struct kd_range find_symbols(const struct vmcoreinfo *info)
-{
-	static const char *const keys[] = { "kallsyms_names", "kallsyms_offsets", "kallsyms_token_table",
-					    "kallsyms_token_index" };
-	struct kd_range range = { UINT64_MAX, 0 };
-	uint64_t vaddr;
-
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (!vmcoreinfo_symbol(info, keys[i], &vaddr))
-			continue;
-		range.start = vaddr < range.start ? vaddr : range.start;
-		range.end = vaddr > range.end ? vaddr : range.end;
-	}
-	return range;
-}
-
-static enum order image_order(struct crash *crash, const struct kd_range *symbols, uint64_t vaddr, uint64_t *size_ret)
-{
-	enum page_rights rights = PAGE_WRITABLE;
-
-	*size_ret = crash->space.page_size;
-	if (crash->readable && crash->space.paging.levels)
-		rights = page_table_rights(&crash->space, vaddr, size_ret);
-	if (rights == PAGE_WRITABLE)
-		return ORDER_BASIC;
-	if (*size_ret > crash->space.page_size && vaddr < symbols->end)
-		*size_ret = crash->space.page_size; /* so that the symbols' ends are met */
-	if (vaddr >= symbols->start && vaddr < symbols->end)
-		return ORDER_OTHERS;
-	return rights == PAGE_CODE ? ORDER_CODE : ORDER_READ_ONLY;
-}
-
-/* Everything in boot memory was marked as basic by the filter, the image too. */
-static void order_image(struct crash *crash, const struct vmcore_segment *segment, struct selection *selection)
-{
-	const struct kd_range symbols = find_symbols(&crash->info);
-
-	for (uint64_t done = 0, size; done < segment->memory_size; done += size) {
-		enum order order = image_order(crash, &symbols, segment->vaddr + done, &size);
-
-		if (size > segment->memory_size - done)
-			size = segment->memory_size - done;
-		put_in_order(selection, order, crash->space.page_size, segment->paddr + done,
-			     segment->paddr + done + size);
-	}
-}
-
-/* Slab and boot memory have been marked by the filter. */
-static void mark_order(struct crash *crash, struct selection *selection)
-{
-	const struct paging *paging = &crash->space.paging;
-	const struct kd_ranges *walked = &crash->space.walked;
-	size_t count;
-	const struct vmcore_segment *segment = vmcore_segments(crash->vmcore, &count);
-
-	for (size_t i = 0; i < count; i++)
-		if (segment[i].vaddr >= paging->image_base &&
-		    segment[i].vaddr - paging->image_base < paging->image_size)
-			order_image(crash, &segment[i], selection);
-	for (size_t i = 0; i < walked->count; i++)
-		put_in_order(selection, ORDER_BASIC, crash->space.page_size, walked->range[i].start,
-			     walked->range[i].end);
 }
 
 static const struct writer_ops *writer_of(const struct dumpfilter_options *options)
@@ -322,13 +225,13 @@ static struct kd_error *filter(struct crash *crash, const struct dumpfilter_opti
 {
 	_cleanup_(mem_map_release) struct mem_map map = { 0 };
 	struct page_rules rules;
-	bool order = selection->end_pfn / 8 <= ORDER_BITMAP_MAX;
+	struct pfn_bitmap *order = selection->order.coarse ? NULL : selection->order.pass;
 	struct page_filter pass = {
 		.level = options->level,
 		.kept = &selection->kept,
-		.boot = order ? &selection->order[ORDER_BASIC] : NULL,
-		.slab = order ? &selection->order[ORDER_SLAB] : NULL,
-		.late = order ? &selection->order[ORDER_LATE] : NULL,
+		.boot = order ? &order[PASS_BASIC] : NULL,
+		.slab = order ? &order[PASS_SLAB] : NULL,
+		.late = order ? &order[PASS_LATE] : NULL,
 	};
 	struct kd_error *err = page_rules_init(&rules, &crash->info, options->log);
 
@@ -339,7 +242,7 @@ static struct kd_error *filter(struct crash *crash, const struct dumpfilter_opti
 	learn_boot_flags(crash, &map, &rules);
 	page_filter_run(&pass, &rules, &map);
 	for (size_t i = 0; i < map.frames.count; i++)
-		pfn_bitmap_clear(&selection->order[ORDER_BASIC], map.frames.range[i].start / crash->space.page_size,
+		pfn_bitmap_clear(&selection->order.pass[PASS_BASIC], map.frames.range[i].start / crash->space.page_size,
 				 map.frames.range[i].end / crash->space.page_size);
 	if (!all_kept(&crash->space.walked, crash, selection) || !all_kept(&map.frames, crash, selection)) {
 		select_all(crash, options, selection);
@@ -377,7 +280,7 @@ static struct kd_error *select_pages(struct crash *crash, const struct dumpfilte
 		report->unfiltered = true;
 		kd_warn(options->log, "all pages are kept: %s", problem->text);
 	}
-	mark_order(crash, selection);
+	page_order_mark(&selection->order, &crash->space, crash->readable);
 	for (size_t i = PAGE_CACHE; i < PAGE_CLASS_COUNT; i++)
 		others += report->pages[i];
 	report->pages[PAGE_KEEP] = total - others;
@@ -540,8 +443,9 @@ static struct pipeline make_pipeline(const struct crash *crash, const struct dum
 		.erase = crash->erase.count ? &crash->erase : NULL,
 	};
 
-	for (size_t i = 0; i < ORDER_COUNT; i++)
-		pipeline.pass[i] = i == ORDER_OTHERS ? NULL : &selection->order[i];
+	_Static_assert(PASS_COUNT == PIPELINE_PASSES, "a bitmap for each");
+	for (size_t i = 0; i < PASS_COUNT; i++)
+		pipeline.pass[i] = i == PASS_OTHERS ? NULL : &selection->order.pass[i];
 	return pipeline;
 }
 
@@ -678,14 +582,6 @@ struct kd_error *dumpfilter_estimate(const char *vmcore_path, const struct dumpf
 	return NULL;
 }
 
-/* A stream is worth nothing before its end, so it is written in the order of pages: its tables in few records. */
-static void forget_order(struct selection *selection)
-{
-	for (size_t i = 0; i < ORDER_COUNT; i++)
-		if (i != ORDER_OTHERS)
-			pfn_bitmap_clear(&selection->order[i], 0, selection->end_pfn);
-}
-
 static struct kd_error *open_output(struct output *output, const char *path, const struct dumpfilter_options *options)
 {
 	if (output->path)
@@ -717,8 +613,9 @@ static struct kd_error *run_level(const char *vmcore_path, const char *out_path,
 		err = join_eraseinfo(&crash);
 	if (!err)
 		err = open_output(output, out_path, options);
+	/* A stream is worth nothing before its end: so its tables are in few records. */
 	if (!err && options->flatten)
-		forget_order(&selection);
+		page_order_forget(&selection.order);
 	if (!err)
 		err = write_dump(&crash, output, options, &selection, report);
 	return err;

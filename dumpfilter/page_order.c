@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dumpfilter/page_order.h"
+
+#include "base/array.h"
+#include "dumpfilter/page_table.h"
+#include "dumpfilter/vmcore.h"
+#include "dumpfilter/vmcoreinfo.h"
+
+/* Bytes of a bitmap: 128 GiB of RAM in pages of 4 KiB. */
+#define BITMAP_MAX (UINT64_C(4) << 20)
+
+bool page_order_init(struct page_order *order, uint64_t end_pfn)
+{
+	bool good = true;
+
+	*order = (struct page_order){ .coarse = end_pfn / 8 > BITMAP_MAX };
+	for (size_t i = 0; i < PASS_COUNT && good; i++)
+		if (i != PASS_OTHERS)
+			good = pfn_bitmap_init(&order->pass[i], end_pfn);
+	return good;
+}
+
+void page_order_release(struct page_order *order)
+{
+	for (size_t i = 0; i < PASS_COUNT; i++)
+		pfn_bitmap_release(&order->pass[i]);
+}
+
+void page_order_forget(struct page_order *order)
+{
+	for (size_t i = 0; i < PASS_COUNT; i++)
+		if (i != PASS_OTHERS)
+			pfn_bitmap_clear(&order->pass[i], 0, order->pass[i].end_pfn);
+}
+
+static void put_in_pass(struct page_order *order, enum page_pass pass, uint64_t page_size, uint64_t start,
+			uint64_t end)
+{
+	if (start >= end)
+		return;
+	for (unsigned int i = 0; i < pass; i++)
+		pfn_bitmap_clear(&order->pass[i], start / page_size, (end - 1) / page_size + 1);
+	if (pass != PASS_OTHERS)
+		pfn_bitmap_set(&order->pass[pass], start / page_size, (end - 1) / page_size + 1);
+}
+
+/* Where the image's own table of symbols lies, which is large, and which debuggers have from elsewhere; an empty range
+ * if that is not known. */
+static struct kd_range find_symbols(const struct vmcoreinfo *info)
+{
+	static const char *const keys[] = { "kallsyms_names", "kallsyms_offsets", "kallsyms_token_table",
+					    "kallsyms_token_index" };
+	struct kd_range range = { UINT64_MAX, 0 };
+	uint64_t vaddr;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (!vmcoreinfo_symbol(info, keys[i], &vaddr))
+			continue;
+		range.start = vaddr < range.start ? vaddr : range.start;
+		range.end = vaddr > range.end ? vaddr : range.end;
+	}
+	return range;
+}
+
+static enum page_pass image_pass(struct address_space *space, bool readable, const struct kd_range *symbols,
+				 uint64_t vaddr, uint64_t *size_ret)
+{
+	enum page_rights rights = PAGE_WRITABLE;
+
+	*size_ret = space->page_size;
+	if (readable && space->paging.levels)
+		rights = page_table_rights(space, vaddr, size_ret);
+	if (rights == PAGE_WRITABLE)
+		return PASS_BASIC;
+	if (*size_ret > space->page_size && vaddr < symbols->end)
+		*size_ret = space->page_size; /* so that the symbols' ends are met */
+	if (vaddr >= symbols->start && vaddr < symbols->end)
+		return PASS_OTHERS;
+	return rights == PAGE_CODE ? PASS_CODE : PASS_READ_ONLY;
+}
+
+/* Everything in boot memory was marked as basic by the filter, the image too. */
+static void mark_image(struct page_order *order, struct address_space *space, bool readable,
+		       const struct vmcore_segment *segment)
+{
+	const struct kd_range symbols = find_symbols(space->info);
+
+	for (uint64_t done = 0, size; done < segment->memory_size; done += size) {
+		enum page_pass pass = image_pass(space, readable, &symbols, segment->vaddr + done, &size);
+
+		if (size > segment->memory_size - done)
+			size = segment->memory_size - done;
+		put_in_pass(order, pass, space->page_size, segment->paddr + done, segment->paddr + done + size);
+	}
+}
+
+void page_order_mark(struct page_order *order, struct address_space *space, bool readable)
+{
+	const struct paging *paging = &space->paging;
+	const struct kd_ranges *walked = &space->walked;
+	size_t count;
+	const struct vmcore_segment *segment = vmcore_segments(space->vmcore, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (segment[i].vaddr >= paging->image_base &&
+		    segment[i].vaddr - paging->image_base < paging->image_size)
+			mark_image(order, space, readable, &segment[i]);
+	for (size_t i = 0; i < walked->count; i++)
+		put_in_pass(order, PASS_BASIC, space->page_size, walked->range[i].start, walked->range[i].end);
+}
