@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dumpfilter/crash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dumpfilter/arch.h"
+#include "dumpfilter/dump_names.h"
+#include "dumpfilter/vmcoreinfo_make.h"
+
+void crash_close(struct crash *crash)
+{
+	erase_release(&crash->erase);
+	address_space_release(&crash->space);
+	vmcore_close(crash->vmcore);
+	free(crash->info_text);
+	free(crash->notes);
+	crash->vmcore = NULL;
+}
+
+/* From now on @more is known, too; what was known before counts. */
+static struct kd_error *extend_info(struct crash *crash, const char *more)
+{
+	char *text = vmcoreinfo_join(more, &crash->info);
+
+	if (!text)
+		return kd_error_nomem();
+	free(crash->info_text);
+	crash->info_text = text;
+	crash->info = (struct vmcoreinfo){ text, strlen(text) };
+	return NULL;
+}
+
+struct kd_error *crash_open(struct crash *crash, const char *path, const struct dumpfilter_options *options)
+{
+	struct kd_error *err = vmcore_open(path, &crash->vmcore);
+
+	if (err)
+		return err;
+	if (!arch_find(vmcore_machine(crash->vmcore)))
+		return kd_error_create(KD_ERR_UNSUPPORTED, "%s: dumps of ELF machine %u are not supported", path,
+				       vmcore_machine(crash->vmcore));
+	if (vmcore_is_xen(crash->vmcore))
+		return kd_error_create(KD_ERR_UNSUPPORTED, "%s: dumps of a Xen control domain are not supported", path);
+	if (options && options->no_mmap)
+		vmcore_forbid_mmap(crash->vmcore);
+	crash->machine = arch_find(vmcore_machine(crash->vmcore))->machine;
+	crash->info.text = vmcore_vmcoreinfo(crash->vmcore, &crash->info.size);
+	if (options && options->vmcoreinfo) {
+		_cleanup_free_ char *more = NULL;
+
+		err = options->vmcoreinfo(options->supplement, crash->vmcore, &crash->info, &more);
+		if (!err && more)
+			err = extend_info(crash, more);
+	}
+	return err;
+}
+
+void crash_learn_info(struct crash *crash, const struct dumpfilter_options *options)
+{
+	_cleanup_(dump_names_release) struct dump_names names = { 0 };
+	_cleanup_free_ char *more = NULL;
+	_cleanup_(kd_error_destroy) struct kd_error *err = NULL;
+
+	if (!vmcoreinfo_lacks(&crash->info))
+		return;
+	err = dump_names_open(&names, &crash->space);
+	if (!err)
+		err = vmcoreinfo_make(&names.info, &crash->info, &more);
+	if (!err)
+		err = extend_info(crash, more);
+	if (err)
+		kd_debug(options->log, "VMCOREINFO lacks keys, and they cannot be made up for: %s", err->text);
+	else
+		kd_debug(options->log, "VMCOREINFO lacks keys; from the kernel's own symbols and types: %s", more);
+}
