@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An ELF core file, as makedumpfile -E writes it: each PT_LOAD of the vmcore is cut where pages are left out; what is
- * left out behind a piece counts in p_memsz, but not in p_filesz. Segments that repeat memory share it in the file. Zero
- * pages are holes of the file. */
+/* An ELF core file, for readers of what makedumpfile -E writes: each PT_LOAD of the vmcore is cut where pages are left out.
+ * Segments that repeat memory share it in the file. Zero pages are holes of the file.
+ *
+ * What is left out is a segment of its own that has p_memsz but no p_filesz, and lies behind the file's end: makedumpfile
+ * (1.7.2 to 1.7.8) takes all p_memsz bytes from p_offset on for the segment's when it maps the file, so that segments whose
+ * p_memsz reaches beyond their data would get each other's. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,33 +101,46 @@ static bool add_phdr(struct writer *writer, const Elf64_Phdr *phdr)
 	return true;
 }
 
-/* A segment of the vmcore as pieces, each of them there up to some place and left out from there on. Offsets are those in
- * the data, until it is known where that begins. */
-static bool add_segment(struct writer *writer, const struct vmcore_segment *segment)
+/* The pieces of a vmcore's segment that are there, or those that are left out. Offsets are those in the data, until it is
+ * known where that begins. */
+static bool add_pieces(struct writer *writer, const struct vmcore_segment *segment, bool there)
 {
-	uint64_t start = segment->paddr, end = start + segment->memory_size, page_size = writer->page_size;
-	size_t i = find_run(writer, start / page_size);
+	uint64_t start = segment->paddr, end = start + segment->memory_size, page_size = writer->page_size, next;
 
-	while (start < end) {
+	for (size_t i = find_run(writer, start / page_size); start < end; start = next) {
 		const struct run *run = i < writer->run_count ? &writer->run[i] : NULL;
-		uint64_t from = run && run->start * page_size < end ? run->start * page_size : end, to = start, next = end;
+		bool in_run = run && run->start * page_size <= start;
 		Elf64_Phdr phdr = { .p_type = PT_LOAD, .p_flags = PF_R | PF_W | PF_X, .p_paddr = start };
 
-		if (from <= start) { /* it begins with what is there; else with what was left out */
-			to = run->end * page_size < end ? run->end * page_size : end;
-			i++;
-			if (i < writer->run_count && writer->run[i].start * page_size < end)
-				next = writer->run[i].start * page_size;
-			phdr.p_offset = run->offset + (start - run->start * page_size);
-		} else {
-			next = from;
-		}
+		next = !run ? end : in_run ? run->end * page_size : run->start * page_size;
+		next = next < end ? next : end;
+		i += in_run;
+		if (in_run != there)
+			continue;
 		phdr.p_vaddr = segment->vaddr + (start - segment->paddr);
-		phdr.p_filesz = to - start;
 		phdr.p_memsz = next - start;
+		if (in_run) {
+			phdr.p_offset = run->offset + (start - run->start * page_size);
+			phdr.p_filesz = phdr.p_memsz;
+		}
 		if (!add_phdr(writer, &phdr))
 			return false;
-		start = next;
+	}
+	return true;
+}
+
+static bool add_segments(struct writer *writer, const struct dump_description *dump, bool there)
+{
+	for (size_t i = 0; i < dump->segment_count; i++)
+		if (!add_pieces(writer, &dump->segment[i], there))
+			return false;
+	/* A vmcore that is no ELF file says where RAM is, and that is enough for a reader that has VMCOREINFO. */
+	for (size_t i = 0; !dump->segment_count && i < dump->ram->count; i++) {
+		const struct vmcore_segment segment = { .paddr = dump->ram->range[i].start,
+							.memory_size = dump->ram->range[i].end - dump->ram->range[i].start };
+
+		if (!add_pieces(writer, &segment, there))
+			return false;
 	}
 	return true;
 }
@@ -141,27 +157,16 @@ static struct kd_error *lay_out(struct writer *writer, const struct dump_descrip
 		writer->run[i].offset = offset;
 		offset += (writer->run[i].end - writer->run[i].start) * writer->page_size;
 	}
-	if (!add_phdr(writer, &note))
+	/* What readers look for is in front: they go through the headers one by one. */
+	if (!add_phdr(writer, &note) || !add_segments(writer, dump, true) || !add_segments(writer, dump, false))
 		return kd_error_nomem();
-	for (size_t i = 0; i < dump->segment_count; i++)
-		if (!add_segment(writer, &dump->segment[i]))
-			return kd_error_nomem();
-	/* A vmcore that is no ELF file says where RAM is, and that is enough for a reader that has VMCOREINFO. */
-	for (size_t i = 0; !dump->segment_count && i < dump->ram->count; i++) {
-		const struct vmcore_segment segment = { .paddr = dump->ram->range[i].start,
-							.memory_size = dump->ram->range[i].end - dump->ram->range[i].start };
-
-		if (!add_segment(writer, &segment))
-			return kd_error_nomem();
-	}
 	writer->notes_offset = sizeof(Elf64_Ehdr) + writer->phdr_count * sizeof(Elf64_Phdr) + sizeof(Elf64_Shdr);
 	data = writer->notes_offset + writer->notes_size;
 	data = (data + OUTPUT_ALIGN - 1) & ~(uint64_t)(OUTPUT_ALIGN - 1);
 	for (size_t i = 0; i < writer->run_count; i++)
 		writer->run[i].offset += data;
 	for (size_t i = 1; i < writer->phdr_count; i++)
-		if (writer->phdr[i].p_filesz)
-			writer->phdr[i].p_offset += data;
+		writer->phdr[i].p_offset = writer->phdr[i].p_filesz ? writer->phdr[i].p_offset + data : data + offset;
 	writer->phdr[0].p_offset = writer->notes_offset;
 	writer->phdr[0].p_filesz = writer->phdr[0].p_memsz = writer->notes_size;
 	writer->end = data + offset;

@@ -323,12 +323,17 @@ static void test_elf(void **state)
 	/* Segments as the vmcore has them: the image's first, by its virtual address. */
 	size_t count;
 	const struct vmcore_segment *segment = vmcore_segments(vmcore, &count);
-	assert_int_equal(count, 4);
+	assert_int_equal(count, 6);
 	assert_int_equal(segment[0].vaddr, STEXT);
 	assert_int_equal(segment[0].memory_size, 2 << 20);
+	/* Each is there as a whole or not at all, and then no byte of the file can be taken for its own. */
+	assert_int_equal(stat(dump, &st), 0);
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(segment[i].file_size, i < 4 ? segment[i].memory_size : 0);
+		assert_true(i < 4 || segment[i].file_offset >= (uint64_t)st.st_size);
+	}
 	vmcore_close(vmcore);
 	/* Zero pages take no place. */
-	assert_int_equal(stat(dump, &st), 0);
 	assert_true((uint64_t)st.st_blocks * 512 < RAM_SIZE * 3 / 4);
 
 	for (uint64_t pfn = 3000; pfn < 3300; pfn++)
