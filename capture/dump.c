@@ -5,15 +5,18 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/plan.h"
 #include "capture/child.h"
 #include "capture/clock.h"
 #include "capture/progress.h"
 #include "capture/save.h"
+#include "dumpfilter/report.h"
 
 #define INCOMPLETE "vmcore-incomplete"
 #define RETRY "vmcore-incomplete.retry" /* while INCOMPLETE is the best so far */
@@ -33,6 +36,7 @@ struct rung_run {
 	enum rung rung;
 	const char *name; /* of the output file in request->dir */
 	struct dump_news *news;
+	int report_fd; /* a file in memory for what dumpfilter says of itself when it is a program; -1: none */
 	int64_t start, changed, printed; /* clock_ms() */
 	uint64_t seen;                   /* the figure that must change lest the collector be called stuck */
 };
@@ -90,17 +94,25 @@ static struct kd_error *run_filter(const struct rung_run *run, struct dumpfilter
 static struct kd_error *run_program(const struct rung_run *run)
 {
 	char *const *collector = run->request->collector;
-	char **argv;
-	size_t argc;
+	char report[32], **argv;
+	size_t argc = 0;
 
-	for (argc = 0; collector[argc]; argc++)
-		;
-	argv = calloc(argc + 3, sizeof(*argv));
+	while (collector[argc])
+		argc++;
+	argv = calloc(argc + 5, sizeof(*argv));
 	if (!argv)
 		return kd_error_nomem();
-	memcpy(argv, collector, argc * sizeof(*argv));
-	argv[argc] = (char *)run->request->vmcore;
-	argv[argc + 1] = (char *)run->name;
+	argc = 0;
+	argv[argc++] = *collector++;
+	if (run->report_fd >= 0 && kd_collector_is_dumpfilter(argv[0])) {
+		snprintf(report, sizeof(report), "/proc/self/fd/%d", run->report_fd);
+		argv[argc++] = (char *)"--report";
+		argv[argc++] = report;
+	}
+	while (*collector)
+		argv[argc++] = *collector++;
+	argv[argc++] = (char *)run->request->vmcore;
+	argv[argc] = (char *)run->name;
 	return child_exec(argv);
 }
 
@@ -186,11 +198,22 @@ static int shell_status(const struct child_result *result)
 	}
 }
 
+/* What a program has said of itself; most say nothing. */
+static void read_report(int fd, struct dumpfilter_report *ret)
+{
+	char text[1024];
+	ssize_t size = kd_pread_all(fd, text, sizeof(text), 0);
+
+	if (size > 0)
+		dumpfilter_report_read(text, (size_t)size, ret);
+}
+
 static struct kd_error *run_rung(const struct dump_request *request, enum rung rung, const char *name,
 				 struct dump_news *news, struct dump_attempt *ret, int *status_ret)
 {
 	int64_t now = clock_ms();
-	struct rung_run run = { .request = request, .rung = rung, .name = name, .news = news,
+	_cleanup_close_ int report_fd = memfd_create("report", 0);
+	struct rung_run run = { .request = request, .rung = rung, .name = name, .news = news, .report_fd = report_fd,
 				.start = now, .changed = now, .printed = now };
 	struct child_job job = { .name = "the collector", .run = collect, .tick = watch, .arg = &run,
 				 .deadline = request->deadline, .expendable = true };
@@ -199,6 +222,7 @@ static struct kd_error *run_rung(const struct dump_request *request, enum rung r
 
 	*news = (struct dump_news){ .page_size = 4096 };
 	err = child_run(&job, &result);
+	read_report(report_fd, &news->report);
 	*ret = (struct dump_attempt){
 		.rung = rung,
 		.end = result.end,

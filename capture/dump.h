@@ -32,7 +32,7 @@ struct dump_attempt {
 	uint64_t peak_memory; /* of the collector */
 	uint64_t size;        /* bytes on the disk */
 	uint64_t pages;       /* that the file holds, as far as is known */
-	bool filtered;        /* @report was filled by the built-in filter */
+	bool filtered;        /* @report was filled: by the built-in filter, or by dumpfilter as a program */
 	struct dumpfilter_report report;
 	struct copy_result copy;
 	char error[256]; /* "" if it worked */

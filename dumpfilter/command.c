@@ -21,6 +21,7 @@ enum long_option {
 	OPTION_SIZE_LIMIT,
 	OPTION_ESTIMATE,
 	OPTION_STRICT_COMPAT,
+	OPTION_REPORT,
 	OPTION_CONFIG,
 	OPTION_MEM_USAGE,
 	OPTION_JSON,
@@ -63,6 +64,7 @@ static const struct option long_options[] = {
 	{ "size-limit", required_argument, NULL, OPTION_SIZE_LIMIT },
 	{ "estimate", no_argument, NULL, OPTION_ESTIMATE },
 	{ "strict-compat", no_argument, NULL, OPTION_STRICT_COMPAT },
+	{ "report", required_argument, NULL, OPTION_REPORT },
 	{ "fast", no_argument, NULL, OPTION_CODEC },
 	{ "small", no_argument, NULL, OPTION_CODEC },
 	{ "uncompressed", no_argument, NULL, OPTION_UNCOMPRESSED },
@@ -260,6 +262,9 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 		return NULL;
 	case OPTION_SIZE_LIMIT:
 		return parse_size(arg, "--size-limit", &command->options.size_limit);
+	case OPTION_REPORT:
+		command->report = arg;
+		return NULL;
 	case OPTION_DUMP_DMESG:
 		command->dump_dmesg = true;
 		return NULL;
@@ -378,6 +383,13 @@ static struct kd_error *check_together(const struct dumpfilter_command *command)
 	return NULL;
 }
 
+/* One file or many, or what would be in it: not something else about a vmcore. */
+static bool writes_dump(const struct dumpfilter_command *command)
+{
+	return !command->dump_dmesg && !command->mem_usage && !command->estimate && !command->vtop && !command->generate &&
+	       !command->rearrange && !command->reassemble;
+}
+
 /* getopt_long() permutes argv only when it is told to; here it stops at the first operand, and options behind
  * operands are found by starting again. */
 struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct dumpfilter_command *ret)
@@ -409,6 +421,8 @@ struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct du
 	}
 	if (command.options.since_clear && !command.dump_dmesg)
 		return kd_error_create(KD_ERR_USAGE, "--partial-dmesg goes with --dump-dmesg");
+	if (command.report && !writes_dump(&command))
+		return kd_error_create(KD_ERR_USAGE, "--report: only for writing a dump");
 	if (command.json && !command.mem_usage)
 		return kd_error_create(KD_ERR_USAGE, "--json goes with --mem-usage");
 	if (command.show_stats)
@@ -437,13 +451,11 @@ struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct du
 
 bool dumpfilter_needs_program(const struct dumpfilter_command *command)
 {
-	return command->config || command->vmlinux || command->vmcoreinfo || command->generate || command->options.writer;
+	return command->report || command->config || command->vmlinux || command->vmcoreinfo || command->generate || command->options.writer;
 }
 
 bool dumpfilter_writes_file(const struct dumpfilter_command *command)
 {
-	return !command->dump_dmesg && !command->mem_usage && !command->estimate && !command->vtop &&
-	       !command->check_params && !command->show_help && !command->show_version && !command->generate &&
-	       !command->rearrange && !command->reassemble && !command->options.flatten &&
-	       !command->options.dry_run && !(command->options.writer && command->options.writer->option == WRITER_SPLIT);
+	return writes_dump(command) && !command->check_params && !command->show_help && !command->show_version &&
+	       !command->options.flatten && !command->options.dry_run && !(command->options.writer && command->options.writer->option == WRITER_SPLIT);
 }

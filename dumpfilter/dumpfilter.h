@@ -155,6 +155,7 @@ struct dumpfilter_command {
 	const char *vmcoreinfo;  /* -i: a file to be read */
 	const char *generate;    /* -g: a file to be written, and no dump */
 	const char *config;      /* --config: the file that names what is erased */
+	const char *report;      /* --report: a file for what was found and written */
 	bool config_optional;  /* what cannot be found of it does not matter */
 	const char *input;     /* borrowed from argv; NULL when left out (capture fills it in) */
 	const char *output;    /* --split: the first */

@@ -16,6 +16,7 @@
 #include "dumpfilter/codec.h"
 #include "dumpfilter/dumpfilter.h"
 #include "dumpfilter/mem_usage.h"
+#include "dumpfilter/report.h"
 #include "dumpfilter/supplement.h"
 
 #define EXIT_USAGE 2
@@ -56,6 +57,7 @@ static void print_usage(void)
 	       "  --reassemble         make one file of them\n"
 	       "  --dry-run            write nothing (with --show-stats: how much it would be)\n"
 	       "  --show-stats         say at the end what was found and written\n"
+	       "  --report FILE        the same for programs, into FILE\n"
 	       "  -f                   replace DUMPFILE if it exists\n"
 	       "  -x VMLINUX           symbols and types, beside what the dump says\n"
 	       "  -i FILE              the same from a file that -g has written\n"
@@ -110,6 +112,17 @@ static void print_report(const struct dumpfilter_report *report, FILE *out)
 	fprintf(out, "pages %-15s %12lu\n", "unreadable", report->unreadable);
 	fprintf(out, "pages %-15s %12lu\n", "written", report->pages_written);
 	fprintf(out, "bytes %-15s %12lu\n", "written", report->bytes_written);
+}
+
+/* Without it the dump is as good. */
+static void save_report(const char *path, const struct dumpfilter_report *report, const struct kd_log *log)
+{
+	FILE *out = fopen(path, "we");
+
+	if (out)
+		dumpfilter_report_write(out, report);
+	if (!out || fclose(out) != 0)
+		kd_warn(log, "--report %s: %s", path, strerror(errno));
 }
 
 static struct kd_error *make_room_for(const char *path)
@@ -198,6 +211,8 @@ static struct kd_error *write_dump(struct dumpfilter_command *command, const str
 		fputc('\n', stderr);
 	if (command->message_level & MESSAGE_REPORT)
 		print_report(&report, command->options.flatten ? stderr : stdout);
+	if (command->report)
+		save_report(command->report, &report, log);
 	*full_ret = report.full;
 	return err;
 }

@@ -24,6 +24,7 @@
 #include "capture/save.h"
 #include "capture/target.h"
 #include "capture/uevent.h"
+#include "dumpfilter/report.h"
 #include "tests/unit/testing.h"
 
 /* --- a directory of its own for each test that needs one --- */
@@ -562,11 +563,9 @@ static void test_copy_keeps_holes(void **state)
 
 /* --- the dump --- */
 
-/* Run the ladder on "vmcore.in" below @directory, into that directory, with this shell script as core_collector. */
-static struct kd_error *dump_with_option(const char *directory, const char *script, const char *option,
-					 struct dump_result *result)
+/* Run the ladder on "vmcore.in" below @directory, into that directory. */
+static struct kd_error *dump_by(const char *directory, char *const *collector, struct dump_result *result)
 {
-	char *const collector[] = { (char *)"sh", (char *)"-c", (char *)script, (char *)"sh", (char *)option, NULL };
 	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { .fd = -1 };
 	_cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY);
 	struct memory_use memory = { 0 };
@@ -577,6 +576,15 @@ static struct kd_error *dump_with_option(const char *directory, const char *scri
 	snprintf(vmcore, sizeof(vmcore), "%s/vmcore.in", directory);
 	assert_no_error(kd_sysroot_open(NULL, &root));
 	return dump_save(&request, result);
+}
+
+/* With this shell script as core_collector. */
+static struct kd_error *dump_with_option(const char *directory, const char *script, const char *option,
+					 struct dump_result *result)
+{
+	char *const collector[] = { (char *)"sh", (char *)"-c", (char *)script, (char *)"sh", (char *)option, NULL };
+
+	return dump_by(directory, collector, result);
 }
 
 static struct kd_error *dump_with(const char *directory, const char *script, struct dump_result *result)
@@ -611,6 +619,62 @@ static void test_dump_by_a_program(void **state)
 	assert_int_equal(result.count, 1);
 	assert_content(*state, "vmcore", "memory");
 	assert_content(*state, "vmcore-incomplete", NULL);
+}
+
+static void remove_file(const char *directory, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s%s", directory, name);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* By a program of that name, which writes @lines if it is asked for a report. */
+static void dump_by_reporting_program(const char *directory, const char *name, const char *lines,
+				      struct dump_result *result)
+{
+	_cleanup_free_ char *script = NULL, *path = NULL, *program = NULL;
+	char *collector[] = { NULL, (char *)"-z", NULL }; /* a codec that only the program has */
+	int size = asprintf(&script, "#!/bin/sh\nif [ \"$1\" = --report ]; then\ncat >$2 <<'END'\n%sEND\nshift 2\nfi\n"
+				     "[ $1 = -z ] && cp $2 $3\n", lines);
+
+	assert_true(size > 0 && asprintf(&path, "/%s", name) > 0 && asprintf(&program, "%s/%s", directory, name) > 0);
+	put_file(directory, path, script, (size_t)size);
+	assert_int_equal(chmod(program, 0700), 0);
+	collector[0] = program;
+	put_file(directory, "/vmcore.in", "memory", 6);
+	assert_no_error(dump_by(directory, collector, result));
+	assert_int_equal(result->count, 1);
+	assert_content(directory, "vmcore", "memory");
+	remove_file(directory, "/vmcore");
+	remove_file(directory, path);
+}
+
+static void test_dump_reported_by_a_program(void **state)
+{
+	struct dumpfilter_report told = { .page_size = 4096, .pages_written = 9, .pages_shared = 8, .unreadable = 7,
+					  .bytes_written = UINT64_MAX, .unfiltered = true, .full = true };
+	_cleanup_free_ char *lines = NULL, *cut = NULL;
+	struct dump_result result;
+	size_t size;
+	FILE *out = open_memstream(&lines, &size);
+
+	for (unsigned int i = 0; i < PAGE_CLASS_COUNT; i++)
+		told.pages[i] = 100 + i;
+	dumpfilter_report_write(out, &told);
+	fclose(out);
+	dump_by_reporting_program(*state, "dumpfilter", lines, &result);
+	assert_true(result.attempt[0].filtered);
+	assert_memory_equal(&result.attempt[0].report, &told, sizeof(told));
+	assert_int_equal(result.attempt[0].pages, 9);
+	/* No other program is asked for it, and less than all is nothing. */
+	dump_by_reporting_program(*state, "makedumpfile", lines, &result);
+	assert_false(result.attempt[0].filtered);
+	cut = strndup(lines, (size_t)(strstr(lines, "free=") - lines));
+	dump_by_reporting_program(*state, "dumpfilter", cut, &result);
+	assert_false(result.attempt[0].filtered);
+	dump_by_reporting_program(*state, "dumpfilter", "", &result);
+	assert_false(result.attempt[0].filtered);
 }
 
 static void test_dump_falls_to_a_copy(void **state)
@@ -686,6 +750,7 @@ int main(void)
 		WITH_DIRECTORY(test_reserve),
 		WITH_DIRECTORY(test_copy_keeps_holes),
 		WITH_DIRECTORY(test_dump_by_a_program),
+		WITH_DIRECTORY(test_dump_reported_by_a_program),
 		WITH_DIRECTORY(test_dump_falls_to_a_copy),
 		WITH_DIRECTORY(test_dump_with_erasure_never_falls),
 		WITH_DIRECTORY(test_dump_keeps_the_best_part),

@@ -9,6 +9,7 @@ from pathlib import Path
 from . import checks, cycle, host, panicmod, scenario
 
 
+REDHAT = "-l --message-level 7 -d 31"  # core_collector's options where nobody changed them
 KEXEC = Path(__file__).resolve().parents[1] / "kexec"
 
 
@@ -70,6 +71,19 @@ def _rung(name):
         if result["report"]["rung"] != name:
             raise host.Failure(f"the dump is from rung {result['report']['rung']!r}, not {name!r}")
     return look
+
+
+def _census(result, log):
+    """dumpfilter itself made the dump, built in or as a program, and its count of the pages is in the report."""
+    _rung("configured")(result, log)
+    pages = result["report"].get("pages")
+    if not pages:
+        raise host.Failure("the report does not tell what pages there were")
+    classes = ("keep", "cache", "cache_private", "user", "free", "hwpoison", "offline", "unaccepted")
+    counted = sum(pages[name] for name in classes) * pages["page_size"]
+    memory = result["report"]["kernel"]["memory"]
+    if not pages["written"] or not pages["free"] or not 0.99 < counted / memory < 1.01:
+        raise host.Failure(f"{counted} bytes of pages were counted in {memory} bytes of memory: {pages}")
 
 
 def _erase(name, words):
@@ -137,7 +151,10 @@ ROWS = [
     *(_scenario(f"target-{kind}", scenario.target, text, kind=kind, quick=kind == "stack")
       for kind, text in scenario.TARGETS.items()),
     # Collectors: one that capture does not have built in, none at all, and one that fails.
-    _cycle("collector-zstd", "--release 6.1-cloud --set 'core_collector dumpfilter -z -d 31'", look=_rung("configured")),
+    _cycle("collector-zstd", "--release 6.1-cloud --set 'core_collector dumpfilter -z -d 31'", look=_census),
+    _cycle("collector-redhat", f"--release 6.1-cloud --set 'core_collector dumpfilter {REDHAT}'", look=_census),
+    _cycle("collector-makedumpfile", f"--release 6.1-cloud --set 'core_collector makedumpfile {REDHAT}'",
+           look=_rung("configured")),
     _cycle("collector-cp", "--release 6.1-cloud --memory 1G --set 'core_collector cp'", look=_rung("configured")),
     _cycle("collector-fails", "--release 6.1-cloud --set 'core_collector /bin/false'", look=_rung("filter")),
     # Secrets.
