@@ -148,7 +148,7 @@ struct dumpfilter_command {
 	bool dump_dmesg, check_params, show_help, show_version, force;
 	bool rearrange, reassemble, show_stats;
 	bool codec_given;      /* a codec, or none at all, was asked for; otherwise it is codecs[0] */
-	bool estimate;         /* the vmcore is @output */
+	bool estimate;
 	int message_level;     /* makedumpfile's bit mask, default 7 */
 	unsigned int debug;    /* number of -D */
 	const char *vmlinux;     /* -x; this and what follows is borrowed from argv, and NULL when it is not given */

@@ -256,7 +256,7 @@ static struct kd_error *print_estimate(struct dumpfilter_command *command, const
 
 	command->options.log = log;
 	if (!err)
-		err = dumpfilter_estimate(command->output, &command->options, &estimate);
+		err = dumpfilter_estimate(command->input, &command->options, &estimate);
 	if (err)
 		return err;
 	printf("pages  %15lu\nsize   %15lu\nmemory %15lu\n", estimate.pages, estimate.size, estimate.memory);
@@ -266,13 +266,14 @@ static struct kd_error *print_estimate(struct dumpfilter_command *command, const
 /* Whether the operands that the command needs are there. */
 static struct kd_error *check_operands(const struct dumpfilter_command *command)
 {
-	if (command->show_help || command->show_version || command->check_params || command->generate ||
-	    command->mem_usage || (command->input && (command->output || command->vtop || command->estimate)))
+	if (command->show_help || command->show_version || command->check_params || command->generate || command->mem_usage)
 		return NULL;
 	if (command->estimate)
-		return command->output && !command->input ?
+		return command->input && !command->output ?
 			       NULL :
 			       kd_error_create(KD_ERR_USAGE, "--estimate wants one VMCORE, and nothing else");
+	if (command->input && (command->output || command->vtop))
+		return NULL;
 	if (command->rearrange || command->reassemble)
 		return command->output ? NULL : kd_error_create(KD_ERR_USAGE, "DUMPFILE is needed");
 	if (command->options.flatten && !command->options.dry_run && isatty(STDOUT_FILENO))
