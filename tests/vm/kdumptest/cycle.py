@@ -34,6 +34,8 @@ def parser(description):
     system.add_argument("--append", default="", metavar="STR", help="more kernel parameters")
     system.add_argument("--conf", type=Path, metavar="FILE", help="kdump.conf; default: the installed one")
     system.add_argument("--set", action="append", default=[], metavar="LINE", help="a line to add to kdump.conf")
+    system.add_argument("--program", action="append", default=[], metavar="NAME",
+                        help="a program of this machine that the guest is to have in /usr/bin")
     system.add_argument("--load", default="", metavar="MODULES", help="modules to load before arming")
     system.add_argument("--panic", default="sysrq", metavar="HOW", help=PANICS)
     system.add_argument("--panic-cpu", type=int, metavar="N", help="the CPU to panic on")
@@ -148,6 +150,11 @@ def _payload(options, kernel, scratch, hardware):
         lines.append(f"{options.extra_fs} {variables['EXTRA_DISK']}")
     conf.write_text(text + "".join(f"{line}\n" for line in lines), encoding="utf-8")
     files = [("etc/kdump.conf", conf, 0o644)]
+    for name in options.program:
+        path = host.need(name, name)
+        files.append((f"usr/bin/{name}", path, 0o755))
+        files += [(place if place.startswith("/usr/") else f"/usr{place}", library, 0o755)
+                  for place, library in product.libraries([path]).items()]
     cause = options.panic.partition("module:")[2]
     if cause:
         files.append(("etc/kdump-test/kdump_test_panic.ko", panicmod.build(kernel), 0o644))

@@ -153,7 +153,8 @@ ROWS = [
     # Collectors: one that capture does not have built in, none at all, and one that fails.
     _cycle("collector-zstd", "--release 6.1-cloud --set 'core_collector dumpfilter -z -d 31'", look=_census),
     _cycle("collector-redhat", f"--release 6.1-cloud --set 'core_collector dumpfilter {REDHAT}'", look=_census),
-    _cycle("collector-makedumpfile", f"--release 6.1-cloud --set 'core_collector makedumpfile {REDHAT}'",
+    _cycle("collector-makedumpfile",
+           f"--release 6.1-cloud --program makedumpfile --set 'core_collector makedumpfile {REDHAT}'",
            look=_rung("configured")),
     _cycle("collector-cp", "--release 6.1-cloud --memory 1G --set 'core_collector cp'", look=_rung("configured")),
     _cycle("collector-fails", "--release 6.1-cloud --set 'core_collector /bin/false'", look=_rung("filter")),
