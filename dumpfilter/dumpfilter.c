@@ -209,6 +209,9 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 	report->pages_shared = pipeline.shared;
 	report->unreadable += pipeline.unreadable;
 	report->pages_written = pipeline.written;
+	if (pipeline.unreadable)
+		kd_warn(options->log, "%lu pages could not be read; they are left out (in an ELF file: zeros)",
+			pipeline.unreadable);
 	if (err) {
 		writer_of(options)->give_up(writer);
 		return err;
