@@ -127,6 +127,42 @@ struct kd_error *address_space_view(struct address_space *space, uint64_t vaddr,
 	return err;
 }
 
+/* All of [@paddr, @paddr + @size), or else those of its pages that the vmcore has. */
+static void remember_contents(const struct address_space *space, struct kd_ranges *frames, uint64_t paddr, uint64_t size)
+{
+	const struct kd_ranges *contents = vmcore_contents(space->vmcore);
+
+	if (kd_ranges_contain(contents, paddr, paddr + size)) {
+		remember(space, frames, paddr, size);
+		return;
+	}
+	for (uint64_t done = 0, piece; done < size; done += piece) {
+		piece = space->page_size - (paddr + done) % space->page_size;
+		if (piece > size - done)
+			piece = size - done;
+		if (kd_ranges_contain(contents, paddr + done, paddr + done + piece))
+			remember(space, frames, paddr + done, piece);
+	}
+}
+
+void address_space_find_frames(struct address_space *space, uint64_t vaddr, size_t size, struct kd_ranges *frames)
+{
+	while (size > 0) {
+		uint64_t paddr, piece;
+		struct kd_error *err = address_space_translate(space, vaddr, &paddr, &piece);
+
+		if (err)
+			piece = space->page_size - vaddr % space->page_size;
+		if (piece > size)
+			piece = size;
+		if (!err)
+			remember_contents(space, frames, paddr, piece);
+		kd_error_destroy(err);
+		vaddr += piece;
+		size -= piece;
+	}
+}
+
 struct kd_error *address_space_read(struct address_space *space, uint64_t vaddr, void *buf, size_t size)
 {
 	return address_space_read_into(space, vaddr, buf, size, &space->walked);

@@ -87,6 +87,8 @@ struct kd_error *address_space_read_into(struct address_space *space, uint64_t v
  *  mapping of the vmcore, or else in @buf. */
 struct kd_error *address_space_view(struct address_space *space, uint64_t vaddr, void *buf, size_t size,
 				    struct kd_ranges *frames, const uint8_t **ret) MUST_CHECK;
+/** What of [@vaddr, @vaddr + @size) could be read, page by page, is remembered in @frames, without being read. */
+void address_space_find_frames(struct address_space *space, uint64_t vaddr, size_t size, struct kd_ranges *frames);
 struct kd_error *address_space_read_u32(struct address_space *space, uint64_t vaddr, uint32_t *ret) MUST_CHECK;
 struct kd_error *address_space_read_u64(struct address_space *space, uint64_t vaddr, uint64_t *ret) MUST_CHECK;
 

@@ -6,7 +6,6 @@
 
 #include "dumpfilter/arch.h"
 
-#define RUN_BYTES (UINT64_C(2) << 20)
 #define PAGE_STRUCT_MIN 16u
 /* 16 MiB, the smallest of any architecture; smaller ones would only make the search long. */
 #define SECTION_BITS_MIN 24u
@@ -117,7 +116,7 @@ struct kd_error *mem_map_init(struct mem_map *map, struct address_space *space, 
 		return err;
 
 	/* A power of two, so that runs are aligned to their size. */
-	map->buf_pages = UINT64_C(1) << (63 - __builtin_clzl(RUN_BYTES / map->page_struct_size));
+	map->buf_pages = UINT64_C(1) << (63 - __builtin_clzl(MEM_MAP_BUFFER / map->page_struct_size));
 	if (!map->flat && map->buf_pages > map->pages_per_section)
 		map->buf_pages = map->pages_per_section;
 	map->buf = malloc(map->buf_pages * map->page_struct_size);
@@ -204,7 +203,8 @@ static const uint8_t *get_structs(struct mem_map *map, uint64_t vaddr, uint64_t 
 	return map->buf;
 }
 
-bool mem_map_next(struct mem_map *map, uint64_t *pfn, struct mem_map_run *ret)
+/* As mem_map_next(), but without the structs. */
+static bool next_place(struct mem_map *map, uint64_t *pfn, struct mem_map_run *ret)
 {
 	while (*pfn < map->end_pfn) {
 		uint64_t first = *pfn, count = map->buf_pages - first % map->buf_pages, vaddr;
@@ -226,8 +226,23 @@ bool mem_map_next(struct mem_map *map, uint64_t *pfn, struct mem_map_run *ret)
 		}
 		*pfn = first + count;
 		*ret = (struct mem_map_run){ .pfn = first, .count = count, .vaddr = vaddr };
-		ret->pages = get_structs(map, vaddr, count);
 		return true;
 	}
 	return false;
+}
+
+bool mem_map_next(struct mem_map *map, uint64_t *pfn, struct mem_map_run *ret)
+{
+	if (!next_place(map, pfn, ret))
+		return false;
+	ret->pages = get_structs(map, ret->vaddr, ret->count);
+	return true;
+}
+
+void mem_map_find_frames(struct mem_map *map)
+{
+	struct mem_map_run run;
+
+	for (uint64_t pfn = 0; next_place(map, &pfn, &run);)
+		address_space_find_frames(map->space, run.vaddr, run.count * map->page_struct_size, &map->frames);
 }

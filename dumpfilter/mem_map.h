@@ -11,6 +11,9 @@
 #include "base/error.h"
 #include "dumpfilter/address_space.h"
 
+/** What it reads into. */
+#define MEM_MAP_BUFFER (UINT64_C(2) << 20)
+
 struct mem_map {
 	struct address_space *space;
 	uint64_t page_struct_size; /* SIZE(page) */
@@ -47,6 +50,9 @@ struct mem_map_run {
 	const uint8_t *pages;
 	uint64_t vaddr; /* of the first struct page */
 };
+
+/** Find out in which frames all of the array lies (map->frames), as far as it is in the dump, without reading it. */
+void mem_map_find_frames(struct mem_map *map);
 
 /** The next run at or above *@pfn, whose pages are valid until the next call; *@pfn moves behind it. Runs begin and
  *  end at pfns aligned to their size, so that a compound page's head is never the last page of one. Pages

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dumpfilter/page_filter.h"
 
-/* Neighbours with one and the same fate, which is looked up and carried out once for all of them. */
-struct run {
-	uint64_t start, end;
-	enum page_class class;
-	enum page_interest interest;
-};
-
-static void apply(struct page_filter *filter, const struct run *run)
+static void apply(struct page_filter *filter, const struct page_run *run)
 {
 	if (run->class == PAGE_KEEP) {
 		if (run->interest == INTEREST_SLAB && filter->slab)
@@ -24,11 +17,11 @@ static void apply(struct page_filter *filter, const struct run *run)
 		pfn_bitmap_set(filter->late, run->start, run->end);
 }
 
-static void add_verdict(struct page_filter *filter, struct run *run, uint64_t pfn, const struct page_verdict *verdict)
+static void add_verdict(struct page_filter *filter, struct page_run *run, uint64_t pfn, const struct page_verdict *verdict)
 {
 	if (pfn != run->end || verdict->class != run->class || verdict->interest != run->interest) {
 		apply(filter, run);
-		*run = (struct run){ pfn, pfn, verdict->class, verdict->interest };
+		*run = (struct page_run){ pfn, pfn, verdict->class, verdict->interest };
 	}
 	run->end = pfn + verdict->count;
 }
@@ -44,15 +37,18 @@ static void drop_poisoned(struct page_filter *filter, uint64_t pfn)
 
 void page_filter_run(struct page_filter *filter, const struct page_rules *rules, struct mem_map *map)
 {
-	struct run run = { 0 }; /* the last verdicts, not yet carried out; ends where pages have no verdict yet */
-	uint64_t next_pfn = 0;
+	struct page_run run = filter->run; /* not yet carried out here; ends where pages have no verdict yet */
+	uint64_t next_pfn = filter->kept->start_pfn, end_pfn = filter->kept->end_pfn;
 	struct mem_map_run structs;
 
-	while (mem_map_next(map, &next_pfn, &structs)) {
+	while (next_pfn < end_pfn && mem_map_next(map, &next_pfn, &structs)) {
 		const uint8_t *page = structs.pages, *end = page + structs.count * rules->struct_size;
+		const uint8_t *last = end; /* what lies behind the window is only looked at as the next one */
 		uint64_t pfn = structs.pfn;
 
-		for (; page < end; page += rules->struct_size, pfn++) {
+		if (structs.count > end_pfn - pfn)
+			last = page + (end_pfn - pfn) * rules->struct_size;
+		for (; page < last; page += rules->struct_size, pfn++) {
 			const uint8_t *next = page + rules->struct_size;
 			struct page_verdict verdict;
 
@@ -69,4 +65,5 @@ void page_filter_run(struct page_filter *filter, const struct page_rules *rules,
 		}
 	}
 	apply(filter, &run);
+	filter->run = run;
 }

@@ -4,6 +4,8 @@
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* 128 TiB of 4 KiB pages, a bitmap of 4 GiB: what claims more is not a machine. */
 #define END_PFN_MAX (UINT64_C(1) << 35)
@@ -13,8 +15,32 @@ bool pfn_bitmap_init(struct pfn_bitmap *bitmap, uint64_t end_pfn)
 	*bitmap = (struct pfn_bitmap){ .end_pfn = end_pfn };
 	if (end_pfn > END_PFN_MAX)
 		return false;
-	bitmap->bits = calloc(end_pfn / 64 + 1, 8);
+	bitmap->bits = calloc(1, pfn_bitmap_memory(end_pfn));
 	return bitmap->bits != NULL;
+}
+
+uint64_t pfn_bitmap_memory(uint64_t pages)
+{
+	return (pages / 64 + 1) * 8;
+}
+
+void pfn_bitmap_move(struct pfn_bitmap *bitmap, uint64_t start_pfn, uint64_t end_pfn)
+{
+	bitmap->start_pfn = start_pfn;
+	bitmap->end_pfn = end_pfn;
+	memset(bitmap->bits, 0, pfn_bitmap_memory(end_pfn - start_pfn));
+}
+
+/* Huge pages would fill up around every bit that is set. */
+void pfn_bitmap_expect_few(struct pfn_bitmap *bitmap)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)bitmap->bits;
+	uintptr_t end = start + pfn_bitmap_memory(bitmap->end_pfn - bitmap->start_pfn);
+
+	start = (start + page - 1) & ~(page - 1);
+	end &= ~(page - 1);
+	if (bitmap->bits && end > start)
+		(void)madvise((void *)start, end - start, MADV_NOHUGEPAGE);
 }
 
 void pfn_bitmap_release(struct pfn_bitmap *bitmap)
@@ -25,13 +51,21 @@ void pfn_bitmap_release(struct pfn_bitmap *bitmap)
 
 bool pfn_bitmap_test(const struct pfn_bitmap *bitmap, uint64_t pfn)
 {
-	return pfn < bitmap->end_pfn && (bitmap->bits[pfn >> 3] >> (pfn & 7) & 1);
+	if (pfn < bitmap->start_pfn || pfn >= bitmap->end_pfn)
+		return false;
+	return bitmap->bits[(pfn - bitmap->start_pfn) >> 3] >> (pfn & 7) & 1;
 }
 
 static void change(struct pfn_bitmap *bitmap, uint64_t start, uint64_t end, bool value)
 {
+	if (start < bitmap->start_pfn)
+		start = bitmap->start_pfn;
 	if (end > bitmap->end_pfn)
 		end = bitmap->end_pfn;
+	if (start >= end)
+		return;
+	start -= bitmap->start_pfn;
+	end -= bitmap->start_pfn;
 	while (start < end) {
 		if ((start & 7) == 0 && end - start >= 8) {
 			memset(bitmap->bits + (start >> 3), value ? 0xff : 0, (end - start) >> 3);
@@ -62,7 +96,9 @@ uint64_t pfn_bitmap_word(const struct pfn_bitmap *bitmap, uint64_t index)
 {
 	uint64_t word;
 
-	memcpy(&word, bitmap->bits + index * 8, sizeof(word));
+	if (index < bitmap->start_pfn / 64 || index >= (bitmap->end_pfn + 63) / 64)
+		return 0;
+	memcpy(&word, bitmap->bits + (index - bitmap->start_pfn / 64) * 8, sizeof(word));
 	return le64toh(word);
 }
 
@@ -74,6 +110,8 @@ static uint64_t word_from(const struct pfn_bitmap *bitmap, uint64_t pfn)
 
 uint64_t pfn_bitmap_next(const struct pfn_bitmap *bitmap, uint64_t pfn)
 {
+	if (pfn < bitmap->start_pfn)
+		pfn = bitmap->start_pfn;
 	while (pfn < bitmap->end_pfn) {
 		uint64_t word = word_from(bitmap, pfn);
 
@@ -88,6 +126,8 @@ uint64_t pfn_bitmap_count(const struct pfn_bitmap *bitmap, uint64_t start, uint6
 {
 	uint64_t count = 0;
 
+	if (start < bitmap->start_pfn)
+		start = bitmap->start_pfn;
 	if (end > bitmap->end_pfn)
 		end = bitmap->end_pfn;
 	while (start < end) {
