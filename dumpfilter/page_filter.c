@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dumpfilter/page_filter.h"
 
-static void apply(struct page_filter *filter, const struct page_run *run)
+void page_filter_apply(struct page_filter *filter, const struct page_run *run)
 {
 	if (run->class == PAGE_KEEP) {
 		if (run->interest == INTEREST_SLAB && filter->slab)
@@ -20,7 +20,7 @@ static void apply(struct page_filter *filter, const struct page_run *run)
 static void add_verdict(struct page_filter *filter, struct page_run *run, uint64_t pfn, const struct page_verdict *verdict)
 {
 	if (pfn != run->end || verdict->class != run->class || verdict->interest != run->interest) {
-		apply(filter, run);
+		page_filter_apply(filter, run);
 		*run = (struct page_run){ pfn, pfn, verdict->class, verdict->interest };
 	}
 	run->end = pfn + verdict->count;
@@ -64,6 +64,6 @@ void page_filter_run(struct page_filter *filter, const struct page_rules *rules,
 			add_verdict(filter, &run, pfn, &verdict);
 		}
 	}
-	apply(filter, &run);
+	page_filter_apply(filter, &run);
 	filter->run = run;
 }

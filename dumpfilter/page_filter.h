@@ -30,6 +30,10 @@ struct page_filter {
 	struct page_run run;
 };
 
+/** Look at all struct pages of @kept's window. */
 void page_filter_run(struct page_filter *filter, const struct page_rules *rules, struct mem_map *map);
+
+/** Carry out what was decided about @run. */
+void page_filter_apply(struct page_filter *filter, const struct page_run *run);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "dumpfilter/mem_map.h"
 #include "dumpfilter/page_class.h"
-#include "dumpfilter/page_filter.h"
+#include "dumpfilter/page_scan.h"
 #include "dumpfilter/writer.h"
 
 void selection_release(struct selection *selection)
@@ -114,7 +114,7 @@ static struct kd_error *filter(struct crash *crash, const struct dumpfilter_opti
 	if (err)
 		return err;
 	learn_boot_flags(crash, &map, &rules);
-	page_filter_run(&pass, &rules, &map);
+	page_scan(&pass, &rules, &map, PAGE_SCAN_PART, options->threads);
 	for (size_t i = 0; i < map.frames.count; i++)
 		pfn_bitmap_clear(&selection->order.pass[PASS_BASIC], map.frames.range[i].start / crash->space.page_size,
 				 map.frames.range[i].end / crash->space.page_size);

@@ -23,6 +23,7 @@
 #include "dumpfilter/kdump_format.h"
 #include "dumpfilter/mem_usage.h"
 #include "dumpfilter/page_class.h"
+#include "dumpfilter/page_scan.h"
 #include "dumpfilter/page_share.h"
 #include "dumpfilter/pfn_bitmap.h"
 #include "dumpfilter/pipeline.h"
@@ -706,6 +707,81 @@ static void populate(struct machine *machine)
 		machine->ram[50 * 4096 + i] = (uint8_t)(i / 100);
 		machine->ram[51 * 4096 + i] = (uint8_t)((i * 2654435761u) >> 13 ^ (i * i * 40503u) >> 7);
 	}
+}
+
+struct marks {
+	struct pfn_bitmap kept, boot, slab, late;
+	struct page_filter filter;
+};
+
+static void marks_init(struct marks *marks, unsigned int level, bool poison_only)
+{
+	struct pfn_bitmap *bitmaps[] = { &marks->kept, &marks->boot, &marks->slab, &marks->late };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bitmaps); i++)
+		assert_true(pfn_bitmap_init(bitmaps[i], RAM_PAGES));
+	pfn_bitmap_set(&marks->kept, 0, RAM_PAGES);
+	marks->filter = (struct page_filter){ level, poison_only, &marks->kept, &marks->boot, &marks->slab, &marks->late,
+					      { 0 }, { 0 } };
+}
+
+static void assert_same_bits(struct pfn_bitmap *a, struct pfn_bitmap *b)
+{
+	for (uint64_t word = 0; word < RAM_PAGES / 64; word++)
+		assert_int_equal(pfn_bitmap_word(a, word), pfn_bitmap_word(b, word));
+	pfn_bitmap_release(a);
+	pfn_bitmap_release(b);
+}
+
+/* Whatever the parts and however many the threads, it is as if there were one: a huge page and a block of free ones reach
+ * over several parts, one of their pages is poisoned. */
+static void test_page_scan(void **state)
+{
+	static const unsigned int levels[] = { 0, 1, 8, 31 };
+	struct address_space space;
+	struct vmcore *vmcore;
+	struct machine machine;
+	struct vmcoreinfo info;
+	struct page_rules rules;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	machine_put(&machine, machine_page(2048) + 48, (uint32_t)-129, 4);
+	machine_put(&machine, machine_page(2048) + 40, 10, 8);
+	machine_put(&machine, machine_page(2500), HWPOISON, 8);
+	for (uint64_t pfn = 130; pfn < 1024 && pfn < 192; pfn++)
+		machine_put(&machine, machine_page(pfn), 1 << 9, 8); /* slab */
+	machine_write(&machine, core);
+	assert_no_error(vmcore_open(core, &vmcore));
+	info.text = vmcore_vmcoreinfo(vmcore, &info.size);
+	assert_no_error(address_space_init(&space, vmcore, &info, NULL));
+	assert_no_error(page_rules_init(&rules, &info, NULL));
+	for (unsigned int i = 0; i < 4 * ARRAY_SIZE(levels) * 2; i++) {
+		unsigned int threads = i % 4 + 1, level = levels[i / 4 % ARRAY_SIZE(levels)];
+		uint64_t part = i / 16 ? 64 : 320;
+		struct mem_map alone, shared;
+		struct marks one, many;
+
+		marks_init(&one, level, level == 1);
+		marks_init(&many, level, level == 1);
+		assert_no_error(mem_map_init(&alone, &space, RAM_PAGES));
+		assert_no_error(mem_map_init(&shared, &space, RAM_PAGES));
+		page_filter_run(&one.filter, &rules, &alone);
+		page_scan(&many.filter, &rules, &shared, part, threads);
+		assert_memory_equal(one.filter.pages, many.filter.pages, sizeof(one.filter.pages));
+		assert_int_equal(kd_ranges_total(&alone.frames), kd_ranges_total(&shared.frames));
+		assert_int_equal(one.filter.pages[PAGE_HWPOISON], 3);
+		assert_int_equal(one.filter.pages[PAGE_FREE], level == 1 ? 0 : 16 + 1023);
+		assert_same_bits(&one.kept, &many.kept);
+		assert_same_bits(&one.boot, &many.boot);
+		assert_same_bits(&one.slab, &many.slab);
+		assert_same_bits(&one.late, &many.late);
+		mem_map_release(&alone);
+		mem_map_release(&shared);
+	}
+	address_space_release(&space);
+	vmcore_close(vmcore);
+	machine_release(&machine);
 }
 
 static uint64_t excluded(const struct result *result)
@@ -1692,6 +1768,7 @@ int main(void)
 		cmocka_unit_test(test_vmcoreinfo),
 		cmocka_unit_test(test_pfn_bitmap),
 		cmocka_unit_test(test_pfn_window),
+		cmocka_unit_test(test_page_scan),
 		cmocka_unit_test(test_vmcore),
 		cmocka_unit_test(test_hostile_headers),
 		cmocka_unit_test(test_many_segments),
