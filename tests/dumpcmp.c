@@ -108,14 +108,11 @@ static void open_file(struct file *file, const char *path)
 	*file = (struct file){ .path = path, .data = map, .size = (uint64_t)st.st_size };
 }
 
-static struct dump *open_dump(const char *path)
+static void open_dump(struct dump *dump, const char *path)
 {
-	struct dump *dump = calloc(1, sizeof(*dump));
 	uint64_t sub, bitmap_offset, bitmap_size;
 	uint32_t version;
 
-	if (!dump)
-		err(2, "%s", path);
 	open_file(&dump->file, path);
 	if (memcmp(at(&dump->file, 0, 8), "KDUMP   ", 8) != 0)
 		errx(2, "%s: not a kdump-compressed file", path);
@@ -141,7 +138,6 @@ static struct dump *open_dump(const char *path)
 	for (uint64_t bit = dump->max_mapnr; bit < bitmap_size * 4; bit++)
 		if ((dump->bitmap1[bit / 8] | dump->bitmap2[bit / 8]) >> (bit % 8) & 1)
 			errx(2, "%s: a bit beyond the last page is set", path);
-	return dump;
 }
 
 static bool bit(const uint8_t *bitmap, uint64_t max_mapnr, uint64_t pfn)
@@ -322,6 +318,7 @@ int main(int argc, char **argv)
 		{ "vmcore", required_argument, NULL, 'r' },
 		{ 0 },
 	};
+	static struct dump a, b;
 	const char *vmcore = NULL;
 	bool superset = false;
 	int option, status = 0;
@@ -336,10 +333,12 @@ int main(int argc, char **argv)
 	}
 	if (argc - optind != 2 && !(vmcore && argc - optind == 1))
 		errx(2, "usage: dumpcmp [--allow-superset] [--vmcore RAW] A [B]");
-	struct dump *a = open_dump(argv[optind]);
-	if (argc - optind == 2)
-		status |= compare(a, open_dump(argv[optind + 1]), superset);
+	open_dump(&a, argv[optind]);
+	if (argc - optind == 2) {
+		open_dump(&b, argv[optind + 1]);
+		status |= compare(&a, &b, superset);
+	}
 	if (vmcore)
-		status |= compare_with_raw(a, vmcore);
+		status |= compare_with_raw(&a, vmcore);
 	return status;
 }
