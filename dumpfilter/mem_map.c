@@ -204,9 +204,9 @@ static const uint8_t *get_structs(struct mem_map *map, uint64_t vaddr, uint64_t 
 }
 
 /* As mem_map_next(), but without the structs. */
-static bool next_place(struct mem_map *map, uint64_t *pfn, struct mem_map_run *ret)
+static bool next_place(struct mem_map *map, uint64_t *pfn, uint64_t end_pfn, struct mem_map_run *ret)
 {
-	while (*pfn < map->end_pfn) {
+	while (*pfn < map->end_pfn && *pfn < end_pfn) {
 		uint64_t first = *pfn, count = map->buf_pages - first % map->buf_pages, vaddr;
 
 		if (count > map->end_pfn - first)
@@ -231,9 +231,9 @@ static bool next_place(struct mem_map *map, uint64_t *pfn, struct mem_map_run *r
 	return false;
 }
 
-bool mem_map_next(struct mem_map *map, uint64_t *pfn, struct mem_map_run *ret)
+bool mem_map_next(struct mem_map *map, uint64_t *pfn, uint64_t end_pfn, struct mem_map_run *ret)
 {
-	if (!next_place(map, pfn, ret))
+	if (!next_place(map, pfn, end_pfn, ret))
 		return false;
 	ret->pages = get_structs(map, ret->vaddr, ret->count);
 	return true;
@@ -243,6 +243,6 @@ void mem_map_find_frames(struct mem_map *map)
 {
 	struct mem_map_run run;
 
-	for (uint64_t pfn = 0; next_place(map, &pfn, &run);)
+	for (uint64_t pfn = 0; next_place(map, &pfn, map->end_pfn, &run);)
 		address_space_find_frames(map->space, run.vaddr, run.count * map->page_struct_size, &map->frames);
 }

@@ -41,7 +41,7 @@ void page_filter_run(struct page_filter *filter, const struct page_rules *rules,
 	uint64_t next_pfn = filter->kept->start_pfn, end_pfn = filter->kept->end_pfn;
 	struct mem_map_run structs;
 
-	while (next_pfn < end_pfn && mem_map_next(map, &next_pfn, &structs)) {
+	while (mem_map_next(map, &next_pfn, end_pfn, &structs)) {
 		const uint8_t *page = structs.pages, *end = page + structs.count * rules->struct_size;
 		const uint8_t *last = end; /* what lies behind the window is only looked at as the next one */
 		uint64_t pfn = structs.pfn;

@@ -61,7 +61,7 @@ static void learn_boot_flags(struct crash *crash, struct mem_map *map, struct pa
 	if (err)
 		return;
 	pfn = paddr / crash->space.page_size;
-	if (mem_map_next(map, &pfn, &run) && run.pfn == paddr / crash->space.page_size)
+	if (mem_map_next(map, &pfn, map->end_pfn, &run) && run.pfn == paddr / crash->space.page_size)
 		page_rules_learn_boot(rules, run.pages);
 }
 

@@ -117,7 +117,7 @@ static void find_areas(struct victim *victim, const char *path)
 	err = mem_map_init(&map, &space, vmcore_end_paddr(vmcore) / space.page_size);
 	if (err)
 		fail(err, path);
-	while (mem_map_next(&map, &pfn, &run))
+	while (mem_map_next(&map, &pfn, map.end_pfn, &run))
 		;
 	if (!kd_ranges_add(&victim->area[AREA_HEADERS], 0, ehdr->e_phoff + ehdr->e_phnum * sizeof(*phdr)))
 		fail(NULL, "memory");

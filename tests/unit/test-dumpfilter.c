@@ -784,6 +784,53 @@ static void test_page_scan(void **state)
 	machine_release(&machine);
 }
 
+/* A section without struct pages in front: what is found behind it is not said of its pages, whoever looks where. */
+static void test_page_scan_hole(void **state)
+{
+	const uint64_t section = 32768, first_free = section + 128;
+	struct address_space space;
+	struct vmcore *vmcore;
+	struct machine machine;
+	struct vmcoreinfo info;
+	struct page_rules rules;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	machine_put(&machine, SECTION_0 - STEXT + STEXT_PHYS, 0, 8);
+	machine_put(&machine, SECTION_0 - STEXT + STEXT_PHYS + 32, VMEMMAP | 0x3f, 8);
+	machine_map(&machine, VMEMMAP + section * 64, MEM_MAP, 2 << 20);
+	machine_write(&machine, core);
+	assert_no_error(vmcore_open(core, &vmcore));
+	info.text = vmcore_vmcoreinfo(vmcore, &info.size);
+	assert_no_error(address_space_init(&space, vmcore, &info, NULL));
+	assert_no_error(page_rules_init(&rules, &info, NULL));
+	for (unsigned int threads = 1; threads <= 4; threads++) {
+		struct pfn_bitmap kept;
+		struct page_filter filter = { .level = 16, .kept = &kept };
+		struct mem_map map;
+
+		assert_true(pfn_bitmap_init(&kept, first_free + 16));
+		pfn_bitmap_set(&kept, 0, first_free + 16);
+		assert_no_error(mem_map_init(&map, &space, first_free + 16));
+		page_scan(&filter, &rules, &map, 4096, threads);
+		assert_int_equal(filter.pages[PAGE_FREE], 16);
+		assert_int_equal(pfn_bitmap_count(&kept, 0, section), section);
+		assert_int_equal(pfn_bitmap_count(&kept, first_free, first_free + 16), 0);
+		/* The first part alone: it has none of them. */
+		filter = (struct page_filter){ .level = 16, .kept = &kept };
+		pfn_bitmap_move(&kept, 0, 4096);
+		pfn_bitmap_set(&kept, 0, 4096);
+		page_filter_run(&filter, &rules, &map);
+		assert_int_equal(pfn_bitmap_count(&kept, 0, 4096), 4096);
+		assert_int_equal(filter.run.end, 0);
+		pfn_bitmap_release(&kept);
+		mem_map_release(&map);
+	}
+	address_space_release(&space);
+	vmcore_close(vmcore);
+	machine_release(&machine);
+}
+
 static uint64_t excluded(const struct result *result)
 {
 	uint64_t count = 0;
@@ -1769,6 +1816,7 @@ int main(void)
 		cmocka_unit_test(test_pfn_bitmap),
 		cmocka_unit_test(test_pfn_window),
 		cmocka_unit_test(test_page_scan),
+		cmocka_unit_test(test_page_scan_hole),
 		cmocka_unit_test(test_vmcore),
 		cmocka_unit_test(test_hostile_headers),
 		cmocka_unit_test(test_many_segments),
