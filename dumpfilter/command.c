@@ -12,6 +12,7 @@
 #define LEVEL_MAX         31
 #define MESSAGE_LEVEL_MAX 31
 #define MESSAGE_REPORT    16
+#define CYCLIC_BUFFER_MAX (UINT64_C(1) << 32)
 
 enum long_option {
 	OPTION_MESSAGE_LEVEL = 256,
@@ -19,6 +20,8 @@ enum long_option {
 	OPTION_CHECK_PARAMS,
 	OPTION_NUM_THREADS,
 	OPTION_SIZE_LIMIT,
+	OPTION_MAX_MEMORY,
+	OPTION_CYCLIC_BUFFER,
 	OPTION_ESTIMATE,
 	OPTION_STRICT_COMPAT,
 	OPTION_REPORT,
@@ -62,6 +65,7 @@ static const struct option long_options[] = {
 	{ "check-params", no_argument, NULL, OPTION_CHECK_PARAMS },
 	{ "num-threads", required_argument, NULL, OPTION_NUM_THREADS },
 	{ "size-limit", required_argument, NULL, OPTION_SIZE_LIMIT },
+	{ "max-memory", required_argument, NULL, OPTION_MAX_MEMORY },
 	{ "estimate", no_argument, NULL, OPTION_ESTIMATE },
 	{ "strict-compat", no_argument, NULL, OPTION_STRICT_COMPAT },
 	{ "report", required_argument, NULL, OPTION_REPORT },
@@ -77,7 +81,7 @@ static const struct option long_options[] = {
 	{ "generate-vmcoreinfo", required_argument, NULL, 'g' },
 	{ "read-vmcoreinfo", required_argument, NULL, 'i' },
 	{ "diskset", required_argument, NULL, OPTION_REFUSED },
-	{ "cyclic-buffer", required_argument, NULL, OPTION_IGNORED },
+	{ "cyclic-buffer", required_argument, NULL, OPTION_CYCLIC_BUFFER },
 	{ "splitblock-size", required_argument, NULL, OPTION_IGNORED },
 	{ "work-dir", required_argument, NULL, OPTION_IGNORED },
 	{ "non-mmap", no_argument, NULL, OPTION_NON_MMAP },
@@ -265,6 +269,14 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case OPTION_REPORT:
 		command->report = arg;
 		return NULL;
+	case OPTION_MAX_MEMORY:
+		return parse_size(arg, "--max-memory", &command->options.memory_limit);
+	case OPTION_CYCLIC_BUFFER:
+		/* KiB of a bitmap. */
+		err = parse_number(arg, "--cyclic-buffer", CYCLIC_BUFFER_MAX, &number);
+		if (!err)
+			command->options.window_pages = number << 13;
+		return err;
 	case OPTION_DUMP_DMESG:
 		command->dump_dmesg = true;
 		return NULL;

@@ -15,6 +15,8 @@ void crash_close(struct crash *crash)
 	vmcore_close(crash->vmcore);
 	free(crash->info_text);
 	free(crash->notes);
+	kd_error_destroy(crash->problem);
+	crash->problem = NULL;
 	crash->vmcore = NULL;
 }
 
@@ -56,7 +58,8 @@ struct kd_error *crash_open(struct crash *crash, const char *path, const struct 
 	return err;
 }
 
-void crash_learn_info(struct crash *crash, const struct dumpfilter_options *options)
+/* What VMCOREINFO lacks, this kernel's own symbols and types may tell. Without them it is as if they had not been asked. */
+static void learn_info(struct crash *crash, const struct dumpfilter_options *options)
 {
 	_cleanup_(dump_names_release) struct dump_names names = { 0 };
 	_cleanup_free_ char *more = NULL;
@@ -73,4 +76,13 @@ void crash_learn_info(struct crash *crash, const struct dumpfilter_options *opti
 		kd_debug(options->log, "VMCOREINFO lacks keys, and they cannot be made up for: %s", err->text);
 	else
 		kd_debug(options->log, "VMCOREINFO lacks keys; from the kernel's own symbols and types: %s", more);
+}
+
+void crash_explore(struct crash *crash, const struct dumpfilter_options *options)
+{
+	crash->problem = address_space_init(&crash->space, crash->vmcore, &crash->info, options->log);
+	if (crash->problem)
+		return;
+	learn_info(crash, options);
+	address_space_walk_all(&crash->space);
 }

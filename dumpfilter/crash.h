@@ -18,7 +18,7 @@ struct crash {
 	struct vmcoreinfo info;
 	char *info_text; /* info, where it is more than what the vmcore has */
 	struct address_space space;
-	bool readable; /* by virtual addresses */
+	struct kd_error *problem; /* why the memory cannot be read by virtual addresses; NULL: it can */
 	const char *machine;
 	struct erase erase;
 	uint8_t *notes; /* the vmcore's and VMCOREINFO, where it had none */
@@ -33,8 +33,7 @@ static inline void crash_close_cleanup(struct crash *crash)
 	crash_close(crash);
 }
 
-/** What VMCOREINFO lacks, this kernel's own symbols and types may tell. Without them it is as if they had not been asked.
- *  The memory has to be readable. */
-void crash_learn_info(struct crash *crash, const struct dumpfilter_options *options);
+/** Find the kernel's tables, and walk them. What keeps it from that is crash->problem. */
+void crash_explore(struct crash *crash, const struct dumpfilter_options *options);
 
 #endif

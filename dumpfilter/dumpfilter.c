@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "dumpfilter/address_space.h"
@@ -14,6 +13,7 @@
 #include "dumpfilter/crash.h"
 #include "dumpfilter/dmesg.h"
 #include "dumpfilter/kdump_format.h"
+#include "dumpfilter/memory_plan.h"
 #include "dumpfilter/output.h"
 #include "dumpfilter/page_share.h"
 #include "dumpfilter/pfn_bitmap.h"
@@ -27,22 +27,36 @@
 #define LEVEL_MAX  31u
 /* Enough to know how well a dump compresses. */
 #define SAMPLE_PAGES 16384
+/* The part of the available memory that a dump may take when nobody says how much: the kernel needs some, to write. */
+#define MEMORY_PART 2
+/* For each thread: tables of a codec, and of a decoder if the vmcore is compressed. */
+#define CODEC_MEMORY (UINT64_C(384) << 10)
+/* What the kernel counts late, of a process that is asked how much it has. */
+#define LATE_MEMORY (UINT64_C(256) << 10)
 
 static const struct writer_ops *writer_of(const struct dumpfilter_options *options)
 {
 	return options->writer ? options->writer : &writer_kdump;
 }
 
-/* Whoever asked for data to be erased must not get a dump that has it, so everything that goes wrong here ends the run. */
+/* Whoever asked for data to be erased must not get a dump that has it, so everything that goes wrong here ends the run.
+ * What is read to find it is not what everybody needs: it is not remembered as walked. */
 static struct kd_error *find_erasures(struct crash *crash, const struct dumpfilter_options *options)
 {
+	struct kd_ranges walked = { 0 };
+	struct kd_error *err;
+
 	if (!options->erase)
 		return NULL;
-	if (!crash->readable)
+	if (crash->problem)
 		return kd_error_create(KD_ERR_FORMAT, "%s: the kernel's memory cannot be read, and so nothing can be "
 						      "erased: no dump is written", vmcore_path(crash->vmcore));
-	return kd_error_wrap(options->erase(options->supplement, &crash->space, options->log, &crash->erase),
-			     "no dump is written, since not all can be erased");
+	if (!kd_ranges_copy(&crash->space.walked, &walked))
+		return kd_error_nomem();
+	err = options->erase(options->supplement, &crash->space, options->log, &crash->erase);
+	kd_ranges_free(&crash->space.walked);
+	crash->space.walked = walked;
+	return kd_error_wrap(err, "no dump is written, since not all can be erased");
 }
 
 /* What was erased, now and by an earlier filter. */
@@ -144,7 +158,8 @@ static void describe(struct crash *crash, const struct dumpfilter_options *optio
 		.end_pfn = selection->end_pfn,
 		.ram = vmcore_ram(crash->vmcore),
 		.whole_tails = options->strict_compat,
-		.kept = &selection->kept,
+		.kept_pages = selection->pages,
+		.kept = selection->window_count > 1 ? NULL : &selection->kept,
 		.phys_base = crash->space.arch->phys_base(&crash->space),
 		.level = (report->unfiltered ? options->level & LEVEL_ZERO : options->level) | origin->level,
 		.cpu_count = vmcore_cpu_count(crash->vmcore),
@@ -170,18 +185,52 @@ static void describe(struct crash *crash, const struct dumpfilter_options *optio
 		strcpy(ret->name.release, "unknown");
 }
 
+/* What a dump takes, and how it is made with what there is. @crash has been explored. */
+static struct kd_error *plan_memory(struct crash *crash, const struct dumpfilter_options *options, struct memory_plan *ret)
+{
+	struct memory_needs needs = {
+		.limit = options->memory_limit,
+		.strict = options->memory_limit > 0,
+		.mapping = vmcore_window_memory(crash->vmcore),
+		.worker = pipeline_worker_memory(crash->space.page_size) * (writer_of(options)->copies ? 2 : 1) +
+			  CODEC_MEMORY,
+		.share = writer_of(options)->sharing ? PAGE_SHARE_BYTES : 0,
+		.threads = options->threads ? options->threads : pipeline_default_threads(PAGE_SIZE_MAX),
+	};
+	struct kd_error *err;
+
+	vmcore_window_release(&crash->space.window);
+	memory_resident(&needs.resident, &needs.peak);
+	if (!needs.strict) {
+		uint64_t available = memory_available();
+
+		needs.limit = available ? needs.resident + available / MEMORY_PART : UINT64_MAX;
+	}
+	selection_needs(crash, options, &needs);
+	err = memory_plan_make(&needs, ret);
+	if (err)
+		return kd_error_wrap(err, "%s", vmcore_path(crash->vmcore));
+	if (needs.mapping && !ret->mapping)
+		crash->space.window.no_mmap = true;
+	if (ret->window < needs.pages)
+		kd_debug(options->log, "in cycles: %lu page frames at a time, of %lu; %u threads, %s", ret->window, needs.pages,
+			 ret->threads, ret->share ? "equal pages stored once" : "no search for equal pages");
+	return NULL;
+}
+
 /* All but where the pages go. */
 static struct pipeline make_pipeline(const struct crash *crash, const struct dumpfilter_options *options,
-				     const struct selection *selection)
+				     const struct memory_plan *plan, const struct selection *selection)
 {
 	struct pipeline pipeline = {
 		.vmcore = crash->vmcore,
 		.page_size = crash->space.page_size,
 		.kept = &selection->kept,
 		.codec = writer_of(options)->uncompressed ? NULL : options->codec,
-		.threads = options->threads,
+		.threads = plan->threads,
 		.share_zero_pages = options->level & LEVEL_ZERO,
 		.erase = crash->erase.count ? &crash->erase : NULL,
+		.total = selection->pages,
 	};
 
 	_Static_assert(PASS_COUNT == PIPELINE_PASSES, "a bitmap for each");
@@ -190,13 +239,62 @@ static struct pipeline make_pipeline(const struct crash *crash, const struct dum
 	return pipeline;
 }
 
-static struct kd_error *write_pages(const struct crash *crash, const struct dumpfilter_options *options,
-				    const struct selection *selection, struct writer *writer,
+/* From the vmcore that has been opened to what is written of it. */
+static struct kd_error *select_pages(struct crash *crash, const struct dumpfilter_options *options, struct memory_plan *plan,
+				     struct selection *selection, struct dumpfilter_report *report)
+{
+	struct kd_error *err;
+
+	crash_explore(crash, options);
+	err = find_erasures(crash, options);
+	if (!err)
+		err = plan_memory(crash, options, plan);
+	return err ? err : selection_make(selection, crash, options, plan, report);
+}
+
+/* @first: of its pages none has been written yet. */
+static struct kd_error *write_window(struct crash *crash, struct selection *selection, size_t number,
+				     enum page_phase phase, bool first, struct pipeline *pipeline)
+{
+	struct kd_error *err = selection_load(selection, number);
+
+	if (!err && first)
+		err = pipeline->ops->put_window(pipeline->writer, &selection->kept);
+	if (err || !selection->window[number].phase[phase])
+		return err;
+	vmcore_window_release(&crash->space.window);
+	pipeline->first_pass = page_phases[phase].first;
+	pipeline->end_pass = page_phases[phase].end;
+	return pipeline_run(pipeline);
+}
+
+/* What whoever opens the dump needs first is written first, of all windows. The first phase goes to windows without such
+ * pages, too: where the page_descs of a page are, readers know by how many pages are kept below it. */
+static struct kd_error *write_cycles(struct crash *crash, struct selection *selection, struct pipeline *pipeline)
+{
+	unsigned int first = selection->order.kind == PAGE_ORDER_NONE ? PHASE_OTHERS : PHASE_FRONT;
+	struct kd_error *err = NULL;
+
+	for (unsigned int phase = first; phase < PHASE_COUNT && !err; phase++) {
+		pipeline->first_rank = 0;
+		for (size_t i = 0; i < selection->window_count && !err; i++) {
+			const struct selection_window *window = &selection->window[i];
+
+			if (phase == first ? window->kept : window->phase[phase])
+				err = write_window(crash, selection, i, (enum page_phase)phase, phase == first, pipeline);
+			pipeline->first_rank += window->kept;
+		}
+	}
+	return err;
+}
+
+static struct kd_error *write_pages(struct crash *crash, const struct dumpfilter_options *options,
+				    const struct memory_plan *plan, struct selection *selection, struct writer *writer,
 				    struct dumpfilter_report *report)
 {
 	_cleanup_(page_share_destroy) struct page_share *share =
-		writer_of(options)->sharing ? page_share_create(crash->space.page_size) : NULL;
-	struct pipeline pipeline = make_pipeline(crash, options, selection);
+		plan->share ? page_share_create(crash->space.page_size) : NULL;
+	struct pipeline pipeline = make_pipeline(crash, options, plan, selection);
 	struct kd_error *err;
 
 	pipeline.share = share;
@@ -204,7 +302,8 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 	pipeline.writer = writer;
 	pipeline.progress = options->progress;
 	pipeline.progress_arg = options->progress_arg;
-	err = pipeline_run(&pipeline);
+	vmcore_window_release(&crash->space.window);
+	err = selection->window_count > 1 ? write_cycles(crash, selection, &pipeline) : pipeline_run(&pipeline);
 	report->pages[PAGE_ZERO] = pipeline.zero;
 	report->pages_shared = pipeline.shared;
 	report->unreadable += pipeline.unreadable;
@@ -220,7 +319,8 @@ static struct kd_error *write_pages(const struct crash *crash, const struct dump
 }
 
 static struct kd_error *write_dump(struct crash *crash, struct output *output, const struct dumpfilter_options *options,
-				   const struct selection *selection, struct dumpfilter_report *report)
+				   const struct memory_plan *plan, struct selection *selection,
+				   struct dumpfilter_report *report)
 {
 	struct dump_description dump;
 	struct writer *writer = NULL;
@@ -229,7 +329,7 @@ static struct kd_error *write_dump(struct crash *crash, struct output *output, c
 	describe(crash, options, selection, report, &dump);
 	err = writer_of(options)->begin(output, &dump, &writer);
 	if (!err)
-		err = write_pages(crash, options, selection, writer, report);
+		err = write_pages(crash, options, plan, selection, writer, report);
 	if (!err)
 		err = output_end_stream(output);
 	report->bytes_written = output_size(output);
@@ -257,40 +357,50 @@ static struct kd_error *count_data(struct writer *writer, struct page_unit *unit
 	return NULL;
 }
 
-/* Every 64 pages stay or go together, as many of them as make a sample. */
-static void thin_out(struct pfn_bitmap *kept, uint64_t pages)
+/* Every 64 pages stay or go together, as many of them as make a sample. *@number counts them. */
+static void thin_out(struct pfn_bitmap *kept, uint64_t pages, uint64_t *number)
 {
-	uint64_t step = pages / SAMPLE_PAGES + 1, number = 0;
+	uint64_t step = pages / SAMPLE_PAGES + 1;
 
 	for (uint64_t pfn = 0; (pfn = pfn_bitmap_next(kept, pfn)) < kept->end_pfn; pfn = (pfn | 63) + 1)
-		if (number++ % step)
+		if ((*number)++ % step)
 			pfn_bitmap_clear(kept, pfn & ~UINT64_C(63), (pfn | 63) + 1);
 }
 
-/* Resident at most so far. */
-static uint64_t peak_memory(void)
-{
-	struct rusage usage;
-
-	return getrusage(RUSAGE_SELF, &usage) < 0 ? 0 : (uint64_t)usage.ru_maxrss << 10;
-}
-
-static struct kd_error *estimate_data(const struct crash *crash, const struct dumpfilter_options *options,
-				      struct selection *selection, uint64_t pages, uint64_t *ret)
+static struct kd_error *estimate_data(struct crash *crash, const struct dumpfilter_options *options,
+				      const struct memory_plan *plan, struct selection *selection, uint64_t *ret)
 {
 	static const struct writer_ops counter = { .name = "count", .put = count_data };
-	struct pipeline pipeline = make_pipeline(crash, options, selection);
-	uint64_t bytes = 0;
-	struct kd_error *err;
+	struct pipeline pipeline = make_pipeline(crash, options, plan, selection);
+	uint64_t bytes = 0, number = 0;
+	struct kd_error *err = NULL;
 
-	thin_out(&selection->kept, pages);
 	pipeline.threads = 1;
 	pipeline.ops = &counter;
 	pipeline.writer = (struct writer *)(void *)&bytes;
-	err = pipeline_run(&pipeline);
+	for (size_t i = 0; i < selection->window_count && !err; i++) {
+		if (selection->window[i].kept)
+			err = selection_load(selection, i);
+		if (err || !selection->window[i].kept)
+			continue;
+		vmcore_window_release(&crash->space.window);
+		thin_out(&selection->kept, selection->pages, &number);
+		err = pipeline_run(&pipeline);
+	}
 	if (!err)
-		*ret = pipeline.written ? (uint64_t)((double)bytes / (double)pipeline.written * (double)pages) : 0;
+		*ret = pipeline.written ? (uint64_t)((double)bytes / (double)pipeline.written * (double)selection->pages) : 0;
 	return err;
+}
+
+/* Just now one worker was at work, with all bitmaps there. */
+static uint64_t estimate_memory(const struct crash *crash, const struct memory_plan *plan)
+{
+	uint64_t now, peak;
+
+	memory_resident(&now, &peak);
+	peak += LATE_MEMORY + sizeof(struct page_desc) * PAGE_UNIT_MAX + (plan->share ? PAGE_SHARE_BYTES : 0) +
+		(plan->threads - 1) * pipeline_worker_memory(crash->space.page_size);
+	return peak < plan->memory ? peak : plan->memory;
 }
 
 struct kd_error *dumpfilter_estimate(const char *vmcore_path, const struct dumpfilter_options *options,
@@ -298,35 +408,32 @@ struct kd_error *dumpfilter_estimate(const char *vmcore_path, const struct dumpf
 {
 	_cleanup_(crash_close) struct crash crash = { 0 };
 	_cleanup_(selection_release) struct selection selection = { 0 };
-	unsigned int threads = options->threads ? options->threads : pipeline_default_threads(PAGE_SIZE_MAX);
 	struct dumpfilter_report report = { 0 };
 	struct dump_description dump;
-	uint64_t pages, front, data;
+	struct memory_plan plan;
+	uint64_t data = 0;
 	struct kd_error *err = check_levels(options);
 
 	if (!err)
 		err = crash_open(&crash, vmcore_path, options);
 	if (!err)
-		err = selection_make(&selection, &crash, options, &report);
+		err = select_pages(&crash, options, &plan, &selection, &report);
 	if (err)
 		return err;
 	describe(&crash, options, &selection, &report, &dump);
-	pages = pfn_bitmap_count(&selection.kept, 0, selection.end_pfn);
-	front = writer_kdump.front_size(&dump);
-	err = estimate_data(&crash, options, &selection, pages, &data);
+	err = estimate_data(&crash, options, &plan, &selection, &data);
 	if (err)
 		return err;
 	*ret = (struct dumpfilter_estimate){
-		.pages = pages,
-		.size = front + data,
-		/* Just now one worker was at work, with all bitmaps there. */
-		.memory = peak_memory() + sizeof(struct page_desc) * PAGE_UNIT_MAX + PAGE_SHARE_BYTES +
-			  (threads - 1) * pipeline_worker_memory(crash.space.page_size),
+		.pages = selection.pages,
+		.size = writer_kdump.front_size(&dump) + data,
+		.memory = estimate_memory(&crash, &plan),
 	};
 	return NULL;
 }
 
-static struct kd_error *open_output(struct output *output, const char *path, const struct dumpfilter_options *options)
+static struct kd_error *open_output(struct output *output, const char *path, const struct dumpfilter_options *options,
+				    unsigned int threads)
 {
 	if (output->path)
 		return output_restart(output);
@@ -337,7 +444,7 @@ static struct kd_error *open_output(struct output *output, const char *path, con
 	}
 	if (options->flatten)
 		return output_create_stream(output, STDOUT_FILENO, "standard output");
-	return output_create(output, path, options->threads > 1);
+	return output_create(output, path, threads > 1);
 }
 
 /* One dump at options->level. The output is created when there is something to be written, or emptied. */
@@ -346,22 +453,18 @@ static struct kd_error *run_level(const char *vmcore_path, const char *out_path,
 {
 	_cleanup_(crash_close) struct crash crash = { 0 };
 	_cleanup_(selection_release) struct selection selection = { 0 };
+	struct memory_plan plan;
 	struct kd_error *err = crash_open(&crash, vmcore_path, options);
 
 	*report = (struct dumpfilter_report){ 0 };
 	if (!err)
-		err = selection_make(&selection, &crash, options, report);
-	if (!err)
-		err = find_erasures(&crash, options);
+		err = select_pages(&crash, options, &plan, &selection, report);
 	if (!err)
 		err = join_eraseinfo(&crash);
 	if (!err)
-		err = open_output(output, out_path, options);
-	/* A stream is worth nothing before its end: so its tables are in few records. */
-	if (!err && options->flatten)
-		page_order_forget(&selection.order);
+		err = open_output(output, out_path, options, plan.threads);
 	if (!err)
-		err = write_dump(&crash, output, options, &selection, report);
+		err = write_dump(&crash, output, options, &plan, &selection, report);
 	return err;
 }
 
@@ -378,8 +481,6 @@ struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path, c
 	*report = (struct dumpfilter_report){ 0 };
 	if (err)
 		return err;
-	if (!current.threads)
-		current.threads = pipeline_default_threads(PAGE_SIZE_MAX);
 	err = run_level(vmcore_path, out_path, &output, &current, report);
 	for (unsigned int i = 0; i < options->fallback_count && err && output.full; i++) {
 		current.level = options->fallback_level[i];
@@ -391,16 +492,27 @@ struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path, c
 	return err;
 }
 
+static struct kd_error *count_pages(struct crash *crash, const struct dumpfilter_options *options,
+				    struct dumpfilter_report *report)
+{
+	_cleanup_(selection_release) struct selection selection = { 0 };
+	struct memory_plan plan;
+	struct kd_error *err;
+
+	crash_explore(crash, options);
+	err = plan_memory(crash, options, &plan);
+	return err ? err : selection_make(&selection, crash, options, &plan, report);
+}
+
 struct kd_error *dumpfilter_census(const char *vmcore_path, const struct dumpfilter_options *options,
 				   struct dumpfilter_report *ret)
 {
 	_cleanup_(crash_close) struct crash crash = { 0 };
-	_cleanup_(selection_release) struct selection selection = { 0 };
 	struct dumpfilter_report report = { 0 };
 	struct kd_error *err = crash_open(&crash, vmcore_path, options);
 
 	if (!err)
-		err = selection_make(&selection, &crash, options, &report);
+		err = count_pages(&crash, options, &report);
 	if (!err)
 		*ret = report;
 	return err;

@@ -39,6 +39,7 @@ const char *page_class_name(enum page_class page_class);
 
 #define DUMPFILTER_FALLBACK_MAX 7
 #define DUMPFILTER_PARTS_MAX 32 /* files that one dump is split into */
+#define DUMPFILTER_MEMORY_MIN (UINT64_C(6) << 20) /* a dump takes more, of any machine */
 
 struct dumpfilter_options {
 	unsigned int level;        /* dump level, 0..31 */
@@ -53,6 +54,10 @@ struct dumpfilter_options {
 	unsigned int fallback_count;
 	unsigned int threads;      /* 0: as many as fit this machine */
 	uint64_t size_limit;       /* bytes that the output may have; 0: no limit */
+	/* Bytes that this process may have resident: threads, and at last bitmaps of the whole machine, are given up for
+	 * that; if it still cannot be done it is an error. 0: half of what the machine has available, if that is enough. */
+	uint64_t memory_limit;
+	uint64_t window_pages;     /* decide about so many page frames at a time, if the format allows it; 0: as many as fit */
 	bool no_mmap;              /* read the vmcore, never map it */
 	bool since_clear;          /* of the log: only what came after it was last cleared ("dmesg -C") */
 	bool strict_compat;        /* drop partial tail pages of a segment as makedumpfile does, for bit equality */
@@ -109,7 +114,7 @@ struct kd_error *dumpfilter_census(const char *vmcore_path, const struct dumpfil
 struct dumpfilter_estimate {
 	uint64_t pages;  /* that the dump would have */
 	uint64_t size;   /* bytes of the output; a few percent more than it will be where pages have equals elsewhere */
-	uint64_t memory; /* bytes that this process has resident at the worst moment of a dump with as many threads */
+	uint64_t memory; /* bytes that this process has resident at the worst moment of a dump with the same options */
 };
 struct kd_error *dumpfilter_estimate(const char *vmcore_path, const struct dumpfilter_options *options,
 				     struct dumpfilter_estimate *ret) MUST_CHECK;

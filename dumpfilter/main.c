@@ -72,6 +72,7 @@ static void print_usage(void)
 	       "  --num-threads N      threads to use (default: one per CPU, as far as memory allows)\n"
 	       "  --estimate           tell how large the dump of VMCORE will be, and how much memory it takes\n"
 	       "  --size-limit SIZE    write at most so many bytes (K, M, G, T)\n"
+	       "  --max-memory SIZE    use at most so much memory, and work in cycles if need be\n"
 	       "  -h, --help           this text\n"
 	       "  -v, --version        version and compressions\n");
 }

@@ -8,29 +8,76 @@
 
 /* Bytes of a bitmap: 128 GiB of RAM in pages of 4 KiB. */
 #define BITMAP_MAX (UINT64_C(4) << 20)
+/* What a bitmap's memory comes in when little of it is used. */
+#define HOST_PAGE UINT64_C(4096)
+/* Of a bitmap, for the kernel image. */
+#define IMAGE_MEMORY (UINT64_C(64) << 10)
 
-bool page_order_init(struct page_order *order, uint64_t end_pfn)
+const struct page_phase_passes page_phases[PHASE_COUNT] = {
+	[PHASE_FRONT] = { PASS_BASIC, PASS_OTHERS },
+	[PHASE_OTHERS] = { PASS_OTHERS, PASS_LATE },
+	[PHASE_LATE] = { PASS_LATE, PASS_COUNT },
+};
+
+enum page_order_kind page_order_affordable(uint64_t end_pfn)
+{
+	return end_pfn / 8 > BITMAP_MAX ? PAGE_ORDER_COARSE : PAGE_ORDER_FINE;
+}
+
+/* Of a bitmap in which these are set. */
+static uint64_t sparse_memory(const struct kd_ranges *ranges, uint64_t page_size)
+{
+	uint64_t piece = HOST_PAGE * 8 * page_size, next = 0, count = 0;
+
+	for (size_t i = 0; i < ranges->count; i++) {
+		uint64_t first = ranges->range[i].start / piece, end = (ranges->range[i].end - 1) / piece + 1;
+
+		if (first < next)
+			first = next;
+		if (first < end)
+			count += end - first;
+		next = end > next ? end : next;
+	}
+	return count * HOST_PAGE;
+}
+
+uint64_t page_order_memory(enum page_order_kind kind, uint64_t pages, const struct kd_ranges *walked, uint64_t page_size)
+{
+	uint64_t full = (PASS_COUNT - 1) * pfn_bitmap_memory(pages), sparse;
+
+	if (kind != PAGE_ORDER_COARSE)
+		return kind == PAGE_ORDER_FINE ? full : 0;
+	/* Taken out of it again are the struct pages, 1/64 of memory. */
+	sparse = sparse_memory(walked, page_size) + pfn_bitmap_memory(pages) / 64 + PASS_COUNT * IMAGE_MEMORY;
+	return sparse < full ? sparse : full;
+}
+
+bool page_order_init(struct page_order *order, enum page_order_kind kind, uint64_t end_pfn)
 {
 	bool good = true;
 
-	*order = (struct page_order){ .coarse = end_pfn / 8 > BITMAP_MAX };
-	for (size_t i = 0; i < PASS_COUNT && good; i++)
-		if (i != PASS_OTHERS)
-			good = pfn_bitmap_init(&order->pass[i], end_pfn);
+	*order = (struct page_order){ .kind = kind };
+	for (size_t i = 0; i < PASS_COUNT && good; i++) {
+		if (i == PASS_OTHERS)
+			continue;
+		good = pfn_bitmap_init(&order->pass[i], kind == PAGE_ORDER_NONE ? 0 : end_pfn);
+		if (kind == PAGE_ORDER_COARSE)
+			pfn_bitmap_expect_few(&order->pass[i]);
+	}
 	return good;
+}
+
+void page_order_move(struct page_order *order, uint64_t start_pfn, uint64_t end_pfn)
+{
+	for (size_t i = 0; i < PASS_COUNT && order->kind != PAGE_ORDER_NONE; i++)
+		if (i != PASS_OTHERS)
+			pfn_bitmap_move(&order->pass[i], start_pfn, end_pfn);
 }
 
 void page_order_release(struct page_order *order)
 {
 	for (size_t i = 0; i < PASS_COUNT; i++)
 		pfn_bitmap_release(&order->pass[i]);
-}
-
-void page_order_forget(struct page_order *order)
-{
-	for (size_t i = 0; i < PASS_COUNT; i++)
-		if (i != PASS_OTHERS)
-			pfn_bitmap_clear(&order->pass[i], 0, order->pass[i].end_pfn);
 }
 
 static void put_in_pass(struct page_order *order, enum page_pass pass, uint64_t page_size, uint64_t start,
@@ -94,16 +141,18 @@ static void mark_image(struct page_order *order, struct address_space *space, bo
 	}
 }
 
-void page_order_mark(struct page_order *order, struct address_space *space, bool readable)
+void page_order_mark(struct page_order *order, struct address_space *space, bool readable, const struct kd_ranges *walked)
 {
 	const struct paging *paging = &space->paging;
-	const struct kd_ranges *walked = &space->walked;
+	uint64_t start = order->pass[PASS_BASIC].start_pfn * space->page_size;
+	uint64_t end = order->pass[PASS_BASIC].end_pfn * space->page_size;
 	size_t count;
 	const struct vmcore_segment *segment = vmcore_segments(space->vmcore, &count);
 
 	for (size_t i = 0; i < count; i++)
 		if (segment[i].vaddr >= paging->image_base &&
-		    segment[i].vaddr - paging->image_base < paging->image_size)
+		    segment[i].vaddr - paging->image_base < paging->image_size &&
+		    segment[i].paddr < end && segment[i].paddr + segment[i].memory_size > start)
 			mark_image(order, space, readable, &segment[i]);
 	for (size_t i = 0; i < walked->count; i++)
 		put_in_pass(order, PASS_BASIC, space->page_size, walked->range[i].start, walked->range[i].end);

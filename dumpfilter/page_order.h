@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/ranges.h"
 #include "dumpfilter/address_space.h"
 #include "dumpfilter/pfn_bitmap.h"
 
@@ -21,23 +22,45 @@ enum page_pass {
 	PASS_COUNT
 };
 
-/** A page is written in the first pass that has it. */
-struct page_order {
-	struct pfn_bitmap pass[PASS_COUNT]; /* but of PASS_OTHERS: what no other pass has */
-	/* There is so much memory that full bitmaps would cost too much of the capture kernel's (an empty one costs
-	 * nothing): only the image and what was walked is written first. */
-	bool coarse;
+/** Passes that are made together over one window of page frames after the other, when there are several. */
+enum page_phase {
+	PHASE_FRONT, /* whatever comes before PASS_OTHERS */
+	PHASE_OTHERS,
+	PHASE_LATE,
+	PHASE_COUNT
+};
+extern const struct page_phase_passes {
+	enum page_pass first, end; /* without the last */
+} page_phases[PHASE_COUNT];
+
+enum page_order_kind {
+	PAGE_ORDER_FINE,
+	/* Only the image and what was walked is written first, since full bitmaps would cost too much of the capture
+	 * kernel's memory; an empty one costs nothing. */
+	PAGE_ORDER_COARSE,
+	PAGE_ORDER_NONE, /* pages are written in the order of their addresses */
 };
 
+/** A page is written in the first pass that has it. */
+struct page_order {
+	enum page_order_kind kind;
+	struct pfn_bitmap pass[PASS_COUNT]; /* but of PASS_OTHERS: what no other pass has */
+};
+
+/** FINE, unless that would be too much for bitmaps of [0, @end_pfn). */
+enum page_order_kind page_order_affordable(uint64_t end_pfn);
+/** Bytes of memory that bitmaps of @pages page frames take, with the image and @walked in them. */
+uint64_t page_order_memory(enum page_order_kind kind, uint64_t pages, const struct kd_ranges *walked, uint64_t page_size);
+
 /** Without any page in it. False: no memory. To be released in any case. */
-bool page_order_init(struct page_order *order, uint64_t end_pfn);
+bool page_order_init(struct page_order *order, enum page_order_kind kind, uint64_t end_pfn);
 void page_order_release(struct page_order *order);
 
-/** Put the kernel image and what was walked to where they belong. What the mem_map tells (boot memory, slab, what comes
- *  late) was marked before, by the filter. @readable: by virtual addresses. */
-void page_order_mark(struct page_order *order, struct address_space *space, bool readable);
+/** From now on it is of [@start_pfn, @end_pfn), as pfn_bitmap_move(), and without any page in it. */
+void page_order_move(struct page_order *order, uint64_t start_pfn, uint64_t end_pfn);
 
-/** Pages are written in the order of their addresses. */
-void page_order_forget(struct page_order *order);
+/** Put the kernel image and what was @walked to where they belong. What the mem_map tells (boot memory, slab, what comes
+ *  late) was marked before, by the filter. @readable: by virtual addresses. */
+void page_order_mark(struct page_order *order, struct address_space *space, bool readable, const struct kd_ranges *walked);
 
 #endif

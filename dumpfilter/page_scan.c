@@ -98,6 +98,7 @@ static struct scanner *scanner_start(struct scan *scan, const struct mem_map *ma
 		return NULL;
 	scanner->scan = scan;
 	err = address_space_init(&scanner->space, space->vmcore, space->info, NULL);
+	scanner->space.window.no_mmap |= space->window.no_mmap;
 	if (!err)
 		err = mem_map_init(&scanner->map, &scanner->space, map->end_pfn);
 	if (err || pthread_create(&scanner->thread, NULL, work, scanner) != 0)

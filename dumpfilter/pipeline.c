@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
-#include "base/io.h"
+#include "dumpfilter/memory_plan.h"
 
 #define UNIT_BYTES (UINT64_C(2) << 20) /* of input, whatever the size of a page */
 #define READ_BYTES (UINT64_C(256) << 10) /* at once */
@@ -37,6 +37,7 @@ struct shop {
 	struct pipeline *pipeline;
 	pthread_mutex_t lock;
 	struct cursor cursor;
+	uint64_t pages; /* at most so many are written now */
 	uint64_t total;
 	time_t last_progress;
 	struct kd_error *err; /* the first one */
@@ -115,15 +116,21 @@ static uint64_t pages_of_pass(const struct pipeline *pipeline, unsigned int pass
 	return others ? pages : pages & pfn_bitmap_word(pipeline->pass[pass], word);
 }
 
+static struct cursor start_of_pass(const struct pipeline *pipeline, unsigned int pass)
+{
+	return (struct cursor){ .pass = pass, .word = pipeline->kept->start_pfn / 64, .rank = pipeline->first_rank };
+}
+
 /* The next pages in the order of writing. An empty unit: no more. */
 static void pick_pages(const struct pipeline *pipeline, struct cursor *cursor, unsigned int max,
 		       struct page_unit *unit)
 {
 	uint64_t words = pipeline->kept->end_pfn / 64 + 1;
+	unsigned int end_pass = pipeline->end_pass ? pipeline->end_pass : PIPELINE_PASSES;
 
 	unit->count = 0;
 	unit->used = 0;
-	while (unit->count < max && cursor->pass < PIPELINE_PASSES) {
+	while (unit->count < max && cursor->pass < end_pass) {
 		uint64_t kept = pfn_bitmap_word(pipeline->kept, cursor->word);
 
 		if (!cursor->loaded)
@@ -142,7 +149,7 @@ static void pick_pages(const struct pipeline *pipeline, struct cursor *cursor, u
 		cursor->rank += (uint64_t)__builtin_popcountll(kept);
 		cursor->loaded = false;
 		if (++cursor->word == words)
-			*cursor = (struct cursor){ .pass = cursor->pass + 1 };
+			*cursor = start_of_pass(pipeline, cursor->pass + 1);
 	}
 }
 
@@ -392,7 +399,7 @@ static bool start_worker(struct shop *shop, const pthread_attr_t *attr, struct w
 
 static void run_workers(struct shop *shop, struct worker *own)
 {
-	unsigned int count = worker_count(shop->pipeline, shop->total), started = 0;
+	unsigned int count = worker_count(shop->pipeline, shop->pages), started = 0;
 	struct worker *others[THREADS_MAX];
 	pthread_attr_t attr;
 
@@ -412,10 +419,13 @@ static void run_workers(struct shop *shop, struct worker *own)
 
 struct kd_error *pipeline_run(struct pipeline *pipeline)
 {
+	uint64_t pages = pfn_bitmap_count(pipeline->kept, 0, pipeline->kept->end_pfn);
 	struct shop shop = {
 		.pipeline = pipeline,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.total = pfn_bitmap_count(pipeline->kept, 0, pipeline->kept->end_pfn),
+		.cursor = start_of_pass(pipeline, pipeline->first_pass),
+		.pages = pages,
+		.total = pipeline->total ? pipeline->total : pages,
 	};
 	_cleanup_(worker_destroy) struct worker *worker = worker_create(&shop);
 
@@ -425,24 +435,9 @@ struct kd_error *pipeline_run(struct pipeline *pipeline)
 	return shop.err;
 }
 
-/* MemAvailable in bytes; 0 if it is not known. */
-static uint64_t available_memory(void)
-{
-	_cleanup_free_ char *text = NULL;
-	const char *line;
-	struct kd_error *err = kd_read_file("/proc/meminfo", 64 << 10, &text, NULL);
-
-	if (err) {
-		kd_error_destroy(err);
-		return 0;
-	}
-	line = strstr(text, "MemAvailable:");
-	return line ? strtoull(line + strlen("MemAvailable:"), NULL, 10) << 10 : 0;
-}
-
 unsigned int pipeline_default_threads(uint64_t page_size)
 {
-	uint64_t more = available_memory() / MEMORY_PART / (pipeline_worker_memory(page_size) + STACK_BYTES);
+	uint64_t more = memory_available() / MEMORY_PART / (pipeline_worker_memory(page_size) + STACK_BYTES);
 	unsigned int threads = DEFAULT_THREADS_MAX;
 	cpu_set_t cpus;
 

@@ -28,6 +28,10 @@ struct pipeline {
 	/* Pages are written in passes, each of them in the first whose bitmap has it; the one without a bitmap takes
 	 * those that no bitmap has. All bitmaps have the same size. */
 	const struct pfn_bitmap *pass[PIPELINE_PASSES];
+	unsigned int first_pass, end_pass; /* only these are made; end_pass 0: all */
+	/* For bitmaps of a part of the machine, of which each has its own run: */
+	uint64_t first_rank; /* how many kept pages lie below it */
+	uint64_t total;      /* pages of all runs, for progress(); 0: there is but one */
 	const struct codec *codec; /* NULL: store pages as they are */
 	unsigned int threads;      /* at most this many workers, at least one */
 	bool share_zero_pages;
@@ -39,7 +43,7 @@ struct pipeline {
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *progress_arg;
 
-	/* Results. */
+	/* Results, of all runs. */
 	uint64_t zero, shared, unreadable, written;
 };
 

@@ -101,6 +101,7 @@ static void describe(const struct set *set, struct dump_description *ret)
 		.page_size = origin->page_size,
 		.end_pfn = set->kept.end_pfn,
 		.ram = vmcore_ram(first),
+		.kept_pages = pfn_bitmap_count(&set->kept, 0, UINT64_MAX),
 		.kept = &set->kept,
 		.crash_time = origin->crash_time,
 		.phys_base = origin->phys_base,

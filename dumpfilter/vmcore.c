@@ -19,6 +19,7 @@
 /* The kernel stops at 65535 program headers; a tool that writes holes may need more. */
 #define PHNUM_MAX (UINT32_C(1) << 24)
 #define LARGEST_PAGE UINT64_C(65536)
+#define MAPPING_MAX (2 * VMCORE_WINDOW_MAX)
 #define ELF_INCOMPLETE 0x1u /* e_flags, as makedumpfile -E sets it */
 
 struct kd_error *vmcore_read_file(const struct vmcore *vmcore, uint64_t offset, void *buf, size_t size, const char *what)
@@ -322,6 +323,11 @@ bool vmcore_in_memory(const struct vmcore *vmcore)
 	return vmcore->in_memory;
 }
 
+uint64_t vmcore_window_memory(const struct vmcore *vmcore)
+{
+	return vmcore->in_memory && !vmcore->is_proc && vmcore->format == &vmcore_elf ? MAPPING_MAX : 0;
+}
+
 const struct vmcore_segment *vmcore_segments(const struct vmcore *vmcore, size_t *count_ret)
 {
 	*count_ret = vmcore->segment_count;
@@ -459,7 +465,7 @@ static bool move_window(struct vmcore_window *window, uint64_t offset, size_t si
 {
 	uint64_t host_page = (uint64_t)sysconf(_SC_PAGESIZE);
 	uint64_t start = offset & ~(host_page - 1);
-	uint64_t length = 2 * VMCORE_WINDOW_MAX;
+	uint64_t length = MAPPING_MAX;
 	void *map;
 
 	unmap(window);

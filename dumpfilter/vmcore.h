@@ -73,6 +73,10 @@ uint16_t vmcore_machine(const struct vmcore *vmcore);
  *  to be unreadable when it is too late to do anything about it. */
 bool vmcore_in_memory(const struct vmcore *vmcore);
 
+/** Bytes of this process's memory that a window onto it takes at most: what is mapped of a file counts, that of
+ *  /proc/vmcore does not. */
+uint64_t vmcore_window_memory(const struct vmcore *vmcore);
+
 /** In the file's order; none in formats other than ELF. Borrowed. */
 const struct vmcore_segment *vmcore_segments(const struct vmcore *vmcore, size_t *count_ret);
 

@@ -20,7 +20,8 @@ struct dump_description {
 	uint64_t end_pfn;
 	const struct kd_ranges *ram; /* bytes */
 	bool whole_tails;            /* a page that is RAM only at its beginning does not exist */
-	const struct pfn_bitmap *kept;
+	uint64_t kept_pages;
+	const struct pfn_bitmap *kept; /* NULL: it comes in windows, see put_window */
 	const void *notes;
 	size_t notes_size;
 	size_t vmcoreinfo_offset; /* of the text, in the notes */
@@ -79,12 +80,17 @@ struct writer_ops {
 	bool uncompressed; /* pages are stored as they are, whatever the options say */
 	/* Runs of excluded pages that are shorter are written with what is around them, as far as they may be read. */
 	unsigned int gap_min;
+	unsigned int run_memory; /* bytes that each run of kept pages takes */
+	bool copies;     /* put() may need as much memory as a unit has once more */
 	bool concurrent; /* put() may be called by several threads at once */
 	bool sharing;    /* equal pages can be stored once */
 	/** Bytes of all but the pages. */
 	uint64_t (*front_size)(const struct dump_description *dump);
 	/** Write all but the pages, marked as incomplete; from now on the file can be opened. */
 	struct kd_error *(*begin)(struct output *output, const struct dump_description *dump, struct writer **ret);
+	/** Only if dump->kept was NULL: the kept pages of a window, before any of its pages comes. NULL: the format needs
+	 *  to know all of them at once. */
+	struct kd_error *(*put_window)(struct writer *writer, const struct pfn_bitmap *kept);
 	/** Place a unit's pages; as many as possible, if there is no room for all. */
 	struct kd_error *(*put)(struct writer *writer, struct page_unit *unit);
 	/** Bring what was placed so far to the disk, as far as that is possible; for after an error. */

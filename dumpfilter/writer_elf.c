@@ -292,6 +292,7 @@ const struct writer_ops writer_elf = {
 	.option = 'E',
 	.uncompressed = true,
 	.gap_min = 256, /* makedumpfile's; readers look through segments one by one */
+	.run_memory = 2 * (sizeof(struct run) + sizeof(Elf64_Phdr)), /* tables that grow */
 	.concurrent = true,
 	.begin = begin,
 	.put = put,

@@ -101,18 +101,19 @@ static struct kd_error *write_memory_bitmap(struct writer *writer, const struct 
 	return err;
 }
 
-static struct kd_error *write_kept_bitmap(struct writer *writer, const struct dump_description *dump)
+/* All of bitmap 2, or a piece of it. */
+static struct kd_error *write_kept_bitmap(struct writer *writer, const struct pfn_bitmap *kept)
 {
 	/* The rest of the last block is a hole that reads as zeros, or is written with what follows. */
-	return output_write_at(writer->output, writer->bitmap_offset + writer->half_bitmap, dump->kept->bits,
-			       blocks(dump->end_pfn, 8));
+	return output_write_at(writer->output, writer->bitmap_offset + writer->half_bitmap + kept->start_pfn / 8, kept->bits,
+			       blocks(kept->end_pfn - kept->start_pfn, 8));
 }
 
 /* Where everything goes. */
 static void lay_out(struct writer *writer, const struct dump_description *dump)
 {
 	uint64_t block = dump->page_size;
-	uint64_t desc_size = pfn_bitmap_count(dump->kept, 0, dump->end_pfn) * sizeof(struct page_desc);
+	uint64_t desc_size = dump->kept_pages * sizeof(struct page_desc);
 
 	writer->block_size = block;
 	writer->half_bitmap = blocks(blocks(dump->end_pfn, 8), block) * block;
@@ -135,17 +136,17 @@ static uint64_t front_size(const struct dump_description *dump)
 static struct kd_error *write_front(struct writer *writer, const struct dump_description *dump)
 {
 	uint64_t block = writer->block_size;
+	uint64_t later = dump->kept ? writer->desc_offset : writer->bitmap_offset + writer->half_bitmap;
 	struct kd_error *err;
 
 	err = write_headers(writer, dump);
-	/* First of all, so that there is place for every page_desc when the disk is full. */
+	/* First of all, so that there is place for every page_desc, and every piece of bitmap 2, when the disk is full. */
 	if (!err)
-		err = output_reserve(writer->output, writer->desc_offset,
-				     writer->zero_page_offset + block - writer->desc_offset);
+		err = output_reserve(writer->output, later, writer->zero_page_offset + block - later);
 	if (!err)
 		err = write_memory_bitmap(writer, dump);
-	if (!err)
-		err = write_kept_bitmap(writer, dump);
+	if (!err && dump->kept)
+		err = write_kept_bitmap(writer, dump->kept);
 	output_begin_data(writer->output, blocks(writer->zero_page_offset + block, block) * block);
 	return err;
 }
@@ -254,6 +255,7 @@ const struct writer_ops writer_kdump = {
 	.sharing = true,
 	.front_size = front_size,
 	.begin = begin,
+	.put_window = write_kept_bitmap,
 	.put = put,
 	.give_up = give_up,
 	.finish = finish,

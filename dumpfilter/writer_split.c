@@ -169,6 +169,7 @@ static struct kd_error *finish(struct writer *writer)
 const struct writer_ops writer_split = {
 	.name = "split",
 	.option = WRITER_SPLIT,
+	.copies = true,
 	.concurrent = true,
 	.begin = begin,
 	.put = put,

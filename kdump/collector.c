@@ -78,6 +78,9 @@ struct kd_error *collector_check(char *const *argv, bool *built_in)
 	if (command.input || command.output)
 		return kd_error_create(KD_ERR_USAGE, "dumpfilter: %s: the capture adds the names of the files",
 				       command.input ? command.input : command.output);
+	if (command.options.memory_limit && command.options.memory_limit < DUMPFILTER_MEMORY_MIN)
+		return kd_error_create(KD_ERR_CONFIG, "dumpfilter: --max-memory: no dump is made with %lu KiB, less than %lu",
+				       command.options.memory_limit >> 10, DUMPFILTER_MEMORY_MIN >> 10);
 	*built_in = capture_has(command.options.codec) && !dumpfilter_needs_program(&command);
 	return NULL;
 }

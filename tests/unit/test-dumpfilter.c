@@ -1805,6 +1805,13 @@ static void test_command(void **state)
 	assert_string_equal(command.input, "a");
 	assert_int_equal(command.message_level, 7 | 16);
 	assert_no_error(parse(&command, "--non-mmap --cyclic-buffer 1024 --work-dir /tmp -b 4 --splitblock-size 1 -l a b"));
+	assert_int_equal(command.options.window_pages, 8 << 20);
+	assert_int_equal(command.options.memory_limit, 0);
+	assert_no_error(parse(&command, "--max-memory 24M a b"));
+	assert_int_equal(command.options.memory_limit, 24 << 20);
+	assert_error(parse(&command, "--max-memory 24X a b"), KD_ERR_USAGE, "--max-memory 24X: not a size");
+	assert_error(parse(&command, "--max-memory 0 a b"), KD_ERR_USAGE, "--max-memory 0: not a size");
+	assert_error(parse(&command, "--cyclic-buffer 1M a b"), KD_ERR_USAGE, "--cyclic-buffer 1M: not a number");
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
 		assert_code(parse(&command, refused[i]), KD_ERR_USAGE);
 }

@@ -554,7 +554,7 @@ static void test_plan_collector(void **state)
 	assert_int_equal(none.count, 0);
 	kd_plan_free(&lzo);
 	plan_programs_free(&none);
-	expect_no_error(build_plan(m, "core_collector dumpfilter --fast -d 31", &lzo, &none));
+	expect_no_error(build_plan(m, "core_collector dumpfilter --fast -d 31 --max-memory 24M", &lzo, &none));
 	assert_string_equal(lzo.collector[0], "dumpfilter");
 	assert_int_equal(none.count, 0);
 	expect_no_error(build_plan(m, "core_collector dumpfilter -z -d 31", &zstd, &one));
@@ -608,6 +608,10 @@ static void test_plan_errors(void **state)
 		     "/etc/kdump.conf: core_collector: dumpfilter: ");
 	expect_error(build_plan(m, "core_collector dumpfilter --dump-dmesg", &plan, &programs), KD_ERR_USAGE,
 		     "writes no dump");
+	expect_error(build_plan(m, "core_collector dumpfilter --max-memory 2M", &plan, &programs), KD_ERR_CONFIG,
+		     "--max-memory: no dump is made with 2048 KiB");
+	expect_error(build_plan(m, "core_collector dumpfilter --max-memory 2X", &plan, &programs), KD_ERR_USAGE,
+		     "--max-memory 2X: not a size");
 	expect_error(build_plan(m, "core_collector cp --sparse", &plan, &programs), KD_ERR_NOT_FOUND,
 		     "core_collector: Error: cp not found.");
 }
