@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dumps made in cycles, of one window of page frames after the other: what is in them is what is in one that was made at
  * once. And how it comes to that: what is planned when there is little memory. */
+#include <elf.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,6 +42,7 @@
 
 static char dir[64], core[96], whole[96], cycled[96], stream[96];
 static struct machine machine;
+static uint64_t memory_size; /* that the vmcore claims to have, if not 0 */
 
 static void put_page(uint64_t pfn, uint64_t flags, uint64_t mapping, uint32_t mapcount, uint64_t private_data)
 {
@@ -92,6 +95,7 @@ static int set_up(void **state)
 	snprintf(whole, sizeof(whole), "%s/whole", dir);
 	snprintf(cycled, sizeof(cycled), "%s/cycled", dir);
 	snprintf(stream, sizeof(stream), "%s/stream", dir);
+	memory_size = 0;
 	machine_init(&machine, 4);
 	populate();
 	machine_write(&machine, core);
@@ -323,8 +327,13 @@ static void assert_unfiltered(void)
 {
 	struct dumpfilter_options options = { .level = 31, .threads = 1 };
 	struct dumpfilter_report report, again;
+	_cleanup_close_ int fd = -1;
 
 	machine_write(&machine, core);
+	if (memory_size)
+		assert_true((fd = open(core, O_WRONLY | O_CLOEXEC)) >= 0 &&
+			    pwrite(fd, &memory_size, 8, sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr) +
+							offsetof(Elf64_Phdr, p_memsz)) == 8);
 	run(whole, &options, &report);
 	assert_true(report.unfiltered);
 	for (size_t i = 0; i < ARRAY_SIZE(windows); i++) {
@@ -346,10 +355,16 @@ static void test_unfiltered(void **state)
 	assert_unfiltered();
 }
 
-/* Struct pages of the last window, in a frame of an earlier window, which the rules would drop. */
+/* Struct pages of a second section, in a frame of the first one, which the rules would drop: the frame's window is over
+ * before they are read. */
 static void test_unfiltered_later(void **state)
 {
-	put_page(machine_page(RAM_PAGES - 1) / 4096, 0, 0, FREE, 0);
+	const uint64_t section = 32768, frame = 1700; /* behind those of the first */
+
+	machine_put(&machine, SECTION_0 - STEXT + STEXT_PHYS + 32, VMEMMAP | 0x3f, 8);
+	machine_map(&machine, VMEMMAP + section * 64, frame * 4096, 4096);
+	memory_size = (section + 64) * 4096; /* but the vmcore has not that much */
+	put_page(frame, 0, 0, FREE, 0);
 	assert_unfiltered();
 }
 
