@@ -12,6 +12,8 @@
 #define HOST_PAGE UINT64_C(4096)
 /* Of a bitmap, for the kernel image. */
 #define IMAGE_MEMORY (UINT64_C(64) << 10)
+/* No kernel's image is larger, whatever the headers say. */
+#define IMAGE_MAX (UINT64_C(1) << 30)
 
 const struct page_phase_passes page_phases[PHASE_COUNT] = {
 	[PHASE_FRONT] = { PASS_BASIC, PASS_OTHERS },
@@ -128,15 +130,15 @@ static enum page_pass image_pass(struct address_space *space, bool readable, con
 
 /* Everything in boot memory was marked as basic by the filter, the image too. */
 static void mark_image(struct page_order *order, struct address_space *space, bool readable,
-		       const struct vmcore_segment *segment)
+		       const struct vmcore_segment *segment, uint64_t total)
 {
 	const struct kd_range symbols = find_symbols(space->info);
 
-	for (uint64_t done = 0, size; done < segment->memory_size; done += size) {
+	for (uint64_t done = 0, size; done < total; done += size) {
 		enum page_pass pass = image_pass(space, readable, &symbols, segment->vaddr + done, &size);
 
-		if (size > segment->memory_size - done)
-			size = segment->memory_size - done;
+		if (size > total - done)
+			size = total - done;
 		put_in_pass(order, pass, space->page_size, segment->paddr + done, segment->paddr + done + size);
 	}
 }
@@ -146,14 +148,19 @@ void page_order_mark(struct page_order *order, struct address_space *space, bool
 	const struct paging *paging = &space->paging;
 	uint64_t start = order->pass[PASS_BASIC].start_pfn * space->page_size;
 	uint64_t end = order->pass[PASS_BASIC].end_pfn * space->page_size;
+	uint64_t left = IMAGE_MAX; /* in pieces, after -E */
 	size_t count;
 	const struct vmcore_segment *segment = vmcore_segments(space->vmcore, &count);
 
-	for (size_t i = 0; i < count; i++)
-		if (segment[i].vaddr >= paging->image_base &&
-		    segment[i].vaddr - paging->image_base < paging->image_size &&
-		    segment[i].paddr < end && segment[i].paddr + segment[i].memory_size > start)
-			mark_image(order, space, readable, &segment[i]);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t total = segment[i].memory_size < left ? segment[i].memory_size : left;
+
+		if (segment[i].vaddr < paging->image_base || segment[i].vaddr - paging->image_base >= paging->image_size ||
+		    segment[i].paddr >= end || segment[i].paddr + segment[i].memory_size <= start)
+			continue;
+		mark_image(order, space, readable, &segment[i], total);
+		left -= total;
+	}
 	for (size_t i = 0; i < walked->count; i++)
 		put_in_pass(order, PASS_BASIC, space->page_size, walked->range[i].start, walked->range[i].end);
 }

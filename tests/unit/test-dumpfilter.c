@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -1430,6 +1431,25 @@ static void test_flipped_bytes(void **state)
 	machine_release(&machine);
 }
 
+/* An image that is said to have a TiB is not looked through page by page. */
+static void test_huge_image(void **state)
+{
+	struct dumpfilter_options options = { .level = 31, .threads = 1 };
+	clock_t start = clock();
+	struct machine machine;
+	uint64_t size = UINT64_C(1) << 40;
+
+	machine_init(&machine, 4);
+	machine_write(&machine, core);
+	int fd = open(core, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, &size, sizeof(size), 64 + 56 + offsetof(Elf64_Phdr, p_memsz)), sizeof(size));
+	close(fd);
+	assert_no_error(dumpfilter_run(core, dump, &options, NULL));
+	assert_true(clock() - start < 10 * CLOCKS_PER_SEC);
+	unlink(dump);
+	machine_release(&machine);
+}
+
 static void test_identify(void **state)
 {
 	struct dumpfilter_identity identity;
@@ -1851,6 +1871,7 @@ int main(void)
 		cmocka_unit_test(test_truncated_input),
 		cmocka_unit_test(test_cut_short),
 		cmocka_unit_test(test_flipped_bytes),
+		cmocka_unit_test(test_huge_image),
 		cmocka_unit_test(test_identify),
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_log_too_much_text),
