@@ -32,6 +32,7 @@ class Source:
 # Short name -> source.
 NAMES = {
     "arm64-6.1": Source("arm64", "bookworm", "linux-image-arm64"),
+    "arm64-6.12-16k": Source("arm64", "trixie", "linux-image-arm64-16k"),
     "5.10": Source("amd64", "bullseye", "linux-image-amd64"),
 }
 
@@ -75,6 +76,8 @@ def _fetch(source):
             with host.being_made(home) as draft:
                 host.run("dpkg-deb", "-x", apt.download(image), draft)
                 shutil.move(draft / f"boot/vmlinuz-{release}", draft / "vmlinuz")
+                if not (draft / "lib").exists():
+                    (draft / "lib").symlink_to("usr/lib")
                 host.run(host.need("depmod", "kmod"), "-b", draft, release)
                 (draft / "version").write_text(f"{source.suite}\n", encoding="ascii")
         return home

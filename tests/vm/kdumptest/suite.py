@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Programs of another Debian suite: unpacked below a directory of their own, run with their own loader and libraries."""
+"""Programs of another Debian suite or architecture: unpacked below a directory of their own, run with their own loader and libraries."""
 import os
 import re
 import tempfile
@@ -15,33 +15,43 @@ Dir::Etc::sourcelist "{root}/sources.list";
 Dir::Etc::sourceparts "-";
 Acquire::Check-Valid-Until "false";
 APT::Sandbox::User "root";
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
 """
 
 
-def root(place, suite, packages):
+def root(place, suite, packages, architecture="amd64"):
     """@place, where @packages of @suite and all that they depend on are unpacked, fetched if it is not there."""
     if not place.exists():
         host.say(f"fetching {', '.join(packages)} of {suite}")
         with host.being_made(place) as draft, tempfile.TemporaryDirectory(prefix=".apt.", dir=host.CACHE) as apt:
             draft.mkdir()
-            for package in _download(Path(apt), suite, packages):
+            for package in _download(Path(apt), suite, packages, architecture):
                 host.run("dpkg-deb", "-x", package, draft)
     return place
 
 
-def command(place, *words):
-    """@words as a command line: the first is a program below @place."""
-    return [str(word) for word in (place / "usr/lib64/ld-linux-x86-64.so.2", "--library-path",
-                                   place / "usr/lib/x86_64-linux-gnu", *words)]
+# Architecture -> who carries out its programs here, its loader, its libraries.
+_LOADERS = {
+    "amd64": ((), "usr/lib64/ld-linux-x86-64.so.2", "usr/lib/x86_64-linux-gnu"),
+    "arm64": (("qemu-aarch64", "qemu-user"), "usr/lib/ld-linux-aarch64.so.1", "usr/lib/aarch64-linux-gnu"),
+}
 
 
-def _download(place, suite, packages):
+def command(place, *words, architecture="amd64"):
+    """@words as a command line: the first is a program below @place, where root() has unpacked it."""
+    emulator, loader, libraries = _LOADERS[architecture]
+    return [str(word) for word in (*([host.need(*emulator)] if emulator else ()), place / loader, "--library-path",
+                                   place / libraries, *words)]
+
+
+def _download(place, suite, packages, architecture):
     """The files of @packages, through an apt that knows of nothing installed."""
     for folder in ("lists/partial", "cache/archives/partial"):
         (place / folder).mkdir(parents=True)
     (place / "status").touch()
-    (place / "apt.conf").write_text(_APT.format(root=place), encoding="ascii")
-    (place / "sources.list").write_text(source(suite), encoding="ascii")
+    (place / "apt.conf").write_text(_APT.format(root=place, architecture=architecture), encoding="ascii")
+    (place / "sources.list").write_text(source(suite, architecture), encoding="ascii")
     environment = os.environ | {"APT_CONFIG": str(place / "apt.conf")}
     host.run("apt-get", "-q", "update", env=environment)
     host.run("apt-get", "-q", "-y", "--no-install-recommends", "--download-only", "install", *packages,
