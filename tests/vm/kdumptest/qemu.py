@@ -114,18 +114,22 @@ class Machine:
 
     def _start(self):
         # A killed test takes its machine along.
-        self._process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *self._words], stdin=subprocess.DEVNULL,
+        self._process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *self._words], stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def again(self):
         """Switch it on anew, after it ended by itself as it should."""
         if self._process.wait():
             raise host.Failure(f"QEMU ended with {self._process.returncode}: {self.last[-1:]}")
+        self._close()
+        self._qmp, self._pending = None, b""
+        self._start()
+
+    def _close(self):
+        self._process.stdin.close()
         self._process.stdout.close()
         if self._qmp:
             self._qmp.close()
-        self._qmp, self._pending = None, b""
-        self._start()
 
     def stop(self):
         """Switch the machine off; its disks may be read afterwards."""
@@ -134,10 +138,8 @@ class Machine:
 
     def __exit__(self, *error):
         self.stop()
-        self._process.stdout.close()
+        self._close()
         self._log.close()
-        if self._qmp:
-            self._qmp.close()
         self._lock.__exit__(*error)
 
     def line(self, deadline):
@@ -158,6 +160,11 @@ class Machine:
         if self._echo:
             self._echo(line)
         return line
+
+    def enter(self, text):
+        """Type a line at the serial port."""
+        self._process.stdin.write(text.encode() + b"\n")
+        self._process.stdin.flush()
 
     def is_off(self):
         """Has it ended?"""
