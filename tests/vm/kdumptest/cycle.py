@@ -37,6 +37,7 @@ def parser(description):
     system.add_argument("--program", action="append", default=[], metavar="NAME",
                         help="a program of this machine that the guest is to have in /usr/bin")
     system.add_argument("--load", default="", metavar="MODULES", help="modules to load before arming")
+    system.add_argument("--run", type=Path, metavar="PROGRAM", help="a static program to run before the panic")
     system.add_argument("--panic", default="sysrq", metavar="HOW", help=PANICS)
     system.add_argument("--panic-cpu", type=int, metavar="N", help="the CPU to panic on")
     tree = parse.add_argument_group("this tree")
@@ -116,6 +117,8 @@ def _follow(story, machine, options, result):
     armed = note("armed", story.expect("arm", stages.mark("armed"), 90))
     result["initramfs_bytes"] = int(armed.values["initramfs"])
     result["reserved_bytes"] = int(armed.values["reserved"])
+    if options.run:
+        note("ran", story.expect("run", stages.mark("ran"), options.timeout))
     note("panic", story.expect("panic", stages.mark("panic"), 30))
     if options.panic == "nmi":
         story.expect("panic", stages.mark("nmi"), 30)
@@ -155,6 +158,8 @@ def _payload(options, kernel, scratch, hardware):
         files.append((f"usr/bin/{name}", path, 0o755))
         files += [(place if place.startswith("/usr/") else f"/usr{place}", library, 0o755)
                   for place, library in product.libraries([path]).items()]
+    if options.run:
+        files.append(("etc/kdump-test/run", options.run, 0o755))
     cause = options.panic.partition("module:")[2]
     if cause:
         files.append(("etc/kdump-test/kdump_test_panic.ko", panicmod.build(kernel), 0o644))
