@@ -12,6 +12,7 @@
 #include "dumpfilter/codec.h"
 #include "dumpfilter/crash.h"
 #include "dumpfilter/dmesg.h"
+#include "dumpfilter/estimate.h"
 #include "dumpfilter/kdump_format.h"
 #include "dumpfilter/memory_plan.h"
 #include "dumpfilter/output.h"
@@ -25,8 +26,8 @@
 
 #define LEVEL_ZERO 1u
 #define LEVEL_MAX  31u
-/* Enough to know how well a dump compresses. */
-#define SAMPLE_PAGES 16384
+/* About what it takes to write a dump, beside what makes its pages. */
+#define WRITING_MEMORY (UINT64_C(256) << 10)
 /* The part of the available memory that a dump may take when nobody says how much: the kernel needs some, to write. */
 #define MEMORY_PART 2
 /* For each thread: tables of a codec, and of a decoder if the vmcore is compressed. */
@@ -350,56 +351,36 @@ static struct kd_error *check_levels(const struct dumpfilter_options *options)
 	return NULL;
 }
 
-/* A writer that writes nothing, but counts the bytes of data. */
-static struct kd_error *count_data(struct writer *writer, struct page_unit *unit)
-{
-	*(uint64_t *)(void *)writer += unit->used;
-	return NULL;
-}
-
-/* Every 64 pages stay or go together, as many of them as make a sample. *@number counts them. */
-static void thin_out(struct pfn_bitmap *kept, uint64_t pages, uint64_t *number)
-{
-	uint64_t step = pages / SAMPLE_PAGES + 1;
-
-	for (uint64_t pfn = 0; (pfn = pfn_bitmap_next(kept, pfn)) < kept->end_pfn; pfn = (pfn | 63) + 1)
-		if ((*number)++ % step)
-			pfn_bitmap_clear(kept, pfn & ~UINT64_C(63), (pfn | 63) + 1);
-}
-
 static struct kd_error *estimate_data(struct crash *crash, const struct dumpfilter_options *options,
-				      const struct memory_plan *plan, struct selection *selection, uint64_t *ret)
+				      const struct memory_plan *plan, struct selection *selection, struct estimate *estimate)
 {
-	static const struct writer_ops counter = { .name = "count", .put = count_data };
+	_cleanup_(page_share_destroy) struct page_share *share =
+		plan->share ? page_share_create(crash->space.page_size) : NULL;
 	struct pipeline pipeline = make_pipeline(crash, options, plan, selection);
-	uint64_t bytes = 0, number = 0;
 	struct kd_error *err = NULL;
 
-	pipeline.threads = 1;
-	pipeline.ops = &counter;
-	pipeline.writer = (struct writer *)(void *)&bytes;
+	pipeline.share = share;
+	estimate_init(estimate, selection->pages, crash->space.page_size);
 	for (size_t i = 0; i < selection->window_count && !err; i++) {
 		if (selection->window[i].kept)
 			err = selection_load(selection, i);
 		if (err || !selection->window[i].kept)
 			continue;
 		vmcore_window_release(&crash->space.window);
-		thin_out(&selection->kept, selection->pages, &number);
-		err = pipeline_run(&pipeline);
+		err = estimate_run(estimate, &pipeline, &selection->kept);
 	}
-	if (!err)
-		*ret = pipeline.written ? (uint64_t)((double)bytes / (double)pipeline.written * (double)selection->pages) : 0;
 	return err;
 }
 
-/* Just now one worker was at work, with all bitmaps there. */
-static uint64_t estimate_memory(const struct crash *crash, const struct memory_plan *plan)
+/* Just now as many workers were at work, with all bitmaps there; but of a sample their units were nearly empty. */
+static uint64_t estimate_memory(const struct crash *crash, const struct memory_plan *plan, const struct estimate *estimate)
 {
 	uint64_t now, peak;
 
 	memory_resident(&now, &peak);
-	peak += LATE_MEMORY + sizeof(struct page_desc) * PAGE_UNIT_MAX + (plan->share ? PAGE_SHARE_BYTES : 0) +
-		(plan->threads - 1) * pipeline_worker_memory(crash->space.page_size);
+	peak += WRITING_MEMORY + LATE_MEMORY;
+	if (estimate->sample > 1)
+		peak += plan->threads * pipeline_unit_memory(crash->space.page_size);
 	return peak < plan->memory ? peak : plan->memory;
 }
 
@@ -411,7 +392,7 @@ struct kd_error *dumpfilter_estimate(const char *vmcore_path, const struct dumpf
 	struct dumpfilter_report report = { 0 };
 	struct dump_description dump;
 	struct memory_plan plan;
-	uint64_t data = 0;
+	struct estimate estimate;
 	struct kd_error *err = check_levels(options);
 
 	if (!err)
@@ -421,13 +402,13 @@ struct kd_error *dumpfilter_estimate(const char *vmcore_path, const struct dumpf
 	if (err)
 		return err;
 	describe(&crash, options, &selection, &report, &dump);
-	err = estimate_data(&crash, options, &plan, &selection, &data);
+	err = estimate_data(&crash, options, &plan, &selection, &estimate);
 	if (err)
 		return err;
 	*ret = (struct dumpfilter_estimate){
 		.pages = selection.pages,
-		.size = writer_kdump.front_size(&dump) + data,
-		.memory = estimate_memory(&crash, &plan),
+		.size = writer_kdump.front_size(&dump) + estimate_size(&estimate),
+		.memory = estimate_memory(&crash, &plan, &estimate),
 	};
 	return NULL;
 }

@@ -110,10 +110,11 @@ struct kd_error *dumpfilter_reassemble(const char *const *part, unsigned int cou
 struct kd_error *dumpfilter_census(const char *vmcore_path, const struct dumpfilter_options *options,
 				   struct dumpfilter_report *ret) MUST_CHECK;
 
-/** What a dump of @vmcore_path would be, found out by its mem_map and a sample of its pages; nothing is written. */
+/** What a dump of @vmcore_path would be; nothing is written. Its pages are read (at most 16 GiB), and a sample of them is
+ *  compressed, by as many threads as a dump is made by. */
 struct dumpfilter_estimate {
 	uint64_t pages;  /* that the dump would have */
-	uint64_t size;   /* bytes of the output; a few percent more than it will be where pages have equals elsewhere */
+	uint64_t size;   /* bytes of the output; rather a few percent more than less */
 	uint64_t memory; /* bytes that this process has resident at the worst moment of a dump with the same options */
 };
 struct kd_error *dumpfilter_estimate(const char *vmcore_path, const struct dumpfilter_options *options,

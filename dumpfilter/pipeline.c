@@ -53,6 +53,9 @@ struct worker {
 	struct page_hash hash[PAGE_UNIT_MAX];
 	uint16_t local[LOCAL_SLOTS]; /* index in the unit, + 1 */
 	unsigned int repeated;       /* pages of the unit that share with another one of it */
+	/* With pipeline->sample: where in a group of so many pages the next one is, and which one is compressed. */
+	unsigned int group_position, group_choice;
+	uint32_t dice;
 };
 
 static unsigned int unit_max(uint64_t page_size)
@@ -60,9 +63,14 @@ static unsigned int unit_max(uint64_t page_size)
 	return UNIT_BYTES / page_size < PAGE_UNIT_MAX ? (unsigned int)(UNIT_BYTES / page_size) : PAGE_UNIT_MAX;
 }
 
+uint64_t pipeline_unit_memory(uint64_t page_size)
+{
+	return unit_max(page_size) * page_size;
+}
+
 uint64_t pipeline_worker_memory(uint64_t page_size)
 {
-	return sizeof(struct worker) + READ_BYTES + unit_max(page_size) * page_size + page_size;
+	return sizeof(struct worker) + READ_BYTES + pipeline_unit_memory(page_size) + page_size;
 }
 
 static void worker_destroy(struct worker *worker)
@@ -173,6 +181,21 @@ static int find_in_unit(struct worker *worker, unsigned int index)
 	return -1;
 }
 
+/* Is it the page of its group that is compressed? Any of them with the same chance, since memory has patterns. */
+static bool is_in_sample(struct worker *worker)
+{
+	const unsigned int sample = worker->shop->pipeline->sample;
+	bool chosen;
+
+	if (worker->group_position == 0) {
+		worker->dice = worker->dice * 1664525 + 1013904223;
+		worker->group_choice = (unsigned int)((uint64_t)worker->dice * sample >> 32);
+	}
+	chosen = worker->group_position == worker->group_choice;
+	worker->group_position = (worker->group_position + 1) % sample;
+	return chosen;
+}
+
 static void compress_page(struct worker *worker, struct unit_page *page, const uint8_t *data)
 {
 	const struct pipeline *pipeline = worker->shop->pipeline;
@@ -180,6 +203,9 @@ static void compress_page(struct worker *worker, struct unit_page *page, const u
 	size_t size = 0;
 
 	page->offset = unit->used;
+	page->size = PIPELINE_NO_SIZE;
+	if (pipeline->sample && !is_in_sample(worker))
+		return;
 	if (pipeline->codec)
 		size = pipeline->codec->compress(worker->codec_context, data, pipeline->page_size,
 						 unit->data + unit->used);

@@ -21,6 +21,9 @@
 
 #define PIPELINE_PASSES 6u
 
+/** What a page has for a size if it is not in the sample. No page is so small, and none of its bytes is in the unit. */
+#define PIPELINE_NO_SIZE 1u
+
 struct pipeline {
 	const struct vmcore *vmcore;
 	uint64_t page_size;
@@ -34,6 +37,7 @@ struct pipeline {
 	uint64_t total;      /* pages of all runs, for progress(); 0: there is but one */
 	const struct codec *codec; /* NULL: store pages as they are */
 	unsigned int threads;      /* at most this many workers, at least one */
+	unsigned int sample;       /* other than 0: of so many pages to be compressed only one is; see below */
 	bool share_zero_pages;
 	const struct erase *erase; /* NULL: nothing */
 	struct page_share *share;  /* NULL: store every other page by itself */
@@ -52,6 +56,8 @@ struct kd_error *pipeline_run(struct pipeline *pipeline) MUST_CHECK;
 
 /** Memory that one worker takes, in bytes, without its codec's. */
 uint64_t pipeline_worker_memory(uint64_t page_size);
+/** The part of it that a unit's compressed pages may fill. */
+uint64_t pipeline_unit_memory(uint64_t page_size);
 
 /** How many workers are good for this machine now: one for each CPU that this process may use, as long as their
  *  memory is no more than a small part of what is available. At least 1. */
