@@ -12,8 +12,6 @@
 #define MAPPED_READ_MIN (64u << 10)
 /* Ranges walked that are remembered: enough for the tables of many TiB; the list must not grow without bound. */
 #define WALKED_MAX 16384u
-/* Kernel stacks are aligned to their size: 16 KiB on x86_64 and on aarch64, twice that with KASAN. */
-#define STACK_SIZE UINT64_C(16384)
 
 static void remember(const struct address_space *space, struct kd_ranges *frames, uint64_t paddr, uint64_t size)
 {
@@ -186,9 +184,9 @@ static void visit_table(struct address_space *space, uint64_t paddr)
 /* The pages around @vaddr as far as a kernel stack reaches. */
 static void visit_stack(struct address_space *space, uint64_t vaddr)
 {
-	uint64_t start = vaddr & ~(STACK_SIZE - 1);
+	uint64_t start = vaddr & ~(ADDRESS_SPACE_STACK - 1);
 
-	for (uint64_t offset = 0, paddr, size; offset < STACK_SIZE; offset += space->page_size) {
+	for (uint64_t offset = 0, paddr, size; offset < ADDRESS_SPACE_STACK; offset += space->page_size) {
 		struct kd_error *err = address_space_translate(space, start + offset, &paddr, &size);
 
 		if (err)

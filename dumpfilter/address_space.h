@@ -21,6 +21,8 @@
 #define PAGE_TABLE_LEVELS_MAX 5
 #define PAGE_SIZE_MIN 4096u
 #define PAGE_SIZE_MAX 65536u
+/* Kernel stacks are aligned to their size: 16 KiB on x86_64 and on aarch64, twice that with KASAN. */
+#define ADDRESS_SPACE_STACK UINT64_C(16384)
 
 struct arch_ops; /* dumpfilter/arch.h */
 
@@ -42,6 +44,7 @@ struct paging {
 	uint64_t image_base;     /* virtual addresses [image_base, image_base + image_size) are the kernel image … */
 	uint64_t image_size;
 	uint64_t image_paddr;    /* … which lies at this physical address (modulo 2^64) */
+	struct kd_range modules; /* virtual addresses that modules are loaded to; empty if that is not known */
 };
 
 /** One table per level is kept: walks of neighbouring addresses read nothing. */

@@ -69,7 +69,7 @@ static struct kd_error *setup(struct address_space *space)
 {
 	struct paging *paging = &space->paging;
 	unsigned int va_bits = 0;
-	int64_t voffset;
+	int64_t voffset, start, end;
 	uint64_t root;
 	struct kd_error *err = find_va_bits(space, &va_bits);
 
@@ -80,6 +80,8 @@ static struct kd_error *setup(struct address_space *space)
 		return kd_error_create(KD_ERR_FORMAT, "where the page tables lie is not known (no swapper_pg_dir or "
 						      "kimage_voffset)");
 	find_image(space, (uint64_t)voffset);
+	if (vmcoreinfo_number(space->info, "MODULES_VADDR", &start) && vmcoreinfo_number(space->info, "MODULES_END", &end))
+		paging->modules = (struct kd_range){ (uint64_t)start, (uint64_t)end };
 	paging->page_shift = (unsigned int)__builtin_ctzl(space->page_size);
 	paging->index_bits = paging->page_shift - 3;
 	paging->va_bits = va_bits;

@@ -8,6 +8,7 @@
 
 #define START_KERNEL_MAP  UINT64_C(0xffffffff80000000)
 #define KERNEL_IMAGE_SIZE (UINT64_C(1) << 30) /* with KASLR; half of it without */
+#define MODULES_END UINT64_C(0xffffffffff000000) /* behind the image and its room */
 #define ENTRY_PRESENT     UINT64_C(1)
 #define ENTRY_WRITABLE    (UINT64_C(1) << 1)
 #define ENTRY_NO_EXECUTE  (UINT64_C(1) << 63)
@@ -46,6 +47,7 @@ static struct kd_error *setup(struct address_space *space)
 	paging->image_size = KERNEL_IMAGE_SIZE;
 	if (vmcoreinfo_number(space->info, "KERNEL_IMAGE_SIZE", &number) && number > 0)
 		paging->image_size = (uint64_t)number;
+	paging->modules = (struct kd_range){ paging->image_base + paging->image_size, MODULES_END };
 
 	for (size_t i = 0; i < ARRAY_SIZE(roots) && !root; i++)
 		vmcoreinfo_symbol(space->info, roots[i], &root);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dumpfilter/kallsyms.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,23 +106,37 @@ static bool name_matches(const struct kallsyms *kallsyms, const uint8_t *tokens,
 	return *name == '\0';
 }
 
-/* Number and offset of the first symbol of this name, and how many there are. */
-static unsigned int find_index(const struct kallsyms *kallsyms, const char *name, uint32_t *ret)
+/* Number of the first symbol of this name, and how many there are, if there are no more than @enough. */
+static unsigned int find_index(const struct kallsyms *kallsyms, const char *name, unsigned int enough, uint32_t *ret)
 {
 	unsigned int found = 0;
 	uint64_t offset = 0;
 	const uint8_t *tokens;
 	size_t count;
 
-	for (uint32_t i = 0; i < kallsyms->count && next_name(kallsyms, &offset, &tokens, &count); i++)
+	for (uint32_t i = 0; i < kallsyms->count && found < enough && next_name(kallsyms, &offset, &tokens, &count); i++)
 		if (name_matches(kallsyms, tokens, count, name) && found++ == 0)
 			*ret = i;
 	return found;
 }
 
-/* Where the names end, nothing says: they are read until there are enough of them. */
+/* Names at @vaddr end before the next thing that VMCOREINFO knows of. */
+static uint64_t names_limit(const struct vmcoreinfo *info, uint64_t vaddr)
+{
+	static const char *const others[] = { "kallsyms_num_syms", "kallsyms_token_table", "kallsyms_token_index",
+					      "kallsyms_offsets", "kallsyms_relative_base" };
+	uint64_t limit = NAMES_MAX, other;
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (vmcoreinfo_symbol(info, others[i], &other) && other > vaddr && other - vaddr < limit)
+			limit = other - vaddr;
+	return limit;
+}
+
+/* Where the names end, nothing says exactly: they are read until there are enough of them. */
 static struct kd_error *read_names(struct kallsyms *kallsyms, uint64_t vaddr)
 {
+	const uint64_t limit = names_limit(kallsyms->space->info, vaddr);
 	uint64_t offset = 0;
 	uint32_t seen = 0;
 	const uint8_t *tokens;
@@ -141,9 +156,9 @@ static struct kd_error *read_names(struct kallsyms *kallsyms, uint64_t vaddr)
 		kallsyms->names_size += NAMES_CHUNK;
 		while (seen < kallsyms->count && next_name(kallsyms, &offset, &tokens, &count))
 			seen++;
-		if (kallsyms->names_size >= NAMES_MAX && seen < kallsyms->count)
+		if (kallsyms->names_size >= limit && seen < kallsyms->count)
 			return kd_error_create(KD_ERR_FORMAT, "the names of %u symbols take more than %lu bytes",
-					       kallsyms->count, NAMES_MAX);
+					       kallsyms->count, limit);
 	}
 	return NULL;
 }
@@ -178,7 +193,7 @@ static struct kd_error *choose_rule(struct kallsyms *kallsyms)
 		struct kd_error *err;
 
 		if (!vmcoreinfo_symbol(kallsyms->space->info, known[i], &expected) ||
-		    !find_index(kallsyms, known[i], &index))
+		    !find_index(kallsyms, known[i], 1, &index))
 			continue;
 		slot = kallsyms->offsets + (uint64_t)index * 4;
 		err = address_space_read_u32(kallsyms->space, slot, &value);
@@ -253,11 +268,65 @@ struct kd_error *kallsyms_address(struct kallsyms *kallsyms, uint32_t index, uin
 	return err;
 }
 
+/* The first four characters of what the tokens stand for, behind the letter of the symbol's type; of a shorter name what
+ * there is. */
+static uint32_t head_of(const struct kallsyms *kallsyms, const uint8_t *tokens, size_t count)
+{
+	uint32_t head = 0;
+	unsigned int shift = 0;
+	bool letter = true;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *text = kallsyms->tokens + kallsyms->token[tokens[i]];
+
+		if (letter && *text) {
+			text++;
+			letter = false;
+		}
+		for (; *text; text++, shift += 8) {
+			if (shift == 32)
+				return head;
+			head |= (uint32_t)(uint8_t)*text << shift;
+		}
+	}
+	return head;
+}
+
+static uint32_t head_of_text(const char *text)
+{
+	uint32_t head = 0;
+
+	for (unsigned int shift = 0; *text && shift < 32; text++, shift += 8)
+		head |= (uint32_t)(uint8_t)*text << shift;
+	return head;
+}
+
+void kallsyms_find_all(struct kallsyms *kallsyms, const char *const *name, size_t count, uint64_t *ret)
+{
+	uint32_t heads[KALLSYMS_FIND_MAX];
+	uint64_t offset = 0;
+	const uint8_t *tokens;
+	size_t length;
+
+	for (size_t k = 0; k < count; k++)
+		heads[k] = head_of_text(name[k]);
+	memset(ret, 0, count * sizeof(*ret));
+	for (uint32_t i = 0; i < kallsyms->count && next_name(kallsyms, &offset, &tokens, &length); i++) {
+		uint32_t head = head_of(kallsyms, tokens, length);
+
+		for (size_t k = 0; k < count; k++) {
+			if (head != heads[k] || ret[k] || !name_matches(kallsyms, tokens, length, name[k]))
+				continue;
+			_cleanup_(kd_error_destroy) struct kd_error *err = kallsyms_address(kallsyms, i, &ret[k]);
+		}
+	}
+}
+
 static unsigned int find(void *data, const char *name, uint64_t *ret)
 {
 	struct kallsyms *kallsyms = data;
 	uint32_t index;
-	unsigned int found = find_index(kallsyms, name, &index);
+	unsigned int found = find_index(kallsyms, name, UINT_MAX, &index);
 	struct kd_error *err = found ? kallsyms_address(kallsyms, index, ret) : NULL;
 
 	if (!err)

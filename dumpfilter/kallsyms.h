@@ -7,6 +7,7 @@
 #ifndef DUMPFILTER_KALLSYMS_H
 #define DUMPFILTER_KALLSYMS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -24,6 +25,12 @@ DEFINE_CLEANUP(struct kallsyms *, kallsyms_close)
 uint32_t kallsyms_count(const struct kallsyms *kallsyms);
 /** The address of symbol number @index (in rising order of addresses). KD_ERR_HOLE. */
 struct kd_error *kallsyms_address(struct kallsyms *kallsyms, uint32_t index, uint64_t *ret) MUST_CHECK;
+
+#define KALLSYMS_FIND_MAX 32u
+
+/** The first symbol of each of @count names (KALLSYMS_FIND_MAX at most), all found in one pass; an address is 0 where
+ *  there is none, or it cannot be read. */
+void kallsyms_find_all(struct kallsyms *kallsyms, const char *const *name, size_t count, uint64_t *ret);
 
 /** Data is a struct kallsyms. */
 extern const struct symbols_ops kallsyms_symbols;

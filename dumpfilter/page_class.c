@@ -252,6 +252,16 @@ static struct page_verdict verdict(enum page_class class, unsigned int order)
 	return (struct page_verdict){ .class = class, .count = UINT64_C(1) << order };
 }
 
+/* A slab's struct has the address of its cache; where, has changed with the kernels, and VMCOREINFO does not say. */
+static bool names_cache(const struct page_rules *rules, const uint8_t *page)
+{
+	for (uint64_t offset = 0; offset + 8 <= rules->struct_size; offset += 8)
+		for (size_t i = 0; i < rules->cache_count; i++)
+			if (page_get_u64(page, offset) == rules->cache[i])
+				return true;
+	return false;
+}
+
 struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, uint64_t vaddr, const uint8_t *page,
 				  const uint8_t *next)
 {
@@ -278,7 +288,8 @@ struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, 
 	else
 		slab = flags & rules->slab_flag;
 	if (slab)
-		return (struct page_verdict){ PAGE_KEEP, UINT64_C(1) << compound.order, INTEREST_SLAB };
+		return (struct page_verdict){ PAGE_KEEP, UINT64_C(1) << compound.order,
+					      names_cache(rules, page) ? INTEREST_TASK : INTEREST_SLAB };
 
 	if (rules->has_private && type_matches(&rules->buddy, mapcount)) {
 		uint64_t order = page_get_u64(page, rules->private_data);

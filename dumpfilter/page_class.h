@@ -47,6 +47,9 @@ struct page_rules {
 	bool has_hugetlb_dtor;
 	uint64_t hugetlb_flag; /* in the first tail's flags */
 	uint64_t boot_flag; /* mask of the flag of pages that were never given to the allocator; 0: not known */
+	/* Borrowed: addresses of the slab caches of tasks and what leads to them. */
+	const uint64_t *cache;
+	size_t cache_count;
 };
 
 /** KD_ERR_FORMAT if not even the basic fields are known. What else is missing is said once, as debug lines. */
@@ -56,7 +59,8 @@ struct kd_error *page_rules_init(struct page_rules *rules, const struct vmcorein
 /** Who may want to see a page that is kept. */
 enum page_interest {
 	INTEREST_NONE,
-	INTEREST_SLAB, /* where the kernel's lists lead, of tasks above all */
+	INTEREST_SLAB, /* where the kernel's lists lead */
+	INTEREST_TASK, /* slab too: tasks, and what leads to them */
 	INTEREST_BOOT, /* allocated while booting: per-CPU areas, the log, the large hash tables */
 };
 

@@ -6,8 +6,8 @@ void page_filter_apply(struct page_filter *filter, const struct page_run *run)
 	if (run->class == PAGE_KEEP) {
 		if (run->interest == INTEREST_SLAB && filter->slab)
 			pfn_bitmap_set(filter->slab, run->start, run->end);
-		if (run->interest == INTEREST_BOOT && filter->boot)
-			pfn_bitmap_set(filter->boot, run->start, run->end);
+		if ((run->interest == INTEREST_BOOT || run->interest == INTEREST_TASK) && filter->first)
+			pfn_bitmap_set(filter->first, run->start, run->end);
 		return;
 	}
 	filter->pages[run->class] += pfn_bitmap_count(filter->kept, run->start, run->end);

@@ -22,8 +22,9 @@ struct page_filter {
 	bool poison_only;        /* clear poisoned frames and nothing else, whatever the level */
 	struct pfn_bitmap *kept; /* in: all pages; out: without what the level drops. Its window is what is looked at */
 	/* Filled if not NULL: */
-	struct pfn_bitmap *boot, *slab; /* see enum page_interest */
-	struct pfn_bitmap *late;        /* kept, but of a class that a higher level would drop */
+	struct pfn_bitmap *first; /* INTEREST_BOOT, INTEREST_TASK */
+	struct pfn_bitmap *slab;  /* INTEREST_SLAB */
+	struct pfn_bitmap *late;  /* kept, but of a class that a higher level would drop */
 	/* Pages of @kept found per class, dropped or not; those of PAGE_KEEP are not counted. */
 	uint64_t pages[PAGE_CLASS_COUNT];
 	/* The last verdicts. They may reach behind the window: in that of the window before, out for the one that follows. */

@@ -6,6 +6,7 @@
 #define DUMPFILTER_PAGE_ORDER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/ranges.h"
@@ -13,10 +14,9 @@
 #include "dumpfilter/pfn_bitmap.h"
 
 enum page_pass {
-	PASS_BASIC,     /* global data, page tables, sections, the stacks of the CPUs, per-CPU areas */
-	PASS_SLAB,      /* tasks and most of what the kernel has lists of */
-	PASS_READ_ONLY, /* constants of the kernel image; how to unwind stacks */
-	PASS_CODE,      /* its code, of which crash wants to see some */
+	PASS_BASIC, /* what opening the dump, its log, its list of tasks and the stacks of the CPUs take */
+	PASS_SLAB,  /* most of what the kernel has lists of */
+	PASS_CODE,  /* of the kernel image, which debuggers have from elsewhere */
 	PASS_OTHERS,
 	PASS_LATE, /* what a higher dump level would drop */
 	PASS_COUNT
@@ -35,16 +35,24 @@ extern const struct page_phase_passes {
 
 enum page_order_kind {
 	PAGE_ORDER_FINE,
-	/* Only the image and what was walked is written first, since full bitmaps would cost too much of the capture
+	/* Only the image, modules and what was walked is written first, since full bitmaps would cost too much of the capture
 	 * kernel's memory; an empty one costs nothing. */
 	PAGE_ORDER_COARSE,
 	PAGE_ORDER_NONE, /* pages are written in the order of their addresses */
 };
 
+#define PAGE_ORDER_CACHES_MAX 80u
+
 /** A page is written in the first pass that has it. */
 struct page_order {
 	enum page_order_kind kind;
 	struct pfn_bitmap pass[PASS_COUNT]; /* but of PASS_OTHERS: what no other pass has */
+	/* Virtual addresses in the image, of whole pages: its symbols and types, which are large, and which debuggers
+	 * have from elsewhere; and the code that every task that sleeps is in. Empty where that is not known. */
+	struct kd_range symbols, types, scheduler;
+	/* Addresses of the slab caches of tasks and of what leads to them; there may be others among them. */
+	uint64_t cache[PAGE_ORDER_CACHES_MAX];
+	size_t cache_count;
 };
 
 /** FINE, unless that would be too much for bitmaps of [0, @end_pfn). */
@@ -58,9 +66,12 @@ void page_order_release(struct page_order *order);
 
 /** From now on it is of [@start_pfn, @end_pfn), as pfn_bitmap_move(), and without any page in it. */
 void page_order_move(struct page_order *order, uint64_t start_pfn, uint64_t end_pfn);
+/** Ask the kernel's own symbols, if VMCOREINFO says where they lie. What they do not tell comes later in the dump. */
+void page_order_learn(struct page_order *order, struct address_space *space);
 
-/** Put the kernel image and what was @walked to where they belong. What the mem_map tells (boot memory, slab, what comes
- *  late) was marked before, by the filter. @readable: by virtual addresses. */
+/** Put the kernel image, modules, what was @walked and the code that the CPUs were in to where they belong. What the
+ *  mem_map tells (boot memory, slab, what comes late) was marked before, by the filter. @readable: by virtual
+ *  addresses. */
 void page_order_mark(struct page_order *order, struct address_space *space, bool readable, const struct kd_ranges *walked);
 
 #endif

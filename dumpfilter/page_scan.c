@@ -60,12 +60,12 @@ static void scan_parts(struct scan *scan, struct mem_map *map, uint64_t *pages)
 
 	while ((part = __atomic_fetch_add(&scan->next, 1, __ATOMIC_RELAXED)) < scan->parts) {
 		uint64_t start = part_start(scan, part), end = part_start(scan, part + 1);
-		struct pfn_bitmap kept, boot, slab, late;
+		struct pfn_bitmap kept, first, slab, late;
 		struct page_filter filter = {
 			.level = scan->filter->level,
 			.poison_only = scan->filter->poison_only,
 			.kept = view(scan->filter->kept, start, end, &kept),
-			.boot = view(scan->filter->boot, start, end, &boot),
+			.first = view(scan->filter->first, start, end, &first),
 			.slab = view(scan->filter->slab, start, end, &slab),
 			.late = view(scan->filter->late, start, end, &late),
 		};

@@ -24,12 +24,13 @@ static uint64_t entry_address(const struct paging *paging, uint64_t entry)
 	return (entry & paging->address_mask) | (entry & paging->high_mask) << paging->high_shift;
 }
 
-/* The entry that maps @vaddr, and how many bytes it maps. */
+/* The entry that maps @vaddr, and how many bytes it maps; or would, if it is an empty one. */
 static struct kd_error *find_leaf(struct address_space *space, uint64_t vaddr, uint64_t *entry_ret, uint64_t *size_ret)
 {
 	const struct paging *paging = &space->paging;
 	uint64_t table = paging->root;
 
+	*size_ret = UINT64_C(1) << paging->page_shift;
 	if (!(vaddr >> paging->kernel_bit & 1))
 		return kd_error_create(KD_ERR_HOLE, "virtual address 0x%lx is not the kernel's", vaddr);
 	for (unsigned int below = paging->levels - 1;; below--) {
@@ -43,13 +44,13 @@ static struct kd_error *find_leaf(struct address_space *space, uint64_t vaddr, u
 		if (err)
 			return kd_error_wrap(err, "page table of 0x%lx", vaddr);
 		entry = entries[(vaddr >> shift) & (entry_count(paging, below) - 1)];
+		*size_ret = size;
 		table = entry_address(paging, entry);
 		switch (space->arch->entry_kind(entry, below)) {
 		case ENTRY_TABLE:
 			break;
 		case ENTRY_LEAF:
 			*entry_ret = entry;
-			*size_ret = size;
 			return NULL;
 		case ENTRY_NONE:
 			return kd_error_create(KD_ERR_HOLE, "virtual address 0x%lx is not mapped", vaddr);
@@ -67,6 +68,19 @@ struct kd_error *page_table_walk(struct address_space *space, uint64_t vaddr, ui
 	*paddr_ret = (entry_address(&space->paging, entry) & ~(size - 1)) | (vaddr & (size - 1));
 	*size_ret = size - (vaddr & (size - 1));
 	return NULL;
+}
+
+bool page_table_look(struct address_space *space, uint64_t vaddr, uint64_t *paddr_ret, uint64_t *size_ret)
+{
+	uint64_t entry, size;
+	struct kd_error *err = find_leaf(space, vaddr, &entry, &size);
+	bool mapped = !err;
+
+	kd_error_destroy(err);
+	*size_ret = size - (vaddr & (size - 1));
+	if (mapped)
+		*paddr_ret = (entry_address(&space->paging, entry) & ~(size - 1)) | (vaddr & (size - 1));
+	return mapped;
 }
 
 enum page_rights page_table_rights(struct address_space *space, uint64_t vaddr, uint64_t *size_ret)

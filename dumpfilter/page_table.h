@@ -4,6 +4,7 @@
 #ifndef DUMPFILTER_PAGE_TABLE_H
 #define DUMPFILTER_PAGE_TABLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -12,6 +13,10 @@
 /** Where @vaddr is mapped to, and how many bytes from there on belong to the same entry. KD_ERR_HOLE. */
 struct kd_error *page_table_walk(struct address_space *space, uint64_t vaddr, uint64_t *paddr_ret,
 				 uint64_t *size_ret) MUST_CHECK;
+
+/** As above, but it is no error if nothing is mapped (false): then *@size_ret says how many bytes from there on belong
+ *  to the same empty entry. */
+bool page_table_look(struct address_space *space, uint64_t vaddr, uint64_t *paddr_ret, uint64_t *size_ret);
 
 enum page_rights {
 	PAGE_WRITABLE, /* or not mapped at all, as it is with memory that has had its time */

@@ -19,7 +19,7 @@
 #include "dumpfilter/vmcore.h"
 #include "dumpfilter/writer.h"
 
-#define PIPELINE_PASSES 6u
+#define PIPELINE_PASSES 5u
 
 /** What a page has for a size if it is not in the sample. No page is so small, and none of its bytes is in the unit. */
 #define PIPELINE_NO_SIZE 1u

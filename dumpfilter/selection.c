@@ -130,7 +130,7 @@ static void filter(struct selection *selection, size_t number, bool poison_only,
 		.level = selection->options->level,
 		.poison_only = poison_only,
 		.kept = &selection->kept,
-		.boot = order ? &order[PASS_BASIC] : NULL,
+		.first = order ? &order[PASS_BASIC] : NULL,
 		.slab = order ? &order[PASS_SLAB] : NULL,
 		.late = order ? &order[PASS_LATE] : NULL,
 		.run = window->reaches_in,
@@ -218,6 +218,10 @@ static struct kd_error *prepare_rules(struct selection *selection)
 	struct crash *crash = selection->crash;
 	struct kd_error *err = page_rules_init(&selection->rules, &crash->info, selection->options->log);
 
+	if (!err && selection->order.kind != PAGE_ORDER_NONE)
+		page_order_learn(&selection->order, &crash->space);
+	selection->rules.cache = selection->order.cache;
+	selection->rules.cache_count = selection->order.cache_count;
 	if (!err)
 		err = mem_map_init(&selection->map, &crash->space, selection->end_pfn);
 	if (err)

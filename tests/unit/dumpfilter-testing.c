@@ -10,6 +10,8 @@
 
 #include "base/elf64.h"
 
+#define PRSTATUS_RSP 264u /* offset of rsp in struct elf_prstatus */
+
 const char info_6_1[] = "SIZE(page)=64\n"
 			"OFFSET(page.flags)=0\n"
 			"OFFSET(page.compound_head)=8\n"
@@ -188,7 +190,9 @@ void machine_write(const struct machine *machine, const char *path)
 	phdr[1].p_filesz = phdr[1].p_memsz = 2 << 20;
 	phdr[2].p_filesz = phdr[2].p_memsz = RAM_SIZE - machine->head_cut - machine->tail_cut;
 	fseek(out, 0x1000, SEEK_SET);
+	memcpy(prstatus + PRSTATUS_RSP, &machine->stack_pointer, sizeof(machine->stack_pointer));
 	machine_write_note(out, "CORE", NT_PRSTATUS, prstatus, sizeof(prstatus));
+	memset(prstatus, 0, sizeof(prstatus));
 	machine_write_note(out, "CORE", NT_PRSTATUS, prstatus, sizeof(prstatus));
 	machine_write_note(out, "VMCOREINFO", 0, machine->info, (uint32_t)strlen(machine->info));
 	phdr[0].p_filesz = phdr[0].p_memsz = (uint64_t)ftell(out) - 0x1000;

@@ -38,6 +38,7 @@ struct machine {
 	char info[8192];     /* VMCOREINFO */
 	uint64_t head_cut;   /* bytes of the first page that are not RAM */
 	uint64_t tail_cut;   /* bytes of the last page that are not RAM */
+	uint64_t stack_pointer; /* of the first CPU; 0: it was not in the kernel */
 };
 
 /** A machine that a filter can work on: 6.1's struct page, all pages in use by the kernel. */

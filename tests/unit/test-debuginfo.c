@@ -275,9 +275,10 @@ static void check_rule(enum kallsyms_rule rule)
 		{ long_name, DATA_AT + 0x10 },
 		{ "b", DATA_AT + 0x20 },
 	};
+	const char *const wanted[] = { "init_uts_ns", "init", long_name + 1, "static_key", "_percpu_thing" };
+	uint64_t address = 1, addresses[ARRAY_SIZE(wanted)];
 	struct kallsyms *kallsyms;
 	struct opened opened;
-	uint64_t address = 1;
 
 	memset(long_name, 'n', sizeof(long_name) - 1);
 	machine_init(&opened.machine, 4);
@@ -297,6 +298,13 @@ static void check_rule(enum kallsyms_rule rule)
 	assert_int_equal(address, DATA_AT + 0x10);
 	assert_int_equal(kallsyms_symbols.find(kallsyms, "init_", &address), 0);
 	assert_int_equal(kallsyms_symbols.find(kallsyms, "init_uts_ns2", &address), 0);
+	/* All at once: with few letters, with more than the pass looks at first, of two the first one. */
+	kallsyms_find_all(kallsyms, wanted, ARRAY_SIZE(wanted), addresses);
+	assert_int_equal(addresses[0], UTS_NS);
+	assert_int_equal(addresses[1], 0);
+	assert_int_equal(addresses[2], DATA_AT + 0x10);
+	assert_int_equal(addresses[3], DATA_AT);
+	assert_int_equal(addresses[4], rule == RULE_ABSOLUTE_PERCPU ? 0x1c0 : STEXT);
 	kallsyms_close(kallsyms);
 	close_machine(&opened);
 	machine_release(&opened.machine);
@@ -337,6 +345,16 @@ static void test_kallsyms_hostile(void **state)
 		close_machine(&opened);
 		machine_release(&opened.machine);
 	}
+	/* More names than there is room before the next table. */
+	machine_init(&opened.machine, 4);
+	machine_kallsyms(&opened.machine, symbol, 1, RULE_BASE_RELATIVE);
+	machine_put(&opened.machine, KALLSYMS_AT - STEXT + STEXT_PHYS, 8000000, 4);
+	machine_forget(&opened.machine, "SYMBOL(kallsyms_relative_base)");
+	machine_info(&opened.machine, "SYMBOL(kallsyms_relative_base)=%lx\n", KALLSYMS_AT + 0x3000);
+	open_machine(&opened);
+	assert_error(kallsyms_open(&opened.space, &kallsyms), KD_ERR_FORMAT, "the names of 8000000 symbols");
+	close_machine(&opened);
+	machine_release(&opened.machine);
 	/* Nothing that is known of both sides; nothing at all. */
 	machine_init(&opened.machine, 4);
 	machine_kallsyms(&opened.machine, other, 1, RULE_BASE_RELATIVE);
