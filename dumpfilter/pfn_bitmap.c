@@ -7,13 +7,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* 128 TiB of 4 KiB pages, a bitmap of 4 GiB: what claims more is not a machine. */
-#define END_PFN_MAX (UINT64_C(1) << 35)
-
 bool pfn_bitmap_init(struct pfn_bitmap *bitmap, uint64_t end_pfn)
 {
 	*bitmap = (struct pfn_bitmap){ .end_pfn = end_pfn };
-	if (end_pfn > END_PFN_MAX)
+	if (end_pfn > PFN_BITMAP_MAX)
 		return false;
 	bitmap->bits = calloc(1, pfn_bitmap_memory(end_pfn));
 	return bitmap->bits != NULL;

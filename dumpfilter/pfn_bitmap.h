@@ -11,6 +11,9 @@
 
 #include "base/ranges.h"
 
+/** 128 TiB of 4 KiB pages, a bitmap of 4 GiB: what claims more is not a machine. */
+#define PFN_BITMAP_MAX (UINT64_C(1) << 35)
+
 struct pfn_bitmap {
 	uint8_t *bits;      /* a multiple of 8 bytes, the first of start_pfn */
 	uint64_t start_pfn; /* a multiple of 64 */

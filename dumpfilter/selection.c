@@ -61,8 +61,10 @@ static struct kd_error *selection_init(struct selection *selection, struct crash
 	selection->end_pfn = pages;
 	selection->window_pages = window_pages;
 	selection->window_count = pages / window_pages + (pages % window_pages != 0);
-	selection->window = calloc(selection->window_count, sizeof(*selection->window));
-	if (in_cycles(selection))
+	/* Windows would fit, but not end. */
+	if (pages <= PFN_BITMAP_MAX)
+		selection->window = calloc(selection->window_count, sizeof(*selection->window));
+	if (selection->window && in_cycles(selection))
 		pages = window_pages;
 	if (!selection->window || !pfn_bitmap_init(&selection->kept, pages) ||
 	    !page_order_init(&selection->order, order_kind(options, pages, in_cycles(selection)), pages))
@@ -92,7 +94,7 @@ static void select_all(struct selection *selection)
 			      selection->options->strict_compat);
 }
 
-/* Of what is walked in vain later on, such as to find data that is to be erased, cycles must not know more each time. */
+/* In cycles without what was walked later, for the kernel's name, say: the same must come out each time. */
 static const struct kd_ranges *walked_frames(const struct selection *selection)
 {
 	return in_cycles(selection) ? &selection->walked : &selection->crash->space.walked;
@@ -338,7 +340,7 @@ struct kd_error *selection_make(struct selection *selection, struct crash *crash
 struct kd_error *selection_load(struct selection *selection, size_t number)
 {
 	struct selection_window *window = &selection->window[number], again = *window;
-	uint64_t pages[PAGE_CLASS_COUNT];
+	uint64_t pages[PAGE_CLASS_COUNT] = { 0 }; /* they were counted the first time */
 
 	if (!in_cycles(selection))
 		return NULL;

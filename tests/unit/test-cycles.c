@@ -386,6 +386,18 @@ static void test_unreadable_tables(void **state)
 	assert_int_equal(report.pages_written, RAM_PAGES);
 }
 
+/* More memory than any machine has: no cycle after the other until the end of days. */
+static void test_absurd(void **state)
+{
+	struct dumpfilter_options options = { .level = 31, .window_pages = UINT64_C(1) << 20 };
+	_cleanup_close_ int fd = open(core, O_WRONLY | O_CLOEXEC);
+	const uint64_t size = UINT64_C(1) << 60;
+
+	assert_int_equal(pwrite(fd, &size, 8, sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr) + offsetof(Elf64_Phdr, p_memsz)),
+			 8);
+	assert_code(dumpfilter_run(core, cycled, &options, NULL), KD_ERR_NOMEM);
+}
+
 struct change {
 	uint64_t pfn;
 	bool slab;
@@ -588,6 +600,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unfiltered, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unfiltered_later, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unreadable_tables, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_absurd, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_changing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_census, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_formats, set_up, tear_down),
