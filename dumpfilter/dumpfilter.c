@@ -27,7 +27,7 @@
 #define LEVEL_ZERO 1u
 #define LEVEL_MAX  31u
 /* About what it takes to write a dump, beside what makes its pages. */
-#define WRITING_MEMORY (UINT64_C(256) << 10)
+#define WRITING_MEMORY (UINT64_C(512) << 10)
 /* The part of the available memory that a dump may take when nobody says how much: the kernel needs some, to write. */
 #define MEMORY_PART 2
 /* For each thread: tables of a codec, and of a decoder if the vmcore is compressed. */

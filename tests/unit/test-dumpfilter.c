@@ -1123,7 +1123,8 @@ static void populate_varied(struct machine *machine)
 	}
 }
 
-static struct estimate run_estimate(const struct vmcore *vmcore, struct estimate estimate)
+/* With @window page frames at a time. */
+static struct estimate run_estimate(const struct vmcore *vmcore, struct estimate estimate, uint64_t window)
 {
 	_cleanup_(page_share_destroy) struct page_share *share = page_share_create(4096);
 	_cleanup_(pfn_bitmap_release) struct pfn_bitmap kept = { 0 };
@@ -1131,12 +1132,14 @@ static struct estimate run_estimate(const struct vmcore *vmcore, struct estimate
 				     .threads = 1, .share_zero_pages = true, .share = share };
 
 	assert_non_null(share);
-	assert_true(pfn_bitmap_init(&kept, RAM_PAGES));
-	pfn_bitmap_set(&kept, 0, RAM_PAGES);
+	assert_true(pfn_bitmap_init(&kept, window));
 	for (unsigned int i = 1; i < PIPELINE_PASSES; i++)
 		pipeline.pass[i] = &kept;
-	pipeline.pass[0] = NULL;
-	assert_no_error(estimate_run(&estimate, &pipeline, &kept));
+	for (uint64_t start = 0; start < RAM_PAGES; start += window) {
+		pfn_bitmap_move(&kept, start, start + window);
+		pfn_bitmap_set(&kept, start, start + window);
+		assert_no_error(estimate_run(&estimate, &pipeline, &kept));
+	}
 	return estimate;
 }
 
@@ -1154,15 +1157,20 @@ static void test_estimate_sample(void **state)
 	assert_no_error(vmcore_open(core, &vmcore));
 
 	estimate_init(&plan, RAM_PAGES, 4096);
-	exact = run_estimate(vmcore, plan);
+	exact = run_estimate(vmcore, plan, RAM_PAGES);
 	size = estimate_size(&exact);
 	assert_int_equal(exact.read, RAM_PAGES);
 	assert_int_equal(exact.count, exact.stored);
 	assert_in_range(exact.stored, 2000, 3000);
 	assert_int_equal(size, exact.sum);
 
+	exact = run_estimate(vmcore, plan, RAM_PAGES / 4);
+	assert_int_equal(exact.read, RAM_PAGES);
+	assert_int_equal(exact.count, exact.stored);
+	assert_in_range(estimate_size(&exact), size * 99 / 100, size * 101 / 100);
+
 	plan.sample = 8;
-	sampled = run_estimate(vmcore, plan);
+	sampled = run_estimate(vmcore, plan, RAM_PAGES);
 	assert_int_equal(sampled.read, RAM_PAGES);
 	assert_in_range(sampled.stored, exact.stored - 20, exact.stored + 20);
 	assert_in_range(sampled.count, sampled.stored / 8, sampled.stored / 8 + 1);
@@ -1171,7 +1179,7 @@ static void test_estimate_sample(void **state)
 	plan.sample = 2;
 	plan.stretch = 512;
 	plan.stride = 3;
-	stretches = run_estimate(vmcore, plan);
+	stretches = run_estimate(vmcore, plan, RAM_PAGES);
 	assert_in_range(stretches.read, RAM_PAGES / 3, RAM_PAGES / 3 + 512);
 	assert_int_equal(stretches.passed, RAM_PAGES);
 	/* Their equals are further away than a stretch is long. */
