@@ -15,6 +15,8 @@
 #include "base/parse.h"
 
 #define SYSROOT_READ_MAX (16u << 20)
+/* A few are enough even on a machine that renames files all the time. */
+#define RACES_MAX 1000
 
 struct kd_error *kd_sysroot_open(const char *prefix, struct kd_sysroot *ret)
 {
@@ -59,9 +61,18 @@ int kd_sysroot_open_file(const struct kd_sysroot *root, const char *path, int fl
 {
 	struct open_how how = { .flags = (uint64_t)flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
 
+	int fd = -1;
+
 	if (kd_sysroot_is_live(root))
 		return open(path, flags | O_CLOEXEC);
-	return syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
+	/* If anything on the machine is renamed meanwhile the kernel cannot tell whether a ".." has led out of the root, and
+	 * says EAGAIN (openat2(2)). */
+	for (int races = 0; races < RACES_MAX; races++) {
+		fd = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
+	return fd;
 }
 
 bool kd_sysroot_exists(const struct kd_sysroot *root, const char *path)

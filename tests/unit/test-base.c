@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "base/array.h"
@@ -483,6 +486,51 @@ static void test_conf_refuses(void **state)
 		assert_error(kd_conf_parse(cases[i].text, "k", &conf, NULL, NULL), KD_ERR_CONFIG, cases[i].message);
 }
 
+/* --- sysroot --- */
+
+struct renamer {
+	char a[128], b[128];
+	bool stop; /* accessed atomically */
+};
+
+static void *rename_all_the_time(void *arg)
+{
+	struct renamer *renamer = arg;
+
+	while (!__atomic_load_n(&renamer->stop, __ATOMIC_RELAXED))
+		if (rename(renamer->a, renamer->b) < 0 || rename(renamer->b, renamer->a) < 0)
+			break;
+	return NULL;
+}
+
+/* Renames elsewhere on the machine are no reason not to find a file. */
+static void test_sysroot_races(void **state)
+{
+	char directory[] = "/tmp/test-base.XXXXXX", path[128];
+	struct renamer renamer = { 0 };
+	struct kd_sysroot root;
+	unsigned int found = 0;
+	pthread_t thread;
+
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/one", directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(renamer.a, sizeof(renamer.a), "%s/a", directory);
+	snprintf(renamer.b, sizeof(renamer.b), "%s/b", directory);
+	assert_no_error(kd_write_file_atomic(renamer.a, "x", 1, 0600));
+	assert_no_error(kd_sysroot_open(directory, &root));
+	assert_int_equal(pthread_create(&thread, NULL, rename_all_the_time, &renamer), 0);
+	for (unsigned int i = 0; i < 20000; i++)
+		found += kd_sysroot_exists(&root, "/one/../one/../one");
+	__atomic_store_n(&renamer.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	kd_sysroot_close(&root);
+	assert_int_equal(found, 20000);
+	assert_true(unlink(renamer.a) == 0 || unlink(renamer.b) == 0);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rmdir(directory), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -503,6 +551,7 @@ int main(void)
 		cmocka_unit_test(test_conf_values),
 		cmocka_unit_test(test_conf_rootfs),
 		cmocka_unit_test(test_conf_refuses),
+		cmocka_unit_test(test_sysroot_races),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
