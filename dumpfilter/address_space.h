@@ -68,7 +68,8 @@ struct address_space {
 
 /** Find the page tables and make sure that they are what they should be: they and the image's formula must agree,
  *  and the kernel's name must be where VMCOREINFO says. All pointers are borrowed; @log may be NULL.
- *  To be released in any case; after an error page_size is still one to work with. KD_ERR_UNSUPPORTED (architecture); KD_ERR_FORMAT, KD_ERR_HOLE (not usable). */
+ *  To be released in any case; after an error page_size is still one to work with. KD_ERR_UNSUPPORTED (architecture);
+ *  KD_ERR_FORMAT, KD_ERR_HOLE (not usable). */
 struct kd_error *address_space_init(struct address_space *space, const struct vmcore *vmcore,
 				    const struct vmcoreinfo *info, const struct kd_log *log) MUST_CHECK;
 void address_space_release(struct address_space *space);

@@ -383,7 +383,8 @@ static struct kd_error *check_together(const struct dumpfilter_command *command)
 		return kd_error_create(KD_ERR_USAGE, "%s and a compression (%s): pages of that format are not compressed",
 				       format, options->codec->name);
 	if (options->flatten && format)
-		return kd_error_create(KD_ERR_USAGE, "-F and %s: only one kdump-compressed file can be written to a pipe", format);
+		return kd_error_create(KD_ERR_USAGE, "-F and %s: only one kdump-compressed file can be written to a pipe",
+				       format);
 	if (options->fallback_count && (options->flatten || (format && options->writer->option == WRITER_SPLIT)))
 		return kd_error_create(KD_ERR_USAGE, "several dump levels, and %s: there is no second try",
 				       options->flatten ? "-F" : format);
@@ -463,11 +464,13 @@ struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct du
 
 bool dumpfilter_needs_program(const struct dumpfilter_command *command)
 {
-	return command->report || command->config || command->vmlinux || command->vmcoreinfo || command->generate || command->options.writer;
+	return command->report || command->config || command->vmlinux || command->vmcoreinfo || command->generate ||
+	       command->options.writer;
 }
 
 bool dumpfilter_writes_file(const struct dumpfilter_command *command)
 {
 	return writes_dump(command) && !command->check_params && !command->show_help && !command->show_version &&
-	       !command->options.flatten && !command->options.dry_run && !(command->options.writer && command->options.writer->option == WRITER_SPLIT);
+	       !command->options.flatten && !command->options.dry_run &&
+	       !(command->options.writer && command->options.writer->option == WRITER_SPLIT);
 }

@@ -214,8 +214,8 @@ static struct kd_error *plan_memory(struct crash *crash, const struct dumpfilter
 	if (needs.mapping && !ret->mapping)
 		crash->space.window.no_mmap = true;
 	if (ret->window < needs.pages)
-		kd_debug(options->log, "in cycles: %lu page frames at a time, of %lu; %u threads, %s", ret->window, needs.pages,
-			 ret->threads, ret->share ? "equal pages stored once" : "no search for equal pages");
+		kd_debug(options->log, "in cycles: %lu page frames at a time, of %lu; %u threads, %s", ret->window,
+			 needs.pages, ret->threads, ret->share ? "equal pages stored once" : "no search for equal pages");
 	return NULL;
 }
 

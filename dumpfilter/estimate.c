@@ -110,7 +110,8 @@ uint64_t estimate_size(const struct estimate *estimate)
 {
 	double bytes = (double)estimate->stored * page_bytes(estimate) + padding(estimate);
 
-	if (estimate->parallel) /* which equal pages are missed, since they are at work at the same time, is a matter of chance */
+	/* Which equal pages are missed, since they are at work at the same time, is a matter of chance. */
+	if (estimate->parallel)
 		bytes *= 1.01;
 	return estimate->read ? (uint64_t)(bytes * ((double)estimate->pages / (double)estimate->read) + 0.5) : 0;
 }

@@ -54,10 +54,10 @@ struct mem_map_run {
 /** Find out in which frames all of the array lies (map->frames), as far as it is in the dump, without reading it. */
 void mem_map_find_frames(struct mem_map *map);
 
-/** The next run at or above *@pfn that begins below @end_pfn, whose pages are valid until the next call; *@pfn moves behind it. Runs begin and
- *  end at pfns aligned to their size, so that a compound page's head is never the last page of one. Pages
- *  without (initialised) struct page are in no run; structs that could not be read are all ones, which is what the
- *  kernel itself writes into those not yet initialised. False: no more. */
+/** The next run at or above *@pfn that begins below @end_pfn, whose pages are valid until the next call; *@pfn moves
+ *  behind it. Runs begin and end at pfns aligned to their size, so that a compound page's head is never the last page of
+ *  one. Pages without (initialised) struct page are in no run; structs that could not be read are all ones, which is what
+ *  the kernel itself writes into those not yet initialised. False: no more. */
 bool mem_map_next(struct mem_map *map, uint64_t *pfn, uint64_t end_pfn, struct mem_map_run *ret);
 
 #endif

@@ -252,13 +252,32 @@ static struct page_verdict verdict(enum page_class class, unsigned int order)
 	return (struct page_verdict){ .class = class, .count = UINT64_C(1) << order };
 }
 
+void page_rules_set_caches(struct page_rules *rules, const uint64_t *cache, size_t count)
+{
+	rules->cache = cache;
+	rules->cache_count = count;
+	rules->lowest_cache = UINT64_MAX;
+	for (size_t i = 0; i < count; i++) {
+		if (cache[i] < rules->lowest_cache)
+			rules->lowest_cache = cache[i];
+		if (cache[i] > rules->highest_cache)
+			rules->highest_cache = cache[i];
+	}
+}
+
 /* A slab's struct has the address of its cache; where, has changed with the kernels, and VMCOREINFO does not say. */
 static bool names_cache(const struct page_rules *rules, const uint8_t *page)
 {
-	for (uint64_t offset = 0; offset + 8 <= rules->struct_size; offset += 8)
+	for (uint64_t offset = 0; offset + 8 <= rules->struct_size; offset += 8) {
+		uint64_t word = page_get_u64(page, offset);
+
+		/* Most words are nothing of the kind, and there are many slabs. */
+		if (word < rules->lowest_cache || word > rules->highest_cache)
+			continue;
 		for (size_t i = 0; i < rules->cache_count; i++)
-			if (page_get_u64(page, offset) == rules->cache[i])
+			if (word == rules->cache[i])
 				return true;
+	}
 	return false;
 }
 

@@ -50,11 +50,16 @@ struct page_rules {
 	/* Borrowed: addresses of the slab caches of tasks and what leads to them. */
 	const uint64_t *cache;
 	size_t cache_count;
+	uint64_t lowest_cache, highest_cache;
 };
 
 /** KD_ERR_FORMAT if not even the basic fields are known. What else is missing is said once, as debug lines. */
 struct kd_error *page_rules_init(struct page_rules *rules, const struct vmcoreinfo *info,
 				 const struct kd_log *log) MUST_CHECK;
+
+/** From now on slabs of these caches are told from others (INTEREST_TASK). @cache: virtual addresses of struct kmem_cache,
+ *  borrowed. */
+void page_rules_set_caches(struct page_rules *rules, const uint64_t *cache, size_t count);
 
 /** Who may want to see a page that is kept. */
 enum page_interest {

@@ -222,8 +222,7 @@ static struct kd_error *prepare_rules(struct selection *selection)
 
 	if (!err && selection->order.kind != PAGE_ORDER_NONE)
 		page_order_learn(&selection->order, &crash->space);
-	selection->rules.cache = selection->order.cache;
-	selection->rules.cache_count = selection->order.cache_count;
+	page_rules_set_caches(&selection->rules, selection->order.cache, selection->order.cache_count);
 	if (!err)
 		err = mem_map_init(&selection->map, &crash->space, selection->end_pfn);
 	if (err)
