@@ -22,6 +22,18 @@
 #define MAPPING_MAX (2 * VMCORE_WINDOW_MAX)
 #define ELF_INCOMPLETE 0x1u /* e_flags, as makedumpfile -E sets it */
 
+static ssize_t read_in_turn(const struct vmcore *vmcore, void *buf, size_t size, uint64_t offset)
+{
+	ssize_t done;
+
+	if (vmcore->turn)
+		pthread_mutex_lock(vmcore->turn);
+	done = kd_pread_all(vmcore->fd, buf, size, (off_t)offset);
+	if (vmcore->turn)
+		pthread_mutex_unlock(vmcore->turn);
+	return done;
+}
+
 struct kd_error *vmcore_read_file(const struct vmcore *vmcore, uint64_t offset, void *buf, size_t size, const char *what)
 {
 	ssize_t done;
@@ -32,7 +44,7 @@ struct kd_error *vmcore_read_file(const struct vmcore *vmcore, uint64_t offset, 
 	if (vmcore->layer_read)
 		done = vmcore->layer_read(vmcore, buf, size, offset);
 	else
-		done = kd_pread_all(vmcore->fd, buf, size, (off_t)offset);
+		done = read_in_turn(vmcore, buf, size, offset);
 	if (done < 0)
 		return kd_error_os(errno, "%s: %s at offset 0x%lx", vmcore->path, what, offset);
 	if ((size_t)done != size)
@@ -239,6 +251,13 @@ const struct vmcore_format *vmcore_find_format(const void *head)
 	return NULL;
 }
 
+static bool is_kcore(const struct stat *st)
+{
+	struct stat kcore;
+
+	return stat("/proc/kcore", &kcore) == 0 && kcore.st_dev == st->st_dev && kcore.st_ino == st->st_ino;
+}
+
 static struct kd_error *open_format(struct vmcore *vmcore)
 {
 	char head[16] = "";
@@ -250,6 +269,12 @@ static struct kd_error *open_format(struct vmcore *vmcore)
 		return kd_error_os(errno, "%s", vmcore->path);
 	vmcore->file_size = (uint64_t)st.st_size;
 	vmcore->is_proc = fstatfs(vmcore->fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+	if (is_kcore(&st)) {
+		vmcore->turn = malloc(sizeof(*vmcore->turn));
+		if (!vmcore->turn)
+			return kd_error_nomem();
+		pthread_mutex_init(vmcore->turn, NULL);
+	}
 	vmcore->in_memory = vmcore->is_proc || (fstatfs(vmcore->fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC);
 	if (kd_pread_all(vmcore->fd, head, sizeof(head), 0) < 0)
 		return kd_error_os(errno, "%s", vmcore->path);
@@ -296,6 +321,7 @@ void vmcore_close(struct vmcore *vmcore)
 		close(vmcore->fd);
 	kd_ranges_free(&vmcore->ram);
 	kd_ranges_free(&vmcore->contents);
+	free(vmcore->turn);
 	free(vmcore->path);
 	free(vmcore->segment);
 	free(vmcore->extent);

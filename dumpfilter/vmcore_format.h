@@ -4,6 +4,7 @@
 #ifndef DUMPFILTER_VMCORE_FORMAT_H
 #define DUMPFILTER_VMCORE_FORMAT_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +30,9 @@ struct vmcore {
 	uint64_t file_size;
 	bool is_proc;   /* reading it page by page is slow, mapping it is not; else it is the other way round */
 	bool in_memory; /* see vmcore_in_memory() */
+	/* The file is /proc/kcore: whoever reads waits for the one before him, since what is read goes through one page that
+	 * belongs to the open file (Linux fs/proc/kcore.c, open_kcore()). */
+	pthread_mutex_t *turn; /* NULL: it is not */
 
 	/* A layer between the file and its format (NULL: none), such as records that say where their data belongs. */
 	void *layer;
