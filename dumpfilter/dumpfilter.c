@@ -195,7 +195,8 @@ static struct kd_error *plan_memory(struct crash *crash, const struct dumpfilter
 		.mapping = vmcore_window_memory(crash->vmcore),
 		.worker = pipeline_worker_memory(crash->space.page_size) * (writer_of(options)->copies ? 2 : 1) +
 			  CODEC_MEMORY,
-		.share = writer_of(options)->sharing ? PAGE_SHARE_BYTES : 0,
+		.share = writer_of(options)->sharing ? PAGE_SHARE_BYTES_MAX : 0,
+		.share_least = PAGE_SHARE_BYTES_MIN,
 		.threads = options->threads ? options->threads : pipeline_default_threads(PAGE_SIZE_MAX),
 	};
 	struct kd_error *err;
@@ -217,6 +218,15 @@ static struct kd_error *plan_memory(struct crash *crash, const struct dumpfilter
 		kd_debug(options->log, "in cycles: %lu page frames at a time, of %lu; %u threads, %s", ret->window,
 			 needs.pages, ret->threads, ret->share ? "equal pages stored once" : "no search for equal pages");
 	return NULL;
+}
+
+/* NULL: equal pages are not looked for. */
+static struct page_share *make_share(const struct crash *crash, const struct memory_plan *plan,
+				     const struct selection *selection)
+{
+	return plan->share ?
+		       page_share_create(crash->space.page_size, page_share_bytes(selection->pages, plan->share)) :
+		       NULL;
 }
 
 /* All but where the pages go. */
@@ -294,7 +304,7 @@ static struct kd_error *write_pages(struct crash *crash, const struct dumpfilter
 				    struct dumpfilter_report *report)
 {
 	_cleanup_(page_share_destroy) struct page_share *share =
-		plan->share ? page_share_create(crash->space.page_size) : NULL;
+		make_share(crash, plan, selection);
 	struct pipeline pipeline = make_pipeline(crash, options, plan, selection);
 	struct kd_error *err;
 
@@ -355,7 +365,7 @@ static struct kd_error *estimate_data(struct crash *crash, const struct dumpfilt
 				      const struct memory_plan *plan, struct selection *selection, struct estimate *estimate)
 {
 	_cleanup_(page_share_destroy) struct page_share *share =
-		plan->share ? page_share_create(crash->space.page_size) : NULL;
+		make_share(crash, plan, selection);
 	struct pipeline pipeline = make_pipeline(crash, options, plan, selection);
 	struct kd_error *err = NULL;
 

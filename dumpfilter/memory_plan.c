@@ -30,7 +30,7 @@ static uint64_t scanner_memory(const struct memory_needs *needs, const struct me
 static uint64_t whole_memory(const struct memory_needs *needs, const struct memory_plan *plan)
 {
 	uint64_t reading = plan->scanners * scanner_memory(needs, plan);
-	uint64_t writing = plan->threads * needs->worker + (plan->share ? needs->share : 0);
+	uint64_t writing = plan->threads * needs->worker + plan->share;
 
 	return needs->resident + SLACK + needs->bitmaps + larger(reading, writing);
 }
@@ -43,7 +43,7 @@ static uint64_t cycle_memory(const struct memory_needs *needs, const struct memo
 	uint64_t reading = plan->scanners * scanner_memory(needs, plan);
 	uint64_t writing = needs->tables + plan->threads * needs->worker;
 
-	return needs->resident + SLACK + bitmaps + records + (plan->share ? needs->share : 0) + larger(reading, writing);
+	return needs->resident + SLACK + bitmaps + records + plan->share + larger(reading, writing);
 }
 
 typedef uint64_t memory_function(const struct memory_needs *needs, const struct memory_plan *plan);
@@ -61,16 +61,28 @@ static void add_threads(const struct memory_needs *needs, memory_function *memor
 	}
 }
 
+/* Twice the size, as often as it fits. */
+static void grow_share(const struct memory_needs *needs, memory_function *memory, struct memory_plan *plan)
+{
+	struct memory_plan tried = *plan;
+
+	for (tried.share *= 2; tried.share && tried.share <= needs->share; tried.share *= 2) {
+		if (memory(needs, &tried) > needs->limit)
+			break;
+		plan->share = tried.share;
+	}
+}
+
 /* Reading and writing are not done at the same time, so what is good for one of them is had as far as it fits by itself. */
 static bool fit(const struct memory_needs *needs, memory_function *memory, struct memory_plan *plan)
 {
 	struct memory_plan tried = *plan;
 
 	tried.threads = tried.scanners = 1;
-	tried.share = needs->share > 0;
+	tried.share = needs->share ? needs->share_least : 0;
 	tried.mapping = false;
 	if (memory(needs, &tried) > needs->limit)
-		tried.share = false;
+		tried.share = 0;
 	if (memory(needs, &tried) > needs->limit)
 		return false;
 	add_threads(needs, memory, &tried, &tried.threads);
@@ -78,6 +90,7 @@ static bool fit(const struct memory_needs *needs, memory_function *memory, struc
 	tried.mapping = true;
 	tried.mapping = memory(needs, &tried) <= needs->limit;
 	add_threads(needs, memory, &tried, &tried.scanners);
+	grow_share(needs, memory, &tried);
 	*plan = tried;
 	return true;
 }

@@ -10,12 +10,14 @@ struct entry {
 	struct page_place place; /* size 0: empty */
 };
 
-_Static_assert(sizeof(struct entry) * PAGE_SHARE_SLOTS == PAGE_SHARE_BYTES, "size of the table");
+/* Equal pages are often far from each other; but when there are few pages the table is hardly ever full. */
+#define PAGES_PER_ENTRY 4
 
 struct page_share {
 	size_t words; /* of a page, and of the key */
 	uint64_t *key;
-	struct entry entry[PAGE_SHARE_SLOTS];
+	size_t slots; /* a power of two */
+	struct entry entry[];
 };
 
 /* A generator that has not yet gathered what it wants is asked not to wait: a few bytes are enough for it to say so. */
@@ -31,12 +33,20 @@ static bool draw_key(uint64_t *key, size_t size)
 	return true;
 }
 
-struct page_share *page_share_create(size_t page_size)
+uint64_t page_share_bytes(uint64_t pages, uint64_t bytes)
 {
-	_cleanup_(page_share_destroy) struct page_share *share = calloc(1, sizeof(*share));
+	while (bytes > PAGE_SHARE_BYTES_MIN && bytes / sizeof(struct entry) > pages / PAGES_PER_ENTRY)
+		bytes /= 2;
+	return bytes;
+}
+
+struct page_share *page_share_create(size_t page_size, uint64_t bytes)
+{
+	_cleanup_(page_share_destroy) struct page_share *share = calloc(1, sizeof(*share) + bytes);
 
 	if (!share)
 		return NULL;
+	share->slots = bytes / sizeof(struct entry);
 	share->words = page_size / sizeof(*share->key);
 	share->key = malloc(page_size);
 	if (!share->key || !draw_key(share->key, page_size))
@@ -68,14 +78,14 @@ struct page_hash page_share_hash(const struct page_share *share, const void *pag
 	return (struct page_hash){ (uint64_t)sum, (uint64_t)(sum >> 64) };
 }
 
-static size_t slot(struct page_hash hash)
+static size_t slot(const struct page_share *share, struct page_hash hash)
 {
-	return (hash.low ^ hash.high) % PAGE_SHARE_SLOTS;
+	return (hash.low ^ hash.high) & (share->slots - 1);
 }
 
 bool page_share_find(const struct page_share *share, struct page_hash hash, struct page_place *ret)
 {
-	const struct entry *entry = &share->entry[slot(hash)];
+	const struct entry *entry = &share->entry[slot(share, hash)];
 
 	if (!entry->place.size || !page_hash_equal(entry->hash, hash))
 		return false;
@@ -85,5 +95,5 @@ bool page_share_find(const struct page_share *share, struct page_hash hash, stru
 
 void page_share_add(struct page_share *share, struct page_hash hash, const struct page_place *place)
 {
-	share->entry[slot(hash)] = (struct entry){ hash, *place };
+	share->entry[slot(share, hash)] = (struct entry){ hash, *place };
 }

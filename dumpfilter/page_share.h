@@ -3,8 +3,8 @@
  *
  *  Pages are told apart by a keyed hash alone, NH of UMAC (Black, Halevi, Krawczyk, Krovetz, Rogaway, CRYPTO '99), with
  *  64-bit words: whatever two different pages hold, they collide for at most one of 2^64 keys, and the key is drawn
- *  anew for every dump, after its pages came to be. Each page is looked for among PAGE_SHARE_SLOTS others, so that even
- *  a dump of 1 TiB of pages in use (2^28) has one wrong page with a probability below 2^-21; memory and disks are worse.
+ *  anew for every dump, after its pages came to be. Each page is looked for among at most 2^18 others, so that even a
+ *  dump of 1 TiB of pages in use (2^28) has one wrong page with a probability below 2^-18; memory and disks are worse.
  */
 #ifndef DUMPFILTER_PAGE_SHARE_H
 #define DUMPFILTER_PAGE_SHARE_H
@@ -15,8 +15,9 @@
 
 #include "base/cleanup.h"
 
-#define PAGE_SHARE_SLOTS 32768u
-#define PAGE_SHARE_BYTES (PAGE_SHARE_SLOTS * 32u) /* of memory */
+/* Of memory: what is worth having, and what no dump is the smaller for. Powers of two. */
+#define PAGE_SHARE_BYTES_MIN (UINT64_C(1) << 20)
+#define PAGE_SHARE_BYTES_MAX (UINT64_C(8) << 20)
 
 struct page_hash {
 	uint64_t low, high;
@@ -31,8 +32,11 @@ struct page_place {
 
 struct page_share;
 
-/** NULL: no memory, or no random numbers. */
-struct page_share *page_share_create(size_t page_size);
+/** How large a table is good for a dump of so many pages, if it may have @bytes. */
+uint64_t page_share_bytes(uint64_t pages, uint64_t bytes);
+
+/** @bytes: a power of two, at least PAGE_SHARE_BYTES_MIN. NULL: no memory, or no random numbers. */
+struct page_share *page_share_create(size_t page_size, uint64_t bytes);
 void page_share_destroy(struct page_share *share); /* NULL is allowed */
 DEFINE_CLEANUP(struct page_share *, page_share_destroy)
 

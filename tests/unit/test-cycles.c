@@ -516,24 +516,24 @@ static void test_plan(void **state)
 {
 	const uint64_t mib = 1 << 20, pages = UINT64_C(1) << 28; /* 1 TiB: a bitmap has 32 MiB */
 	const struct memory_needs needs = {
-		.resident = 4 * mib, .tables = 2 * mib, .worker = 3 * mib, .share = mib, .threads = 4, .mapping = 8 * mib,
-		.pages = pages, .bitmaps = 34 * mib, .window_bitmaps = 6, .strict = true,
+		.resident = 4 * mib, .tables = 2 * mib, .worker = 3 * mib, .share = 8 * mib, .share_least = mib,
+		.threads = 4, .mapping = 8 * mib, .pages = pages, .bitmaps = 34 * mib, .window_bitmaps = 6, .strict = true,
 	};
 	static const struct {
 		uint64_t limit;
-		unsigned int threads, scanners;
-		bool share, mapping, whole;
+		unsigned int threads, scanners, share;
+		bool mapping, whole;
 	} rows[] = {
-		{ 1024, 4, 4, true, true, true },
-		{ 52, 4, 1, true, true, true },   /* 4 + 1 + 34 + 4 * 3 + 1; 4 + 1 + 34 + 1 * (8 + 2) */
-		{ 51, 3, 1, true, true, true },
-		{ 48, 2, 4, true, false, true },
-		{ 43, 1, 2, true, false, true },
-		{ 42, 1, 1, false, false, true },
-		{ 41, 4, 3, true, true, false },  /* bitmaps are small now */
-		{ 16, 2, 4, true, false, false },
-		{ 14, 1, 3, true, false, false },
-		{ 11, 1, 2, false, false, false },
+		{ 1024, 4, 4, 8, true, true },
+		{ 52, 4, 1, 1, true, true },   /* 4 + 1 + 34 + 4 * 3 + 1; 4 + 1 + 34 + 1 * (8 + 2) */
+		{ 51, 3, 1, 2, true, true },
+		{ 48, 2, 4, 2, false, true },
+		{ 43, 1, 2, 1, false, true },
+		{ 42, 1, 1, 0, false, true },
+		{ 41, 4, 3, 4, true, false },  /* bitmaps are small now */
+		{ 16, 2, 4, 1, false, false },
+		{ 14, 1, 3, 1, false, false },
+		{ 11, 1, 2, 0, false, false },
 	};
 	struct memory_plan plan;
 
@@ -545,7 +545,7 @@ static void test_plan(void **state)
 		assert_int_equal(plan.window >= pages, rows[i].whole);
 		assert_int_equal(plan.threads, rows[i].threads);
 		assert_int_equal(plan.scanners, rows[i].scanners);
-		assert_int_equal(plan.share, rows[i].share);
+		assert_int_equal(plan.share, rows[i].share * mib);
 		assert_int_equal(plan.mapping, rows[i].mapping);
 		assert_true(plan.memory <= limited.limit);
 		assert_int_equal(plan.window % 64, 0);

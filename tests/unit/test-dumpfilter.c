@@ -1013,7 +1013,7 @@ static void test_page_share(void **state)
 	static uint64_t page[512], other[512];
 	struct page_place place = { 4096, 100, 1 }, found = { 0 };
 
-	_cleanup_(page_share_destroy) struct page_share *share = page_share_create(sizeof(page));
+	_cleanup_(page_share_destroy) struct page_share *share = page_share_create(sizeof(page), PAGE_SHARE_BYTES_MIN);
 	assert_non_null(share);
 	page[0] = 1;
 	struct page_hash hash = page_share_hash(share, page);
@@ -1032,6 +1032,11 @@ static void test_page_share(void **state)
 		other[i] = 1;
 		assert_false(page_hash_equal(page_share_hash(share, other), hash));
 	}
+	/* What it may have, it takes for a dump with many pages only. */
+	assert_int_equal(page_share_bytes(1000, PAGE_SHARE_BYTES_MAX), PAGE_SHARE_BYTES_MIN);
+	assert_int_equal(page_share_bytes(1 << 18, PAGE_SHARE_BYTES_MAX), 2 << 20);
+	assert_int_equal(page_share_bytes(1 << 28, PAGE_SHARE_BYTES_MAX), PAGE_SHARE_BYTES_MAX);
+	assert_int_equal(page_share_bytes(1 << 28, PAGE_SHARE_BYTES_MIN), PAGE_SHARE_BYTES_MIN);
 }
 
 /* "It may have so many bytes" is met to the byte; what is there is a dump that says it is not whole. */
@@ -1126,7 +1131,7 @@ static void populate_varied(struct machine *machine)
 /* With @window page frames at a time. */
 static struct estimate run_estimate(const struct vmcore *vmcore, struct estimate estimate, uint64_t window)
 {
-	_cleanup_(page_share_destroy) struct page_share *share = page_share_create(4096);
+	_cleanup_(page_share_destroy) struct page_share *share = page_share_create(4096, PAGE_SHARE_BYTES_MIN);
 	_cleanup_(pfn_bitmap_release) struct pfn_bitmap kept = { 0 };
 	struct pipeline pipeline = { .vmcore = vmcore, .page_size = 4096, .kept = &kept, .codec = &codec_zlib,
 				     .threads = 1, .share_zero_pages = true, .share = share };
