@@ -3,9 +3,9 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/cleanup.h"
+#include "dumpfilter/threads.h"
 
 #define THREADS_MAX 16u
 
@@ -101,7 +101,7 @@ static struct scanner *scanner_start(struct scan *scan, const struct mem_map *ma
 	scanner->space.window.no_mmap |= space->window.no_mmap;
 	if (!err)
 		err = mem_map_init(&scanner->map, &scanner->space, map->end_pfn);
-	if (err || pthread_create(&scanner->thread, NULL, work, scanner) != 0)
+	if (err || !thread_start(&scanner->thread, work, scanner))
 		return NULL;
 	return_ptr(scanner);
 }

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "dumpfilter/memory_plan.h"
+#include "dumpfilter/threads.h"
 
 #define UNIT_BYTES (UINT64_C(2) << 20) /* of input, whatever the size of a page */
 #define READ_BYTES (UINT64_C(256) << 10) /* at once */
@@ -18,7 +19,6 @@
 #define DEFAULT_THREADS_MAX 16u
 /* The part of the available memory that all but the first worker may take. */
 #define MEMORY_PART 8
-#define STACK_BYTES (UINT64_C(256) << 10)
 
 /* Slots for the pages of one unit by their hash. */
 #define LOCAL_SLOTS (2 * PAGE_UNIT_MAX)
@@ -413,11 +413,11 @@ static unsigned int worker_count(const struct pipeline *pipeline, uint64_t pages
 }
 
 /* Start worker number @index; its memory is all that may be missing, and then there are fewer. */
-static bool start_worker(struct shop *shop, const pthread_attr_t *attr, struct worker **ret)
+static bool start_worker(struct shop *shop, struct worker **ret)
 {
 	_cleanup_(worker_destroy) struct worker *worker = worker_create(shop);
 
-	if (!worker || pthread_create(&worker->thread, attr, work, worker) != 0)
+	if (!worker || !thread_start(&worker->thread, work, worker))
 		return false;
 	*ret = take_ptr(worker);
 	return true;
@@ -427,15 +427,9 @@ static void run_workers(struct shop *shop, struct worker *own)
 {
 	unsigned int count = worker_count(shop->pipeline, shop->pages), started = 0;
 	struct worker *others[THREADS_MAX];
-	pthread_attr_t attr;
 
-	if (count > 1 && pthread_attr_init(&attr) == 0) {
-		/* Else every one of them would count with 8 MiB where address space is limited. */
-		pthread_attr_setstacksize(&attr, STACK_BYTES);
-		while (started + 1 < count && start_worker(shop, &attr, &others[started]))
-			started++;
-		pthread_attr_destroy(&attr);
-	}
+	while (started + 1 < count && start_worker(shop, &others[started]))
+		started++;
 	work(own);
 	for (unsigned int i = 0; i < started; i++) {
 		pthread_join(others[i]->thread, NULL);
@@ -463,7 +457,7 @@ struct kd_error *pipeline_run(struct pipeline *pipeline)
 
 unsigned int pipeline_default_threads(uint64_t page_size)
 {
-	uint64_t more = memory_available() / MEMORY_PART / (pipeline_worker_memory(page_size) + STACK_BYTES);
+	uint64_t more = memory_available() / MEMORY_PART / (pipeline_worker_memory(page_size) + THREAD_STACK_BYTES);
 	unsigned int threads = DEFAULT_THREADS_MAX;
 	cpu_set_t cpus;
 
