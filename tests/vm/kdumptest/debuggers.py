@@ -10,6 +10,8 @@ from . import host, suite
 
 SUITE = "trixie"
 PACKAGES = ("crash", "python3-drgn")
+LIMIT = 300  # seconds for one look at a dump
+HANGS = 124  # exit code of a debugger that took longer
 
 
 def root():
@@ -41,6 +43,11 @@ def drgn(program, *arguments):
 
 def _run(words, environment):
     """Run a program of the debuggers' root with the loader and the libraries that belong to it."""
-    return subprocess.run(suite.command(root(), *words), check=False, text=True, errors="replace",
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          env=os.environ | {name: str(value) for name, value in environment.items()})
+    command = suite.command(root(), *words)
+    try:
+        return subprocess.run(command, check=False, text=True, errors="replace", timeout=LIMIT * host.PATIENCE,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env=os.environ | {name: str(value) for name, value in environment.items()})
+    except subprocess.TimeoutExpired as late:
+        said = (late.stdout or b"").decode(errors="replace")
+        return subprocess.CompletedProcess(command, HANGS, f"{said}\nit hung: killed after {late.timeout:.0f} s\n")
