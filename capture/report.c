@@ -106,6 +106,7 @@ static void put_pages(struct kd_json *json, const struct dumpfilter_report *page
 	kd_json_u64(json, "page_size", pages->page_size);
 	kd_json_u64(json, "written", pages->pages_written);
 	kd_json_u64(json, "unreadable", pages->unreadable);
+	kd_json_u64(json, "windows", pages->windows);
 	kd_json_bool(json, "unfiltered", pages->unfiltered);
 	for (i = 0; i < PAGE_CLASS_COUNT; i++)
 		kd_json_u64(json, page_class_name(i), pages->pages[i]);

@@ -16,9 +16,9 @@
  *      attempts          every way that was tried: [{rung, start, seconds, size, peak_memory, error: null if it worked}]
  *      vmcore_size       bytes that the saved file takes
  *      log_size          of vmcore-dmesg.txt
- *      pages             only from dumpfilter, built in or as a program: {page_size, written, unreadable, unfiltered: true if
- *                        the rules did not fit this kernel and everything was kept, and a count for each class: keep, zero,
- *                        cache, …}
+ *      pages             only from dumpfilter, built in or as a program: {page_size, written, unreadable, windows: of page
+ *                        frames, one after the other to save memory, 1: none, unfiltered: true if the rules did not fit
+ *                        this kernel and everything was kept, and a count for each class: keep, zero, cache, …}
  *      quiesced          {count, failed, devices: [PCI functions whose DMA was stopped]}
  *      modules           {inserted, failed}
  *      memory            of the capture kernel: {total, peak: highest use seen, collector_peak: resident}

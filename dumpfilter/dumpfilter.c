@@ -315,6 +315,7 @@ static struct kd_error *write_pages(struct crash *crash, const struct dumpfilter
 	pipeline.progress_arg = options->progress_arg;
 	vmcore_window_release(&crash->space.window);
 	err = selection->window_count > 1 ? write_cycles(crash, selection, &pipeline) : pipeline_run(&pipeline);
+	report->windows = selection->window_count;
 	report->pages[PAGE_ZERO] = pipeline.zero;
 	report->pages_shared = pipeline.shared;
 	report->unreadable += pipeline.unreadable;

@@ -13,6 +13,7 @@ static const struct {
 	{ "shared", offsetof(struct dumpfilter_report, pages_shared) },
 	{ "unreadable", offsetof(struct dumpfilter_report, unreadable) },
 	{ "bytes", offsetof(struct dumpfilter_report, bytes_written) },
+	{ "windows", offsetof(struct dumpfilter_report, windows) },
 };
 
 void dumpfilter_report_write(FILE *out, const struct dumpfilter_report *report)

@@ -653,7 +653,7 @@ static void dump_by_reporting_program(const char *directory, const char *name, c
 static void test_dump_reported_by_a_program(void **state)
 {
 	struct dumpfilter_report told = { .page_size = 4096, .pages_written = 9, .pages_shared = 8, .unreadable = 7,
-					  .bytes_written = UINT64_MAX, .unfiltered = true, .full = true };
+					  .bytes_written = UINT64_MAX, .windows = 6, .unfiltered = true, .full = true };
 	_cleanup_free_ char *lines = NULL, *cut = NULL;
 	struct dump_result result;
 	size_t size;

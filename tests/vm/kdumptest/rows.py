@@ -86,6 +86,13 @@ def _census(result, log):
         raise host.Failure(f"{counted} bytes of pages were counted in {memory} bytes of memory: {pages}")
 
 
+def _cycles(result, log):
+    """The dump was made with a part of its bitmaps at a time, and is as good as any."""
+    _census(result, log)
+    if result["report"]["pages"]["windows"] < 4:
+        raise host.Failure(f"the dump was not made in cycles: {result['report']['pages']}")
+
+
 def _erase(name, words):
     """A cycle whose uncompressed dump has no copy of the secret that erase.conf names, but one of its neighbour."""
     def run(installed, out):
@@ -152,6 +159,7 @@ ROWS = [
       for kind, text in scenario.TARGETS.items()),
     # Collectors: one that capture does not have built in, none at all, and one that fails.
     _cycle("collector-zstd", "--release 6.1-cloud --set 'core_collector dumpfilter -z -d 31'", look=_census),
+    _cycle("collector-cycles", "--release 6.1-cloud --set 'core_collector dumpfilter --cyclic-buffer 16 -d 31'", look=_cycles),
     _cycle("collector-redhat", f"--release 6.1-cloud --set 'core_collector dumpfilter {REDHAT}'", look=_census),
     _cycle("collector-makedumpfile",
            f"--release 6.1-cloud --program makedumpfile --set 'core_collector makedumpfile {REDHAT}'",
