@@ -12,6 +12,7 @@
 #ifndef BASE_CLEANUP_H
 #define BASE_CLEANUP_H
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -60,8 +61,15 @@ static inline void kd_fclose_cleanup(FILE **file)
 		fclose(*file);
 }
 
+static inline void kd_closedir_cleanup(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
 #define _cleanup_free_ _cleanup_(kd_free)
 #define _cleanup_close_ _cleanup_(kd_close)
 #define _cleanup_fclose_ _cleanup_(kd_fclose)
+#define _cleanup_closedir_ _cleanup_(kd_closedir)
 
 #endif

@@ -48,6 +48,11 @@ static size_t first_reaching(const struct kd_ranges *r, uint64_t address)
 	return low;
 }
 
+size_t kd_ranges_first_above(const struct kd_ranges *r, uint64_t address)
+{
+	return address == UINT64_MAX ? r->count : first_reaching(r, address + 1);
+}
+
 bool kd_ranges_add(struct kd_ranges *r, uint64_t start, uint64_t end)
 {
 	size_t first = first_reaching(r, start), last = first;

@@ -75,6 +75,26 @@ int kd_sysroot_open_file(const struct kd_sysroot *root, const char *path, int fl
 	return fd;
 }
 
+DIR *kd_sysroot_open_dir(const struct kd_sysroot *root, const char *path)
+{
+	int fd = kd_sysroot_open_file(root, path, O_RDONLY | O_DIRECTORY);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir && fd >= 0)
+		close(fd);
+	return dir;
+}
+
+const char *kd_next_entry(DIR *dir)
+{
+	const struct dirent *entry;
+
+	do {
+		entry = readdir(dir);
+	} while (entry && entry->d_name[0] == '.');
+	return entry ? entry->d_name : NULL;
+}
+
 bool kd_sysroot_exists(const struct kd_sysroot *root, const char *path)
 {
 	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_PATH);

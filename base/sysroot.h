@@ -8,6 +8,7 @@
 #ifndef BASE_SYSROOT_H
 #define BASE_SYSROOT_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,6 +37,12 @@ char *kd_sysroot_path(const struct kd_sysroot *root, const char *path);
 
 /** open(2) with every symbolic link resolved inside the root (openat2(2), RESOLVE_IN_ROOT). -1 and errno. */
 int kd_sysroot_open_file(const struct kd_sysroot *root, const char *path, int flags);
+
+/** opendir(3) by the same rules. NULL and errno. */
+DIR *kd_sysroot_open_dir(const struct kd_sysroot *root, const char *path);
+
+/** The name of the next entry whose name does not begin with a dot, valid until the next call; NULL at the end. */
+const char *kd_next_entry(DIR *dir);
 
 bool kd_sysroot_exists(const struct kd_sysroot *root, const char *path);
 

@@ -13,35 +13,6 @@
 #include "initramfs/device.h"
 #include "initramfs/names.h"
 
-static void closedir_p(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-#define _cleanup_closedir_ __attribute__((cleanup(closedir_p)))
-
-/* NULL if there is no such directory, which is no error in sysfs. */
-static DIR *open_directory(const struct kd_sysroot *root, const char *path)
-{
-	int fd = kd_sysroot_open_file(root, path, O_RDONLY | O_DIRECTORY);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!dir && fd >= 0)
-		close(fd);
-	return dir;
-}
-
-/* Next entry that is not hidden. */
-static const char *next_entry(DIR *dir)
-{
-	struct dirent *entry;
-
-	do
-		entry = readdir(dir);
-	while (entry && entry->d_name[0] == '.');
-	return entry ? entry->d_name : NULL;
-}
-
 static const char *last_part(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -166,11 +137,11 @@ static struct kd_error *walk_up(const struct drivers *drivers, const char *devic
 /* Devices that this one cannot work without though it does not hang on them: PHYs, clocks, regulators, IOMMUs. */
 static struct kd_error *walk_suppliers(const struct drivers *drivers, const char *directory, struct names *seen)
 {
-	_cleanup_closedir_ DIR *dir = open_directory(drivers->root, directory);
+	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(drivers->root, directory);
 	struct kd_error *err = NULL;
 	const char *entry;
 
-	while (!err && dir && (entry = next_entry(dir))) {
+	while (!err && dir && (entry = kd_next_entry(dir))) {
 		_cleanup_free_ char *link = NULL, *supplier = NULL;
 
 		if (!kd_starts_with(entry, "supplier:"))
@@ -267,8 +238,8 @@ static struct kd_error *describe_stack(const struct kd_sysroot *root, const char
 		slaves = NULL;
 		return kd_error_nomem();
 	}
-	dir = open_directory(root, slaves);
-	while (!err && dir && (entry = next_entry(dir))) {
+	dir = kd_sysroot_open_dir(root, slaves);
+	while (!err && dir && (entry = kd_next_entry(dir))) {
 		_cleanup_free_ char *slave = NULL;
 
 		err = follow(root, slaves, entry, &slave);
@@ -339,8 +310,8 @@ static struct kd_error *walk_nvme_controllers(const struct drivers *drivers, con
 
 	if (!subsystem)
 		return kd_error_nomem();
-	dir = open_directory(drivers->root, subsystem);
-	while (!err && dir && (entry = next_entry(dir))) {
+	dir = kd_sysroot_open_dir(drivers->root, subsystem);
+	while (!err && dir && (entry = kd_next_entry(dir))) {
 		_cleanup_free_ char *controller = NULL;
 
 		if (!kd_starts_with(entry, "nvme") || entry[4 + strspn(entry + 4, "0123456789")] != '\0')
@@ -399,8 +370,8 @@ static struct kd_error *walk_slaves(const struct drivers *drivers, const char *d
 		slaves = NULL;
 		return kd_error_nomem();
 	}
-	dir = open_directory(drivers->root, slaves);
-	while (!err && dir && (entry = next_entry(dir))) {
+	dir = kd_sysroot_open_dir(drivers->root, slaves);
+	while (!err && dir && (entry = kd_next_entry(dir))) {
 		_cleanup_free_ char *slave = NULL;
 
 		err = follow(drivers->root, slaves, entry, &slave);
@@ -591,10 +562,10 @@ struct kd_error *drivers_add_volume(const struct drivers *drivers, const struct 
 /* A btrfs of several devices mounts only after each of them has been announced to the kernel. */
 static struct kd_error *refuse_multiple_devices(const struct drivers *drivers, const char *device)
 {
-	_cleanup_closedir_ DIR *all = open_directory(drivers->root, "/sys/fs/btrfs");
+	_cleanup_closedir_ DIR *all = kd_sysroot_open_dir(drivers->root, "/sys/fs/btrfs");
 	const char *fsid, *entry;
 
-	while (all && (fsid = next_entry(all))) {
+	while (all && (fsid = kd_next_entry(all))) {
 		_cleanup_free_ char *path = NULL;
 		_cleanup_closedir_ DIR *devices = NULL;
 		bool ours = false;
@@ -604,8 +575,8 @@ static struct kd_error *refuse_multiple_devices(const struct drivers *drivers, c
 			path = NULL;
 			return kd_error_nomem();
 		}
-		devices = open_directory(drivers->root, path);
-		while (devices && (entry = next_entry(devices))) {
+		devices = kd_sysroot_open_dir(drivers->root, path);
+		while (devices && (entry = kd_next_entry(devices))) {
 			count++;
 			ours = ours || strcmp(entry, last_part(device)) == 0;
 		}
@@ -640,12 +611,12 @@ static const struct {
 
 static struct kd_error *add_remote_devices(const struct drivers *drivers, const char *directory)
 {
-	_cleanup_closedir_ DIR *dir = open_directory(drivers->root, directory);
+	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(drivers->root, directory);
 	_cleanup_(names_free) struct names seen = { 0 };
 	struct kd_error *err = NULL;
 	const char *entry;
 
-	while (dir && !err && (entry = next_entry(dir))) {
+	while (dir && !err && (entry = kd_next_entry(dir))) {
 		_cleanup_free_ char *device = NULL;
 
 		err = follow(drivers->root, directory, entry, &device);
@@ -691,11 +662,11 @@ static bool watchdog_is_active(const struct kd_sysroot *root, const char *name)
 
 struct kd_error *drivers_add_watchdogs(const struct drivers *drivers)
 {
-	_cleanup_closedir_ DIR *dir = open_directory(drivers->root, "/sys/class/watchdog");
+	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(drivers->root, "/sys/class/watchdog");
 	_cleanup_(names_free) struct names seen = { 0 };
 	const char *name;
 
-	while (dir && (name = next_entry(dir))) {
+	while (dir && (name = kd_next_entry(dir))) {
 		_cleanup_free_ char *device = NULL;
 		struct kd_error *err;
 

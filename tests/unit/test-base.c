@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "base/array.h"
+#include "base/bytes.h"
 #include "base/conf.h"
 #include "base/decompress.h"
 #include "base/elf64.h"
@@ -20,6 +21,7 @@
 #include "base/ranges.h"
 #include "base/sha256.h"
 #include "base/sysroot.h"
+#include "base/text.h"
 #include "tests/unit/testing.h"
 
 /* --- error --- */
@@ -32,6 +34,42 @@ static void test_error_wraps_outwards(void **state)
 	assert_int_equal(err->errnum, ENOENT);
 	assert_error(err, KD_ERR_OS, "loading a kernel: cannot open /x: No such file or directory");
 	assert_null(kd_error_wrap(NULL, "nothing"));
+}
+
+/* --- text and bytes --- */
+
+static void test_text(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+	char hex[9];
+
+	assert_no_error(kd_format(&text, "%s-%d", "a", 7));
+	assert_string_equal(text, "a-7");
+	assert_no_error(kd_set_text(&text, text + 1)); /* a part of what is replaced */
+	assert_string_equal(text, "-7");
+	assert_no_error(kd_set_text(&text, NULL));
+	assert_null(text);
+	kd_hex("\x00\x7f\xa5\xff", 4, hex);
+	assert_string_equal(hex, "007fa5ff");
+	kd_hex("", 0, hex);
+	assert_string_equal(hex, "");
+}
+
+static void test_bytes(void **state)
+{
+	char page[64] = "";
+
+	assert_true(kd_all_zero(page, sizeof(page)));
+	assert_true(kd_all_zero(page, 1));
+	for (size_t i = 0; i < sizeof(page); i++) {
+		page[i] = 1;
+		assert_false(kd_all_zero(page, sizeof(page)));
+		page[i] = 0;
+	}
+	assert_int_equal(kd_mib_up(0), 0);
+	assert_int_equal(kd_mib_up(1), 1);
+	assert_int_equal(kd_mib_up(KD_MIB(3)), 3);
+	assert_int_equal(kd_mib_up(UINT64_MAX), UINT64_C(1) << 44);
 }
 
 /* --- parse --- */
@@ -153,6 +191,19 @@ static void test_ranges_against_bitmap(void **state)
 		}
 		assert_int_equal(r.count, count);
 	}
+}
+
+static void test_ranges_first_above(void **state)
+{
+	_cleanup_(kd_ranges_free) struct kd_ranges ranges = { 0 };
+
+	assert_int_equal(kd_ranges_first_above(&ranges, 0), 0);
+	assert_true(kd_ranges_add(&ranges, 10, 20) && kd_ranges_add(&ranges, 30, UINT64_MAX));
+	assert_int_equal(kd_ranges_first_above(&ranges, 0), 0);
+	assert_int_equal(kd_ranges_first_above(&ranges, 19), 0);
+	assert_int_equal(kd_ranges_first_above(&ranges, 20), 1);
+	assert_int_equal(kd_ranges_first_above(&ranges, UINT64_MAX - 1), 1);
+	assert_int_equal(kd_ranges_first_above(&ranges, UINT64_MAX), 2);
 }
 
 static void test_ranges_find(void **state)
@@ -535,10 +586,13 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_error_wraps_outwards),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_parse_numbers),
 		cmocka_unit_test(test_split_words),
 		cmocka_unit_test(test_ranges_arithmetic),
 		cmocka_unit_test(test_ranges_against_bitmap),
+		cmocka_unit_test(test_ranges_first_above),
 		cmocka_unit_test(test_ranges_find),
 		cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_notes),
