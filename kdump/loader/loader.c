@@ -8,12 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "kdump/loader/elfcorehdr.h"
-#include "kdump/loader/kexec_call.h"
 #include "kdump/loader/layout.h"
 #include "kdump/loader/purgatory.h"
-
-#define MIB(bytes) (((bytes) + (1 << 20) - 1) >> 20)
 
 /* The kernel takes its control pages from the crash region: trampoline, vmcoreinfo copy, and page tables that map all
  * of RAM (a page per GiB without 1 GiB pages). */
@@ -22,8 +20,6 @@
 
 /* Room for boot info and purgatory in the estimate. */
 #define SMALL_SEGMENTS (128 << 10)
-
-/* ---- preparing ----------------------------------------------------------------------------------------------- */
 
 static struct kd_error *read_kernel(const struct loader_request *request, struct loader_image *image)
 {
@@ -48,25 +44,6 @@ static struct kd_error *read_kernel(const struct loader_request *request, struct
 			     "cannot read initramfs");
 }
 
-/* "none [integrity] confidentiality": the word in brackets. securityfs need not be mounted. */
-static struct kd_error *read_lockdown(const struct kd_sysroot *root, char **ret)
-{
-	_cleanup_(kd_error_destroy) struct kd_error *err = NULL;
-	_cleanup_free_ char *line = NULL;
-	char *start, *end;
-
-	err = kd_sysroot_read_line(root, &line, "/sys/kernel/security/lockdown");
-	start = err ? NULL : strchr(line, '[');
-	end = start ? strchr(start, ']') : NULL;
-	if (!end || end - start < 2)
-		return NULL;
-	*end = '\0';
-	if (strcmp(start + 1, "none") == 0)
-		return NULL;
-	*ret = strdup(start + 1);
-	return *ret ? NULL : kd_error_nomem();
-}
-
 static struct kd_error *choose_call(const struct loader_request *request, struct loader_image *image)
 {
 	_cleanup_free_ char *lockdown = NULL;
@@ -75,7 +52,7 @@ static struct kd_error *choose_call(const struct loader_request *request, struct
 	image->call = request->call;
 	if (image->call != LOADER_CALL_AUTO)
 		return NULL;
-	err = read_lockdown(request->root, &lockdown);
+	err = loader_lockdown(request->root, &lockdown);
 	if (err)
 		return err;
 	if (lockdown) {
@@ -121,7 +98,7 @@ static struct kd_error *check_reservation(const struct loader_image *image, uint
 			       " MiB are needed (kernel %" PRIu64 ", initramfs %" PRIu64
 			       " packed and as much unpacked), %" PRIu64
 			       " MiB are reserved; boot with a larger crashkernel= or make the initramfs smaller",
-			       MIB(need), MIB(image->kernel.mem_size), MIB((uint64_t)image->initrd_size), have >> 20);
+			       kd_mib_up(need), kd_mib_up(image->kernel.mem_size), kd_mib_up((uint64_t)image->initrd_size), have >> 20);
 }
 
 /* RAM that the next kernel will have as RAM and that no firmware or driver keeps. */
@@ -260,7 +237,7 @@ static struct kd_error *check_total(const struct loader_image *image)
 		return NULL;
 	return kd_error_create(KD_ERR_LIMIT,
 			       "kernel and initramfs take %" PRIu64 " MiB, more than half of %" PRIu64 " MiB of RAM",
-			       MIB(total), ram >> 20);
+			       kd_mib_up(total), ram >> 20);
 }
 
 static struct kd_error *lay_out(const struct loader_request *request, struct loader_image *image)
@@ -351,93 +328,6 @@ void loader_image_free(struct loader_image *image)
 	free(image);
 }
 
-/* ---- loading ------------------------------------------------------------------------------------------------- */
-
-/* kexec_file_load(2) drops the armed panic kernel before it checks the signature of the new one. So let it check where
- * nothing is at stake first: in the place of the next reboot's kernel, if that is free. */
-static struct kd_error *rehearse(const struct kexec_call *call, const struct kexec_files *files)
-{
-	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { 0 };
-	struct kexec_call rehearsal = { .debug = call->debug };
-	struct kexec_files kernel = *files;
-	bool armed = false, taken = false;
-	struct kd_error *err;
-
-	if (!call->on_crash)
-		return NULL;
-	err = kd_sysroot_open(NULL, &root);
-	if (!err)
-		err = loader_loaded(&root, LOADER_PANIC, &armed);
-	if (!err)
-		err = loader_loaded(&root, LOADER_REBOOT, &taken);
-	if (err || !armed || taken)
-		return err;
-	kernel.initrd = NULL; /* carries no signature */
-	err = kexec_call_file_load(&rehearsal, &kernel);
-	return err ? err : kexec_call_unload(false);
-}
-
-static struct kd_error *load_files(const struct loader_image *image, const struct kexec_call *call,
-				   const char **how_ret)
-{
-	struct kexec_files files = {
-		.kernel = image->kernel.file,
-		.kernel_size = image->kernel.file_size,
-		.initrd = image->initrd,
-		.initrd_size = image->initrd_size,
-		.cmdline = image->cmdline,
-	};
-	struct kd_error *err;
-
-	err = rehearse(call, &files);
-	if (!err)
-		err = kexec_call_file_load(call, &files);
-	if (!err && how_ret)
-		*how_ret = "kexec_file_load";
-	return err;
-}
-
-/* Forbidden or not there is a reason to let the kernel do it; a fault in what was prepared is not. */
-static bool may_fall_back(const struct loader_image *image, const struct kd_error *err)
-{
-	return image->call == LOADER_CALL_AUTO &&
-	       (err->errnum == EPERM || err->errnum == EACCES || err->errnum == ENOSYS);
-}
-
-struct kd_error *loader_load(const struct loader_image *image, const char **how_ret)
-{
-	struct kexec_call call = {
-		.on_crash = image->policy == LOADER_PANIC,
-		.hotplug = image->hotplug,
-		.debug = image->log && image->log->level >= KD_LOG_DEBUG,
-	};
-	struct kd_error *err;
-
-	if (image->call == LOADER_CALL_FILE_LOAD)
-		return load_files(image, &call, how_ret);
-	err = kexec_call_load(&call, &image->segments, image->entry);
-	if (err && may_fall_back(image, err)) {
-		kd_info(image->log, "using kexec_file_load: %s", err->text);
-		kd_error_destroy(err);
-		return load_files(image, &call, how_ret);
-	}
-	if (!err && how_ret)
-		*how_ret = "kexec_load";
-	return err;
-}
-
-struct kd_error *loader_unload(enum loader_policy policy)
-{
-	return kexec_call_unload(policy == LOADER_PANIC);
-}
-
-struct kd_error *loader_reboot(void)
-{
-	return kexec_call_reboot();
-}
-
-/* ---- identity ------------------------------------------------------------------------------------------------ */
-
 static void hash_part(struct kd_sha256 *sha, const void *data, size_t size)
 {
 	uint64_t length = size;
@@ -459,95 +349,4 @@ void loader_image_hash(const struct loader_image *image, struct kd_sha256 *sha)
 		hash_part(sha, &image->segments.segment[i].mem, sizeof(uint64_t));
 		hash_part(sha, &image->segments.segment[i].memsz, sizeof(uint64_t));
 	}
-}
-
-/* ---- state --------------------------------------------------------------------------------------------------- */
-
-/* Linux 7.0 has /sys/kernel/kexec/crash_size etc. and links with the older names, /sys/kernel/kexec_crash_size etc. */
-static struct kd_error *read_state(const struct kd_sysroot *root, const char *name, uint64_t *ret)
-{
-	struct kd_error *err;
-
-	err = kd_sysroot_read_u64(root, 10, ret, "/sys/kernel/kexec/%s", name);
-	if (!err || err->errnum != ENOENT)
-		return err;
-	kd_error_destroy(err);
-	return kd_sysroot_read_u64(root, 10, ret, "/sys/kernel/kexec_%s", name);
-}
-
-struct kd_error *loader_loaded(const struct kd_sysroot *root, enum loader_policy policy, bool *ret)
-{
-	struct kd_error *err;
-	uint64_t value;
-
-	err = read_state(root, policy == LOADER_PANIC ? "crash_loaded" : "loaded", &value);
-	if (err && err->errnum == ENOENT) {
-		kd_error_destroy(err);
-		return kd_error_create(KD_ERR_STATE,
-				       "the running kernel has no kexec (CONFIG_KEXEC, CONFIG_CRASH_DUMP)");
-	}
-	if (err)
-		return err;
-	*ret = value != 0;
-	return NULL;
-}
-
-struct kd_error *loader_crash_size(const struct kd_sysroot *root, uint64_t *ret)
-{
-	struct kd_error *err;
-
-	err = read_state(root, "crash_size", ret);
-	if (err && err->errnum == ENOENT) {
-		kd_error_destroy(err);
-		return kd_error_create(KD_ERR_STATE,
-				       "the running kernel has no kexec (CONFIG_KEXEC, CONFIG_CRASH_DUMP)");
-	}
-	return err;
-}
-
-/* ---- printing ------------------------------------------------------------------------------------------------ */
-
-static void print_segments(const struct loader_image *image, FILE *out)
-{
-	size_t i;
-
-	fprintf(out, "segments:\n");
-	for (i = 0; i < image->segments.count; i++) {
-		const struct segment *s = &image->segments.segment[i];
-
-		fprintf(out, "  %zu %-10s 0x%012" PRIx64 "-0x%012" PRIx64 " memsz 0x%08" PRIx64 " bufsz 0x%08zx%s\n",
-			i + 1, s->name, s->mem, s->mem + s->memsz, s->memsz, s->bufsz, s->changes ? "" : " checked");
-	}
-	fprintf(out, "entry 0x%" PRIx64 ", kernel entry 0x%" PRIx64 "\n", image->entry,
-		image->kernel_address + image->kernel.entry);
-}
-
-static void print_elfcorehdr(const struct loader_image *image, FILE *out)
-{
-	const char *data = image->elfcorehdr;
-	Elf64_Ehdr ehdr;
-	size_t i;
-
-	memcpy(&ehdr, data, sizeof(ehdr));
-	fprintf(out, "elfcorehdr (%u program headers%s):\n", ehdr.e_phnum,
-		image->hotplug ? ", kept up to date by the kernel" : "");
-	for (i = 0; i < ehdr.e_phnum; i++) {
-		Elf64_Phdr phdr;
-
-		memcpy(&phdr, data + ehdr.e_phoff + i * sizeof(phdr), sizeof(phdr));
-		fprintf(out, "  %-4s paddr 0x%012" PRIx64 " vaddr 0x%016" PRIx64 " size 0x%" PRIx64 "\n",
-			phdr.p_type == PT_NOTE ? "NOTE" : "LOAD", phdr.p_paddr, phdr.p_vaddr, phdr.p_memsz);
-	}
-}
-
-void loader_print(const struct loader_image *image, FILE *out)
-{
-	fprintf(out, "%s kernel %s: %s, %" PRIu64 " MiB in memory\n",
-		image->policy == LOADER_PANIC ? "panic" : "reboot", image->kernel.path, image->kernel.format,
-		MIB(image->kernel.mem_size));
-	print_segments(image, out);
-	if (image->elfcorehdr)
-		print_elfcorehdr(image, out);
-	image->arch->print_boot_info(image, out);
-	fprintf(out, "command line: %s\n", image->boot_cmdline);
 }

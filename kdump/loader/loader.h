@@ -71,6 +71,9 @@ struct kd_error *loader_loaded(const struct kd_sysroot *root, enum loader_policy
 /** Bytes reserved for the panic kernel (0: none). */
 struct kd_error *loader_crash_size(const struct kd_sysroot *root, uint64_t *ret) MUST_CHECK;
 
+/** The kernel's lockdown ("integrity", "confidentiality"), owned by the caller; NULL: none, or it does not tell. */
+struct kd_error *loader_lockdown(const struct kd_sysroot *root, char **ret) MUST_CHECK;
+
 /** The capture kernel's command line, derived from the running kernel's: what only makes sense there is removed
  *  (@remove: extra names, blank separated, may be NULL), the capture's own options are appended (@append: more of
  *  them, may be NULL). The built-in lists are documented in kdumpctl(8). *ret is owned by the caller. */

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The system calls' turn: everything was built and checked by loader_prepare(). */
+#include "kdump/loader/loader.h"
+
+#include <errno.h>
+
+#include "kdump/loader/kexec_call.h"
+#include "kdump/loader/layout.h"
+
+/* kexec_file_load(2) drops the armed panic kernel before it checks the signature of the new one. So let it check where
+ * nothing is at stake first: in the place of the next reboot's kernel, if that is free. */
+static struct kd_error *rehearse(const struct kexec_call *call, const struct kexec_files *files)
+{
+	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { 0 };
+	struct kexec_call rehearsal = { .debug = call->debug };
+	struct kexec_files kernel = *files;
+	bool armed = false, taken = false;
+	struct kd_error *err;
+
+	if (!call->on_crash)
+		return NULL;
+	err = kd_sysroot_open(NULL, &root);
+	if (!err)
+		err = loader_loaded(&root, LOADER_PANIC, &armed);
+	if (!err)
+		err = loader_loaded(&root, LOADER_REBOOT, &taken);
+	if (err || !armed || taken)
+		return err;
+	kernel.initrd = NULL; /* carries no signature */
+	err = kexec_call_file_load(&rehearsal, &kernel);
+	return err ? err : kexec_call_unload(false);
+}
+
+static struct kd_error *load_files(const struct loader_image *image, const struct kexec_call *call,
+				   const char **how_ret)
+{
+	struct kexec_files files = {
+		.kernel = image->kernel.file,
+		.kernel_size = image->kernel.file_size,
+		.initrd = image->initrd,
+		.initrd_size = image->initrd_size,
+		.cmdline = image->cmdline,
+	};
+	struct kd_error *err;
+
+	err = rehearse(call, &files);
+	if (!err)
+		err = kexec_call_file_load(call, &files);
+	if (!err && how_ret)
+		*how_ret = "kexec_file_load";
+	return err;
+}
+
+/* Forbidden or not there is a reason to let the kernel do it; a fault in what was prepared is not. */
+static bool may_fall_back(const struct loader_image *image, const struct kd_error *err)
+{
+	return image->call == LOADER_CALL_AUTO &&
+	       (err->errnum == EPERM || err->errnum == EACCES || err->errnum == ENOSYS);
+}
+
+struct kd_error *loader_load(const struct loader_image *image, const char **how_ret)
+{
+	struct kexec_call call = {
+		.on_crash = image->policy == LOADER_PANIC,
+		.hotplug = image->hotplug,
+		.debug = image->log && image->log->level >= KD_LOG_DEBUG,
+	};
+	struct kd_error *err;
+
+	if (image->call == LOADER_CALL_FILE_LOAD)
+		return load_files(image, &call, how_ret);
+	err = kexec_call_load(&call, &image->segments, image->entry);
+	if (err && may_fall_back(image, err)) {
+		kd_info(image->log, "using kexec_file_load: %s", err->text);
+		kd_error_destroy(err);
+		return load_files(image, &call, how_ret);
+	}
+	if (!err && how_ret)
+		*how_ret = "kexec_load";
+	return err;
+}
+
+struct kd_error *loader_unload(enum loader_policy policy)
+{
+	return kexec_call_unload(policy == LOADER_PANIC);
+}
+
+struct kd_error *loader_reboot(void)
+{
+	return kexec_call_reboot();
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the running kernel says of kexec: loaded, reserved, locked down. */
+#include "kdump/loader/loader.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* Linux 7.0 has /sys/kernel/kexec/crash_size etc. and links with the older names, /sys/kernel/kexec_crash_size etc. */
+static struct kd_error *read_state(const struct kd_sysroot *root, const char *name, uint64_t *ret)
+{
+	struct kd_error *err = kd_sysroot_read_u64(root, 10, ret, "/sys/kernel/kexec/%s", name);
+
+	if (!err || err->errnum != ENOENT)
+		return err;
+	kd_error_destroy(err);
+	err = kd_sysroot_read_u64(root, 10, ret, "/sys/kernel/kexec_%s", name);
+	if (!err || err->errnum != ENOENT)
+		return err;
+	kd_error_destroy(err);
+	return kd_error_create(KD_ERR_STATE, "the running kernel has no kexec (CONFIG_KEXEC, CONFIG_CRASH_DUMP)");
+}
+
+struct kd_error *loader_loaded(const struct kd_sysroot *root, enum loader_policy policy, bool *ret)
+{
+	uint64_t value;
+	struct kd_error *err = read_state(root, policy == LOADER_PANIC ? "crash_loaded" : "loaded", &value);
+
+	if (!err)
+		*ret = value != 0;
+	return err;
+}
+
+struct kd_error *loader_crash_size(const struct kd_sysroot *root, uint64_t *ret)
+{
+	return read_state(root, "crash_size", ret);
+}
+
+/* "none [integrity] confidentiality": the word in brackets. */
+struct kd_error *loader_lockdown(const struct kd_sysroot *root, char **ret)
+{
+	_cleanup_free_ char *line = NULL;
+	struct kd_error *err = kd_sysroot_read_line(root, &line, "/sys/kernel/security/lockdown");
+	char *start, *end;
+
+	if (err) { /* a kernel without lockdown, or securityfs is not mounted */
+		kd_error_destroy(err);
+		return kd_set_text(ret, NULL);
+	}
+	start = strchr(line, '[');
+	end = start ? strchr(start, ']') : NULL;
+	if (!end || end - start < 2)
+		return kd_set_text(ret, NULL);
+	*end = '\0';
+	return kd_set_text(ret, !strcmp(start + 1, "none") ? NULL : start + 1);
+}
