@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "capture/memory.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-/* The number behind @key, which stands at the start of a line; kB to bytes. */
-static bool find_kb(const char *text, const char *key, uint64_t *ret)
-{
-	const char *line = strstr(text, key);
-
-	if (!line)
-		return false;
-	*ret = strtoull(line + strlen(key), NULL, 10) * 1024;
-	return true;
-}
+#include "base/proc.h"
 
 bool memory_parse(const char *meminfo, uint64_t *total, uint64_t *available)
 {
-	return find_kb(meminfo, "MemTotal:", total) && find_kb(meminfo, "MemAvailable:", available) &&
+	return kd_proc_figure(meminfo, "MemTotal", total) && kd_proc_figure(meminfo, "MemAvailable", available) &&
 	       *available <= *total;
 }
 

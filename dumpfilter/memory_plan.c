@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/proc.h"
 
 /* For what is too small to be counted: stacks, messages, what malloc() has left over, what the kernel counts late. */
 #define SLACK (UINT64_C(1) << 20)
@@ -175,28 +176,26 @@ struct kd_error *memory_plan_make(const struct memory_needs *needs, struct memor
 	return NULL;
 }
 
-/* A line of @path, "KEY:  NUMBER kB", in bytes; 0 if there is none. */
+/* A figure of @path in bytes; 0 if it cannot be had. */
 static uint64_t proc_figure(const char *path, const char *key)
 {
 	_cleanup_free_ char *text = NULL;
-	const char *line;
 	struct kd_error *err = kd_read_file(path, 64 << 10, &text, NULL);
+	uint64_t bytes = 0;
 
-	if (err) {
-		kd_error_destroy(err);
-		return 0;
-	}
-	line = strstr(text, key);
-	return line ? strtoull(line + strlen(key), NULL, 10) << 10 : 0;
+	if (err || !kd_proc_figure(text, key, &bytes))
+		bytes = 0;
+	kd_error_destroy(err);
+	return bytes;
 }
 
 void memory_resident(uint64_t *now_ret, uint64_t *peak_ret)
 {
-	*now_ret = proc_figure("/proc/self/status", "VmRSS:");
-	*peak_ret = proc_figure("/proc/self/status", "VmHWM:");
+	*now_ret = proc_figure("/proc/self/status", "VmRSS");
+	*peak_ret = proc_figure("/proc/self/status", "VmHWM");
 }
 
 uint64_t memory_available(void)
 {
-	return proc_figure("/proc/meminfo", "MemAvailable:");
+	return proc_figure("/proc/meminfo", "MemAvailable");
 }

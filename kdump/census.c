@@ -11,10 +11,12 @@
 
 #include "base/io.h"
 #include "base/plan.h"
+#include "base/proc.h"
 #include "base/ranges.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/page_class.h"
 #include "kdump/estimate.h"
+#include "kdump/loader/memory_map.h"
 
 #define RUN_PAGES  4096u
 #define LOOK_PAGES (1u << 20)
@@ -68,28 +70,15 @@ enum page_class census_classify(uint64_t flags, enum page_class *head)
 
 /* --- where RAM is ------------------------------------------------------------------------------------------------ */
 
+/* What the capture kernel will find to look at: its own memory is none of it. */
 static struct kd_error *find_ram(const struct kd_sysroot *root, struct kd_ranges *ret)
 {
-	_cleanup_free_ char *text = NULL;
-	struct kd_error *err = kd_sysroot_read(root, "/proc/iomem", &text, NULL);
-	char *cursor = text, *line;
-	bool good = true;
+	_cleanup_(memory_map_free) struct memory_map map = { 0 };
+	struct kd_error *err = memory_map_read(root, &map);
 
 	if (err)
 		return err;
-	while (good && (line = strsep(&cursor, "\n"))) {
-		uint64_t start, end;
-		char name[64];
-
-		if (sscanf(line, " %" SCNx64 "-%" SCNx64 " : %63[^\n]", &start, &end, name) != 3 || end <= start)
-			continue;
-		/* What lies in a range follows it. */
-		if (!strcmp(name, "System RAM"))
-			good = kd_ranges_add(ret, start, end + 1);
-		else if (!strcmp(name, "Crash kernel"))
-			good = kd_ranges_subtract(ret, start, end + 1);
-	}
-	return good ? NULL : kd_error_nomem();
+	return kd_ranges_copy(&map.ram, ret) && kd_ranges_subtract_all(ret, &map.crash) ? NULL : kd_error_nomem();
 }
 
 /* --- by flags ---------------------------------------------------------------------------------------------------- */
@@ -149,15 +138,11 @@ static bool count_flags(const struct kd_sysroot *root, const struct kd_ranges *r
 
 /* --- by sums ------------------------------------------------------------------------------------------------------ */
 
-/* The pages of "AnonPages:  20144 kB". */
-static uint64_t get_pages(const char *text, const char *key, uint64_t page_size)
+static uint64_t get_pages(const char *meminfo, const char *key, uint64_t page_size)
 {
-	const char *line = strstr(text, key);
-	uint64_t value = 0;
+	uint64_t bytes = 0;
 
-	if (line && sscanf(line + strlen(key), "%" SCNu64, &value) != 1)
-		value = 0;
-	return value * 1024 / page_size;
+	return kd_proc_figure(meminfo, key, &bytes) ? bytes / page_size : 0;
 }
 
 /* Whether cache has private data is not told: all of it counts as what is kept longest. */
@@ -170,10 +155,10 @@ static struct kd_error *count_sums(const struct kd_sysroot *root, struct census 
 	if (err)
 		return err;
 	memset(census->pages, 0, sizeof(census->pages));
-	census->total = get_pages(text, "MemTotal:", size);
-	census->pages[PAGE_FREE] = get_pages(text, "MemFree:", size);
-	census->pages[PAGE_CACHE_PRIVATE] = get_pages(text, "\nBuffers:", size) + get_pages(text, "\nCached:", size);
-	census->pages[PAGE_USER] = get_pages(text, "AnonPages:", size) + get_pages(text, "Hugetlb:", size);
+	census->total = get_pages(text, "MemTotal", size);
+	census->pages[PAGE_FREE] = get_pages(text, "MemFree", size);
+	census->pages[PAGE_CACHE_PRIVATE] = get_pages(text, "Buffers", size) + get_pages(text, "Cached", size);
+	census->pages[PAGE_USER] = get_pages(text, "AnonPages", size) + get_pages(text, "Hugetlb", size);
 	known = census->pages[PAGE_FREE] + census->pages[PAGE_CACHE_PRIVATE] + census->pages[PAGE_USER];
 	if (!census->total)
 		return kd_error_create(KD_ERR_FORMAT, "/proc/meminfo has no MemTotal");
@@ -191,7 +176,7 @@ static struct kd_error *correct_free(const struct kd_sysroot *root, struct censu
 {
 	_cleanup_free_ char *text = NULL;
 	struct kd_error *err = kd_sysroot_read(root, "/proc/meminfo", &text, NULL);
-	uint64_t unused = err ? 0 : get_pages(text, "MemFree:", census->page_size), missing;
+	uint64_t unused = err ? 0 : get_pages(text, "MemFree", census->page_size), missing;
 
 	if (err && err->errnum == ENOENT) {
 		kd_error_destroy(err);

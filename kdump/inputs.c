@@ -16,6 +16,7 @@
 #include "initramfs/modules.h"
 #include "kdump/armed.h"
 #include "kdump/block.h"
+#include "kdump/loader/memory_map.h"
 #include "kdump/mounts.h"
 #include "kdump/volumes.h"
 
@@ -226,31 +227,30 @@ static struct kd_error *by_cpus(const struct kd_sysroot *root, const char *name,
 	return err ? answer(err, ret) : NULL;
 }
 
-/* /proc/iomem shows addresses to root only; others see zeros. */
+/* /proc/iomem shows addresses to root only: others cannot tell. */
 static struct kd_error *by_memory(const struct kd_sysroot *root, const char *name, char **ret)
 {
-	_cleanup_free_ char *text = NULL, *ram = NULL;
-	struct kd_error *err = kd_sysroot_read(root, "/proc/iomem", &text, NULL);
-	bool hidden = true;
-	char *line, *cursor;
+	_cleanup_(memory_map_free) struct memory_map map = { 0 };
+	_cleanup_free_ char *ram = NULL;
+	struct kd_error *err = memory_map_read(root, &map);
 	size_t size;
 	FILE *out;
 
+	if (err && err->code == KD_ERR_STATE) {
+		kd_error_destroy(err);
+		*ret = NULL;
+		return NULL;
+	}
 	if (err)
 		return answer(err, ret);
 	out = open_memstream(&ram, &size);
 	if (!out)
 		return kd_error_nomem();
-	for (cursor = text; (line = strsep(&cursor, "\n"));) {
-		if (*line == ' ' || !strstr(line, " : System RAM"))
-			continue;
-		hidden = hidden && strspn(line, "0-") == strcspn(line, " ");
-		fprintf(out, "%s\n", line);
-	}
+	for (size_t i = 0; i < map.ram.count; i++)
+		fprintf(out, "%" PRIx64 "-%" PRIx64 "\n", map.ram.range[i].start, map.ram.range[i].end);
 	if (fclose(out))
 		return kd_error_nomem();
-	*ret = NULL;
-	return hidden ? NULL : hash_text(ram, ret);
+	return hash_text(ram, ret);
 }
 
 /* --- the table ------------------------------------------------------------------------------------------------ */

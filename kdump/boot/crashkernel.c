@@ -8,6 +8,7 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/proc.h"
 #include "kdump/loader/memory_map.h"
 
 #define NAME "crashkernel="
@@ -415,31 +416,22 @@ struct kd_error *crashkernel_put(const char *cmdline, size_t size, const char *s
 static struct kd_error *read_mem_total(const struct kd_sysroot *root, uint64_t *ret)
 {
 	_cleanup_free_ char *text = NULL;
-	unsigned long long kib;
 	struct kd_error *err = kd_sysroot_read(root, "/proc/meminfo", &text, NULL);
 
-	if (err)
-		return err;
-	if (sscanf(text, "MemTotal: %llu kB", &kib) != 1)
-		return kd_error_create(KD_ERR_FORMAT, "/proc/meminfo has no MemTotal");
-	*ret = (uint64_t)kib * 1024;
-	return NULL;
+	if (!err && !kd_proc_figure(text, "MemTotal", ret))
+		err = kd_error_create(KD_ERR_FORMAT, "/proc/meminfo has no MemTotal");
+	return err;
 }
 
 struct kd_error *crashkernel_ram(const struct kd_sysroot *root, uint64_t *ret)
 {
-	struct memory_map map = { 0 };
+	_cleanup_(memory_map_free) struct memory_map map = { 0 };
 	struct kd_error *err = memory_map_read(root, &map);
-	uint64_t sum = 0;
-	size_t i;
 
 	if (err) {
 		kd_error_destroy(err);
 		return read_mem_total(root, ret);
 	}
-	for (i = 0; i < map.ram.count; i++)
-		sum += map.ram.range[i].end - map.ram.range[i].start;
-	memory_map_free(&map);
-	*ret = sum;
+	*ret = kd_ranges_total(&map.ram);
 	return NULL;
 }

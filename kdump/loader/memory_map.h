@@ -49,6 +49,10 @@ struct memory_map {
 /** KD_ERR_STATE when /proc/iomem hides its addresses (not root). */
 struct kd_error *memory_map_read(const struct kd_sysroot *root, struct memory_map *ret) MUST_CHECK;
 void memory_map_free(struct memory_map *map); /* zeroed is allowed */
+static inline void memory_map_free_cleanup(struct memory_map *map)
+{
+	memory_map_free(map);
+}
 
 bool memory_list_add(struct memory_list *list, uint64_t start, uint64_t end, enum memory_type type);
 /** *ret (zeroed or in use) grows by all entries of @type. */

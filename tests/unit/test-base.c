@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "base/parse.h"
 #include "base/plan.h"
+#include "base/proc.h"
 #include "base/ranges.h"
 #include "base/sha256.h"
 #include "base/sysroot.h"
@@ -70,6 +71,22 @@ static void test_bytes(void **state)
 	assert_int_equal(kd_mib_up(1), 1);
 	assert_int_equal(kd_mib_up(KD_MIB(3)), 3);
 	assert_int_equal(kd_mib_up(UINT64_MAX), UINT64_C(1) << 44);
+}
+
+static void test_proc_figure(void **state)
+{
+	static const char text[] = "MemTotal:        76300 kB\nSwapCached:  3 kB\nCached:\t50000 kB\nBad: kB\nHuge: 99999999999999999 kB";
+	uint64_t bytes = 7;
+
+	assert_true(kd_proc_figure(text, "MemTotal", &bytes));
+	assert_int_equal(bytes, 76300 * 1024);
+	assert_true(kd_proc_figure(text, "Cached", &bytes));
+	assert_int_equal(bytes, 50000 * 1024);
+	assert_false(kd_proc_figure(text, "Mem", &bytes));
+	assert_false(kd_proc_figure(text, "Bad", &bytes));
+	assert_false(kd_proc_figure(text, "Huge", &bytes));
+	assert_false(kd_proc_figure("", "MemTotal", &bytes));
+	assert_int_equal(bytes, 50000 * 1024);
 }
 
 /* --- parse --- */
@@ -588,6 +605,7 @@ int main(void)
 		cmocka_unit_test(test_error_wraps_outwards),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_proc_figure),
 		cmocka_unit_test(test_parse_numbers),
 		cmocka_unit_test(test_split_words),
 		cmocka_unit_test(test_ranges_arithmetic),
