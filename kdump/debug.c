@@ -436,13 +436,10 @@ static void print_command(const char *const *argv)
 	putchar('\n');
 }
 
-/* Which operands are the debugger's: those behind the dump. A word that begins with a dash names no dump, unless it counts
- * them from the end ("-1"), so that "debug -- -s" opens the newest. */
+/* Which operands are the debugger's: those behind the dump, and all behind "--", so that "debug -- -s" opens the newest. */
 static size_t own_arguments(const struct kdumpctl *ctl)
 {
-	const char *word = ctl->argument_count ? ctl->argument[0] : "-";
-
-	return word[0] == '-' && !(word[1] >= '0' && word[1] <= '9') ? 0 : 1;
+	return ctl->leading ? 1 : 0;
 }
 
 static struct kd_error *find_dump(const struct kdumpctl *ctl, const struct dumps *dumps, struct dump **ret)

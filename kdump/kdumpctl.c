@@ -130,12 +130,11 @@ static const struct option common_options[] = {
 	{ "version", no_argument, NULL, 'V' },
 };
 #define COMMON_LETTERS "vhV"
-#define DIGITS "0123456789" /* of "-1", the newest dump */
 
 /* What getopt_long() is told: the verb's own options first, so that they win over common ones of the same name. */
 struct syntax {
 	struct option options[KDUMPCTL_OPTIONS_MAX + ARRAY_SIZE(common_options) + 1];
-	char letters[3 * KDUMPCTL_OPTIONS_MAX + sizeof("+" COMMON_LETTERS)];
+	char letters[3 * KDUMPCTL_OPTIONS_MAX + sizeof("-" COMMON_LETTERS)];
 };
 
 static void add_letter(struct syntax *syntax, const struct verb_option *option)
@@ -162,9 +161,9 @@ static void make_syntax(const struct verb *verb, struct syntax *ret)
 	const struct verb_option *option;
 	size_t count = 0, i;
 
-	*ret = (struct syntax){ .letters = "" };
-	if (!verb)
-		strcpy(ret->letters, "+"); /* what stands behind the verb may be the verb's */
+	/* What stands behind the verb may be the verb's; of a verb, operands are handed out in their places. */
+	*ret = (struct syntax){ 0 };
+	strcpy(ret->letters, verb ? "-" : "+");
 	for (option = verb ? verb->options : NULL; option && option->name; option++) {
 		ret->options[count] = (struct option){ option->name, takes_value(option), NULL, OPT_OF_VERB + count };
 		count++;
@@ -172,8 +171,6 @@ static void make_syntax(const struct verb *verb, struct syntax *ret)
 			add_letter(ret, option);
 	}
 	strcat(ret->letters, COMMON_LETTERS);
-	if (verb && (verb->flags & VERB_DUMP))
-		strcat(ret->letters, DIGITS);
 	for (i = 0; i < ARRAY_SIZE(common_options); i++)
 		ret->options[count++] = common_options[i];
 }
@@ -193,26 +190,33 @@ static int own_option(const struct verb *verb, int c)
 	return -1;
 }
 
-/* A digit of "-12". False: too many of them. */
-static bool take_digit(struct kdumpctl *ctl, char digit)
+/* "-12": a dump counted from the end. getopt would take it for options. */
+static bool is_counted(const char *word)
 {
-	size_t length = strlen(ctl->from_end);
-
-	if (length + 2 > sizeof(ctl->from_end))
-		return false;
-	snprintf(ctl->from_end + length, sizeof(ctl->from_end) - length, length ? "%c" : "-%c", digit);
-	return true;
+	return word[0] == '-' && word[1] && strspn(word + 1, "0123456789") == strlen(word + 1);
 }
 
-/* Options up to the first word that is none (@verb NULL), or all of the verb's. Returns -1 to go on, else the exit
- * status. */
+/* The next option, an operand (1, in optarg), or -1 at the end of both. */
+static int next_word(int argc, char **argv, const struct verb *verb, const struct syntax *syntax)
+{
+	if (verb && (verb->flags & VERB_DUMP) && optind < argc && is_counted(argv[optind])) {
+		optarg = argv[optind++];
+		return 1;
+	}
+	return getopt_long(argc, argv, syntax->letters, syntax->options, NULL);
+}
+
+/* Options up to the first word that is none (@verb NULL), or all of the verb's; then its operands are what stands at
+ * ctl->argument. Returns -1 to go on, else the exit status. */
 static int parse_options(int argc, char **argv, const struct verb *verb, struct kdumpctl *ctl, const char **sysroot)
 {
 	struct syntax syntax;
 	int c, own;
 
 	make_syntax(verb, &syntax);
-	while ((c = getopt_long(argc, argv, syntax.letters, syntax.options, NULL)) != -1) {
+	optind = 0;
+	getopt_long(1, argv, syntax.letters, syntax.options, NULL); /* begins anew, with these letters */
+	while ((c = next_word(argc, argv, verb, &syntax)) != -1) {
 		own = own_option(verb, c);
 		if (own >= 0) {
 			ctl->option[own] = optarg ? optarg : "";
@@ -221,6 +225,9 @@ static int parse_options(int argc, char **argv, const struct verb *verb, struct 
 			continue;
 		}
 		switch (c) {
+		case 1: /* never ahead of the word that was read */
+			ctl->argument[ctl->argument_count++] = optarg;
+			break;
 		case 'v':
 			ctl->verbose = true;
 			break;
@@ -247,10 +254,6 @@ static int parse_options(int argc, char **argv, const struct verb *verb, struct 
 		case 'V':
 			puts("kdumpctl (" PACKAGE_NAME ") " PACKAGE_VERSION);
 			return 0;
-		case '0' ... '9':
-			if (!take_digit(ctl, c))
-				return usage_error();
-			break;
 		default:
 			return usage_error();
 		}
@@ -271,14 +274,14 @@ static int parse(int argc, char **argv, struct kdumpctl *ctl, const char **sysro
 	/* The verb stands for the program's name now. */
 	argc -= optind;
 	argv += optind;
-	optind = 0;
+	ctl->argument = argv + 1;
 	status = parse_options(argc, argv, *verb, ctl, sysroot);
 	if (status >= 0)
 		return status;
-	if (ctl->from_end[0]) /* the word it stood in is one of those before */
-		argv[--optind] = ctl->from_end;
-	ctl->argument = argv + optind;
-	ctl->argument_count = argc - optind;
+	ctl->leading = ctl->argument_count;
+	while (optind < argc)
+		ctl->argument[ctl->argument_count++] = argv[optind++];
+	ctl->argument[ctl->argument_count] = NULL;
 	if ((*verb)->run && (ctl->argument_count < (*verb)->arguments_min || ctl->argument_count > (*verb)->arguments_max))
 		return usage_error();
 	return -1;

@@ -23,9 +23,9 @@ struct kdumpctl {
 	bool dry_run, verbose, json;
 	/* What the verb's own options were given, in the order of its table: NULL: not given; "": a flag that was. */
 	const char *option[KDUMPCTL_OPTIONS_MAX];
-	char from_end[16]; /* "-12", a dump counted from the end; "": not given. The first of the operands. */
 	char **argument; /* operands after the verb; NULL-terminated */
 	size_t argument_count;
+	size_t leading; /* how many of the operands stand before a "--" */
 };
 
 /** A verb. *status := exit status, 0 unless the verb has others. An error is printed by main, and means 1. */
@@ -45,7 +45,7 @@ enum verb_flags {
 	VERB_DRY_RUN = 1 << 2, /* knows --dry-run; an option "print" of its own is the same */
 	VERB_JSON = 1 << 3,    /* knows --json */
 	VERB_HIDDEN = 1 << 4,  /* called by units, rules and package scripts: not in the help */
-	VERB_DUMP = 1 << 5,    /* its operand is a dump (for completion) */
+	VERB_DUMP = 1 << 5,    /* its operands are dumps: "-12" is one, and no option */
 };
 
 enum verb_group { VERB_GROUP_ARM, VERB_GROUP_MEMORY, VERB_GROUP_DUMPS, VERB_GROUPS };

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* kdumpctl log, remove, pin, unpin. */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/parse.h"
 #include "kdump/dumps/dumps.h"
 #include "kdump/dumps/options.h"
+#include "kdump/mounts.h"
 #include "kdump/term.h"
 
 enum { LOG_LINES, LOG_PATH };
@@ -59,24 +63,113 @@ struct kd_error *dumps_log(struct kdumpctl *ctl, int *status)
 	return NULL;
 }
 
-/* Do something to each dump that is named; the first that fails ends it. */
+/* --- those that change dumps --------------------------------------------------------------------------------------- */
+
+/* What each operand means: a dump, among those that lay beside it before any was changed. */
+struct choice {
+	struct dumps dumps;
+	struct dump *dump;
+};
+
+struct choices {
+	struct choice *choice;
+	size_t count;
+};
+
+static void choices_free(struct choices *choices)
+{
+	size_t i;
+
+	for (i = 0; i < choices->count; i++)
+		dumps_free(&choices->choice[i].dumps);
+	free(choices->choice);
+}
+static inline void choices_free_cleanup(struct choices *choices)
+{
+	choices_free(choices);
+}
+
+/* A path is cut into the directory that the dump lies in, and the dump's path as it is known there. */
+static struct kd_error *split_path(const char *words, char **parent_ret, char **path_ret)
+{
+	_cleanup_free_ char *copy = strdup(words), *parent = NULL, *path = NULL;
+	size_t length = strlen(words);
+	char *slash;
+
+	if (!copy)
+		return kd_error_nomem();
+	while (length > 1 && copy[length - 1] == '/')
+		copy[--length] = '\0';
+	slash = strrchr(copy, '/');
+	parent = slash ? strndup(copy, slash == copy ? 1 : slash - copy) : strdup(".");
+	path = parent ? path_join(parent, slash ? slash + 1 : copy) : NULL;
+	if (!path)
+		return kd_error_nomem();
+	*parent_ret = take_ptr(parent);
+	*path_ret = take_ptr(path);
+	return NULL;
+}
+
+/* Only what a capture has left is changed: a directory of that name, and no link to one. */
+static struct kd_error *find_path(const struct kdumpctl *ctl, const char *words, struct choice *ret)
+{
+	_cleanup_free_ char *parent = NULL, *path = NULL;
+	struct kd_error *err;
+	struct stat st;
+
+	if (lstat(words, &st) < 0)
+		return kd_error_os(errno, "%s", words);
+	err = split_path(words, &parent, &path);
+	if (!err)
+		err = dumps_load(ctl, parent, &ret->dumps);
+	if (err)
+		return err;
+	err = dumps_find(&ret->dumps, path, &ret->dump);
+	if (!err || err->code != KD_ERR_NOT_FOUND)
+		return err;
+	kd_error_destroy(err);
+	return kd_error_create(KD_ERR_NOT_FOUND, "%s is not the directory of a dump, by its name "
+						 "(ADDRESS-YYYY-MM-DD-HH:MM:SS or YYYYMMDDHHMM): only those can be "
+						 "removed, pinned and unpinned", words);
+}
+
+static struct kd_error *choose(const struct kdumpctl *ctl, const char *path, const char *words, struct choice *ret)
+{
+	struct kd_error *err;
+
+	if (!path && strchr(words, '/'))
+		return find_path(ctl, words, ret);
+	err = dumps_load(ctl, path, &ret->dumps);
+	return err ? err : dumps_find(&ret->dumps, words, &ret->dump);
+}
+
+/* Was it named before? */
+static bool is_again(const struct choices *choices, size_t i)
+{
+	size_t k;
+
+	for (k = 0; k < i; k++)
+		if (strcmp(choices->choice[k].dump->path, choices->choice[i].dump->path) == 0)
+			return true;
+	return false;
+}
+
+/* Do something to each dump that is named, once all are found; the first that fails ends it. */
 static struct kd_error *for_each(struct kdumpctl *ctl, const char *path,
 				 struct kd_error *(*work)(struct kdumpctl *ctl, const struct dumps *dumps,
 							  const struct dump *dump))
 {
+	_cleanup_(choices_free) struct choices choices = { .choice = calloc(ctl->argument_count, sizeof(struct choice)) };
 	struct kd_error *err = NULL;
 	size_t i;
 
-	for (i = 0; i < ctl->argument_count && !err; i++) {
-		_cleanup_(dumps_free) struct dumps dumps = { 0 };
-		struct dump *dump;
-
-		err = dumps_load(ctl, path, &dumps);
-		if (!err)
-			err = dumps_find(&dumps, ctl->argument[i], &dump);
-		if (!err)
-			err = work(ctl, &dumps, dump);
-	}
+	if (!choices.choice)
+		return kd_error_nomem();
+	for (i = 0; i < ctl->argument_count && !err; i++, choices.count++)
+		err = choose(ctl, path, ctl->argument[i], &choices.choice[i]);
+	for (i = 0; i < ctl->argument_count && !err; i++)
+		if (!is_again(&choices, i))
+			err = work(ctl, &choices.choice[i].dumps, choices.choice[i].dump);
 	return err;
 }
 
@@ -86,7 +179,7 @@ static struct kd_error *remove_one(struct kdumpctl *ctl, const struct dumps *dum
 
 	if (dump->pinned && !ctl->option[REMOVE_FORCE])
 		return kd_error_create(KD_ERR_STATE, "%s is pinned: \"kdumpctl unpin %s\" first, or use --force", dump->name,
-				       dump->name);
+				       dump->path);
 	err = dump_remove(dumps, dump);
 	if (!err)
 		kd_info(&ctl->log, "Removed %s", dump->path);
