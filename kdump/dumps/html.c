@@ -285,13 +285,13 @@ static const struct {
 	{ "I/O error", false, ERROR },
 	{ "Out of memory", false, ERROR },
 	{ "rcu: INFO:", true, ERROR },
+	{ "WARNING:", true, ERROR }, /* before the words below, which it may hold */
 	{ "failed", false, WARN },
 	{ "failure", false, WARN },
 	{ "error:", false, WARN },
 	{ "warning", false, WARN },
 	{ "taints kernel", false, WARN },
 	{ "tainting kernel", false, WARN },
-	{ "WARNING:", true, ERROR },
 };
 
 static enum severity judge(const char *message)

@@ -386,6 +386,45 @@ static void test_page_escapes(void **state)
 	assert_null(strstr(page, "url("));
 }
 
+/* What a line of the log is shown as. */
+static void test_page_severities(void **state)
+{
+	static const struct {
+		const char *line, *severity;
+	} rows[] = {
+		{ "Kernel panic - not syncing: x", "fatal" },
+		{ "WARNING: CPU: 1 PID: 7 at mm/x.c:1 f+0x1/0x2", "error" },
+		{ "WARNING: something failed, with an error: x", "error" },
+		{ "mce: [Hardware Error]: x", "error" },
+		{ "x: Warning: odd", "warn" },
+		{ "x: probe failed with error -5", "warn" },
+		{ "x: loading out-of-tree module taints kernel.", "warn" },
+		{ "Code: 00", "detail" },
+		{ "x: fine", "plain" },
+	};
+	struct place *place = *state;
+	_cleanup_(dumps_free) struct dumps dumps = { 0 };
+	_cleanup_free_ char *path = make_dump(place, "127.0.0.1-2026-11-24-02:00:23"), *page = NULL, *log = NULL;
+	size_t size, i;
+	FILE *out = open_memstream(&log, &size);
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		fprintf(out, "[    %zu.0] %s\n", i, rows[i].line);
+	fclose(out);
+	put_file(path, "vmcore-dmesg.txt", log);
+	assert_no_error(dumps_load(&place->ctl, place->path, &dumps));
+	out = open_memstream(&page, &size);
+	assert_no_error(html_write(out, &dumps.dump[0]));
+	fclose(out);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *wanted = NULL;
+
+		assert_true(asprintf(&wanted, "<span class=\"%s\">%s</span>", rows[i].severity, rows[i].line) > 0);
+		if (!strstr(page, wanted))
+			fail_msg("not %s: %s", rows[i].severity, rows[i].line);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_retention),
 		cmocka_unit_test_setup_teardown(test_page_escapes, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(test_page_severities, make_place, remove_place),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
