@@ -68,7 +68,7 @@ static void print_bash(void)
 {
 	size_t i;
 
-	puts("# bash completion for kdumpctl(8)\n_kdumpctl()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} verb= word words dumps=\n\tCOMPREPLY=()\n"
+	puts("# bash completion for kdumpctl(8)\n_kdumpctl()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} verb= word words dumps= files=\n\tCOMPREPLY=()\n"
 	     "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n\t\t[[ $word != -* ]] && verb=$word && break\n\tdone\n\tcase $verb in");
 	printf("\t'') words='");
 	for (i = 0; i < kdumpctl_verb_count; i++)
@@ -80,10 +80,13 @@ static void print_bash(void)
 			continue;
 		printf("\t%s) words='", kdumpctl_verbs[i].name);
 		each_option(&kdumpctl_verbs[i], bash_option);
-		printf("'%s ;;\n", kdumpctl_verbs[i].flags & VERB_DUMP ? " dumps=1" : "");
+		printf("'%s%s ;;\n", kdumpctl_verbs[i].flags & VERB_DUMP ? " dumps=1" : "",
+		       kdumpctl_verbs[i].flags & VERB_FILE ? " files=1" : "");
 	}
 	puts("\tesac\n\tif [[ $dumps && $cur != -* ]]; then\n\t\tlocal IFS=$'\\n'\n\t\twords=$(" DUMPS ")\n\tfi\n"
 	     "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+	     "\tif [[ $files && $cur != -* && ! ${COMPREPLY-} ]]; then # no dump of this machine: one from elsewhere\n"
+	     "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n\t\tcompopt -o filenames\n\t\treturn 0\n\tfi\n"
 	     "\t[[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace\n\t# Dumps have colons in their names, at which bash breaks words.\n"
 	     "\t[[ $(type -t __ltrim_colon_completions) == function ]] && __ltrim_colon_completions \"$cur\"\n\treturn 0\n}\ncomplete -F _kdumpctl kdumpctl");
 }
@@ -119,6 +122,7 @@ static void print_zsh(void)
 	size_t i;
 
 	puts("#compdef kdumpctl\n_kdumpctl_dumps() {\n\tlocal -a dumps\n\tdumps=(${(f)\"$(" DUMPS ")\"})\n\tcompadd -a dumps\n}\n"
+	     "_kdumpctl_paths() {\n\t_kdumpctl_dumps\n\t_files\n}\n"
 	     "_kdumpctl() {\n\tlocal context state line curcontext=$curcontext\n\t_arguments -C '1:verb:->verb' '*::argument:->argument'\n"
 	     "\tcase $state in\n\tverb)\n\t\tlocal -a verbs=(");
 	for (i = 0; i < kdumpctl_verb_count; i++) {
@@ -134,7 +138,10 @@ static void print_zsh(void)
 			continue;
 		printf("\t\t%s) _arguments", kdumpctl_verbs[i].name);
 		each_option(&kdumpctl_verbs[i], zsh_option);
-		puts(kdumpctl_verbs[i].flags & VERB_DUMP ? " '*:dump:_kdumpctl_dumps' ;;" : " ;;");
+		if (kdumpctl_verbs[i].flags & VERB_FILE)
+			puts(" '*:dump:_kdumpctl_paths' ;;");
+		else
+			puts(kdumpctl_verbs[i].flags & VERB_DUMP ? " '*:dump:_kdumpctl_dumps' ;;" : " ;;");
 	}
 	puts("\t\tesac\n\t\t;;\n\tesac\n}\n_kdumpctl \"$@\"");
 }
@@ -167,6 +174,8 @@ static void print_fish(void)
 		put_quoted(verb->help);
 		putchar('\n');
 		each_option(verb, fish_option);
+		if (verb->flags & VERB_FILE)
+			printf("complete -c kdumpctl -n '__fish_seen_subcommand_from %s' -F\n", verb->name);
 		if (verb->flags & VERB_DUMP)
 			printf("complete -c kdumpctl -n '__fish_seen_subcommand_from %s' -a \"(" "kdumpctl list --json 2>/dev/null | "
 			       "string match -rg '^ *\\\"name\\\": \\\"([^\\\"]*)\\\"'" ")\"\n", verb->name);

@@ -14,7 +14,7 @@
 #include "base/array.h"
 #include "base/parse.h"
 #include "kdump/crash_version.h"
-#include "kdump/dumps/dumps.h"
+#include "kdump/dumps/named.h"
 #include "kdump/mounts.h"
 
 enum { OPTION_DEBUGGER, OPTION_VMLINUX, OPTION_PRINT, OPTION_PATH };
@@ -342,14 +342,6 @@ static bool is_installed(const char *name)
 	return false;
 }
 
-static bool is_flattened(const struct dump *dump)
-{
-	static const char ending[] = ".flat";
-	size_t length = strlen(dump->vmcore);
-
-	return length > strlen(ending) && strcmp(dump->vmcore + length - strlen(ending), ending) == 0;
-}
-
 /* Should @debugger be passed over for the one behind it? Only crash is known to be too old at times. */
 static struct kd_error *pass_over(const struct kdumpctl *ctl, const struct debugger *debugger, const struct dump *dump,
 				  bool *ret)
@@ -363,7 +355,7 @@ static struct kd_error *pass_over(const struct kdumpctl *ctl, const struct debug
 	err = crash_too_old(dump->release, &why);
 	if (err || !why)
 		return err;
-	*ret = !ctl->option[OPTION_DEBUGGER] && !is_flattened(dump) && is_installed("drgn");
+	*ret = !ctl->option[OPTION_DEBUGGER] && !dump->flattened && is_installed("drgn");
 	if (*ret)
 		kd_info(&ctl->log, "%s; drgn is used instead", why);
 	else
@@ -374,7 +366,7 @@ static struct kd_error *pass_over(const struct kdumpctl *ctl, const struct debug
 static struct kd_error *choose_debugger(const struct kdumpctl *ctl, const struct dump *dump, const struct debugger **ret)
 {
 	const char *name = ctl->option[OPTION_DEBUGGER];
-	bool flattened = is_flattened(dump), too_old;
+	bool flattened = dump->flattened, too_old;
 	struct kd_error *err;
 	size_t i;
 
@@ -442,16 +434,20 @@ static size_t own_arguments(const struct kdumpctl *ctl)
 	return ctl->leading ? 1 : 0;
 }
 
-static struct kd_error *find_dump(const struct kdumpctl *ctl, const struct dumps *dumps, struct dump **ret)
+static struct kd_error *find_dump(const struct kdumpctl *ctl, struct dumps *dumps, struct dump **ret)
 {
+	_cleanup_free_ char *format = NULL;
 	struct dump *dump;
-	struct kd_error *err = dumps_find(dumps, own_arguments(ctl) ? ctl->argument[0] : NULL, &dump);
+	struct kd_error *err = dumps_choose(ctl, ctl->option[OPTION_PATH], own_arguments(ctl) ? ctl->argument[0] : NULL,
+					    dumps, &dump);
 
+	if (!err && (dump->given || !dump->release))
+		err = dump_look_inside(dump, &format);
 	if (err)
 		return err;
 	if (!dump->vmcore || dump->state == DUMP_DAMAGED)
 		return kd_error_create(KD_ERR_STATE, "%s holds no dump that could be opened: \"kdumpctl log %s\" shows the log",
-				       dump->path, dump->name);
+				       dump->path, dump_operand(dump));
 	if (dump->state == DUMP_INCOMPLETE)
 		kd_warn(&ctl->log, "%s is incomplete: some memory will be missing", dump->name);
 	*ret = dump;
@@ -470,9 +466,7 @@ struct kd_error *debug_dump(struct kdumpctl *ctl, int *status)
 
 	if (!argv)
 		return kd_error_nomem();
-	err = dumps_load(ctl, ctl->option[OPTION_PATH], &dumps);
-	if (!err)
-		err = find_dump(ctl, &dumps, &dump);
+	err = find_dump(ctl, &dumps, &dump);
 	if (!err)
 		err = choose_debugger(ctl, dump, &debugger);
 	if (!err)

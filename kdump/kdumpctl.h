@@ -46,6 +46,7 @@ enum verb_flags {
 	VERB_JSON = 1 << 3,    /* knows --json */
 	VERB_HIDDEN = 1 << 4,  /* called by units, rules and package scripts: not in the help */
 	VERB_DUMP = 1 << 5,    /* its operands are dumps: "-12" is one, and no option */
+	VERB_FILE = 1 << 6,    /* they may be paths of files and directories (for completion) */
 };
 
 enum verb_group { VERB_GROUP_ARM, VERB_GROUP_MEMORY, VERB_GROUP_DUMPS, VERB_GROUPS };

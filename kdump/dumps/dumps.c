@@ -2,6 +2,7 @@
 #include "kdump/dumps/dumps.h"
 
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -25,7 +26,6 @@ static void close_dir(DIR *dir)
 }
 DEFINE_CLEANUP(DIR *, close_dir)
 
-#define LOG_MAX (32u << 20)
 #define REPORT_MAX (1u << 20)
 #define PIN_FILE "pinned"
 
@@ -96,8 +96,7 @@ static bool looks_like(const char *text, const char *pattern)
 	return true;
 }
 
-/* The time that a directory's name tells, as local time. False: it is no dump's name. */
-static bool time_of_name(const char *name, int64_t *ret)
+bool dump_time_of_name(const char *name, int64_t *ret)
 {
 	static const char stamp[] = "dddd-dd-dd-dd:dd:dd";
 	struct tm tm = { .tm_isdst = -1 };
@@ -168,8 +167,7 @@ static bool take_file(struct dump *dump, const char *name, size_t best[2])
 	return (dump->vmcore = strdup(name)) != NULL;
 }
 
-/* Which files there are, and how much room they take. */
-static struct kd_error *scan(struct dump *dump, int fd)
+struct kd_error *dump_scan(struct dump *dump, int fd)
 {
 	size_t best[2] = { ARRAY_SIZE(files), ARRAY_SIZE(files) };
 	_cleanup_(close_dir) DIR *dir = NULL;
@@ -215,23 +213,32 @@ static char *read_member(int fd, const char *name, size_t max)
 	return_ptr(text);
 }
 
-/* Does the file begin as a dump does? kdump-compressed, ELF, or makedumpfile's flattened stream. */
-static bool is_dump_file(int fd, const char *name)
+/* Of ELF files only cores: programs and kernels may lie beside a dump. Little-endian, or for the reader to refuse. */
+static bool is_core(const char *head)
 {
-	static const char *const magics[] = { "KDUMP   ", "DISKDUMP", "\177ELF", "makedumpfile" };
+	return head[EI_DATA] == ELFDATA2MSB ? head[17] == ET_CORE : head[16] == ET_CORE && !head[17];
+}
+
+/* kdump-compressed, ELF, or makedumpfile's flattened stream. */
+bool dump_recognise(int fd, const char *name, bool *flattened)
+{
+	static const char *const magics[] = { "KDUMP   ", "DISKDUMP", ELFMAG, "makedumpfile" };
 	_cleanup_close_ int file = openat(fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	char head[16] = "";
+	char head[20] = "";
 	struct stat st;
 	size_t i;
 
 	if (file < 0)
-		return errno == EACCES; /* not ours to judge */
+		return false;
+	errno = 0;
 	if (fstat(file, &st) < 0 || !S_ISREG(st.st_mode) || kd_read_all(file, head, sizeof(head) - 1) < 0)
 		return false;
-	for (i = 0; i < ARRAY_SIZE(magics); i++)
-		if (kd_starts_with(head, magics[i]))
-			return true;
-	return false;
+	for (i = 0; i < ARRAY_SIZE(magics) && !kd_starts_with(head, magics[i]); i++)
+		;
+	if (i == ARRAY_SIZE(magics) || (magics[i][0] == ELFMAG0 && !is_core(head)))
+		return false;
+	*flattened = magics[i][0] == 'm';
+	return true;
 }
 
 static bool copy_string(char **field, const char *text)
@@ -293,31 +300,32 @@ static bool release_of_log(struct dump *dump, const char *text)
 	return dump->release != NULL;
 }
 
-static struct kd_error *look_into(struct dump *dump, int fd)
+struct kd_error *dump_read_log_text(struct dump *dump, const char *log)
+{
+	return release_of_log(dump, log) ? crash_log_parse(log, &dump->log) : kd_error_nomem();
+}
+
+struct kd_error *dump_read_files(struct dump *dump, int fd, bool alone)
 {
 	_cleanup_free_ char *log = NULL;
-	struct kd_error *err = scan(dump, fd);
+	struct kd_error *err = alone ? NULL : read_report(dump, fd);
 
-	if (!err)
-		err = read_report(dump, fd);
 	if (err)
 		return err;
-	if (dump->vmcore && !is_dump_file(fd, dump->vmcore))
+	/* What must not be read is not ours to judge. */
+	if (dump->vmcore && !dump_recognise(fd, dump->vmcore, &dump->flattened) && errno != EACCES)
 		dump->state = DUMP_DAMAGED;
 	else if (dump->vmcore && (err = read_identity(dump, fd)))
 		return err;
-	log = dump->log_file ? read_member(fd, dump->log_file, LOG_MAX) : NULL;
-	if (!log)
-		return NULL;
-	if (!release_of_log(dump, log))
-		return kd_error_nomem();
-	return crash_log_parse(log, &dump->log);
+	log = dump->log_file ? read_member(fd, dump->log_file, DUMP_LOG_MAX) : NULL;
+	return log ? dump_read_log_text(dump, log) : NULL;
 }
 
 static void dump_free(struct dump *dump)
 {
 	free(dump->name);
 	free(dump->path);
+	free(dump->given);
 	free(dump->host);
 	free(dump->release);
 	free(dump->build_id);
@@ -353,9 +361,10 @@ static struct kd_error *add(struct dumps *dumps, int fd, const char *name)
 {
 	_cleanup_close_ int dir = -1;
 	struct dump *grown, *dump;
+	struct kd_error *err;
 	int64_t when;
 
-	if (!time_of_name(name, &when))
+	if (!dump_time_of_name(name, &when))
 		return NULL;
 	dir = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0 && errno != EACCES)
@@ -371,7 +380,8 @@ static struct kd_error *add(struct dumps *dumps, int fd, const char *name)
 		return kd_error_nomem();
 	if (dir < 0)
 		return kd_error_os(EACCES, "cannot look into %s: use sudo", dump->path);
-	return look_into(dump, dir);
+	err = dump_scan(dump, dir);
+	return err ? err : dump_read_files(dump, dir, false);
 }
 
 /* Where the configuration puts dumps, as a path on this machine. */
@@ -413,24 +423,6 @@ static size_t path_length(const char *path)
 	return length;
 }
 
-/* The directory that a dump named by a path lies in; NULL in *ret: none is named so. */
-static struct kd_error *named_path(const struct kdumpctl *ctl, char **ret)
-{
-	const char *words = ctl->argument_count ? ctl->argument[0] : "";
-	_cleanup_free_ char *parent = strndup(words, path_length(words));
-	struct stat st;
-	char *slash;
-
-	if (!parent)
-		return kd_error_nomem();
-	slash = strrchr(parent, '/');
-	if (!slash || *parent == '-' || stat(parent, &st) < 0 || !S_ISDIR(st.st_mode))
-		return NULL;
-	slash[slash == parent] = '\0';
-	*ret = take_ptr(parent);
-	return NULL;
-}
-
 struct kd_error *dumps_load(const struct kdumpctl *ctl, const char *path, struct dumps *ret)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
@@ -441,8 +433,6 @@ struct kd_error *dumps_load(const struct kdumpctl *ctl, const char *path, struct
 	if (path && !(dumps.path = strdup(path)))
 		return kd_error_nomem();
 	if (!path)
-		err = named_path(ctl, &dumps.path);
-	if (!err && !dumps.path)
 		err = configured_path(ctl, &dumps.path);
 	if (err)
 		return err;
@@ -487,6 +477,8 @@ struct kd_error *dumps_find(const struct dumps *dumps, const char *words, struct
 	struct dump *found = NULL;
 	size_t i, matches = 0, length;
 
+	if (!dumps->count && words)
+		return kd_error_create(KD_ERR_NOT_FOUND, "there is no dump %s: there are none in %s", words, dumps->path);
 	if (!dumps->count)
 		return kd_error_create(KD_ERR_NOT_FOUND, "No dumps found in %s", dumps->path);
 	if (!words)
@@ -526,18 +518,15 @@ static struct kd_error *open_directory(const struct dump *dump, int *ret)
 	return NULL;
 }
 
-struct kd_error *dump_read_log(const struct dump *dump, char **ret)
+struct kd_error *dump_read_log_file(const struct dump *dump, char **ret)
 {
 	_cleanup_close_ int fd = -1;
-	struct kd_error *err;
+	struct kd_error *err = open_directory(dump, &fd);
 	char *text;
 
-	if (!dump->log_file)
-		return kd_error_create(KD_ERR_NOT_FOUND, "%s holds no log of the kernel", dump->path);
-	err = open_directory(dump, &fd);
 	if (err)
 		return err;
-	text = read_member(fd, dump->log_file, LOG_MAX);
+	text = read_member(fd, dump->log_file, DUMP_LOG_MAX);
 	if (!text)
 		return kd_error_create(KD_ERR_NOT_FOUND, "%s/%s cannot be read", dump->path, dump->log_file);
 	*ret = text;

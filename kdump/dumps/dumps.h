@@ -28,7 +28,8 @@ const char *dump_state_name(enum dump_state state);
 struct dump {
 	char *name;      /* last component of the directory, which users type */
 	char *path;      /* of the directory */
-	int64_t time;    /* of the crash: of the report, else of the name; seconds since the epoch */
+	char *given;     /* the path by which a user named it, if its name alone does not lead to it; else NULL */
+	int64_t time;    /* of the crash: of the report, else of the name; seconds since the epoch; 0: not known */
 	char *host;      /* NULL: not known; so are the following */
 	char *release;   /* uname -r of the crashed kernel */
 	char *build_id;  /* hex */
@@ -36,6 +37,7 @@ struct dump {
 	char *log_file;  /* "vmcore-dmesg.txt", "dmesg.2026…" */
 	uint64_t size;   /* bytes that the directory's files take on the disk */
 	enum dump_state state;
+	bool flattened;  /* a stream of records */
 	bool pinned;
 	struct json_object *report; /* report.json (capture/report.h); NULL: none that can be read */
 	struct crash_log log;       /* zeroed without a log */
@@ -47,8 +49,7 @@ struct dumps {
 	size_t count;
 };
 
-/** All dumps below @path. NULL: those beside the one that the first operand names by a path, else where kdump.conf puts them
- *  now. A directory that is not there holds no dumps.
+/** All dumps below @path; NULL: where kdump.conf puts them now. A directory that is not there holds no dumps.
  *  KD_ERR_OS; what kdumpctl_read_conf() and target_resolve() say. */
 struct kd_error *dumps_load(const struct kdumpctl *ctl, const char *path, struct dumps *ret) MUST_CHECK;
 /** A zeroed struct is allowed. */
@@ -62,8 +63,26 @@ static inline void dumps_free_cleanup(struct dumps *dumps)
  *  dumps->path, or "-1" for the newest, "-2" … NULL is the newest. KD_ERR_NOT_FOUND. */
 struct kd_error *dumps_find(const struct dumps *dumps, const char *words, struct dump **ret) MUST_CHECK;
 
-/** The whole log, owned by the caller. KD_ERR_NOT_FOUND if there is none. */
-struct kd_error *dump_read_log(const struct dump *dump, char **ret) MUST_CHECK;
+/** What a user types to name it. */
+static inline const char *dump_operand(const struct dump *dump)
+{
+	return dump->given ? dump->given : dump->name;
+}
+
+/** Steps of dumps_load(), for a dump that is named by a path. Which files there are in directory @fd, and their room. */
+struct kd_error *dump_scan(struct dump *dump, int fd) MUST_CHECK;
+/** What these files say. @alone: what lies beside the vmcore is not its own. */
+struct kd_error *dump_read_files(struct dump *dump, int fd, bool alone) MUST_CHECK;
+/** Does the file @name of directory @fd begin as a dump does? False: no, or (EACCES in errno) it must not be read. */
+bool dump_recognise(int fd, const char *name, bool *flattened);
+/** The time that a directory's name tells, as local time. False: it is no dump's name. */
+bool dump_time_of_name(const char *name, int64_t *ret);
+/** Take over what the log says. */
+struct kd_error *dump_read_log_text(struct dump *dump, const char *log) MUST_CHECK;
+
+#define DUMP_LOG_MAX (32u << 20) /* bytes of a log that are read */
+/** The whole of dump->log_file, owned by the caller. */
+struct kd_error *dump_read_log_file(const struct dump *dump, char **ret) MUST_CHECK;
 
 /** A dump's reason for one line of a table: the log's, else the report's; never NULL. */
 const char *dump_reason(const struct dump *dump);

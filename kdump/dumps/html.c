@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/utf8.h"
+#include "kdump/dumps/named.h"
 #include "kdump/mounts.h"
 #include "kdump/term.h"
 
@@ -214,7 +215,7 @@ static void put_facts(FILE *out, const struct dump *dump)
 	struct tm tm;
 
 	fputs("<dl>\n", out);
-	if (localtime_r(&when, &tm) && strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %Z", &tm))
+	if (when && localtime_r(&when, &tm) && strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %Z", &tm))
 		put_fact(out, "Crashed", text);
 	put_fact(out, "Where", log->rip);
 	if (log->task) {
@@ -691,7 +692,7 @@ struct kd_error *html_write(FILE *out, const struct dump *dump)
 	put_modules(out, &dump->log);
 	put_files(out, dump);
 	fputs("</main>\n<footer>To look inside: <code>kdumpctl debug ", out);
-	put_text(out, dump->name);
+	put_text(out, dump_operand(dump));
 	fputs("</code></footer>\n</body>\n</html>\n", out);
 	return ferror(out) ? kd_error_os(errno, "cannot write the page") : NULL;
 }

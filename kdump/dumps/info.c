@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "kdump/dumps/dumps.h"
 #include "kdump/dumps/html.h"
+#include "kdump/dumps/named.h"
 #include "kdump/dumps/options.h"
 #include "kdump/term.h"
 
@@ -42,8 +43,10 @@ static void print_facts(const struct term *term, const struct dump *dump)
 	char text[128], when[TERM_TIME_MAX], age[TERM_TIME_MAX];
 
 	row(term, "Reason", dump_reason(dump));
-	snprintf(text, sizeof(text), "%s (%s)", term_time(dump->time, when), term_age(dump->time, age));
-	row(term, "Crashed", text);
+	if (dump->time) {
+		snprintf(text, sizeof(text), "%s (%s)", term_time(dump->time, when), term_age(dump->time, age));
+		row(term, "Crashed", text);
+	}
 	row(term, "Host", dump->host);
 	row(term, "Kernel", dump->release);
 	row(term, "Hardware", dump->log.hardware);
@@ -216,7 +219,7 @@ static void print_files(const struct term *term, const struct dump *dump, const 
 	row(term, "Format", format);
 	row(term, "Log", dump->log_file);
 	if (dump->vmcore && dump->state != DUMP_DAMAGED)
-		printf("\nTo look inside: kdumpctl debug %s\n", dump->name);
+		printf("\nTo look inside: kdumpctl debug %s\n", dump_operand(dump));
 }
 
 static void print_text(const struct kdumpctl *ctl, const struct dumps *dumps, const struct dump *dump,
@@ -280,12 +283,11 @@ struct kd_error *dumps_info(struct kdumpctl *ctl, int *status)
 	struct dump *dump;
 	struct kd_error *err;
 
-	err = dumps_load(ctl, ctl->option[OPTION_PATH], &dumps);
+	err = dumps_choose(ctl, ctl->option[OPTION_PATH], ctl->argument_count ? ctl->argument[0] : NULL, &dumps, &dump);
 	if (!err)
-		err = dumps_find(&dumps, ctl->argument_count ? ctl->argument[0] : NULL, &dump);
+		err = dump_look_inside(dump, &format);
 	if (err)
 		return err;
-	format = dump_ask_file(dump);
 	if (ctl->option[OPTION_HTML])
 		return html_write(stdout, dump);
 	if (ctl->json)

@@ -258,13 +258,16 @@ struct kd_error *dumps_list(struct kdumpctl *ctl, int *status)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
 	_cleanup_free_ const struct dump **chosen = NULL;
+	const char *path = ctl->option[OPTION_PATH];
 	struct selection selection;
 	struct kd_error *err;
 	size_t count;
 
 	err = parse_selection(ctl, &selection);
+	if (!err && path && ctl->argument_count)
+		err = kd_error_create(KD_ERR_USAGE, "list: name one directory, %s or --path=%s", ctl->argument[0], path);
 	if (!err)
-		err = dumps_load(ctl, ctl->option[OPTION_PATH], &dumps);
+		err = dumps_load(ctl, ctl->argument_count ? ctl->argument[0] : path, &dumps);
 	if (err)
 		return err;
 	chosen = calloc(dumps.count + 1, sizeof(*chosen));

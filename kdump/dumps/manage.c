@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/parse.h"
-#include "kdump/dumps/dumps.h"
+#include "kdump/dumps/named.h"
 #include "kdump/dumps/options.h"
 #include "kdump/mounts.h"
 #include "kdump/term.h"
@@ -46,9 +46,7 @@ struct kd_error *dumps_log(struct kdumpctl *ctl, int *status)
 
 	if (ctl->option[LOG_LINES] && !kd_parse_u64(ctl->option[LOG_LINES], 10, &count))
 		return kd_error_create(KD_ERR_USAGE, "--lines=%s: give a number", ctl->option[LOG_LINES]);
-	err = dumps_load(ctl, ctl->option[LOG_PATH], &dumps);
-	if (!err)
-		err = dumps_find(&dumps, ctl->argument_count ? ctl->argument[0] : NULL, &dump);
+	err = dumps_choose(ctl, ctl->option[LOG_PATH], ctl->argument_count ? ctl->argument[0] : NULL, &dumps, &dump);
 	if (!err)
 		err = dump_read_log(dump, &text);
 	if (err)

@@ -13,10 +13,10 @@ extern const struct verb_option dumps_list_options[], dumps_info_options[], dump
  *  @now. False leaves *ret untouched. */
 bool dumps_parse_time(const char *text, int64_t now, int64_t *ret);
 
-/** What the file of a dump says by its headers alone: fills what is not known of @dump yet (release, build-id, host, time
- *  when the directory's name has none to the second), and returns a line about the format, owned by the caller: "kdump,
- *  lzo, level 31"; NULL if it says nothing. */
-char *dump_ask_file(struct dump *dump);
+/** What the file of a dump (@path) says by its headers alone: fills what is not known of @dump yet (release, build-id, host,
+ *  time when the directory's name has none to the second). *format := a line about the format, owned by the caller: "kdump,
+ *  lzo, level 31". What vmcore_open() says. */
+struct kd_error *dump_ask_file(struct dump *dump, const char *path, char **format) MUST_CHECK;
 
 /** What list knows of a dump, as members of the object that is open. */
 void dump_put_members(struct kd_json *json, const struct dump *dump);

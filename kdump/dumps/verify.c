@@ -5,14 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/json.h"
 #include "dumpfilter/decoder.h"
 #include "dumpfilter/dumpfilter.h"
 #include "dumpfilter/verify.h"
-#include "kdump/dumps/dumps.h"
+#include "kdump/dumps/named.h"
 #include "kdump/dumps/options.h"
 #include "kdump/mounts.h"
 #include "kdump/term.h"
@@ -41,32 +40,38 @@ static char *describe_format(const struct vmcore_origin *origin)
 			origin->incomplete ? ", says that it is incomplete" : "") < 0 ? NULL : text;
 }
 
-char *dump_ask_file(struct dump *dump)
+static void take_identity(struct dump *dump, const struct dumpfilter_identity *identity)
+{
+	if (identity->crash_time)
+		dump->time = (int64_t)identity->crash_time;
+	if (!dump->release && *identity->release)
+		dump->release = strdup(identity->release);
+	if (!dump->build_id && *identity->build_id)
+		dump->build_id = strdup(identity->build_id);
+	if (!dump->host && *identity->nodename)
+		dump->host = strdup(identity->nodename);
+}
+
+struct kd_error *dump_ask_file(struct dump *dump, const char *path, char **format)
 {
 	_cleanup_(vmcore_close) struct vmcore *vmcore = NULL;
-	_cleanup_free_ char *path = dump->vmcore ? path_join(dump->path, dump->vmcore) : NULL;
 	struct dumpfilter_identity identity;
+	struct kd_error *err = vmcore_open(path, &vmcore);
 
-	/* What is wrong with the file is verify's business; here it just says nothing. */
-	if (!path || dump->state == DUMP_DAMAGED)
-		return NULL;
-	_cleanup_(kd_error_destroy) struct kd_error *err = vmcore_open(path, &vmcore);
 	if (err)
+		return err;
+	*format = describe_format(vmcore_origin(vmcore));
+	/* No name tells it of a file from elsewhere. */
+	if (dump->given && dump->state == DUMP_COMPLETE &&
+	    (vmcore_origin(vmcore)->incomplete || vmcore_missing(vmcore)))
+		dump->state = DUMP_INCOMPLETE;
+	if (dump->report)
 		return NULL;
-	if (!dump->report) {
-		err = dumpfilter_identify(path, &identity);
-		if (err)
-			return describe_format(vmcore_origin(vmcore));
-		if (identity.crash_time)
-			dump->time = (int64_t)identity.crash_time;
-		if (!dump->release && *identity.release)
-			dump->release = strdup(identity.release);
-		if (!dump->build_id && *identity.build_id)
-			dump->build_id = strdup(identity.build_id);
-		if (!dump->host && *identity.nodename)
-			dump->host = strdup(identity.nodename);
-	}
-	return describe_format(vmcore_origin(vmcore));
+	err = dumpfilter_identify(path, &identity);
+	if (!err)
+		take_identity(dump, &identity);
+	kd_error_destroy(err);
+	return NULL;
 }
 
 /* --- what the capture has recorded ------------------------------------------------------------------------------ */
@@ -184,14 +189,6 @@ static struct kd_error *verify_file(const struct kdumpctl *ctl, const char *path
 	return NULL;
 }
 
-/* A file anywhere; a dump is named by its directory. */
-static bool is_file(const char *words)
-{
-	struct stat st;
-
-	return words && stat(words, &st) == 0 && S_ISREG(st.st_mode);
-}
-
 struct kd_error *dumps_verify(struct kdumpctl *ctl, int *status)
 {
 	const char *words = ctl->argument_count ? ctl->argument[0] : NULL;
@@ -200,16 +197,14 @@ struct kd_error *dumps_verify(struct kdumpctl *ctl, int *status)
 	struct dump *dump;
 	struct kd_error *err;
 
-	if (is_file(words))
+	if (dump_is_named_file(words))
 		return verify_file(ctl, words, NULL, status);
-	err = dumps_load(ctl, ctl->option[OPTION_PATH], &dumps);
-	if (!err)
-		err = dumps_find(&dumps, words, &dump);
+	err = dumps_choose(ctl, ctl->option[OPTION_PATH], words, &dumps, &dump);
 	if (err)
 		return err;
 	if (!dump->vmcore)
 		return kd_error_create(KD_ERR_NOT_FOUND, "%s has no dump, only a log (\"kdumpctl log %s\")", dump->path,
-				       dump->name);
+				       dump_operand(dump));
 	path = path_join(dump->path, dump->vmcore);
 	return path ? verify_file(ctl, path, dump, status) : kd_error_nomem();
 }

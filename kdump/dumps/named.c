@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The one dump that a verb looks at: one of the machine's, or a file or directory of any name that came from elsewhere.
+ * Nothing but what was named is looked at, and no link inside of it is followed. */
+#include "kdump/dumps/named.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/parse.h"
+#include "dumpfilter/dumpfilter.h"
+#include "kdump/dumps/options.h"
+#include "kdump/mounts.h"
+
+static bool is_of_type(const char *words, mode_t type)
+{
+	struct stat st;
+
+	return words && words[0] != '-' && stat(words, &st) == 0 && (st.st_mode & S_IFMT) == type;
+}
+
+bool dump_is_named_file(const char *words)
+{
+	return is_of_type(words, S_IFREG);
+}
+
+static struct kd_error *no_dump(const char *path)
+{
+	return kd_error_create(KD_ERR_FORMAT, "%s is no dump: neither an ELF core, nor kdump-compressed, nor flattened", path);
+}
+
+/* --- a directory ------------------------------------------------------------------------------------------------- */
+
+static void close_dir(DIR *dir)
+{
+	if (dir)
+		closedir(dir);
+}
+DEFINE_CLEANUP(DIR *, close_dir)
+
+/* None of the names that captures use is there: which file begins as a dump does? */
+static struct kd_error *find_inside(struct dump *dump, int fd, const char *words)
+{
+	_cleanup_(close_dir) DIR *dir = NULL;
+	struct dirent *entry;
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool flattened;
+
+	if (copy < 0 || !(dir = fdopendir(copy))) {
+		if (copy >= 0)
+			close(copy);
+		return kd_error_os(errno, "cannot read %s", words);
+	}
+	while ((entry = readdir(dir))) {
+		if (!dump_recognise(fd, entry->d_name, &flattened))
+			continue;
+		if (dump->vmcore)
+			return kd_error_create(KD_ERR_STATE, "%s holds several dumps, as %s and %s: name the file", words,
+					       dump->vmcore, entry->d_name);
+		dump->state = DUMP_COMPLETE;
+		dump->vmcore = strdup(entry->d_name);
+		if (!dump->vmcore)
+			return kd_error_nomem();
+	}
+	return NULL;
+}
+
+static struct kd_error *open_directory(struct dump *dump, const char *real, const char *words)
+{
+	_cleanup_close_ int fd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct kd_error *err;
+
+	if (fd < 0)
+		return kd_error_os(errno, "cannot look into %s", words);
+	dump->path = strdup(real);
+	if (!dump->path)
+		return kd_error_nomem();
+	err = dump_scan(dump, fd);
+	if (!err && !dump->vmcore)
+		err = find_inside(dump, fd, words);
+	if (!err)
+		err = dump_read_files(dump, fd, false);
+	if (err || dump->vmcore || dump->log_file || dump->report)
+		return err;
+	return kd_error_create(KD_ERR_NOT_FOUND, "%s holds no dump: no file in it is an ELF core, kdump-compressed or "
+						 "flattened; \"kdumpctl list %s\" shows the dumps below it", words, words);
+}
+
+/* --- a file ------------------------------------------------------------------------------------------------------ */
+
+/* Log and report beside it are its own if the directory's dump is this one: otherwise it stands alone. */
+static struct kd_error *open_file(struct dump *dump, const char *real, const struct stat *st)
+{
+	_cleanup_close_ int fd = -1;
+	const char *name = strrchr(real, '/') + 1;
+	struct kd_error *err;
+	bool alone;
+
+	dump->path = strndup(real, name - real > 1 ? name - real - 1 : 1);
+	if (!dump->path)
+		return kd_error_nomem();
+	fd = open(dump->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return kd_error_os(errno, "cannot open %s", dump->path);
+	err = dump_scan(dump, fd);
+	alone = err || !dump->vmcore || strcmp(dump->vmcore, name) != 0;
+	kd_error_destroy(err); /* a directory that must not be read */
+	if (alone) {
+		free(dump->vmcore);
+		free(dump->log_file);
+		dump->log_file = NULL;
+		dump->pinned = false;
+		dump->state = DUMP_COMPLETE;
+		dump->vmcore = strdup(name);
+		if (!dump->vmcore)
+			return kd_error_nomem();
+	}
+	dump->size = (uint64_t)st->st_blocks * 512;
+	return dump_read_files(dump, fd, alone);
+}
+
+/* --- either ------------------------------------------------------------------------------------------------------ */
+
+static struct kd_error *open_named(const char *words, struct dumps *ret, struct dump **dump_ret)
+{
+	_cleanup_(dumps_free) struct dumps dumps = { .dump = calloc(1, sizeof(struct dump)), .count = 1 };
+	_cleanup_free_ char *real = realpath(words, NULL); /* who names a link means what it leads to */
+	struct dump *dump = dumps.dump;
+	struct kd_error *err;
+	struct stat st;
+
+	if (!dump) {
+		dumps.count = 0;
+		return kd_error_nomem();
+	}
+	if (!real || stat(real, &st) < 0)
+		return kd_error_os(errno, "cannot open %s", words);
+	dump->given = strdup(words);
+	dump->name = strdup(strrchr(real, '/')[1] ? strrchr(real, '/') + 1 : real);
+	if (!dump->given || !dump->name)
+		return kd_error_nomem();
+	if (S_ISREG(st.st_mode))
+		err = open_file(dump, real, &st);
+	else if (S_ISDIR(st.st_mode))
+		err = open_directory(dump, real, words);
+	else
+		err = kd_error_create(KD_ERR_NOT_FOUND, "%s is no dump: it is neither a file nor a directory", words);
+	if (err)
+		return err;
+	if (!dump->time)
+		dump_time_of_name(strrchr(dump->path, '/') + 1, &dump->time);
+	*dump_ret = dump;
+	*ret = dumps;
+	dumps = (struct dumps){ 0 };
+	return NULL;
+}
+
+struct kd_error *dumps_choose(const struct kdumpctl *ctl, const char *path, const char *words, struct dumps *dumps,
+			      struct dump **ret)
+{
+	struct kd_error *err;
+
+	if (words && (strchr(words, '/') || dump_is_named_file(words)))
+		return open_named(words, dumps, ret);
+	err = dumps_load(ctl, path, dumps);
+	if (!err)
+		err = dumps_find(dumps, words, ret);
+	if (!err || !is_of_type(words, S_IFDIR))
+		return err;
+	kd_error_destroy(err);
+	dumps_free(dumps);
+	return open_named(words, dumps, ret);
+}
+
+/* --- what the dump itself tells ------------------------------------------------------------------------------------ */
+
+/* A log that ends in the middle, since the dump does, is better than none: its last line says so. */
+static struct kd_error *extract_log(const char *path, char **ret)
+{
+	_cleanup_free_ char *text = calloc(1, DUMP_LOG_MAX + 1);
+	struct kd_error *err;
+	FILE *out;
+
+	if (!text)
+		return kd_error_nomem();
+	out = fmemopen(text, DUMP_LOG_MAX, "w"); /* what a hostile dump has beyond is not taken */
+	if (!out)
+		return kd_error_os(errno, "cannot read the log of %s", path);
+	err = dumpfilter_dmesg(path, out, NULL);
+	fclose(out);
+	if (err && !*text)
+		return kd_starts_with(err->text, path) ? err : kd_error_wrap(err, "%s", path);
+	if (err) {
+		_cleanup_free_ char *cut = take_ptr(text);
+		int length = asprintf(&text, "%s(the rest of the log cannot be read: %s)\n", cut, err->text);
+
+		kd_error_destroy(err);
+		if (length < 0) {
+			text = NULL;
+			return kd_error_nomem();
+		}
+	}
+	*ret = take_ptr(text);
+	return NULL;
+}
+
+struct kd_error *dump_read_log(const struct dump *dump, char **ret)
+{
+	_cleanup_free_ char *path = dump->vmcore ? path_join(dump->path, dump->vmcore) : NULL;
+
+	if (dump->log_file)
+		return dump_read_log_file(dump, ret);
+	if (!dump->vmcore)
+		return kd_error_create(KD_ERR_NOT_FOUND, "%s holds no log of the kernel", dump->path);
+	if (!path)
+		return kd_error_nomem();
+	return dump->state == DUMP_DAMAGED ? no_dump(path) : extract_log(path, ret);
+}
+
+struct kd_error *dump_look_inside(struct dump *dump, char **format)
+{
+	_cleanup_free_ char *log = NULL, *path = dump->vmcore ? path_join(dump->path, dump->vmcore) : NULL;
+	struct kd_error *err = NULL;
+
+	if (!path)
+		return dump->vmcore ? kd_error_nomem() : NULL;
+	err = dump->state == DUMP_DAMAGED ? no_dump(path) : dump_ask_file(dump, path, format);
+	/* What is wrong with the file is verify's business, but where there is nothing else to tell of. */
+	if (err && dump->given && !dump->log_file && !dump->report)
+		return err;
+	if (!err && !dump->log_file)
+		err = dump_read_log(dump, &log);
+	kd_error_destroy(err);
+	return log ? dump_read_log_text(dump, log) : NULL;
+}
