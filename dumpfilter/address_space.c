@@ -37,8 +37,10 @@ struct kd_error *address_space_table(struct address_space *space, unsigned int l
 	if (!cache->valid || cache->paddr != paddr) {
 		cache->valid = false;
 		err = vmcore_read(space->vmcore, paddr, cache->entry, space->page_size);
-		if (err)
+		if (err) {
+			space->failed = paddr;
 			return err;
+		}
 		cache->paddr = paddr;
 		cache->valid = true;
 		remember(space, &space->walked, paddr, space->page_size);
@@ -95,8 +97,10 @@ struct kd_error *address_space_read_into(struct address_space *space, uint64_t v
 		if (piece > size)
 			piece = size;
 		err = read_paddr(space, paddr, out, piece);
-		if (err)
+		if (err) {
+			space->failed = paddr;
 			return kd_error_wrap(err, "virtual address 0x%lx", vaddr);
+		}
 		remember(space, frames, paddr, piece);
 		vaddr += piece;
 		out += piece;

@@ -64,6 +64,7 @@ struct address_space {
 	struct paging paging;
 	struct table_cache cache[PAGE_TABLE_LEVELS_MAX];
 	struct kd_ranges walked; /* physical, whole pages: tables, and all that was read */
+	uint64_t failed; /* physical address of the last read that failed */
 };
 
 /** Find the page tables and make sure that they are what they should be: they and the image's formula must agree,

@@ -299,6 +299,13 @@ static struct kd_error *write_cycles(struct crash *crash, struct selection *sele
 	return err;
 }
 
+static void warn_unreadable(const struct kd_log *log, const struct pipeline *pipeline, const char *consequence)
+{
+	if (pipeline->unreadable)
+		kd_warn(log, "%lu pages could not be read, the first at 0x%lx: %s; %s", pipeline->unreadable,
+			pipeline->first_unreadable.paddr, pipeline->first_unreadable.text, consequence);
+}
+
 static struct kd_error *write_pages(struct crash *crash, const struct dumpfilter_options *options,
 				    const struct memory_plan *plan, struct selection *selection, struct writer *writer,
 				    struct dumpfilter_report *report)
@@ -319,10 +326,9 @@ static struct kd_error *write_pages(struct crash *crash, const struct dumpfilter
 	report->pages[PAGE_ZERO] = pipeline.zero;
 	report->pages_shared = pipeline.shared;
 	report->unreadable += pipeline.unreadable;
+	read_error_join(&report->first_unreadable, &pipeline.first_unreadable);
 	report->pages_written = pipeline.written;
-	if (pipeline.unreadable)
-		kd_warn(options->log, "%lu pages could not be read; they are left out (in an ELF file: zeros)",
-			pipeline.unreadable);
+	warn_unreadable(options->log, &pipeline, "they are left out (in an ELF file: zeros)");
 	if (err) {
 		writer_of(options)->give_up(writer);
 		return err;
@@ -380,6 +386,7 @@ static struct kd_error *estimate_data(struct crash *crash, const struct dumpfilt
 		vmcore_window_release(&crash->space.window);
 		err = estimate_run(estimate, &pipeline, &selection->kept);
 	}
+	warn_unreadable(options->log, &pipeline, "the size is without them");
 	return err;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "dumpfilter/read_error.h"
 
 struct address_space; /* dumpfilter/address_space.h */
 struct codec;	      /* dumpfilter/codec.h */
@@ -81,6 +82,7 @@ struct dumpfilter_options {
 struct dumpfilter_report {
 	uint64_t pages[PAGE_CLASS_COUNT]; /* found per class, dropped or not; PAGE_ZERO: stored as zero pages */
 	uint64_t unreadable;              /* pages that the kernel would not hand out or that were cut off, not in the dump */
+	struct read_error first_unreadable; /* the lowest of them; set if unreadable is not 0 */
 	uint64_t pages_written;           /* page_descs filled */
 	uint64_t pages_shared;            /* of these: equal to one written before, and not stored again */
 	uint64_t bytes_written;           /* size of the output */

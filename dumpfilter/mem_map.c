@@ -130,6 +130,13 @@ void mem_map_release(struct mem_map *map)
 	kd_ranges_free(&map->frames);
 }
 
+/* What is not mapped, or not in the dump, is no fault of what the dump is read from. */
+static void note_unreadable(struct mem_map *map, const struct kd_error *err)
+{
+	if (err->code != KD_ERR_HOLE)
+		read_error_add(&map->unreadable, map->space->failed, err);
+}
+
 /* Where struct mem_section number @nr is; false if there is none. */
 static bool find_section(struct mem_map *map, uint64_t nr, uint64_t *vaddr_ret)
 {
@@ -146,6 +153,7 @@ static bool find_section(struct mem_map *map, uint64_t nr, uint64_t *vaddr_ret)
 		if (err) {
 			kd_debug(map->space->log, "sections from %lu on: %s", root * map->sections_per_root,
 				 err->text);
+			note_unreadable(map, err);
 			kd_error_destroy(err);
 			map->cached_root_vaddr = 0;
 		}
@@ -169,6 +177,7 @@ static bool section_pages(struct mem_map *map, uint64_t nr, uint64_t *vaddr_ret)
 	err = address_space_read_u64(map->space, section + map->map_offset, &coded);
 	if (err) {
 		kd_debug(map->space->log, "section %lu: %s", nr, err->text);
+		note_unreadable(map, err);
 		kd_error_destroy(err);
 		return false;
 	}
@@ -196,6 +205,7 @@ static const uint8_t *get_structs(struct mem_map *map, uint64_t vaddr, uint64_t 
 			piece = size - done;
 		err = address_space_read_into(map->space, vaddr + done, map->buf + done, piece, &map->frames);
 		if (err) {
+			note_unreadable(map, err);
 			kd_error_destroy(err);
 			memset(map->buf + done, 0xff, piece);
 		}

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "dumpfilter/address_space.h"
+#include "dumpfilter/read_error.h"
 
 /** What it reads into. */
 #define MEM_MAP_BUFFER (UINT64_C(2) << 20)
@@ -33,6 +34,7 @@ struct mem_map {
 	uint8_t *buf;
 	uint64_t buf_pages;
 	struct kd_ranges frames; /* where the array itself lies, as far as it was read */
+	struct read_error unreadable; /* of the array and of what leads to it; memory that is not there does not count */
 };
 
 /** @space is borrowed. To be released in any case. KD_ERR_FORMAT if VMCOREINFO does not say where the mem_map is. */

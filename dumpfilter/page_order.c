@@ -181,6 +181,8 @@ void page_order_learn(struct page_order *order, struct address_space *space)
 	_cleanup_(kd_error_destroy) struct kd_error *err = kallsyms_open(space, &kallsyms);
 	if (!err)
 		ask_symbols(order, space, kallsyms);
+	else
+		kd_debug(space->log, "which pages are needed first is not known in full: %s", err->text);
 	kd_ranges_free(&space->walked);
 	space->walked = walked;
 }

@@ -117,6 +117,7 @@ static void scanner_join(struct scanner *scanner, struct page_filter *filter, st
 	pthread_join(scanner->thread, NULL);
 	for (size_t i = 0; i < PAGE_CLASS_COUNT; i++)
 		filter->pages[i] += scanner->pages[i];
+	read_error_join(&map->unreadable, &scanner->map.unreadable);
 	add_ranges(&map->frames, &scanner->map.frames);
 	add_ranges(&map->space->walked, &scanner->space.walked);
 	scanner_destroy(scanner);

@@ -124,6 +124,7 @@ static void visit_below(struct visitor *visitor, uint64_t table, unsigned int be
 		struct kd_error *err = address_space_table(visitor->space, below, table, &entries);
 
 		if (err) {
+			kd_debug(visitor->space->log, "page table at 0x%lx: %s", table, err->text);
 			kd_error_destroy(err);
 			return;
 		}

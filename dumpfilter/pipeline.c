@@ -53,6 +53,7 @@ struct worker {
 	struct page_hash hash[PAGE_UNIT_MAX];
 	uint16_t local[LOCAL_SLOTS]; /* index in the unit, + 1 */
 	unsigned int repeated;       /* pages of the unit that share with another one of it */
+	struct read_error unreadable; /* the unit's first */
 	/* With pipeline->sample: where in a group of so many pages the next one is, and which one is compressed. */
 	unsigned int group_position, group_choice;
 	uint32_t dice;
@@ -286,12 +287,12 @@ static void pack_run(struct worker *worker, unsigned int first, unsigned int cou
 		pack_pages(worker, first, count, data);
 		return;
 	}
-	kd_error_destroy(err);
 	if (count == 1) {
 		worker->unit.page[first].state = UNIT_PAGE_UNREADABLE;
-		return;
+		read_error_add(&worker->unreadable, paddr, err);
 	}
-	for (unsigned int i = 0; i < count; i++)
+	kd_error_destroy(err);
+	for (unsigned int i = 0; i < count && count > 1; i++)
 		pack_run(worker, first + i, 1);
 }
 
@@ -301,6 +302,7 @@ static void pack_unit(struct worker *worker)
 	unsigned int run_max = (unsigned int)(READ_BYTES / worker->shop->pipeline->page_size);
 
 	worker->repeated = 0;
+	worker->unreadable = (struct read_error){ 0 };
 	memset(worker->local, 0, sizeof(worker->local));
 	for (unsigned int i = 0, count; i < unit->count; i += count) {
 		for (count = 1; count < run_max && i + count < unit->count; count++)
@@ -384,6 +386,7 @@ static void account(struct worker *worker, struct kd_error *err)
 		for (unsigned int i = 0; i < worker->unit.count; i++)
 			count_page(worker, i);
 		shop->pipeline->shared += worker->repeated;
+		read_error_join(&shop->pipeline->first_unreadable, &worker->unreadable);
 		report_progress(shop);
 	} else if (!shop->err) {
 		shop->err = err;

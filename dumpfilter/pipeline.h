@@ -16,6 +16,7 @@
 #include "dumpfilter/erase.h"
 #include "dumpfilter/page_share.h"
 #include "dumpfilter/pfn_bitmap.h"
+#include "dumpfilter/read_error.h"
 #include "dumpfilter/vmcore.h"
 #include "dumpfilter/writer.h"
 
@@ -49,6 +50,7 @@ struct pipeline {
 
 	/* Results, of all runs. */
 	uint64_t zero, shared, unreadable, written;
+	struct read_error first_unreadable;
 };
 
 /** The first error ends it, when the units that are under way are done. On error the results say how far it got. */

@@ -2,7 +2,8 @@
 /** What a run found and did as text, for other programs: lines "key=value" that a shell can read, too.
  *
  *  Keys are page_size, written, shared and unreadable (pages), bytes, unfiltered and full (0 or 1), and one for each class
- *  of pages. All are there; a reader passes over those that it does not know.
+ *  of pages. All are there; a reader passes over those that it does not know. If pages were unreadable, there are
+ *  first_unreadable (the lowest physical address) and first_unreadable_error (why) as well.
  */
 #ifndef DUMPFILTER_REPORT_H
 #define DUMPFILTER_REPORT_H

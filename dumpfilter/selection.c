@@ -305,6 +305,18 @@ static struct kd_error *decide_or_keep_all(struct selection *selection, uint64_t
 	return kd_error_create(KD_ERR_FORMAT, "the rules would drop the kernel's own page tables or mem_map");
 }
 
+/* Pages that the vmcore would have if it were whole. */
+static void report_missing(const struct crash *crash, const struct dumpfilter_options *options,
+			   struct dumpfilter_report *report)
+{
+	report->unreadable = vmcore_missing(crash->vmcore) / report->page_size;
+	if (!report->unreadable)
+		return;
+	report->first_unreadable = (struct read_error){ vmcore_first_missing(crash->vmcore), "the vmcore is truncated" };
+	kd_warn(options->log, "%s is truncated: %lu pages of memory are missing, the first at 0x%lx",
+		vmcore_path(crash->vmcore), report->unreadable, report->first_unreadable.paddr);
+}
+
 struct kd_error *selection_make(struct selection *selection, struct crash *crash,
 				const struct dumpfilter_options *options, const struct memory_plan *plan,
 				struct dumpfilter_report *report)
@@ -326,13 +338,13 @@ struct kd_error *selection_make(struct selection *selection, struct crash *crash
 		report->unfiltered = true;
 		kd_warn(options->log, "all pages are kept: %s", cause->text);
 	}
+	if (read_error_is_set(&selection->map.unreadable))
+		kd_warn(options->log, "struct pages could not be read, the first at 0x%lx: %s; the pages that they describe are kept",
+			selection->map.unreadable.paddr, selection->map.unreadable.text);
 	if (!in_cycles(selection))
 		mem_map_release(&selection->map);
 	report->page_size = crash->space.page_size;
-	report->unreadable = vmcore_missing(crash->vmcore) / report->page_size;
-	if (report->unreadable)
-		kd_warn(options->log, "%s is truncated: %lu pages of memory are missing", vmcore_path(crash->vmcore),
-			report->unreadable);
+	report_missing(crash, options, report);
 	return NULL;
 }
 

@@ -233,9 +233,13 @@ static struct kd_error *read_headers(struct vmcore *vmcore)
 	err = read_program_headers(vmcore, &ehdr, &promised);
 	if (!err)
 		err = build_extents(vmcore);
-	if (!err)
-		vmcore->missing = kd_ranges_total(&promised) - kd_ranges_total(&vmcore->contents);
-	return err;
+	if (err)
+		return err;
+	if (!kd_ranges_subtract_all(&promised, &vmcore->contents))
+		return kd_error_nomem();
+	vmcore->missing = kd_ranges_total(&promised);
+	vmcore->first_missing = promised.count ? promised.range[0].start : 0;
+	return NULL;
 }
 
 static bool has_magic(const struct vmcore_format *format, const void *head)
@@ -373,6 +377,11 @@ const struct kd_ranges *vmcore_contents(const struct vmcore *vmcore)
 uint64_t vmcore_missing(const struct vmcore *vmcore)
 {
 	return vmcore->missing;
+}
+
+uint64_t vmcore_first_missing(const struct vmcore *vmcore)
+{
+	return vmcore->first_missing;
 }
 
 uint64_t vmcore_end_paddr(const struct vmcore *vmcore)

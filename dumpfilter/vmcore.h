@@ -87,6 +87,8 @@ const struct kd_ranges *vmcore_contents(const struct vmcore *vmcore);
 
 /** Bytes of memory that the headers promise, but which would lie behind the file's end: it is a truncated copy. */
 uint64_t vmcore_missing(const struct vmcore *vmcore);
+/** The physical address of the first of them, if there are any. */
+uint64_t vmcore_first_missing(const struct vmcore *vmcore);
 
 /** One past the highest physical address that has RAM, in bytes. */
 uint64_t vmcore_end_paddr(const struct vmcore *vmcore);

@@ -51,7 +51,7 @@ struct vmcore {
 	size_t extent_count;
 	struct kd_ranges ram;
 	struct kd_ranges contents;
-	uint64_t missing; /* see vmcore_missing() */
+	uint64_t missing, first_missing; /* see vmcore_missing() */
 	uint8_t *notes;
 	size_t notes_size;
 

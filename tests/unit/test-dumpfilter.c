@@ -1240,6 +1240,8 @@ static void test_unreadable(void **state)
 		assert_no_error(dumpfilter_run(core, dump, &options, &report));
 		bad_bytes.end = 0;
 		assert_int_equal(report.unreadable, cases[i / 2].count);
+		assert_int_equal(report.first_unreadable.paddr, start / 4096 * 4096);
+		assert_string_equal(report.first_unreadable.text, "Input/output error");
 		assert_int_equal(report.pages_written, RAM_PAGES - 533 - cases[i / 2].count);
 		read_result(&result);
 		assert_int_equal(result.header.status, 1);
@@ -1266,6 +1268,35 @@ static void test_unreadable(void **state)
 	assert_false(report.unfiltered);
 	assert_int_equal(report.pages[PAGE_CACHE], 1); /* its struct page is not among them */
 	assert_int_equal(report.unreadable, 1);
+	unlink(dump);
+	machine_release(&machine);
+}
+
+/* The first is the lowest, whoever meets it when: in passes over all, in cycles, by several threads. */
+static void test_first_unreadable(void **state)
+{
+	struct dumpfilter_options options = { .level = 0 };
+	struct dumpfilter_report report;
+	struct machine machine;
+
+	machine_init(&machine, 4);
+	populate(&machine);
+	machine_write(&machine, core);
+	/* The page of _stext is written long before the one in front of it. */
+	bad_bytes.start = 0x4000 + STEXT_PHYS - 2 * 4096;
+	bad_bytes.end = 0x4000 + STEXT_PHYS + 4096;
+	for (unsigned int i = 0; i < 16; i++) {
+		options.threads = i % 4 + 1;
+		options.window_pages = i / 8 ? 128 : 0;
+		assert_no_error(dumpfilter_run(core, dump, &options, &report));
+		assert_int_equal(report.unreadable, 3);
+		assert_int_equal(report.first_unreadable.paddr, STEXT_PHYS - 2 * 4096);
+		assert_string_equal(report.first_unreadable.text, "Input/output error");
+		unlink(dump);
+	}
+	bad_bytes.end = 0;
+	assert_no_error(dumpfilter_run(core, dump, &options, &report));
+	assert_false(read_error_is_set(&report.first_unreadable));
 	unlink(dump);
 	machine_release(&machine);
 }
@@ -1437,6 +1468,8 @@ static void test_truncated_input(void **state)
 	assert_int_equal(truncate(core, 0x4000 + (20 << 20)), 0);
 	assert_no_error(dumpfilter_run(core, dump, &options, &report));
 	assert_int_equal(report.unreadable, 1024);
+	assert_int_equal(report.first_unreadable.paddr, 20 << 20);
+	assert_string_equal(report.first_unreadable.text, "the vmcore is truncated");
 	assert_int_equal(report.pages_written + report.unreadable, RAM_PAGES - 533);
 	unlink(dump);
 	/* What is not there is not tried page by page. */
@@ -1959,6 +1992,7 @@ int main(void)
 		cmocka_unit_test(test_page_share),
 		cmocka_unit_test(test_size_limit),
 		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_first_unreadable),
 		cmocka_unit_test(test_estimate),
 		cmocka_unit_test(test_estimate_sample),
 		cmocka_unit_test(test_partial_pages),
