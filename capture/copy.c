@@ -16,19 +16,30 @@ static bool is_zero(const char *page, size_t size)
 	return page[0] == 0 && memcmp(page, page + 1, size - 1) == 0;
 }
 
+static void note_unreadable(struct copy_result *result, const char *why, off_t offset, size_t size)
+{
+	if (!result->unreadable) {
+		result->first_unreadable = (uint64_t)offset;
+		snprintf(result->error, sizeof(result->error), "%s", why);
+	}
+	result->unreadable += size;
+}
+
 /* Read [offset, offset + size). Where the kernel refuses, page by page, with zeros for what it does not give. */
 static void read_chunk(int fd, char *buf, size_t size, off_t offset, struct copy_result *result)
 {
 	size_t at, piece;
+	ssize_t got;
 
 	if (kd_pread_all(fd, buf, size, offset) == (ssize_t)size)
 		return;
 	for (at = 0; at < size; at += piece) {
 		piece = size - at < COPY_PAGE ? size - at : COPY_PAGE;
-		if (kd_pread_all(fd, buf + at, piece, offset + at) == (ssize_t)piece)
+		got = kd_pread_all(fd, buf + at, piece, offset + at);
+		if (got == (ssize_t)piece)
 			continue;
+		note_unreadable(result, got < 0 ? strerror(errno) : "the file ends there", offset + at, piece);
 		memset(buf + at, 0, piece);
-		result->unreadable += piece;
 	}
 }
 

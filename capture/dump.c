@@ -91,6 +91,18 @@ static struct kd_error *run_filter(const struct rung_run *run, struct dumpfilter
 	return dumpfilter_run(run->request->vmcore, run->name, &options, &run->news->report);
 }
 
+static struct kd_error *run_copy(const struct rung_run *run)
+{
+	struct copy_result *copy = &run->news->copy;
+	struct kd_error *err = copy_vmcore(run->request->vmcore, run->name, report_progress, run->news, copy);
+
+	if (copy->unreadable)
+		kd_warn(run->request->log, "%llu bytes of %s could not be read, the first at offset 0x%llx: %s; "
+					   "in the copy they are zeros", (unsigned long long)copy->unreadable,
+			run->request->vmcore, (unsigned long long)copy->first_unreadable, copy->error);
+	return err;
+}
+
 static struct kd_error *run_program(const struct rung_run *run)
 {
 	char *const *collector = run->request->collector;
@@ -133,7 +145,7 @@ static struct kd_error *collect(void *arg)
 	case RUNG_STORE:
 		return run_filter(run, kernel_pages(false));
 	case RUNG_COPY:
-		return copy_vmcore(run->request->vmcore, run->name, report_progress, run->news, &run->news->copy);
+		return run_copy(run);
 	case RUNG_NONE:
 		break;
 	}
@@ -201,7 +213,7 @@ static int shell_status(const struct child_result *result)
 /* What a program has said of itself; most say nothing. */
 static void read_report(int fd, struct dumpfilter_report *ret)
 {
-	char text[1024];
+	char text[2048];
 	ssize_t size = kd_pread_all(fd, text, sizeof(text), 0);
 
 	if (size > 0)

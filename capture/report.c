@@ -98,6 +98,27 @@ static void put_attempts(struct kd_json *json, const struct dump_result *dump)
 	kd_json_close(json, ']');
 }
 
+/* @place: what it is counted by. */
+static void put_first_unreadable(struct kd_json *json, const char *place, uint64_t number, const char *error)
+{
+	if (!*error) {
+		kd_json_string(json, "first_unreadable", NULL);
+		return;
+	}
+	kd_json_open(json, "first_unreadable", '{');
+	kd_json_u64(json, place, number);
+	kd_json_string(json, "error", error);
+	kd_json_close(json, '}');
+}
+
+static void put_copy(struct kd_json *json, const struct copy_result *copy)
+{
+	kd_json_open(json, "copy", '{');
+	kd_json_u64(json, "unreadable", copy->unreadable);
+	put_first_unreadable(json, "offset", copy->first_unreadable, copy->error);
+	kd_json_close(json, '}');
+}
+
 static void put_pages(struct kd_json *json, const struct dumpfilter_report *pages)
 {
 	unsigned int i;
@@ -106,6 +127,7 @@ static void put_pages(struct kd_json *json, const struct dumpfilter_report *page
 	kd_json_u64(json, "page_size", pages->page_size);
 	kd_json_u64(json, "written", pages->pages_written);
 	kd_json_u64(json, "unreadable", pages->unreadable);
+	put_first_unreadable(json, "address", pages->first_unreadable.paddr, pages->first_unreadable.text);
 	kd_json_u64(json, "windows", pages->windows);
 	kd_json_bool(json, "unfiltered", pages->unfiltered);
 	for (i = 0; i < PAGE_CLASS_COUNT; i++)
@@ -124,6 +146,8 @@ static void put_dump(struct kd_json *json, const struct report *report)
 	kd_json_u64(json, "log_size", report->crash->log_size);
 	if (report->dump.count && kept->filtered)
 		put_pages(json, &kept->report);
+	if (report->dump.count && kept->rung == RUNG_COPY)
+		put_copy(json, &kept->copy);
 }
 
 static void put_quiesced(struct kd_json *json, const struct quiesce_result *result)

@@ -16,9 +16,12 @@
  *      attempts          every way that was tried: [{rung, start, seconds, size, peak_memory, error: null if it worked}]
  *      vmcore_size       bytes that the saved file takes
  *      log_size          of vmcore-dmesg.txt
- *      pages             only from dumpfilter, built in or as a program: {page_size, written, unreadable, windows: of page
+ *      pages             only from dumpfilter, built in or as a program: {page_size, written, unreadable,
+ *                        first_unreadable: {address: physical, the lowest, error: why} or null, windows: of page
  *                        frames, one after the other to save memory, 1: none, unfiltered: true if the rules did not fit
  *                        this kernel and everything was kept, and a count for each class: keep, zero, cache, …}
+ *      copy              only of a plain copy: {unreadable: bytes, zeros in the copy, first_unreadable: {offset: in the
+ *                        vmcore, error: why} or null}
  *      quiesced          {count, failed, devices: [PCI functions whose DMA was stopped]}
  *      modules           {inserted, failed}
  *      memory            of the capture kernel: {total, peak: highest use seen, collector_peak: resident}

@@ -85,6 +85,31 @@ uint64_t report_u64(struct json_object *report, const char *path)
 	return number > 0 ? number : 0;
 }
 
+const char *report_unreadable(struct json_object *report, char *buf, size_t size)
+{
+	static const struct {
+		const char *count, *unit, *error, *place, *where;
+	} kinds[] = {
+		{ "pages.unreadable", "pages", "pages.first_unreadable.error", "pages.first_unreadable.address", "" },
+		{ "copy.unreadable", "bytes", "copy.first_unreadable.error", "copy.first_unreadable.offset", "offset " },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		uint64_t count = report_u64(report, kinds[i].count);
+		const char *error = report_string(report, kinds[i].error);
+
+		if (!count)
+			continue;
+		if (error)
+			snprintf(buf, size, "%" PRIu64 " %s, the first at %s0x%" PRIx64 ": %s", count, kinds[i].unit,
+				 kinds[i].where, report_u64(report, kinds[i].place), error);
+		else /* an older report does not tell */
+			snprintf(buf, size, "%" PRIu64 " %s", count, kinds[i].unit);
+		return buf;
+	}
+	return NULL;
+}
+
 /* --- one dump --------------------------------------------------------------------------------------------------- */
 
 /* Digits as in @pattern ('d' stands for one), the rest literally. */

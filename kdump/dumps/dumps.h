@@ -100,6 +100,10 @@ const char *report_string(struct json_object *report, const char *path);
 uint64_t report_u64(struct json_object *report, const char *path);
 double report_number(struct json_object *report, const char *path);
 
+/** What the capture could not read, by the report, as "206 pages, the first at 0x7c000: Input/output error", in @buf; NULL
+ *  if there is nothing. */
+const char *report_unreadable(struct json_object *report, char *buf, size_t size);
+
 /* The verbs of this folder. */
 kdumpctl_verb dumps_list, dumps_info, dumps_log, dumps_verify, dumps_remove, dumps_pin, dumps_unpin, dumps_collect;
 

@@ -650,7 +650,7 @@ static void put_vmcore(FILE *out, const struct dump *dump)
 
 static void put_files(FILE *out, const struct dump *dump)
 {
-	char text[128], size[TERM_SIZE_MAX], total[TERM_SIZE_MAX];
+	char text[128], unreadable[256], size[TERM_SIZE_MAX], total[TERM_SIZE_MAX];
 	uint64_t page_size = report_u64(dump->report, "pages.page_size"), pages = report_u64(dump->report, "pages.written");
 
 	open_section(out, "files", "Files", NULL);
@@ -660,10 +660,10 @@ static void put_files(FILE *out, const struct dump *dump)
 		put_vmcore(out, dump);
 	put_fact(out, "Collector", report_string(dump->report, "collector"));
 	if (pages && page_size && pages <= UINT64_MAX / page_size) {
-		snprintf(text, sizeof(text), "%" PRIu64 " pages, %s; %" PRIu64 " were not readable", pages,
-			 term_size(pages * page_size, size), report_u64(dump->report, "pages.unreadable"));
+		snprintf(text, sizeof(text), "%" PRIu64 " pages, %s", pages, term_size(pages * page_size, size));
 		put_fact(out, "In the dump", text);
 	}
+	put_fact(out, "Not readable", report_unreadable(dump->report, unreadable, sizeof(unreadable)));
 	if (report_u64(dump->report, "memory.peak")) {
 		snprintf(text, sizeof(text), "%s of %s at most", term_size(report_u64(dump->report, "memory.peak"), size),
 			 term_size(report_u64(dump->report, "memory.total"), total));

@@ -173,7 +173,7 @@ static void print_capture(const struct term *term, const struct dump *dump)
 {
 	struct json_object *steps = report_get(dump->report, "steps"), *errors = report_get(dump->report, "errors"), *step;
 	double complete = report_number(dump->report, "complete_at"), start, seconds;
-	char text[96], size[TERM_SIZE_MAX];
+	char text[96], unreadable[256], size[TERM_SIZE_MAX];
 	const char *name;
 	size_t i;
 
@@ -185,6 +185,7 @@ static void print_capture(const struct term *term, const struct dump *dump)
 		row(term, "Complete", text);
 	}
 	row(term, "Collector", report_string(dump->report, "collector"));
+	row(term, "Unreadable", report_unreadable(dump->report, unreadable, sizeof(unreadable)));
 	if (report_u64(dump->report, "memory.peak")) {
 		snprintf(text, sizeof(text), "%s at most", term_size(report_u64(dump->report, "memory.peak"), size));
 		row(term, "Memory used", text);

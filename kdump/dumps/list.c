@@ -224,6 +224,8 @@ static void print_table(const struct dump **dump, size_t count)
 
 void dump_put_members(struct kd_json *json, const struct dump *dump)
 {
+	char unreadable[256];
+
 	kd_json_string(json, "name", dump->name);
 	kd_json_string(json, "path", dump->path);
 	kd_json_u64(json, "time", dump->time > 0 ? dump->time : 0);
@@ -236,6 +238,7 @@ void dump_put_members(struct kd_json *json, const struct dump *dump)
 	kd_json_string(json, "state", dump_state_name(dump->state));
 	kd_json_bool(json, "pinned", dump->pinned);
 	kd_json_u64(json, "size", dump->size);
+	kd_json_string(json, "unreadable", report_unreadable(dump->report, unreadable, sizeof(unreadable)));
 	kd_json_string(json, "vmcore", dump->vmcore);
 	kd_json_string(json, "log", dump->log_file);
 }

@@ -6,8 +6,10 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "capture/child.h"
 #include "capture/clock.h"
@@ -381,11 +383,16 @@ static void test_report_census(void **state)
 	report.dump.attempt[0].filtered = true;
 	pages->page_size = 4096;
 	pages->pages_written = 77;
+	pages->unreadable = 2;
+	pages->first_unreadable = (struct read_error){ 0x7c000, "Input/output error" };
 	for (unsigned int i = 0; i < PAGE_CLASS_COUNT; i++)
 		pages->pages[i] = 100 + i;
 	report_write(out, &report);
 	fclose(out);
 	assert_non_null(strstr(text, "\"pages\": {\n    \"page_size\": 4096,\n    \"written\": 77,"));
+	assert_non_null(strstr(text, "\"unreadable\": 2,\n    \"first_unreadable\": {\n      \"address\": 507904,\n"
+				     "      \"error\": \"Input/output error\"\n    },"));
+	assert_null(strstr(text, "\"copy\""));
 	assert_non_null(strstr(text, "\"unfiltered\": false,"));
 	for (unsigned int i = 0; i < PAGE_CLASS_COUNT; i++) {
 		char line[64];
@@ -537,6 +544,21 @@ static void test_reserve(void **state)
 	save_release(dir); /* twice is fine */
 }
 
+/* Reads of these bytes of any file fail, as on a bad disk. */
+static struct {
+	off_t start, end;
+} bad_bytes;
+
+/* In place of the C library's, for the program's own code too. */
+ssize_t pread(int fd, void *buf, size_t size, off_t offset)
+{
+	if (offset < bad_bytes.end && offset + (off_t)size > bad_bytes.start) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, buf, size, offset);
+}
+
 static void test_copy_keeps_holes(void **state)
 {
 	enum { SIZE = 3 * 1024 * 1024 + 100 };
@@ -558,10 +580,13 @@ static void test_copy_keeps_holes(void **state)
 	assert_memory_equal(copied, data, SIZE);
 	assert_int_equal(result.written, 4 * 4096 - (4096 - 100));
 	assert_int_equal(result.unreadable, 0);
+	assert_string_equal(result.error, "");
 	assert_error(copy_vmcore(from, to, NULL, NULL, &result), KD_ERR_OS, "File exists");
 }
 
 /* --- the dump --- */
+
+static struct kd_log *dump_log; /* of the next ones; may be NULL */
 
 /* Run the ladder on "vmcore.in" below @directory, into that directory. */
 static struct kd_error *dump_by(const char *directory, char *const *collector, struct dump_result *result)
@@ -571,7 +596,8 @@ static struct kd_error *dump_by(const char *directory, char *const *collector, s
 	struct memory_use memory = { 0 };
 	char vmcore[128];
 	struct dump_request request = { .vmcore = vmcore, .dir = dir, .collector = collector, .console = -1,
-					.deadline = clock_ms() + 30000, .root = &root, .memory = &memory };
+					.deadline = clock_ms() + 30000, .root = &root, .memory = &memory,
+					.log = dump_log };
 
 	snprintf(vmcore, sizeof(vmcore), "%s/vmcore.in", directory);
 	assert_no_error(kd_sysroot_open(NULL, &root));
@@ -653,7 +679,7 @@ static void dump_by_reporting_program(const char *directory, const char *name, c
 static void test_dump_reported_by_a_program(void **state)
 {
 	struct dumpfilter_report told = { .page_size = 4096, .pages_written = 9, .pages_shared = 8, .unreadable = 7,
-					  .bytes_written = UINT64_MAX, .windows = 6, .unfiltered = true, .full = true };
+					  .first_unreadable = { 0x7c000, "Input/output error" }, .bytes_written = UINT64_MAX, .windows = 6, .unfiltered = true, .full = true };
 	_cleanup_free_ char *lines = NULL, *cut = NULL;
 	struct dump_result result;
 	size_t size;
@@ -670,6 +696,14 @@ static void test_dump_reported_by_a_program(void **state)
 	/* No other program is asked for it, and less than all is nothing. */
 	dump_by_reporting_program(*state, "makedumpfile", lines, &result);
 	assert_false(result.attempt[0].filtered);
+	/* Of a path in it, no new line comes about. */
+	strcpy(told.first_unreadable.text, "a\nb: cut off");
+	free(take_ptr(lines));
+	out = open_memstream(&lines, &size);
+	dumpfilter_report_write(out, &told);
+	fclose(out);
+	dump_by_reporting_program(*state, "dumpfilter", lines, &result);
+	assert_string_equal(result.attempt[0].report.first_unreadable.text, "a b: cut off");
 	cut = strndup(lines, (size_t)(strstr(lines, "free=") - lines));
 	dump_by_reporting_program(*state, "dumpfilter", cut, &result);
 	assert_false(result.attempt[0].filtered);
@@ -691,6 +725,46 @@ static void test_dump_falls_to_a_copy(void **state)
 	assert_content(*state, "vmcore", "not ELF");
 	assert_content(*state, "vmcore-incomplete", NULL);
 	assert_content(*state, "vmcore-incomplete.retry", NULL);
+}
+
+/* What is said on the way is for people, who do not know the ladder; and what could not be read, they are told. */
+static void test_dump_says_what_is_next(void **state)
+{
+	static const char *const lines[] = {
+		"/vmcore.in could not be read, the first at offset 0x2000: Input/output error; in the copy they are zeros\n",
+	};
+	static const struct crash_facts crash;
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	struct report report = { .plan = &plan, .crash = &crash };
+	_cleanup_free_ char *said = NULL, *written = NULL, *path = NULL, *zeros = calloc(5, 4096);
+	FILE *out;
+	size_t size;
+	struct kd_log log;
+
+	assert_true(asprintf(&path, "%s/said", (char *)*state) > 0);
+	out = fopen(path, "we");
+	setbuf(out, NULL);
+	kd_log_init(&log, out, "kdump", KD_LOG_INFO);
+	memset(zeros, 1, 5 * 4096);
+	put_file(*state, "/vmcore.in", zeros, 5 * 4096);
+	bad_bytes.start = 2 * 4096;
+	bad_bytes.end = 3 * 4096 + 1;
+	dump_log = &log;
+	assert_no_error(dump_with(*state, "exit 3", &report.dump));
+	dump_log = NULL;
+	bad_bytes.end = 0;
+	fclose(out);
+	assert_int_equal(report.dump.attempt[report.dump.kept].copy.unreadable, 2 * 4096);
+	assert_no_error(kd_read_file(path, 4096, &said, NULL));
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		if (!strstr(said, lines[i]))
+			fail_msg("\"%s\" is not in:\n%s", lines[i], said);
+	assert_no_error(kd_plan_init(&plan));
+	out = open_memstream(&written, &size);
+	report_write(out, &report);
+	fclose(out);
+	assert_non_null(strstr(written, "\"copy\": {\n    \"unreadable\": 8192,\n    \"first_unreadable\": {\n"
+					"      \"offset\": 8192,\n      \"error\": \"Input/output error\"\n    }\n  },"));
 }
 
 static void test_dump_with_erasure_never_falls(void **state)
@@ -752,6 +826,7 @@ int main(void)
 		WITH_DIRECTORY(test_dump_by_a_program),
 		WITH_DIRECTORY(test_dump_reported_by_a_program),
 		WITH_DIRECTORY(test_dump_falls_to_a_copy),
+		WITH_DIRECTORY(test_dump_says_what_is_next),
 		WITH_DIRECTORY(test_dump_with_erasure_never_falls),
 		WITH_DIRECTORY(test_dump_keeps_the_best_part),
 	};

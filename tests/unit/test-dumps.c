@@ -357,6 +357,36 @@ static void test_retention(void **state)
 	}
 }
 
+/* What reports of now and of before tell, and made-up ones. */
+static void test_unreadable(void **state)
+{
+	static const struct {
+		const char *report, *expected;
+	} rows[] = {
+		{ "{}", NULL },
+		{ "{\"pages\": {\"unreadable\": 0, \"first_unreadable\": null}}", NULL },
+		{ "{\"pages\": {\"unreadable\": 3}}", "3 pages" },
+		{ "{\"pages\": {\"unreadable\": 206, \"first_unreadable\": {\"address\": 507904, \"error\": \"Bad address\"}}}",
+		  "206 pages, the first at 0x7c000: Bad address" },
+		{ "{\"copy\": {\"unreadable\": 8192, \"first_unreadable\": {\"offset\": 4096, \"error\": \"Bad address\"}}}",
+		  "8192 bytes, the first at offset 0x1000: Bad address" },
+		{ "{\"pages\": {\"unreadable\": 1, \"first_unreadable\": {\"address\": [], \"error\": {}}}}", "1 pages" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct json_object *report = json_tokener_parse(rows[i].report);
+		char text[256];
+		const char *said = report_unreadable(report, text, sizeof(text));
+
+		assert_non_null(report);
+		if (rows[i].expected)
+			assert_string_equal(said, rows[i].expected);
+		else
+			assert_null(said);
+		json_object_put(report);
+	}
+}
+
 /* --- the page -------------------------------------------------------------------------------------------------------- */
 
 /* Whatever a log says, none of it becomes markup, and nothing is fetched. */
@@ -371,7 +401,9 @@ static void test_page_escapes(void **state)
 	put_file(path, "vmcore-dmesg.txt",
 		 "[    1.0] Kernel panic - not syncing: <script>alert(\"1\")</script> & \x01\xff\xc3\xa4\n"
 		 "[    1.0] CPU: 0 PID: 1 Comm: <b>bold</b> Not tainted 1\n[    1.0] Call Trace:\n[    1.0]  <img src=x>+0x1/0x2\n");
-	put_file(path, "report.json", "{\"steps\": [{\"name\": \"<svg onload=1>\", \"start\": 1, \"seconds\": 2}, 5, null]}");
+	put_file(path, "report.json", "{\"steps\": [{\"name\": \"<svg onload=1>\", \"start\": 1, \"seconds\": 2},"
+		 "{\"name\": \"save-log\", \"start\": 1, \"seconds\": 1}, 5, null], \"pages\": {\"unreadable\": 3,"
+		 "\"first_unreadable\": {\"address\": 507904, \"error\": \"<b>bad</b>\"}}}");
 	assert_no_error(dumps_load(&place->ctl, place->path, &dumps));
 	assert_int_equal(dumps.count, 1);
 	assert_no_error(html_write(out, &dumps.dump[0]));
@@ -379,6 +411,7 @@ static void test_page_escapes(void **state)
 	assert_non_null(strstr(page, "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; \xef\xbf\xbd\xef\xbf\xbd\xc3\xa4"));
 	assert_null(strstr(page, "<script"));
 	assert_null(strstr(page, "<b>"));
+	assert_non_null(strstr(page, "3 pages, the first at 0x7c000: &lt;b&gt;bad"));
 	assert_null(strstr(page, "<img"));
 	assert_null(strstr(page, "<svg onload"));
 	assert_null(strstr(page, "http:"));
@@ -436,6 +469,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pin_and_remove, make_place, remove_place),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_retention),
+		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test_setup_teardown(test_page_escapes, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(test_page_severities, make_place, remove_place),
 	};
