@@ -354,7 +354,7 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 		if (failure_errno(request, err, attempt->end) == ENOSPC)
 			unlinkat(request->dir, INCOMPLETE, 0);
 		name = faccessat(request->dir, INCOMPLETE, F_OK, 0) == 0 ? RETRY : INCOMPLETE;
-		kd_warn(request->log, "%s; trying again: %s", err->text, rung_name(rung));
+		kd_warn(request->log, "%s; trying again %s", err->text, rung_words(rung));
 		kd_error_destroy(err);
 	}
 }

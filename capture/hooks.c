@@ -30,6 +30,14 @@ static struct kd_error *run_hook(void *arg)
 	return child_exec(argv);
 }
 
+/* The word of the plan, for people. */
+static const char *occasion(const char *when)
+{
+	if (strcmp(when, "emergency") == 0)
+		return "since no whole dump was saved";
+	return strcmp(when, "post") == 0 ? "after the dump" : "before the dump";
+}
+
 struct kd_error *hooks_run(const struct kd_plan *plan, const char *when, const char *argument, int64_t deadline,
 			   const struct kd_log *log)
 {
@@ -44,7 +52,7 @@ struct kd_error *hooks_run(const struct kd_plan *plan, const char *when, const c
 
 		if (strcmp(plan->hook[i].when, when) != 0)
 			continue;
-		kd_info(log, "running %s hook %s", when, run.argv[0]);
+		kd_info(log, "running %s %s", run.argv[0], occasion(when));
 		err = child_run(&job, NULL);
 		if (first)
 			kd_log_error(log, err);

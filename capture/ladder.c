@@ -3,17 +3,24 @@
 
 #include <errno.h>
 
-static const char *const names[] = {
-	[RUNG_CONFIGURED] = "configured",
-	[RUNG_FILTER] = "filter",
-	[RUNG_STORE] = "store",
-	[RUNG_COPY] = "copy",
-	[RUNG_NONE] = "none",
+static const struct {
+	const char *name, *words;
+} rungs[] = {
+	[RUNG_CONFIGURED] = { "configured", "as core_collector says" },
+	[RUNG_FILTER] = { "filter", "with the built-in filter, and only the kernel's pages" },
+	[RUNG_STORE] = { "store", "without compression, and only the kernel's pages" },
+	[RUNG_COPY] = { "copy", "with a plain copy of all memory" },
+	[RUNG_NONE] = { "none", "no more" },
 };
 
 const char *rung_name(enum rung rung)
 {
-	return names[rung];
+	return rungs[rung].name;
+}
+
+const char *rung_words(enum rung rung)
+{
+	return rungs[rung].words;
 }
 
 /* The disk's fault, which no other collector mends. What /proc/vmcore itself answers is EFAULT or ENOMEM. */

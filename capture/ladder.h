@@ -26,7 +26,10 @@ enum rung {
 	RUNG_COPY,
 	RUNG_NONE, /* the end of the ladder */
 };
+/** In report.json. */
 const char *rung_name(enum rung rung);
+/** For people, behind "trying again": "without compression, …". */
+const char *rung_words(enum rung rung);
 
 /** What is known when a rung has failed. */
 struct ladder_facts {

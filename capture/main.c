@@ -116,7 +116,7 @@ static _Noreturn void be_init(void)
 	job.deadline = supervisor.setup.deadline + GRACE_MS;
 	kd_log_error(&log, child_run(&job, NULL));
 	kill(-1, SIGKILL);
-	kd_info(&log, "result: %s", capture_result_name(outcome->result));
+	kd_info(&log, "result: %s", capture_result_words(outcome->result));
 	action_perform(outcome->result == CAPTURE_COMPLETE || outcome->vetoed ? plan.final_action : plan.failure_action,
 		       plan.final_action, supervisor.watchdog, &log);
 }

@@ -18,6 +18,18 @@ const char *capture_result_name(enum capture_result result)
 	return result_names[result];
 }
 
+const char *capture_result_words(enum capture_result result)
+{
+	static const char *const words[] = {
+		[CAPTURE_NOTHING] = "nothing was saved",
+		[CAPTURE_LOG_ONLY] = "only the log was saved",
+		[CAPTURE_INCOMPLETE] = "incomplete, pages are missing in the dump",
+		[CAPTURE_COMPLETE] = "complete",
+	};
+
+	return words[result];
+}
+
 void report_add_error(struct report *report, const struct kd_error *err)
 {
 	if (report->error_count < REPORT_ERRORS && (report->error[report->error_count] = strdup(err->text)))

@@ -25,7 +25,12 @@
  *      quiesced          {count, failed, devices: [PCI functions whose DMA was stopped]}
  *      modules           {inserted, failed}
  *      memory            of the capture kernel: {total, peak: highest use seen, collector_peak: resident}
- *      steps             [{name, start, seconds, ok}] in order
+ *      steps             [{name, start, seconds, ok}] in order, names being "setup" (the capture program's own beginning),
+ *                        "quiesce" (stop DMA), "modules", "log" (find the crashed kernel's), "pre" (programs before the
+ *                        dump), "save" (all of the targets, and in it for each: "connect", "save-log", "reserve" space for
+ *                        the report, "dump", "report", and "disconnect" if there is another target), "post" (programs after
+ *                        the dump), "disconnect", "trace" (what cannot be saved goes to the console). kdumpctl info has its
+ *                        own words for them
  *      complete_at       when the dump was whole and on the disk; null if it is not
  *      errors            [text] of everything that went wrong, in order
  */
@@ -48,6 +53,8 @@ enum { REPORT_FORMAT = 1, REPORT_STEPS = 64, REPORT_ERRORS = 32 };
 
 enum capture_result { CAPTURE_NOTHING, CAPTURE_LOG_ONLY, CAPTURE_INCOMPLETE, CAPTURE_COMPLETE };
 const char *capture_result_name(enum capture_result result);
+/** For people, behind "result: ". */
+const char *capture_result_words(enum capture_result result);
 
 struct report_step {
 	const char *name;

@@ -110,6 +110,33 @@ const char *report_unreadable(struct json_object *report, char *buf, size_t size
 	return NULL;
 }
 
+const char *report_step_words(const char *name)
+{
+	static const struct {
+		const char *name, *words;
+	} steps[] = {
+		{ "setup", "Set-up" },
+		{ "quiesce", "Stop DMA" },
+		{ "modules", "Load drivers" },
+		{ "log", "Find the log" },
+		{ "pre", "kdump_pre" },
+		{ "save", "Save" },
+		{ "connect", "Mount target" },
+		{ "save-log", "Save the log" },
+		{ "reserve", "Reserve space" },
+		{ "dump", "Save the dump" },
+		{ "report", "Write report" },
+		{ "post", "kdump_post" },
+		{ "disconnect", "Unmount target" },
+		{ "trace", "Log to console" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		if (strcmp(name, steps[i].name) == 0)
+			return steps[i].words;
+	return name;
+}
+
 /* --- one dump --------------------------------------------------------------------------------------------------- */
 
 /* Digits as in @pattern ('d' stands for one), the rest literally. */

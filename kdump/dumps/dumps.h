@@ -104,6 +104,9 @@ double report_number(struct json_object *report, const char *path);
  *  if there is nothing. */
 const char *report_unreadable(struct json_object *report, char *buf, size_t size);
 
+/** A step of the capture, in words of at most 14 characters; of a name that is not known, the name. */
+const char *report_step_words(const char *name);
+
 /* The verbs of this folder. */
 kdumpctl_verb dumps_list, dumps_info, dumps_log, dumps_verify, dumps_remove, dumps_pin, dumps_unpin, dumps_collect;
 

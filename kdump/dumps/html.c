@@ -566,7 +566,7 @@ static void put_steps(FILE *out, const struct step *step, size_t count)
 	for (i = 0; i < count; i++) {
 		width = 1000 * step[i].seconds / end;
 		fprintf(out, "<tr%s><th scope=\"row\">", step[i].inner ? " class=\"inner\"" : "");
-		put_part(out, step[i].name, strlen(step[i].name), 24);
+		put_part(out, report_step_words(step[i].name), strlen(report_step_words(step[i].name)), 24);
 		fprintf(out,
 			"</th><td class=\"chart\"><svg viewBox=\"0 0 1000 10\" height=\"12\" preserveAspectRatio=\"none\" "
 			"aria-hidden=\"true\"><rect class=\"%s\" x=\"%.1f\" y=\"0\" width=\"%.1f\" height=\"10\"/></svg></td>"

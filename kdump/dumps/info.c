@@ -200,7 +200,7 @@ static void print_capture(const struct term *term, const struct dump *dump)
 			continue;
 		snprintf(text, sizeof(text), "%7.2f s  for %6.2f s%s", start, seconds,
 			 json_object_get_boolean(report_get(step, "ok")) ? "" : "  FAILED");
-		row(term, name, text);
+		row(term, report_step_words(name), text);
 	}
 	for (i = 0; errors && json_object_is_type(errors, json_type_array) && i < json_object_array_length(errors) && i < 64;
 	     i++)

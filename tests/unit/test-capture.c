@@ -18,6 +18,7 @@
 #include "capture/device.h"
 #include "capture/dump.h"
 #include "base/json.h"
+#include "capture/hooks.h"
 #include "capture/ladder.h"
 #include "capture/memory.h"
 #include "capture/progress.h"
@@ -731,6 +732,9 @@ static void test_dump_falls_to_a_copy(void **state)
 static void test_dump_says_what_is_next(void **state)
 {
 	static const char *const lines[] = {
+		"the collector failed with exit status 3; trying again with the built-in filter, and only the kernel's pages\n",
+		"; trying again without compression, and only the kernel's pages\n",
+		"; trying again with a plain copy of all memory\n",
 		"/vmcore.in could not be read, the first at offset 0x2000: Input/output error; in the copy they are zeros\n",
 	};
 	static const struct crash_facts crash;
@@ -765,6 +769,30 @@ static void test_dump_says_what_is_next(void **state)
 	fclose(out);
 	assert_non_null(strstr(written, "\"copy\": {\n    \"unreadable\": 8192,\n    \"first_unreadable\": {\n"
 					"      \"offset\": 8192,\n      \"error\": \"Input/output error\"\n    }\n  },"));
+}
+
+static void test_hooks_say_when(void **state)
+{
+	static char *argv[] = { (char *)"/bin/true", NULL };
+	struct kd_plan_hook hooks[] = {
+		{ .when = (char *)"pre.d", .argv = argv },
+		{ .when = (char *)"pre", .argv = argv },
+		{ .when = (char *)"post", .argv = argv },
+		{ .when = (char *)"emergency", .argv = argv },
+	};
+	struct kd_plan plan = { .hook = hooks, .hook_count = ARRAY_SIZE(hooks) };
+	_cleanup_free_ char *said = NULL;
+	struct kd_log log;
+	size_t size;
+	FILE *out = open_memstream(&said, &size);
+
+	kd_log_init(&log, out, "kdump", KD_LOG_INFO);
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
+		assert_no_error(hooks_run(&plan, hooks[i].when, NULL, clock_ms() + 30000, &log));
+	fclose(out);
+	assert_string_equal(said, "kdump: running /bin/true before the dump\nkdump: running /bin/true before the dump\n"
+				  "kdump: running /bin/true after the dump\n"
+				  "kdump: running /bin/true since no whole dump was saved\n");
 }
 
 static void test_dump_with_erasure_never_falls(void **state)
@@ -827,6 +855,7 @@ int main(void)
 		WITH_DIRECTORY(test_dump_reported_by_a_program),
 		WITH_DIRECTORY(test_dump_falls_to_a_copy),
 		WITH_DIRECTORY(test_dump_says_what_is_next),
+		cmocka_unit_test(test_hooks_say_when),
 		WITH_DIRECTORY(test_dump_with_erasure_never_falls),
 		WITH_DIRECTORY(test_dump_keeps_the_best_part),
 	};

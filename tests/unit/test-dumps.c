@@ -387,6 +387,24 @@ static void test_unreadable(void **state)
 	}
 }
 
+/* The report has names of its own for the steps. */
+static void test_step_words(void **state)
+{
+	_cleanup_free_ char *text = sample("report.json");
+	struct json_object *report = json_tokener_parse(text), *steps = report_get(report, "steps");
+
+	assert_true(steps && json_object_array_length(steps) == 12);
+	for (size_t i = 0; i < json_object_array_length(steps); i++) {
+		const char *name = report_string(json_object_array_get_idx(steps, i), "name");
+
+		assert_string_not_equal(report_step_words(name), name);
+		assert_in_range(strlen(report_step_words(name)), 1, 14);
+	}
+	assert_string_equal(report_step_words("save-log"), "Save the log");
+	assert_string_equal(report_step_words("new"), "new");
+	json_object_put(report);
+}
+
 /* --- the page -------------------------------------------------------------------------------------------------------- */
 
 /* Whatever a log says, none of it becomes markup, and nothing is fetched. */
@@ -412,6 +430,8 @@ static void test_page_escapes(void **state)
 	assert_null(strstr(page, "<script"));
 	assert_null(strstr(page, "<b>"));
 	assert_non_null(strstr(page, "3 pages, the first at 0x7c000: &lt;b&gt;bad"));
+	assert_non_null(strstr(page, "Save the log"));
+	assert_null(strstr(page, "save-log"));
 	assert_null(strstr(page, "<img"));
 	assert_null(strstr(page, "<svg onload"));
 	assert_null(strstr(page, "http:"));
@@ -470,6 +490,7 @@ int main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_retention),
 		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_step_words),
 		cmocka_unit_test_setup_teardown(test_page_escapes, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(test_page_severities, make_place, remove_place),
 	};
