@@ -14,6 +14,7 @@
 #define NAMES_CHUNK  (UINT64_C(256) << 10)
 /* A length byte with this bit is the low half of a longer one (6.1). */
 #define LONG_NAME    0x80u
+#define NAME_SIZE    512u /* the kernel's KSYM_NAME_LEN since 6.1 */
 
 /* How an address is made of the 32-bit value at @slot. */
 struct address_rule {
@@ -87,23 +88,35 @@ static bool next_name(const struct kallsyms *kallsyms, uint64_t *offset, const u
 	return true;
 }
 
-/* Is @name what the tokens stand for, behind the letter of the symbol's type? */
-static bool name_matches(const struct kallsyms *kallsyms, const uint8_t *tokens, size_t count, const char *name)
+/* The first @size characters of what the tokens stand for, behind the letter of the symbol's type; behind a shorter name,
+ * zeros. */
+static void spell(const struct kallsyms *kallsyms, const uint8_t *tokens, size_t count, char *ret, size_t size)
 {
 	bool letter = true;
+	size_t used = 0;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && used < size; i++) {
 		const char *text = kallsyms->tokens + kallsyms->token[tokens[i]];
 
 		if (letter && *text) {
 			text++;
 			letter = false;
 		}
-		for (; *text; text++, name++)
-			if (*text != *name)
-				return false;
+		while (*text && used < size)
+			ret[used++] = *text++;
 	}
-	return *name == '\0';
+	memset(ret + used, 0, size - used);
+}
+
+static bool name_matches(const struct kallsyms *kallsyms, const uint8_t *tokens, size_t count, const char *name)
+{
+	char spelled[NAME_SIZE];
+	size_t size = strlen(name) + 1;
+
+	if (size > sizeof(spelled))
+		return false;
+	spell(kallsyms, tokens, count, spelled, size);
+	return memcmp(spelled, name, size) == 0;
 }
 
 /* Number of the first symbol of this name, and how many there are, if there are no more than @enough. */
@@ -268,52 +281,20 @@ struct kd_error *kallsyms_address(struct kallsyms *kallsyms, uint32_t index, uin
 	return err;
 }
 
-/* The first four characters of what the tokens stand for, behind the letter of the symbol's type; of a shorter name what
- * there is. */
-static uint32_t head_of(const struct kallsyms *kallsyms, const uint8_t *tokens, size_t count)
-{
-	uint32_t head = 0;
-	unsigned int shift = 0;
-	bool letter = true;
-
-	for (size_t i = 0; i < count; i++) {
-		const char *text = kallsyms->tokens + kallsyms->token[tokens[i]];
-
-		if (letter && *text) {
-			text++;
-			letter = false;
-		}
-		for (; *text; text++, shift += 8) {
-			if (shift == 32)
-				return head;
-			head |= (uint32_t)(uint8_t)*text << shift;
-		}
-	}
-	return head;
-}
-
-static uint32_t head_of_text(const char *text)
-{
-	uint32_t head = 0;
-
-	for (unsigned int shift = 0; *text && shift < 32; text++, shift += 8)
-		head |= (uint32_t)(uint8_t)*text << shift;
-	return head;
-}
-
 void kallsyms_find_all(struct kallsyms *kallsyms, const char *const *name, size_t count, uint64_t *ret)
 {
-	uint32_t heads[KALLSYMS_FIND_MAX];
+	uint32_t heads[KALLSYMS_FIND_MAX] = { 0 }; /* their first characters, which few names share */
 	uint64_t offset = 0;
 	const uint8_t *tokens;
 	size_t length;
 
 	for (size_t k = 0; k < count; k++)
-		heads[k] = head_of_text(name[k]);
+		memcpy(&heads[k], name[k], strnlen(name[k], sizeof(heads[k])));
 	memset(ret, 0, count * sizeof(*ret));
 	for (uint32_t i = 0; i < kallsyms->count && next_name(kallsyms, &offset, &tokens, &length); i++) {
-		uint32_t head = head_of(kallsyms, tokens, length);
+		uint32_t head;
 
+		spell(kallsyms, tokens, length, (char *)&head, sizeof(head));
 		for (size_t k = 0; k < count; k++) {
 			if (head != heads[k] || ret[k] || !name_matches(kallsyms, tokens, length, name[k]))
 				continue;
