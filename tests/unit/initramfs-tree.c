@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include <elf.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,21 +23,12 @@ static void no_error(struct kd_error *err)
 
 void tree_make(struct tree *tree)
 {
-	const char *base = getenv("TMPDIR");
-
-	assert_true(snprintf(tree->path, sizeof(tree->path), "%s/kdump-tree.XXXXXX", base ? base : "/tmp") <
-		    (int)sizeof(tree->path));
-	assert_non_null(mkdtemp(tree->path));
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
+	temporary_make(tree->path);
 }
 
 void tree_remove(const struct tree *tree)
 {
-	nftw(tree->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	temporary_remove(tree->path);
 }
 
 const char *tree_path(const struct tree *tree, const char *path)

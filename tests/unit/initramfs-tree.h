@@ -7,8 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "tests/unit/temporary.h"
+
 struct tree {
-	char path[64];
+	char path[TEMPORARY_SIZE];
 };
 
 void tree_make(struct tree *tree);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the armed image was made from, and what is seen when that changes: on made-up machines. */
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
 #include <stdio.h>
@@ -15,7 +16,7 @@
 #include "kdump/transition.h"
 
 struct machine {
-	char directory[64];
+	char directory[TEMPORARY_SIZE];
 	struct kd_sysroot root;
 };
 
@@ -55,8 +56,7 @@ static int setup(void **state)
 	struct machine *m = calloc(1, sizeof(*m));
 
 	assert_non_null(m);
-	strcpy(m->directory, "/tmp/test-armed.XXXXXX");
-	assert_non_null(mkdtemp(m->directory));
+	temporary_make(m->directory);
 	assert_no_error(kd_sysroot_open(m->directory, &m->root));
 	put(m, "/etc/kdump.conf", "path /var/crash\n");
 	put(m, "/etc/fstab", "UUID=aaaa-1 /crash ext4 noauto 0 0\n");
@@ -78,11 +78,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct machine *m = *state;
-	char command[128];
 
 	kd_sysroot_close(&m->root);
-	snprintf(command, sizeof(command), "rm -rf %s", m->directory);
-	assert_int_equal(system(command), 0);
+	temporary_remove(m->directory);
 	free(m);
 	return 0;
 }

@@ -23,6 +23,7 @@
 #include "base/sha256.h"
 #include "base/sysroot.h"
 #include "base/text.h"
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
 /* --- error --- */
@@ -314,14 +315,14 @@ static void test_core_header(void **state)
 
 static void test_files(void **state)
 {
-	char dir[] = "/tmp/kdump-test-XXXXXX", path[128], link[128];
+	char dir[TEMPORARY_SIZE], path[128], link[128];
 	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { 0 };
 	_cleanup_free_ char *text = NULL, *line = NULL, *real = NULL;
 	struct stat st;
 	uint64_t value;
 	size_t size;
 
-	assert_non_null(mkdtemp(dir));
+	temporary_make(dir);
 	snprintf(path, sizeof(path), "%s/a/b", dir);
 	assert_no_error(kd_mkdir_p(path, 0755));
 	assert_no_error(kd_mkdir_p(path, 0755));
@@ -574,13 +575,13 @@ static void *rename_all_the_time(void *arg)
 /* Renames elsewhere on the machine are no reason not to find a file. */
 static void test_sysroot_races(void **state)
 {
-	char directory[] = "/tmp/test-base.XXXXXX", path[128];
+	char directory[TEMPORARY_SIZE], path[128];
 	struct renamer renamer = { 0 };
 	struct kd_sysroot root;
 	unsigned int found = 0;
 	pthread_t thread;
 
-	assert_non_null(mkdtemp(directory));
+	temporary_make(directory);
 	snprintf(path, sizeof(path), "%s/one", directory);
 	assert_int_equal(mkdir(path, 0700), 0);
 	snprintf(renamer.a, sizeof(renamer.a), "%s/a", directory);
@@ -594,9 +595,7 @@ static void test_sysroot_races(void **state)
 	pthread_join(thread, NULL);
 	kd_sysroot_close(&root);
 	assert_int_equal(found, 20000);
-	assert_true(unlink(renamer.a) == 0 || unlink(renamer.b) == 0);
-	assert_int_equal(rmdir(path), 0);
-	assert_int_equal(rmdir(directory), 0);
+	temporary_remove(directory);
 }
 
 int main(void)

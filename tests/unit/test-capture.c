@@ -28,26 +28,24 @@
 #include "capture/target.h"
 #include "capture/uevent.h"
 #include "dumpfilter/report.h"
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
 /* --- a directory of its own for each test that needs one --- */
 
 static int make_directory(void **state)
 {
-	char path[] = "/tmp/kdump-test-capture-XXXXXX";
-
-	if (!mkdtemp(path))
-		return -1;
-	*state = strdup(path);
-	return *state ? 0 : -1;
+	*state = calloc(1, TEMPORARY_SIZE);
+	assert_non_null(*state);
+	temporary_make(*state);
+	return 0;
 }
 
 static int remove_directory(void **state)
 {
-	_cleanup_free_ char *path = *state;
-	_cleanup_free_ char *command = NULL;
-
-	return asprintf(&command, "rm -rf %s", path) < 0 ? -1 : system(command);
+	temporary_remove(*state);
+	free(*state);
+	return 0;
 }
 
 static void put_file(const char *directory, const char *name, const void *data, size_t size)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The census of memory: classes of pages, and the size of the dump that they make. */
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
 #include <fcntl.h>
@@ -56,7 +57,7 @@ static void test_tails(void **state)
 /* --- a machine ---------------------------------------------------------------------------------------------------- */
 
 struct machine {
-	char directory[64];
+	char directory[TEMPORARY_SIZE];
 	struct kd_sysroot root;
 };
 
@@ -75,8 +76,7 @@ static int setup(void **state)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 
-	strcpy(m->directory, "/tmp/test-census.XXXXXX");
-	assert_non_null(mkdtemp(m->directory));
+	temporary_make(m->directory);
 	assert_no_error(kd_sysroot_open(m->directory, &m->root));
 	*state = m;
 	return 0;
@@ -85,11 +85,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct machine *m = *state;
-	char command[128];
 
 	kd_sysroot_close(&m->root);
-	snprintf(command, sizeof(command), "rm -rf %s", m->directory);
-	assert_int_equal(system(command), 0);
+	temporary_remove(m->directory);
 	free(m);
 	return 0;
 }

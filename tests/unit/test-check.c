@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The rows of "kdumpctl check", each on a machine that is a directory, as it should be and as it should not. */
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
 #include <stdio.h>
@@ -16,7 +17,7 @@
 #define NOW 1800000000 /* later than any file that a test makes by itself */
 
 struct machine {
-	char directory[64];
+	char directory[TEMPORARY_SIZE];
 	struct kdumpctl ctl;
 	struct kd_conf conf;
 	struct target target;
@@ -44,8 +45,7 @@ static int setup(void **state)
 	struct machine *m = calloc(1, sizeof(*m));
 
 	assert_non_null(m);
-	strcpy(m->directory, "/tmp/test-check.XXXXXX");
-	assert_non_null(mkdtemp(m->directory));
+	temporary_make(m->directory);
 	assert_no_error(kd_sysroot_open(m->directory, &m->ctl.root));
 	m->ctl.conf_file = "/etc/kdump.conf";
 	put(m, "/etc/kdump.conf", "");
@@ -61,12 +61,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct machine *m = *state;
-	char command[128];
 
 	kd_conf_free(&m->conf);
 	kd_sysroot_close(&m->ctl.root);
-	snprintf(command, sizeof(command), "rm -rf %s", m->directory);
-	assert_int_equal(system(command), 0);
+	temporary_remove(m->directory);
 	free(m);
 	return 0;
 }

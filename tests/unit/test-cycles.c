@@ -20,6 +20,7 @@
 #include "dumpfilter/writer.h"
 #include "tests/unit/dump-check.h"
 #include "tests/unit/dumpfilter-testing.h"
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
 #define assert_code(expr, expected)                                                                               \
@@ -40,7 +41,7 @@
 #define SLAB_PAGE   UINT64_C(6000) /* in one of the last windows */
 #define STEXT_PAGE  (STEXT_PHYS / 4096)
 
-static char dir[64], core[96], whole[96], cycled[96], stream[96];
+static char dir[TEMPORARY_SIZE], core[96], whole[96], cycled[96], stream[96];
 static struct machine machine;
 static uint64_t memory_size; /* that the vmcore claims to have, if not 0 */
 
@@ -89,8 +90,7 @@ static void populate(void)
 
 static int set_up(void **state)
 {
-	strcpy(dir, "/tmp/test-cycles-XXXXXX");
-	assert_non_null(mkdtemp(dir));
+	temporary_make(dir);
 	snprintf(core, sizeof(core), "%s/vmcore", dir);
 	snprintf(whole, sizeof(whole), "%s/whole", dir);
 	snprintf(cycled, sizeof(cycled), "%s/cycled", dir);
@@ -105,11 +105,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	machine_release(&machine);
-	unlink(core);
-	unlink(whole);
-	unlink(cycled);
-	unlink(stream);
-	return rmdir(dir);
+	temporary_remove(dir);
+	return 0;
 }
 
 static void run(const char *out, const struct dumpfilter_options *options, struct dumpfilter_report *report)

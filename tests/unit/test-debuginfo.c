@@ -16,22 +16,22 @@
 #include "dumpfilter/vmcoreinfo_make.h"
 #include "dumpfilter/vmlinux.h"
 #include "tests/unit/debuginfo-testing.h"
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
-static char dir[64], core[96];
+static char dir[TEMPORARY_SIZE], core[96];
 
 static int make_dir(void **state)
 {
-	strcpy(dir, "/tmp/test-debuginfo-XXXXXX");
-	assert_non_null(mkdtemp(dir));
+	temporary_make(dir);
 	snprintf(core, sizeof(core), "%s/vmcore", dir);
 	return 0;
 }
 
 static int remove_dir(void **state)
 {
-	unlink(core);
-	return rmdir(dir);
+	temporary_remove(dir);
+	return 0;
 }
 
 struct opened {

@@ -33,6 +33,7 @@
 #include "dumpfilter/vmcoreinfo.h"
 #include "dumpfilter/writer.h"
 #include "tests/unit/dumpfilter-testing.h"
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
 #define assert_code(expr, expected)                                                                               \
@@ -43,12 +44,11 @@
 		kd_error_destroy(_err);                                                                            \
 	} while (0)
 
-static char dir[64], core[96], dump[96];
+static char dir[TEMPORARY_SIZE], core[96], dump[96];
 
 static int make_dir(void **state)
 {
-	strcpy(dir, "/tmp/test-dumpfilter-XXXXXX");
-	assert_non_null(mkdtemp(dir));
+	temporary_make(dir);
 	snprintf(core, sizeof(core), "%s/vmcore", dir);
 	snprintf(dump, sizeof(dump), "%s/dump", dir);
 	return 0;
@@ -56,9 +56,8 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-	unlink(core);
-	unlink(dump);
-	return rmdir(dir);
+	temporary_remove(dir);
+	return 0;
 }
 
 /* VMCOREINFO */

@@ -15,6 +15,7 @@
 #include "kdump/dumps/options.h"
 #include "kdump/dumps/retention.h"
 #include "kdump/mounts.h"
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
 static void parse(const char *text, struct crash_log *log)
@@ -167,7 +168,7 @@ static void test_hostile_logs(void **state)
 /* --- dumps ---------------------------------------------------------------------------------------------------------- */
 
 struct place {
-	char path[64];
+	char path[TEMPORARY_SIZE];
 	struct kdumpctl ctl;
 };
 
@@ -192,20 +193,19 @@ static int make_place(void **state)
 {
 	struct place *place = calloc(1, sizeof(*place));
 
-	strcpy(place->path, "/tmp/test-dumps.XXXXXX");
+	temporary_make(place->path);
 	*state = place;
 	setenv("TZ", "UTC", 1);
-	return mkdtemp(place->path) ? 0 : -1;
+	return 0;
 }
 
 static int remove_place(void **state)
 {
 	struct place *place = *state;
-	char command[128];
 
-	snprintf(command, sizeof(command), "rm -rf %s", place->path);
+	temporary_remove(place->path);
 	free(place);
-	return system(command);
+	return 0;
 }
 
 static void test_enumeration(void **state)

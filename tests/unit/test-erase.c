@@ -13,14 +13,14 @@
 #include "dumpfilter/erase_config.h"
 #include "dumpfilter/kdump_format.h"
 #include "tests/unit/secrets-testing.h"
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
-static char dir[64], core[96], dump[96];
+static char dir[TEMPORARY_SIZE], core[96], dump[96];
 
 static int make_dir(void **state)
 {
-	strcpy(dir, "/tmp/test-erase-XXXXXX");
-	assert_non_null(mkdtemp(dir));
+	temporary_make(dir);
 	snprintf(core, sizeof(core), "%s/vmcore", dir);
 	snprintf(dump, sizeof(dump), "%s/dump", dir);
 	return 0;
@@ -28,9 +28,8 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-	unlink(core);
-	unlink(dump);
-	return rmdir(dir);
+	temporary_remove(dir);
+	return 0;
 }
 
 static const char *text_of_config;

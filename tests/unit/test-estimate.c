@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the capture needs, on made-up machines with the figures of measured ones. */
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
 #include <archive.h>
@@ -17,7 +18,7 @@
 #define RELEASE "6.1.0-56-amd64"
 
 struct machine {
-	char directory[64];
+	char directory[TEMPORARY_SIZE];
 	struct kd_sysroot root;
 };
 
@@ -124,8 +125,7 @@ static int setup(void **state)
 	struct machine *m = calloc(1, sizeof(*m));
 
 	assert_non_null(m);
-	strcpy(m->directory, "/tmp/test-estimate.XXXXXX");
-	assert_non_null(mkdtemp(m->directory));
+	temporary_make(m->directory);
 	assert_no_error(kd_sysroot_open(m->directory, &m->root));
 	put_number(m, "/sys/kernel/kexec_crash_size", MIB(128));
 	put(m, "/proc/meminfo", "MemTotal:        2012073 kB\nMemFree: 1 kB\n");
@@ -138,11 +138,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct machine *m = *state;
-	char command[128];
 
 	kd_sysroot_close(&m->root);
-	snprintf(command, sizeof(command), "rm -rf %s", m->directory);
-	assert_int_equal(system(command), 0);
+	temporary_remove(m->directory);
 	free(m);
 	return 0;
 }

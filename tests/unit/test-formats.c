@@ -19,6 +19,7 @@
 #include "dumpfilter/vmcore.h"
 #include "dumpfilter/writer.h"
 #include "tests/unit/dumpfilter-testing.h"
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
 #define assert_code(expr, expected)                                                                               \
@@ -29,14 +30,13 @@
 		kd_error_destroy(_err);                                                                            \
 	} while (0)
 
-static char dir[64], core[96], dump[96], other[96];
+static char dir[TEMPORARY_SIZE], core[96], dump[96], other[96];
 static struct machine machine;
 
 /* A machine whose pages all differ; 64 free, and one that is user memory. */
 static int set_up(void **state)
 {
-	strcpy(dir, "/tmp/test-formats-XXXXXX");
-	assert_non_null(mkdtemp(dir));
+	temporary_make(dir);
 	snprintf(core, sizeof(core), "%s/vmcore", dir);
 	snprintf(dump, sizeof(dump), "%s/dump", dir);
 	snprintf(other, sizeof(other), "%s/other", dir);
@@ -55,10 +55,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	machine_release(&machine);
-	unlink(core);
-	unlink(dump);
-	unlink(other);
-	return rmdir(dir);
+	temporary_remove(dir);
+	return 0;
 }
 
 static void filter(const char *in, const char *out, unsigned int level, const struct codec *codec)

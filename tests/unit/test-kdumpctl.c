@@ -24,11 +24,12 @@
 #include "kdump/plan_build.h"
 #include "kdump/settings.h"
 #include "kdump/target.h"
+#include "tests/unit/temporary.h"
 
 /* --- a machine in a directory --------------------------------------------------------------------------------- */
 
 struct machine {
-	char directory[64];
+	char directory[TEMPORARY_SIZE];
 	struct kd_sysroot root;
 };
 
@@ -37,8 +38,7 @@ static int setup(void **state)
 	struct machine *m = calloc(1, sizeof(*m));
 
 	assert_non_null(m);
-	strcpy(m->directory, "/tmp/test-kdumpctl.XXXXXX");
-	assert_non_null(mkdtemp(m->directory));
+	temporary_make(m->directory);
 	assert_null(kd_sysroot_open(m->directory, &m->root));
 	*state = m;
 	return 0;
@@ -47,11 +47,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct machine *m = *state;
-	char command[128];
 
 	kd_sysroot_close(&m->root);
-	snprintf(command, sizeof(command), "rm -rf %s", m->directory);
-	assert_int_equal(system(command), 0);
+	temporary_remove(m->directory);
 	free(m);
 	return 0;
 }

@@ -20,24 +20,23 @@
 #include "kdump/loader/layout.h"
 #include "kdump/loader/le.h"
 #include "kdump/loader/purgatory/purgatory.h"
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
 /* --- a directory for what a test makes --- */
 
-static char directory[64];
+static char directory[TEMPORARY_SIZE];
 
 static int make_directory(void **state)
 {
-	strcpy(directory, "/tmp/test-loader.XXXXXX");
-	return mkdtemp(directory) ? 0 : -1;
+	temporary_make(directory);
+	return 0;
 }
 
 static int remove_directory(void **state)
 {
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf %s", directory);
-	return system(command);
+	temporary_remove(directory);
+	return 0;
 }
 
 static const char *write_file(const char *name, const void *data, size_t size)

@@ -9,6 +9,7 @@
 #include "base/array.h"
 #include "dumpfilter/selection.h"
 #include "tests/unit/debuginfo-testing.h"
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
 #define ENTRY_WRITABLE   UINT64_C(2)
@@ -23,20 +24,19 @@
 #define MODULES          UINT64_C(0xffffffffc0000000)
 #define IMAGE_PAGE(n)    (STEXT_PHYS / 4096 + (n))
 
-static char dir[64], core[96];
+static char dir[TEMPORARY_SIZE], core[96];
 
 static int make_dir(void **state)
 {
-	strcpy(dir, "/tmp/test-page-order-XXXXXX");
-	assert_non_null(mkdtemp(dir));
+	temporary_make(dir);
 	snprintf(core, sizeof(core), "%s/vmcore", dir);
 	return 0;
 }
 
 static int remove_dir(void **state)
 {
-	unlink(core);
-	return rmdir(dir);
+	temporary_remove(dir);
+	return 0;
 }
 
 static uint64_t get(const struct machine *machine, uint64_t paddr)

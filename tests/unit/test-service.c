@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What start, stop and reload say, with the system calls of kexec replaced: nothing is loaded here. */
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
 #include <errno.h>
@@ -46,7 +47,7 @@ struct kd_error *kexec_call_reboot(void)
 /* --- a machine ---------------------------------------------------------------------------------------------------- */
 
 struct machine {
-	char directory[64];
+	char directory[TEMPORARY_SIZE];
 	struct kdumpctl ctl;
 	char *said; /* on standard error, once it is flushed */
 	size_t size;
@@ -69,8 +70,7 @@ static int setup(void **state)
 	FILE *out;
 
 	assert_non_null(m);
-	strcpy(m->directory, "/tmp/test-service.XXXXXX");
-	assert_non_null(mkdtemp(m->directory));
+	temporary_make(m->directory);
 	assert_no_error(kd_sysroot_open(m->directory, &m->ctl.root));
 	out = open_memstream(&m->said, &m->size);
 	assert_non_null(out);
@@ -91,13 +91,11 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct machine *m = *state;
-	char command[128];
 
 	fclose(m->ctl.log.stream);
 	free(m->said);
 	kd_sysroot_close(&m->ctl.root);
-	snprintf(command, sizeof(command), "rm -rf %s", m->directory);
-	assert_int_equal(system(command), 0);
+	temporary_remove(m->directory);
 	free(m);
 	return 0;
 }

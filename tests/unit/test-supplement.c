@@ -10,14 +10,14 @@
 #include "dumpfilter/kdump_format.h"
 #include "dumpfilter/supplement.h"
 #include "tests/unit/debuginfo-testing.h"
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
-static char dir[64], core[96], dump[96], file[96];
+static char dir[TEMPORARY_SIZE], core[96], dump[96], file[96];
 
 static int make_dir(void **state)
 {
-	strcpy(dir, "/tmp/test-supplement-XXXXXX");
-	assert_non_null(mkdtemp(dir));
+	temporary_make(dir);
 	snprintf(core, sizeof(core), "%s/vmcore", dir);
 	snprintf(dump, sizeof(dump), "%s/dump", dir);
 	snprintf(file, sizeof(file), "%s/file", dir);
@@ -26,10 +26,8 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-	unlink(core);
-	unlink(dump);
-	unlink(file);
-	return rmdir(dir);
+	temporary_remove(dir);
+	return 0;
 }
 
 /* A machine with 16 free pages, and what VMCOREINFO says of it in the file, with symbols @move below where they are. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Devices made of others: found on a made-up machine, written into the plan, read from it, made into tables. */
+#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@
 #include "kdump/volumes.h"
 
 struct machine {
-	char directory[64];
+	char directory[TEMPORARY_SIZE];
 	struct kd_sysroot root;
 	struct kd_plan plan;
 	struct volume_keys keys;
@@ -27,8 +28,7 @@ static int setup(void **state)
 	struct machine *m = calloc(1, sizeof(*m));
 
 	assert_non_null(m);
-	strcpy(m->directory, "/tmp/test-volumes.XXXXXX");
-	assert_non_null(mkdtemp(m->directory));
+	temporary_make(m->directory);
 	assert_no_error(kd_sysroot_open(m->directory, &m->root));
 	assert_no_error(kd_plan_init(&m->plan));
 	*state = m;
@@ -38,13 +38,11 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct machine *m = *state;
-	char command[128];
 
 	kd_plan_free(&m->plan);
 	volume_keys_free(&m->keys);
 	kd_sysroot_close(&m->root);
-	snprintf(command, sizeof(command), "rm -rf %s", m->directory);
-	assert_int_equal(system(command), 0);
+	temporary_remove(m->directory);
 	free(m);
 	return 0;
 }
