@@ -75,15 +75,12 @@ int kd_pwrite_all(int fd, const void *buf, size_t size, off_t offset)
 	return 0;
 }
 
-struct kd_error *kd_read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *size_ret)
+struct kd_error *kd_read_fd(int fd, const char *path, size_t max, char **ret, size_t *size_ret)
 {
-	_cleanup_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
 	_cleanup_free_ char *buf = NULL;
 	size_t capacity = 4096, size = 0;
 	struct stat st;
 
-	if (fd < 0)
-		return kd_error_os(errno, "cannot open %s", path);
 	/* st_size is a hint only: /proc says 0, /sys says 4096. */
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size < max)
 		capacity = st.st_size + 1;
@@ -113,7 +110,9 @@ struct kd_error *kd_read_file_at(int dirfd, const char *path, size_t max, char *
 
 struct kd_error *kd_read_file(const char *path, size_t max, char **ret, size_t *size_ret)
 {
-	return kd_read_file_at(AT_FDCWD, path, max, ret, size_ret);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? kd_error_os(errno, "cannot open %s", path) : kd_read_fd(fd, path, max, ret, size_ret);
 }
 
 struct kd_error *kd_sync_parent(const char *path)
@@ -143,7 +142,7 @@ struct kd_error *kd_write_file_atomic(const char *path, const void *data, size_t
 	}
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
-		return kd_error_os(errno, "cannot create %s", temporary);
+		return kd_error_os(errno, "cannot write %s", path);
 	if (fchmod(fd, mode) < 0 || kd_write_all(fd, data, size) < 0 || fsync(fd) < 0 ||
 	    rename(temporary, path) < 0) {
 		err = kd_error_os(errno, "cannot write %s", path);

@@ -20,11 +20,12 @@ ssize_t kd_pread_all(int fd, void *buf, size_t size, off_t offset);
 int kd_write_all(int fd, const void *buf, size_t size);
 int kd_pwrite_all(int fd, const void *buf, size_t size, off_t offset);
 
-/** Read a whole file (regular, or /proc and /sys files, whose size is not known in advance) below directory
- *  @dirfd (AT_FDCWD for none). A NUL follows the content and is not counted, so text can be used as a string.
+/** Read a whole file (regular, or /proc and /sys files, whose size is not known in advance). A NUL follows the content
+ *  and is not counted, so text can be used as a string.
  *  @ret: owned by the caller (free). KD_ERR_LIMIT when it is larger than @max bytes. */
-struct kd_error *kd_read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *size_ret) MUST_CHECK;
 struct kd_error *kd_read_file(const char *path, size_t max, char **ret, size_t *size_ret) MUST_CHECK;
+/** The same of a file that is open; @path is what errors call it. */
+struct kd_error *kd_read_fd(int fd, const char *path, size_t max, char **ret, size_t *size_ret) MUST_CHECK;
 
 /** Replace @path by a file with this content and mode: written beside it, synced, renamed, directory synced.
  *  After a failure the old file is untouched and nothing is left behind. */

@@ -102,15 +102,21 @@ bool kd_sysroot_exists(const struct kd_sysroot *root, const char *path)
 	return fd >= 0;
 }
 
-struct kd_error *kd_sysroot_read(const struct kd_sysroot *root, const char *path, char **ret, size_t *size_ret)
+struct kd_error *kd_sysroot_read_max(const struct kd_sysroot *root, const char *path, size_t max, char **ret,
+				     size_t *size_ret)
 {
 	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY);
-	char link[64];
+	_cleanup_free_ char *full = NULL;
 
 	if (fd < 0)
 		return kd_error_os(errno, "cannot open %s%s", root->prefix, path);
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	return kd_error_wrap(kd_read_file(link, SYSROOT_READ_MAX, ret, size_ret), "%s%s", root->prefix, path);
+	full = kd_sysroot_path(root, path);
+	return full ? kd_read_fd(fd, full, max, ret, size_ret) : kd_error_nomem();
+}
+
+struct kd_error *kd_sysroot_read(const struct kd_sysroot *root, const char *path, char **ret, size_t *size_ret)
+{
+	return kd_sysroot_read_max(root, path, SYSROOT_READ_MAX, ret, size_ret);
 }
 
 static struct kd_error *read_line_v(const struct kd_sysroot *root, char **ret, char *path)

@@ -49,6 +49,9 @@ bool kd_sysroot_exists(const struct kd_sysroot *root, const char *path);
 /** The whole file, NUL behind it; at most 16 MiB. KD_ERR_OS with errnum ENOENT when it is not there. */
 struct kd_error *kd_sysroot_read(const struct kd_sysroot *root, const char *path, char **ret,
 				 size_t *size_ret) MUST_CHECK;
+/** The same, of at most @max bytes. */
+struct kd_error *kd_sysroot_read_max(const struct kd_sysroot *root, const char *path, size_t max, char **ret,
+				     size_t *size_ret) MUST_CHECK;
 
 /** The file's text without its final newline (attributes of /sys). The path may be a format. */
 struct kd_error *kd_sysroot_read_line(const struct kd_sysroot *root, char **ret, const char *path_fmt, ...)

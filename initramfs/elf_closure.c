@@ -87,17 +87,6 @@ static bool is_regular(const struct kd_sysroot *root, const char *path)
 	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-static struct kd_error *read_input(const struct kd_sysroot *root, const char *path, char **ret, size_t *size_ret)
-{
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY);
-	char link[64];
-
-	if (fd < 0)
-		return kd_error_os(errno, "cannot open %s%s", root->prefix, path);
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	return kd_error_wrap(kd_read_file(link, INPUT_MAX, ret, size_ret), "%s%s", root->prefix, path);
-}
-
 /* The path of @program, which may be a bare name. */
 static struct kd_error *find_program(const struct kd_sysroot *root, const char *program, char **ret)
 {
@@ -276,7 +265,7 @@ static struct kd_error *claim_file(struct closure *closure, const char *path, ch
 	if (!err)
 		err = names_add(&closure->done, real, &first);
 	if (!err && first)
-		err = read_input(closure->root, real, data_ret, size_ret);
+		err = kd_sysroot_read_max(closure->root, real, INPUT_MAX, data_ret, size_ret);
 	if (err)
 		return err;
 	*real_ret = take_ptr(real);

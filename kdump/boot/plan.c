@@ -555,7 +555,7 @@ static struct kd_error *replace_file(const char *path, const char *text)
 	}
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
-		return kd_error_os(errno, "cannot create %s", temporary);
+		return kd_error_os(errno, "cannot write %s", path);
 	if (kd_write_all(fd, text, strlen(text)) < 0 || copy_attributes(path, fd) < 0 || fsync(fd) < 0 ||
 	    rename(temporary, path) < 0) {
 		err = kd_error_os(errno, "cannot write %s", path);

@@ -313,6 +313,13 @@ static void test_core_header(void **state)
 
 /* --- io, sysroot --- */
 
+static void expect_text(struct kd_error *err, const char *text)
+{
+	assert_non_null(err);
+	assert_string_equal(err->text, text);
+	kd_error_destroy(err);
+}
+
 static void test_files(void **state)
 {
 	char dir[TEMPORARY_SIZE], path[128], link[128];
@@ -342,6 +349,17 @@ static void test_files(void **state)
 	assert_no_error(kd_sysroot_read_u64(&root, 0, &value, "/a/b/value"));
 	assert_int_equal(value, 0x1f);
 	assert_error(kd_sysroot_read_u64(&root, 10, &value, "/a/b/value"), KD_ERR_FORMAT, "not a number");
+	/* Whatever cannot be read is called by its name. */
+	snprintf(link, sizeof(link), "cannot read %s/a: Is a directory", dir);
+	expect_text(kd_sysroot_read(&root, "/a", &text, &size), link);
+	snprintf(link, sizeof(link), "cannot read %s/a: Is a directory", dir);
+	*strrchr(path, '/') = '\0';
+	*strrchr(path, '/') = '\0';
+	expect_text(kd_read_file(path, 5, &text, &size), link);
+	snprintf(link, sizeof(link), "cannot write %s/none/x: No such file or directory", dir);
+	snprintf(path, sizeof(path), "%s/none/x", dir);
+	expect_text(kd_write_file_atomic(path, "", 0, 0600), link);
+	snprintf(path, sizeof(path), "%s/a/b/value", dir);
 	/* An absolute link stays inside the captured tree. */
 	snprintf(link, sizeof(link), "%s/link", dir);
 	assert_int_equal(symlink("/a/b/value", link), 0);

@@ -522,7 +522,8 @@ static void test_save_file(void **state)
 	assert_no_error(save_file(dir, "x.part", "x", fill_text, (char *)"two"));
 	assert_int_equal(fstatat(dir, "x", &st, 0), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_no_error(kd_read_file_at(dir, "x", 100, &text, NULL));
+	_cleanup_close_ int file = openat(dir, "x", O_RDONLY | O_CLOEXEC);
+	assert_no_error(kd_read_fd(file, "x", 100, &text, NULL));
 	assert_string_equal(text, "two");
 	assert_int_equal(fstatat(dir, "x.part", &st, 0), -1);
 	assert_error(save_file(dir, "y.part", "y", fill_half, NULL), KD_ERR_FORMAT, "broke off");
