@@ -90,21 +90,15 @@ static void quiesce_function(const struct kd_sysroot *root, const char *name, st
 
 struct kd_error *quiesce(const struct kd_sysroot *root, struct quiesce_result *ret)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, DEVICES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(root, DEVICES);
 	struct dirent *entry;
-	DIR *dir;
 
 	*ret = (struct quiesce_result){ 0 };
-	if (fd < 0 && errno == ENOENT)
-		return NULL;
-	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir)
-		return kd_error_os(errno, "cannot list " DEVICES);
-	take_fd(fd);
+		return errno == ENOENT ? NULL : kd_error_os(errno, "cannot list " DEVICES);
 	while ((entry = readdir(dir))) {
 		if (entry->d_name[0] != '.')
 			quiesce_function(root, entry->d_name, ret);
 	}
-	closedir(dir);
 	return NULL;
 }

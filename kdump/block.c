@@ -15,13 +15,6 @@
 
 DEFINE_CLEANUP(blkid_probe, blkid_free_probe)
 
-static void close_dir(DIR *dir)
-{
-	if (dir)
-		closedir(dir);
-}
-DEFINE_CLEANUP(DIR *, close_dir)
-
 enum { TAG_UUID, TAG_LABEL, TAG_PARTUUID, TAG_PARTLABEL };
 
 static const struct {
@@ -164,15 +157,13 @@ static char *probe(const char *node, const char *value)
 /* What udev's links of tag @tag say; *ret stays NULL if none leads to @node. */
 static struct kd_error *tag_from_links(const struct kd_sysroot *root, const char *node, size_t tag, char **ret)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, tags[tag].links, O_RDONLY | O_DIRECTORY);
-	_cleanup_(close_dir) DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(root, tags[tag].links);
 	struct dirent *entry;
 	char name[PATH_MAX];
 
 	*ret = NULL;
 	if (!dir)
 		return NULL;
-	fd = -1; /* closedir() closes it */
 	while ((entry = readdir(dir)))
 		if (read_link_name(dirfd(dir), entry->d_name, name) > 0 && !strcmp(name, base_name(node)))
 			return asprintf(ret, "%s%s", tags[tag].name, entry->d_name) < 0 ? kd_error_nomem() : NULL;

@@ -245,20 +245,13 @@ static void consider_last(const struct estimate_request *request, struct recorde
 
 static void find_recorded(const struct estimate_request *request, struct recorded *newest)
 {
-	int fd = request->dumps ? kd_sysroot_open_file(request->root, request->dumps, O_RDONLY | O_DIRECTORY) : -1;
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	_cleanup_closedir_ DIR *dir = request->dumps ? kd_sysroot_open_dir(request->root, request->dumps) : NULL;
 	unsigned int seen = 0;
 	struct dirent *entry;
 
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	while (seen++ < REPORTS_MAX && (entry = readdir(dir)))
+	while (dir && seen++ < REPORTS_MAX && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
 			consider(dirfd(dir), request->dumps, entry->d_name, request->release, newest);
-	closedir(dir);
 }
 
 /* What the kernel kept is what the reservation was larger than MemTotal. The reservation may have been another then:

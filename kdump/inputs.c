@@ -32,13 +32,6 @@ struct input_kind {
 	const char *remedy; /* where a reload does not help by itself */
 };
 
-static void close_dir(DIR *dir)
-{
-	if (dir)
-		closedir(dir);
-}
-DEFINE_CLEANUP(DIR *, close_dir)
-
 static struct kd_error *copy(const char *text, char **ret)
 {
 	*ret = strdup(text);

@@ -16,13 +16,6 @@
 /* Seconds for the target's disk to appear and be mounted in the capture kernel: slow controllers spin up in here. */
 #define TARGET_DEADLINE 120
 
-static void close_dir(DIR *dir)
-{
-	if (dir)
-		closedir(dir);
-}
-DEFINE_CLEANUP(DIR *, close_dir)
-
 /* --- programs ------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *add_program(struct plan_programs *programs, const char *path)

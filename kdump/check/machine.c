@@ -189,8 +189,7 @@ void check_panic(const struct check_context *c, struct check_result *result)
 
 void check_watchdog(const struct check_context *c, struct check_result *result)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(&c->ctl->root, "/sys/class/watchdog", O_RDONLY | O_DIRECTORY);
-	DIR *dir = fd < 0 ? NULL : fdopendir(dup(fd));
+	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(&c->ctl->root, "/sys/class/watchdog");
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
@@ -207,8 +206,6 @@ void check_watchdog(const struct check_context *c, struct check_result *result)
 			check_say(result, CHECK_OK, NULL, "%s (%s) is running: its driver is put into the image", entry->d_name,
 				  identity ? identity : "?");
 	}
-	if (dir)
-		closedir(dir);
 	if (!result->text)
 		check_say(result, CHECK_NOT_APPLICABLE, NULL, "none is running");
 }

@@ -197,20 +197,18 @@ void check_hook_directories(const struct check_context *c, struct check_result *
 
 	for (i = 0; i < ARRAY_SIZE(directories); i++) {
 		_cleanup_free_ char *path = NULL;
+		_cleanup_closedir_ DIR *dir = NULL;
 		struct dirent *entry;
 		struct stat st;
-		DIR *dir;
-		int fd;
 
 		if (asprintf(&path, KD_SYSCONFDIR "/kdump/%s", directories[i]) < 0) {
 			path = NULL;
 			return;
 		}
-		fd = kd_sysroot_open_file(&c->ctl->root, path, O_RDONLY | O_DIRECTORY);
-		dir = fd < 0 ? NULL : fdopendir(fd);
+		dir = kd_sysroot_open_dir(&c->ctl->root, path);
 		while (dir && (entry = readdir(dir))) {
 			if (entry->d_name[0] == '.' || entry->d_name[strlen(entry->d_name) - 1] == '~' ||
-			    fstatat(fd, entry->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode))
+			    fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode))
 				continue;
 			programs++;
 			if (!(st.st_mode & 0111))
@@ -220,8 +218,6 @@ void check_hook_directories(const struct check_context *c, struct check_result *
 				check_say(result, CHECK_WARNING, "\"chmod o-w\"",
 					  "everybody can write to %s/%s, which is run as root", path, entry->d_name);
 		}
-		if (dir)
-			closedir(dir);
 	}
 	if (!result->text && programs)
 		check_say(result, CHECK_OK, NULL, "%u hooks", programs);

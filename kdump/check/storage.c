@@ -131,9 +131,8 @@ static void add_device_stats(const char *text, struct error_counts *counts)
 static void count_btrfs(const struct kd_sysroot *root, const struct target *target, struct error_counts *counts)
 {
 	_cleanup_free_ char *path = NULL;
+	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *entry;
-	DIR *dir;
-	int fd;
 
 	if (strncmp(target->device, "UUID=", 5) || strchr(target->device, '/'))
 		return;
@@ -141,10 +140,7 @@ static void count_btrfs(const struct kd_sysroot *root, const struct target *targ
 		path = NULL;
 		return;
 	}
-	fd = kd_sysroot_open_file(root, path, O_RDONLY | O_DIRECTORY);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir && fd >= 0)
-		close(fd);
+	dir = kd_sysroot_open_dir(root, path);
 	while (dir && (entry = readdir(dir))) {
 		_cleanup_free_ char *text = NULL;
 
@@ -154,8 +150,6 @@ static void count_btrfs(const struct kd_sysroot *root, const struct target *targ
 		if (text)
 			add_device_stats(text, counts);
 	}
-	if (dir)
-		closedir(dir);
 }
 
 static const struct {

@@ -19,13 +19,6 @@
 #include "kdump/mounts.h"
 #include "kdump/target.h"
 
-static void close_dir(DIR *dir)
-{
-	if (dir)
-		closedir(dir);
-}
-DEFINE_CLEANUP(DIR *, close_dir)
-
 #define REPORT_MAX (1u << 20)
 #define PIN_FILE "pinned"
 
@@ -222,7 +215,7 @@ static bool take_file(struct dump *dump, const char *name, size_t best[2])
 struct kd_error *dump_scan(struct dump *dump, int fd)
 {
 	size_t best[2] = { ARRAY_SIZE(files), ARRAY_SIZE(files) };
-	_cleanup_(close_dir) DIR *dir = NULL;
+	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *entry;
 	struct stat st;
 	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -478,7 +471,7 @@ static size_t path_length(const char *path)
 struct kd_error *dumps_load(const struct kdumpctl *ctl, const char *path, struct dumps *ret)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
-	_cleanup_(close_dir) DIR *dir = NULL;
+	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *entry;
 	struct kd_error *err = NULL;
 
@@ -605,7 +598,7 @@ struct kd_error *dump_pin(const struct dump *dump, bool pin)
 struct kd_error *dump_remove(const struct dumps *dumps, const struct dump *dump)
 {
 	_cleanup_close_ int fd = -1;
-	_cleanup_(close_dir) DIR *dir = NULL;
+	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *entry;
 	struct kd_error *err = open_directory(dump, &fd);
 

@@ -62,8 +62,7 @@ static int compare_numbers(const void *a, const void *b)
 /* Numbers of the cpuN directories, ascending. */
 static struct kd_error *list_cpus(const struct kd_sysroot *root, uint64_t **ret, size_t *count_ret)
 {
-	int fd = kd_sysroot_open_file(root, CPU_DIR, O_RDONLY | O_DIRECTORY);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(root, CPU_DIR);
 	_cleanup_free_ uint64_t *cpus = NULL;
 	struct dirent *entry;
 	size_t count = 0;
@@ -76,14 +75,11 @@ static struct kd_error *list_cpus(const struct kd_sysroot *root, uint64_t **ret,
 		if (!kd_starts_with(entry->d_name, "cpu") || !kd_parse_u64(entry->d_name + 3, 10, &number))
 			continue;
 		grown = reallocarray(cpus, count + 1, sizeof(*grown));
-		if (!grown) {
-			closedir(dir);
+		if (!grown)
 			return kd_error_nomem();
-		}
 		cpus = grown;
 		cpus[count++] = number;
 	}
-	closedir(dir);
 	if (count)
 		qsort(cpus, count, sizeof(*cpus), compare_numbers);
 	*ret = take_ptr(cpus);

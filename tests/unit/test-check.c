@@ -3,6 +3,9 @@
 #include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -133,6 +136,52 @@ static void test_keys(void **state)
 	expect(m, check_keys, CHECK_WARNING, "others than root can read the key file /etc/keys/dumps");
 }
 
+/* --- no descriptors are left open ----------------------------------------------------------------------------------- */
+
+static bool streams_fail;
+
+/* Instead of the C library's. */
+DIR *fdopendir(int fd)
+{
+	DIR *(*real)(int fd) = (DIR *(*)(int))dlsym(RTLD_NEXT, "fdopendir");
+
+	if (!streams_fail)
+		return real(fd);
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* The lowest number that is free. */
+static int next_descriptor(void)
+{
+	int fd = dup(STDOUT_FILENO);
+
+	assert_true(fd >= 0);
+	close(fd);
+	return fd;
+}
+
+static void test_no_memory_for_directories(void **state)
+{
+	check_function *const reads_directories[] = { check_hook_directories, check_watchdog, check_file_system };
+	struct machine *m = *state;
+	int next = next_descriptor();
+
+	put(m, "/etc/kdump/post.d/hook", "");
+	put(m, "/sys/class/watchdog/watchdog0/state", "active\n");
+	put(m, "/sys/fs/btrfs/aaaa-1/devinfo/1/error_stats", "");
+	m->target.type = (char *)"btrfs";
+	for (size_t i = 0; i < ARRAY_SIZE(reads_directories); i++) {
+		struct check_result result = { .verdict = CHECK_NOT_APPLICABLE };
+
+		streams_fail = true;
+		reads_directories[i](&m->context, &result);
+		streams_fail = false;
+		free(result.text);
+		assert_int_equal(next_descriptor(), next);
+	}
+}
+
 static void test_armed_image(void **state)
 {
 	struct machine *m = *state;
@@ -221,6 +270,7 @@ int main(void)
 		TEST(test_ext4),
 		TEST(test_btrfs),
 		TEST(test_keys),
+		TEST(test_no_memory_for_directories),
 		TEST(test_armed_image),
 		TEST(test_clock),
 		TEST(test_space),
