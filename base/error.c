@@ -83,3 +83,11 @@ void kd_error_destroy(struct kd_error *err)
 	free(err->text);
 	free(err);
 }
+
+_Bool kd_error_discard(struct kd_error *err)
+{
+	_Bool failed = err;
+
+	kd_error_destroy(err);
+	return failed;
+}

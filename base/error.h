@@ -55,6 +55,8 @@ struct kd_error *kd_error_wrap(struct kd_error *err, const char *fmt, ...) PRINT
 
 /** NULL is allowed, as in free(). */
 void kd_error_destroy(struct kd_error *err);
+/** Destroy @err where it only matters whether there was one. Returns true if there was. */
+_Bool kd_error_discard(struct kd_error *err) MUST_CHECK;
 DEFINE_CLEANUP(struct kd_error *, kd_error_destroy)
 
 #endif

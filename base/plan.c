@@ -341,8 +341,7 @@ enum line_result { LINE_OK, LINE_BAD, LINE_NOMEM };
 
 static enum line_result from_error(struct kd_error *err)
 {
-	kd_error_destroy(err);
-	return err ? LINE_NOMEM : LINE_OK;
+	return kd_error_discard(err) ? LINE_NOMEM : LINE_OK;
 }
 
 typedef enum line_result line_fn(struct kd_plan *plan, char **word, size_t count);

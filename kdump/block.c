@@ -133,12 +133,11 @@ struct kd_error *block_by_number(const struct kd_sysroot *root, dev_t number, ch
 bool block_has_number(const struct kd_sysroot *root, const char *node, dev_t number)
 {
 	_cleanup_free_ char *text = NULL;
-	struct kd_error *err = kd_sysroot_read_line(root, &text, "/sys/class/block/%s/dev", base_name(node));
 	char expected[32];
 
 	snprintf(expected, sizeof(expected), "%u:%u", major(number), minor(number));
-	kd_error_destroy(err);
-	return !err && !strcmp(text, expected);
+	return !kd_error_discard(kd_sysroot_read_line(root, &text, "/sys/class/block/%s/dev", base_name(node))) &&
+	       !strcmp(text, expected);
 }
 
 /* Ask the device itself for @value ("UUID", "TYPE"); NULL if it does not tell. */

@@ -43,10 +43,9 @@ static struct kd_error *write_status(const struct kdumpctl *ctl, const char *wor
 static bool read_status(const struct kdumpctl *ctl, char word[16], int64_t *when)
 {
 	_cleanup_free_ char *text = NULL;
-	struct kd_error *err = kd_sysroot_read(&ctl->root, CREATION_TEST_PATH, &text, NULL);
 
-	kd_error_destroy(err);
-	return !err && sscanf(text, "%15s %" SCNd64, word, when) == 2;
+	return !kd_error_discard(kd_sysroot_read(&ctl->root, CREATION_TEST_PATH, &text, NULL)) &&
+	       sscanf(text, "%15s %" SCNd64, word, when) == 2;
 }
 
 struct kd_error *creation_test_begin(const struct kdumpctl *ctl, int64_t now)
@@ -89,10 +88,9 @@ struct kd_error *creation_test_settle(const struct kdumpctl *ctl, const struct d
 static bool is_wanted(const struct kdumpctl *ctl)
 {
 	_cleanup_(settings_free) struct settings settings = { 0 };
-	struct kd_error *err = settings_load(&ctl->root, NULL, &settings);
 
-	kd_error_destroy(err);
-	return err || !settings.creation_notification || strcmp(settings.creation_notification, "no");
+	return kd_error_discard(settings_load(&ctl->root, NULL, &settings)) || !settings.creation_notification ||
+	       strcmp(settings.creation_notification, "no");
 }
 
 void creation_test_remark(const struct kdumpctl *ctl)

@@ -173,11 +173,10 @@ static bool has_word(const char *text, const char *key, const char *word)
 static char *advice(const struct kd_sysroot *root, const char *release)
 {
 	_cleanup_free_ char *text = NULL;
-	struct kd_error *err = kd_sysroot_read(root, "/etc/os-release", &text, NULL);
+	bool known = !kd_error_discard(kd_sysroot_read(root, "/etc/os-release", &text, NULL));
 	size_t i;
 
-	kd_error_destroy(err);
-	for (i = 0; !err && i < ARRAY_SIZE(packages); i++)
+	for (i = 0; known && i < ARRAY_SIZE(packages); i++)
 		if (has_word(text, "ID=", packages[i].id) || has_word(text, "ID_LIKE=", packages[i].id))
 			return expand(packages[i].install, release, NULL);
 	return strdup("install the kernel's debug package, or name the file with --vmlinux");

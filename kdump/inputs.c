@@ -203,9 +203,7 @@ static struct kd_error *by_fstab(const struct kd_sysroot *root, const char *name
 	for (i = 0; i < fstab.count; i++) {
 		_cleanup_free_ char *source = NULL;
 
-		err = block_find(root, fstab.mount[i].source, &source);
-		kd_error_destroy(err);
-		if (!err && !strcmp(source, node))
+		if (!kd_error_discard(block_find(root, fstab.mount[i].source, &source)) && !strcmp(source, node))
 			return mount_identity(&fstab.mount[i], fstab.mount[i].options, ret);
 	}
 	return copy(ABSENT, ret);

@@ -166,13 +166,10 @@ static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const str
 static bool mount_has_node(const struct kd_sysroot *root, const struct mount *mount, const char *node)
 {
 	_cleanup_free_ char *source = NULL;
-	struct kd_error *err;
 
 	if (major(mount->number))
 		return block_has_number(root, node, mount->number);
-	err = block_find(root, mount->source, &source);
-	kd_error_destroy(err);
-	return !err && !strcmp(source, node);
+	return !kd_error_discard(block_find(root, mount->source, &source)) && !strcmp(source, node);
 }
 
 static struct kd_error *wrong_type(const struct kd_conf *conf, const char *type)

@@ -93,10 +93,9 @@ static bool is_signed(const struct kd_sysroot *root, const char *path)
 void check_signature(const struct check_context *c, struct check_result *result)
 {
 	_cleanup_free_ char *lockdown = NULL;
-	struct kd_error *err = kd_sysroot_read_line(&c->ctl->root, &lockdown, "/sys/kernel/security/lockdown");
 
-	kd_error_destroy(err);
-	if (err || !c->kernel || strstr(lockdown, "[none]"))
+	if (kd_error_discard(kd_sysroot_read_line(&c->ctl->root, &lockdown, "/sys/kernel/security/lockdown")) ||
+	    !c->kernel || strstr(lockdown, "[none]"))
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "the kernel is not locked down");
 	if (is_signed(&c->ctl->root, c->kernel->path))
 		check_say(result, CHECK_OK, NULL, "the kernel is locked down, and %s is signed", c->kernel->path);

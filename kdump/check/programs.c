@@ -76,14 +76,13 @@ static bool read_listing(const char *path, char **ret)
 {
 	size_t size;
 	FILE *out = open_memstream(ret, &size);
-	struct kd_error *err;
+	bool failed;
 
 	if (!out)
 		return false;
-	err = image_list(path, out);
+	failed = kd_error_discard(image_list(path, out));
 	fclose(out);
-	kd_error_destroy(err);
-	return !err;
+	return !failed;
 }
 
 void check_image(const struct check_context *c, struct check_result *result)

@@ -436,12 +436,10 @@ static struct kd_error *put_log(FILE *out, const struct dump *dump)
 	_cleanup_free_ char *text = NULL;
 	_cleanup_free_ char **line = NULL;
 	const struct crash_log *log = &dump->log;
-	struct kd_error *err = dump_read_log(dump, &text);
 	size_t count = 0, first, end, i;
 
-	kd_error_destroy(err); /* no log: no section */
-	if (err)
-		return NULL;
+	if (kd_error_discard(dump_read_log(dump, &text)))
+		return NULL; /* no log: no section */
 	line = cut_lines(text, &count);
 	if (!line)
 		return kd_error_nomem();
