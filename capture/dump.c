@@ -41,7 +41,8 @@ struct rung_run {
 	uint64_t seen;                   /* the figure that must change lest the collector be called stuck */
 };
 
-bool dump_is_builtin(char *const *collector, struct dumpfilter_options *ret)
+/* Is this collector the filter that is built in: its name is dumpfilter, and the options are within this build? */
+static bool is_builtin(char *const *collector, struct dumpfilter_options *ret)
 {
 	struct dumpfilter_command command;
 	struct kd_error *err;
@@ -68,7 +69,7 @@ static struct dumpfilter_options kernel_pages(bool compressed)
 	static char *const argv[] = { (char *)"dumpfilter", (char *)"-d", (char *)"31", NULL };
 	struct dumpfilter_options options;
 
-	if (!compressed || !dump_is_builtin(argv, &options))
+	if (!compressed || !is_builtin(argv, &options))
 		options = (struct dumpfilter_options){ .level = 31 };
 	return options;
 }
@@ -137,7 +138,7 @@ static struct kd_error *collect(void *arg)
 		return kd_error_os(errno, "cannot enter the dump directory");
 	switch (run->rung) {
 	case RUNG_CONFIGURED:
-		if (dump_is_builtin(run->request->collector, &options))
+		if (is_builtin(run->request->collector, &options))
 			return run_filter(run, options);
 		return run_program(run);
 	case RUNG_FILTER:
@@ -278,7 +279,7 @@ static enum rung next_rung(const struct dump_request *request, const struct kd_e
 		.errnum = failure_errno(request, err, attempt->end),
 		.out_of_time = clock_ms() >= request->deadline,
 		.erases = kd_collector_config(request->collector),
-		.plain_filter = dump_is_builtin(request->collector, &options) && options.level == 31 && options.codec,
+		.plain_filter = is_builtin(request->collector, &options) && options.level == 31 && options.codec,
 		.space = free_space(request->dir),
 		.vmcore_size = stat(request->vmcore, &st) < 0 ? UINT64_MAX : (uint64_t)st.st_size,
 	};

@@ -50,7 +50,4 @@ struct dump_result {
  *  "vmcore-incomplete". @ret is filled in both cases. */
 struct kd_error *dump_save(const struct dump_request *request, struct dump_result *ret) MUST_CHECK;
 
-/** Is this collector the filter that is built in (its name is dumpfilter, and the options are within this build)? */
-bool dump_is_builtin(char *const *collector, struct dumpfilter_options *ret);
-
 #endif

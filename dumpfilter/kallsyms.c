@@ -265,12 +265,8 @@ struct kd_error *kallsyms_open(struct address_space *space, struct kallsyms **re
 	return NULL;
 }
 
-uint32_t kallsyms_count(const struct kallsyms *kallsyms)
-{
-	return kallsyms->count;
-}
-
-struct kd_error *kallsyms_address(struct kallsyms *kallsyms, uint32_t index, uint64_t *ret)
+/* The address of symbol number @index, in rising order of addresses. */
+static struct kd_error *kallsyms_address(struct kallsyms *kallsyms, uint32_t index, uint64_t *ret)
 {
 	uint64_t slot = kallsyms->offsets + (uint64_t)index * 4;
 	uint32_t value;

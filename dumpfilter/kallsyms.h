@@ -22,10 +22,6 @@ struct kd_error *kallsyms_open(struct address_space *space, struct kallsyms **re
 void kallsyms_close(struct kallsyms *kallsyms); /* NULL is allowed */
 DEFINE_CLEANUP(struct kallsyms *, kallsyms_close)
 
-uint32_t kallsyms_count(const struct kallsyms *kallsyms);
-/** The address of symbol number @index (in rising order of addresses). KD_ERR_HOLE. */
-struct kd_error *kallsyms_address(struct kallsyms *kallsyms, uint32_t index, uint64_t *ret) MUST_CHECK;
-
 #define KALLSYMS_FIND_MAX 32u
 
 /** The first symbol of each of @count names (KALLSYMS_FIND_MAX at most), all found in one pass; an address is 0 where

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool names_contain(const struct names *names, const char *name)
+static bool contain(const struct names *names, const char *name)
 {
 	size_t i;
 
@@ -21,7 +21,7 @@ struct kd_error *names_add(struct names *names, const char *name, bool *added)
 
 	if (added)
 		*added = false;
-	if (names_contain(names, name))
+	if (contain(names, name))
 		return NULL;
 	if (names->count == names->capacity) {
 		size_t capacity = names->capacity ? names->capacity * 2 : 16;

@@ -14,8 +14,6 @@ struct names {
 	size_t capacity;
 };
 
-bool names_contain(const struct names *names, const char *name);
-
 /** Add a copy of @name. *added says whether it is new; may be NULL. */
 struct kd_error *names_add(struct names *names, const char *name, bool *added) MUST_CHECK;
 

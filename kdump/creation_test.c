@@ -48,11 +48,6 @@ static bool read_status(const struct kdumpctl *ctl, char word[16], int64_t *when
 	       sscanf(text, "%15s %" SCNd64, word, when) == 2;
 }
 
-struct kd_error *creation_test_begin(const struct kdumpctl *ctl, int64_t now)
-{
-	return write_status(ctl, "pending", now);
-}
-
 struct kd_error *creation_test_clear(const struct kdumpctl *ctl)
 {
 	_cleanup_free_ char *path = kd_sysroot_path(&ctl->root, CREATION_TEST_PATH);
@@ -172,6 +167,6 @@ struct kd_error *creation_test_run(struct kdumpctl *ctl, int *status)
 	}
 	err = service_reload(ctl, status);
 	if (!err)
-		err = creation_test_begin(ctl, time(NULL));
+		err = write_status(ctl, "pending", time(NULL)); /* durable: the machine is about to crash */
 	return err ? err : crash();
 }

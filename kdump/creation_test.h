@@ -13,9 +13,6 @@
 
 #define CREATION_TEST_PATH KD_STATEDIR "/vmcore-creation.status"
 
-/** Record, durably, that the machine is about to be crashed. */
-struct kd_error *creation_test_begin(const struct kdumpctl *ctl, int64_t now) MUST_CHECK;
-
 /** Settle a pending test by the dumps that there are now. Nothing pending is success. */
 struct kd_error *creation_test_settle(const struct kdumpctl *ctl, const struct dumps *dumps) MUST_CHECK;
 

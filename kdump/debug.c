@@ -246,7 +246,11 @@ static bool is_build_id(const char *text)
 	return text && strlen(text) >= 8 && strspn(text, "0123456789abcdef") == strlen(text);
 }
 
-struct kd_error *debug_find_vmlinux(const struct kd_sysroot *root, const char *release, const char *build_id, char **ret)
+/* The vmlinux of kernel @release whose GNU build-id is @build_id (hex; NULL: not known, then the release has to do), in
+ * the places where distributions put it. KD_ERR_NOT_FOUND: the text names the package to install, and candidates of
+ * another build. */
+static struct kd_error *find_installed(const struct kd_sysroot *root, const char *release, const char *build_id,
+				       char **ret)
 {
 	_cleanup_free_ char *other = NULL, *remedy = NULL;
 	char found[BUILD_ID_MAX];
@@ -301,7 +305,7 @@ static struct kd_error *find_vmlinux(const struct kdumpctl *ctl, const struct du
 	if (!dump->release)
 		return kd_error_create(KD_ERR_NOT_FOUND,
 				       "%s does not tell which kernel crashed: name its file with symbols by --vmlinux", dump->path);
-	err = debug_find_vmlinux(&ctl->root, dump->release, dump->build_id, ret);
+	err = find_installed(&ctl->root, dump->release, dump->build_id, ret);
 	if (!err || err->code != KD_ERR_NOT_FOUND || !is_build_id(dump->build_id))
 		return err;
 	fetched = cached(dump->build_id);

@@ -315,7 +315,8 @@ static struct kd_error *check_allowed(const struct kdumpctl *ctl, const struct v
 	return NULL;
 }
 
-struct kd_error *kdumpctl_flush(void)
+/* After the last word on standard output: an error if it did not arrive. */
+static struct kd_error *flush(void)
 {
 	if (fflush(stdout) || ferror(stdout))
 		return kd_error_os(errno, "cannot write to standard output");
@@ -331,7 +332,7 @@ static struct kd_error *run_verb(struct kdumpctl *ctl, const struct verb *verb, 
 		err = lock_take(&ctl->root, &ctl->log, &lock);
 	if (!err)
 		err = verb->run(ctl, status);
-	return err ? err : kdumpctl_flush();
+	return err ? err : flush();
 }
 
 int main(int argc, char **argv)

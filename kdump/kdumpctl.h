@@ -102,7 +102,4 @@ struct kd_error *kdumpctl_estimate(const struct kdumpctl *ctl, struct estimate *
 /** Warn on ctl->log of a reservation that is too small, and mention one that is wastefully large. */
 void kdumpctl_remark_reservation(const struct kdumpctl *ctl, const struct estimate *estimate);
 
-/** After the last word on standard output: an error if it did not arrive. */
-struct kd_error *kdumpctl_flush(void) MUST_CHECK;
-
 #endif

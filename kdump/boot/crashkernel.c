@@ -130,54 +130,6 @@ struct kd_error *crashkernel_parse(const char *text, struct crashkernel *ret)
 	return NULL;
 }
 
-static void put_size(FILE *out, uint64_t size)
-{
-	static const char units[] = "KMGT";
-	int unit = -1;
-
-	while (size && size % 1024 == 0 && unit < 3) {
-		size /= 1024;
-		unit++;
-	}
-	fprintf(out, "%" PRIu64, size);
-	if (unit >= 0)
-		fputc(units[unit], out);
-}
-
-char *crashkernel_format(const struct crashkernel *value)
-{
-	char *text = NULL;
-	size_t size, i;
-	FILE *out = open_memstream(&text, &size);
-
-	if (!out)
-		return NULL;
-	for (i = 0; i < value->count; i++) {
-		const struct crashkernel_range *range = &value->range[i];
-
-		if (i)
-			fputc(',', out);
-		if (value->by_memory) {
-			put_size(out, range->start);
-			fputc('-', out);
-			if (range->end != UINT64_MAX)
-				put_size(out, range->end);
-			fputc(':', out);
-		}
-		put_size(out, range->size);
-	}
-	fputs(suffix[value->kind], out);
-	if (value->fixed) {
-		fputc('@', out);
-		put_size(out, value->offset);
-	}
-	if (fclose(out)) {
-		free(text);
-		return NULL;
-	}
-	return text;
-}
-
 uint64_t crashkernel_size(const struct crashkernel *value, uint64_t ram)
 {
 	uint64_t rounded = (ram + RAM_UNIT - 1) / RAM_UNIT * RAM_UNIT;

@@ -41,9 +41,6 @@ struct crashkernel {
 /** Parse one value ("256M", without "crashkernel="). KD_ERR_USAGE says what is wrong with it. */
 struct kd_error *crashkernel_parse(const char *text, struct crashkernel *ret) MUST_CHECK;
 
-/** As text, sizes in the largest unit that keeps them exact. Owned by the caller; NULL: no memory. */
-char *crashkernel_format(const struct crashkernel *value);
-
 /** Bytes that a kernel on a machine with @ram bytes of memory reserves for @value; 0: none. As the kernel does, ranges
  *  are compared with the memory rounded up to 128 MiB, since firmware keeps some for itself. */
 uint64_t crashkernel_size(const struct crashkernel *value, uint64_t ram);

@@ -191,7 +191,7 @@ static struct kd_error *read_extlinux(const struct kd_sysroot *root, struct boot
 
 /* The first that is there is taken: what the firmware tells counts most, then programs that make a loader's files, then
  * files that only their loader reads. */
-const struct boot_loader boot_loaders[] = {
+static const struct boot_loader boot_loaders[] = {
 	{
 		.name = "grubby",
 		.detect = detect_grubby,
@@ -239,13 +239,12 @@ const struct boot_loader boot_loaders[] = {
 	},
 };
 
-const size_t boot_loader_count = ARRAY_SIZE(boot_loaders);
 
 static const struct boot_loader *find(const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < boot_loader_count; i++)
+	for (i = 0; i < ARRAY_SIZE(boot_loaders); i++)
 		if (!strcmp(boot_loaders[i].name, name))
 			return &boot_loaders[i];
 	return NULL;
@@ -260,7 +259,7 @@ struct kd_error *boot_loader_choose(const struct kd_sysroot *root, const char *n
 		return kd_error_create(KD_ERR_USAGE,
 				       "--bootloader=%s not recognized: use grub, grubby, systemd-boot, u-boot-menu or "
 				       "extlinux", name);
-	for (i = 0; !loader && i < boot_loader_count; i++)
+	for (i = 0; !loader && i < ARRAY_SIZE(boot_loaders); i++)
 		if (boot_loaders[i].detect(root))
 			loader = &boot_loaders[i];
 	if (!loader)

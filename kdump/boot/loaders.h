@@ -27,9 +27,6 @@ struct boot_loader {
 	const char *const *generated; /* what those write, NULL-terminated: it must have the words, too */
 };
 
-extern const struct boot_loader boot_loaders[];
-extern const size_t boot_loader_count;
-
 /** The loader called @name; NULL: the one that boots this machine. KD_ERR_USAGE: no such name; KD_ERR_NOT_FOUND: none
  *  that is known; the text says what to do by hand. */
 struct kd_error *boot_loader_choose(const struct kd_sysroot *root, const char *name,

@@ -12,7 +12,11 @@
 #include "kdump/term.h"
 #include "kdump/volumes.h"
 
-const struct check checks[] = {
+static const struct check {
+	const char *name;
+	bool cheap; /* a few milliseconds, and needs no more than conf and target: done at every start */
+	check_function *run;
+} checks[] = {
 	{ "configuration", false, check_configuration },
 	{ "settings", false, check_settings },
 	{ "kexec", false, check_kexec },
@@ -39,7 +43,6 @@ const struct check checks[] = {
 	{ "panic", false, check_panic },
 	{ "clock", false, check_clock },
 };
-const size_t check_count = ARRAY_SIZE(checks);
 
 static const struct {
 	const char *word;
@@ -202,7 +205,7 @@ struct kd_error *check_everything(struct kdumpctl *ctl, unsigned int *failures)
 		kd_json_open(&json, NULL, '{');
 		kd_json_open(&json, "checks", '[');
 	}
-	for (i = 0; i < check_count; i++) {
+	for (i = 0; i < ARRAY_SIZE(checks); i++) {
 		struct check_result result = { .verdict = CHECK_NOT_APPLICABLE };
 
 		checks[i].run(&resolved.context, &result);
@@ -230,7 +233,7 @@ void check_cheaply(const struct kdumpctl *ctl, const struct kd_conf *conf, const
 	const struct check_context context = { .ctl = ctl, .conf = conf, .target = target };
 	size_t i;
 
-	for (i = 0; i < check_count; i++) {
+	for (i = 0; i < ARRAY_SIZE(checks); i++) {
 		struct check_result result = { .verdict = CHECK_NOT_APPLICABLE };
 
 		if (!checks[i].cheap)

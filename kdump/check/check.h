@@ -46,20 +46,11 @@ struct check_context {
 
 typedef void check_function(const struct check_context *context, struct check_result *result);
 
-struct check {
-	const char *name;
-	bool cheap; /* a few milliseconds, and needs no more than conf and target: done at every start */
-	check_function *run;
-};
-
 /** Set the result; the last word counts. */
 void check_say(struct check_result *result, enum check_verdict verdict, const char *remedy, const char *format, ...)
 	PRINTF_FORMAT(4, 5);
 /** An error's own words; it is destroyed. */
 void check_say_error(struct check_result *result, enum check_verdict verdict, struct kd_error *err);
-
-extern const struct check checks[];
-extern const size_t check_count;
 
 /** The cheap ones, as warnings on ctl->log. */
 void check_cheaply(const struct kdumpctl *ctl, const struct kd_conf *conf, const struct target *target);

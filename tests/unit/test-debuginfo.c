@@ -285,9 +285,10 @@ static void check_rule(enum kallsyms_rule rule)
 	machine_kallsyms(&opened.machine, symbol, ARRAY_SIZE(symbol), rule);
 	open_machine(&opened);
 	assert_no_error(kallsyms_open(&opened.space, &kallsyms));
-	assert_int_equal(kallsyms_count(kallsyms), ARRAY_SIZE(symbol));
 	for (uint32_t i = 0; i < ARRAY_SIZE(symbol); i++) {
-		assert_no_error(kallsyms_address(kallsyms, i, &address));
+		if (i > 0 && strcmp(symbol[i].name, symbol[i - 1].name) == 0)
+			continue; /* the first of a name is found */
+		assert_true(kallsyms_symbols.find(kallsyms, symbol[i].name + 1, &address) > 0);
 		assert_int_equal(address, symbol[i].address);
 	}
 	assert_int_equal(kallsyms_symbols.find(kallsyms, "init_uts_ns", &address), 1);
