@@ -9,6 +9,7 @@
 
 #include "dumpfilter/address_space.h"
 #include "dumpfilter/arch.h"
+#include "dumpfilter/threads.h"
 
 #define PIECE_BYTES (UINT64_C(256) << 10) /* at once */
 #define SHARE_BYTES (UINT64_C(64) << 20)  /* of memory, that a thread takes for itself */
@@ -189,7 +190,7 @@ static struct kd_error *read_all(struct work *work, unsigned int threads)
 	bool one_worked;
 
 	while (started + 1 < threads && started < THREADS_MAX &&
-	       pthread_create(&thread[started], NULL, read_shares, work) == 0)
+	       thread_start(&thread[started], read_shares, work))
 		started++;
 	one_worked = read_shares(work) != NULL;
 	while (started > 0) {
