@@ -116,14 +116,6 @@ static inline void resolved_free_cleanup(struct resolved *r)
 
 #define TEXT(err) ((err) ? (err)->text : NULL)
 
-static struct kd_error *resolve_plan(const struct kdumpctl *ctl, struct resolved *r)
-{
-	_cleanup_(volume_keys_free) struct volume_keys keys = { 0 };
-
-	return plan_resolve(&ctl->root, NULL, &r->conf, r->kernel.release, &r->target, &r->rootfs, &r->plan,
-			    &r->programs, &keys);
-}
-
 static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 {
 	struct check_context *context = &r->context;
@@ -145,7 +137,8 @@ static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 	if (context->conf && !r->target_error)
 		context->target = &r->target;
 	if (context->kernel && context->target)
-		r->plan_error = resolve_plan(ctl, r);
+		r->plan_error = plan_resolve(&ctl->root, NULL, &r->conf, r->kernel.release, &r->target, &r->rootfs,
+					     &r->plan, &r->programs, &r->keys);
 	if (context->kernel && context->target && !r->plan_error)
 		context->plan = &r->plan;
 	if (context->plan)

@@ -133,7 +133,9 @@ void check_keys(const struct check_context *c, struct check_result *result)
 {
 	size_t i;
 
-	if (!c->keys || !c->keys->count)
+	if (!c->keys)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "which keys go into the image is not known");
+	if (!c->keys->count)
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "no key goes into the image");
 	for (i = 0; i < c->keys->count; i++) {
 		const char *file = c->keys->key[i].file;

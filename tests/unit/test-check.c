@@ -121,10 +121,12 @@ static void test_keys(void **state)
 {
 	struct machine *m = *state;
 	struct volume_key key = { .file = (char *)"/etc/keys/dumps" };
-	const struct volume_keys keys = { &key, 1 };
+	const struct volume_keys keys = { &key, 1 }, none = { 0 };
 	char full[256];
 
-	expect(m, check_keys, CHECK_NOT_APPLICABLE, "no key");
+	expect(m, check_keys, CHECK_NOT_APPLICABLE, "which keys go into the image is not known");
+	m->context.keys = &none;
+	expect(m, check_keys, CHECK_NOT_APPLICABLE, "no key goes into the image");
 	m->context.keys = &keys;
 	expect(m, check_keys, CHECK_FAILURE, "the key file /etc/keys/dumps is not there");
 	put(m, "/etc/keys/dumps", "");
@@ -134,6 +136,115 @@ static void test_keys(void **state)
 	path_of(m, "/etc/keys/dumps", full);
 	assert_int_equal(chmod(full, 0644), 0);
 	expect(m, check_keys, CHECK_WARNING, "others than root can read the key file /etc/keys/dumps");
+}
+
+/* --- the whole command, on a machine whose target is encrypted ------------------------------------------------------ */
+
+static struct kd_error *table(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	*ret = strdup("0 999 crypt aes-xts-plain64 :64:logon:cryptsetup:1234-d0 0 254:3 32768\n");
+	return *ret ? NULL : kd_error_nomem();
+}
+
+static struct kd_error *key_of(const char *name, const char *file, uint64_t offset, uint64_t size, char **ret)
+{
+	*ret = strdup("00ff11ee");
+	return *ret ? NULL : kd_error_nomem();
+}
+
+/* Instead of the running machine's: a directory has no device mapper. */
+const struct volumes_source volumes_live = { table, key_of };
+
+static void point(struct machine *m, const char *path, const char *target)
+{
+	char full[256];
+
+	put(m, path, "");
+	path_of(m, path, full);
+	assert_int_equal(unlink(full), 0);
+	assert_int_equal(symlink(target, full), 0);
+}
+
+static void put_encrypted_target(struct machine *m)
+{
+	put(m, "/etc/kdump.conf", "ext4 /dev/mapper/secret\npath /\n");
+	put(m, "/boot/vmlinuz-6.1", "");
+	put(m, "/proc/self/mountinfo", "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
+				       "23 22 253:0 / /crash rw - ext4 /dev/mapper/secret rw\n");
+	put(m, "/crash/lost+found", "");
+	put(m, "/dev/vda1", "");
+	put(m, "/sys/class/block/vda1/dev", "254:1\n");
+	point(m, "/dev/disk/by-uuid/aaaa-2", "../../vda1");
+	put(m, "/dev/dm-0", "");
+	put(m, "/dev/vda3", "");
+	point(m, "/dev/mapper/secret", "../dm-0");
+	point(m, "/dev/disk/by-uuid/aaaa-1", "../../dm-0");
+	point(m, "/dev/disk/by-partuuid/bbbb-3", "../../vda3");
+	put(m, "/sys/devices/virtual/block/dm-0/dev", "253:0\n");
+	put(m, "/sys/devices/virtual/block/dm-0/dm/name", "secret\n");
+	put(m, "/sys/devices/virtual/block/dm-0/dm/uuid", "CRYPT-LUKS2-1234-secret\n");
+	point(m, "/sys/devices/virtual/block/dm-0/slaves/vda3", "../../../../pci0/vda/vda3");
+	point(m, "/sys/class/block/dm-0", "../../devices/virtual/block/dm-0");
+	put(m, "/sys/devices/pci0/vda/vda3/dev", "254:3\n");
+	put(m, "/sys/devices/pci0/vda/vda3/partition", "3\n");
+	point(m, "/sys/class/block/vda3", "../../devices/pci0/vda/vda3");
+	put(m, "/etc/crypttab", "secret /dev/vda3 /etc/keys/dumps luks\n");
+	put(m, "/etc/keys/dumps", "secret");
+}
+
+/* What "kdumpctl check --json" prints. */
+static char *run_check(struct machine *m)
+{
+	_cleanup_close_ int own = dup(STDOUT_FILENO);
+	FILE *file = tmpfile();
+	unsigned int failures;
+	struct kd_error *err;
+	char *text = NULL;
+	long size;
+
+	assert_non_null(file);
+	fflush(stdout);
+	assert_true(dup2(fileno(file), STDOUT_FILENO) >= 0);
+	m->ctl.json = true;
+	err = check_everything(&m->ctl, &failures);
+	fflush(stdout);
+	assert_true(dup2(own, STDOUT_FILENO) >= 0);
+	assert_no_error(err);
+	size = lseek(fileno(file), 0, SEEK_END);
+	text = calloc(1, size + 1);
+	assert_non_null(text);
+	assert_int_equal(kd_pread_all(fileno(file), text, size, 0), size);
+	fclose(file);
+	return text;
+}
+
+static void expect_row(struct machine *m, const char *name, const char *part)
+{
+	_cleanup_free_ char *text = run_check(m), *needle = NULL;
+	const char *row, *found;
+
+	assert_true(asprintf(&needle, "\"name\": \"%s\"", name) > 0);
+	row = strstr(text, needle);
+	assert_non_null(row);
+	found = strstr(row, part);
+	if (!found || found > strchr(row, '}'))
+		fail_msg("no \"%s\" in %s", part, row);
+}
+
+static void test_keys_of_machine(void **state)
+{
+	struct machine *m = *state;
+	char full[256];
+
+	m->ctl.kernel = "6.1";
+	expect_row(m, "keys", "is not known");
+	put_encrypted_target(m);
+	expect_row(m, "keys", "1 key files can be read");
+	path_of(m, "/etc/keys/dumps", full);
+	assert_int_equal(chmod(full, 0604), 0);
+	expect_row(m, "keys", "others than root can read the key file /etc/keys/dumps");
+	put(m, "/etc/kdump.conf", "ext4 /dev/vda1\npath /\n");
+	expect_row(m, "keys", "no key goes into the image");
 }
 
 /* --- no descriptors are left open ----------------------------------------------------------------------------------- */
@@ -270,6 +381,7 @@ int main(void)
 		TEST(test_ext4),
 		TEST(test_btrfs),
 		TEST(test_keys),
+		TEST(test_keys_of_machine),
 		TEST(test_no_memory_for_directories),
 		TEST(test_armed_image),
 		TEST(test_clock),
