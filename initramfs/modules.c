@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "initramfs/modules.h"
 
+#include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +11,7 @@
 #include <libkmod.h>
 
 #include "base/array.h"
+#include "base/io.h"
 
 struct modules {
 	struct kmod_ctx *kmod;
@@ -68,9 +71,9 @@ static struct kd_error *open_kmod(const struct kd_sysroot *root, const char *dir
 	return err;
 }
 
-static struct kd_error *check_index(const struct kd_sysroot *root, const char *release, char **ret)
+static struct kd_error *find_directory(const struct kd_sysroot *root, const char *release, char **ret)
 {
-	_cleanup_free_ char *directory = NULL, *index = NULL, *real = NULL, *full = NULL;
+	_cleanup_free_ char *directory = NULL, *real = NULL, *full = NULL;
 	struct kd_error *err;
 
 	if (release[0] == '\0' || strchr(release, '/') || release[0] == '.')
@@ -85,18 +88,65 @@ static struct kd_error *check_index(const struct kd_sysroot *root, const char *r
 		return kd_error_create(KD_ERR_NOT_FOUND, "no modules for kernel %s: %s%s does not exist", release,
 				       root->prefix, directory);
 	}
-	if (asprintf(&index, "%s/modules.dep.bin", real) < 0) {
-		index = NULL;
-		return kd_error_nomem();
-	}
-	if (!kd_sysroot_exists(root, index))
-		return kd_error_create(KD_ERR_NOT_FOUND, "%s%s does not exist: run \"depmod %s\"", root->prefix, index,
-				       release);
 	full = kd_sysroot_path(root, real);
 	if (!full)
 		return kd_error_nomem();
 	*ret = take_ptr(full);
 	return NULL;
+}
+
+/* What depmod(8) writes begins so: a magic number, big-endian, a version, where the root is (kmod, libkmod-index.h). */
+#define INDEX_MAGIC 0xb007f457u
+#define INDEX_HEAD  12
+
+/* What libkmod would not read, told by itself: it says no more than "Invalid argument". NULL: it is not this file. */
+static struct kd_error *blame_index(const char *path, bool optional, const char *release)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint32_t head[INDEX_HEAD / 4];
+	ssize_t size;
+
+	if (fd < 0 && errno == ENOENT)
+		return optional ? NULL : kd_error_create(KD_ERR_NOT_FOUND, "%s does not exist: run \"depmod %s\"", path,
+							 release);
+	size = fd < 0 ? -1 : kd_read_all(fd, head, sizeof(head));
+	if (size < 0)
+		return kd_error_os(errno, "cannot read %s", path);
+	if (size == 0)
+		return kd_error_create(KD_ERR_FORMAT, "%s is empty: run \"depmod %s\"", path, release);
+	if (size < INDEX_HEAD)
+		return kd_error_create(KD_ERR_FORMAT, "%s ends after %zd bytes: run \"depmod %s\"", path, size, release);
+	if (be32toh(head[0]) != INDEX_MAGIC)
+		return kd_error_create(KD_ERR_FORMAT, "%s is no index of modules: run \"depmod %s\"", path, release);
+	return NULL;
+}
+
+/* The index in @directory that libkmod failed to read, with @errnum. */
+static struct kd_error *find_bad_index(const char *directory, const char *release, int errnum)
+{
+	static const struct {
+		const char *name;
+		bool optional; /* to libkmod */
+	} index[] = {
+		{ "modules.dep.bin", false }, { "modules.alias.bin", false }, { "modules.symbols.bin", false },
+		{ "modules.builtin.alias.bin", true }, { "modules.builtin.bin", false },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(index); i++) {
+		_cleanup_free_ char *path = NULL;
+		struct kd_error *err;
+
+		if (asprintf(&path, "%s/%s", directory, index[i].name) < 0) {
+			path = NULL;
+			return kd_error_nomem();
+		}
+		err = blame_index(path, index[i].optional, release);
+		if (err)
+			return err;
+	}
+	return kd_error_os(errnum, "cannot read the module index in %s (\"depmod %s\" writes it again)", directory,
+			   release);
 }
 
 struct kd_error *modules_open(const struct kd_sysroot *root, const char *release, struct modules **ret)
@@ -108,7 +158,7 @@ struct kd_error *modules_open(const struct kd_sysroot *root, const char *release
 
 	if (!modules)
 		return kd_error_nomem();
-	err = check_index(root, release, &directory);
+	err = find_directory(root, release, &directory);
 	if (!err)
 		err = open_kmod(root, directory, &modules->kmod);
 	if (err)
@@ -116,7 +166,7 @@ struct kd_error *modules_open(const struct kd_sysroot *root, const char *release
 	kmod_set_log_priority(modules->kmod, 0);
 	r = kmod_load_resources(modules->kmod);
 	if (r < 0)
-		return kd_error_os(-r, "cannot read the module index in %s", directory);
+		return find_bad_index(directory, release, -r);
 	*ret = take_ptr(modules);
 	return NULL;
 }

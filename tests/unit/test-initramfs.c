@@ -491,6 +491,35 @@ static void test_missing_things(void **state)
 	tree_delete(&machine->tree, "/sys/devices/pci0000:00/driver");
 }
 
+/* The file that is damaged is named, and what to do. */
+static void test_damaged_index(void **state)
+{
+	static const struct {
+		const char *file, *text, *why;
+	} cases[] = {
+		{ MODULES "/modules.builtin.bin", "", MODULES "/modules.builtin.bin is empty" },
+		{ MODULES "/modules.dep.bin", "\xb0\x07\xf4\x57", MODULES "/modules.dep.bin ends after 4 bytes" },
+		{ MODULES "/modules.alias.bin", "something quite different", MODULES "/modules.alias.bin is no index" },
+		{ MODULES "/modules.symbols.bin", NULL, MODULES "/modules.symbols.bin does not exist" },
+	};
+	struct machine *machine = *state;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct kd_error *err;
+
+		if (cases[i].text)
+			tree_text(&machine->tree, cases[i].file, cases[i].text);
+		else
+			tree_delete(&machine->tree, cases[i].file);
+		err = build(machine);
+		run_depmod(&machine->tree);
+		assert_non_null(err);
+		assert_non_null(strstr(err->text, "run \"depmod " RELEASE "\""));
+		assert_error(err, cases[i].text ? KD_ERR_FORMAT : KD_ERR_NOT_FOUND, cases[i].why);
+	}
+}
+
 static void test_missing_kernel(void **state)
 {
 	struct machine *machine = *state;
@@ -1008,6 +1037,7 @@ int main(void)
 		initramfs_test(test_remote_disks_are_refused),
 		initramfs_test(test_btrfs_of_two_devices),
 		initramfs_test(test_missing_things),
+		initramfs_test(test_damaged_index),
 		initramfs_test(test_missing_kernel),
 		initramfs_test(test_content),
 		initramfs_test(test_compressed_modules),
