@@ -33,6 +33,16 @@ static struct kd_error *extend_info(struct crash *crash, const char *more)
 	return NULL;
 }
 
+/* Readers of the dump will miss what is not there, too. */
+static void tell_of_notes(const struct crash *crash, const struct kd_log *log)
+{
+	const struct kd_error *problem = vmcore_notes_problem(crash->vmcore);
+
+	if (problem)
+		kd_warn(log, "%s; the dump %s", problem->text,
+			crash->info.size ? "may lack the registers of CPUs" : "has no VMCOREINFO");
+}
+
 struct kd_error *crash_open(struct crash *crash, const char *path, const struct dumpfilter_options *options)
 {
 	struct kd_error *err = vmcore_open(path, &crash->vmcore);
@@ -55,6 +65,8 @@ struct kd_error *crash_open(struct crash *crash, const char *path, const struct 
 		if (!err && more)
 			err = extend_info(crash, more);
 	}
+	if (!err && options)
+		tell_of_notes(crash, options->log);
 	return err;
 }
 

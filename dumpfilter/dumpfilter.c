@@ -115,7 +115,7 @@ static bool find_name(struct crash *crash, struct kernel_name *ret)
 }
 
 /* The vmcore's notes, with what was found of VMCOREINFO if there was none: readers need it. */
-static void describe_notes(struct crash *crash, struct dump_description *ret)
+static void describe_notes(struct crash *crash, const struct kd_log *log, struct dump_description *ret)
 {
 	static const char name[12] = "VMCOREINFO";
 	const Elf64_Nhdr nhdr = { .n_namesz = sizeof("VMCOREINFO"), .n_descsz = (uint32_t)crash->info.size };
@@ -133,8 +133,10 @@ static void describe_notes(struct crash *crash, struct dump_description *ret)
 		return;
 	/* Parts of notes are multiples of four bytes. */
 	crash->notes = calloc(1, ret->notes_size + sizeof(nhdr) + sizeof(name) + crash->info.size + 6);
-	if (!crash->notes)
+	if (!crash->notes) {
+		kd_warn(log, "out of memory: the dump has no VMCOREINFO");
 		return;
+	}
 	if (ret->notes_size)
 		memcpy(crash->notes, ret->notes, ret->notes_size);
 	used = (ret->notes_size + 3) / 4 * 4;
@@ -172,7 +174,7 @@ static void describe(struct crash *crash, const struct dumpfilter_options *optio
 		.part_count = options->part_count,
 	};
 	ret->segment = vmcore_segments(crash->vmcore, &ret->segment_count);
-	describe_notes(crash, ret);
+	describe_notes(crash, options->log, ret);
 	ret->crash_time = origin->crash_time;
 	vmcoreinfo_decimal(&crash->info, "CRASHTIME", &ret->crash_time);
 	if (find_name(crash, &ret->name))

@@ -210,6 +210,8 @@ static void check_kernel(const struct vmcore *vmcore, struct verification *resul
 
 	info.text = vmcore_vmcoreinfo(vmcore, &info.size);
 	result->cpus = vmcore_cpu_count(vmcore);
+	if (vmcore_notes_problem(vmcore))
+		verify_add_problem(result, verdict, "%s", vmcore_notes_problem(vmcore)->text);
 	if (!info.text) {
 		verify_add_problem(result, verdict, "there is no VMCOREINFO note");
 		return;

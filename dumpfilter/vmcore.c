@@ -76,6 +76,14 @@ static struct kd_error *count_program_headers(const struct vmcore *vmcore, const
 	return NULL;
 }
 
+static void set_notes_problem(struct vmcore *vmcore, struct kd_error *err)
+{
+	if (vmcore->notes_problem)
+		kd_error_destroy(err);
+	else
+		vmcore->notes_problem = err;
+}
+
 struct kd_error *vmcore_append_notes(struct vmcore *vmcore, uint64_t offset, uint64_t size)
 {
 	uint8_t *notes;
@@ -89,6 +97,12 @@ struct kd_error *vmcore_append_notes(struct vmcore *vmcore, uint64_t offset, uin
 		return kd_error_nomem();
 	vmcore->notes = notes;
 	struct kd_error *err = vmcore_read_file(vmcore, offset, notes + vmcore->notes_size, size, "notes");
+	if (err && err->code == KD_ERR_OS) {
+		set_notes_problem(vmcore, kd_error_os(err->errnum, "the notes of %s (at offset 0x%lx) cannot be read",
+						      vmcore->path, offset));
+		kd_error_destroy(err);
+		return NULL;
+	}
 	if (err)
 		return err;
 	vmcore->notes_size += size;
@@ -200,6 +214,22 @@ static struct kd_error *build_extents(struct vmcore *vmcore)
 	return NULL;
 }
 
+/* Nobody finds a note behind one whose size leads out of the notes, so what is there ends at @offset. */
+static void cut_bad_notes(struct vmcore *vmcore, size_t offset)
+{
+	Elf64_Nhdr nhdr;
+
+	if (offset > vmcore->notes_size || vmcore->notes_size - offset < sizeof(nhdr))
+		return;
+	memcpy(&nhdr, vmcore->notes + offset, sizeof(nhdr));
+	if (!nhdr.n_namesz && !nhdr.n_descsz)
+		return;
+	set_notes_problem(vmcore, kd_error_create(KD_ERR_FORMAT,
+						  "the notes of %s cannot be read: the one at byte 0x%zx is larger than what "
+						  "is left of them", vmcore->path, offset));
+	vmcore->notes_size = offset;
+}
+
 static void parse_notes(struct vmcore *vmcore)
 {
 	struct kd_elf64_note note;
@@ -215,6 +245,7 @@ static void parse_notes(struct vmcore *vmcore)
 			vmcore->xen = true;
 		}
 	}
+	cut_bad_notes(vmcore, offset);
 }
 
 static struct kd_error *read_headers(struct vmcore *vmcore)
@@ -330,6 +361,7 @@ void vmcore_close(struct vmcore *vmcore)
 	free(vmcore->segment);
 	free(vmcore->extent);
 	free(vmcore->notes);
+	kd_error_destroy(vmcore->notes_problem);
 	free(vmcore);
 }
 
@@ -393,6 +425,11 @@ const void *vmcore_notes(const struct vmcore *vmcore, size_t *size_ret)
 {
 	*size_ret = vmcore->notes_size;
 	return vmcore->notes;
+}
+
+const struct kd_error *vmcore_notes_problem(const struct vmcore *vmcore)
+{
+	return vmcore->notes_problem;
 }
 
 unsigned int vmcore_cpu_count(const struct vmcore *vmcore)

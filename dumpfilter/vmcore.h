@@ -95,6 +95,8 @@ uint64_t vmcore_end_paddr(const struct vmcore *vmcore);
 
 /** All notes, one behind the other. Borrowed. */
 const void *vmcore_notes(const struct vmcore *vmcore, size_t *size_ret);
+/** Why some of them, maybe VMCOREINFO, could not be had; NULL: they are all there. Borrowed. */
+const struct kd_error *vmcore_notes_problem(const struct vmcore *vmcore);
 /** How many of them are a CPU's registers (NT_PRSTATUS). */
 unsigned int vmcore_cpu_count(const struct vmcore *vmcore);
 /** Text of the VMCOREINFO note, not NUL-terminated; NULL if the crashed kernel left none. Borrowed. */

@@ -54,6 +54,7 @@ struct vmcore {
 	uint64_t missing, first_missing; /* see vmcore_missing() */
 	uint8_t *notes;
 	size_t notes_size;
+	struct kd_error *notes_problem; /* the first; see vmcore_notes_problem() */
 
 	unsigned int cpu_count;
 	const char *vmcoreinfo;
@@ -92,7 +93,8 @@ const struct vmcore_format *vmcore_find_format(const void *head);
 struct kd_error *vmcore_read_file(const struct vmcore *vmcore, uint64_t offset, void *buf, size_t size,
 				  const char *what) MUST_CHECK;
 
-/** Append the notes at @offset of the file. KD_ERR_LIMIT and as above. */
+/** Append the notes at @offset of the file. If reading them fails they are left out and the vmcore has a notes_problem:
+ *  a dump without notes is better than none. KD_ERR_LIMIT; KD_ERR_FORMAT as above. */
 struct kd_error *vmcore_append_notes(struct vmcore *vmcore, uint64_t offset, uint64_t size) MUST_CHECK;
 
 /** A page of a kdump file as it is there, compressed: into @buf of one page. KD_ERR_HOLE: it is not there; the others as
