@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kdump/inputs.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -317,6 +318,7 @@ struct kd_error *inputs_add(const struct kd_sysroot *root, struct inputs *inputs
 	char *identity = NULL;
 	struct kd_error *err;
 
+	assert(row); /* else @kind is none of INPUT_* */
 	/* A line has one name. Such files exist only to confuse. */
 	if (contains(inputs, row, name) || strchr(name, '\n'))
 		return NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* x86_64: the 64-bit boot protocol (Linux Documentation/arch/x86/{boot,zero-page}.rst). */
+#include <assert.h>
 #include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -257,6 +258,7 @@ static bool panic_e820(const struct loader_image *image, struct memory_list *ret
 	_cleanup_(kd_ranges_free) struct kd_ranges ram = { 0 }, crash = { 0 };
 	size_t i;
 
+	assert(elfcorehdr); /* a panic kernel gets it before its map of memory */
 	if (!kd_ranges_copy(&image->memory.ram, &ram) || !kd_ranges_clip(&ram, 0, image->arch->low_reserved) ||
 	    !kd_ranges_copy(&image->memory.crash, &crash) ||
 	    !kd_ranges_subtract(&crash, elfcorehdr->mem, elfcorehdr->mem + elfcorehdr->memsz))

@@ -3,10 +3,13 @@
 #include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -223,6 +226,28 @@ static void test_secrets(void **state)
 	assert_null(strstr(inputs.input[0].identity, hash));
 }
 
+/* A kind that the table does not have is a mistake in this program, and ends it where it is made. */
+static void test_unknown_kind(void **state)
+{
+	struct machine *m = *state;
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		const struct rlimit none = { 0 };
+		struct inputs inputs = { 0 };
+
+		setrlimit(RLIMIT_CORE, &none);
+		fclose(stderr);
+		kd_error_destroy(inputs_add(&m->root, &inputs, "no such kind", "/etc/kdump.conf"));
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
 static void test_lines(void **state)
 {
 	_cleanup_(inputs_free) struct inputs inputs = { 0 };
@@ -261,6 +286,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_uuid, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hardware, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_secrets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unknown_kind, setup, teardown),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test_setup_teardown(test_transitions, setup, teardown),
 	};
