@@ -36,17 +36,10 @@ static struct kd_error *no_dump(const char *path)
 
 /* --- a directory ------------------------------------------------------------------------------------------------- */
 
-static void close_dir(DIR *dir)
-{
-	if (dir)
-		closedir(dir);
-}
-DEFINE_CLEANUP(DIR *, close_dir)
-
 /* None of the names that captures use is there: which file begins as a dump does? */
 static struct kd_error *find_inside(struct dump *dump, int fd, const char *words)
 {
-	_cleanup_(close_dir) DIR *dir = NULL;
+	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *entry;
 	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool flattened;
