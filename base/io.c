@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/io.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,10 +137,9 @@ struct kd_error *kd_write_file_atomic(const char *path, const void *data, size_t
 	_cleanup_close_ int fd = -1;
 	struct kd_error *err;
 
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
-		temporary = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&temporary, "%s.XXXXXX", path);
+	if (err)
+		return err;
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		return kd_error_os(errno, "cannot write %s", path);

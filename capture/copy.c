@@ -7,14 +7,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/bytes.h"
 #include "base/io.h"
 
 enum { COPY_PAGE = 4096, COPY_CHUNK = 256 * COPY_PAGE };
-
-static bool is_zero(const char *page, size_t size)
-{
-	return page[0] == 0 && memcmp(page, page + 1, size - 1) == 0;
-}
 
 static void note_unreadable(struct copy_result *result, const char *why, off_t offset, size_t size)
 {
@@ -53,7 +49,7 @@ static int write_chunk(int fd, const char *buf, size_t size, off_t offset, struc
 
 		for (; end < size; end += piece) {
 			piece = size - end < COPY_PAGE ? size - end : COPY_PAGE;
-			if (is_zero(buf + end, piece))
+			if (kd_all_zero(buf + end, piece))
 				break;
 		}
 		if (end > at) {

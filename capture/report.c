@@ -13,11 +13,6 @@ static const char *const result_names[] = {
 	[CAPTURE_COMPLETE] = "complete",
 };
 
-const char *capture_result_name(enum capture_result result)
-{
-	return result_names[result];
-}
-
 const char *capture_result_words(enum capture_result result)
 {
 	static const char *const words[] = {
@@ -223,7 +218,7 @@ void report_write(FILE *out, const struct report *report)
 
 	kd_json_open(&json, NULL, '{');
 	kd_json_u64(&json, "format", REPORT_FORMAT);
-	kd_json_string(&json, "result", capture_result_name(report->result));
+	kd_json_string(&json, "result", result_names[report->result]);
 	put_known(&json, "host", report->plan->host);
 	put_known(&json, "panic", report->crash->panic);
 	kd_json_u64(&json, "crash_time", report->crash->identity.crash_time);

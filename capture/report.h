@@ -52,7 +52,6 @@
 enum { REPORT_FORMAT = 1, REPORT_STEPS = 64, REPORT_ERRORS = 32 };
 
 enum capture_result { CAPTURE_NOTHING, CAPTURE_LOG_ONLY, CAPTURE_INCOMPLETE, CAPTURE_COMPLETE };
-const char *capture_result_name(enum capture_result result);
 /** For people, behind "result: ". */
 const char *capture_result_words(enum capture_result result);
 

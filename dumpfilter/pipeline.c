@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "dumpfilter/memory_plan.h"
 #include "dumpfilter/threads.h"
@@ -164,12 +165,6 @@ static void pick_pages(const struct pipeline *pipeline, struct cursor *cursor, u
 
 /* --- what becomes of them -------------------------------------------------------------------------------------- */
 
-static bool is_zero(const uint8_t *data, size_t size)
-{
-	/* Each byte equals the one before it, and the first one is zero. */
-	return data[0] == 0 && memcmp(data, data + 1, size - 1) == 0;
-}
-
 /* An earlier page of this unit that equals page @index, by their hashes; -1: none, and from now on it is this one. */
 static int find_in_unit(struct worker *worker, unsigned int index)
 {
@@ -247,7 +242,7 @@ static void pack_pages(struct worker *worker, unsigned int first, unsigned int c
 	uint64_t page_size = pipeline->page_size;
 
 	for (unsigned int i = 0; i < count; i++) {
-		bool zero = pipeline->share_zero_pages && is_zero(data + i * page_size, page_size);
+		bool zero = pipeline->share_zero_pages && kd_all_zero(data + i * page_size, page_size);
 
 		worker->unit.page[first + i].state = zero ? UNIT_PAGE_ZERO : UNIT_PAGE_DATA;
 		if (pipeline->share && !zero)

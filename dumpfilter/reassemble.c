@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "dumpfilter/codec.h"
 #include "dumpfilter/dumpfilter.h"
@@ -118,11 +119,6 @@ static void describe(const struct set *set, struct dump_description *ret)
 		ret->vmcoreinfo_offset = (size_t)(vmcoreinfo - (const char *)ret->notes);
 }
 
-static bool is_zero(const uint8_t *data, size_t size)
-{
-	return data[0] == 0 && memcmp(data, data + 1, size - 1) == 0;
-}
-
 static struct kd_error *take_page(struct vmcore_window *window, struct page_unit *unit, uint64_t pfn, uint64_t rank,
 				  uint64_t page_size)
 {
@@ -135,7 +131,7 @@ static struct kd_error *take_page(struct vmcore_window *window, struct page_unit
 		return err;
 	if (err)
 		page->state = UNIT_PAGE_UNREADABLE;
-	else if (page->flags == 0 && is_zero(unit->data + unit->used, page_size))
+	else if (page->flags == 0 && kd_all_zero(unit->data + unit->used, page_size))
 		page->state = UNIT_PAGE_ZERO;
 	else
 		page->state = UNIT_PAGE_DATA;

@@ -9,6 +9,7 @@
 
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "dumpfilter/dump_names.h"
 #include "dumpfilter/erase_config.h"
 #include "dumpfilter/module_names.h"
@@ -103,11 +104,7 @@ static struct kd_error *make_from_vmlinux(const struct vmlinux *vmlinux, uint64_
 		snprintf(line[2], sizeof(line[2]), "KERNELOFFSET=%lx\n", move);
 	if (vmlinux_page_size(vmlinux) && !vmcoreinfo_get(own, "PAGESIZE", &value, &size))
 		snprintf(line[3], sizeof(line[3]), "PAGESIZE=%u\n", vmlinux_page_size(vmlinux));
-	if (asprintf(ret, "%s%s%s%s%s", line[0], line[1], line[2], line[3], made) < 0) {
-		*ret = NULL;
-		return kd_error_nomem();
-	}
-	return NULL;
+	return kd_format(ret, "%s%s%s%s%s", line[0], line[1], line[2], line[3], made);
 }
 
 static struct kd_error *from_vmlinux(const struct supplement *supplement, const struct vmcore *vmcore,
@@ -219,19 +216,14 @@ static struct kd_error *find_vmcoreinfo(void *arg, const struct vmcore *vmcore, 
 		err = from_vmlinux(supplement, vmcore, own, &made);
 	if (err)
 		return err;
-	if (asprintf(&text, "%s%s", made ? made : "", file ? file : "") < 0) {
-		text = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&text, "%s%s", made ? made : "", file ? file : "");
+	if (err)
+		return err;
 	joined = vmcoreinfo_join(text, own);
 	if (!joined)
 		return kd_error_nomem();
 	add_boot_numbers(vmcore, &(struct vmcoreinfo){ joined, strlen(joined) }, numbers);
-	if (asprintf(ret, "%s%s", numbers, text) < 0) {
-		*ret = NULL;
-		return kd_error_nomem();
-	}
-	return NULL;
+	return kd_format(ret, "%s%s", numbers, text);
 }
 
 struct kd_error *supplement_generate(const struct dumpfilter_command *command, const struct kd_log *log)

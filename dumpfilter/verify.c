@@ -104,29 +104,13 @@ static uint64_t read_range(struct work *work, struct vmcore_window *window, uint
 	return good;
 }
 
-/* The first range of the contents that ends above @paddr; their number if there is none. */
-static size_t find_range(const struct kd_ranges *contents, uint64_t paddr)
-{
-	size_t low = 0, high = contents->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (contents->range[middle].end > paddr)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
-}
-
 /* Read what the contents have of [@start, @end). Returns pages. */
 static uint64_t read_share(struct work *work, struct vmcore_window *window, uint8_t *buf, uint64_t start, uint64_t end)
 {
 	const struct kd_ranges *contents = vmcore_contents(work->vmcore);
 	uint64_t good = 0;
 
-	for (size_t i = find_range(contents, start); i < contents->count && contents->range[i].start < end; i++) {
+	for (size_t i = kd_ranges_first_above(contents, start); i < contents->count && contents->range[i].start < end; i++) {
 		const struct kd_range *range = &contents->range[i];
 
 		good += read_range(work, window, buf, range->start > start ? range->start : start,
@@ -146,7 +130,7 @@ static bool take_share(struct work *work, uint64_t good, uint64_t *start_ret, ui
 	result->good_pages += good;
 	if (work->progress)
 		work->progress(work->progress_arg, result->good_pages, result->pages);
-	i = find_range(contents, work->next);
+	i = kd_ranges_first_above(contents, work->next);
 	if (i < contents->count) {
 		*start_ret = contents->range[i].start > work->next ? contents->range[i].start : work->next;
 		*end_ret = *start_ret > UINT64_MAX - SHARE_BYTES ? UINT64_MAX :

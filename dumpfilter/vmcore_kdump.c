@@ -312,18 +312,9 @@ static void close_kdump(struct vmcore *vmcore)
 /* The first range of the contents that ends above @paddr; NULL: none. */
 static const struct kd_range *find_range(const struct vmcore *vmcore, uint64_t paddr)
 {
-	const struct kd_ranges *contents = &vmcore->contents;
-	size_t low = 0, high = contents->count;
+	size_t i = kd_ranges_first_above(&vmcore->contents, paddr);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (contents->range[middle].end > paddr)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low < contents->count ? &contents->range[low] : NULL;
+	return i < vmcore->contents.count ? &vmcore->contents.range[i] : NULL;
 }
 
 /* page_descs are read in advance; those of neighbours are neighbours. */

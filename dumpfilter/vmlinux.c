@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/elf64.h"
+#include "base/text.h"
 #include "dumpfilter/btf.h"
 #include "dumpfilter/dwarf_types.h"
 
@@ -234,8 +235,7 @@ static void read_build_id(struct vmlinux *vmlinux)
 		while (kd_elf64_next_note(vmlinux->map + section.sh_offset, section.sh_size, &offset, &note))
 			if (kd_elf64_note_is(&note, "GNU") && note.type == NT_GNU_BUILD_ID &&
 			    note.desc_size * 2 < sizeof(vmlinux->build_id))
-				for (size_t k = 0; k < note.desc_size; k++)
-					sprintf(vmlinux->build_id + 2 * k, "%02x", note.desc[k]);
+				kd_hex(note.desc, note.desc_size, vmlinux->build_id);
 	}
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/text.h"
 
 /* Tags, and where udev keeps links by them. */
 static const struct {
@@ -35,11 +36,7 @@ static struct kd_error *find_by_tag(const struct kd_sysroot *root, const char *s
 	}
 	if (blkid_encode_string(value, encoded, sizeof(encoded)) != 0)
 		return kd_error_create(KD_ERR_NOT_FOUND, "%s is too long", tags[row].prefix);
-	if (asprintf(ret, "%s/%s", tags[row].directory, encoded) < 0) {
-		*ret = NULL;
-		return kd_error_nomem();
-	}
-	return NULL;
+	return kd_format(ret, "%s/%s", tags[row].directory, encoded);
 }
 
 static struct kd_error *node_path(const struct kd_sysroot *root, const char *spec, char **ret)

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "initramfs/device.h"
 #include "initramfs/names.h"
 
@@ -25,10 +26,9 @@ static struct kd_error *follow(const struct kd_sysroot *root, const char *direct
 	_cleanup_free_ char *path = NULL;
 	struct kd_error *err;
 
-	if (asprintf(&path, "%s/%s", directory, entry) < 0) {
-		path = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&path, "%s/%s", directory, entry);
+	if (err)
+		return err;
 	err = kd_sysroot_realpath(root, path, ret);
 	if (err && err->errnum == ENOENT) {
 		kd_error_destroy(err);
@@ -145,10 +145,9 @@ static struct kd_error *walk_suppliers(const struct drivers *drivers, const char
 
 		if (!kd_starts_with(entry, "supplier:"))
 			continue;
-		if (asprintf(&link, "%s/%s", directory, entry) < 0) {
-			link = NULL;
-			return kd_error_nomem();
-		}
+		err = kd_format(&link, "%s/%s", directory, entry);
+		if (err)
+			return err;
 		err = follow(drivers->root, link, "supplier", &supplier);
 		if (!err && supplier)
 			err = walk_up(drivers, supplier, seen);
@@ -233,10 +232,9 @@ static struct kd_error *describe_stack(const struct kd_sysroot *root, const char
 	if (!kd_starts_with(directory, "/sys/devices/virtual/block/") || depth == STACK_DEPTH_MAX)
 		return NULL;
 	fprintf(out, " (%s)", stack_kind(root, directory));
-	if (asprintf(&slaves, "%s/slaves", directory) < 0) {
-		slaves = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&slaves, "%s/slaves", directory);
+	if (err)
+		return err;
 	dir = kd_sysroot_open_dir(root, slaves);
 	while (!err && dir && (entry = kd_next_entry(dir))) {
 		_cleanup_free_ char *slave = NULL;
@@ -365,10 +363,9 @@ static struct kd_error *walk_slaves(const struct drivers *drivers, const char *d
 
 	if (depth == STACK_DEPTH_MAX)
 		return refuse_stack(drivers, device);
-	if (asprintf(&slaves, "%.*s/slaves", (int)virtual_device_length(device), device) < 0) {
-		slaves = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&slaves, "%.*s/slaves", (int)virtual_device_length(device), device);
+	if (err)
+		return err;
 	dir = kd_sysroot_open_dir(drivers->root, slaves);
 	while (!err && dir && (entry = kd_next_entry(dir))) {
 		_cleanup_free_ char *slave = NULL;
@@ -474,10 +471,9 @@ static struct kd_error *add_cipher(const struct drivers *drivers, const char *ci
 	if (!name || !mode)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "cipher %s is not understood", cipher);
 	hash = iv ? strchr(iv, ':') : NULL;
-	if (asprintf(&algorithm, "%s(%s)", mode, name) < 0) {
-		algorithm = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&algorithm, "%s(%s)", mode, name);
+	if (err)
+		return err;
 	if ((err = add_algorithm(drivers, name)) || (err = add_algorithm(drivers, algorithm)) ||
 	    (err = add_if_there(drivers, "crypto-", mode)) || (err = add_if_there(drivers, "", mode)))
 		return err;

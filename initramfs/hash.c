@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "initramfs/hash.h"
 
-#include <stdio.h>
+#include "base/text.h"
 
 void hash_final(struct kd_sha256 *sha, char ret[static HASH_TEXT_SIZE])
 {
 	uint8_t digest[KD_SHA256_SIZE];
-	size_t i;
 
 	kd_sha256_final(sha, digest);
-	for (i = 0; i < sizeof(digest); i++)
-		snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+	kd_hex(digest, sizeof(digest), ret);
 }
 
 void hash_bytes(const void *data, size_t size, char ret[static HASH_TEXT_SIZE])

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/io.h"
+#include "base/text.h"
 #include "initramfs/drivers.h"
 #include "initramfs/elf_closure.h"
 #include "initramfs/hash.h"
@@ -27,10 +28,7 @@ struct record {
 
 static struct kd_error *record_path(const char *output, char **ret)
 {
-	if (asprintf(ret, "%s.hash", output) >= 0)
-		return NULL;
-	*ret = NULL;
-	return kd_error_nomem();
+	return kd_format(ret, "%s.hash", output);
 }
 
 /* False: there is no record, or it is not one of ours. */
@@ -184,10 +182,9 @@ static struct kd_error *add_modules(const struct initramfs_request *request, str
 	for (i = 0; i < count && !err; i++) {
 		_cleanup_free_ char *path = NULL;
 
-		if (asprintf(&path, MODULE_DIR "/%s.ko.gz", file[i].name) < 0) {
-			path = NULL;
-			return kd_error_nomem();
-		}
+		err = kd_format(&path, MODULE_DIR "/%s.ko.gz", file[i].name);
+		if (err)
+			return err;
 		err = add_file(image, path, 0600, IMAGE_STORE_GZIP, file[i].path);
 		if (!err)
 			err = kd_plan_add_module(request->plan, path, file[i].options);
@@ -306,10 +303,9 @@ static struct kd_error *add_capture(const char *capture, struct image *image)
 	_cleanup_free_ char *unpack = NULL;
 	struct kd_error *err;
 
-	if (asprintf(&unpack, "%s-init", capture) < 0) {
-		unpack = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&unpack, "%s-init", capture);
+	if (err)
+		return err;
 	if (access(unpack, F_OK) < 0)
 		return add_file(image, "/init", 0755, IMAGE_STORE_PLAIN, capture);
 	err = add_file(image, "/init", 0755, IMAGE_STORE_PLAIN, unpack);
@@ -362,10 +358,9 @@ static struct kd_error *hash_inputs(const struct initramfs_request *request, str
 	if (err)
 		return err;
 	image_hash(image, compression, files);
-	if (asprintf(&all, "%s\n%s", files, text) < 0) {
-		all = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&all, "%s\n%s", files, text);
+	if (err)
+		return err;
 	hash_bytes(all, strlen(all), ret);
 	return NULL;
 }

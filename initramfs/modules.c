@@ -12,6 +12,7 @@
 
 #include "base/array.h"
 #include "base/io.h"
+#include "base/text.h"
 
 struct modules {
 	struct kmod_ctx *kmod;
@@ -78,10 +79,9 @@ static struct kd_error *find_directory(const struct kd_sysroot *root, const char
 
 	if (release[0] == '\0' || strchr(release, '/') || release[0] == '.')
 		return kd_error_create(KD_ERR_USAGE, "\"%s\" is not a kernel release", release);
-	if (asprintf(&directory, "/lib/modules/%s", release) < 0) {
-		directory = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&directory, "/lib/modules/%s", release);
+	if (err)
+		return err;
 	err = kd_sysroot_realpath(root, directory, &real);
 	if (err) {
 		kd_error_destroy(err);
@@ -137,10 +137,9 @@ static struct kd_error *find_bad_index(const char *directory, const char *releas
 		_cleanup_free_ char *path = NULL;
 		struct kd_error *err;
 
-		if (asprintf(&path, "%s/%s", directory, index[i].name) < 0) {
-			path = NULL;
-			return kd_error_nomem();
-		}
+		err = kd_format(&path, "%s/%s", directory, index[i].name);
+		if (err)
+			return err;
 		err = blame_index(path, index[i].optional, release);
 		if (err)
 			return err;

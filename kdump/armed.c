@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/parse.h"
 #include "base/sha256.h"
+#include "base/text.h"
 
 static const struct {
 	const char *key;
@@ -192,7 +193,6 @@ struct kd_error *armed_hash_file(const struct kd_sysroot *root, const char *path
 	struct kd_sha256 sha;
 	ssize_t n;
 	char *hex;
-	size_t i;
 
 	if (fd < 0)
 		return kd_error_os(errno, "cannot open %s%s", root->prefix, path);
@@ -205,8 +205,7 @@ struct kd_error *armed_hash_file(const struct kd_sysroot *root, const char *path
 	hex = malloc(2 * KD_SHA256_SIZE + 1);
 	if (!hex)
 		return kd_error_nomem();
-	for (i = 0; i < KD_SHA256_SIZE; i++)
-		sprintf(hex + 2 * i, "%02x", digest[i]);
+	kd_hex(digest, sizeof(digest), hex);
 	*ret = hex;
 	return NULL;
 }

@@ -12,6 +12,7 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/text.h"
 
 DEFINE_CLEANUP(blkid_probe, blkid_free_probe)
 
@@ -117,10 +118,9 @@ struct kd_error *block_by_number(const struct kd_sysroot *root, dev_t number, ch
 	struct kd_error *err;
 	char *line, *cursor;
 
-	if (asprintf(&path, "/sys/dev/block/%u:%u/uevent", major(number), minor(number)) < 0) {
-		path = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&path, "/sys/dev/block/%u:%u/uevent", major(number), minor(number));
+	if (err)
+		return err;
 	err = kd_sysroot_read(root, path, &text, NULL);
 	if (err)
 		return err;
@@ -165,7 +165,7 @@ static struct kd_error *tag_from_links(const struct kd_sysroot *root, const char
 		return NULL;
 	while ((entry = readdir(dir)))
 		if (read_link_name(dirfd(dir), entry->d_name, name) > 0 && !strcmp(name, base_name(node)))
-			return asprintf(ret, "%s%s", tags[tag].name, entry->d_name) < 0 ? kd_error_nomem() : NULL;
+			return kd_format(ret, "%s%s", tags[tag].name, entry->d_name);
 	return NULL;
 }
 
@@ -176,7 +176,7 @@ struct kd_error *block_uuid(const struct kd_sysroot *root, const char *node, cha
 	/* The device itself is asked first: of a file system on several devices udev's link leads to one only. */
 	if (!uuid)
 		return tag_from_links(root, node, TAG_UUID, ret);
-	return asprintf(ret, "UUID=%s", uuid) < 0 ? kd_error_nomem() : NULL;
+	return kd_format(ret, "UUID=%s", uuid);
 }
 
 struct kd_error *block_identity(const struct kd_sysroot *root, const struct kd_log *log, const char *node, char **ret)
@@ -185,7 +185,7 @@ struct kd_error *block_identity(const struct kd_sysroot *root, const struct kd_l
 	struct kd_error *err;
 
 	if (member)
-		return asprintf(ret, "UUID_SUB=%s", member) < 0 ? kd_error_nomem() : NULL;
+		return kd_format(ret, "UUID_SUB=%s", member);
 	err = block_uuid(root, node, ret);
 	if (!err && !*ret)
 		err = tag_from_links(root, node, TAG_PARTUUID, ret);

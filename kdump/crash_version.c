@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/text.h"
 
 extern char **environ;
 
@@ -84,13 +85,9 @@ struct kd_error *crash_too_old(const char *release, char **ret)
 	for (i = 0; i < ARRAY_SIZE(needs); i++) {
 		if (compare(&kernel, &needs[i].kernel) < 0 || compare(&crash, &needs[i].crash) >= 0)
 			continue;
-		if (asprintf(ret, "crash %u.%u.%u is too old for Linux %u.%u: %s, which crash %u.%u.%u is the first to know",
+		return kd_format(ret, "crash %u.%u.%u is too old for Linux %u.%u: %s, which crash %u.%u.%u is the first to know",
 			     crash.part[0], crash.part[1], crash.part[2], kernel.part[0], kernel.part[1], needs[i].reason,
-			     needs[i].crash.part[0], needs[i].crash.part[1], needs[i].crash.part[2]) < 0) {
-			*ret = NULL;
-			return kd_error_nomem();
-		}
-		return NULL;
+			     needs[i].crash.part[0], needs[i].crash.part[1], needs[i].crash.part[2]);
 	}
 	return NULL;
 }

@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "kdump/crash_version.h"
 #include "kdump/dumps/named.h"
 #include "kdump/mounts.h"
@@ -38,7 +39,7 @@ DEFINE_CLEANUP(Elf *, close_elf)
 
 static bool note_build_id(Elf_Data *data, char *hex, size_t size)
 {
-	size_t offset = 0, name, description, i;
+	size_t offset = 0, name, description;
 	GElf_Nhdr note;
 
 	while (data && (offset = gelf_getnote(data, offset, &note, &name, &description)) > 0) {
@@ -48,8 +49,7 @@ static bool note_build_id(Elf_Data *data, char *hex, size_t size)
 			continue;
 		if (!note.n_descsz || note.n_descsz * 2 >= size)
 			return false;
-		for (i = 0; i < note.n_descsz; i++)
-			snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+		kd_hex(bytes, note.n_descsz, hex);
 		return true;
 	}
 	return false;

@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "initramfs/hash.h"
 #include "initramfs/modules.h"
 #include "kdump/armed.h"
@@ -76,12 +77,8 @@ static struct kd_error *by_stat(const struct kd_sysroot *root, const char *name,
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return answer(kd_error_os(errno, "cannot look at %s%s", root->prefix, name), ret);
-	if (asprintf(ret, "%" PRIu64 "/%" PRIu64 "/%" PRIu64 ".%09ld/%o", (uint64_t)st.st_ino, (uint64_t)st.st_size,
-		     (uint64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_mode & 07777) < 0) {
-		*ret = NULL;
-		return kd_error_nomem();
-	}
-	return NULL;
+	return kd_format(ret, "%" PRIu64 "/%" PRIu64 "/%" PRIu64 ".%09ld/%o", (uint64_t)st.st_ino, (uint64_t)st.st_size,
+		     (uint64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_mode & 07777);
 }
 
 static int is_no_dot(const struct dirent *entry)
@@ -364,10 +361,9 @@ struct kd_error *inputs_add_modules(const struct kd_sysroot *root, struct inputs
 	size_t i, count;
 	bool found;
 
-	if (asprintf(&index, "/lib/modules/%s/modules.dep", plan->kernel_release) < 0) {
-		index = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&index, "/lib/modules/%s/modules.dep", plan->kernel_release);
+	if (err)
+		return err;
 	err = inputs_add(root, inputs, INPUT_INDEX, index);
 	if (!err)
 		err = modules_open(root, plan->kernel_release, &modules);

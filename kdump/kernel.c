@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/text.h"
 
 /* Where distributions keep kernels; the release stands between the two parts. */
 static const struct {
@@ -49,11 +50,7 @@ static struct kd_error *try_path(const struct kd_sysroot *root, char *path, char
 		before = NULL; /* stays with the caller */
 		return NULL;
 	}
-	if (asprintf(tried, "%s%s%s", before ? before : "", before ? ", " : "", candidate) < 0) {
-		*tried = NULL;
-		return kd_error_nomem();
-	}
-	return NULL;
+	return kd_format(tried, "%s%s%s", before ? before : "", before ? ", " : "", candidate);
 }
 
 static struct kd_error *find_file(const struct kd_sysroot *root, const struct settings *settings,

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "base/text.h"
 #include "kdump/loader/loader.h"
 
 #define STATUS_UNREADABLE 255
@@ -259,11 +260,7 @@ static struct kd_error *make_cmdline(const struct options *o, const struct kd_sy
 					    &kept);
 	if (err)
 		return err;
-	if (asprintf(ret, "%s%s%s", kept, *kept && *append ? " " : "", append) < 0) {
-		*ret = NULL;
-		return kd_error_nomem();
-	}
-	return NULL;
+	return kd_format(ret, "%s%s%s", kept, *kept && *append ? " " : "", append);
 }
 
 static struct kd_error *load(const struct options *o, const struct kd_sysroot *root, const struct kd_log *log)

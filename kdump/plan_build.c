@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "kdump/collector.h"
 
 /* Seconds for the target's disk to appear and be mounted in the capture kernel: slow controllers spin up in here. */
@@ -210,10 +211,9 @@ static struct kd_error *set_collector(const struct kd_sysroot *root, const struc
 	bool built_in;
 	size_t count;
 
-	if (asprintf(&what, "%s: core_collector", conf->file) < 0) {
-		what = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&what, "%s: core_collector", conf->file);
+	if (err)
+		return err;
 	err = collector_check(conf->core_collector, &built_in);
 	if (!err)
 		err = collector_check_config(root, conf->core_collector);
@@ -278,10 +278,9 @@ static struct kd_error *add_extra_bins(const struct kd_sysroot *root, const stru
 	struct kd_error *err = NULL;
 	size_t i;
 
-	if (asprintf(&what, "%s: extra_bins", conf->file) < 0) {
-		what = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&what, "%s: extra_bins", conf->file);
+	if (err)
+		return err;
 	for (i = 0; conf->extra_bins[i] && !err; i++) {
 		_cleanup_free_ char *path = NULL;
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/text.h"
 #include "kdump/health.h"
 #include "kdump/kdumpctl.h"
 #include "kdump/kernel.h"
@@ -167,11 +168,10 @@ struct kd_error *refresh_kernel_removed(struct kdumpctl *ctl, int *status)
 	for (i = 0; i < ARRAY_SIZE(suffixes) && !err; i++) {
 		_cleanup_free_ char *path = NULL;
 
-		if (asprintf(&path, "%s" KD_STATEDIR "/initramfs-%s.img%s", ctl->root.prefix, ctl->argument[0],
-			     suffixes[i]) < 0) {
-			path = NULL;
-			return kd_error_nomem();
-		}
+		err = kd_format(&path, "%s" KD_STATEDIR "/initramfs-%s.img%s", ctl->root.prefix, ctl->argument[0],
+			     suffixes[i]);
+		if (err)
+			return err;
 		if (unlink(path) < 0 && errno != ENOENT)
 			err = kd_error_os(errno, "cannot remove %s", path);
 	}

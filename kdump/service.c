@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "initramfs/initramfs.h"
 #include "kdump/armed.h"
 #include "kdump/check/check.h"
@@ -91,11 +92,7 @@ static struct kd_error *make_cmdline(const struct kd_sysroot *root, const struct
 
 	if (!settings->commandline)
 		return loader_capture_cmdline(root, settings->commandline_remove, settings->commandline_append, ret);
-	if (asprintf(ret, "%s%s%s", settings->commandline, *append ? " " : "", append) < 0) {
-		*ret = NULL;
-		return kd_error_nomem();
-	}
-	return NULL;
+	return kd_format(ret, "%s%s%s", settings->commandline, *append ? " " : "", append);
 }
 
 /* Settings count from both places: the first that is there is read. */
@@ -215,22 +212,17 @@ static struct kd_error *choose_output(const struct kdumpctl *ctl, struct arming 
 	if (err)
 		return err;
 	if (ctl->dry_run) {
-		if (asprintf(&made, "%s/kdump.XXXXXX", directory) < 0) {
-			made = NULL;
-			return kd_error_nomem();
-		}
+		err = kd_format(&made, "%s/kdump.XXXXXX", directory);
+		if (err)
+			return err;
 		if (!mkdtemp(made))
 			return kd_error_os(errno, "cannot create a directory in %s", directory);
 		arming->directory = strdup(made + strlen(ctl->root.prefix));
 		if (!arming->directory)
 			return kd_error_nomem();
 	}
-	if (asprintf(&arming->initrd, "%s/initramfs-%s.img", arming->directory ? arming->directory : KD_STATEDIR,
-		     arming->kernel.release) < 0) {
-		arming->initrd = NULL;
-		return kd_error_nomem();
-	}
-	return NULL;
+	return kd_format(&arming->initrd, "%s/initramfs-%s.img", arming->directory ? arming->directory : KD_STATEDIR,
+		     arming->kernel.release);
 }
 
 static void remove_temporary(const struct kdumpctl *ctl, const struct arming *arming)
@@ -324,10 +316,9 @@ static struct kd_error *record(const struct kdumpctl *ctl, struct arming *arming
 	};
 	struct kd_error *err;
 
-	if (asprintf(&target, "%s %s %s", first->type, first->device, first->path) < 0) {
-		target = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&target, "%s %s %s", first->type, first->device, first->path);
+	if (err)
+		return err;
 	err = armed_hash_file(&ctl->root, arming->initrd, &initrd_hash);
 	if (!err)
 		err = inputs_add_hardware(&ctl->root, &arming->inputs);

@@ -3,14 +3,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/bytes.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "kdump/kdumpctl.h"
 #include "kdump/kernel.h"
 #include "kdump/settings.h"
 #include "kdump/target.h"
 #include "kdump/term.h"
 
-#define MIB_UP(bytes) (((bytes) + 0xfffff) >> 20)
 
 /* The directory of the dumps as far as it can be told: what is wrong with the target is start's to say. */
 static struct kd_error *find_dumps(const struct kdumpctl *ctl, struct target *target)
@@ -39,10 +40,9 @@ struct kd_error *kdumpctl_estimate(const struct kdumpctl *ctl, struct estimate *
 		err = find_dumps(ctl, &target);
 	if (err)
 		return err;
-	if (asprintf(&initrd, KD_STATEDIR "/initramfs-%s.img", kernel.release) < 0) {
-		initrd = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&initrd, KD_STATEDIR "/initramfs-%s.img", kernel.release);
+	if (err)
+		return err;
 	request.kernel = kernel.path;
 	request.release = kernel.release;
 	request.initrd = initrd;
@@ -52,14 +52,14 @@ struct kd_error *kdumpctl_estimate(const struct kdumpctl *ctl, struct estimate *
 
 void kdumpctl_remark_reservation(const struct kdumpctl *ctl, const struct estimate *estimate)
 {
-	uint64_t reserved = estimate->reserved >> 20, recommended = MIB_UP(estimate->recommended);
+	uint64_t reserved = estimate->reserved >> 20, recommended = kd_mib_up(estimate->recommended);
 
 	switch (estimate_judge(estimate)) {
 	case ESTIMATE_SMALL:
 		kd_warn(&ctl->log,
 			"%" PRIu64 " MiB are reserved for the capture kernel, but it needs %" PRIu64
 			": the capture may run out of memory; \"kdumpctl reset-crashkernel %" PRIu64 "M\" and reboot",
-			reserved, MIB_UP(estimate->need), recommended);
+			reserved, kd_mib_up(estimate->need), recommended);
 		break;
 	case ESTIMATE_WASTEFUL:
 		kd_info(&ctl->log,
@@ -77,7 +77,7 @@ void kdumpctl_remark_reservation(const struct kdumpctl *ctl, const struct estima
 
 static void print_line(int column, const char *label, uint64_t bytes)
 {
-	printf("%-*s%" PRIu64 "M\n", column - 1, label, MIB_UP(bytes));
+	printf("%-*s%" PRIu64 "M\n", column - 1, label, kd_mib_up(bytes));
 }
 
 /* Red Hat's lines: their words and columns are what scripts know. */
@@ -101,7 +101,7 @@ static void print_known(const struct estimate *estimate)
 	}
 	if (estimate->reserved < estimate->recommended)
 		printf("WARNING: Current crashkernel size is lower than recommended size %" PRIu64 "M.\n",
-		       MIB_UP(estimate->recommended));
+		       kd_mib_up(estimate->recommended));
 }
 
 static void print_source(const struct estimate *estimate)

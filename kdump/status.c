@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "kdump/creation_test.h"
@@ -57,7 +58,7 @@ static void print_details(const struct health *health)
 	printf("reservation   %" PRIu64 " MiB", health->reserved >> 20);
 	if (health->needed)
 		printf(", of which %" PRIu64 " MiB are needed: \"kdumpctl estimate\"",
-		       (health->needed + (1 << 20) - 1) >> 20);
+		       kd_mib_up(health->needed));
 	putchar('\n');
 	if (health->captured)
 		printf("last dump     %s, %s: \"kdumpctl info\"\n", health->capture_name,
@@ -92,7 +93,7 @@ static void warn_of_problems(const struct kdumpctl *ctl, const struct health *he
 	if (health->needed > health->reserved)
 		kd_warn(&ctl->log, "the capture needs %" PRIu64 " MiB, and %" PRIu64 " MiB are reserved: "
 				   "\"kdumpctl reset-crashkernel\" and a reboot",
-			(health->needed + (1 << 20) - 1) >> 20, health->reserved >> 20);
+			kd_mib_up(health->needed), health->reserved >> 20);
 	for (i = 0; i < health->changes; i++)
 		kd_warn(&ctl->log, "%s %s since: %s: %s", health->change[i].name, health->change[i].how,
 			health->change[i].meaning, health->change[i].remedy);

@@ -10,6 +10,7 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "kdump/block.h"
 #include "kdump/crypttab.h"
 
@@ -113,10 +114,9 @@ static struct kd_error *whole_device(const struct kd_sysroot *root, const char *
 	struct kd_error *err;
 	char *slash;
 
-	if (asprintf(&link, "/sys/class/block/%s", name) < 0) {
-		link = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&link, "/sys/class/block/%s", name);
+	if (err)
+		return err;
 	err = kd_sysroot_realpath(root, link, &path);
 	if (err)
 		return err;
@@ -143,7 +143,7 @@ static struct kd_error *refer(const struct resolving *resolving, const char *nam
 	const char *volume = dm ? dm : name;
 
 	if (kd_plan_find_volume(resolving->plan, volume))
-		return asprintf(ret, KD_PLAN_VOLUME_PREFIX "%s", volume) < 0 ? kd_error_nomem() : NULL;
+		return kd_format(ret, KD_PLAN_VOLUME_PREFIX "%s", volume);
 	return block_identity(resolving->root, resolving->log, node, ret);
 }
 
@@ -166,10 +166,9 @@ static struct kd_error *add_lower(const struct resolving *resolving, const char 
 	if (err)
 		return err;
 	lowers->count++;
-	if (asprintf(&lower->node, "/dev/%s", name) < 0) {
-		lower->node = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&lower->node, "/dev/%s", name);
+	if (err)
+		return err;
 	err = kd_sysroot_read_line(resolving->root, &lower->number, "/sys/class/block/%s/dev", name);
 	return err ? err : refer(resolving, name, lower->node, &lower->reference);
 }
@@ -184,10 +183,9 @@ static struct kd_error *find_lowers(const struct resolving *resolving, const cha
 	struct kd_error *err = NULL;
 	int count;
 
-	if (asprintf(&path, "/sys/class/block/%s/slaves", name) < 0) {
-		path = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&path, "/sys/class/block/%s/slaves", name);
+	if (err)
+		return err;
 	fd = kd_sysroot_open_file(resolving->root, path, O_RDONLY | O_DIRECTORY);
 	count = fd < 0 ? 0 : scandirat(fd, ".", &entries, is_no_dot, alphasort);
 	for (int i = 0; i < count; i++) {

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "base/text.h"
+
 #include "kdump/volumes.h"
 
 #define DM_CONTROL "/dev/mapper/control"
@@ -117,8 +119,7 @@ static struct kd_error *to_hex(const unsigned char *key, size_t size, char **ret
 
 	if (!text)
 		return kd_error_nomem();
-	for (size_t i = 0; i < size; i++)
-		sprintf(text + 2 * i, "%02x", key[i]);
+	kd_hex(key, size, text);
 	*ret = text;
 	return NULL;
 }

@@ -13,6 +13,7 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "kdump/boot/crashkernel.h"
 
 extern char **environ;
@@ -284,12 +285,11 @@ static struct kd_error *add_line(const struct kd_sysroot *root, struct boot_plan
 	if (err)
 		return err;
 	length = strlen(plan->config.file[i].text);
-	if (asprintf(&plan->text[i], "%s%s%s%s%s", plan->config.file[i].text,
+	err = kd_format(&plan->text[i], "%s%s%s%s%s", plan->config.file[i].text,
 		     !length ? DROP_IN_HEADER : plan->config.file[i].text[length - 1] == '\n' ? "" : "\n",
-		     plan->loader->add_before, words, plan->loader->add_after) < 0) {
-		plan->text[i] = NULL;
-		return kd_error_nomem();
-	}
+		     plan->loader->add_before, words, plan->loader->add_after);
+	if (err)
+		return err;
 	return add_change(plan, i, NULL, NULL, wanted);
 }
 
@@ -549,10 +549,9 @@ static struct kd_error *replace_file(const char *path, const char *text)
 	_cleanup_close_ int fd = -1;
 	struct kd_error *err;
 
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
-		temporary = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&temporary, "%s.XXXXXX", path);
+	if (err)
+		return err;
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		return kd_error_os(errno, "cannot write %s", path);

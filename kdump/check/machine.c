@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/bytes.h"
 #include "base/io.h"
 #include "kdump/check/check.h"
 #include "kdump/health.h"
@@ -66,10 +67,10 @@ void check_reservation(const struct check_context *c, struct check_result *resul
 	if (estimate_judge(&estimate) == ESTIMATE_SMALL)
 		check_say(result, CHECK_WARNING, "\"kdumpctl reset-crashkernel\", and reboot",
 			  "%" PRIu64 " MiB, but the capture needs %" PRIu64, reserved >> 20,
-			  (estimate.need + 0xfffff) >> 20);
+			  kd_mib_up(estimate.need));
 	else
 		check_say(result, CHECK_OK, NULL, "%" PRIu64 " MiB, of which the capture needs %" PRIu64, reserved >> 20,
-			  (estimate.need + 0xfffff) >> 20);
+			  kd_mib_up(estimate.need));
 }
 
 /* Has the PE file @path a certificate table? Who signed it is the running kernel's to judge. */

@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "base/parse.h"
 #include "base/sha256.h"
+#include "base/text.h"
 
 /* --- tables ---------------------------------------------------------------------------------------------------- */
 
@@ -449,8 +450,7 @@ static void sign(struct crash_log *log)
 		if (!isxdigit((unsigned char)log->reason[i]))
 			kd_sha256_update(&hash, &log->reason[i], 1);
 	kd_sha256_final(&hash, digest);
-	for (i = 0; i < (CRASH_SIGNATURE_MAX - 1) / 2; i++)
-		snprintf(log->signature + 2 * i, 3, "%02x", digest[i]);
+	kd_hex(digest, (CRASH_SIGNATURE_MAX - 1) / 2, log->signature);
 }
 
 /* --- all of it -------------------------------------------------------------------------------------------------- */
