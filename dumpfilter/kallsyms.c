@@ -294,7 +294,7 @@ void kallsyms_find_all(struct kallsyms *kallsyms, const char *const *name, size_
 		for (size_t k = 0; k < count; k++) {
 			if (head != heads[k] || ret[k] || !name_matches(kallsyms, tokens, length, name[k]))
 				continue;
-			_cleanup_(kd_error_destroy) struct kd_error *err = kallsyms_address(kallsyms, i, &ret[k]);
+			kd_error_destroy(kallsyms_address(kallsyms, i, &ret[k]));
 		}
 	}
 }

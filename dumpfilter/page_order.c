@@ -221,7 +221,9 @@ static enum page_pass image_pass(const struct page_order *order, struct address_
 	*size_ret = space->page_size;
 	if (readable && space->paging.levels)
 		rights = page_table_rights(space, vaddr, size_ret);
-	unneeded = cut_to(&order->symbols, vaddr, size_ret) | cut_to(&order->types, vaddr, size_ret);
+	/* Both are asked always, since each may shorten the piece. */
+	unneeded = cut_to(&order->symbols, vaddr, size_ret);
+	unneeded = cut_to(&order->types, vaddr, size_ret) || unneeded;
 	scheduler = cut_to(&order->scheduler, vaddr, size_ret);
 	switch (rights) {
 	case PAGE_WRITABLE:
