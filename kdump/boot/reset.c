@@ -22,7 +22,7 @@ const struct verb_option reset_options[] = {
 	[RESET_PRINT] = { "print", 0, NULL, "show the change, make none" },
 	[RESET_REBOOT] = { "reboot", 0, NULL, "reboot if the change needs it" },
 	[RESET_FADUMP] = { "fadump", 0, "on|off|nocma", "firmware-assisted dump: only on PPC" },
-	{ NULL },
+	{ 0 },
 };
 
 /* --- the recommendation and its record ---------------------------------------------------------------------------- */
