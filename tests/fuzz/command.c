@@ -13,10 +13,10 @@
 static void parse_values(const char *text)
 {
 	static const int bases[] = { 0, 10, 16 };
-	_cleanup_free_ char **words = kd_split_words(text, NULL);
 	uint64_t number;
 	int64_t signed_number;
 
+	free(kd_split_words(text, NULL));
 	for (size_t i = 0; i < ARRAY_SIZE(bases); i++)
 		kd_parse_u64(text, bases[i], &number);
 	kd_parse_s64(text, &signed_number);
