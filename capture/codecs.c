@@ -2,7 +2,7 @@
 /** The codecs of the capture program: our own. core_collector's -p and -z need dumpfilter(8) in the image. */
 #include <stddef.h>
 
-#include "dumpfilter/codec.h"
+#include "dumpfilter/codec/codec.h"
 
 const struct codec *const codecs[] = {
 	&codec_default,

@@ -2,8 +2,8 @@
 /* What the capture program reads and writes: /proc/vmcore, and kdump-compressed files. */
 #include <stddef.h>
 
-#include "dumpfilter/vmcore_format.h"
-#include "dumpfilter/writer.h"
+#include "dumpfilter/vmcore/vmcore_format.h"
+#include "dumpfilter/write/writer.h"
 
 const struct vmcore_format *const vmcore_formats[] = {
 	&vmcore_elf,

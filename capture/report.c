@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "capture/clock.h"
 #include "base/json.h"
+#include "capture/clock.h"
 
 static const char *const result_names[] = {
 	[CAPTURE_NOTHING] = "nothing",

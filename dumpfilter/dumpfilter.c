@@ -7,22 +7,22 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dumpfilter/address_space.h"
-#include "dumpfilter/arch.h"
-#include "dumpfilter/codec.h"
-#include "dumpfilter/crash.h"
-#include "dumpfilter/dmesg.h"
+#include "dumpfilter/codec/codec.h"
+#include "dumpfilter/crashed_kernel.h"
 #include "dumpfilter/estimate.h"
-#include "dumpfilter/kdump_format.h"
-#include "dumpfilter/memory_plan.h"
-#include "dumpfilter/output.h"
-#include "dumpfilter/page_share.h"
-#include "dumpfilter/pfn_bitmap.h"
-#include "dumpfilter/pipeline.h"
-#include "dumpfilter/selection.h"
-#include "dumpfilter/vmcore.h"
-#include "dumpfilter/vmcoreinfo.h"
-#include "dumpfilter/writer.h"
+#include "dumpfilter/kernel/address_space.h"
+#include "dumpfilter/kernel/arch.h"
+#include "dumpfilter/kernel/dmesg.h"
+#include "dumpfilter/kernel/vmcoreinfo.h"
+#include "dumpfilter/pages/memory_plan.h"
+#include "dumpfilter/pages/pfn_bitmap.h"
+#include "dumpfilter/pages/selection.h"
+#include "dumpfilter/vmcore/kdump_format.h"
+#include "dumpfilter/vmcore/vmcore.h"
+#include "dumpfilter/write/output.h"
+#include "dumpfilter/write/page_share.h"
+#include "dumpfilter/write/pipeline.h"
+#include "dumpfilter/write/writer.h"
 
 #define LEVEL_ZERO 1u
 #define LEVEL_MAX  31u

@@ -13,14 +13,14 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "dumpfilter/read_error.h"
+#include "dumpfilter/vmcore/read_error.h"
 
-struct address_space; /* dumpfilter/address_space.h */
-struct codec;	      /* dumpfilter/codec.h */
-struct writer_ops;    /* dumpfilter/writer.h */
-struct erase;	      /* dumpfilter/erase.h */
-struct vmcore;	      /* dumpfilter/vmcore.h */
-struct vmcoreinfo;    /* dumpfilter/vmcoreinfo.h */
+struct address_space; /* dumpfilter/kernel/address_space.h */
+struct codec;	      /* dumpfilter/codec/codec.h */
+struct writer_ops;    /* dumpfilter/write/writer.h */
+struct erase;	      /* dumpfilter/pages/erase.h */
+struct vmcore;	      /* dumpfilter/vmcore/vmcore.h */
+struct vmcoreinfo;    /* dumpfilter/kernel/vmcoreinfo.h */
 
 /** Page classes, in the order in which they are decided (dump level bits in brackets). */
 enum page_class {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dumpfilter/estimate.h"
 
-#include "dumpfilter/output.h"
-#include "dumpfilter/writer.h"
+#include "dumpfilter/write/output.h"
+#include "dumpfilter/write/writer.h"
 
 #define READ_MAX    (UINT64_C(16) << 30) /* bytes */
 #define STRETCH     (UINT64_C(1) << 30)

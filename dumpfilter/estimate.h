@@ -5,7 +5,7 @@
  *  would be stored is compressed. What decides how many are stored, zeros and pages that equal others, is cheap to find out
  *  beside that, and no sample tells it: equal pages may be far from each other. So all pages are read, as long as they
  *  are no more than 16 GiB; of larger dumps as much as that, in stretches of 1 GiB, each long beside the table in which
- *  equal pages are looked for (dumpfilter/page_share.h).
+ *  equal pages are looked for (dumpfilter/write/page_share.h).
  */
 #ifndef DUMPFILTER_ESTIMATE_H
 #define DUMPFILTER_ESTIMATE_H
@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "dumpfilter/pfn_bitmap.h"
-#include "dumpfilter/pipeline.h"
+#include "dumpfilter/pages/pfn_bitmap.h"
+#include "dumpfilter/write/pipeline.h"
 
 struct estimate {
 	uint64_t pages;      /* of the whole dump */

@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "dumpfilter/dumpfilter.h"
-#include "dumpfilter/flattened_format.h"
+#include "dumpfilter/vmcore/flattened_format.h"
 
 #define PIECE ((size_t)1 << 20)
 

@@ -5,10 +5,10 @@
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
-#include "dumpfilter/codec.h"
+#include "dumpfilter/codec/codec.h"
 #include "dumpfilter/dumpfilter.h"
-#include "dumpfilter/vmcore_format.h"
-#include "dumpfilter/writer.h"
+#include "dumpfilter/vmcore/vmcore_format.h"
+#include "dumpfilter/write/writer.h"
 
 struct set {
 	unsigned int count;

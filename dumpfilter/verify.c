@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "dumpfilter/address_space.h"
-#include "dumpfilter/arch.h"
-#include "dumpfilter/threads.h"
+#include "dumpfilter/kernel/address_space.h"
+#include "dumpfilter/kernel/arch.h"
+#include "dumpfilter/pages/threads.h"
 
 #define PIECE_BYTES (UINT64_C(256) << 10) /* at once */
 #define SHARE_BYTES (UINT64_C(64) << 20)  /* of memory, that a thread takes for itself */

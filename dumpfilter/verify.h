@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "dumpfilter/vmcore.h"
+#include "dumpfilter/vmcore/vmcore.h"
 
 enum verdict {
 	VERDICT_GOOD,

@@ -21,11 +21,11 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "dumpfilter/address_space.h"
 #include "dumpfilter/dumpfilter.h"
-#include "dumpfilter/mem_map.h"
-#include "dumpfilter/vmcore.h"
-#include "tests/unit/dump-check.h"
+#include "dumpfilter/kernel/address_space.h"
+#include "dumpfilter/kernel/mem_map.h"
+#include "dumpfilter/vmcore/vmcore.h"
+#include "tests/unit/dumpfilter/dump-check.h"
 
 #define CPU_SECONDS 20u /* the largest dump takes 2 */
 #define MEMORY      (UINT64_C(768) << 20) /* address space: programs, 8 MiB windows, and bitmaps for up to 4 TiB */

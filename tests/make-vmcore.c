@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/unit/dumpfilter-testing.h"
+#include "tests/unit/dumpfilter/dumpfilter-testing.h"
 
 int main(int argc, char **argv)
 {

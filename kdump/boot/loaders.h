@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/sysroot.h"
-#include "kdump/boot/config.h"
+#include "kdump/boot/regions.h"
 
 enum { BOOT_COMMAND_WORDS = 8 };
 

@@ -16,8 +16,8 @@
 #include "base/io.h"
 #include "base/parse.h"
 #include "kdump/dumps/identity.h"
-#include "kdump/mounts.h"
-#include "kdump/target.h"
+#include "kdump/storage/mounts.h"
+#include "kdump/storage/target.h"
 
 #define REPORT_MAX (1u << 20)
 #define PIN_FILE "pinned"

@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "kdump/dumps/crash_log.h"
-#include "kdump/kdumpctl.h"
+#include "kdump/verbs/kdumpctl.h"
 
 enum dump_state {
 	DUMP_COMPLETE,   /* vmcore is there under its final name */

@@ -8,8 +8,8 @@
 #include "base/cleanup.h"
 #include "base/elf64.h"
 #include "base/io.h"
-#include "dumpfilter/kdump_format.h"
-#include "dumpfilter/vmcoreinfo.h"
+#include "dumpfilter/kernel/vmcoreinfo.h"
+#include "dumpfilter/vmcore/kdump_format.h"
 
 #define NOTES_MAX   (16u << 20) /* a note for each CPU, VMCOREINFO, and what drivers add */
 #define HEADERS_MAX 64          /* the notes' comes first */

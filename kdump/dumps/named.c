@@ -14,8 +14,8 @@
 
 #include "base/parse.h"
 #include "dumpfilter/dumpfilter.h"
-#include "kdump/dumps/options.h"
-#include "kdump/mounts.h"
+#include "kdump/storage/mounts.h"
+#include "kdump/verbs/dump_options.h"
 
 static bool is_of_type(const char *words, mode_t type)
 {

@@ -3,7 +3,7 @@
 #ifndef KDUMP_DUMPS_RETENTION_H
 #define KDUMP_DUMPS_RETENTION_H
 
-#include "base/conf.h"
+#include "kdump/config/conf.h"
 #include "kdump/dumps/dumps.h"
 
 /** The file system that the dumps lie on, in bytes. */

@@ -17,7 +17,7 @@
 #include <snappy-c.h>
 #endif
 
-#include "dumpfilter/codec.h"
+#include "dumpfilter/codec/codec.h"
 #include "tests/bench/pages.h"
 
 #define ROUNDS 5u

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dumpfilter/kdump_format.h"
+#include "dumpfilter/vmcore/kdump_format.h"
 
 struct pages {
 	size_t page_size, count;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "dumpfilter/btf.h"
+#include "dumpfilter/names/btf.h"
 #include "tests/fuzz/fuzz.h"
 
 #define IDS 256u

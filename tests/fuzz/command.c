@@ -6,7 +6,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/parse.h"
-#include "dumpfilter/codec.h"
+#include "dumpfilter/codec/codec.h"
 #include "dumpfilter/dumpfilter.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/conf.h"
+#include "kdump/config/conf.h"
 #include "tests/fuzz/fuzz.h"
 
 static void remark(void *arg, const char *message)

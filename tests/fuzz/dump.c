@@ -15,12 +15,12 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "dumpfilter/codec.h"
+#include "dumpfilter/codec/codec.h"
 #include "dumpfilter/dumpfilter.h"
 #include "dumpfilter/verify.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/hostile.h"
-#include "tests/unit/dump-check.h"
+#include "tests/unit/dumpfilter/dump-check.h"
 
 #define CHANGES_MAX  64u
 #define FRONT        (UINT64_C(32) << 10) /* what readers look at first */

@@ -12,7 +12,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "dumpfilter/codec.h"
+#include "dumpfilter/codec/codec.h"
 #include "tests/fuzz/fuzz.h"
 
 /* Again and again, each time a little different. */

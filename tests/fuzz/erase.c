@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "dumpfilter/dump_names.h"
-#include "dumpfilter/erase_config.h"
+#include "dumpfilter/names/dump_names.h"
+#include "dumpfilter/pages/erase_config.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/hostile.h"
 

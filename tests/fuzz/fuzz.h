@@ -4,8 +4,8 @@
  *
  *  A target fails by dying: a sanitizer's report, an abort() where a promise of the interface is broken, a timeout.
  */
-#ifndef TESTS_FUZZ_H
-#define TESTS_FUZZ_H
+#ifndef TESTS_FUZZ_FUZZ_H
+#define TESTS_FUZZ_FUZZ_H
 
 #include <stdbool.h>
 #include <stddef.h>

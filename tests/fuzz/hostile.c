@@ -14,9 +14,9 @@
 #include "base/elf64.h"
 #include "base/io.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/unit/aarch64-testing.h"
-#include "tests/unit/debuginfo-testing.h"
-#include "tests/unit/dumpfilter-testing.h"
+#include "tests/unit/dumpfilter/aarch64-testing.h"
+#include "tests/unit/dumpfilter/debuginfo-testing.h"
+#include "tests/unit/dumpfilter/dumpfilter-testing.h"
 
 #define CHANGES_MAX 64u
 #define PLACES_MAX  12u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** A vmcore whose memory is hostile: a sound little machine (tests/unit/dumpfilter-testing.h,
+/** A vmcore whose memory is hostile: a sound little machine (tests/unit/dumpfilter/dumpfilter-testing.h,
  *  aarch64-testing.h, debuginfo-testing.h) with a fuzzer's changes.
  *
  *  The input: a byte of flags (bits 0-4 dump level, bit 5 5-level paging, bit 6 aarch64, bit 7 a kernel with kallsyms

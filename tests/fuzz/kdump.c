@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "dumpfilter/flattened_format.h"
-#include "dumpfilter/vmcore.h"
+#include "dumpfilter/vmcore/flattened_format.h"
+#include "dumpfilter/vmcore/vmcore.h"
 #include "tests/fuzz/fuzz.h"
 
 #define BLOCK 4096u

@@ -10,7 +10,7 @@
 #include "dumpfilter/dumpfilter.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/hostile.h"
-#include "tests/unit/dump-check.h"
+#include "tests/unit/dumpfilter/dump-check.h"
 
 #define WINDOW_PAGES 1024u
 

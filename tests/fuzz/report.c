@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "kdump/dumps/dumps.h"
-#include "kdump/dumps/html.h"
+#include "kdump/verbs/html.h"
 #include "tests/fuzz/fuzz.h"
 
 static void put(const char *name, const void *data, size_t size)

@@ -5,7 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/elf64.h"
-#include "dumpfilter/vmcore.h"
+#include "dumpfilter/vmcore/vmcore.h"
 #include "tests/fuzz/fuzz.h"
 
 static void read_around(const struct vmcore *vmcore, uint64_t paddr)

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "dumpfilter/page_class.h"
-#include "dumpfilter/vmcoreinfo.h"
+#include "dumpfilter/kernel/vmcoreinfo.h"
+#include "dumpfilter/pages/page_class.h"
 #include "tests/fuzz/fuzz.h"
 
 #define STRUCTS 8u

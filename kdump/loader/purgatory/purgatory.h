@@ -5,8 +5,8 @@
  *  leaves (x86_64: 64-bit mode, identity map, interrupts off). These parameters lie PURGATORY_PARAMS bytes behind its
  *  start; the loader fills them in. It hashes the regions, and either enters the kernel or names the one that changed
  *  and resets the machine. */
-#ifndef KDUMP_LOADER_PURGATORY_H
-#define KDUMP_LOADER_PURGATORY_H
+#ifndef KDUMP_LOADER_PURGATORY_PURGATORY_H
+#define KDUMP_LOADER_PURGATORY_PURGATORY_H
 
 #define PURGATORY_CHECK 8 /* u32: offset of the function that compares the hashes, for tests */
 #define PURGATORY_PARAMS 16

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the programs that are PID 1 of a guest have in common. */
-#ifndef GUEST_PID1_H
-#define GUEST_PID1_H
+#ifndef TESTS_VM_GUEST_PID1_H
+#define TESTS_VM_GUEST_PID1_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -10,7 +10,7 @@ from typing import Callable
 
 from . import debian, host, scenario
 
-CRASH_MESSAGE = "c72638734c2946889c8cd8f98c6142e5"  # kdump/journal.h
+CRASH_MESSAGE = "c72638734c2946889c8cd8f98c6142e5"  # kdump/arming/journal.h
 LOAD = "while :; do dd if=/dev/zero of=/var/tmp/load bs=1M count=300 conv=fsync 2>/dev/null; tar -C /usr -cf - share | sha256sum; done"
 
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Page compression: one row, and one source file, per codec. */
+#ifndef DUMPFILTER_CODEC_CODEC_H
+#define DUMPFILTER_CODEC_CODEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct codec {
+	const char *name;
+	char option;             /* -c, -l, -p, -z; or 0 */
+	const char *long_option; /* "fast", "small"; or NULL */
+	uint32_t flag; /* of a page_desc, and of the header's status */
+
+	/** Working memory for one thread, made once and used for every page; NULL: no memory. */
+	void *(*create)(size_t page_size);
+	void (*destroy)(void *context);
+
+	/** Room that compress() may need for @size bytes. */
+	size_t (*bound)(size_t size);
+	/** @in_size bytes into @out, which has bound(in_size) bytes. Returns the bytes written, which depend on these
+	 *  bytes alone; 0 if the codec failed, and then the page is stored as it is. */
+	size_t (*compress)(void *context, const void *in, size_t in_size, void *out);
+};
+
+/* Encoders of our own, small and without tables of the library's size; what they write every decoder reads. */
+extern const struct codec codec_default; /* zlib: a Huffman code out of sixteen that are built in */
+extern const struct codec codec_zlib;    /* zlib: a Huffman code of its own for each page */
+extern const struct codec codec_small;   /* the same, and looks harder for repetitions */
+extern const struct codec codec_lzo;
+extern const struct codec codec_fast;    /* LZO: looks less hard */
+/* Libraries. */
+extern const struct codec codec_snappy; /* only with HAVE_SNAPPY */
+extern const struct codec codec_zstd;
+
+/** The codecs that a program offers, NULL-terminated; the first of them is for command lines that name none. Not in the
+ *  library: each program that reads dumpfilter's command line defines this table, and so links the codecs it names and
+ *  no others. */
+extern const struct codec *const codecs[];
+
+#endif

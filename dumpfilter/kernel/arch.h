@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** What the architectures differ in: one row of operations, one file each. All of them are built on every host, so
+ *  that a dump can be worked on, and each of them tested, anywhere. */
+#ifndef DUMPFILTER_KERNEL_ARCH_H
+#define DUMPFILTER_KERNEL_ARCH_H
+
+#include <stdint.h>
+
+#include "base/elf64.h"
+#include "base/error.h"
+#include "dumpfilter/kernel/address_space.h"
+
+/** The range of pfns that one section of the mem_map spans, and of all, where VMCOREINFO does not say. */
+struct arch_section_bits {
+	unsigned int section;
+	unsigned int physical;
+};
+
+enum entry_kind {
+	ENTRY_NONE,
+	ENTRY_TABLE, /* it leads to a table of the next level */
+	ENTRY_LEAF,  /* it maps memory */
+};
+
+struct arch_ops {
+	const char *machine; /* uname -m */
+	uint16_t elf_machine;
+
+	/** Fill space->paging from VMCOREINFO (and the segments), its levels last. KD_ERR_FORMAT if something is missing. */
+	struct kd_error *(*setup)(struct address_space *space);
+
+	/** What an entry of a page table is; @below: how many levels of tables there are below this one. */
+	enum entry_kind (*entry_kind)(uint64_t entry, unsigned int below);
+
+	/** Where the stack was, from an NT_PRSTATUS note; false: not in the kernel. */
+	bool (*stack_pointer)(const struct kd_elf64_note *prstatus, uint64_t *ret);
+
+	/** The dump's phys_base field. */
+	uint64_t (*phys_base)(const struct address_space *space);
+
+	struct arch_section_bits (*section_bits)(const struct address_space *space);
+};
+
+extern const struct arch_ops arch_x86_64;
+extern const struct arch_ops arch_aarch64;
+
+/** NULL if the architecture is not known. */
+const struct arch_ops *arch_find(uint16_t elf_machine);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** What a page is used for, read from its struct page (Linux include/linux/mm_types.h, page-flags.h).
+ *
+ *  Offsets, flag bits and type values come from VMCOREINFO, and whether they are there decides: where something is
+ *  missing, pages of that class are kept. A page kept by mistake is harmless; one dropped by mistake may be the one
+ *  that is needed.
+ */
+#ifndef DUMPFILTER_PAGES_PAGE_CLASS_H
+#define DUMPFILTER_PAGES_PAGE_CLASS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "dumpfilter/dumpfilter.h"
+#include "dumpfilter/kernel/vmcoreinfo.h"
+
+/** A value of page->page_type, which shares its word with _mapcount. */
+struct page_type_rule {
+	bool known;
+	uint32_t value;
+	uint32_t mask; /* bits that are compared: since 6.12 the type is the top byte, the rest is its owner's */
+};
+
+/** How a compound page's order, and that it is hugetlb, is coded. */
+enum compound_rule {
+	COMPOUND_UNKNOWN,
+	COMPOUND_DTOR,       /* to 6.5: bytes in the first tail page: order, and an id of the destructor */
+	COMPOUND_FLAG,       /* 6.6 to 6.8: order in the low byte of the first tail's flags, and a flag there */
+	COMPOUND_PAGE_TYPE,  /* 6.9: order there too, and a page type in the head */
+};
+
+struct page_rules {
+	uint64_t struct_size;
+	/* Offsets in struct page. */
+	uint64_t flags, mapping, mapcount, private_data, compound_head;
+	bool has_private, fake_heads; /* compound_head has the head's address, so that fake heads can be told */
+	/* Masks of page->flags; 0: not known. */
+	uint64_t lru, private_flag, swapcache, swapbacked, slab_flag, hwpoison, head;
+	struct page_type_rule slab, buddy, offline, unaccepted, hugetlb;
+	uint64_t free_orders; /* LENGTH(zone.free_area) */
+	enum compound_rule compound;
+	uint64_t order_offset, dtor_offset; /* from the first tail's start */
+	uint8_t hugetlb_dtor;
+	bool has_hugetlb_dtor;
+	uint64_t hugetlb_flag; /* in the first tail's flags */
+	uint64_t boot_flag; /* mask of the flag of pages that were never given to the allocator; 0: not known */
+	/* Borrowed: addresses of the slab caches of tasks and what leads to them. */
+	const uint64_t *cache;
+	size_t cache_count;
+	uint64_t lowest_cache, highest_cache;
+};
+
+/** KD_ERR_FORMAT if not even the basic fields are known. What else is missing is said once, as debug lines. */
+struct kd_error *page_rules_init(struct page_rules *rules, const struct vmcoreinfo *info,
+				 const struct kd_log *log) MUST_CHECK;
+
+/** From now on slabs of these caches are told from others (INTEREST_TASK). @cache: virtual addresses of struct kmem_cache,
+ *  borrowed. */
+void page_rules_set_caches(struct page_rules *rules, const uint64_t *cache, size_t count);
+
+/** Who may want to see a page that is kept. */
+enum page_interest {
+	INTEREST_NONE,
+	INTEREST_SLAB, /* where the kernel's lists lead */
+	INTEREST_TASK, /* slab too: tasks, and what leads to them */
+	INTEREST_BOOT, /* allocated while booting: per-CPU areas, the log, the large hash tables */
+};
+
+/** Learn what pages from before the page allocator look like (PG_reserved has no key) from the struct page of one of
+ *  them. */
+void page_rules_learn_boot(struct page_rules *rules, const uint8_t *page);
+
+/** What @page, the struct page at virtual address @vaddr for @pfn, says about [pfn, pfn + count). */
+struct page_verdict {
+	enum page_class class;
+	uint64_t count;
+	enum page_interest interest;
+};
+
+/** @next is the struct page behind it, NULL if that is not at hand. Poison is not looked at, but for hugetlb: one
+ *  poisoned piece condemns all of it (PAGE_HWPOISON), since the head does not tell which one it is. */
+struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, uint64_t vaddr, const uint8_t *page,
+				  const uint8_t *next);
+
+static inline uint64_t page_get_u64(const uint8_t *page, uint64_t offset)
+{
+	uint64_t value;
+
+	memcpy(&value, page + offset, sizeof(value));
+	return value;
+}
+
+/** The kernel fills structs that it has not initialised with ones; so do we where they could not be read. */
+static inline bool page_flags_uninitialised(uint64_t flags)
+{
+	return flags == ~UINT64_C(0);
+}
+
+/** Is this very frame poisoned (head, tail or single)? It must not be read, whatever class it has. Here, because it
+ *  is asked of every page. */
+static inline bool page_is_poisoned(const struct page_rules *rules, const uint8_t *page)
+{
+	uint64_t flags = page_get_u64(page, rules->flags);
+
+	return (flags & rules->hwpoison) && !page_flags_uninitialised(flags);
+}
+
+/** Is the class left out at this dump level? */
+bool page_class_dropped(enum page_class page_class, unsigned int level);
+
+#endif

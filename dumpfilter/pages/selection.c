@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dumpfilter/pages/selection.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dumpfilter/pages/page_scan.h"
+#include "dumpfilter/write/writer.h"
+
+/* Page tables, and where struct pages were found. */
+#define TABLES_MEMORY (UINT64_C(128) << 10)
+/* Any large odd number. */
+#define SUM_FACTOR UINT64_C(0x9e3779b97f4a7c15)
+
+static uint64_t end_pfn_of(const struct crash *crash)
+{
+	uint64_t page_size = crash->space.page_size, end = vmcore_end_paddr(crash->vmcore);
+
+	return end / page_size + (end % page_size != 0);
+}
+
+static bool in_cycles(const struct selection *selection)
+{
+	return selection->window_count > 1;
+}
+
+/* A stream is worth nothing before its end: so its tables are in few records. */
+static enum page_order_kind order_kind(const struct dumpfilter_options *options, uint64_t pages, bool cycles)
+{
+	if (options->flatten)
+		return PAGE_ORDER_NONE;
+	/* Bitmaps of a window are as small as is wanted. */
+	return cycles ? PAGE_ORDER_FINE : page_order_affordable(pages);
+}
+
+void selection_needs(const struct crash *crash, const struct dumpfilter_options *options, struct memory_needs *ret)
+{
+	uint64_t pages = end_pfn_of(crash), bitmap = pfn_bitmap_memory(pages);
+
+	ret->pages = pages;
+	ret->bitmaps = bitmap + page_order_memory(order_kind(options, pages, false), pages, &crash->space.walked,
+						  crash->space.page_size);
+	ret->window_bitmaps = options->flatten ? 1 : PASS_COUNT; /* that of kept pages, and one for each pass but one */
+	ret->window_pages = options->window_pages;
+	ret->tables = MEM_MAP_BUFFER + TABLES_MEMORY;
+	/* fill_gaps() takes a bitmap; and then there are no more runs of pages than this, but for holes in the memory. */
+	if (options->writer && options->writer->gap_min)
+		ret->bitmaps += bitmap + pages / options->writer->gap_min * options->writer->run_memory;
+	if (options->writer && !options->writer->put_window)
+		ret->window_bitmaps = 0;
+}
+
+static struct kd_error *selection_init(struct selection *selection, struct crash *crash,
+				       const struct dumpfilter_options *options, const struct memory_plan *plan)
+{
+	uint64_t pages = end_pfn_of(crash), window_pages = plan->window;
+
+	selection->crash = crash;
+	selection->options = options;
+	selection->plan = plan;
+	selection->end_pfn = pages;
+	selection->window_pages = window_pages;
+	selection->window_count = pages / window_pages + (pages % window_pages != 0);
+	/* Windows would fit, but not end. */
+	if (pages <= PFN_BITMAP_MAX)
+		selection->window = calloc(selection->window_count, sizeof(*selection->window));
+	if (selection->window && in_cycles(selection))
+		pages = window_pages;
+	if (!selection->window || !pfn_bitmap_init(&selection->kept, pages) ||
+	    !page_order_init(&selection->order, order_kind(options, pages, in_cycles(selection)), pages))
+		return kd_error_create(KD_ERR_NOMEM, "%s: no memory for the bitmaps of %lu page frames",
+				       vmcore_path(crash->vmcore), pages);
+	return NULL;
+}
+
+void selection_release(struct selection *selection)
+{
+	pfn_bitmap_release(&selection->kept);
+	page_order_release(&selection->order);
+	mem_map_release(&selection->map);
+	kd_ranges_free(&selection->walked);
+	free(selection->window);
+	selection->window = NULL;
+}
+
+/* --- one window ------------------------------------------------------------------------------------------------ */
+
+/* All pages that the file has. */
+static void select_all(struct selection *selection)
+{
+	const struct crash *crash = selection->crash;
+
+	pfn_bitmap_set_ranges(&selection->kept, vmcore_contents(crash->vmcore), crash->space.page_size,
+			      selection->options->strict_compat);
+}
+
+/* In cycles without what was walked later, for the kernel's name, say: the same must come out each time. */
+static const struct kd_ranges *walked_frames(const struct selection *selection)
+{
+	return in_cycles(selection) ? &selection->walked : &selection->crash->space.walked;
+}
+
+/* Those of the frames that are in this window. */
+static bool all_kept(const struct selection *selection, const struct kd_ranges *frames)
+{
+	uint64_t page_size = selection->crash->space.page_size;
+	const struct pfn_bitmap *kept = &selection->kept;
+	bool last = kept->end_pfn == selection->end_pfn;
+
+	for (size_t i = 0; i < frames->count; i++) {
+		uint64_t start = frames->range[i].start / page_size, end = frames->range[i].end / page_size;
+
+		if (start < kept->start_pfn)
+			start = kept->start_pfn;
+		/* Behind the last window nothing is kept. */
+		if (end > kept->end_pfn && !last)
+			end = kept->end_pfn;
+		if (start < end && pfn_bitmap_count(kept, start, end) != end - start)
+			return false;
+	}
+	return true;
+}
+
+/* Run the rules over this window's part of the mem_map. @pages: what is found is added. */
+static void filter(struct selection *selection, size_t number, bool poison_only, uint64_t *pages)
+{
+	struct selection_window *window = &selection->window[number];
+	uint64_t page_size = selection->crash->space.page_size;
+	const struct kd_ranges *frames = &selection->map.frames;
+	struct pfn_bitmap *order = selection->order.kind == PAGE_ORDER_FINE && !poison_only ? selection->order.pass : NULL;
+	struct page_filter pass = {
+		.level = selection->options->level,
+		.poison_only = poison_only,
+		.kept = &selection->kept,
+		.first = order ? &order[PASS_BASIC] : NULL,
+		.slab = order ? &order[PASS_SLAB] : NULL,
+		.late = order ? &order[PASS_LATE] : NULL,
+		.run = window->reaches_in,
+	};
+
+	page_scan(&pass, &selection->rules, &selection->map, PAGE_SCAN_PART, selection->plan->scanners);
+	if (number + 1 < selection->window_count)
+		window[1].reaches_in = pass.run;
+	for (size_t i = 0; i < PAGE_CLASS_COUNT; i++)
+		pages[i] += pass.pages[i];
+	for (size_t i = 0; i < frames->count && !poison_only; i++)
+		pfn_bitmap_clear(&selection->order.pass[PASS_BASIC], frames->range[i].start / page_size,
+				 frames->range[i].end / page_size);
+}
+
+static void mark_order(struct selection *selection)
+{
+	page_order_mark(&selection->order, &selection->crash->space, !selection->crash->problem, walked_frames(selection));
+}
+
+/* Nothing is decided yet about window @number: all of its pages. */
+static void enter_window(struct selection *selection, size_t number)
+{
+	uint64_t start = number * selection->window_pages, end = start + selection->window_pages;
+
+	if (in_cycles(selection)) {
+		if (end > selection->end_pfn)
+			end = selection->end_pfn;
+		pfn_bitmap_move(&selection->kept, start, end);
+		page_order_move(&selection->order, start, end);
+	}
+	select_all(selection);
+}
+
+/* Look at what was decided: how many pages, to be written when, and a sum by which all of it can be known again. */
+static void take_stock(const struct selection *selection, struct selection_window *ret)
+{
+	const struct pfn_bitmap *kept = &selection->kept, *pass = selection->order.pass;
+	struct selection_window stock = { .sum = kept->start_pfn, .reaches_in = ret->reaches_in };
+
+	for (uint64_t i = kept->start_pfn / 64; i < kept->end_pfn / 64 + 1; i++) {
+		uint64_t pages = pfn_bitmap_word(kept, i), front = 0, late, word;
+
+		if (!pages)
+			continue;
+		for (unsigned int j = 0; j < PASS_OTHERS; j++) {
+			word = pages & pfn_bitmap_word(&pass[j], i);
+			front |= word;
+			stock.sum = (stock.sum ^ word) * SUM_FACTOR;
+		}
+		late = pages & ~front & pfn_bitmap_word(&pass[PASS_LATE], i);
+		stock.sum = (stock.sum ^ late) * SUM_FACTOR;
+		stock.sum = (stock.sum ^ pages) * SUM_FACTOR;
+		stock.sum ^= stock.sum >> 32;
+		stock.kept += (uint64_t)__builtin_popcountll(pages);
+		stock.phase[PHASE_FRONT] += (uint64_t)__builtin_popcountll(front);
+		stock.phase[PHASE_LATE] += (uint64_t)__builtin_popcountll(late);
+		stock.phase[PHASE_OTHERS] += (uint64_t)__builtin_popcountll(pages & ~front & ~late);
+	}
+	*ret = stock;
+}
+
+/* --- all of them ----------------------------------------------------------------------------------------------- */
+
+/* The kernel image was there before the page allocator. */
+static void learn_boot_flags(struct selection *selection)
+{
+	struct crash *crash = selection->crash;
+	uint64_t stext, paddr, size, pfn;
+	struct mem_map_run run;
+
+	if (!vmcoreinfo_symbol(&crash->info, "_stext", &stext))
+		return;
+	_cleanup_(kd_error_destroy) struct kd_error *err =
+		address_space_translate(&crash->space, stext, &paddr, &size);
+	if (err)
+		return;
+	pfn = paddr / crash->space.page_size;
+	if (mem_map_next(&selection->map, &pfn, selection->end_pfn, &run) && run.pfn == paddr / crash->space.page_size)
+		page_rules_learn_boot(&selection->rules, run.pages);
+}
+
+static struct kd_error *prepare_rules(struct selection *selection)
+{
+	struct crash *crash = selection->crash;
+	struct kd_error *err = page_rules_init(&selection->rules, &crash->info, selection->options->log);
+
+	if (!err && selection->order.kind != PAGE_ORDER_NONE)
+		page_order_learn(&selection->order, &crash->space);
+	page_rules_set_caches(&selection->rules, selection->order.cache, selection->order.cache_count);
+	if (!err)
+		err = mem_map_init(&selection->map, &crash->space, selection->end_pfn);
+	if (err)
+		return err;
+	learn_boot_flags(selection);
+	selection->filtering = true;
+	/* What tables are walked on the way to the struct pages, and where those are, must be known before the first window
+	 * is done: in which window they lie is a matter of chance. */
+	if (in_cycles(selection))
+		mem_map_find_frames(&selection->map);
+	return NULL;
+}
+
+/* Keep short runs of excluded pages, if the format wants that: none of which a page is not in the vmcore, or poisoned. */
+static struct kd_error *fill_gaps(struct selection *selection)
+{
+	const struct dumpfilter_options *options = selection->options;
+	const struct crash *crash = selection->crash;
+	_cleanup_(pfn_bitmap_release) struct pfn_bitmap readable = { 0 };
+	struct page_filter pass = { .poison_only = true, .kept = &readable };
+	unsigned int gap_min = options->writer ? options->writer->gap_min : 0;
+	uint64_t start, end = 0;
+
+	if (!gap_min)
+		return NULL;
+	if (!pfn_bitmap_init(&readable, selection->end_pfn))
+		return kd_error_nomem();
+	pfn_bitmap_set_ranges(&readable, vmcore_contents(crash->vmcore), crash->space.page_size, options->strict_compat);
+	page_filter_run(&pass, &selection->rules, &selection->map);
+	for (uint64_t pfn = pfn_bitmap_next(&selection->kept, 0); pfn < selection->end_pfn;
+	     pfn = pfn_bitmap_next(&selection->kept, pfn + 1)) {
+		start = end;
+		end = pfn + 1;
+		if (pfn > start && start > 0 && pfn - start < gap_min &&
+		    pfn_bitmap_count(&readable, start, pfn) == pfn - start)
+			pfn_bitmap_set(&selection->kept, start, pfn);
+	}
+	return NULL;
+}
+
+/* Run the rules over the mem_map, window by window. The frames that were walked to get there hold the kernel's most basic
+ * data: rules that would drop one of them do not fit this kernel, and none of their verdicts is worth anything, in any
+ * window: then it is false. @pages: those found, by class. */
+static bool decide(struct selection *selection, bool poison_only, uint64_t *pages)
+{
+	uint64_t others = 0;
+
+	memset(pages, 0, PAGE_CLASS_COUNT * sizeof(*pages));
+	selection->pages = 0;
+	for (size_t i = 0; i < selection->window_count; i++) {
+		struct selection_window *window = &selection->window[i];
+
+		enter_window(selection, i);
+		pages[PAGE_KEEP] += pfn_bitmap_count(&selection->kept, 0, UINT64_MAX);
+		if (selection->filtering)
+			filter(selection, i, poison_only, pages);
+		if (selection->filtering && !poison_only &&
+		    (!all_kept(selection, walked_frames(selection)) || !all_kept(selection, &selection->map.frames)))
+			return false;
+		mark_order(selection);
+		if (in_cycles(selection))
+			take_stock(selection, window);
+		else
+			window->kept = pfn_bitmap_count(&selection->kept, 0, UINT64_MAX);
+		selection->pages += window->kept;
+	}
+	for (size_t i = PAGE_CACHE; i < PAGE_CLASS_COUNT; i++)
+		others += pages[i];
+	pages[PAGE_KEEP] -= others;
+	return true;
+}
+
+/* Poison counts even with rules that do not fit, since it is a matter of the machine's safety. */
+static struct kd_error *decide_or_keep_all(struct selection *selection, uint64_t *pages)
+{
+	if (decide(selection, false, pages))
+		return selection->filtering ? fill_gaps(selection) : NULL;
+	selection->poison_only = true;
+	(void)!decide(selection, true, pages);
+	return kd_error_create(KD_ERR_FORMAT, "the rules would drop the kernel's own page tables or mem_map");
+}
+
+/* Pages that the vmcore would have if it were whole. */
+static void report_missing(const struct crash *crash, const struct dumpfilter_options *options,
+			   struct dumpfilter_report *report)
+{
+	report->unreadable = vmcore_missing(crash->vmcore) / report->page_size;
+	if (!report->unreadable)
+		return;
+	report->first_unreadable = (struct read_error){ vmcore_first_missing(crash->vmcore), "the vmcore is truncated" };
+	kd_warn(options->log, "%s is truncated: %lu pages of memory are missing, the first at 0x%lx",
+		vmcore_path(crash->vmcore), report->unreadable, report->first_unreadable.paddr);
+}
+
+struct kd_error *selection_make(struct selection *selection, struct crash *crash,
+				const struct dumpfilter_options *options, const struct memory_plan *plan,
+				struct dumpfilter_report *report)
+{
+	_cleanup_(kd_error_destroy) struct kd_error *problem = NULL, *unfit = NULL;
+	const struct kd_error *cause = crash->problem;
+	struct kd_error *err = selection_init(selection, crash, options, plan);
+
+	if (err)
+		return err;
+	if (!cause)
+		cause = problem = prepare_rules(selection);
+	if (in_cycles(selection) && !kd_ranges_copy(&crash->space.walked, &selection->walked))
+		return kd_error_nomem();
+	unfit = decide_or_keep_all(selection, report->pages);
+	if (!cause)
+		cause = unfit;
+	if (cause) {
+		report->unfiltered = true;
+		kd_warn(options->log, "all pages are kept: %s", cause->text);
+	}
+	if (read_error_is_set(&selection->map.unreadable))
+		kd_warn(options->log, "struct pages could not be read, the first at 0x%lx: %s; the pages that they describe are kept",
+			selection->map.unreadable.paddr, selection->map.unreadable.text);
+	if (!in_cycles(selection))
+		mem_map_release(&selection->map);
+	report->page_size = crash->space.page_size;
+	report_missing(crash, options, report);
+	return NULL;
+}
+
+struct kd_error *selection_load(struct selection *selection, size_t number)
+{
+	struct selection_window *window = &selection->window[number], again = *window;
+	uint64_t pages[PAGE_CLASS_COUNT] = { 0 }; /* they were counted the first time */
+
+	if (!in_cycles(selection))
+		return NULL;
+	enter_window(selection, number);
+	if (selection->filtering)
+		filter(selection, number, selection->poison_only, pages);
+	mark_order(selection);
+	take_stock(selection, &again);
+	if (again.kept == window->kept && again.sum == window->sum)
+		return NULL;
+	return kd_error_create(KD_ERR_FORMAT, "%s changes while it is read: of the page frames 0x%lx to 0x%lx other ones "
+					      "would be kept than before (%lu, not %lu)", vmcore_path(selection->crash->vmcore),
+			       selection->kept.start_pfn, selection->kept.end_pfn, again.kept, window->kept);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Which pages a dump has, and which of them are worth writing before the others. */
+#ifndef DUMPFILTER_PAGES_SELECTION_H
+#define DUMPFILTER_PAGES_SELECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "dumpfilter/crashed_kernel.h"
+#include "dumpfilter/dumpfilter.h"
+#include "dumpfilter/kernel/mem_map.h"
+#include "dumpfilter/pages/memory_plan.h"
+#include "dumpfilter/pages/page_class.h"
+#include "dumpfilter/pages/page_filter.h"
+#include "dumpfilter/pages/page_order.h"
+#include "dumpfilter/pages/pfn_bitmap.h"
+
+/** What is remembered of a window. */
+struct selection_window {
+	uint64_t kept;               /* pages */
+	uint64_t phase[PHASE_COUNT]; /* of these; only in cycles */
+	uint64_t sum;                /* of which pages they are and when they are written */
+	struct page_run reaches_in;  /* what the struct pages before it say about its first pages */
+};
+
+/** Pages are decided about in windows of page frames, one after the other: of one window there are bitmaps at a time. If
+ *  it has all page frames, this is done once. Otherwise (in cycles) windows are loaded again whenever their pages are
+ *  written, and what is the same each time is in their records. */
+struct selection {
+	/* Of the window that was loaded last. */
+	struct pfn_bitmap kept;
+	struct page_order order;
+	/* Of the machine. */
+	uint64_t end_pfn;
+	uint64_t pages; /* that are kept */
+	uint64_t window_pages; /* page frames of each window, but for the last */
+	size_t window_count;
+	struct selection_window *window;
+	/* How it is done. */
+	struct crash *crash;
+	const struct dumpfilter_options *options;
+	const struct memory_plan *plan;
+	bool filtering;   /* there are rules and struct pages */
+	bool poison_only; /* but only poison matters */
+	struct page_rules rules;
+	struct mem_map map;
+	struct kd_ranges walked; /* in cycles: by crash->space, before anything was decided */
+};
+
+/** What it takes: of @ret all that depends on the machine and its format is filled in (pages, bitmaps, window_bitmaps,
+ *  window_pages, tables). @crash has been explored. */
+void selection_needs(const struct crash *crash, const struct dumpfilter_options *options, struct memory_needs *ret);
+
+/** Decide about every page of @crash, which has been explored. What goes wrong with that costs filtering, not the dump,
+ *  and is said. Pointers are borrowed for as long as the selection lives.
+ *  @report: what was found is filled in. To be released in any case. KD_ERR_NOMEM. */
+struct kd_error *selection_make(struct selection *selection, struct crash *crash,
+				const struct dumpfilter_options *options, const struct memory_plan *plan,
+				struct dumpfilter_report *report) MUST_CHECK;
+void selection_release(struct selection *selection);
+static inline void selection_release_cleanup(struct selection *selection)
+{
+	selection_release(selection);
+}
+
+/** Make the bitmaps those of window @number. KD_ERR_FORMAT: they would not be what they were before, so the vmcore is
+ *  not what it was. */
+struct kd_error *selection_load(struct selection *selection, size_t number) MUST_CHECK;
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** The file being made. Tables are written in place; data is placed behind them in large pieces, each of them where it
+ *  was claimed, so that several threads write at once and none waits for another.
+ *
+ *  Data can go past the page cache (O_DIRECT), which a capture kernel has little of: where the file system takes it.
+ *  Then pieces start at multiples of OUTPUT_ALIGN.
+ */
+#ifndef DUMPFILTER_WRITE_OUTPUT_H
+#define DUMPFILTER_WRITE_OUTPUT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum output_kind {
+	OUTPUT_FILE,
+	OUTPUT_STREAM,  /* records for a pipe, in the flattened format, instead of a file */
+	OUTPUT_NOWHERE, /* nothing is written; only how much it would be is counted */
+};
+
+struct output {
+	enum output_kind kind;
+	int fd;
+	int direct_fd;    /* the same file with O_DIRECT; -1: none */
+	const char *path; /* borrowed */
+	uint64_t limit;   /* the file must not become longer than this; 0: no limit */
+	uint64_t end;     /* claimed so far */
+	bool full;        /* the disk, a quota or the limit: there was no room for something */
+	/* Of a stream: what has been written of the file's beginning, which comes last, since it says whether the dump is
+	 * complete; and in what one thread at a time writes. */
+	uint8_t *head;
+	size_t head_size;
+	pthread_mutex_t lock;
+};
+
+#define OUTPUT_ALIGN 4096u
+
+/** Create @path (mode 0600, must not exist). @direct: write data past the page cache, if that is possible; worth it
+ *  when other threads compute while one waits for the disk. To be released in any case. */
+struct kd_error *output_create(struct output *output, const char *path, bool direct) MUST_CHECK;
+/** Records go to the open @fd, which is borrowed; @name is for messages. Nothing may be written twice but for the first
+ *  OUTPUT_ALIGN bytes. To be released in any case. KD_ERR_NOMEM, KD_ERR_OS (its header is written). */
+struct kd_error *output_create_stream(struct output *output, int fd, const char *name) MUST_CHECK;
+/** The last records: the file's beginning, and the end. Without them a reader takes it for cut off. Of other kinds of
+ *  output it is nothing. */
+struct kd_error *output_end_stream(struct output *output) MUST_CHECK;
+void output_release(struct output *output);
+static inline void output_release_cleanup(struct output *output)
+{
+	output_release(output);
+}
+
+/** Throw away all that was written. KD_ERR_UNSUPPORTED for a stream. */
+struct kd_error *output_restart(struct output *output) MUST_CHECK;
+
+/** Write at @offset. Thread-safe. Here and below: what does not fit is an error with errnum ENOSPC, EDQUOT or EFBIG,
+ *  and sets output->full. */
+struct kd_error *output_write_at(struct output *output, uint64_t offset, const void *data, size_t size) MUST_CHECK;
+
+/** Make sure that [@offset, @offset + @size) has its place on the disk and reads as zeros. */
+struct kd_error *output_reserve(struct output *output, uint64_t offset, uint64_t size) MUST_CHECK;
+
+/** Data begins at @offset, a multiple of OUTPUT_ALIGN. */
+void output_begin_data(struct output *output, uint64_t offset);
+/** Room for @size bytes behind all that was claimed before: where it begins. Thread-safe. */
+uint64_t output_claim(struct output *output, size_t size);
+/** Write @size bytes to @offset, where they were claimed. @data is aligned to OUTPUT_ALIGN, and may be overwritten
+ *  behind @size up to the next multiple of it. Thread-safe.
+ *  @done_ret: how many of the bytes are in the file; set in any case, and less than @size after an error. */
+struct kd_error *output_put(struct output *output, uint64_t offset, void *data, size_t size,
+			    size_t *done_ret) MUST_CHECK;
+
+/** Make the file (of OUTPUT_FILE) so long, with zeros. */
+struct kd_error *output_extend(struct output *output, uint64_t size) MUST_CHECK;
+
+/** How long the file is, or would be. */
+uint64_t output_size(const struct output *output);
+
+/** fdatasync(2). */
+struct kd_error *output_sync(struct output *output) MUST_CHECK;
+
+#endif

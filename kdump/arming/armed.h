@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** What kdumpctl has loaded: the kernel only tells that something is. A record in /run, gone with the next boot. */
+#ifndef KDUMP_ARMING_ARMED_H
+#define KDUMP_ARMING_ARMED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/sysroot.h"
+#include "kdump/arming/inputs.h"
+
+#define ARMED_PATH "/run/kdump/armed"
+
+/** "key value" lines in the file, and one "input …" line for each input. Strings are owned, NULL where not set. */
+struct armed {
+	char *boot_id;     /* of the boot it was loaded in */
+	char *kernel;      /* file */
+	char *release;
+	char *initrd;      /* file */
+	char *initrd_hash; /* SHA-256 of that file as it was loaded, hex */
+	char *image_hash;  /* SHA-256 of what was given to the kernel, see loader_image_hash() */
+	char *conf;        /* configuration file */
+	char *cmdline;     /* of the capture kernel */
+	char *call;        /* "kexec_load" or "kexec_file_load" */
+	char *target;      /* "ext4 UUID=… /var/crash" */
+	char *directory;   /* where on this machine dumps arrive; NULL: not mounted */
+	uint64_t time;     /* when it was loaded, seconds since the epoch */
+	struct inputs inputs; /* what it was made from */
+};
+
+/** Write the record, atomically. */
+struct kd_error *armed_write(const struct kd_sysroot *root, const struct armed *armed) MUST_CHECK;
+
+/** Read it. *found is false if there is none, or if it is of an earlier boot: *ret is zeroed then. */
+struct kd_error *armed_read(const struct kd_sysroot *root, struct armed *ret, bool *found) MUST_CHECK;
+
+/** "kernel 6.1.0-21-amd64, dumps go to ext4 UUID=… /var/crash"; owned by the caller, NULL: no memory. */
+char *armed_describe(const struct armed *armed);
+
+/** Nothing is loaded any more. No record is success. */
+struct kd_error *armed_remove(const struct kd_sysroot *root) MUST_CHECK;
+
+/** A zeroed struct is allowed. */
+void armed_free(struct armed *armed);
+static inline void armed_free_cleanup(struct armed *armed)
+{
+	armed_free(armed);
+}
+
+/** What the record and the kernel say together. */
+enum armed_state {
+	ARMED_NOTHING, /* nothing is loaded */
+	ARMED_OURS,    /* what the record says */
+	ARMED_FOREIGN, /* something that another program loaded */
+	ARMED_LOST,    /* kdumpctl had loaded something; another program unloaded it, or a load failed half-way */
+};
+enum armed_state armed_judge(bool loaded, bool recorded);
+
+/** SHA-256 (hex) of a file below @root. *ret is owned by the caller. */
+struct kd_error *armed_hash_file(const struct kd_sysroot *root, const char *path, char **ret) MUST_CHECK;
+
+#endif

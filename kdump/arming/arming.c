@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Arming: all is resolved, built and checked first; the one system call that changes the machine comes last. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/io.h"
+#include "base/parse.h"
+#include "base/text.h"
+#include "initramfs/initramfs.h"
+#include "kdump/arming/armed.h"
+#include "kdump/arming/creation_test.h"
+#include "kdump/arming/inputs.h"
+#include "kdump/arming/plan_build.h"
+#include "kdump/arming/transition.h"
+#include "kdump/config/kernel.h"
+#include "kdump/config/settings.h"
+#include "kdump/loader/loader.h"
+#include "kdump/storage/target.h"
+#include "kdump/storage/volumes.h"
+#include "kdump/verbs/check/check.h"
+#include "kdump/verbs/kdumpctl.h"
+
+/* All that is known before anything is changed. */
+struct arming {
+	struct kd_conf conf;
+	struct settings settings;
+	struct kernel kernel;
+	struct target target, rootfs; /* rootfs: only with failure_action dump_to_rootfs, else zeroed */
+	struct kd_plan plan;
+	struct plan_programs programs;
+	struct volume_keys keys;
+	char *initrd;    /* below the root */
+	char *directory; /* of a dry run's temporary image, below the root; NULL: none */
+	char *cmdline;
+	struct initramfs_result image;
+	struct inputs inputs; /* each noted before it is read: what changes meanwhile is seen later */
+};
+
+static void arming_free(struct arming *arming)
+{
+	kd_conf_free(&arming->conf);
+	settings_free(&arming->settings);
+	kernel_free(&arming->kernel);
+	target_free(&arming->target);
+	target_free(&arming->rootfs);
+	kd_plan_free(&arming->plan);
+	plan_programs_free(&arming->programs);
+	volume_keys_free(&arming->keys);
+	free(arming->initrd);
+	free(arming->directory);
+	free(arming->cmdline);
+	inputs_free(&arming->inputs);
+}
+static inline void arming_free_cleanup(struct arming *arming)
+{
+	arming_free(arming);
+}
+
+/* --- feasibility ---------------------------------------------------------------------------------------------- */
+
+/* Is a capture kernel possible here at all? *loaded: is there one already? */
+static struct kd_error *check_feasible(const struct kdumpctl *ctl, bool *loaded)
+{
+	uint64_t reserved;
+	struct kd_error *err;
+
+	err = loader_loaded(&ctl->root, LOADER_PANIC, loaded);
+	if (err)
+		return kd_error_wrap(err, "Kdump is not supported on this kernel");
+	err = loader_crash_size(&ctl->root, &reserved);
+	if (err)
+		return err;
+	if (!reserved)
+		return kd_error_create(KD_ERR_STATE,
+				       "No memory reserved for crash kernel: run \"kdumpctl reset-crashkernel\" (it adds "
+				       "crashkernel=… to the kernel's command line) and reboot");
+	return NULL;
+}
+
+/* --- resolving ------------------------------------------------------------------------------------------------ */
+
+/* Besides the built-in lists of the loader. KDUMP_COMMANDLINE stands for itself. */
+static struct kd_error *make_cmdline(const struct kd_sysroot *root, const struct settings *settings, char **ret)
+{
+	const char *append = settings->commandline_append ? settings->commandline_append : "";
+
+	if (!settings->commandline)
+		return loader_capture_cmdline(root, settings->commandline_remove, settings->commandline_append, ret);
+	return kd_format(ret, "%s%s%s", settings->commandline, *append ? " " : "", append);
+}
+
+/* Settings count from both places: the first that is there is read. */
+static struct kd_error *note_settings(const struct kdumpctl *ctl, struct arming *arming)
+{
+	static const char *const files[] = { KD_SYSCONFDIR "/sysconfig/kdump", KD_SYSCONFDIR "/default/kdump" };
+	struct kd_error *err = NULL;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(files) && !err; i++)
+		err = inputs_add(&ctl->root, &arming->inputs, INPUT_CONFIG, files[i]);
+	return err;
+}
+
+/* What is known once all is resolved. */
+static struct kd_error *note_resolved(const struct kdumpctl *ctl, struct arming *arming)
+{
+	const struct kd_sysroot *root = &ctl->root;
+	struct inputs *inputs = &arming->inputs;
+	struct kd_error *err;
+	size_t i;
+
+	err = inputs_add(root, inputs, INPUT_KERNEL, arming->kernel.path);
+	if (!err)
+		err = inputs_add(root, inputs, INPUT_PROGRAM, ctl->capture);
+	if (!err)
+		err = inputs_add_plan(root, inputs, &arming->plan);
+	for (i = 0; i < arming->programs.count && !err; i++)
+		err = inputs_add(root, inputs, INPUT_PROGRAM, arming->programs.path[i]);
+	for (i = 0; i < arming->keys.count && !err; i++)
+		err = inputs_add(root, inputs, INPUT_KEY, arming->keys.key[i].file);
+	for (i = 0; i < arming->plan.volume_count && !err; i++)
+		err = inputs_add(root, inputs, INPUT_VOLUME, arming->plan.volume[i].name);
+	if (!err && arming->rootfs.directory)
+		err = inputs_add(root, inputs, INPUT_MOUNT, arming->rootfs.directory);
+	if (!err)
+		err = arming->target.directory ?
+			      inputs_add(root, inputs, INPUT_MOUNT, arming->target.directory) :
+			      inputs_add(root, inputs, INPUT_FSTAB, arming->target.device);
+	return err;
+}
+
+/* A volume's key in the image is as safe as the image. */
+static void remark_keys(const struct kdumpctl *ctl, const struct arming *arming)
+{
+	_cleanup_close_ int place = kd_sysroot_open_file(&ctl->root, KD_STATEDIR, O_PATH);
+	struct stat image, file;
+
+	for (size_t i = 0; i < arming->keys.count; i++) {
+		const char *name = arming->keys.key[i].file;
+		_cleanup_close_ int fd = kd_sysroot_open_file(&ctl->root, name, O_PATH);
+
+		if (fd >= 0 && place >= 0 && fstat(fd, &file) == 0 && fstat(place, &image) == 0 &&
+		    file.st_dev != image.st_dev)
+			kd_warn(&ctl->log, "the key that %s opens will be in %s, on another file system: see that it is "
+					   "protected as well", name, KD_STATEDIR);
+	}
+}
+
+static struct kd_error *resolve(const struct kdumpctl *ctl, struct arming *arming)
+{
+	struct kd_error *err;
+
+	err = note_settings(ctl, arming);
+	if (!err)
+		err = settings_load(&ctl->root, &ctl->log, &arming->settings);
+	if (!err)
+		err = kernel_find(&ctl->root, &arming->settings, ctl->kernel, &arming->kernel);
+	if (!err)
+		err = target_resolve(&ctl->root, &arming->conf, &ctl->log, &arming->target);
+	if (!err)
+		err = plan_resolve(&ctl->root, &ctl->log, &arming->conf, arming->kernel.release, &arming->target,
+				   &arming->rootfs, &arming->plan, &arming->programs, &arming->keys);
+	if (!err)
+		err = make_cmdline(&ctl->root, &arming->settings, &arming->cmdline);
+	if (err)
+		return err;
+	check_cheaply(ctl, &arming->conf, &arming->target);
+	remark_keys(ctl, arming);
+	return NULL;
+}
+
+/* Only the default directory can be missing here: target_resolve() insists on any other. */
+static struct kd_error *make_directory(const struct kdumpctl *ctl, const struct arming *arming)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (!arming->target.directory)
+		return NULL;
+	path = kd_sysroot_path(&ctl->root, arming->target.directory);
+	if (!path)
+		return kd_error_nomem();
+	if (access(path, F_OK) == 0)
+		return NULL;
+	kd_info(&ctl->log, "Creating %s", arming->target.directory);
+	return kd_mkdir_p(path, 0755);
+}
+
+/* --- building ------------------------------------------------------------------------------------------------- */
+
+enum build {
+	BUILD_CHANGED, /* unless nothing changed since the last image was made */
+	BUILD_CONF,    /* the same, but force_rebuild in the configuration counts */
+	BUILD_ALWAYS,
+};
+
+/* Where the image goes: /var/lib/kdump, or a directory that is removed after a dry run. */
+static struct kd_error *choose_output(const struct kdumpctl *ctl, struct arming *arming)
+{
+	_cleanup_free_ char *directory = NULL, *made = NULL;
+	struct kd_error *err;
+
+	directory = kd_sysroot_path(&ctl->root, ctl->dry_run ? "/tmp" : KD_STATEDIR);
+	if (!directory)
+		return kd_error_nomem();
+	err = kd_mkdir_p(directory, ctl->dry_run ? 01777 : 0755);
+	if (err)
+		return err;
+	if (ctl->dry_run) {
+		err = kd_format(&made, "%s/kdump.XXXXXX", directory);
+		if (err)
+			return err;
+		if (!mkdtemp(made))
+			return kd_error_os(errno, "cannot create a directory in %s", directory);
+		arming->directory = strdup(made + strlen(ctl->root.prefix));
+		if (!arming->directory)
+			return kd_error_nomem();
+	}
+	return kd_format(&arming->initrd, "%s/initramfs-%s.img", arming->directory ? arming->directory : KD_STATEDIR,
+		     arming->kernel.release);
+}
+
+static void remove_temporary(const struct kdumpctl *ctl, const struct arming *arming)
+{
+	_cleanup_free_ char *image = NULL, *hash = NULL, *directory = NULL;
+
+	if (!arming->directory)
+		return;
+	directory = kd_sysroot_path(&ctl->root, arming->directory);
+	image = arming->initrd ? kd_sysroot_path(&ctl->root, arming->initrd) : NULL;
+	if (image && asprintf(&hash, "%s.hash", image) > 0) {
+		unlink(image);
+		unlink(hash);
+	}
+	if (directory)
+		rmdir(directory);
+}
+
+static struct kd_error *build(const struct kdumpctl *ctl, struct arming *arming, enum build how)
+{
+	_cleanup_free_ char *output = NULL;
+	_cleanup_free_ struct initramfs_secret *secret = calloc(arming->keys.count + 1, sizeof(*secret));
+	struct initramfs_request request = {
+		.root = &ctl->root,
+		.plan = &arming->plan,
+		.capture = ctl->capture,
+		.extra_bins = arming->programs.path,
+		.extra_modules = arming->conf.extra_modules,
+		.force = how == BUILD_ALWAYS || (how == BUILD_CONF && arming->conf.force_rebuild),
+		.no_rebuild = how != BUILD_ALWAYS && arming->conf.force_no_rebuild,
+		.log = &ctl->log,
+	};
+	struct kd_error *err;
+
+	if (!secret)
+		return kd_error_nomem();
+	for (request.secret_count = 0; request.secret_count < arming->keys.count; request.secret_count++) {
+		const struct volume_key *key = &arming->keys.key[request.secret_count];
+
+		secret[request.secret_count] = (struct initramfs_secret){ key->path, key->text, strlen(key->text) };
+	}
+	request.secret = secret;
+	err = choose_output(ctl, arming);
+	if (err)
+		return err;
+	request.output = output = kd_sysroot_path(&ctl->root, arming->initrd);
+	if (!output)
+		return kd_error_nomem();
+	err = initramfs_build(&request, &arming->image);
+	if (err)
+		return err;
+	if (arming->image.rebuilt)
+		kd_info(&ctl->log, "Rebuilt %s (%.1f MiB)", arming->initrd, arming->image.image_size / 1048576.0);
+	return NULL;
+}
+
+/* --- loading -------------------------------------------------------------------------------------------------- */
+
+static struct kd_error *prepare_image(const struct kdumpctl *ctl, const struct arming *arming,
+				      struct loader_image **ret)
+{
+	struct loader_request request = {
+		.root = &ctl->root,
+		.policy = LOADER_PANIC,
+		.call = arming->settings.call,
+		.kernel = arming->kernel.path,
+		.initrd = arming->initrd,
+		.cmdline = arming->cmdline,
+		.log = &ctl->log,
+	};
+
+	return loader_prepare(&request, ret);
+}
+
+/* The words borrow from @arming, but for the hash and the target, which are made here. */
+static struct kd_error *record(const struct kdumpctl *ctl, struct arming *arming, const char *call,
+			       const char *image_hash)
+{
+	_cleanup_free_ char *target = NULL, *initrd_hash = NULL, *reason = NULL;
+	const struct kd_plan_target *first = &arming->plan.target[0];
+	struct armed armed = {
+		.kernel = arming->kernel.path,
+		.release = arming->kernel.release,
+		.initrd = arming->initrd,
+		.conf = (char *)ctl->conf_file,
+		.cmdline = arming->cmdline,
+		.call = (char *)call,
+		.image_hash = (char *)image_hash,
+		.directory = arming->target.directory,
+		.time = time(NULL),
+	};
+	struct kd_error *err;
+
+	err = kd_format(&target, "%s %s %s", first->type, first->device, first->path);
+	if (err)
+		return err;
+	err = armed_hash_file(&ctl->root, arming->initrd, &initrd_hash);
+	if (!err)
+		err = inputs_add_hardware(&ctl->root, &arming->inputs);
+	if (err)
+		return err;
+	armed.target = target;
+	armed.initrd_hash = initrd_hash;
+	armed.inputs = arming->inputs; /* borrowed, too */
+	err = armed_write(&ctl->root, &armed);
+	reason = armed_describe(&armed);
+	if (reason)
+		transition_note(&ctl->root, &ctl->log, STANDING_ARMED, reason);
+	return err;
+}
+
+/* What is said of the reservation is advice: not knowing its need is no reason to stay unarmed. */
+static void remark_reservation(const struct kdumpctl *ctl, const struct arming *arming)
+{
+	_cleanup_(estimate_free) struct estimate estimate = { 0 };
+	struct estimate_request request = {
+		.root = &ctl->root,
+		.kernel = arming->kernel.path,
+		.release = arming->kernel.release,
+		.initrd = arming->initrd,
+		.dumps = arming->target.directory,
+	};
+	struct kd_error *err = estimate_make(&request, &estimate);
+
+	if (!err)
+		kdumpctl_remark_reservation(ctl, &estimate);
+	else
+		kd_debug(&ctl->log, "%s", err->text);
+	kd_error_destroy(err);
+}
+
+/* Is it the very image that is loaded? Not told of what kexec_file_load made, since the kernel adds to that. */
+static bool is_loaded_already(const struct kdumpctl *ctl, const char *image_hash)
+{
+	_cleanup_(armed_free) struct armed armed = { 0 };
+	bool loaded = false, recorded = false;
+	struct kd_error *err = loader_loaded(&ctl->root, LOADER_PANIC, &loaded);
+
+	if (!err)
+		err = armed_read(&ctl->root, &armed, &recorded);
+	kd_error_destroy(err);
+	return loaded && recorded && armed.call && !strcmp(armed.call, "kexec_load") && armed.image_hash &&
+	       !strcmp(armed.image_hash, image_hash);
+}
+
+/* While the kernel takes a new image it has none: it frees the old one first, and a panic does not wait for it. So what
+ * is loaded already is not loaded again, but for "restart". */
+static struct kd_error *load(const struct kdumpctl *ctl, struct arming *arming, const struct loader_image *image,
+			     enum build how)
+{
+	char image_hash[HASH_TEXT_SIZE];
+	const char *call = "kexec_load";
+	struct kd_sha256 sha;
+	struct kd_error *err;
+
+	kd_sha256_init(&sha);
+	loader_image_hash(image, &sha);
+	hash_final(&sha, image_hash);
+	if (how == BUILD_CHANGED && is_loaded_already(ctl, image_hash)) {
+		kd_info(&ctl->log, "kexec: this kdump kernel is loaded already");
+	} else {
+		err = loader_load(image, &call);
+		if (err)
+			return kd_error_wrap(err, "kexec: failed to load kdump kernel");
+		kd_info(&ctl->log, "kexec: loaded kdump kernel");
+	}
+	/* The machine is armed, whatever becomes of the record. */
+	err = record(ctl, arming, call, image_hash);
+	if (err) {
+		kd_warn(&ctl->log, "\"kdumpctl status\" will not know what is loaded: %s", err->text);
+		kd_error_destroy(err);
+	}
+	kd_info(&ctl->log, "Starting kdump: [OK]");
+	return NULL;
+}
+
+static struct kd_error *print_layout(const struct kdumpctl *ctl, const struct arming *arming,
+				     const struct loader_image *image)
+{
+	_cleanup_free_ char *plan = NULL;
+	struct kd_error *err = kd_plan_format(&arming->plan, &plan);
+
+	if (err)
+		return err;
+	printf("kernel         %s\ninitramfs      %llu bytes, %llu unpacked\n\n", arming->kernel.path,
+	       (unsigned long long)arming->image.image_size, (unsigned long long)arming->image.unpacked_size);
+	loader_print(image, stdout);
+	printf("\nplan\n%s", plan);
+	return NULL;
+}
+
+/* Everything between the configuration and the system call, and that call unless it is a dry run. What is armed stays
+ * armed until then: the new image takes the old one's place without an unload in between. */
+static struct kd_error *arm(const struct kdumpctl *ctl, struct arming *arming, enum build how)
+{
+	_cleanup_(loader_image_free) struct loader_image *image = NULL;
+	struct kd_error *err;
+
+	err = resolve(ctl, arming);
+	if (!err && !ctl->dry_run)
+		err = make_directory(ctl, arming);
+	if (!err)
+		err = note_resolved(ctl, arming);
+	if (!err)
+		err = build(ctl, arming, how);
+	if (!err && arming->image.rebuilt && !ctl->dry_run)
+		err = creation_test_clear(ctl);
+	if (!err)
+		err = inputs_add_modules(&ctl->root, &arming->inputs, &arming->plan);
+	if (!err)
+		err = inputs_add(&ctl->root, &arming->inputs, INPUT_INITRAMFS, arming->initrd);
+	if (!err)
+		err = prepare_image(ctl, arming, &image);
+	if (!err)
+		remark_reservation(ctl, arming);
+	if (!err)
+		err = ctl->dry_run ? print_layout(ctl, arming, image) : load(ctl, arming, image, how);
+	remove_temporary(ctl, arming);
+	return err;
+}
+
+/* --- verbs ---------------------------------------------------------------------------------------------------- */
+
+/* *loaded: is there a capture kernel already? */
+static struct kd_error *begin(const struct kdumpctl *ctl, struct arming *arming, bool *loaded)
+{
+	struct kd_error *err = check_feasible(ctl, loaded);
+
+	if (!err)
+		err = inputs_add(&ctl->root, &arming->inputs, INPUT_CONFIG, ctl->conf_file);
+	return err ? err : kdumpctl_read_conf(ctl, &arming->conf);
+}
+
+/* The attempt to arm has failed: note how the machine stands now. @err is passed on. */
+static struct kd_error *note_failure(const struct kdumpctl *ctl, struct kd_error *err)
+{
+	bool loaded = false;
+
+	if (!err || ctl->dry_run)
+		return err;
+	kd_error_destroy(loader_loaded(&ctl->root, LOADER_PANIC, &loaded));
+	transition_note(&ctl->root, &ctl->log, loaded ? STANDING_STALE : STANDING_NOT_ARMED, err->text);
+	return err;
+}
+
+struct kd_error *service_start(struct kdumpctl *ctl, int *status)
+{
+	_cleanup_(arming_free) struct arming arming = { 0 };
+	struct kd_error *err;
+	bool loaded;
+
+	err = begin(ctl, &arming, &loaded);
+	if (!err && loaded && !ctl->dry_run) {
+		kd_warn(&ctl->log, "Kdump already running: [WARNING]");
+		return NULL;
+	}
+	if (!err)
+		err = arm(ctl, &arming, BUILD_CONF);
+	return note_failure(ctl, err);
+}
+
+static struct kd_error *start_anew(struct kdumpctl *ctl, enum build how, bool expect_loaded)
+{
+	_cleanup_(arming_free) struct arming arming = { 0 };
+	struct kd_error *err;
+	bool loaded;
+
+	err = begin(ctl, &arming, &loaded);
+	if (!err && expect_loaded && !loaded)
+		kd_warn(&ctl->log, "Kdump was not running: [WARNING]");
+	if (!err)
+		err = arm(ctl, &arming, how);
+	return note_failure(ctl, err);
+}
+
+struct kd_error *service_arm_anew(struct kdumpctl *ctl)
+{
+	return start_anew(ctl, BUILD_CHANGED, false);
+}
+
+struct kd_error *service_restart(struct kdumpctl *ctl, int *status)
+{
+	return start_anew(ctl, BUILD_CONF, false);
+}
+
+struct kd_error *service_reload(struct kdumpctl *ctl, int *status)
+{
+	return start_anew(ctl, BUILD_CHANGED, true);
+}
+
+struct kd_error *service_stop(struct kdumpctl *ctl, int *status)
+{
+	struct kd_error *err = loader_unload(LOADER_PANIC);
+
+	if (err)
+		return err;
+	kd_info(&ctl->log, "kexec: unloaded kdump kernel");
+	err = armed_remove(&ctl->root);
+	if (err)
+		return err;
+	transition_note(&ctl->root, &ctl->log, STANDING_OFF, "kdumpctl stop");
+	kd_info(&ctl->log, "Stopping kdump: [OK]");
+	return NULL;
+}
+
+static struct kd_error *build_only(struct kdumpctl *ctl, enum build how)
+{
+	_cleanup_(arming_free) struct arming arming = { 0 };
+	struct kd_error *err;
+
+	err = kdumpctl_read_conf(ctl, &arming.conf);
+	if (!err)
+		err = resolve(ctl, &arming);
+	return err ? err : build(ctl, &arming, how);
+}
+
+struct kd_error *service_rebuild(struct kdumpctl *ctl, int *status)
+{
+	struct kd_error *err = build_only(ctl, BUILD_ALWAYS);
+
+	return err ? err : creation_test_clear(ctl);
+}
+
+struct kd_error *service_build_ahead(struct kdumpctl *ctl, const char *release)
+{
+	struct kdumpctl other = *ctl;
+
+	other.kernel = release;
+	return build_only(&other, BUILD_CHANGED);
+}

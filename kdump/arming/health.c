@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/arming/health.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "kdump/dumps/dumps.h"
+#include "kdump/loader/loader.h"
+#include "kdump/sizing/estimate.h"
+
+static const struct {
+	const char *word, *sentence;
+} states[] = {
+	[ARMED_NOTHING] = { "nothing", "nothing is loaded" },
+	[ARMED_OURS] = { "armed", "armed by kdumpctl" },
+	[ARMED_FOREIGN] = { "foreign", "armed, but not by kdumpctl: \"kdumpctl restart\" takes over" },
+	[ARMED_LOST] = { "lost", "NOT armed: kdumpctl had loaded a kernel, and it was unloaded by something else" },
+};
+
+static void look_at_initrd(const struct kdumpctl *ctl, struct health *health)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (!health->armed.initrd)
+		return;
+	fd = kd_sysroot_open_file(&ctl->root, health->armed.initrd, O_PATH);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return;
+	health->initrd_size = st.st_size;
+	health->initrd_time = st.st_mtime;
+}
+
+/* Dumps are for root only, as a rule: for others there is no answer. */
+static void look_at_dumps(const struct kdumpctl *ctl, struct health *health)
+{
+	_cleanup_(dumps_free) struct dumps dumps = { 0 };
+	_cleanup_free_ char *path = NULL;
+	struct kd_error *err;
+
+	if (!health->armed.directory)
+		return;
+	path = kd_sysroot_path(&ctl->root, health->armed.directory);
+	err = path ? dumps_load(ctl, path, &dumps) : kd_error_nomem();
+	if (!err && dumps.count) {
+		health->captured = dumps.dump[dumps.count - 1].time;
+		health->capture_name = take_ptr(dumps.dump[dumps.count - 1].name);
+	}
+	kd_error_destroy(err);
+}
+
+static void look_at_need(const struct kdumpctl *ctl, struct health *health)
+{
+	_cleanup_(estimate_free) struct estimate estimate = { 0 };
+	const struct estimate_request request = {
+		.root = &ctl->root,
+		.kernel = health->armed.kernel,
+		.release = health->armed.release,
+		.initrd = health->armed.initrd,
+		.dumps = health->armed.directory,
+	};
+	struct kd_error *err;
+
+	if (!request.kernel || !request.release || !request.initrd)
+		return;
+	err = estimate_make(&request, &estimate);
+	if (!err)
+		health->needed = estimate.need;
+	kd_error_destroy(err);
+}
+
+struct kd_error *health_check(const struct kdumpctl *ctl, struct health *ret)
+{
+	_cleanup_(health_free) struct health health = { 0 };
+	struct kd_error *err;
+	bool recorded;
+
+	err = loader_loaded(&ctl->root, LOADER_PANIC, &health.loaded);
+	if (err && err->code == KD_ERR_STATE) {
+		kd_warn(&ctl->log, "%s", err->text);
+		kd_error_destroy(err);
+		*ret = (struct health){ 0 };
+		return NULL;
+	}
+	if (!err)
+		err = loader_crash_size(&ctl->root, &health.reserved);
+	if (!err)
+		err = armed_read(&ctl->root, &health.armed, &recorded);
+	if (err)
+		return err;
+	health.state = armed_judge(health.loaded, recorded);
+	look_at_initrd(ctl, &health);
+	look_at_dumps(ctl, &health);
+	look_at_need(ctl, &health);
+	if (health.state == ARMED_OURS)
+		err = inputs_compare(&ctl->root, &health.armed.inputs, &health.change, &health.changes);
+	if (err)
+		return err;
+	*ret = health;
+	health = (struct health){ 0 };
+	return NULL;
+}
+
+void health_free(struct health *health)
+{
+	free(health->change);
+	free(health->capture_name);
+	armed_free(&health->armed);
+	*health = (struct health){ 0 };
+}
+
+const char *health_word(const struct health *health)
+{
+	return states[health->state].word;
+}
+
+const char *health_sentence(const struct health *health)
+{
+	return states[health->state].sentence;
+}
+
+char *health_reason(const struct health *health)
+{
+	char *text = NULL;
+	size_t size, i;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	for (i = 0; i < health->changes; i++)
+		fprintf(out, "%s%s %s", i ? ", " : "", health->change[i].name, health->change[i].how);
+	if (fclose(out)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}

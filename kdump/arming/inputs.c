@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/arming/inputs.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/parse.h"
+#include "base/text.h"
+#include "initramfs/hash.h"
+#include "initramfs/modules.h"
+#include "kdump/arming/armed.h"
+#include "kdump/loader/memory_map.h"
+#include "kdump/storage/block.h"
+#include "kdump/storage/mounts.h"
+#include "kdump/storage/volumes.h"
+
+#define ABSENT "-"
+
+/* *ret: the identity of @name now, owned by the caller; NULL: it cannot be told. */
+typedef struct kd_error *identify(const struct kd_sysroot *root, const char *name, char **ret);
+
+struct input_kind {
+	const char *name;
+	identify *identify;
+	const char *meaning;
+	const char *remedy; /* where a reload does not help by itself */
+};
+
+static struct kd_error *copy(const char *text, char **ret)
+{
+	*ret = strdup(text);
+	return *ret ? NULL : kd_error_nomem();
+}
+
+/* An error turned into an answer: what is not there is absent, what may not be read has no answer. */
+static struct kd_error *answer(struct kd_error *err, char **ret)
+{
+	bool hidden = err->errnum == EACCES || err->errnum == EPERM;
+
+	if (!hidden && err->code != KD_ERR_NOT_FOUND && err->errnum != ENOENT && err->errnum != ENOTDIR)
+		return err;
+	kd_error_destroy(err);
+	*ret = NULL;
+	return hidden ? NULL : copy(ABSENT, ret);
+}
+
+static struct kd_error *hash_text(const char *text, char **ret)
+{
+	char hash[HASH_TEXT_SIZE];
+
+	hash_bytes(text, strlen(text), hash);
+	return copy(hash, ret);
+}
+
+/* --- files ---------------------------------------------------------------------------------------------------- */
+
+static struct kd_error *by_content(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	struct kd_error *err = armed_hash_file(root, name, ret);
+
+	return err ? answer(err, ret) : NULL;
+}
+
+/* Packages replace files by a rename, editors by that or in place: inode, size or time tell. */
+static struct kd_error *by_stat(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, name, O_PATH);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return answer(kd_error_os(errno, "cannot look at %s%s", root->prefix, name), ret);
+	return kd_format(ret, "%" PRIu64 "/%" PRIu64 "/%" PRIu64 ".%09ld/%o", (uint64_t)st.st_ino, (uint64_t)st.st_size,
+		     (uint64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_mode & 07777);
+}
+
+static int is_no_dot(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+/* Names and stat identities of what is in there. */
+static struct kd_error *print_directory(const struct kd_sysroot *root, const char *directory, int fd, FILE *out)
+{
+	struct kd_error *err = NULL;
+	struct dirent **entries = NULL;
+	int count = scandirat(fd, ".", &entries, is_no_dot, alphasort), i;
+
+	for (i = 0; i < count; i++) {
+		_cleanup_free_ char *path = path_join(directory, entries[i]->d_name), *identity = NULL;
+
+		if (!err)
+			err = path ? by_stat(root, path, &identity) : kd_error_nomem();
+		fprintf(out, "%s %s\n", entries[i]->d_name, identity ? identity : "");
+		free(entries[i]);
+	}
+	free(entries);
+	return err;
+}
+
+static struct kd_error *by_entries(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, name, O_RDONLY | O_DIRECTORY);
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err;
+	size_t size;
+	FILE *out;
+
+	if (fd < 0)
+		return answer(kd_error_os(errno, "cannot open %s%s", root->prefix, name), ret);
+	out = open_memstream(&text, &size);
+	if (!out)
+		return kd_error_nomem();
+	err = print_directory(root, name, fd, out);
+	if (fclose(out) && !err)
+		err = kd_error_nomem();
+	return err ? err : hash_text(text, ret);
+}
+
+/* --- the target ----------------------------------------------------------------------------------------------- */
+
+/* The node and its number. udev's link may lag behind or be a remainder: a device that says otherwise of itself is
+ * not the one that is meant. */
+static struct kd_error *by_device(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	_cleanup_free_ char *node = NULL, *uuid = NULL, *number = NULL;
+	struct kd_error *err = block_find(root, name, &node);
+
+	if (!err && kd_starts_with(name, "UUID="))
+		err = block_uuid(root, node, &uuid);
+	if (err)
+		return answer(err, ret);
+	if (uuid && strcmp(uuid, name))
+		return copy(ABSENT, ret);
+	err = kd_sysroot_read_line(root, &number, "/sys/class/block/%s/dev", strrchr(node, '/') + 1);
+	if (err)
+		return answer(err, ret);
+	return copy(number, ret);
+}
+
+static struct kd_error *by_volume(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err = volumes_describe(root, &volumes_live, name, &text);
+
+	if (err && err->errnum == ENXIO) {
+		kd_error_destroy(err);
+		return copy(ABSENT, ret);
+	}
+	return err ? answer(err, ret) : hash_text(text, ret);
+}
+
+/* Blanks of mount points and options must not split the word; nothing reads it back. */
+static struct kd_error *mount_identity(const struct mount *mount, const char *options, char **ret)
+{
+	char *c;
+
+	if (asprintf(ret, "%u:%u/%s/%s/%s/%s", major(mount->number), minor(mount->number), mount->type, options,
+		     mount->root, mount->mount_point) < 0) {
+		*ret = NULL;
+		return kd_error_nomem();
+	}
+	for (c = *ret; *c; c++)
+		if ((unsigned char)*c <= ' ')
+			*c = '?';
+	return NULL;
+}
+
+static struct kd_error *by_mount(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	_cleanup_(mounts_free) struct mounts mounts = { 0 };
+	const struct mount *mount;
+	struct kd_error *err = mounts_load(root, &mounts);
+
+	if (err)
+		return answer(err, ret);
+	mount = mounts_find(&mounts, name);
+	if (!mount || !kd_sysroot_exists(root, name))
+		return copy(ABSENT, ret);
+	return mount_identity(mount, mount->read_only ? "ro" : "rw", ret);
+}
+
+static struct kd_error *by_fstab(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	_cleanup_(mounts_free) struct mounts fstab = { 0 };
+	_cleanup_free_ char *node = NULL;
+	struct kd_error *err = block_find(root, name, &node);
+	size_t i;
+
+	if (!err)
+		err = mounts_load_fstab(root, &fstab);
+	if (err)
+		return answer(err, ret);
+	for (i = 0; i < fstab.count; i++) {
+		_cleanup_free_ char *source = NULL;
+
+		if (!kd_error_discard(block_find(root, fstab.mount[i].source, &source)) && !strcmp(source, node))
+			return mount_identity(&fstab.mount[i], fstab.mount[i].options, ret);
+	}
+	return copy(ABSENT, ret);
+}
+
+/* --- hardware ------------------------------------------------------------------------------------------------- */
+
+static struct kd_error *by_cpus(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	struct kd_error *err = kd_sysroot_read_line(root, ret, "/sys/devices/system/cpu/present");
+
+	return err ? answer(err, ret) : NULL;
+}
+
+/* /proc/iomem shows addresses to root only: others cannot tell. */
+static struct kd_error *by_memory(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	_cleanup_(memory_map_free) struct memory_map map = { 0 };
+	_cleanup_free_ char *ram = NULL;
+	struct kd_error *err = memory_map_read(root, &map);
+	size_t size;
+	FILE *out;
+
+	if (err && err->code == KD_ERR_STATE) {
+		kd_error_destroy(err);
+		*ret = NULL;
+		return NULL;
+	}
+	if (err)
+		return answer(err, ret);
+	out = open_memstream(&ram, &size);
+	if (!out)
+		return kd_error_nomem();
+	for (size_t i = 0; i < map.ram.count; i++)
+		fprintf(out, "%" PRIx64 "-%" PRIx64 "\n", map.ram.range[i].start, map.ram.range[i].end);
+	if (fclose(out))
+		return kd_error_nomem();
+	return hash_text(ram, ret);
+}
+
+/* --- the table ------------------------------------------------------------------------------------------------ */
+
+#define NEW_TARGET                                                                                                    \
+	"see whether the target in the configuration is still right (\"lsblk -f\"), then \"kdumpctl reload\""
+
+static const struct input_kind kinds[] = {
+	{ INPUT_CONFIG, by_content, "what is armed was made with the former settings", NULL },
+	{ INPUT_HOOKS, by_entries, "the image has the former programs", NULL },
+	{ INPUT_KERNEL, by_stat, "the kernel that is loaded is not the one on the disk", NULL },
+	{ INPUT_INITRAMFS, by_stat, "the image that is loaded is not the one on the disk", NULL },
+	{ INPUT_INDEX, by_content, "the image may have former modules", NULL },
+	{ INPUT_MODULE, by_stat, "the image has a former module", NULL },
+	{ INPUT_PROGRAM, by_stat, "the image has the former program", NULL },
+	{ INPUT_KEY, by_stat, "the image has the former key, and the target may not open with it",
+	  "put the key back or name another in the configuration, then \"kdumpctl reload\"" },
+	{ INPUT_DEVICE, by_device, "a dump will not find its target", NEW_TARGET },
+	{ INPUT_VOLUME, by_volume, "the capture may not be able to put it together", NULL },
+	{ INPUT_MOUNT, by_mount, "a dump may go elsewhere than the configuration says", NEW_TARGET },
+	{ INPUT_FSTAB, by_fstab, "a dump may go elsewhere than the configuration says", NULL },
+	{ INPUT_CPUS, by_cpus, "a dump would lack the registers of some", NULL },
+	{ INPUT_MEMORY, by_memory, "a dump would lack a part, or stop at one that is no more", NULL },
+};
+
+static const struct input_kind *find_kind(const char *name, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strlen(kinds[i].name) == length && !memcmp(kinds[i].name, name, length))
+			return &kinds[i];
+	return NULL;
+}
+
+const char *inputs_kind(const struct input *input)
+{
+	return input->kind->name;
+}
+
+/* --- the list ------------------------------------------------------------------------------------------------- */
+
+static bool contains(const struct inputs *inputs, const struct input_kind *kind, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < inputs->count; i++)
+		if (inputs->input[i].kind == kind && !strcmp(inputs->input[i].name, name))
+			return true;
+	return false;
+}
+
+/* @identity is taken over. */
+static struct kd_error *append(struct inputs *inputs, const struct input_kind *kind, const char *name, char *identity)
+{
+	struct input *grown = realloc(inputs->input, (inputs->count + 1) * sizeof(*grown));
+	char *own = strdup(name);
+
+	if (grown)
+		inputs->input = grown;
+	if (!grown || !own) {
+		free(own);
+		free(identity);
+		return kd_error_nomem();
+	}
+	grown[inputs->count++] = (struct input){ kind, own, identity };
+	return NULL;
+}
+
+struct kd_error *inputs_add(const struct kd_sysroot *root, struct inputs *inputs, const char *kind, const char *name)
+{
+	const struct input_kind *row = find_kind(kind, strlen(kind));
+	char *identity = NULL;
+	struct kd_error *err;
+
+	assert(row); /* else @kind is none of INPUT_* */
+	/* A line has one name. Such files exist only to confuse. */
+	if (contains(inputs, row, name) || strchr(name, '\n'))
+		return NULL;
+	err = row->identify(root, name, &identity);
+	return err || !identity ? err : append(inputs, row, name, identity);
+}
+
+struct kd_error *inputs_add_plan(const struct kd_sysroot *root, struct inputs *inputs, const struct kd_plan *plan)
+{
+	static const char *const directories[] = { KD_SYSCONFDIR "/kdump/pre.d", KD_SYSCONFDIR "/kdump/post.d",
+						   KD_SYSCONFDIR "/kdump/emergency.d" };
+	struct kd_error *err = NULL;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(directories) && !err; i++)
+		err = inputs_add(root, inputs, INPUT_HOOKS, directories[i]);
+	for (i = 0; i < plan->hook_count && !err; i++)
+		err = inputs_add(root, inputs, INPUT_PROGRAM, plan->hook[i].argv[0]);
+	if (!err && plan->collector[0][0] == '/')
+		err = inputs_add(root, inputs, INPUT_PROGRAM, plan->collector[0]);
+	if (!err && kd_collector_config(plan->collector))
+		err = inputs_add(root, inputs, INPUT_CONFIG, kd_collector_config(plan->collector));
+	for (i = 0; i < plan->target_count && !err; i++)
+		err = inputs_add(root, inputs, INPUT_DEVICE, plan->target[i].device);
+	return err;
+}
+
+/* "/lib/modules/virtio_pci.ko.gz" in the image is module "virtio_pci". */
+static char *module_name(const char *file)
+{
+	const char *base = strrchr(file, '/');
+
+	base = base ? base + 1 : file;
+	return strndup(base, strcspn(base, "."));
+}
+
+struct kd_error *inputs_add_modules(const struct kd_sysroot *root, struct inputs *inputs, const struct kd_plan *plan)
+{
+	_cleanup_(modules_close) struct modules *modules = NULL;
+	_cleanup_free_ char *index = NULL;
+	const struct module_file *file;
+	struct kd_error *err;
+	size_t i, count;
+	bool found;
+
+	err = kd_format(&index, "/lib/modules/%s/modules.dep", plan->kernel_release);
+	if (err)
+		return err;
+	err = inputs_add(root, inputs, INPUT_INDEX, index);
+	if (!err)
+		err = modules_open(root, plan->kernel_release, &modules);
+	for (i = 0; i < plan->module_count && !err; i++) {
+		_cleanup_free_ char *name = module_name(plan->module[i].file);
+
+		err = name ? modules_add(modules, name, &found) : kd_error_nomem();
+	}
+	if (err)
+		return err;
+	file = modules_list(modules, &count);
+	for (i = 0; i < count && !err; i++)
+		err = inputs_add(root, inputs, INPUT_MODULE, file[i].path + strlen(root->prefix));
+	return err;
+}
+
+/* Linux 6.6: 1 if the kernel updates the elfcorehdr of what is loaded (Documentation/ABI/testing/sysfs-devices-*). */
+static bool kernel_follows(const struct kd_sysroot *root, const char *what)
+{
+	uint64_t value = 0;
+
+	kd_error_destroy(kd_sysroot_read_u64(root, 10, &value, "/sys/devices/system/%s/crash_hotplug", what));
+	return value == 1;
+}
+
+struct kd_error *inputs_add_hardware(const struct kd_sysroot *root, struct inputs *inputs)
+{
+	struct kd_error *err = NULL;
+
+	if (!kernel_follows(root, "cpu"))
+		err = inputs_add(root, inputs, INPUT_CPUS, "CPUs");
+	if (!err && !kernel_follows(root, "memory"))
+		err = inputs_add(root, inputs, INPUT_MEMORY, "memory");
+	return err;
+}
+
+void inputs_print(const struct inputs *inputs, FILE *out)
+{
+	size_t i;
+
+	for (i = 0; i < inputs->count; i++)
+		fprintf(out, "input %s %s %s\n", inputs->input[i].kind->name, inputs->input[i].identity,
+			inputs->input[i].name);
+}
+
+struct kd_error *inputs_parse_line(const char *line, struct inputs *inputs)
+{
+	const char *identity = strchr(line, ' '), *name = identity ? strchr(identity + 1, ' ') : NULL;
+	const struct input_kind *kind;
+	char *word;
+
+	if (!name || name == identity + 1 || !name[1])
+		return kd_error_create(KD_ERR_FORMAT, "not an \"input KIND IDENTITY NAME\" line: %s", line);
+	kind = find_kind(line, identity - line);
+	if (!kind)
+		return NULL;
+	word = strndup(identity + 1, name - identity - 1);
+	return word ? append(inputs, kind, name + 1, word) : kd_error_nomem();
+}
+
+void inputs_free(struct inputs *inputs)
+{
+	size_t i;
+
+	for (i = 0; i < inputs->count; i++) {
+		free(inputs->input[i].name);
+		free(inputs->input[i].identity);
+	}
+	free(inputs->input);
+	*inputs = (struct inputs){ 0 };
+}
+
+/* --- comparing ------------------------------------------------------------------------------------------------ */
+
+static const char *describe(const char *before, const char *now)
+{
+	if (!strcmp(now, ABSENT))
+		return "is gone";
+	return strcmp(before, ABSENT) ? "has changed" : "is there now";
+}
+
+struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inputs *inputs,
+				struct input_change **ret, size_t *count_ret)
+{
+	_cleanup_free_ struct input_change *change = calloc(inputs->count + 1, sizeof(*change));
+	size_t i, count = 0;
+
+	if (!change)
+		return kd_error_nomem();
+	for (i = 0; i < inputs->count; i++) {
+		const struct input *input = &inputs->input[i];
+		_cleanup_free_ char *now = NULL;
+		struct kd_error *err = input->kind->identify(root, input->name, &now);
+
+		if (err)
+			return err;
+		if (!now || !strcmp(now, input->identity))
+			continue;
+		change[count++] = (struct input_change){
+			.kind = input->kind->name,
+			.name = input->name,
+			.how = describe(input->identity, now),
+			.meaning = input->kind->meaning,
+			.remedy = input->kind->remedy ? input->kind->remedy : "\"kdumpctl reload\" brings it up to date",
+		};
+	}
+	*ret = take_ptr(change);
+	*count_ret = count;
+	return NULL;
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/arming/plan_build.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/array.h"
+#include "base/parse.h"
+#include "base/text.h"
+#include "kdump/config/collector.h"
+
+/* Seconds for the target's disk to appear and be mounted in the capture kernel: slow controllers spin up in here. */
+#define TARGET_DEADLINE 120
+
+/* --- programs ------------------------------------------------------------------------------------------------- */
+
+static struct kd_error *add_program(struct plan_programs *programs, const char *path)
+{
+	char **grown;
+	size_t i;
+
+	for (i = 0; i < programs->count; i++)
+		if (!strcmp(programs->path[i], path))
+			return NULL;
+	grown = realloc(programs->path, (programs->count + 2) * sizeof(*grown));
+	if (!grown)
+		return kd_error_nomem();
+	programs->path = grown;
+	grown[programs->count] = strdup(path);
+	if (!grown[programs->count])
+		return kd_error_nomem();
+	grown[++programs->count] = NULL;
+	return NULL;
+}
+
+void plan_programs_free(struct plan_programs *programs)
+{
+	size_t i;
+
+	for (i = 0; i < programs->count; i++)
+		free(programs->path[i]);
+	free(programs->path);
+	*programs = (struct plan_programs){ 0 };
+}
+
+/* The program that @name means, as a shell would look it up. *ret stays NULL if there is none. */
+static struct kd_error *look_up(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	static const char *const directories[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+						   "/usr/bin",        "/sbin",          "/bin" };
+	size_t i;
+
+	if (*name == '/') {
+		*ret = strdup(name);
+		return *ret ? NULL : kd_error_nomem();
+	}
+	for (i = 0; i < ARRAY_SIZE(directories) && !strchr(name, '/'); i++) {
+		_cleanup_free_ char *path = NULL;
+
+		if (asprintf(&path, "%s/%s", directories[i], name) < 0) {
+			path = NULL;
+			return kd_error_nomem();
+		}
+		if (kd_sysroot_exists(root, path)) {
+			*ret = take_ptr(path);
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
+static bool is_executable(const struct kd_sysroot *root, const char *path, bool *exists)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_PATH);
+	struct stat st;
+
+	*exists = fd >= 0;
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111);
+}
+
+/* @name as an absolute path, checked; @what says where it is named. */
+static struct kd_error *find_program(const struct kd_sysroot *root, const char *what, const char *name, char **ret)
+{
+	_cleanup_free_ char *path = NULL;
+	struct kd_error *err;
+	bool exists;
+
+	err = look_up(root, name, &path);
+	if (err)
+		return err;
+	if (!path)
+		return kd_error_create(KD_ERR_NOT_FOUND, "%s: Error: %s not found.", what, name);
+	if (!is_executable(root, path, &exists))
+		return exists ? kd_error_create(KD_ERR_CONFIG, "%s: %s is not an executable file: \"chmod +x %s\"",
+						what, path, path) :
+				kd_error_create(KD_ERR_NOT_FOUND, "%s: Error: %s not found.", what, path);
+	*ret = take_ptr(path);
+	return NULL;
+}
+
+/* --- hooks ---------------------------------------------------------------------------------------------------- */
+
+static struct kd_error *add_hook(const struct kd_sysroot *root, const char *what, const char *when, char **argv,
+				 struct kd_plan *plan)
+{
+	_cleanup_free_ char *path = NULL;
+	struct kd_error *err;
+
+	if (!argv[0])
+		return kd_error_create(KD_ERR_CONFIG, "%s: the command is empty", what);
+	err = find_program(root, what, argv[0], &path);
+	if (err)
+		return err;
+	argv[0] = path;
+	return kd_plan_add_hook(plan, when, argv);
+}
+
+static struct kd_error *add_command(const struct kd_sysroot *root, const struct kd_conf *conf, const char *directive,
+				    const char *command, const char *when, struct kd_plan *plan)
+{
+	_cleanup_free_ char **argv = NULL, *what = NULL;
+
+	if (!command)
+		return NULL;
+	if (asprintf(&what, "%s: %s", conf->file, directive) < 0) {
+		what = NULL;
+		return kd_error_nomem();
+	}
+	argv = kd_split_words(command, NULL);
+	if (!argv)
+		return errno == ENOMEM ? kd_error_nomem() :
+					 kd_error_create(KD_ERR_CONFIG, "%s: closing quote missing", what);
+	return add_hook(root, what, when, argv, plan);
+}
+
+static int is_hook_name(const struct dirent *entry)
+{
+	size_t length = strlen(entry->d_name);
+
+	return entry->d_name[0] != '.' && length && entry->d_name[length - 1] != '~';
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* As Red Hat's: what is not executable is left alone, in the order of the names. */
+static struct kd_error *add_directory(const struct kd_sysroot *root, const char *directory, const char *when,
+				      struct kd_plan *plan)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, directory, O_RDONLY | O_DIRECTORY);
+	struct kd_error *err = NULL;
+	struct dirent **entries = NULL;
+	int count, i;
+
+	if (fd < 0)
+		return NULL; /* there are no hooks */
+	count = scandirat(fd, ".", &entries, is_hook_name, by_name);
+	for (i = 0; i < count; i++) {
+		_cleanup_free_ char *path = NULL;
+		char *argv[2] = { NULL, NULL };
+		bool exists;
+
+		if (asprintf(&path, "%s/%s", directory, entries[i]->d_name) < 0)
+			path = NULL;
+		free(entries[i]);
+		if (!err && !path)
+			err = kd_error_nomem();
+		argv[0] = path;
+		if (!err && is_executable(root, path, &exists))
+			err = add_hook(root, directory, when, argv, plan);
+	}
+	free(entries);
+	return err;
+}
+
+static struct kd_error *add_hooks(const struct kd_sysroot *root, const struct kd_conf *conf, struct kd_plan *plan)
+{
+	const struct {
+		const char *directive, *command, *when, *directory, *directory_when;
+	} hooks[] = {
+		{ "kdump_pre", conf->kdump_pre, "pre", KD_SYSCONFDIR "/kdump/pre.d", "pre.d" },
+		{ "kdump_post", conf->kdump_post, "post", KD_SYSCONFDIR "/kdump/post.d", "post" },
+		{ "kdump_emergency", conf->kdump_emergency, "emergency", KD_SYSCONFDIR "/kdump/emergency.d",
+		  "emergency" },
+	};
+	struct kd_error *err = NULL;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(hooks) && !err; i++) {
+		err = add_command(root, conf, hooks[i].directive, hooks[i].command, hooks[i].when, plan);
+		if (!err)
+			err = add_directory(root, hooks[i].directory, hooks[i].directory_when, plan);
+	}
+	return err;
+}
+
+/* --- collector ------------------------------------------------------------------------------------------------ */
+
+static struct kd_error *set_collector(const struct kd_sysroot *root, const struct kd_conf *conf,
+				      struct kd_plan *plan, struct plan_programs *programs)
+{
+	_cleanup_free_ char *path = NULL, *what = NULL, **argv = NULL;
+	struct kd_error *err;
+	bool built_in;
+	size_t count;
+
+	err = kd_format(&what, "%s: core_collector", conf->file);
+	if (err)
+		return err;
+	err = collector_check(conf->core_collector, &built_in);
+	if (!err)
+		err = collector_check_config(root, conf->core_collector);
+	if (err)
+		return kd_error_wrap(err, "%s", what);
+	if (built_in)
+		return kd_plan_set_collector(plan, conf->core_collector);
+	err = find_program(root, what, conf->core_collector[0], &path);
+	/* The image builder takes dumpfilter for the built-in one. */
+	if (!err && kd_collector_is_dumpfilter(path))
+		err = add_program(programs, path);
+	if (err)
+		return err;
+	for (count = 0; conf->core_collector[count]; count++)
+		;
+	argv = calloc(count + 1, sizeof(*argv));
+	if (!argv)
+		return kd_error_nomem();
+	memcpy(argv, conf->core_collector, count * sizeof(*argv));
+	argv[0] = path;
+	return kd_plan_set_collector(plan, argv);
+}
+
+/* --- the rest ------------------------------------------------------------------------------------------------- */
+
+static int utc_offset(const struct kd_sysroot *root, time_t now)
+{
+	struct tm tm;
+
+	/* Another machine's time zone is not ours. */
+	return kd_sysroot_is_live(root) && localtime_r(&now, &tm) ? (int)tm.tm_gmtoff : 0;
+}
+
+static struct kd_error *copy_string(char **field, const char *value)
+{
+	free(*field);
+	*field = strdup(value);
+	return *field ? NULL : kd_error_nomem();
+}
+
+static struct kd_error *describe_machine(const struct kd_sysroot *root, const char *release, struct kd_plan *plan)
+{
+	_cleanup_free_ char *host = NULL;
+	struct kd_error *err;
+
+	plan->created = time(NULL);
+	plan->utc_offset = utc_offset(root, plan->created);
+	err = kd_sysroot_read_line(root, &host, "/proc/sys/kernel/hostname");
+	kd_error_destroy(err);
+	err = copy_string(&plan->host, host ? host : "localhost");
+	if (!err)
+		err = copy_string(&plan->address, "127.0.0.1");
+	if (!err)
+		err = copy_string(&plan->kernel_release, release);
+	return err;
+}
+
+static struct kd_error *add_extra_bins(const struct kd_sysroot *root, const struct kd_conf *conf,
+				       struct plan_programs *programs)
+{
+	_cleanup_free_ char *what = NULL;
+	struct kd_error *err = NULL;
+	size_t i;
+
+	err = kd_format(&what, "%s: extra_bins", conf->file);
+	if (err)
+		return err;
+	for (i = 0; conf->extra_bins[i] && !err; i++) {
+		_cleanup_free_ char *path = NULL;
+
+		err = find_program(root, what, conf->extra_bins[i], &path);
+		if (!err)
+			err = add_program(programs, path);
+	}
+	return err;
+}
+
+struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf *conf, const char *release,
+			    const struct target *const *targets, struct kd_plan *plan,
+			    struct plan_programs *programs)
+{
+	_cleanup_(plan_programs_free) struct plan_programs needed = { 0 };
+	_cleanup_(kd_plan_free) struct kd_plan built = { 0 };
+	struct kd_error *err;
+
+	err = kd_plan_init(&built);
+	if (!err)
+		err = describe_machine(root, release, &built);
+	for (; *targets && !err; targets++)
+		err = kd_plan_add_target(&built, (*targets)->type, (*targets)->device, (*targets)->options,
+					 (*targets)->path, TARGET_DEADLINE);
+	if (!err)
+		err = set_collector(root, conf, &built, &needed);
+	if (!err)
+		err = add_hooks(root, conf, &built);
+	if (!err)
+		err = add_extra_bins(root, conf, &needed);
+	if (err)
+		return err;
+	built.failure_action = conf->failure_action;
+	built.final_action = conf->final_action;
+	*plan = built;
+	built = (struct kd_plan){ 0 };
+	*programs = needed;
+	needed = (struct plan_programs){ 0 };
+	return NULL;
+}
+
+struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log *log, const struct kd_conf *conf,
+			      const char *release, const struct target *target, struct target *rootfs,
+			      struct kd_plan *plan, struct plan_programs *programs, struct volume_keys *keys)
+{
+	const struct target *targets[] = { target, conf->dump_to_rootfs ? rootfs : NULL, NULL };
+	struct kd_error *err = NULL;
+
+	if (conf->dump_to_rootfs)
+		err = target_resolve_rootfs(root, conf, log, rootfs);
+	if (!err)
+		err = plan_build(root, conf, release, targets, plan, programs);
+	for (size_t i = 0; targets[i] && !err; i++)
+		err = volumes_resolve(root, log, &volumes_live, targets[i], plan, keys);
+	return err;
+}

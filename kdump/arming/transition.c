@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/arming/transition.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/io.h"
+#include "kdump/arming/journal.h"
+
+static const struct {
+	const char *word;
+	const char *message_id;
+	int priority;
+	const char *sentence;
+} standings[] = {
+	[STANDING_OFF] = { "off", JOURNAL_NOT_ARMED, LOG_NOTICE, "Kernel crashes leave no dump from now on" },
+	[STANDING_ARMED] = { "armed", JOURNAL_ARMED, LOG_INFO, "Armed: a kernel crash leaves a dump" },
+	[STANDING_STALE] = { "stale", JOURNAL_STALE, LOG_WARNING, "Armed, but with something that has changed since" },
+	[STANDING_NOT_ARMED] = { "not-armed", JOURNAL_NOT_ARMED, LOG_ERR,
+				 "Not armed: a kernel crash would leave no dump" },
+};
+
+static char *read_note(const struct kd_sysroot *root)
+{
+	char *text = NULL;
+
+	kd_error_destroy(kd_sysroot_read(root, TRANSITION_PATH, &text, NULL));
+	return text;
+}
+
+enum standing transition_last(const struct kd_sysroot *root)
+{
+	_cleanup_free_ char *text = read_note(root);
+	size_t length = text ? strcspn(text, " \n") : 0, i;
+
+	for (i = 0; i < ARRAY_SIZE(standings); i++)
+		if (text && strlen(standings[i].word) == length && !memcmp(text, standings[i].word, length))
+			return i;
+	return STANDING_OFF;
+}
+
+static struct kd_error *write_note(const struct kd_sysroot *root, const char *text)
+{
+	_cleanup_free_ char *path = kd_sysroot_path(root, TRANSITION_PATH), *dir = kd_sysroot_path(root, "/run/kdump");
+	struct kd_error *err;
+
+	if (!path || !dir)
+		return kd_error_nomem();
+	err = kd_mkdir_p(dir, 0755);
+	return err ? err : kd_write_file_atomic(path, text, strlen(text), 0644);
+}
+
+static void tell_journal(enum standing standing, const char *reason)
+{
+	const struct journal_field fields[] = { { "KDUMP_STATE", standings[standing].word },
+						{ "KDUMP_REASON", reason } };
+	_cleanup_free_ char *message = NULL;
+
+	if (asprintf(&message, "%s: %s", standings[standing].sentence, reason) < 0) {
+		message = NULL;
+		return;
+	}
+	journal_send(standings[standing].message_id, standings[standing].priority, message, fields, ARRAY_SIZE(fields));
+}
+
+void transition_note(const struct kd_sysroot *root, const struct kd_log *log, enum standing standing,
+		     const char *reason)
+{
+	_cleanup_free_ char *before = read_note(root), *now = NULL;
+	struct kd_error *err;
+
+	if (asprintf(&now, "%s %s\n", standings[standing].word, reason) < 0) {
+		now = NULL;
+		return;
+	}
+	if (before && !strcmp(before, now))
+		return;
+	err = write_note(root, now);
+	if (err) {
+		kd_warn(log, "%s", err->text);
+		kd_error_destroy(err);
+	}
+	if (kd_sysroot_is_live(root))
+		tell_journal(standing, reason);
+}

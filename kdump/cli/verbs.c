@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The verbs. Red Hat's come first, in the order of their usage line, which scripts may have seen. */
+#include <stdint.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "kdump/arming/creation_test.h"
+#include "kdump/cli/completion.h"
+#include "kdump/verbs/debug.h"
+#include "kdump/verbs/dump_options.h"
+#include "kdump/verbs/kdumpctl.h"
+#include "kdump/verbs/reset_crashkernel.h"
+
+const struct verb kdumpctl_verbs[] = {
+	{
+		.name = "estimate",
+		.run = estimate_show,
+		.group = VERB_GROUP_MEMORY,
+		.flags = VERB_JSON,
+		.help = "how much memory the capture needs on this machine",
+	},
+	{
+		.name = "start",
+		.run = service_start,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN,
+		.help = "load the capture kernel",
+		.failed = "Starting kdump: [FAILED]",
+	},
+	{
+		.name = "stop",
+		.run = service_stop,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_LIVE,
+		.help = "unload the capture kernel",
+		.failed = "Stopping kdump: [FAILED]",
+	},
+	{
+		.name = "status",
+		.run = status_show,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_JSON,
+		.options = status_options,
+		.help = "is the capture kernel loaded? (-v: which, and what changed since)",
+	},
+	{
+		.name = "restart",
+		.run = service_restart,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN,
+		.help = "load it anew after a change of the configuration",
+		.failed = "Starting kdump: [FAILED]",
+	},
+	{
+		.name = "reload",
+		.run = service_reload,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN,
+		.help = "load it anew after a change of memory or CPUs",
+		.failed = "Starting kdump: [FAILED]",
+	},
+	{
+		.name = "rebuild",
+		.run = service_rebuild,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES,
+		.help = "build the capture initramfs, load nothing",
+		.failed = "mkdumprd: failed to make kdump initrd",
+	},
+	{
+		.name = "reset-crashkernel",
+		.run = reset_crashkernel,
+		.group = VERB_GROUP_MEMORY,
+		.flags = VERB_CHANGES | VERB_DRY_RUN,
+		.arguments = "[SIZE]",
+		.arguments_max = 1,
+		.options = reset_options,
+		.help = "reserve memory from the next boot on: set crashkernel= in the boot loader",
+	},
+	{
+		.name = "propagate",
+		.group = VERB_GROUP_ARM,
+		.refused = "it would give a key to an ssh target, and dumps over ssh are not implemented: use a target of "
+			   "kdump.conf(5)",
+	},
+	{
+		.name = "showmem",
+		.run = status_showmem,
+		.group = VERB_GROUP_MEMORY,
+		.help = "how much memory is reserved for the capture kernel",
+	},
+	{
+		.name = "test",
+		.run = creation_test_run,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_LIVE,
+		.options = creation_test_options,
+		.help = "crash this machine, to see that a dump is saved",
+	},
+	{
+		.name = "setup-crypttab",
+		.group = VERB_GROUP_ARM,
+		.refused = "the key of an encrypted target is not handed on by the kernel, but read from the key file that "
+			   "crypttab(5) names: add one with \"cryptsetup luksAddKey\", name it there, and \"kdumpctl restart\"",
+	},
+	{
+		.name = "get-default-crashkernel",
+		.run = reset_get_default,
+		.group = VERB_GROUP_MEMORY,
+		.arguments = "[kdump|fadump]",
+		.arguments_max = 1,
+		.help = "crashkernel= for a machine of which nothing is known",
+	},
+	{
+		.name = "_reset-crashkernel-after-update",
+		.run = reset_after_update,
+		.group = VERB_GROUP_MEMORY,
+		.flags = VERB_CHANGES | VERB_DRY_RUN | VERB_HIDDEN,
+		.help = "for package scripts",
+	},
+	{
+		.name = "_reset-crashkernel-for-installed_kernel",
+		.run = reset_for_kernel,
+		.group = VERB_GROUP_MEMORY,
+		.flags = VERB_CHANGES | VERB_DRY_RUN | VERB_HIDDEN,
+		.arguments = "KVER",
+		.arguments_min = 1,
+		.arguments_max = 1,
+		.help = "for kernel-install",
+	},
+
+	{
+		.name = "check",
+		.run = check_show,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_JSON,
+		.help = "what would keep a dump from being saved, and what to do about it",
+	},
+	{
+		.name = "config",
+		.run = config_show,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_JSON,
+		.help = "the configuration as it counts, and where each value comes from",
+	},
+	{
+		.name = "list",
+		.run = dumps_list,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_JSON | VERB_FILE,
+		.arguments = "[DIR]",
+		.arguments_max = 1,
+		.options = dumps_list_options,
+		.help = "the dumps that there are (without DIR: where kdump.conf puts them)",
+	},
+	{
+		.name = "info",
+		.run = dumps_info,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_JSON | VERB_DUMP | VERB_FILE,
+		.arguments = "[DUMP|FILE|DIR]",
+		.arguments_max = 1,
+		.options = dumps_info_options,
+		.help = "what happened (without DUMP: the newest)",
+	},
+	{
+		.name = "debug",
+		.run = debug_dump,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_DUMP | VERB_FILE,
+		.arguments = "[DUMP|FILE|DIR] [-- ARGUMENT…]",
+		.arguments_max = SIZE_MAX,
+		.options = debug_options,
+		.help = "open a dump in crash or drgn (without DUMP: the newest)",
+	},
+	{
+		.name = "log",
+		.run = dumps_log,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_DUMP | VERB_FILE,
+		.arguments = "[DUMP|FILE|DIR]",
+		.arguments_max = 1,
+		.options = dumps_log_options,
+		.help = "the kernel's log up to the crash",
+	},
+	{
+		.name = "verify",
+		.run = dumps_verify,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_JSON | VERB_DUMP | VERB_FILE,
+		.arguments = "[DUMP|FILE|DIR]",
+		.arguments_max = 1,
+		.options = dumps_verify_options,
+		.help = "read all of a dump: is it whole and sound? (without DUMP: the newest)",
+	},
+	{
+		.name = "remove",
+		.run = dumps_remove,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_CHANGES | VERB_DUMP,
+		.arguments = "DUMP…",
+		.arguments_min = 1,
+		.arguments_max = SIZE_MAX,
+		.options = dumps_remove_options,
+		.help = "delete dumps that are not pinned",
+	},
+	{
+		.name = "pin",
+		.run = dumps_pin,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_CHANGES | VERB_DUMP,
+		.arguments = "DUMP…",
+		.arguments_min = 1,
+		.arguments_max = SIZE_MAX,
+		.options = dumps_path_options,
+		.help = "keep dumps from being deleted",
+	},
+	{
+		.name = "unpin",
+		.run = dumps_unpin,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_CHANGES | VERB_DUMP,
+		.arguments = "DUMP…",
+		.arguments_min = 1,
+		.arguments_max = SIZE_MAX,
+		.options = dumps_path_options,
+		.help = "let dumps be deleted again",
+	},
+	{
+		.name = "_completion",
+		.run = completion_print,
+		.flags = VERB_HIDDEN,
+		.arguments = "SHELL",
+		.arguments_min = 1,
+		.arguments_max = 1,
+		.help = "completions for bash, zsh or fish",
+	},
+	{
+		.name = "_collect",
+		.run = dumps_collect,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_CHANGES | VERB_HIDDEN,
+		.help = "notice new dumps, and apply the limits of kdump.conf",
+	},
+	{
+		.name = "_refresh",
+		.run = refresh_run,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN | VERB_HIDDEN,
+		.help = "look whether what is armed is up to date, and load it anew if not",
+	},
+	{
+		.name = "_kernel-installed",
+		.run = refresh_kernel_installed,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_HIDDEN,
+		.arguments = "KVER",
+		.arguments_min = 1,
+		.arguments_max = 1,
+		.help = "build the image for a kernel that was installed",
+	},
+	{
+		.name = "_kernel-removed",
+		.run = refresh_kernel_removed,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_HIDDEN,
+		.arguments = "KVER",
+		.arguments_min = 1,
+		.arguments_max = 1,
+		.help = "delete the image of a kernel that was removed",
+	},
+};
+
+const size_t kdumpctl_verb_count = ARRAY_SIZE(kdumpctl_verbs);
+
+const struct verb *kdumpctl_find_verb(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < kdumpctl_verb_count; i++)
+		if (!strcmp(name, kdumpctl_verbs[i].name))
+			return &kdumpctl_verbs[i];
+	return NULL;
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/config/conf.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/parse.h"
+
+struct parser {
+	const char *file;
+	unsigned int line;
+	struct kd_conf *conf;
+	void (*warn)(void *arg, const char *message);
+	void *warn_arg;
+};
+
+struct directive;
+typedef struct kd_error *set_fn(struct parser *p, const struct directive *directive, const char *value);
+
+struct directive {
+	const char *name;
+	set_fn *set;
+	size_t offset;    /* of the field in struct kd_conf; 0: none of its own (a target) */
+	const char *text; /* the default; of directives that are refused, what else to do */
+};
+
+/* --- values --------------------------------------------------------------------------------------------------- */
+
+static struct kd_error *bad_value(const struct parser *p, const struct directive *d, const char *value,
+				  const char *expected)
+{
+	return kd_error_create(KD_ERR_CONFIG, "%s:%u: Invalid kdump config value for option '%s': \"%s\"; %s", p->file,
+			       p->line, d->name, value, expected);
+}
+
+static void *field(struct parser *p, const struct directive *d)
+{
+	return (char *)p->conf + d->offset;
+}
+
+static struct kd_error *replace_string(char **string, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return kd_error_nomem();
+	free(*string);
+	*string = copy;
+	return NULL;
+}
+
+static struct kd_error *set_string(struct parser *p, const struct directive *d, const char *value)
+{
+	return replace_string(field(p, d), value);
+}
+
+static struct kd_error *set_path(struct parser *p, const struct directive *d, const char *value)
+{
+	if (*value != '/')
+		return bad_value(p, d, value, "give an absolute path");
+	return set_string(p, d, value);
+}
+
+static struct kd_error *set_words(struct parser *p, const struct directive *d, const char *value)
+{
+	_cleanup_free_ char **split = kd_split_words(value, NULL);
+	char ***words = field(p, d);
+
+	if (!split)
+		return errno == EINVAL ? bad_value(p, d, value, "close the quote") : kd_error_nomem();
+	if (*value && !split[0])
+		return bad_value(p, d, value, "there are only blanks in the quotes");
+	free(*words);
+	*words = take_ptr(split);
+	return NULL;
+}
+
+static struct kd_error *set_target(struct parser *p, const struct directive *d, const char *value)
+{
+	struct kd_conf *conf = p->conf;
+	struct kd_error *err;
+
+	if (conf->target_type)
+		return kd_error_create(KD_ERR_CONFIG,
+				       "%s:%u: More than one dump targets specified (the other is on line %u); keep one",
+				       p->file, p->line, conf->target_line);
+	if (!strcmp(d->name, "virtiofs")) {
+		if (!*value || strchr(value, '/'))
+			return bad_value(p, d, value, "give the tag that the host has for the directory");
+	} else if (*value != '/' && !kd_starts_with(value, "UUID=") && !kd_starts_with(value, "LABEL=") &&
+	    !kd_starts_with(value, "PARTUUID="))
+		return bad_value(p, d, value, "give /dev/…, UUID=…, LABEL=… or PARTUUID=…");
+	if ((err = replace_string(&conf->target_type, d->name)) || (err = replace_string(&conf->target, value)))
+		return err;
+	conf->target_line = p->line;
+	return NULL;
+}
+
+static struct kd_error *set_failure_action(struct parser *p, const struct directive *d, const char *value)
+{
+	p->conf->dump_to_rootfs = strcmp(value, "dump_to_rootfs") == 0;
+	if (!kd_action_parse(p->conf->dump_to_rootfs ? "reboot" : value, field(p, d)))
+		return bad_value(p, d, value, "use reboot, halt, poweroff, shell or dump_to_rootfs");
+	return NULL;
+}
+
+static struct kd_error *set_default(struct parser *p, const struct directive *d, const char *value)
+{
+	if (p->warn)
+		p->warn(p->warn_arg, "The option 'default' is obsolete: write 'failure_action'");
+	return set_failure_action(p, d, value);
+}
+
+static struct kd_error *set_final_action(struct parser *p, const struct directive *d, const char *value)
+{
+	enum kd_action action;
+
+	if (!kd_action_parse(value, &action) || action == KD_ACTION_SHELL)
+		return bad_value(p, d, value, "use reboot, halt or poweroff");
+	*(enum kd_action *)field(p, d) = action;
+	return NULL;
+}
+
+static struct kd_error *set_bit(struct parser *p, const struct directive *d, const char *value)
+{
+	if ((value[0] != '0' && value[0] != '1') || value[1])
+		return bad_value(p, d, value, "use 0 or 1");
+	*(bool *)field(p, d) = value[0] == '1';
+	return NULL;
+}
+
+static struct kd_error *set_auto_reset(struct parser *p, const struct directive *d, const char *value)
+{
+	bool yes = strcmp(value, "yes") == 0;
+
+	if (!yes && strcmp(value, "no") != 0)
+		return bad_value(p, d, value, "use yes or no");
+	*(bool *)field(p, d) = yes;
+	return NULL;
+}
+
+static struct kd_error *set_count(struct parser *p, const struct directive *d, const char *value)
+{
+	if (!kd_parse_u64(value, 10, field(p, d)))
+		return bad_value(p, d, value, "use a number, 0 for no limit");
+	return NULL;
+}
+
+static struct kd_error *set_size(struct parser *p, const struct directive *d, const char *value)
+{
+	if (!kd_parse_size(value, field(p, d)))
+		return bad_value(p, d, value, "use a size like 500M or 20G, 0 for no limit");
+	return NULL;
+}
+
+static struct kd_error *set_keep_free(struct parser *p, const struct directive *d, const char *value)
+{
+	_cleanup_free_ char *number = strdup(value);
+	size_t length = strlen(value);
+	uint64_t percent;
+
+	if (!number)
+		return kd_error_nomem();
+	if (value[length - 1] != '%')
+		return set_size(p, d, value);
+	number[length - 1] = '\0';
+	if (!kd_parse_u64(number, 10, &percent) || percent > 99)
+		return bad_value(p, d, value, "use a size like 20G, or 0% to 99%");
+	p->conf->keep_free_percent = percent;
+	return NULL;
+}
+
+/* Named, known to Red Hat's kdump.conf, and not there yet: saying so beats a machine that is not protected. */
+static struct kd_error *refuse(struct parser *p, const struct directive *d, const char *value)
+{
+	return kd_error_create(KD_ERR_CONFIG, "%s:%u: option '%s' is not implemented yet: %s", p->file, p->line,
+			       d->name, d->text);
+}
+
+static struct kd_error *deprecated(struct parser *p, const struct directive *d, const char *value)
+{
+	return kd_error_create(KD_ERR_CONFIG,
+			       "%s:%u: Deprecated kdump config option: %s. "
+			       "Refer to kdump.conf manpage for alternatives.",
+			       p->file, p->line, d->name);
+}
+
+/* --- the table ------------------------------------------------------------------------------------------------ */
+
+#define FIELD(name) offsetof(struct kd_conf, name)
+#define USE_LOCAL "dump to a local ext2, ext3, ext4, xfs or btrfs file system"
+
+static const struct directive directives[] = {
+	{ "path", set_path, FIELD(path), "/var/crash" },
+	{ "ext2", set_target, 0, NULL },
+	{ "ext3", set_target, 0, NULL },
+	{ "ext4", set_target, 0, NULL },
+	{ "xfs", set_target, 0, NULL },
+	{ "btrfs", set_target, 0, NULL },
+	{ "core_collector", set_words, FIELD(core_collector), "dumpfilter -d 31" },
+	{ "kdump_pre", set_path, FIELD(kdump_pre), NULL },
+	{ "kdump_post", set_path, FIELD(kdump_post), NULL },
+	{ "kdump_emergency", set_path, FIELD(kdump_emergency), NULL },
+	{ "extra_bins", set_words, FIELD(extra_bins), "" },
+	{ "extra_modules", set_words, FIELD(extra_modules), "" },
+	{ "failure_action", set_failure_action, FIELD(failure_action), "reboot" },
+	{ "default", set_default, FIELD(failure_action), NULL },
+	{ "final_action", set_final_action, FIELD(final_action), "reboot" },
+	{ "force_rebuild", set_bit, FIELD(force_rebuild), "0" },
+	{ "force_no_rebuild", set_bit, FIELD(force_no_rebuild), "0" },
+	{ "auto_reset_crashkernel", set_auto_reset, FIELD(auto_reset_crashkernel), "yes" },
+	{ "keep_dumps", set_count, FIELD(keep_dumps), "0" },
+	{ "keep_days", set_count, FIELD(keep_days), "0" },
+	{ "keep_size", set_size, FIELD(keep_size), "0" },
+	{ "keep_free", set_keep_free, FIELD(keep_free), "0" },
+
+	{ "minix", set_target, 0, NULL },
+	{ "virtiofs", set_target, 0, NULL },
+	{ "raw", refuse, 0, USE_LOCAL },
+	{ "nfs", refuse, 0, USE_LOCAL },
+	{ "ssh", refuse, 0, USE_LOCAL },
+	{ "sshkey", refuse, 0, "remove it; " USE_LOCAL },
+	{ "fence_kdump_args", refuse, 0, "remove it, and raise the cluster's fencing delay above the time of a dump" },
+	{ "fence_kdump_nodes", refuse, 0, "remove it, and raise the cluster's fencing delay above the time of a dump" },
+	{ "dracut_args", refuse, 0, "remove it; the image is not built by dracut: see extra_bins and extra_modules" },
+
+	{ "net", deprecated, 0, NULL },
+	{ "options", deprecated, 0, NULL },
+	{ "link_delay", deprecated, 0, NULL },
+	{ "disk_timeout", deprecated, 0, NULL },
+	{ "debug_mem_level", deprecated, 0, NULL },
+	{ "blacklist", deprecated, 0, NULL },
+};
+#define DIRECTIVE_COUNT ARRAY_SIZE(directives)
+
+/* --- lines ---------------------------------------------------------------------------------------------------- */
+
+/* A '#' starts a comment at the start of the line or behind a blank, outside quotes. */
+static void cut_comment(char *line)
+{
+	char quote = '\0', *p;
+
+	for (p = line; *p; p++) {
+		if (quote && *p == quote)
+			quote = '\0';
+		else if (!quote && (*p == '"' || *p == '\''))
+			quote = *p;
+		else if (!quote && *p == '#' && (p == line || isspace((unsigned char)p[-1])))
+			*p = '\0';
+		if (!*p)
+			break;
+	}
+}
+
+static const struct directive *find_directive(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < DIRECTIVE_COUNT; i++)
+		if (strcmp(name, directives[i].name) == 0)
+			return &directives[i];
+	return NULL;
+}
+
+/* One pair of quotes around the whole value; quotes inside are the words' own. */
+static char *strip_quotes(char *value)
+{
+	size_t length = strlen(value);
+
+	if (length >= 2 && (*value == '"' || *value == '\'') && strchr(value + 1, *value) == value + length - 1) {
+		value[length - 1] = '\0';
+		value++;
+	}
+	return value;
+}
+
+/* "default" is another name for failure_action. */
+static const struct directive *canonical(const struct directive *d)
+{
+	return d->set == set_default ? find_directive("failure_action") : d;
+}
+
+static struct kd_error *note(struct parser *p, const struct directive *d, const char *value)
+{
+	struct kd_conf_setting *setting = &p->conf->setting[canonical(d) - directives];
+
+	setting->name = canonical(d)->name;
+	setting->line = p->line;
+	return replace_string(&setting->value, value);
+}
+
+static struct kd_error *parse_line(struct parser *p, char *line, unsigned int seen[DIRECTIVE_COUNT])
+{
+	const struct directive *d;
+	struct kd_error *err;
+	char *name, *value;
+	size_t i;
+
+	cut_comment(line);
+	name = kd_strip(line);
+	if (!*name)
+		return NULL;
+	value = name + strcspn(name, " \t");
+	if (*value)
+		*value++ = '\0';
+	value = strip_quotes(kd_strip(value));
+
+	d = find_directive(name);
+	if (!d)
+		return kd_error_create(KD_ERR_CONFIG, "%s:%u: Invalid kdump config option %s; see kdump.conf(5)", p->file,
+				       p->line, name);
+	/* What is refused is refused whatever its value. */
+	if (d->set == refuse || d->set == deprecated)
+		return d->set(p, d, value);
+	if (!*value)
+		return kd_error_create(KD_ERR_CONFIG,
+				       "%s:%u: Invalid kdump config value for option '%s': it is empty; "
+				       "give a value or remove the line",
+				       p->file, p->line, name);
+	i = d - directives;
+	if (seen[i] && d->set != set_target)
+		return kd_error_create(KD_ERR_CONFIG,
+				       "%s:%u: Duplicated kdump config value of option %s (first on line %u); keep one",
+				       p->file, p->line, name, seen[i]);
+	seen[i] = p->line;
+	err = d->set(p, d, value);
+	return err ? err : note(p, d, value);
+}
+
+/* --- all ------------------------------------------------------------------------------------------------------ */
+
+static struct kd_error *apply_default(struct parser *p, const struct directive *d)
+{
+	struct kd_error *err;
+
+	if (d->set == refuse || d->set == deprecated || d->set == set_default || !d->offset)
+		return NULL;
+	p->conf->setting[d - directives].name = d->name;
+	if (!d->text)
+		return NULL;
+	err = d->set(p, d, d->text);
+	return err || !*d->text ? err : note(p, d, d->text);
+}
+
+struct kd_error *kd_conf_default(struct kd_conf *ret)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct parser p = { .file = "the defaults", .conf = &conf };
+	struct kd_error *err = NULL;
+	size_t i;
+
+	conf.file = strdup("");
+	conf.setting = calloc(DIRECTIVE_COUNT, sizeof(*conf.setting));
+	if (!conf.file || !conf.setting)
+		return kd_error_nomem();
+	conf.setting_count = DIRECTIVE_COUNT;
+	for (i = 0; i < DIRECTIVE_COUNT && !err; i++)
+		err = apply_default(&p, &directives[i]);
+	if (err)
+		return err;
+	*ret = conf;
+	conf = (struct kd_conf){ 0 };
+	return NULL;
+}
+
+struct kd_error *kd_conf_parse(const char *text, const char *file, struct kd_conf *ret,
+			       void (*warn)(void *arg, const char *message), void *warn_arg)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	_cleanup_free_ char *copy = strdup(text);
+	struct parser p = { .file = file, .conf = &conf, .warn = warn, .warn_arg = warn_arg };
+	unsigned int seen[DIRECTIVE_COUNT] = { 0 };
+	char *cursor = copy, *line;
+	struct kd_error *err;
+
+	if (!copy)
+		return kd_error_nomem();
+	err = kd_conf_default(&conf);
+	if (!err)
+		err = replace_string(&conf.file, file);
+	while (!err && (line = strsep(&cursor, "\n"))) {
+		p.line++;
+		err = parse_line(&p, line, seen);
+	}
+	if (err)
+		return err;
+	if (conf.force_rebuild && conf.force_no_rebuild)
+		return kd_error_create(KD_ERR_CONFIG,
+				       "force_rebuild and force_no_rebuild are enabled simultaneously in %s; keep one",
+				       file);
+	*ret = conf;
+	conf = (struct kd_conf){ 0 };
+	return NULL;
+}
+
+void kd_conf_free(struct kd_conf *conf)
+{
+	size_t i;
+
+	for (i = 0; i < conf->setting_count; i++)
+		free(conf->setting[i].value);
+	free(conf->setting);
+	free(conf->file);
+	free(conf->target_type);
+	free(conf->target);
+	free(conf->path);
+	free(conf->core_collector);
+	free(conf->kdump_pre);
+	free(conf->kdump_post);
+	free(conf->kdump_emergency);
+	free(conf->extra_bins);
+	free(conf->extra_modules);
+	*conf = (struct kd_conf){ 0 };
+}

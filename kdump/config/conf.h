@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** /etc/kdump.conf: "key value" lines (kdump.conf(5)), Red Hat's directives.
+ *
+ *  Trailing "# comment" and surrounding quotes are stripped; blank and comment lines are ignored. No shell, ever:
+ *  commands are split into words. Unknown, duplicate, empty, contradictory or not yet implemented directives are
+ *  KD_ERR_CONFIG, with file:line, value and remedy in the text; Red Hat's wording is kept inside it:
+ *
+ *      /etc/kdump.conf:3: Invalid kdump config option foo
+ *      /etc/kdump.conf:4: Invalid kdump config value for option 'path': …
+ *      /etc/kdump.conf:5: Duplicated kdump config value of option path (first on line 2)
+ *      /etc/kdump.conf:6: More than one dump targets specified (the other is on line 1)
+ *      /etc/kdump.conf:7: Deprecated kdump config option: net. Refer to kdump.conf manpage for alternatives.
+ */
+#ifndef KDUMP_CONFIG_CONF_H
+#define KDUMP_CONFIG_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/plan.h"
+
+/** What one directive says, and where that comes from. */
+struct kd_conf_setting {
+	const char *name;  /* of the directive; NULL: there is nothing to tell (refused ones, targets that are not given) */
+	char *value;       /* as it is written, without quotes around it; NULL: it is not given, and has no default */
+	unsigned int line; /* in the file; 0: the default */
+};
+
+struct kd_conf {
+	char *file;                   /* path it was read from, for messages */
+	char *target_type;            /* "ext4" …; NULL: the file system that path lies on */
+	char *target;                 /* device, LABEL=, UUID= …; NULL with target_type NULL */
+	unsigned int target_line;     /* line of the target directive, 0 for none */
+	char *path;                   /* default "/var/crash"; always absolute */
+	char **core_collector;        /* argv, NULL-terminated; default "dumpfilter -d 31" */
+	char *kdump_pre, *kdump_post, *kdump_emergency; /* commands (words, no shell); NULL for none */
+	char **extra_bins;            /* NULL-terminated lists, never NULL */
+	char **extra_modules;
+	enum kd_action failure_action; /* default reboot */
+	bool dump_to_rootfs;           /* before that, try path on the file system that has it when no target is named */
+	enum kd_action final_action;   /* default reboot */
+	bool force_rebuild, force_no_rebuild;
+	bool auto_reset_crashkernel;   /* default yes: packages may change a crashkernel= that kdumpctl chose */
+	/* Which dumps stay (kdump/dumps/retention.h); 0: no such limit, which is the default. */
+	uint64_t keep_dumps, keep_days;
+	uint64_t keep_size;            /* bytes */
+	uint64_t keep_free;            /* bytes, or … */
+	unsigned int keep_free_percent; /* … percent of the file system */
+	struct kd_conf_setting *setting; /* the same as text, in the order of the table of directives */
+	size_t setting_count;
+};
+
+/** Parse @text, which was read from @file (for messages only). *ret is to be freed with kd_conf_free().
+ *  @warn, if not NULL, is called for what is accepted with a remark (obsolete "default"). */
+struct kd_error *kd_conf_parse(const char *text, const char *file, struct kd_conf *ret,
+			       void (*warn)(void *arg, const char *message), void *warn_arg) MUST_CHECK;
+
+/** Defaults only, as from an empty file. */
+struct kd_error *kd_conf_default(struct kd_conf *ret) MUST_CHECK;
+
+/** A zeroed struct is allowed. */
+void kd_conf_free(struct kd_conf *conf);
+static inline void kd_conf_free_cleanup(struct kd_conf *conf)
+{
+	kd_conf_free(conf);
+}
+
+#endif

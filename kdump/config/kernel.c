@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/config/kernel.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/text.h"
+
+/* Where distributions keep kernels; the release stands between the two parts. */
+static const struct {
+	const char *before, *after;
+} places[] = {
+	{ "/boot/vmlinuz-", "" },             /* nearly everybody on x86_64 */
+	{ "/boot/vmlinux-", "" },             /* ppc64 */
+	{ "/boot/Image-", "" },               /* openSUSE on arm64, riscv64 */
+	{ "/boot/kernel-", "" },              /* Gentoo */
+	{ "/lib/modules/", "/vmlinuz" },      /* Fedora, Arch, image-based systems */
+	{ "/usr/lib/modules/", "/vmlinuz" },  /* the same before /lib became a link */
+	{ "/lib/modules/", "/Image" },
+	{ "/lib/modules/", "/vmlinux" },
+};
+
+bool kernel_is_release(const char *text)
+{
+	return *text && *text != '.' && !strpbrk(text, "/ \t\n");
+}
+
+/* KDUMP_BOOTDIR, KDUMP_IMG and KDUMP_IMG_EXT, of which any may be missing. */
+static char *configured_path(const struct settings *settings, const char *release)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s-%s%s", settings->boot_dir ? settings->boot_dir : "/boot",
+		     settings->image ? settings->image : "vmlinuz", release,
+		     settings->image_ext ? settings->image_ext : "") < 0)
+		return NULL;
+	return path;
+}
+
+/* Take @path if it exists, else note it in @tried. Consumes @path. */
+static struct kd_error *try_path(const struct kd_sysroot *root, char *path, char **tried, char **ret)
+{
+	_cleanup_free_ char *candidate = path, *before = *tried;
+
+	if (!candidate)
+		return kd_error_nomem();
+	if (kd_sysroot_exists(root, candidate)) {
+		*ret = take_ptr(candidate);
+		before = NULL; /* stays with the caller */
+		return NULL;
+	}
+	return kd_format(tried, "%s%s%s", before ? before : "", before ? ", " : "", candidate);
+}
+
+static struct kd_error *find_file(const struct kd_sysroot *root, const struct settings *settings,
+				  const char *release, char **ret)
+{
+	_cleanup_free_ char *tried = NULL, *path = NULL;
+	struct kd_error *err = NULL;
+	size_t i;
+
+	/* What the administrator set is meant: nothing else is tried then. */
+	if (settings->boot_dir || settings->image || settings->image_ext)
+		err = try_path(root, configured_path(settings, release), &tried, &path);
+	else
+		for (i = 0; i < ARRAY_SIZE(places) && !path && !err; i++) {
+			char *candidate;
+
+			if (asprintf(&candidate, "%s%s%s", places[i].before, release, places[i].after) < 0)
+				candidate = NULL;
+			err = try_path(root, candidate, &tried, &path);
+		}
+	if (err)
+		return err;
+	if (!path)
+		return kd_error_create(KD_ERR_NOT_FOUND,
+				       "no file of kernel %s found (tried %s): install it, or name it with "
+				       "KDUMP_BOOTDIR and KDUMP_IMG in " KD_SYSCONFDIR "/sysconfig/kdump",
+				       release, tried);
+	*ret = take_ptr(path);
+	return NULL;
+}
+
+struct kd_error *kernel_find(const struct kd_sysroot *root, const struct settings *settings, const char *release,
+			     struct kernel *ret)
+{
+	_cleanup_free_ char *name = NULL;
+	struct kd_error *err;
+
+	if (!release)
+		release = settings->kernel_version;
+	if (release) {
+		name = strdup(release);
+		if (!name)
+			return kd_error_nomem();
+	} else {
+		err = kd_sysroot_read_line(root, &name, "/proc/sys/kernel/osrelease");
+		if (err)
+			return kd_error_wrap(err, "cannot tell the running kernel");
+	}
+	if (!kernel_is_release(name))
+		return kd_error_create(KD_ERR_CONFIG, "\"%s\" is no kernel release, as uname -r prints it", name);
+	err = find_file(root, settings, name, &ret->path);
+	if (!err)
+		ret->release = take_ptr(name);
+	return err;
+}
+
+void kernel_free(struct kernel *kernel)
+{
+	free(kernel->release);
+	free(kernel->path);
+	*kernel = (struct kernel){ 0 };
+}

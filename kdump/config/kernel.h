@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Which kernel captures: normally the running one, a second time. */
+#ifndef KDUMP_CONFIG_KERNEL_H
+#define KDUMP_CONFIG_KERNEL_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/sysroot.h"
+#include "kdump/config/settings.h"
+
+struct kernel {
+	char *release; /* uname -r */
+	char *path;    /* its file, below the system root */
+};
+
+/** Find the file of kernel @release (NULL: KDUMP_KERNELVER of @settings, else the running kernel).
+ *  KD_ERR_NOT_FOUND names every place that was tried; KD_ERR_CONFIG: @release is no version. */
+struct kd_error *kernel_find(const struct kd_sysroot *root, const struct settings *settings, const char *release,
+			     struct kernel *ret) MUST_CHECK;
+
+/** Is @text a kernel release? It becomes part of paths, so nothing that leads elsewhere may be in it. */
+bool kernel_is_release(const char *text);
+
+/** A zeroed struct is allowed. */
+void kernel_free(struct kernel *kernel);
+static inline void kernel_free_cleanup(struct kernel *kernel)
+{
+	kernel_free(kernel);
+}
+
+#endif

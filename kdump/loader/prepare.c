@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+
+#include "kdump/loader/loader.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "kdump/loader/elfcorehdr.h"
+#include "kdump/loader/layout.h"
+#include "kdump/loader/purgatory_segment.h"
+
+/* The kernel takes its control pages from the crash region: trampoline, vmcoreinfo copy, and page tables that map all
+ * of RAM (a page per GiB without 1 GiB pages). */
+#define CONTROL_PAGES (128 << 10)
+#define CONTROL_PAGES_PER_GIB 4096
+
+/* Room for boot info and purgatory in the estimate. */
+#define SMALL_SEGMENTS (128 << 10)
+
+static struct kd_error *read_kernel(const struct loader_request *request, struct loader_image *image)
+{
+	const struct kd_sysroot *files = request->files ? request->files : request->root;
+	struct kd_error *err;
+
+	err = kernel_image_read(files, request->kernel, &image->kernel);
+	if (err)
+		return err;
+	image->arch = loader_arch_find(image->kernel.machine);
+	if (!image->arch || (kd_sysroot_is_live(request->root) && loader_arch_native() != image->kernel.machine))
+		return kd_error_create(KD_ERR_UNSUPPORTED,
+				       "kernel %s is for another architecture (%s); give a kernel for this machine",
+				       request->kernel, image->arch ? image->arch->name : image->kernel.format);
+	if (strlen(request->cmdline) > image->kernel.cmdline_max)
+		return kd_error_create(KD_ERR_LIMIT, "the command line has %zu characters; kernel %s takes %zu",
+				       strlen(request->cmdline), request->kernel, image->kernel.cmdline_max);
+	err = image->arch->check(request->root, &image->kernel);
+	if (err || !request->initrd)
+		return err;
+	return kd_error_wrap(image_read_file(files, request->initrd, &image->initrd, &image->initrd_size),
+			     "cannot read initramfs");
+}
+
+static struct kd_error *choose_call(const struct loader_request *request, struct loader_image *image)
+{
+	_cleanup_free_ char *lockdown = NULL;
+	struct kd_error *err;
+
+	image->call = request->call;
+	if (image->call != LOADER_CALL_AUTO)
+		return NULL;
+	err = loader_lockdown(request->root, &lockdown);
+	if (err)
+		return err;
+	if (lockdown) {
+		kd_info(request->log,
+			"using kexec_file_load: this machine is in lockdown (%s), which forbids kexec_load",
+			lockdown);
+		image->call = LOADER_CALL_FILE_LOAD;
+	}
+	return NULL;
+}
+
+/* Size that the kernel asks for if it is to keep the elfcorehdr up to date itself (Linux 6.6); 0: it does not. */
+static struct kd_error *hotplug_size(const struct kd_sysroot *root, uint64_t *ret)
+{
+	struct kd_error *err;
+
+	*ret = 0;
+	err = kd_sysroot_read_u64(root, 10, ret, "/sys/kernel/crash_elfcorehdr_size");
+	if (err && err->errnum == ENOENT) {
+		kd_error_destroy(err);
+		return NULL;
+	}
+	return err;
+}
+
+static uint64_t control_pages(const struct loader_image *image)
+{
+	return CONTROL_PAGES + CONTROL_PAGES_PER_GIB * (kd_ranges_total(&image->memory.ram) >> 30);
+}
+
+/* While the initramfs is unpacked, the kernel, the packed and the unpacked files are in memory at once: less than
+ * that, and the capture kernel dies of it. What it really needs beyond depends on the machine. */
+static struct kd_error *check_reservation(const struct loader_image *image, uint64_t elfcorehdr_size)
+{
+	uint64_t have = kd_ranges_total(&image->memory.crash) + kd_ranges_total(&image->memory.cma);
+	uint64_t need = image->kernel.mem_size + 2 * segment_round(image->initrd_size) + elfcorehdr_size +
+			control_pages(image) + SMALL_SEGMENTS;
+
+	if (have >= need)
+		return NULL;
+	return kd_error_create(KD_ERR_LIMIT,
+			       "the memory reserved for the crash kernel is too small: at least %" PRIu64
+			       " MiB are needed (kernel %" PRIu64 ", initramfs %" PRIu64
+			       " packed and as much unpacked), %" PRIu64
+			       " MiB are reserved; boot with a larger crashkernel= or make the initramfs smaller",
+			       kd_mib_up(need), kd_mib_up(image->kernel.mem_size), kd_mib_up((uint64_t)image->initrd_size), have >> 20);
+}
+
+/* RAM that the next kernel will have as RAM and that no firmware or driver keeps. */
+static bool find_free_ram(const struct memory_map *memory, uint64_t low, struct kd_ranges *ret)
+{
+	_cleanup_(kd_ranges_free) struct kd_ranges firmware = { 0 }, special = { 0 };
+	enum memory_type type;
+
+	if (memory->firmware.count) {
+		if (!memory_list_ranges(&memory->firmware, MEMORY_RAM, &firmware) ||
+		    !kd_ranges_intersect(&memory->ram, &firmware, ret))
+			return false;
+	} else if (!kd_ranges_copy(&memory->ram, ret)) {
+		return false;
+	}
+	for (type = MEMORY_RAM + 1; type < MEMORY_TYPES; type++)
+		if (!memory_list_ranges(&memory->iomem, type, &special))
+			return false;
+	return kd_ranges_subtract_all(ret, &special) && kd_ranges_subtract_all(ret, &memory->crash) &&
+	       kd_ranges_clip(ret, low, UINT64_MAX);
+}
+
+/* Only whole pages can be loaded into. */
+static bool keep_pages(struct kd_ranges *ranges)
+{
+	_cleanup_(kd_ranges_free) struct kd_ranges whole = { 0 };
+	size_t i;
+
+	for (i = 0; i < ranges->count; i++)
+		if (!kd_ranges_add(&whole, segment_round(ranges->range[i].start),
+				   ranges->range[i].end & ~(uint64_t)(SEGMENT_PAGE - 1)))
+			return false;
+	kd_ranges_free(ranges);
+	*ranges = whole;
+	whole = (struct kd_ranges){ 0 };
+	return true;
+}
+
+static struct kd_error *find_free(struct loader_image *image)
+{
+	const struct kd_range *main = &image->memory.crash_main;
+	struct kd_ranges *free = &image->segments.free;
+	bool ok;
+
+	if (image->policy == LOADER_PANIC)
+		ok = kd_ranges_add(free, main->start, main->end);
+	else
+		ok = find_free_ram(&image->memory, image->arch->low_reserved, free);
+	return ok && kd_ranges_clip(free, 0, image->arch->highest) && keep_pages(free) ? NULL : kd_error_nomem();
+}
+
+/* The kernel goes to the bottom, everything else to the top, and the kernel's control pages between. */
+static struct kd_error *place_kernel(struct loader_image *image)
+{
+	const struct kernel_image *kernel = &image->kernel;
+	struct segment segment = {
+		.name = "kernel", .buf = kernel->load, .bufsz = kernel->load_size, .memsz = kernel->mem_size
+	};
+	struct segment_place place = { kernel->align, kernel->lowest, UINT64_MAX, false };
+	struct kd_error *err;
+
+	err = segments_add(&image->segments, &segment, &place, &image->kernel_address);
+	if (err || image->policy != LOADER_PANIC)
+		return err;
+	return segments_leave_hole(&image->segments, control_pages(image));
+}
+
+static struct kd_error *place_initrd(struct loader_image *image)
+{
+	struct segment segment = { .name = "initramfs", .buf = image->initrd, .bufsz = image->initrd_size };
+	struct segment_place place = { SEGMENT_PAGE, 0, UINT64_MAX, true };
+
+	return image->initrd ? segments_add(&image->segments, &segment, &place, &image->initrd_address) : NULL;
+}
+
+static struct kd_error *build_elfcorehdr(const struct kd_sysroot *root, struct loader_image *image,
+					 uint64_t *memsz_ret)
+{
+	struct kd_error *err;
+	uint64_t wanted;
+
+	err = hotplug_size(root, &wanted);
+	if (!err)
+		err = elfcorehdr_build(root, image->arch, &image->memory, image->log, &image->elfcorehdr,
+				       &image->elfcorehdr_size);
+	if (err)
+		return err;
+	image->hotplug = wanted != 0;
+	*memsz_ret = segment_round(wanted > image->elfcorehdr_size ? wanted : image->elfcorehdr_size);
+	return NULL;
+}
+
+static struct kd_error *place_elfcorehdr(struct loader_image *image, uint64_t memsz)
+{
+	struct segment segment = {
+		.name = "elfcorehdr",
+		.buf = image->elfcorehdr,
+		.bufsz = image->elfcorehdr_size,
+		.memsz = memsz,
+		.changes = image->hotplug,
+	};
+	struct segment_place place = { SEGMENT_PAGE, 0, UINT64_MAX, true };
+
+	return segments_add(&image->segments, &segment, &place, &image->elfcorehdr_address);
+}
+
+static struct kd_error *complete_cmdline(struct loader_image *image)
+{
+	int length;
+
+	if (image->policy == LOADER_PANIC && image->arch->elfcorehdr_on_cmdline)
+		length = asprintf(&image->boot_cmdline, "%s%selfcorehdr=0x%" PRIx64, image->cmdline,
+				  image->cmdline[0] ? " " : "", image->elfcorehdr_address);
+	else
+		length = asprintf(&image->boot_cmdline, "%s", image->cmdline);
+	if (length < 0) {
+		image->boot_cmdline = NULL;
+		return kd_error_nomem();
+	}
+	if ((size_t)length > image->kernel.cmdline_max)
+		return kd_error_create(KD_ERR_LIMIT,
+				       "the command line has %d characters with elfcorehdr=; kernel %s takes %zu",
+				       length, image->kernel.path, image->kernel.cmdline_max);
+	return NULL;
+}
+
+/* kexec_load(2) refuses more than half of RAM. */
+static struct kd_error *check_total(const struct loader_image *image)
+{
+	uint64_t total = 0, ram = kd_ranges_total(&image->memory.ram);
+	size_t i;
+
+	for (i = 0; i < image->segments.count; i++)
+		total += image->segments.segment[i].memsz;
+	if (total <= ram / 2)
+		return NULL;
+	return kd_error_create(KD_ERR_LIMIT,
+			       "kernel and initramfs take %" PRIu64 " MiB, more than half of %" PRIu64 " MiB of RAM",
+			       kd_mib_up(total), ram >> 20);
+}
+
+static struct kd_error *lay_out(const struct loader_request *request, struct loader_image *image)
+{
+	uint64_t elfcorehdr_memsz = 0;
+	struct kd_error *err;
+
+	err = find_free(image);
+	if (!err && image->policy == LOADER_PANIC) {
+		err = build_elfcorehdr(request->root, image, &elfcorehdr_memsz);
+		if (!err)
+			err = check_reservation(image, elfcorehdr_memsz);
+	}
+	if (!err)
+		err = place_kernel(image);
+	if (!err)
+		err = place_initrd(image);
+	if (!err && image->policy == LOADER_PANIC)
+		err = place_elfcorehdr(image, elfcorehdr_memsz);
+	if (!err)
+		err = complete_cmdline(image);
+	if (!err)
+		err = image->arch->place_boot_info(request->root, image);
+	if (!err)
+		err = purgatory_place(image, !request->no_checksum);
+	return err ? err : check_total(image);
+}
+
+/* The purgatory's promise can only be tested by breaking what it checks. */
+static struct kd_error *corrupt(const struct loader_image *image, unsigned int number)
+{
+	const struct segment *segment;
+
+	if (number == 0)
+		return NULL;
+	if (number > image->segments.count)
+		return kd_error_create(KD_ERR_USAGE, "there is no segment %u to corrupt; there are %zu", number,
+				       image->segments.count);
+	segment = &image->segments.segment[number - 1];
+	((uint8_t *)segment->buf)[segment->bufsz / 2] ^= 1;
+	return NULL;
+}
+
+struct kd_error *loader_prepare(const struct loader_request *request, struct loader_image **ret)
+{
+	_cleanup_(loader_image_free) struct loader_image *image = calloc(1, sizeof(*image));
+	struct kd_error *err;
+
+	if (!image)
+		return kd_error_nomem();
+	image->policy = request->policy;
+	image->log = request->log;
+	image->cmdline = strdup(request->cmdline);
+	if (!image->cmdline)
+		return kd_error_nomem();
+	err = memory_map_read(request->root, &image->memory);
+	if (!err && image->policy == LOADER_PANIC && !image->memory.crash.count)
+		err = kd_error_create(
+			KD_ERR_STATE,
+			"no memory is reserved for a crash kernel; boot with crashkernel=128M or similar");
+	if (!err)
+		err = read_kernel(request, image);
+	if (!err)
+		err = choose_call(request, image);
+	if (!err)
+		err = lay_out(request, image);
+	if (!err)
+		err = corrupt(image, request->corrupt_segment);
+	if (err)
+		return err;
+	*ret = take_ptr(image);
+	return NULL;
+}
+
+void loader_image_free(struct loader_image *image)
+{
+	if (!image)
+		return;
+	kernel_image_free(&image->kernel);
+	memory_map_free(&image->memory);
+	segments_free(&image->segments);
+	free(image->initrd);
+	free(image->elfcorehdr);
+	free(image->boot_info);
+	free(image->purgatory);
+	free(image->cmdline);
+	free(image->boot_cmdline);
+	free(image);
+}
+
+static void hash_part(struct kd_sha256 *sha, const void *data, size_t size)
+{
+	uint64_t length = size;
+
+	kd_sha256_update(sha, &length, sizeof(length));
+	kd_sha256_update(sha, data, size);
+}
+
+void loader_image_hash(const struct loader_image *image, struct kd_sha256 *sha)
+{
+	size_t i;
+
+	hash_part(sha, PACKAGE_VERSION, strlen(PACKAGE_VERSION)); /* stands for the purgatory */
+	hash_part(sha, image->kernel.file, image->kernel.file_size);
+	hash_part(sha, image->initrd, image->initrd_size);
+	hash_part(sha, image->elfcorehdr, image->elfcorehdr_size);
+	hash_part(sha, image->boot_cmdline, strlen(image->boot_cmdline));
+	for (i = 0; i < image->segments.count; i++) {
+		hash_part(sha, &image->segments.segment[i].mem, sizeof(uint64_t));
+		hash_part(sha, &image->segments.segment[i].memsz, sizeof(uint64_t));
+	}
+}

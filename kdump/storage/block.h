@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Block devices by the names that people and configurations give them. "Node" is the kernel's own: "/dev/dm-0". */
+#ifndef KDUMP_STORAGE_BLOCK_H
+#define KDUMP_STORAGE_BLOCK_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/sysroot.h"
+
+/** The node that @spec names: a path (links are followed), UUID=, LABEL=, PARTUUID= or PARTLABEL=.
+ *  KD_ERR_NOT_FOUND; *ret is owned by the caller. */
+struct kd_error *block_find(const struct kd_sysroot *root, const char *spec, char **ret) MUST_CHECK;
+
+/** The node with this number. KD_ERR_NOT_FOUND. */
+struct kd_error *block_by_number(const struct kd_sysroot *root, dev_t number, char **ret) MUST_CHECK;
+
+/** Does the node have this number? */
+bool block_has_number(const struct kd_sysroot *root, const char *node, dev_t number);
+
+/** "UUID=…" of the file system on @node: from udev's links, or, on the running machine, from the device itself.
+ *  *ret is owned by the caller, and NULL if there is none. */
+struct kd_error *block_uuid(const struct kd_sysroot *root, const char *node, char **ret) MUST_CHECK;
+
+/** What the capture can find @node by: "UUID_SUB=…" for a member of an array, "UUID=…", "PARTUUID=…" or, with a warning,
+ *  the node itself. *ret is owned by the caller. */
+struct kd_error *block_identity(const struct kd_sysroot *root, const struct kd_log *log, const char *node,
+				char **ret) MUST_CHECK;
+
+/** Type of the file system on @node ("ext4"), owned by the caller; NULL if that cannot be told, which is always so
+ *  for a machine that is not running. */
+char *block_fs_type(const struct kd_sysroot *root, const char *node);
+
+/** Is the device itself write-protected? */
+bool block_is_read_only(const struct kd_sysroot *root, const char *node);
+
+#endif

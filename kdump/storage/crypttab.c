@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/storage/crypttab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/array.h"
+#include "base/parse.h"
+
+#define CRYPTTAB "/etc/crypttab"
+#define REMEDY                                                                                                        \
+	"name a file with its key there (\"cryptsetup luksAddKey\" adds one to the volume), or choose a target that is " \
+	"not encrypted"
+
+void crypttab_entry_free(struct crypttab_entry *entry)
+{
+	free(entry->key_file);
+	*entry = (struct crypttab_entry){ 0 };
+}
+
+static struct kd_error *refuse(const char *name, const char *why)
+{
+	return kd_error_create(KD_ERR_UNSUPPORTED, "it is encrypted, and " CRYPTTAB " %s for %s: " REMEDY, why, name);
+}
+
+/* Options that say where in the file the key is. */
+static struct kd_error *apply_options(const char *name, char *options, struct crypttab_entry *entry)
+{
+	char *option;
+
+	while (options && (option = strsep(&options, ","))) {
+		bool good = true;
+
+		if (kd_starts_with(option, "keyfile-offset="))
+			good = kd_parse_u64(strchr(option, '=') + 1, 10, &entry->offset);
+		else if (kd_starts_with(option, "keyfile-size="))
+			good = kd_parse_u64(strchr(option, '=') + 1, 10, &entry->size);
+		else if (kd_starts_with(option, "keyscript="))
+			return refuse(name, "asks a program for the key");
+		if (!good)
+			return kd_error_create(KD_ERR_CONFIG, CRYPTTAB ": %s: bad option \"%s\"", name, option);
+	}
+	return NULL;
+}
+
+static struct kd_error *take_entry(const struct kd_sysroot *root, const char *name, char **field,
+				   struct crypttab_entry *ret)
+{
+	_cleanup_(crypttab_entry_free) struct crypttab_entry entry = { 0 };
+	_cleanup_close_ int fd = -1;
+	const char *file = field[2];
+	struct kd_error *err;
+	struct stat st;
+
+	if (!file || !strcmp(file, "none") || !strcmp(file, "-"))
+		return refuse(name, "names no key file");
+	if (*file != '/' || strchr(file, ':'))
+		return refuse(name, "names no plain file");
+	fd = kd_sysroot_open_file(root, file, O_PATH);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return kd_error_os(errno, "its key file %s%s", root->prefix, file);
+	if (!S_ISREG(st.st_mode))
+		return refuse(name, "names no plain file");
+	entry.key_file = strdup(file);
+	if (!entry.key_file)
+		return kd_error_nomem();
+	err = apply_options(name, field[3], &entry);
+	if (err)
+		return err;
+	*ret = entry;
+	entry = (struct crypttab_entry){ 0 };
+	return NULL;
+}
+
+struct kd_error *crypttab_find(const struct kd_sysroot *root, const char *name, struct crypttab_entry *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err = kd_sysroot_read(root, CRYPTTAB, &text, NULL);
+	char *line, *cursor;
+
+	if (err && err->errnum != ENOENT)
+		return err;
+	kd_error_destroy(err);
+	for (cursor = text; cursor && (line = strsep(&cursor, "\n"));) {
+		char *field[4] = { NULL }, *word;
+		size_t count = 0;
+
+		while (count < ARRAY_SIZE(field) && (word = strsep(&line, " \t")))
+			if (*word)
+				field[count++] = word;
+		if (count && *field[0] != '#' && !strcmp(field[0], name))
+			return take_entry(root, name, field, ret);
+	}
+	return refuse(name, "has no line");
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** /etc/crypttab: how this machine opens its encrypted volumes (crypttab(5) of systemd and of Debian). */
+#ifndef KDUMP_STORAGE_CRYPTTAB_H
+#define KDUMP_STORAGE_CRYPTTAB_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/sysroot.h"
+
+struct crypttab_entry {
+	char *key_file;  /* absolute */
+	uint64_t offset; /* of the key in it, in bytes */
+	uint64_t size;   /* 0: to its end */
+};
+
+/** How volume @name is opened without anybody's help. KD_ERR_UNSUPPORTED: it is not, or not by a file; the text says
+ *  what would help. */
+struct kd_error *crypttab_find(const struct kd_sysroot *root, const char *name,
+			       struct crypttab_entry *ret) MUST_CHECK;
+
+/** A zeroed struct is allowed. */
+void crypttab_entry_free(struct crypttab_entry *entry);
+static inline void crypttab_entry_free_cleanup(struct crypttab_entry *entry)
+{
+	crypttab_entry_free(entry);
+}
+
+#endif

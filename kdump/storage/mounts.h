@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** The machine's mount table (/proc/self/mountinfo) and /etc/fstab, as plain data. */
+#ifndef KDUMP_STORAGE_MOUNTS_H
+#define KDUMP_STORAGE_MOUNTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/sysroot.h"
+
+struct mount {
+	int id, parent;    /* 0 in fstab */
+	dev_t number;      /* of the device; major 0 for btrfs and for what has none; 0 in fstab */
+	char *root;        /* which directory of the file system is mounted, from its top; "/" in fstab */
+	char *mount_point;
+	char *type;
+	char *source;      /* "/dev/vda1", "UUID=…" (fstab) … */
+	char *options;     /* of the mount and of the file system, comma separated */
+	bool read_only;
+};
+
+struct mounts {
+	struct mount *mount;
+	size_t count;
+};
+
+/** KD_ERR_OS, KD_ERR_FORMAT. fstab may be missing: no entries then. */
+struct kd_error *mounts_load(const struct kd_sysroot *root, struct mounts *ret) MUST_CHECK;
+struct kd_error *mounts_load_fstab(const struct kd_sysroot *root, struct mounts *ret) MUST_CHECK;
+
+/** A zeroed struct is allowed. */
+void mounts_free(struct mounts *mounts);
+static inline void mounts_free_cleanup(struct mounts *mounts)
+{
+	mounts_free(mounts);
+}
+
+/** The mount that @path (canonical, absolute) is reached through, as a path walk would: mounts hidden below a later
+ *  one do not count. NULL if there is none (inside a chroot, say). */
+const struct mount *mounts_find(const struct mounts *mounts, const char *path);
+
+/** What is left of @path below directory @dir: "" for the same, "/rest", or NULL if it is not below. */
+const char *path_below(const char *path, const char *dir);
+
+/** "/a" and "/b/c" to "/a/b/c"; either may be "/" or "". NULL: no memory. */
+char *path_join(const char *dir, const char *rest);
+
+#endif

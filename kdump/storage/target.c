@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/storage/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libmount.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+
+#include "base/array.h"
+#include "base/parse.h"
+#include "kdump/storage/block.h"
+#include "kdump/storage/mounts.h"
+
+/* File systems that the capture can mount by a block device. */
+static const struct fs {
+	const char *type;
+	const char *options; /* that the mount needs when @path is counted from the top of the file system */
+	bool tagged;         /* mounted by a tag of the host's, not by a device */
+} filesystems[] = {
+	{ "ext2", "", false },
+	{ "ext3", "", false },
+	{ "ext4", "", false },
+	{ "minix", "", false },
+	{ "xfs", "", false },
+	/* Without it the default subvolume would be mounted, and mountinfo counts from the top, which is number 5. */
+	{ "btrfs", "subvolid=5", false },
+	{ "virtiofs", "", true },
+};
+
+/* Why others cannot take a dump. */
+static const struct {
+	const char *type, *why;
+} refused[] = {
+	{ "overlay", "is put together from directories of other file systems (a container or a live system)" },
+	{ "tmpfs", "lies in memory, which is lost with the reboot" },
+	{ "ramfs", "lies in memory, which is lost with the reboot" },
+	{ "rootfs", "lies in memory, which is lost with the reboot" },
+	{ "squashfs", "cannot be written" },
+	{ "nfs", "is on the network, and network targets are not implemented yet" },
+	{ "nfs4", "is on the network, and network targets are not implemented yet" },
+	{ "cifs", "is on the network, and network targets are not implemented yet" },
+	{ "zfs", "is not part of the kernel" },
+};
+
+#define REMEDY                                                                                                        \
+	"let \"path\" lead to a disk with ext2, ext3, ext4, xfs or btrfs, or name one, for example \"ext4 UUID=…\""
+
+static const struct fs *find_fs(const char *type)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(filesystems); i++)
+		if (!strcmp(type, filesystems[i].type))
+			return &filesystems[i];
+	return NULL;
+}
+
+static struct kd_error *refuse_fs(const struct kd_conf *conf, const struct mount *mount)
+{
+	const char *why = "is not a file system that the capture can mount";
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(refused); i++)
+		if (!strcmp(mount->type, refused[i].type))
+			why = refused[i].why;
+	return kd_error_create(KD_ERR_UNSUPPORTED, "path %s lies on %s (mounted at %s), which %s: %s: " REMEDY,
+			       conf->path, mount->type, mount->mount_point, why, conf->file);
+}
+
+static bool is_directory(const struct kd_sysroot *root, const char *path)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_PATH | O_DIRECTORY);
+
+	return fd >= 0;
+}
+
+/* Put a copy of @value into @field. */
+static struct kd_error *set(char **field, const char *value)
+{
+	free(*field);
+	*field = value ? strdup(value) : NULL;
+	return value && !*field ? kd_error_nomem() : NULL;
+}
+
+/* conf->path with its links followed. The default directory may be missing (kdumpctl makes it): then what there is of
+ * it is resolved. */
+static struct kd_error *resolve_path(const struct kd_sysroot *root, const struct kd_conf *conf, char **ret)
+{
+	_cleanup_free_ char *parent = NULL, *real = NULL;
+	struct kd_error *err = kd_sysroot_realpath(root, conf->path, ret);
+
+	if (!err || err->errnum != ENOENT)
+		return err;
+	kd_error_destroy(err);
+	if (strcmp(conf->path, TARGET_DEFAULT_PATH))
+		return kd_error_create(KD_ERR_NOT_FOUND, "path %s (%s) does not exist: \"mkdir -p %s\" makes it",
+				       conf->path, conf->file, conf->path);
+	parent = strndup(conf->path, strrchr(conf->path, '/') - conf->path);
+	if (!parent)
+		return kd_error_nomem();
+	err = kd_sysroot_realpath(root, parent, &real);
+	if (err)
+		return err;
+	*ret = path_join(real, strrchr(conf->path, '/'));
+	return *ret ? NULL : kd_error_nomem();
+}
+
+/* The node that is mounted. Where the number says nothing (btrfs), the source does. */
+static struct kd_error *node_of_mount(const struct kd_sysroot *root, const struct mount *mount, char **ret)
+{
+	struct kd_error *err;
+
+	if (major(mount->number)) {
+		err = block_by_number(root, mount->number, ret);
+		if (!err)
+			return NULL;
+		kd_error_destroy(err);
+	}
+	return kd_error_wrap(block_find(root, mount->source, ret), "what is mounted at %s", mount->mount_point);
+}
+
+/* No target is named: take the file system that path lies on. */
+static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const struct kd_conf *conf,
+					const struct mounts *mounts, struct target *target)
+{
+	_cleanup_free_ char *path = NULL;
+	const struct mount *mount;
+	const struct fs *fs;
+	struct kd_error *err;
+
+	err = resolve_path(root, conf, &path);
+	if (err)
+		return err;
+	mount = mounts_find(mounts, path);
+	if (!mount)
+		return kd_error_create(KD_ERR_NOT_FOUND, "no mount is known below which path %s lies: " REMEDY,
+				       conf->path);
+	fs = find_fs(mount->type);
+	if (!fs)
+		return refuse_fs(conf, mount);
+	if (mount->read_only)
+		return kd_error_create(KD_ERR_STATE,
+				       "path %s lies on %s, which is mounted read-only at %s: "
+				       "\"mount -o remount,rw %s\", or choose another path or target in %s",
+				       conf->path, mount->source, mount->mount_point, mount->mount_point, conf->file);
+	err = fs->tagged ? set(&target->device, mount->source) : node_of_mount(root, mount, &target->node);
+	if (!err)
+		err = set(&target->type, mount->type);
+	if (!err)
+		err = set(&target->options, fs->options);
+	if (!err)
+		err = set(&target->mount_point, mount->mount_point);
+	if (err)
+		return err;
+	target->path = path_join(mount->root, path_below(path, mount->mount_point));
+	target->directory = take_ptr(path);
+	return target->path ? NULL : kd_error_nomem();
+}
+
+/* Is this what is mounted (or would be, in fstab)? */
+static bool mount_has_node(const struct kd_sysroot *root, const struct mount *mount, const char *node)
+{
+	_cleanup_free_ char *source = NULL;
+
+	if (major(mount->number))
+		return block_has_number(root, node, mount->number);
+	return !kd_error_discard(block_find(root, mount->source, &source)) && !strcmp(source, node);
+}
+
+static struct kd_error *wrong_type(const struct kd_conf *conf, const char *type)
+{
+	return kd_error_create(KD_ERR_CONFIG, "%s:%u: %s holds %s, not %s: write \"%s %s\"", conf->file,
+			       conf->target_line, conf->target, type, conf->target_type, type, conf->target);
+}
+
+static struct kd_error *no_directory(const struct kd_conf *conf, const char *mount_point)
+{
+	_cleanup_free_ char *directory = path_join(mount_point, conf->path);
+
+	return kd_error_create(KD_ERR_NOT_FOUND,
+			       "directory %s does not exist on the dump target %s: \"mkdir -p %s\" makes it",
+			       conf->path, conf->target, directory ? directory : conf->path);
+}
+
+/* Where @path, counted from the top of the file system (btrfs: of the subvolume), can be seen through @mount. NULL in
+ * *ret: that part is not mounted there. */
+static struct kd_error *directory_through(const struct mount *mount, const char *path, char **ret)
+{
+	const char *rest = strcmp(mount->type, "btrfs") ? path_below(path, mount->root) : path;
+
+	*ret = rest ? path_join(mount->mount_point, rest) : NULL;
+	return rest && !*ret ? kd_error_nomem() : NULL;
+}
+
+/* The named target is mounted here. *found is false if path cannot be reached through this mount. */
+static struct kd_error *take_mount(const struct kd_sysroot *root, const struct kd_conf *conf,
+				   const struct mount *mount, struct target *target, bool *found)
+{
+	_cleanup_free_ char *directory = NULL;
+	struct kd_error *err;
+
+	err = directory_through(mount, conf->path, &directory);
+	*found = !err && directory && is_directory(root, directory);
+	if (err || !*found)
+		return err;
+	if (mount->read_only)
+		return kd_error_create(KD_ERR_STATE,
+				       "the dump target %s is mounted read-only at %s: \"mount -o remount,rw %s\"",
+				       conf->target, mount->mount_point, mount->mount_point);
+	target->path = strcmp(mount->type, "btrfs") ? strdup(conf->path) : path_join(mount->root, conf->path);
+	if (!target->path)
+		return kd_error_nomem();
+	target->directory = take_ptr(directory);
+	err = set(&target->mount_point, mount->mount_point);
+	if (!err)
+		err = set(&target->options, find_fs(mount->type)->options);
+	return err;
+}
+
+/* Is this what the configuration names? */
+static bool is_target(const struct kd_sysroot *root, const struct mount *mount, const struct target *target)
+{
+	if (target->node)
+		return mount_has_node(root, mount, target->node);
+	return !strcmp(mount->type, target->type) && !strcmp(mount->source, target->device);
+}
+
+/* Look for the target among what is mounted. */
+static struct kd_error *resolve_mounted(const struct kd_sysroot *root, const struct kd_conf *conf,
+					const struct mounts *mounts, struct target *target, bool *found)
+{
+	const struct mount *seen = NULL;
+	size_t i;
+
+	*found = false;
+	for (i = 0; i < mounts->count; i++) {
+		const struct mount *mount = &mounts->mount[i];
+		struct kd_error *err;
+
+		if (!is_target(root, mount, target))
+			continue;
+		if (strcmp(mount->type, conf->target_type))
+			return wrong_type(conf, mount->type);
+		seen = mount;
+		err = take_mount(root, conf, mount, target, found);
+		if (err || *found)
+			return err;
+	}
+	return seen ? no_directory(conf, seen->mount_point) : NULL;
+}
+
+/* Of fstab's options those that decide what is seen of the file system. */
+static struct kd_error *useful_options(const char *options, char **ret)
+{
+	static const char *const names[] = { "subvol", "subvolid" };
+	_cleanup_free_ char *text = strdup("");
+	size_t i, size;
+	char *value;
+
+	for (i = 0; text && i < ARRAY_SIZE(names); i++) {
+		_cleanup_free_ char *before = text;
+
+		if (mnt_optstr_get_option(options, names[i], &value, &size) || !value) {
+			before = NULL;
+			continue;
+		}
+		if (asprintf(&text, "%s%s%s=%.*s", before, *before ? "," : "", names[i], (int)size, value) < 0)
+			text = NULL;
+	}
+	if (!text)
+		return kd_error_nomem();
+	*ret = take_ptr(text);
+	return NULL;
+}
+
+/* Mount the target where nobody sees it (no mount point, gone when the descriptor is closed), to look at it. */
+static struct kd_error *mount_detached(const struct target *target, int *ret)
+{
+	_cleanup_close_ int context = fsopen(target->type, FSOPEN_CLOEXEC), fd = -1;
+	const char *source = target->node ? target->node : target->device;
+	char *value;
+	size_t size;
+
+	if (context < 0 && errno == ENODEV)
+		return kd_error_create(KD_ERR_NOT_FOUND, "the running kernel has no %s: \"modprobe %s\" says why",
+				       target->type, target->type);
+	if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "source", source, 0) < 0 ||
+	    fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0)
+		return kd_error_os(errno, "cannot mount %s (%s) to look at it", source, target->type);
+	if (mnt_optstr_get_option(target->options, "subvol", &value, &size) == 0 && value) {
+		_cleanup_free_ char *subvolume = strndup(value, size);
+
+		if (!subvolume)
+			return kd_error_nomem();
+		if (fsconfig(context, FSCONFIG_SET_STRING, "subvol", subvolume, 0) < 0)
+			return kd_error_os(errno, "cannot select subvolume %s of %s", subvolume, source);
+	}
+	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ||
+	    (fd = fsmount(context, FSMOUNT_CLOEXEC, 0)) < 0)
+		return kd_error_os(errno, "cannot mount %s (%s) to look at it", source, target->type);
+	*ret = take_fd(fd);
+	return NULL;
+}
+
+/* The target is in fstab but not mounted (Red Hat: "noauto"): look inside. */
+static struct kd_error *look_inside(const struct kd_conf *conf, const char *mount_point, struct target *target)
+{
+	_cleanup_close_ int fd = -1, dir = -1;
+	struct statvfs space;
+	struct kd_error *err;
+
+	err = mount_detached(target, &fd);
+	if (err)
+		return err;
+	dir = openat(fd, conf->path + 1, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 && conf->path[1])
+		return no_directory(conf, mount_point);
+	if (fstatvfs(fd, &space) == 0)
+		target->available = (uint64_t)space.f_bavail * space.f_frsize;
+	return NULL;
+}
+
+static struct kd_error *resolve_fstab(const struct kd_sysroot *root, const struct kd_conf *conf,
+				      struct target *target)
+{
+	_cleanup_(mounts_free) struct mounts fstab = { 0 };
+	_cleanup_free_ char *type = NULL;
+	struct kd_error *err;
+	size_t i;
+
+	err = mounts_load_fstab(root, &fstab);
+	if (err)
+		return err;
+	for (i = 0; i < fstab.count && !is_target(root, &fstab.mount[i], target); i++)
+		;
+	if (i == fstab.count)
+		return kd_error_create(KD_ERR_CONFIG,
+				       "%s:%u: Dump target \"%s\" is neither mounted nor in /etc/fstab: "
+				       "mount it, or add it there with the option noauto",
+				       conf->file, conf->target_line, conf->target);
+	type = target->node ? block_fs_type(root, target->node) : NULL;
+	if (type && strcmp(type, conf->target_type))
+		return wrong_type(conf, type);
+	err = useful_options(fstab.mount[i].options, &target->options);
+	if (!err)
+		err = set(&target->path, conf->path);
+	if (!err && kd_sysroot_is_live(root))
+		err = look_inside(conf, fstab.mount[i].mount_point, target);
+	return err;
+}
+
+/* The configuration names the target. */
+static struct kd_error *resolve_named(const struct kd_sysroot *root, const struct kd_conf *conf,
+				      const struct mounts *mounts, struct target *target)
+{
+	const struct fs *fs = find_fs(conf->target_type);
+	struct kd_error *err;
+	bool found;
+
+	if (!fs)
+		return kd_error_create(KD_ERR_UNSUPPORTED, "%s:%u: target type %s is not implemented yet", conf->file,
+				       conf->target_line, conf->target_type);
+	err = fs->tagged ? set(&target->device, conf->target) : block_find(root, conf->target, &target->node);
+	if (err)
+		return kd_error_wrap(err, "%s:%u", conf->file, conf->target_line);
+	err = set(&target->type, conf->target_type);
+	if (!err)
+		err = resolve_mounted(root, conf, mounts, target, &found);
+	if (!err && !found)
+		err = resolve_fstab(root, conf, target);
+	return err;
+}
+
+static struct kd_error *name_device(const struct kd_sysroot *root, const struct kd_log *log, struct target *target)
+{
+	struct kd_error *err;
+
+	if (block_is_read_only(root, target->node))
+		return kd_error_create(KD_ERR_STATE, "the target %s is write-protected", target->node);
+	err = block_uuid(root, target->node, &target->device);
+	if (err)
+		return err;
+	if (!target->device) {
+		kd_warn(log, "%s has no UUID that could be found: its name may change until the crash", target->node);
+		err = set(&target->device, target->node);
+	}
+	return err;
+}
+
+/* What holds however the target was found. */
+static struct kd_error *finish(const struct kd_sysroot *root, const struct kd_log *log, struct target *target)
+{
+	struct kd_error *err = target->node ? name_device(root, log, target) : NULL;
+	struct statvfs space;
+
+	if (err)
+		return err;
+	if (kd_sysroot_is_live(root) && target->mount_point && statvfs(target->mount_point, &space) == 0)
+		target->available = (uint64_t)space.f_bavail * space.f_frsize;
+	return NULL;
+}
+
+struct kd_error *target_resolve(const struct kd_sysroot *root, const struct kd_conf *conf, const struct kd_log *log,
+				struct target *ret)
+{
+	_cleanup_(target_free) struct target target = { .available = UINT64_MAX };
+	_cleanup_(mounts_free) struct mounts mounts = { 0 };
+	struct kd_error *err;
+
+	err = mounts_load(root, &mounts);
+	if (!err)
+		err = conf->target_type ? resolve_named(root, conf, &mounts, &target) :
+					  resolve_by_path(root, conf, &mounts, &target);
+	if (!err)
+		err = finish(root, log, &target);
+	if (err)
+		return err;
+	*ret = target;
+	target = (struct target){ 0 };
+	return NULL;
+}
+
+struct kd_error *target_resolve_rootfs(const struct kd_sysroot *root, const struct kd_conf *conf,
+				       const struct kd_log *log, struct target *ret)
+{
+	struct kd_conf unnamed = *conf;
+
+	unnamed.target_type = unnamed.target = NULL;
+	return kd_error_wrap(target_resolve(root, &unnamed, log, ret), "failure_action dump_to_rootfs");
+}
+
+void target_free(struct target *target)
+{
+	free(target->type);
+	free(target->device);
+	free(target->options);
+	free(target->path);
+	free(target->node);
+	free(target->mount_point);
+	free(target->directory);
+	*target = (struct target){ 0 };
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/storage/volumes.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/parse.h"
+#include "base/text.h"
+#include "kdump/storage/block.h"
+#include "kdump/storage/crypttab.h"
+
+#define DEPTH_MAX 8
+#define WORDS_MAX 500 /* of one volume; a line of the plan takes 510 */
+
+struct resolving {
+	const struct kd_sysroot *root;
+	const struct kd_log *log;
+	const struct volumes_source *source;
+	struct kd_plan *plan;
+	struct volume_keys *keys;
+};
+
+void volume_keys_free(struct volume_keys *keys)
+{
+	for (size_t i = 0; i < keys->count; i++) {
+		if (keys->key[i].text)
+			explicit_bzero(keys->key[i].text, strlen(keys->key[i].text));
+		free(keys->key[i].path);
+		free(keys->key[i].text);
+		free(keys->key[i].file);
+	}
+	free(keys->key);
+	*keys = (struct volume_keys){ 0 };
+}
+
+static void wipe(char **text)
+{
+	if (*text)
+		explicit_bzero(*text, strlen(*text));
+	free(*text);
+}
+#define _cleanup_wipe_ __attribute__((cleanup(wipe)))
+
+/* --- words ---------------------------------------------------------------------------------------------------- */
+
+struct words {
+	char *word[WORDS_MAX + 1]; /* NULL-terminated */
+	size_t count;
+};
+
+static void words_release(struct words *words)
+{
+	for (size_t i = 0; i < words->count; i++)
+		free(words->word[i]);
+}
+static inline void words_release_cleanup(struct words *words)
+{
+	words_release(words);
+}
+
+/* @word is taken over, and may be NULL: no memory. */
+static struct kd_error *words_take(struct words *words, char *word)
+{
+	if (!word)
+		return kd_error_nomem();
+	if (words->count == WORDS_MAX) {
+		free(word);
+		return kd_error_create(KD_ERR_LIMIT, "it is made of too many parts");
+	}
+	words->word[words->count++] = word;
+	return NULL;
+}
+
+static struct kd_error *words_add(struct words *words, const char *word)
+{
+	return words_take(words, strdup(word));
+}
+
+/* --- below a device ------------------------------------------------------------------------------------------- */
+
+struct lower {
+	char *node;      /* "/dev/vda3" */
+	char *number;    /* "252:3" */
+	char *reference; /* what the plan calls it */
+};
+
+struct lowers {
+	struct lower lower[64];
+	size_t count;
+};
+
+static void lowers_release(struct lowers *lowers)
+{
+	for (size_t i = 0; i < lowers->count; i++) {
+		free(lowers->lower[i].node);
+		free(lowers->lower[i].number);
+		free(lowers->lower[i].reference);
+	}
+}
+static inline void lowers_release_cleanup(struct lowers *lowers)
+{
+	lowers_release(lowers);
+}
+
+/* The device that @name is a partition of, or itself: "md0" for "md0p1". */
+static struct kd_error *whole_device(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	_cleanup_free_ char *path = NULL, *link = NULL, *partition = NULL;
+	struct kd_error *err;
+	char *slash;
+
+	err = kd_format(&link, "/sys/class/block/%s", name);
+	if (err)
+		return err;
+	err = kd_sysroot_realpath(root, link, &path);
+	if (err)
+		return err;
+	kd_error_destroy(kd_sysroot_read_line(root, &partition, "%s/partition", path));
+	if (partition && (slash = strrchr(path, '/')))
+		*slash = '\0';
+	slash = strrchr(path, '/');
+	*ret = strdup(slash ? slash + 1 : path);
+	return *ret ? NULL : kd_error_nomem();
+}
+
+static char *dm_name(const struct kd_sysroot *root, const char *name)
+{
+	char *dm = NULL;
+
+	kd_error_destroy(kd_sysroot_read_line(root, &dm, "/sys/class/block/%s/dm/name", name));
+	return dm;
+}
+
+/* A volume by its name, anything else by what it bears. */
+static struct kd_error *refer(const struct resolving *resolving, const char *name, const char *node, char **ret)
+{
+	_cleanup_free_ char *dm = dm_name(resolving->root, name);
+	const char *volume = dm ? dm : name;
+
+	if (kd_plan_find_volume(resolving->plan, volume))
+		return kd_format(ret, KD_PLAN_VOLUME_PREFIX "%s", volume);
+	return block_identity(resolving->root, resolving->log, node, ret);
+}
+
+static int is_no_dot(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static struct kd_error *resolve(const struct resolving *resolving, const char *name, unsigned int depth);
+
+static struct kd_error *add_lower(const struct resolving *resolving, const char *name, unsigned int depth,
+				  struct lowers *lowers)
+{
+	struct lower *lower = &lowers->lower[lowers->count];
+	struct kd_error *err;
+
+	if (lowers->count == ARRAY_SIZE(lowers->lower))
+		return kd_error_create(KD_ERR_LIMIT, "it stands on more than %zu devices", lowers->count);
+	err = resolve(resolving, name, depth + 1);
+	if (err)
+		return err;
+	lowers->count++;
+	err = kd_format(&lower->node, "/dev/%s", name);
+	if (err)
+		return err;
+	err = kd_sysroot_read_line(resolving->root, &lower->number, "/sys/class/block/%s/dev", name);
+	return err ? err : refer(resolving, name, lower->node, &lower->reference);
+}
+
+/* Resolve what @name stands on, in the order of the names, so that plans made at different times are alike. */
+static struct kd_error *find_lowers(const struct resolving *resolving, const char *name, unsigned int depth,
+				    struct lowers *lowers)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+	struct dirent **entries = NULL;
+	struct kd_error *err = NULL;
+	int count;
+
+	err = kd_format(&path, "/sys/class/block/%s/slaves", name);
+	if (err)
+		return err;
+	fd = kd_sysroot_open_file(resolving->root, path, O_RDONLY | O_DIRECTORY);
+	count = fd < 0 ? 0 : scandirat(fd, ".", &entries, is_no_dot, alphasort);
+	for (int i = 0; i < count; i++) {
+		if (!err)
+			err = add_lower(resolving, entries[i]->d_name, depth, lowers);
+		free(entries[i]);
+	}
+	free(entries);
+	return err;
+}
+
+/* --- device mapper -------------------------------------------------------------------------------------------- */
+
+static struct kd_error *keep_key(const struct resolving *resolving, const char *name, const struct crypttab_entry *entry,
+				 char *text)
+{
+	struct volume_key *grown = realloc(resolving->keys->key, (resolving->keys->count + 1) * sizeof(*grown));
+	struct volume_key *key;
+
+	if (!grown) {
+		wipe(&text);
+		return kd_error_nomem();
+	}
+	resolving->keys->key = grown;
+	key = &grown[resolving->keys->count++];
+	*key = (struct volume_key){ .text = text, .file = strdup(entry->key_file) };
+	if (asprintf(&key->path, KD_PLAN_KEYS "/%s", name) < 0)
+		key->path = NULL;
+	return key->path && key->file ? NULL : kd_error_nomem();
+}
+
+/* The word that stands for the key of encrypted volume @name. */
+static struct kd_error *take_key(const struct resolving *resolving, const char *name, char **ret)
+{
+	_cleanup_(crypttab_entry_free) struct crypttab_entry entry = { 0 };
+	char *text = NULL;
+	struct kd_error *err = crypttab_find(resolving->root, name, &entry);
+
+	if (!err)
+		err = resolving->source->key(name, entry.key_file, entry.offset, entry.size, &text);
+	if (!err)
+		err = keep_key(resolving, name, &entry, text);
+	if (!err && asprintf(ret, KD_PLAN_KEY_PREFIX "%s", name) < 0)
+		err = kd_error_nomem();
+	return err;
+}
+
+/* "252:3" → "UUID=…" */
+static const char *replace_number(const struct lowers *lowers, const char *word)
+{
+	for (size_t i = 0; i < lowers->count; i++)
+		if (strcmp(lowers->lower[i].number, word) == 0)
+			return lowers->lower[i].reference;
+	return word;
+}
+
+#define CRYPT_KEY 4 /* which word of a row of dm-crypt's is the key: START LENGTH crypt CIPHER KEY … */
+
+/* A line of the table, as words of the plan. */
+static struct kd_error *put_row(const struct resolving *resolving, const char *name, char *line,
+				const struct lowers *lowers, struct words *words)
+{
+	struct kd_error *err = words->count ? words_add(words, KD_PLAN_ROW_END) : NULL;
+	size_t first = words->count;
+	char *word;
+
+	while (!err && (word = strsep(&line, " "))) {
+		size_t place = words->count - first;
+		char *key;
+
+		if (!*word)
+			continue;
+		if (place == CRYPT_KEY && strcmp(words->word[first + 2], "crypt") == 0) {
+			err = take_key(resolving, name, &key);
+			if (!err)
+				err = words_take(words, key);
+		} else {
+			err = words_add(words, replace_number(lowers, word));
+		}
+	}
+	if (!err && words->count - first < 3)
+		err = kd_error_create(KD_ERR_FORMAT, "a row of its table is too short");
+	return err;
+}
+
+static struct kd_error *resolve_dm(const struct resolving *resolving, const char *name, const char *dm,
+				   unsigned int depth)
+{
+	_cleanup_(lowers_release) struct lowers lowers = { 0 };
+	_cleanup_(words_release) struct words words = { 0 };
+	_cleanup_free_ char *uuid = NULL;
+	_cleanup_wipe_ char *table = NULL;
+	struct kd_error *err;
+	char *line, *cursor;
+
+	kd_error_destroy(kd_sysroot_read_line(resolving->root, &uuid, "/sys/class/block/%s/dm/uuid", name));
+	if (uuid && kd_starts_with(uuid, "mpath-"))
+		return kd_error_create(KD_ERR_UNSUPPORTED,
+				       "%s (%s) is a multipath device, which the capture cannot put together yet; choose a "
+				       "target on a disk with one path", dm, name);
+	err = find_lowers(resolving, name, depth, &lowers);
+	if (!err)
+		err = resolving->source->table(resolving->root, dm, &table);
+	for (cursor = table; !err && (line = strsep(&cursor, "\n"));)
+		if (*line)
+			err = put_row(resolving, dm, line, &lowers, &words);
+	if (!err && !words.count)
+		err = kd_error_create(KD_ERR_STATE, "its table is empty");
+	return err ? err : kd_plan_add_volume(resolving->plan, "dm", dm, words.word);
+}
+
+/* --- software RAID -------------------------------------------------------------------------------------------- */
+
+static struct kd_error *resolve_md(const struct resolving *resolving, const char *name, unsigned int depth)
+{
+	_cleanup_free_ char *level = NULL, *version = NULL;
+	_cleanup_(lowers_release) struct lowers lowers = { 0 };
+	_cleanup_(words_release) struct words words = { 0 };
+	struct kd_error *err;
+
+	err = kd_sysroot_read_line(resolving->root, &level, "/sys/class/block/%s/md/level", name);
+	if (!err)
+		err = kd_sysroot_read_line(resolving->root, &version, "/sys/class/block/%s/md/metadata_version", name);
+	if (err)
+		return err;
+	if (version[0] != '0' && version[0] != '1')
+		return kd_error_create(KD_ERR_UNSUPPORTED,
+				       "%s has \"%s\" metadata, which programs outside of the kernel look after: the "
+				       "capture cannot put it together; choose a target elsewhere", name, version);
+	err = find_lowers(resolving, name, depth, &lowers);
+	if (!err)
+		err = words_add(&words, level);
+	if (!err)
+		err = words_add(&words, version);
+	for (size_t i = 0; i < lowers.count && !err; i++) {
+		char *member = NULL;
+
+		err = block_identity(resolving->root, resolving->log, lowers.lower[i].node, &member);
+		if (!err)
+			err = words_take(&words, member);
+	}
+	return err ? err : kd_plan_add_volume(resolving->plan, "md", name, words.word);
+}
+
+/* -------------------------------------------------------------------------------------------------------------- */
+
+static struct kd_error *resolve(const struct resolving *resolving, const char *name, unsigned int depth)
+{
+	_cleanup_free_ char *whole = NULL, *dm = NULL, *level = NULL;
+	struct kd_error *err;
+
+	if (depth == DEPTH_MAX)
+		return kd_error_create(KD_ERR_UNSUPPORTED, "%s stands on more than %d layers of devices", name, depth);
+	err = whole_device(resolving->root, name, &whole);
+	if (err)
+		return err;
+	dm = dm_name(resolving->root, whole);
+	if (kd_plan_find_volume(resolving->plan, dm ? dm : whole))
+		return NULL;
+	if (dm)
+		return kd_error_wrap(resolve_dm(resolving, whole, dm, depth), "volume %s", dm);
+	kd_error_destroy(kd_sysroot_read_line(resolving->root, &level, "/sys/class/block/%s/md/level", whole));
+	return level ? kd_error_wrap(resolve_md(resolving, whole, depth), "volume %s", whole) : NULL;
+}
+
+struct kd_error *volumes_resolve(const struct kd_sysroot *root, const struct kd_log *log,
+				 const struct volumes_source *source, const struct target *target,
+				 struct kd_plan *plan, struct volume_keys *keys)
+{
+	const struct resolving resolving = { root, log, source, plan, keys };
+
+	if (!target->node)
+		return NULL;
+	return kd_error_wrap(resolve(&resolving, strrchr(target->node, '/') + 1, 0), "dump target %s", target->node);
+}
+
+/* --- comparing ------------------------------------------------------------------------------------------------ */
+
+/* The table without the keys of encrypted rows. */
+static void describe_dm(char *table, FILE *out)
+{
+	char *line, *word;
+
+	while ((line = strsep(&table, "\n"))) {
+		bool encrypted = false;
+
+		for (size_t place = 0; (word = strsep(&line, " ")); place++) {
+			encrypted = encrypted || (place == 2 && strcmp(word, "crypt") == 0);
+			if (!encrypted || place != CRYPT_KEY)
+				fprintf(out, "%s ", word);
+		}
+		fputc('\n', out);
+	}
+}
+
+static void describe_md(const struct kd_sysroot *root, const char *name, const char *level, FILE *out)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+	struct dirent **entries = NULL;
+	int count;
+
+	if (asprintf(&path, "/sys/class/block/%s/slaves", name) < 0) {
+		path = NULL;
+		return;
+	}
+	fd = kd_sysroot_open_file(root, path, O_RDONLY | O_DIRECTORY);
+	count = fd < 0 ? 0 : scandirat(fd, ".", &entries, is_no_dot, alphasort);
+	fprintf(out, "%s", level);
+	for (int i = 0; i < count; i++) {
+		fprintf(out, " %s", entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+struct kd_error *volumes_describe(const struct kd_sysroot *root, const struct volumes_source *source, const char *name,
+				  char **ret)
+{
+	_cleanup_free_ char *level = NULL, *text = NULL;
+	_cleanup_wipe_ char *table = NULL;
+	struct kd_error *err = NULL;
+	size_t size;
+	FILE *out;
+
+	kd_error_destroy(kd_sysroot_read_line(root, &level, "/sys/class/block/%s/md/level", name));
+	if (!level)
+		err = source->table(root, name, &table);
+	if (err)
+		return err;
+	out = open_memstream(&text, &size);
+	if (!out)
+		return kd_error_nomem();
+	if (level)
+		describe_md(root, name, level, out);
+	else
+		describe_dm(table, out);
+	if (fclose(out) != 0)
+		return kd_error_nomem();
+	*ret = take_ptr(text);
+	return NULL;
+}

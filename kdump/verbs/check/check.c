@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of checks, and how their results are shown. */
+#include "kdump/verbs/check/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/array.h"
+#include "base/json.h"
+#include "kdump/storage/volumes.h"
+#include "kdump/verbs/terminal.h"
+
+static const struct check {
+	const char *name;
+	bool cheap; /* a few milliseconds, and needs no more than conf and target: done at every start */
+	check_function *run;
+} checks[] = {
+	{ "configuration", false, check_configuration },
+	{ "settings", false, check_settings },
+	{ "kexec", false, check_kexec },
+	{ "loading", false, check_load_disabled },
+	{ "reservation", false, check_reservation },
+	{ "kernel", false, check_kernel },
+	{ "signature", false, check_signature },
+	{ "target", false, check_target },
+	{ "writable", false, check_writable },
+	{ "space", true, check_space },
+	{ "inodes", true, check_inodes },
+	{ "file system", true, check_file_system },
+	{ "keys", false, check_keys },
+	{ "programs", false, check_programs },
+	{ "libraries", false, check_libraries },
+	{ "hook directories", true, check_hook_directories },
+	{ "image", false, check_image },
+	{ "drivers", false, check_drivers },
+	{ "watchdog", false, check_watchdog },
+	{ "armed", false, check_armed },
+	{ "armed image", false, check_armed_image },
+	{ "at boot", false, check_unit },
+	{ "other packages", true, check_rivals },
+	{ "panic", false, check_panic },
+	{ "clock", false, check_clock },
+};
+
+static const struct {
+	const char *word;
+	enum term_colour colour;
+} verdicts[] = {
+	[CHECK_OK] = { "ok", TERM_GREEN },
+	[CHECK_NOT_APPLICABLE] = { "-", TERM_DIM },
+	[CHECK_WARNING] = { "warning", TERM_YELLOW },
+	[CHECK_FAILURE] = { "FAILURE", TERM_RED },
+};
+
+void check_say(struct check_result *result, enum check_verdict verdict, const char *remedy, const char *format, ...)
+{
+	va_list args;
+
+	free(result->text);
+	result->verdict = verdict;
+	result->remedy = remedy;
+	va_start(args, format);
+	if (vasprintf(&result->text, format, args) < 0)
+		result->text = NULL;
+	va_end(args);
+}
+
+void check_say_error(struct check_result *result, enum check_verdict verdict, struct kd_error *err)
+{
+	check_say(result, verdict, NULL, "%s", err->text);
+	kd_error_destroy(err);
+}
+
+static const char *text_of(const struct check_result *result)
+{
+	return result->text ? result->text : "out of memory";
+}
+
+/* --- resolving --------------------------------------------------------------------------------------------------- */
+
+struct resolved {
+	struct kd_conf conf;
+	struct settings settings;
+	struct kernel kernel;
+	struct target target, rootfs;
+	struct kd_plan plan;
+	struct plan_programs programs;
+	struct volume_keys keys;
+	struct kd_error *conf_error, *settings_error, *kernel_error, *target_error, *plan_error;
+	struct check_context context;
+};
+
+static void resolved_free(struct resolved *r)
+{
+	kd_conf_free(&r->conf);
+	settings_free(&r->settings);
+	kernel_free(&r->kernel);
+	target_free(&r->target);
+	target_free(&r->rootfs);
+	kd_plan_free(&r->plan);
+	volume_keys_free(&r->keys);
+	plan_programs_free(&r->programs);
+	kd_error_destroy(r->conf_error);
+	kd_error_destroy(r->settings_error);
+	kd_error_destroy(r->kernel_error);
+	kd_error_destroy(r->target_error);
+	kd_error_destroy(r->plan_error);
+	free(r->context.initrd);
+}
+static inline void resolved_free_cleanup(struct resolved *r)
+{
+	resolved_free(r);
+}
+
+#define TEXT(err) ((err) ? (err)->text : NULL)
+
+static void resolve(const struct kdumpctl *ctl, struct resolved *r)
+{
+	struct check_context *context = &r->context;
+
+	context->ctl = ctl;
+	context->now = kd_sysroot_is_live(&ctl->root) ? time(NULL) : 0;
+	r->conf_error = kdumpctl_read_conf(ctl, &r->conf);
+	if (!r->conf_error)
+		context->conf = &r->conf;
+	r->settings_error = settings_load(&ctl->root, NULL, &r->settings);
+	if (!r->settings_error)
+		context->settings = &r->settings;
+	if (context->settings)
+		r->kernel_error = kernel_find(&ctl->root, &r->settings, ctl->kernel, &r->kernel);
+	if (context->settings && !r->kernel_error)
+		context->kernel = &r->kernel;
+	if (context->conf)
+		r->target_error = target_resolve(&ctl->root, &r->conf, NULL, &r->target);
+	if (context->conf && !r->target_error)
+		context->target = &r->target;
+	if (context->kernel && context->target)
+		r->plan_error = plan_resolve(&ctl->root, NULL, &r->conf, r->kernel.release, &r->target, &r->rootfs,
+					     &r->plan, &r->programs, &r->keys);
+	if (context->kernel && context->target && !r->plan_error)
+		context->plan = &r->plan;
+	if (context->plan)
+		context->keys = &r->keys;
+	if (context->kernel &&
+	    asprintf(&context->initrd, KD_STATEDIR "/initramfs-%s.img", r->kernel.release) < 0)
+		context->initrd = NULL;
+	context->conf_error = TEXT(r->conf_error);
+	context->settings_error = TEXT(r->settings_error);
+	context->kernel_error = TEXT(r->kernel_error);
+	context->target_error = TEXT(r->target_error);
+	context->plan_error = TEXT(r->plan_error);
+}
+
+/* --- showing ----------------------------------------------------------------------------------------------------- */
+
+static void print_result(const struct term *term, const struct check *check, const struct check_result *result)
+{
+	enum term_colour colour = verdicts[result->verdict].colour;
+
+	fprintf(term->out, "%s%-7s%s  %-16s  ", term_start(term, colour), verdicts[result->verdict].word, term_stop(term),
+		check->name);
+	term_text(term, text_of(result));
+	fputc('\n', term->out);
+	if (result->remedy && result->verdict > CHECK_NOT_APPLICABLE)
+		fprintf(term->out, "%27s%s\n", "", result->remedy);
+}
+
+static void put_result(struct kd_json *json, const struct check *check, const struct check_result *result)
+{
+	static const char *const words[] = {
+		[CHECK_OK] = "ok",
+		[CHECK_NOT_APPLICABLE] = "not applicable",
+		[CHECK_WARNING] = "warning",
+		[CHECK_FAILURE] = "failure",
+	};
+
+	kd_json_open(json, NULL, '{');
+	kd_json_string(json, "name", check->name);
+	kd_json_string(json, "verdict", words[result->verdict]);
+	kd_json_string(json, "text", text_of(result));
+	kd_json_string(json, "remedy", result->verdict > CHECK_NOT_APPLICABLE ? result->remedy : NULL);
+	kd_json_close(json, '}');
+}
+
+struct kd_error *check_everything(struct kdumpctl *ctl, unsigned int *failures)
+{
+	_cleanup_(resolved_free) struct resolved resolved = { 0 };
+	struct kd_json json = { .out = stdout };
+	unsigned int count[ARRAY_SIZE(verdicts)] = { 0 };
+	struct term term;
+	size_t i;
+
+	resolve(ctl, &resolved);
+	term_init(&term, stdout);
+	if (ctl->json) {
+		kd_json_open(&json, NULL, '{');
+		kd_json_open(&json, "checks", '[');
+	}
+	for (i = 0; i < ARRAY_SIZE(checks); i++) {
+		struct check_result result = { .verdict = CHECK_NOT_APPLICABLE };
+
+		checks[i].run(&resolved.context, &result);
+		count[result.verdict]++;
+		if (ctl->json)
+			put_result(&json, &checks[i], &result);
+		else
+			print_result(&term, &checks[i], &result);
+		free(result.text);
+	}
+	if (ctl->json) {
+		kd_json_close(&json, ']');
+		kd_json_u64(&json, "failures", count[CHECK_FAILURE]);
+		kd_json_u64(&json, "warnings", count[CHECK_WARNING]);
+		kd_json_close(&json, '}');
+	} else {
+		printf("\n%u failed, %u warnings\n", count[CHECK_FAILURE], count[CHECK_WARNING]);
+	}
+	*failures = count[CHECK_FAILURE];
+	return NULL;
+}
+
+void check_cheaply(const struct kdumpctl *ctl, const struct kd_conf *conf, const struct target *target)
+{
+	const struct check_context context = { .ctl = ctl, .conf = conf, .target = target };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(checks); i++) {
+		struct check_result result = { .verdict = CHECK_NOT_APPLICABLE };
+
+		if (!checks[i].cheap)
+			continue;
+		checks[i].run(&context, &result);
+		if (result.verdict > CHECK_NOT_APPLICABLE)
+			kd_warn(&ctl->log, "%s%s%s", text_of(&result), result.remedy ? ": " : "",
+				result.remedy ? result.remedy : "");
+		free(result.text);
+	}
+}
+
+struct kd_error *check_show(struct kdumpctl *ctl, int *status)
+{
+	unsigned int failures;
+	struct kd_error *err = check_everything(ctl, &failures);
+
+	if (!err && failures)
+		*status = 1;
+	return err;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** kdumpctl check: what can be known to keep a dump from being saved, known before the crash. */
+#ifndef KDUMP_VERBS_CHECK_CHECK_H
+#define KDUMP_VERBS_CHECK_CHECK_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/plan.h"
+#include "kdump/arming/plan_build.h"
+#include "kdump/config/conf.h"
+#include "kdump/config/kernel.h"
+#include "kdump/config/settings.h"
+#include "kdump/storage/target.h"
+#include "kdump/storage/volumes.h"
+#include "kdump/verbs/kdumpctl.h"
+
+enum check_verdict {
+	CHECK_OK,
+	CHECK_NOT_APPLICABLE, /* there is nothing to check on this machine, or it cannot be told by this user */
+	CHECK_WARNING,        /* a dump is saved, but not as one may expect; or it may fail one day */
+	CHECK_FAILURE,        /* a crash now would leave no dump */
+};
+
+struct check_result {
+	enum check_verdict verdict;
+	char *text;         /* what was found; owned */
+	const char *remedy; /* what to do; NULL: the text says it, or nothing */
+};
+
+/** What the checks look at, resolved once. What could not be resolved is not set, and its error is in the row that
+ *  resolves it. */
+struct check_context {
+	const struct kdumpctl *ctl;
+	const struct kd_conf *conf;
+	const struct settings *settings;
+	const struct kernel *kernel;
+	const struct target *target;
+	const struct kd_plan *plan;
+	const struct volume_keys *keys; /* that go into the image; NULL: not known */
+	int64_t now;  /* the machine's clock, seconds since the epoch; 0: a captured tree, which has none */
+	char *initrd; /* the image for that kernel, below the root; it need not be there */
+	/* Why not. */
+	const char *conf_error, *settings_error, *kernel_error, *target_error, *plan_error;
+};
+
+typedef void check_function(const struct check_context *context, struct check_result *result);
+
+/** Set the result; the last word counts. */
+void check_say(struct check_result *result, enum check_verdict verdict, const char *remedy, const char *format, ...)
+	PRINTF_FORMAT(4, 5);
+/** An error's own words; it is destroyed. */
+void check_say_error(struct check_result *result, enum check_verdict verdict, struct kd_error *err);
+
+/** The cheap ones, as warnings on ctl->log. */
+void check_cheaply(const struct kdumpctl *ctl, const struct kd_conf *conf, const struct target *target);
+
+/** All of them, printed. *failures := how many say that a dump would not be saved. */
+struct kd_error *check_everything(struct kdumpctl *ctl, unsigned int *failures) MUST_CHECK;
+
+/* machine.c */
+check_function check_kexec, check_reservation, check_load_disabled, check_signature, check_armed, check_unit, check_rivals,
+	check_panic, check_watchdog, check_clock;
+/* storage.c */
+check_function check_target, check_writable, check_space, check_inodes, check_file_system;
+/* programs.c */
+check_function check_configuration, check_settings, check_kernel, check_image, check_drivers, check_programs,
+	check_libraries, check_hook_directories, check_keys, check_armed_image;
+
+#endif

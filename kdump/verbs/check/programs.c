@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the capture is made of: configuration, kernel, image, programs. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/array.h"
+#include "base/io.h"
+#include "initramfs/drivers.h"
+#include "initramfs/elf_closure.h"
+#include "initramfs/image.h"
+#include "initramfs/modules.h"
+#include "kdump/arming/armed.h"
+#include "kdump/verbs/check/check.h"
+
+void check_configuration(const struct check_context *c, struct check_result *result)
+{
+	if (c->conf)
+		check_say(result, CHECK_OK, NULL, "%s", c->ctl->conf_file);
+	else
+		check_say(result, CHECK_FAILURE, NULL, "%s", c->conf_error);
+}
+
+void check_settings(const struct check_context *c, struct check_result *result)
+{
+	if (!c->settings)
+		check_say(result, CHECK_FAILURE, NULL, "%s", c->settings_error);
+	else
+		check_say(result, CHECK_OK, NULL, "%s", c->settings->file ? c->settings->file : "defaults");
+}
+
+void check_kernel(const struct check_context *c, struct check_result *result)
+{
+	if (c->kernel)
+		check_say(result, CHECK_OK, NULL, "%s", c->kernel->path);
+	else if (c->kernel_error)
+		check_say(result, CHECK_FAILURE, NULL, "%s", c->kernel_error);
+	else
+		check_say(result, CHECK_NOT_APPLICABLE, NULL, "the settings do not say which");
+}
+
+void check_programs(const struct check_context *c, struct check_result *result)
+{
+	if (c->plan)
+		check_say(result, CHECK_OK, NULL, "the collector %s and %zu hooks", c->plan->collector[0],
+			  c->plan->hook_count);
+	else if (c->plan_error)
+		check_say(result, CHECK_FAILURE, NULL, "%s", c->plan_error);
+	else
+		check_say(result, CHECK_NOT_APPLICABLE, NULL, "kernel and target come first");
+}
+
+/* Loader, libraries and interpreters: an image in which one is missing is not built. */
+void check_libraries(const struct check_context *c, struct check_result *result)
+{
+	_cleanup_(image_free) struct image *image = NULL;
+	struct kd_error *err;
+	size_t i;
+
+	if (!c->plan || !c->plan->hook_count)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "there are no hooks");
+	err = image_new(&image);
+	for (i = 0; i < c->plan->hook_count && !err; i++)
+		err = elf_closure_add(&c->ctl->root, c->plan->hook[i].argv[0], image);
+	if (err)
+		check_say_error(result, CHECK_FAILURE, err);
+	else
+		check_say(result, CHECK_OK, NULL, "all that the hooks need is there");
+}
+
+static bool read_listing(const char *path, char **ret)
+{
+	size_t size;
+	FILE *out = open_memstream(ret, &size);
+	bool failed;
+
+	if (!out)
+		return false;
+	failed = kd_error_discard(image_list(path, out));
+	fclose(out);
+	return !failed;
+}
+
+void check_image(const struct check_context *c, struct check_result *result)
+{
+	_cleanup_close_ int fd = c->initrd ? kd_sysroot_open_file(&c->ctl->root, c->initrd, O_RDONLY) : -1;
+	_cleanup_free_ char *path = NULL, *listing = NULL;
+
+	if (!c->initrd)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "which kernel it is for is not known");
+	if (fd < 0 && errno == EACCES)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "only root can read %s", c->initrd);
+	if (fd < 0)
+		return check_say(result, CHECK_WARNING, "\"kdumpctl start\" builds it", "%s is not there yet", c->initrd);
+	path = kd_sysroot_path(&c->ctl->root, c->initrd);
+	if (!path || !read_listing(path, &listing) || !strstr(listing, " /init\n") ||
+	    !strstr(listing, " " KD_PLAN_PATH "\n"))
+		check_say(result, CHECK_FAILURE, "\"kdumpctl rebuild\" makes it anew", "%s is damaged", c->initrd);
+	else
+		check_say(result, CHECK_OK, NULL, "%s can be read, and holds a plan", c->initrd);
+}
+
+/* What was loaded is what lies there; a start that finds it loaded already will not look again. */
+void check_armed_image(const struct check_context *c, struct check_result *result)
+{
+	_cleanup_(armed_free) struct armed armed = { 0 };
+	_cleanup_free_ char *hash = NULL;
+	bool found = false;
+	struct kd_error *err = armed_read(&c->ctl->root, &armed, &found);
+
+	if (err)
+		return check_say_error(result, CHECK_WARNING, err);
+	if (!found || !armed.initrd || !armed.initrd_hash)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "there is no record of an image that was loaded");
+	err = armed_hash_file(&c->ctl->root, armed.initrd, &hash);
+	if (err && err->errnum == EACCES)
+		return check_say_error(result, CHECK_NOT_APPLICABLE, err);
+	if (err)
+		return check_say_error(result, CHECK_WARNING, err);
+	if (strcmp(hash, armed.initrd_hash))
+		check_say(result, CHECK_WARNING, "\"kdumpctl restart\" loads it",
+			  "%s is not what was loaded: its hash is another", armed.initrd);
+	else
+		check_say(result, CHECK_OK, NULL, "%s is what was loaded", armed.initrd);
+}
+
+/* The files that crypttab(5) names: a key that is gone is only missed at the next start. */
+void check_keys(const struct check_context *c, struct check_result *result)
+{
+	size_t i;
+
+	if (!c->keys)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "which keys go into the image is not known");
+	if (!c->keys->count)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "no key goes into the image");
+	for (i = 0; i < c->keys->count; i++) {
+		const char *file = c->keys->key[i].file;
+		_cleanup_close_ int fd = kd_sysroot_open_file(&c->ctl->root, file, O_RDONLY | O_NONBLOCK);
+		struct stat st;
+		char byte;
+
+		if (fd < 0 && errno == EACCES)
+			return check_say(result, CHECK_NOT_APPLICABLE, NULL, "only root can read the key file %s", file);
+		if (fd < 0 || fstat(fd, &st) < 0 || kd_pread_all(fd, &byte, 1, 0) != 1)
+			return check_say(result, CHECK_FAILURE, "put it back, or name another in /etc/crypttab",
+					 "the key file %s is not there, or cannot be read", file);
+		if (st.st_mode & 0077)
+			return check_say(result, CHECK_WARNING, "\"chmod 600\"", "others than root can read the key file %s",
+					 file);
+	}
+	check_say(result, CHECK_OK, NULL, "%zu key files can be read, by root alone", c->keys->count);
+}
+
+/* The drivers that the target needs now, beside those in the image. */
+void check_drivers(const struct check_context *c, struct check_result *result)
+{
+	_cleanup_(modules_close) struct modules *modules = NULL;
+	_cleanup_free_ char *path = c->initrd ? kd_sysroot_path(&c->ctl->root, c->initrd) : NULL, *listing = NULL;
+	struct drivers drivers = { .root = &c->ctl->root };
+	const struct module_file *file;
+	struct kd_error *err;
+	size_t count, i;
+
+	if (!c->plan || !path || !read_listing(path, &listing))
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "there is no image to compare with");
+	err = modules_open(&c->ctl->root, c->kernel->release, &modules);
+	drivers.modules = modules;
+	drivers.release = c->kernel->release;
+	if (!err)
+		err = drivers_add_target(&drivers, c->target->device, c->target->type);
+	if (err)
+		return check_say_error(result, CHECK_FAILURE, err);
+	file = modules_list(modules, &count);
+	for (i = 0; i < count; i++) {
+		_cleanup_free_ char *needle = NULL;
+
+		if (asprintf(&needle, " /lib/modules/%s.ko", file[i].name) < 0) {
+			needle = NULL;
+			return;
+		}
+		if (!strstr(listing, needle))
+			return check_say(result, CHECK_FAILURE, "\"kdumpctl restart\" builds it anew",
+					 "the target needs the module %s, which is not in the image", file[i].name);
+	}
+	check_say(result, CHECK_OK, NULL, "the %zu modules that the target needs are in the image", count);
+}
+
+/* What lies there and is not executable is passed over in silence at the crash. */
+void check_hook_directories(const struct check_context *c, struct check_result *result)
+{
+	static const char *const directories[] = { "pre.d", "post.d", "emergency.d", "notify.d" };
+	unsigned int programs = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(directories); i++) {
+		_cleanup_free_ char *path = NULL;
+		_cleanup_closedir_ DIR *dir = NULL;
+		struct dirent *entry;
+		struct stat st;
+
+		if (asprintf(&path, KD_SYSCONFDIR "/kdump/%s", directories[i]) < 0) {
+			path = NULL;
+			return;
+		}
+		dir = kd_sysroot_open_dir(&c->ctl->root, path);
+		while (dir && (entry = readdir(dir))) {
+			if (entry->d_name[0] == '.' || entry->d_name[strlen(entry->d_name) - 1] == '~' ||
+			    fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode))
+				continue;
+			programs++;
+			if (!(st.st_mode & 0111))
+				check_say(result, CHECK_WARNING, "\"chmod +x\" makes it a hook, another place a file",
+					  "%s/%s is not executable, and is not run", path, entry->d_name);
+			else if (st.st_mode & 0002)
+				check_say(result, CHECK_WARNING, "\"chmod o-w\"",
+					  "everybody can write to %s/%s, which is run as root", path, entry->d_name);
+		}
+	}
+	if (!result->text && programs)
+		check_say(result, CHECK_OK, NULL, "%u hooks", programs);
+	else if (!result->text)
+		check_say(result, CHECK_NOT_APPLICABLE, NULL, "no hooks in " KD_SYSCONFDIR "/kdump");
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* kdumpctl _collect, run at boot: new dumps are announced, old ones are removed. Nothing here fails the boot: what cannot be
+ * done is said, and the rest goes on. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <time.h>
+
+#include "base/array.h"
+#include "base/io.h"
+#include "kdump/arming/creation_test.h"
+#include "kdump/arming/journal.h"
+#include "kdump/dumps/dumps.h"
+#include "kdump/dumps/retention.h"
+#include "kdump/storage/mounts.h"
+#include "kdump/verbs/terminal.h"
+
+#define SEEN_FILE KD_STATEDIR "/seen"
+#define NOTIFY_DIR KD_SYSCONFDIR "/kdump/notify.d"
+#define NOTIFY_SECONDS 60
+
+/* A dump older than this is no news to a machine that has no record yet. */
+#define NEWS_SECONDS (24 * 3600)
+
+static void complain(const struct kdumpctl *ctl, struct kd_error *err)
+{
+	if (err)
+		kd_warn(&ctl->log, "%s", err->text);
+	kd_error_destroy(err);
+}
+
+/* --- what was seen before ------------------------------------------------------------------------------------------ */
+
+static bool has_line(const char *text, const char *line)
+{
+	size_t length = strlen(line);
+	const char *p;
+
+	for (p = strstr(text, line); p; p = strstr(p + 1, line))
+		if ((p == text || p[-1] == '\n') && p[length] == '\n')
+			return true;
+	return false;
+}
+
+/* @seen: the record, NULL if there is none yet. */
+static bool is_news(const struct dump *dump, const char *seen)
+{
+	return seen ? !has_line(seen, dump->name) : dump->time > (int64_t)time(NULL) - NEWS_SECONDS;
+}
+
+static struct kd_error *read_seen(const struct kdumpctl *ctl, char **ret)
+{
+	struct kd_error *err = kd_sysroot_read(&ctl->root, SEEN_FILE, ret, NULL);
+
+	if (err && err->errnum == ENOENT) {
+		kd_error_destroy(err);
+		return NULL;
+	}
+	return err;
+}
+
+static struct kd_error *write_seen(const struct kdumpctl *ctl, const struct dumps *dumps)
+{
+	_cleanup_free_ char *text = NULL, *path = kd_sysroot_path(&ctl->root, SEEN_FILE),
+			    *directory = kd_sysroot_path(&ctl->root, KD_STATEDIR);
+	size_t size = 0, i;
+	FILE *out = open_memstream(&text, &size);
+	struct kd_error *err;
+
+	if (!path || !directory || !out) {
+		if (out)
+			fclose(out);
+		return kd_error_nomem();
+	}
+	for (i = 0; i < dumps->count; i++)
+		fprintf(out, "%s\n", dumps->dump[i].name);
+	if (fclose(out))
+		return kd_error_nomem();
+	err = kd_mkdir_p(directory, 0755);
+	return err ? err : kd_write_file_atomic(path, text, size, 0600);
+}
+
+/* The size of the next reservation is judged by it, when the dump itself is gone long since. */
+static struct kd_error *keep_report(const struct kdumpctl *ctl, const struct dump *dump)
+{
+	_cleanup_free_ char *path = NULL;
+	const char *text;
+
+	if (!dump->report)
+		return NULL;
+	path = kd_sysroot_path(&ctl->root, LAST_CAPTURE_PATH);
+	text = json_object_to_json_string_ext(dump->report, JSON_C_TO_STRING_PRETTY);
+	if (!path || !text)
+		return kd_error_nomem();
+	return kd_write_file_atomic(path, text, strlen(text), 0600);
+}
+
+/* --- announcing ---------------------------------------------------------------------------------------------------- */
+
+struct announcement {
+	char time[TERM_TIME_MAX];
+	char *message;
+	struct journal_field field[9];
+};
+
+/* The journal's fields are the environment of the programs of notify.d, too. */
+static bool announce(const struct dump *dump, struct announcement *ret)
+{
+	*ret = (struct announcement){
+		.field = {
+			{ "KDUMP_DUMP", dump->path },
+			{ "KDUMP_STATE", dump_state_name(dump->state) },
+			{ "KDUMP_REASON", dump_reason(dump) },
+			{ "KDUMP_KIND", dump->log.kind },
+			{ "KDUMP_SIGNATURE", dump->log.signature[0] ? dump->log.signature : NULL },
+			{ "KDUMP_KERNEL", dump->release },
+			{ "KDUMP_HOST", dump->host },
+			{ "KDUMP_TASK", dump->log.task },
+			{ "KDUMP_WHERE", dump->log.rip ? dump->log.rip :
+					 dump->log.frames ? dump->log.frame[0].text : NULL },
+		},
+	};
+	term_time(dump->time, ret->time);
+	if (asprintf(&ret->message, "The kernel crashed at %s: %s (%s; \"kdumpctl info %s\" tells more)", ret->time,
+		     dump_reason(dump), dump_state_name(dump->state), dump->name) < 0) {
+		ret->message = NULL;
+		return false;
+	}
+	return true;
+}
+
+/* environ of a program: PATH and the fields. NULL-terminated; each string is owned. */
+static void make_environment(const struct announcement *announcement, char *environment[12])
+{
+	size_t count = 0, i;
+
+	environment[count] = strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin");
+	count += environment[count] != NULL;
+	for (i = 0; i < ARRAY_SIZE(announcement->field); i++) {
+		const struct journal_field *field = &announcement->field[i];
+
+		if (field->value && asprintf(&environment[count], "%s=%s", field->name, field->value) >= 0)
+			count++;
+	}
+	environment[count] = NULL;
+}
+
+/* Wait for the child, at most NOTIFY_SECONDS. */
+static struct kd_error *wait_for(pid_t pid, const char *path)
+{
+	_cleanup_close_ int fd = syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	bool late = fd >= 0 && poll(&poll_fd, 1, NOTIFY_SECONDS * 1000) == 0;
+	int status;
+
+	if (late)
+		kill(pid, SIGKILL);
+	if (waitpid(pid, &status, 0) < 0)
+		return kd_error_os(errno, "cannot wait for %s", path);
+	if (late)
+		return kd_error_create(KD_ERR_TIMEOUT, "%s did not end within %d seconds, and was killed", path, NOTIFY_SECONDS);
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return kd_error_create(KD_ERR_STATE, "%s failed (%s %d)", path, WIFEXITED(status) ? "exit status" : "signal",
+				       WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+	return NULL;
+}
+
+static struct kd_error *run_program(const char *path, const struct dump *dump, const struct announcement *announcement)
+{
+	char *argv[] = { (char *)path, dump->path, NULL }, *environment[12];
+	size_t i;
+	pid_t pid;
+	int errnum;
+
+	make_environment(announcement, environment);
+	errnum = posix_spawn(&pid, path, NULL, NULL, argv, environment);
+	for (i = 0; environment[i]; i++)
+		free(environment[i]);
+	return errnum ? kd_error_os(errnum, "cannot run %s", path) : wait_for(pid, path);
+}
+
+static int is_program(const struct dirent *entry)
+{
+	size_t length = strlen(entry->d_name);
+
+	/* Not what editors and package managers leave behind. */
+	return entry->d_name[0] != '.' && entry->d_name[length - 1] != '~' && !strstr(entry->d_name, ".dpkg-") &&
+	       !strstr(entry->d_name, ".rpm");
+}
+
+static void notify(const struct kdumpctl *ctl, const struct dump *dump, const struct announcement *announcement)
+{
+	_cleanup_free_ char *directory = kd_sysroot_path(&ctl->root, NOTIFY_DIR);
+	struct dirent **entry = NULL;
+	int count = directory && kd_sysroot_is_live(&ctl->root) ? scandir(directory, &entry, is_program, alphasort) : 0, i;
+
+	for (i = 0; i < count; i++) {
+		_cleanup_free_ char *path = path_join(directory, entry[i]->d_name);
+		struct kd_error *err;
+		struct stat st;
+
+		free(entry[i]);
+		if (!path || stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
+			continue;
+		err = run_program(path, dump, announcement);
+		if (err)
+			journal_send(JOURNAL_NOTIFY, LOG_WARNING, err->text, announcement->field,
+				     ARRAY_SIZE(announcement->field));
+		complain(ctl, err);
+	}
+	free(entry);
+}
+
+static void tell(const struct kdumpctl *ctl, const struct dump *dump)
+{
+	struct announcement announcement;
+
+	if (!announce(dump, &announcement))
+		return;
+	kd_info(&ctl->log, "%s", announcement.message);
+	if (kd_sysroot_is_live(&ctl->root))
+		journal_send(JOURNAL_CRASH, LOG_CRIT, announcement.message, announcement.field, ARRAY_SIZE(announcement.field));
+	complain(ctl, keep_report(ctl, dump));
+	notify(ctl, dump, &announcement);
+	free(announcement.message);
+}
+
+/* --- retention ----------------------------------------------------------------------------------------------------- */
+
+static void remove_one(const struct kdumpctl *ctl, const struct dumps *dumps, const struct dump *dump, const char *why)
+{
+	_cleanup_free_ char *message = NULL;
+	struct kd_error *err = dump_remove(dumps, dump);
+	const struct journal_field fields[] = { { "KDUMP_DUMP", dump->path }, { "KDUMP_LIMIT", why } };
+
+	if (err || asprintf(&message, "Removed the dump %s to keep the limits of kdump.conf (%s)", dump->path, why) < 0) {
+		complain(ctl, err);
+		return;
+	}
+	kd_info(&ctl->log, "%s", message);
+	if (kd_sysroot_is_live(&ctl->root))
+		journal_send(JOURNAL_REMOVED, LOG_NOTICE, message, fields, ARRAY_SIZE(fields));
+}
+
+static struct kd_error *apply_limits(const struct kdumpctl *ctl, const struct dumps *dumps)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	_cleanup_free_ const char **why = calloc(dumps->count + 1, sizeof(*why));
+	struct retention_space space = { .available = UINT64_MAX };
+	struct kd_error *err;
+	struct statvfs fs;
+	size_t i;
+
+	if (!why)
+		return kd_error_nomem();
+	err = kdumpctl_read_conf(ctl, &conf);
+	if (err)
+		return err;
+	if (statvfs(dumps->path, &fs) == 0)
+		space = (struct retention_space){ (uint64_t)fs.f_bavail * fs.f_frsize, (uint64_t)fs.f_blocks * fs.f_frsize };
+	retention_decide(&conf, dumps, &space, time(NULL), why);
+	for (i = 0; i < dumps->count; i++)
+		if (why[i])
+			remove_one(ctl, dumps, &dumps->dump[i], why[i]);
+	return NULL;
+}
+
+struct kd_error *dumps_collect(struct kdumpctl *ctl, int *status)
+{
+	_cleanup_(dumps_free) struct dumps dumps = { 0 };
+	_cleanup_free_ char *seen = NULL;
+	struct kd_error *err;
+	size_t i;
+
+	err = dumps_load(ctl, NULL, &dumps);
+	if (err)
+		return err;
+	complain(ctl, read_seen(ctl, &seen));
+	for (i = 0; i < dumps.count; i++)
+		if (is_news(&dumps.dump[i], seen))
+			tell(ctl, &dumps.dump[i]);
+	complain(ctl, creation_test_settle(ctl, &dumps));
+	complain(ctl, write_seen(ctl, &dumps));
+	return apply_limits(ctl, &dumps);
+}

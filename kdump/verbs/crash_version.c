@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/verbs/crash_version.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/text.h"
+
+extern char **environ;
+
+struct version {
+	unsigned int part[3];
+};
+
+/* From which kernel on which crash is needed, newest first. */
+static const struct {
+	struct version kernel, crash;
+	const char *reason;
+} needs[] = {
+	/* Linux ac3b43283923 ("module: replace module_layout with module_memory"); crash 8.0.3 is older than it. Seen with
+	 * 8.0.2 and Linux 6.12. */
+	{ { { 6, 4 } }, { { 8, 0, 4 } }, "the kernel's modules are described differently since Linux 6.4" },
+	/* Linux d122019bf061 ("mm: Split slab into its own type"); crash-utility/crash issue 115, with 8.0.0. */
+	{ { { 5, 17 } }, { { 8, 0, 1 } }, "slabs are described differently since Linux 5.17" },
+};
+
+static int compare(const struct version *a, const struct version *b)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(a->part); i++)
+		if (a->part[i] != b->part[i])
+			return a->part[i] < b->part[i] ? -1 : 1;
+	return 0;
+}
+
+/* The first words of "crash --version" are "crash 8.0.2". False: they are something else. */
+static bool parse_version(const char *text, struct version *ret)
+{
+	return sscanf(text, " crash %u.%u.%u", &ret->part[0], &ret->part[1], &ret->part[2]) >= 2;
+}
+
+static bool ask(struct version *ret)
+{
+	static const char *const argv[] = { "crash", "--version", NULL };
+	posix_spawn_file_actions_t actions;
+	char text[4096] = "", rest[4096];
+	ssize_t got;
+	int ends[2], status, result;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return false;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+	result = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(ends[1]);
+	got = result == 0 ? kd_read_all(ends[0], text, sizeof(text) - 1) : -1;
+	while (got > 0 && read(ends[0], rest, sizeof(rest)) > 0)
+		; /* nobody dies of a closed pipe */
+	close(ends[0]);
+	if (result == 0)
+		waitpid(pid, &status, 0);
+	return got > 0 && parse_version(text, ret);
+}
+
+struct kd_error *crash_too_old(const char *release, char **ret)
+{
+	struct version kernel = { 0 }, crash = { 0 };
+	size_t i;
+
+	*ret = NULL;
+	if (!release || sscanf(release, "%u.%u", &kernel.part[0], &kernel.part[1]) != 2 || !ask(&crash))
+		return NULL;
+	for (i = 0; i < ARRAY_SIZE(needs); i++) {
+		if (compare(&kernel, &needs[i].kernel) < 0 || compare(&crash, &needs[i].crash) >= 0)
+			continue;
+		return kd_format(ret, "crash %u.%u.%u is too old for Linux %u.%u: %s, which crash %u.%u.%u is the first to know",
+			     crash.part[0], crash.part[1], crash.part[2], kernel.part[0], kernel.part[1], needs[i].reason,
+			     needs[i].crash.part[0], needs[i].crash.part[1], needs[i].crash.part[2]);
+	}
+	return NULL;
+}

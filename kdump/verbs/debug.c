@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/verbs/debug.h"
+
+#include <ctype.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/parse.h"
+#include "base/text.h"
+#include "kdump/dumps/named.h"
+#include "kdump/storage/mounts.h"
+#include "kdump/verbs/crash_version.h"
+
+enum { OPTION_DEBUGGER, OPTION_VMLINUX, OPTION_PRINT, OPTION_PATH };
+
+const struct verb_option debug_options[] = {
+	[OPTION_DEBUGGER] = { "debugger", 0, "NAME", "crash or drgn; without it: the first of them that is installed" },
+	[OPTION_VMLINUX] = { "vmlinux", 0, "FILE", "the kernel with debugging symbols, instead of looking for it" },
+	[OPTION_PRINT] = { "print", 0, NULL, "only print the command" },
+	[OPTION_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" },
+	{ .name = NULL },
+};
+
+/* --- build-ids -------------------------------------------------------------------------------------------------------- */
+
+/* elf_end() returns a count that nobody needs. */
+static void close_elf(Elf *elf)
+{
+	elf_end(elf);
+}
+DEFINE_CLEANUP(Elf *, close_elf)
+
+static bool note_build_id(Elf_Data *data, char *hex, size_t size)
+{
+	size_t offset = 0, name, description;
+	GElf_Nhdr note;
+
+	while (data && (offset = gelf_getnote(data, offset, &note, &name, &description)) > 0) {
+		const uint8_t *bytes = (const uint8_t *)data->d_buf + description;
+
+		if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != 4 || memcmp((char *)data->d_buf + name, "GNU", 4) != 0)
+			continue;
+		if (!note.n_descsz || note.n_descsz * 2 >= size)
+			return false;
+		kd_hex(bytes, note.n_descsz, hex);
+		return true;
+	}
+	return false;
+}
+
+#define BUILD_ID_MAX 129 /* hex digits and the NUL; the linker's are 20 bytes, SHA-512 would be 64 */
+
+/* The GNU build-id of an ELF file below @root (NULL: of a plain path), as hex. False: not ELF, or it has none. */
+static bool read_build_id(const struct kd_sysroot *root, const char *path, char *hex, size_t size)
+{
+	_cleanup_close_ int fd = root ? kd_sysroot_open_file(root, path, O_RDONLY) : open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_(close_elf) Elf *elf = NULL;
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+
+	elf_version(EV_CURRENT);
+	if (fd < 0 || !(elf = elf_begin(fd, ELF_C_READ_MMAP, NULL)))
+		return false;
+	while ((section = elf_nextscn(elf, section)))
+		if (gelf_getshdr(section, &header) && header.sh_type == SHT_NOTE &&
+		    note_build_id(elf_getdata(section, NULL), hex, size))
+			return true;
+	return false;
+}
+
+/* --- places ----------------------------------------------------------------------------------------------------------- */
+
+/* {r}: the release, {f}: its last part, "default" of "6.4.0-150600-default"; {i}: the first two digits of the
+ * build-id, {d}: the rest. */
+static const char *const places[] = {
+	"/usr/lib/debug/.build-id/{i}/{d}.debug",
+	"/usr/lib/debug/boot/vmlinux-{r}",
+	"/usr/lib/debug/lib/modules/{r}/vmlinux",
+	"/usr/lib/debug/lib/modules/{r}/vmlinux.debug",
+	"/usr/lib/debug/boot/vmlinux-{r}.debug",
+	"/lib/modules/{r}/vmlinux",
+	"/lib/modules/{r}/build/vmlinux",
+	"/boot/vmlinux-{r}",
+};
+
+/* Which package has the symbols, by ID or ID_LIKE of os-release(5). */
+static const struct {
+	const char *id, *install;
+} packages[] = {
+	{ "ubuntu", "apt install linux-image-{r}-dbgsym" },
+	{ "debian", "apt install linux-image-{r}-dbg" },
+	{ "fedora", "dnf debuginfo-install kernel-{r}" },
+	{ "rhel", "dnf debuginfo-install kernel-{r}" },
+	{ "centos", "dnf debuginfo-install kernel-{r}" },
+	{ "suse", "zypper install kernel-{f}-debuginfo" },
+	{ "arch", "pacman -S linux-debug" },
+};
+
+/* What the letter in a pattern's braces stands for; NULL: that is not known. *length := of it. */
+static const char *value_of(char letter, const char *release, const char *build_id, size_t *length)
+{
+	const char *flavour = strrchr(release, '-'), *value = NULL;
+
+	switch (letter) {
+	case 'r':
+		value = release;
+		break;
+	case 'f':
+		value = flavour ? flavour + 1 : release;
+		break;
+	case 'i':
+		value = build_id;
+		break;
+	case 'd':
+		value = build_id ? build_id + 2 : NULL;
+		break;
+	}
+	*length = !value ? 0 : letter == 'i' ? 2 : strlen(value);
+	return value;
+}
+
+/* @pattern with its {…} replaced. NULL: no memory, or what one of them stands for is not known. */
+static char *expand(const char *pattern, const char *release, const char *build_id)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *value;
+	size_t size, length;
+	FILE *out = open_memstream(&text, &size);
+	bool known = true;
+
+	if (!out)
+		return NULL;
+	for (; *pattern; pattern++) {
+		if (*pattern != '{') {
+			fputc(*pattern, out);
+			continue;
+		}
+		value = value_of(pattern[1], release, build_id, &length);
+		known = known && value;
+		fwrite(value ? value : "", 1, length, out);
+		pattern += 2;
+	}
+	if (fclose(out) || !known)
+		return NULL;
+	return_ptr(text);
+}
+
+/* Is @word one of the values of @key in os-release, with or without quotes? */
+static bool has_word(const char *text, const char *key, const char *word)
+{
+	size_t length = strlen(word), key_length = strlen(key);
+	const char *line = text, *p;
+
+	for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		if (strncmp(line, key, key_length) != 0)
+			continue;
+		for (p = line + key_length; *p && *p != '\n'; p++)
+			if (strncmp(p, word, length) == 0 && !isalnum((unsigned char)p[-1]) &&
+			    !isalnum((unsigned char)p[length]))
+				return true;
+	}
+	return false;
+}
+
+/* How to get the symbols here; owned by the caller. */
+static char *advice(const struct kd_sysroot *root, const char *release)
+{
+	_cleanup_free_ char *text = NULL;
+	bool known = !kd_error_discard(kd_sysroot_read(root, "/etc/os-release", &text, NULL));
+	size_t i;
+
+	for (i = 0; known && i < ARRAY_SIZE(packages); i++)
+		if (has_word(text, "ID=", packages[i].id) || has_word(text, "ID_LIKE=", packages[i].id))
+			return expand(packages[i].install, release, NULL);
+	return strdup("install the kernel's debug package, or name the file with --vmlinux");
+}
+
+/* --- debuginfod -------------------------------------------------------------------------------------------------------- */
+
+/* Through the library if it is installed and servers are configured: downloads are the user's decision, and the library
+ * no dependency. NULL: not to be had. */
+static char *fetch(const struct kdumpctl *ctl, const char *build_id)
+{
+	const char *urls = getenv("DEBUGINFOD_URLS");
+	void *library, *(*begin)(void), *client = NULL;
+	int (*find)(void *, const unsigned char *, int, char **), fd = -1;
+	void (*end)(void *);
+	char *path = NULL;
+
+	if (!urls || !*urls || !(library = dlopen("libdebuginfod.so.1", RTLD_NOW)))
+		return NULL;
+	*(void **)&begin = dlsym(library, "debuginfod_begin");
+	*(void **)&find = dlsym(library, "debuginfod_find_debuginfo");
+	*(void **)&end = dlsym(library, "debuginfod_end");
+	if (begin && find && end && (client = begin())) {
+		kd_info(&ctl->log, "Asking %s for the symbols of build %s", urls, build_id);
+		fd = find(client, (const unsigned char *)build_id, 0, &path); /* length 0: the id is hex text */
+		end(client);
+	}
+	if (fd >= 0)
+		close(fd);
+	dlclose(library);
+	return fd >= 0 ? path : NULL;
+}
+
+/* What was downloaded before, by the library or by other tools, even if the library is gone. NULL: nothing. */
+static char *cached(const char *build_id)
+{
+	const char *home = getenv("HOME"), *own = getenv("DEBUGINFOD_CACHE_PATH"), *xdg = getenv("XDG_CACHE_HOME");
+	_cleanup_free_ char *path = NULL;
+	char found[BUILD_ID_MAX];
+	int length;
+
+	if (own)
+		length = asprintf(&path, "%s/%s/debuginfo", own, build_id);
+	else if (xdg)
+		length = asprintf(&path, "%s/debuginfod_client/%s/debuginfo", xdg, build_id);
+	else
+		length = asprintf(&path, "%s/.cache/debuginfod_client/%s/debuginfo", home ? home : "", build_id);
+	if (length < 0) {
+		path = NULL;
+		return NULL;
+	}
+	if (!read_build_id(NULL, path, found, sizeof(found)) || strcmp(found, build_id) != 0)
+		return NULL;
+	return_ptr(path);
+}
+
+/* --- finding ------------------------------------------------------------------------------------------------------------ */
+
+/* What a report says becomes a part of paths: only what looks like what it should be is taken. */
+static bool is_release(const char *text)
+{
+	return text && *text && *text != '.' && !strchr(text, '/');
+}
+
+static bool is_build_id(const char *text)
+{
+	return text && strlen(text) >= 8 && strspn(text, "0123456789abcdef") == strlen(text);
+}
+
+/* The vmlinux of kernel @release whose GNU build-id is @build_id (hex; NULL: not known, then the release has to do), in
+ * the places where distributions put it. KD_ERR_NOT_FOUND: the text names the package to install, and candidates of
+ * another build. */
+static struct kd_error *find_installed(const struct kd_sysroot *root, const char *release, const char *build_id,
+				       char **ret)
+{
+	_cleanup_free_ char *other = NULL, *remedy = NULL;
+	char found[BUILD_ID_MAX];
+	size_t i;
+
+	if (!is_release(release))
+		return kd_error_create(KD_ERR_NOT_FOUND, "no release of a kernel: \"%s\"", release);
+	if (!is_build_id(build_id))
+		build_id = NULL;
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		_cleanup_free_ char *path = expand(places[i], release, build_id);
+
+		if (!path || !read_build_id(root, path, found, sizeof(found)))
+			continue;
+		if (!build_id || strcmp(found, build_id) == 0) {
+			*ret = kd_sysroot_path(root, path);
+			return *ret ? NULL : kd_error_nomem();
+		}
+		free(other);
+		other = take_ptr(path);
+	}
+	remedy = advice(root, release);
+	if (!remedy)
+		return kd_error_nomem();
+	return kd_error_create(KD_ERR_NOT_FOUND, "no kernel %s with debugging symbols%s%s is installed%s%s%s: %s", release,
+			       build_id ? " of build " : "", build_id ? build_id : "", other ? " (" : "", other ? other : "",
+			       other ? " is of another build)" : "", remedy);
+}
+
+/* The file that the user names is used in any case: he may know better. */
+static struct kd_error *named_vmlinux(const struct kdumpctl *ctl, const struct dump *dump, char **ret)
+{
+	const char *path = ctl->option[OPTION_VMLINUX];
+	char found[BUILD_ID_MAX];
+
+	if (access(path, R_OK) < 0)
+		return kd_error_os(errno, "--vmlinux=%s", path);
+	if (dump->build_id && read_build_id(NULL, path, found, sizeof(found)) && strcmp(found, dump->build_id) != 0)
+		kd_warn(&ctl->log, "%s is of another build: %s, but the kernel that crashed was %s", path, found,
+			dump->build_id);
+	*ret = strdup(path);
+	return *ret ? NULL : kd_error_nomem();
+}
+
+static struct kd_error *find_vmlinux(const struct kdumpctl *ctl, const struct dump *dump, char **ret)
+{
+	struct kd_error *err;
+	char *fetched;
+
+	if (ctl->option[OPTION_VMLINUX])
+		return named_vmlinux(ctl, dump, ret);
+	if (!dump->release)
+		return kd_error_create(KD_ERR_NOT_FOUND,
+				       "%s does not tell which kernel crashed: name its file with symbols by --vmlinux", dump->path);
+	err = find_installed(&ctl->root, dump->release, dump->build_id, ret);
+	if (!err || err->code != KD_ERR_NOT_FOUND || !is_build_id(dump->build_id))
+		return err;
+	fetched = cached(dump->build_id);
+	if (!fetched)
+		fetched = fetch(ctl, dump->build_id);
+	if (!fetched)
+		return err;
+	kd_error_destroy(err);
+	*ret = fetched;
+	return NULL;
+}
+
+/* --- debuggers ----------------------------------------------------------------------------------------------------------- */
+
+/* Their command lines, in the order in which they are chosen. */
+static const struct debugger {
+	const char *name, *before_vmlinux, *before_vmcore;
+	const char *package;
+	bool reads_flattened; /* makedumpfile -F's stream */
+} debuggers[] = {
+	{ "crash", NULL, NULL, "crash", true },
+	{ "drgn", "-s", "-c", "python3-drgn or drgn", false },
+};
+
+static bool is_installed(const char *name)
+{
+	const char *path = getenv("PATH");
+	_cleanup_free_ char *copy = strdup(path ? path : "/usr/sbin:/usr/bin:/sbin:/bin");
+	char *cursor = copy, *directory;
+
+	while (cursor && (directory = strsep(&cursor, ":"))) {
+		_cleanup_free_ char *file = path_join(directory, name);
+
+		if (file && access(file, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Should @debugger be passed over for the one behind it? Only crash is known to be too old at times. */
+static struct kd_error *pass_over(const struct kdumpctl *ctl, const struct debugger *debugger, const struct dump *dump,
+				  bool *ret)
+{
+	_cleanup_free_ char *why = NULL;
+	struct kd_error *err;
+
+	*ret = false;
+	if (strcmp(debugger->name, "crash") != 0)
+		return NULL;
+	err = crash_too_old(dump->release, &why);
+	if (err || !why)
+		return err;
+	*ret = !ctl->option[OPTION_DEBUGGER] && !dump->flattened && is_installed("drgn");
+	if (*ret)
+		kd_info(&ctl->log, "%s; drgn is used instead", why);
+	else
+		kd_warn(&ctl->log, "%s; drgn may do better", why);
+	return NULL;
+}
+
+static struct kd_error *choose_debugger(const struct kdumpctl *ctl, const struct dump *dump, const struct debugger **ret)
+{
+	const char *name = ctl->option[OPTION_DEBUGGER];
+	bool flattened = dump->flattened, too_old;
+	struct kd_error *err;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(debuggers); i++) {
+		const struct debugger *debugger = &debuggers[i];
+
+		if (name && strcmp(name, debugger->name) != 0)
+			continue;
+		if (flattened && !debugger->reads_flattened) {
+			if (name)
+				return kd_error_create(KD_ERR_UNSUPPORTED,
+						       "%s does not read flattened dumps: use crash, or makedumpfile -R", name);
+			continue;
+		}
+		if (is_installed(debugger->name)) {
+			err = pass_over(ctl, debugger, dump, &too_old);
+			if (err)
+				return err;
+			if (too_old)
+				continue;
+			*ret = debugger;
+			return NULL;
+		}
+		if (name)
+			return kd_error_create(KD_ERR_NOT_FOUND, "%s is not installed: the package is called %s", name,
+					       debugger->package);
+	}
+	if (name)
+		return kd_error_create(KD_ERR_USAGE, "--debugger=%s: use crash or drgn", name);
+	return kd_error_create(KD_ERR_NOT_FOUND, flattened ? "crash, which reads flattened dumps, is not installed" :
+							     "neither crash nor drgn is installed: install one of them");
+}
+
+/* --- the verb --------------------------------------------------------------------------------------------------------------- */
+
+/* For a shell: quoted where that is needed. */
+static void print_word(const char *word)
+{
+	static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=/.,:@%";
+
+	if (*word && strspn(word, harmless) == strlen(word)) {
+		fputs(word, stdout);
+		return;
+	}
+	putchar('\'');
+	for (; *word; word++)
+		fputs(*word == '\'' ? "'\\''" : (char[]){ *word, '\0' }, stdout);
+	putchar('\'');
+}
+
+static void print_command(const char *const *argv)
+{
+	size_t i;
+
+	for (i = 0; argv[i]; i++) {
+		fputs(i ? " " : "", stdout);
+		print_word(argv[i]);
+	}
+	putchar('\n');
+}
+
+/* Which operands are the debugger's: those behind the dump, and all behind "--", so that "debug -- -s" opens the newest. */
+static size_t own_arguments(const struct kdumpctl *ctl)
+{
+	return ctl->leading ? 1 : 0;
+}
+
+static struct kd_error *find_dump(const struct kdumpctl *ctl, struct dumps *dumps, struct dump **ret)
+{
+	_cleanup_free_ char *format = NULL;
+	struct dump *dump;
+	struct kd_error *err = dumps_choose(ctl, ctl->option[OPTION_PATH], own_arguments(ctl) ? ctl->argument[0] : NULL,
+					    dumps, &dump);
+
+	if (!err && (dump->given || !dump->release))
+		err = dump_look_inside(dump, &format);
+	if (err)
+		return err;
+	if (!dump->vmcore || dump->state == DUMP_DAMAGED)
+		return kd_error_create(KD_ERR_STATE, "%s holds no dump that could be opened: \"kdumpctl log %s\" shows the log",
+				       dump->path, dump_operand(dump));
+	if (dump->state == DUMP_INCOMPLETE)
+		kd_warn(&ctl->log, "%s is incomplete: some memory will be missing", dump->name);
+	*ret = dump;
+	return NULL;
+}
+
+struct kd_error *debug_dump(struct kdumpctl *ctl, int *status)
+{
+	_cleanup_(dumps_free) struct dumps dumps = { 0 };
+	_cleanup_free_ char *vmlinux = NULL, *vmcore = NULL;
+	_cleanup_free_ const char **argv = calloc(ctl->argument_count + 6, sizeof(*argv));
+	const struct debugger *debugger = NULL;
+	struct dump *dump = NULL;
+	struct kd_error *err;
+	size_t count = 0, i;
+
+	if (!argv)
+		return kd_error_nomem();
+	err = find_dump(ctl, &dumps, &dump);
+	if (!err)
+		err = choose_debugger(ctl, dump, &debugger);
+	if (!err)
+		err = find_vmlinux(ctl, dump, &vmlinux);
+	if (err)
+		return err;
+	vmcore = path_join(dump->path, dump->vmcore);
+	if (!vmcore)
+		return kd_error_nomem();
+	argv[count++] = debugger->name;
+	if (debugger->before_vmlinux)
+		argv[count++] = debugger->before_vmlinux;
+	argv[count++] = vmlinux;
+	if (debugger->before_vmcore)
+		argv[count++] = debugger->before_vmcore;
+	argv[count++] = vmcore;
+	for (i = own_arguments(ctl); i < ctl->argument_count; i++)
+		argv[count++] = ctl->argument[i];
+	if (ctl->option[OPTION_PRINT]) {
+		print_command(argv);
+		return NULL;
+	}
+	execvp(argv[0], (char **)argv);
+	return kd_error_os(errno, "cannot run %s", argv[0]);
+}

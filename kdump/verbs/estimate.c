@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* "kdumpctl estimate", and what start says about the size of the reservation. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/bytes.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "kdump/config/kernel.h"
+#include "kdump/config/settings.h"
+#include "kdump/storage/target.h"
+#include "kdump/verbs/kdumpctl.h"
+#include "kdump/verbs/terminal.h"
+
+
+/* The directory of the dumps as far as it can be told: what is wrong with the target is start's to say. */
+static struct kd_error *find_dumps(const struct kdumpctl *ctl, struct target *target)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct kd_error *err = kdumpctl_read_conf(ctl, &conf);
+
+	if (!err)
+		kd_error_destroy(target_resolve(&ctl->root, &conf, NULL, target));
+	return err;
+}
+
+struct kd_error *kdumpctl_estimate(const struct kdumpctl *ctl, struct estimate *ret)
+{
+	_cleanup_(settings_free) struct settings settings = { 0 };
+	_cleanup_(kernel_free) struct kernel kernel = { 0 };
+	_cleanup_(target_free) struct target target = { 0 };
+	_cleanup_free_ char *initrd = NULL;
+	struct estimate_request request = { .root = &ctl->root };
+	struct kd_error *err;
+
+	err = settings_load(&ctl->root, &ctl->log, &settings);
+	if (!err)
+		err = kernel_find(&ctl->root, &settings, ctl->kernel, &kernel);
+	if (!err)
+		err = find_dumps(ctl, &target);
+	if (err)
+		return err;
+	err = kd_format(&initrd, KD_STATEDIR "/initramfs-%s.img", kernel.release);
+	if (err)
+		return err;
+	request.kernel = kernel.path;
+	request.release = kernel.release;
+	request.initrd = initrd;
+	request.dumps = target.directory;
+	return estimate_make(&request, ret);
+}
+
+void kdumpctl_remark_reservation(const struct kdumpctl *ctl, const struct estimate *estimate)
+{
+	uint64_t reserved = estimate->reserved >> 20, recommended = kd_mib_up(estimate->recommended);
+
+	switch (estimate_judge(estimate)) {
+	case ESTIMATE_SMALL:
+		kd_warn(&ctl->log,
+			"%" PRIu64 " MiB are reserved for the capture kernel, but it needs %" PRIu64
+			": the capture may run out of memory; \"kdumpctl reset-crashkernel %" PRIu64 "M\" and reboot",
+			reserved, kd_mib_up(estimate->need), recommended);
+		break;
+	case ESTIMATE_WASTEFUL:
+		kd_info(&ctl->log,
+			"%" PRIu64 " MiB are reserved for the capture kernel, and %" PRIu64
+			" are enough: \"kdumpctl reset-crashkernel %" PRIu64 "M\" gives the rest back at the next boot",
+			reserved, recommended, recommended);
+		break;
+	case ESTIMATE_NOTHING:
+	case ESTIMATE_FITS:
+		break;
+	}
+}
+
+/* --- printing --------------------------------------------------------------------------------------------------- */
+
+static void print_line(int column, const char *label, uint64_t bytes)
+{
+	printf("%-*s%" PRIu64 "M\n", column - 1, label, kd_mib_up(bytes));
+}
+
+/* Red Hat's lines: their words and columns are what scripts know. */
+static void print_known(const struct estimate *estimate)
+{
+	size_t i;
+
+	printf("%-25s%" PRIu64 "M\n", "Reserved crashkernel:", estimate->reserved >> 20);
+	print_line(26, "Recommended crashkernel:", estimate->recommended);
+	putchar('\n');
+	print_line(22, "Kernel image size:", estimate->kernel);
+	print_line(22, "Kernel modules size:", estimate->modules);
+	print_line(22, "Initramfs size:", estimate->initramfs);
+	print_line(22, "Runtime reservation:", estimate->elfcorehdr + estimate->filter + estimate->mem_map);
+	if (estimate->large_count) {
+		puts("Large modules:");
+		for (i = 0; i < estimate->large_count; i++)
+			printf("    %s: %" PRIu64 "\n", estimate->large[i].name, estimate->large[i].size);
+	} else {
+		puts("Large modules: <none>");
+	}
+	if (estimate->reserved < estimate->recommended)
+		printf("WARNING: Current crashkernel size is lower than recommended size %" PRIu64 "M.\n",
+		       kd_mib_up(estimate->recommended));
+}
+
+static void print_source(const struct estimate *estimate)
+{
+	char when[TERM_TIME_MAX];
+	struct term term;
+
+	putchar('\n');
+	print_line(22, "Computed need:", estimate->computed);
+	if (!estimate->recorded) {
+		puts("Recorded need:       none: no capture by this kernel has been recorded yet");
+	} else {
+		print_line(22, "Recorded need:", estimate->recorded);
+		print_line(22, "Recorded peak:", estimate->recorded_peak);
+		term_init(&term, stdout);
+		fputs("Recorded in:         ", stdout);
+		term_text(&term, estimate->report);
+		printf(" (%s)\n", term_time(estimate->recorded_at, when));
+	}
+	if (estimate->assumed_image)
+		puts("The initramfs is not built yet, or not readable by you: its size and that of its modules are assumed.");
+	if (estimate_judge(estimate) == ESTIMATE_WASTEFUL)
+		printf("%" PRIu64 "M more than recommended are reserved.\n",
+		       (estimate->reserved - estimate->recommended) >> 20);
+}
+
+static void print_json(const struct estimate *estimate)
+{
+	static const char *const verdicts[] = {
+		[ESTIMATE_NOTHING] = "nothing",
+		[ESTIMATE_SMALL] = "small",
+		[ESTIMATE_FITS] = "fits",
+		[ESTIMATE_WASTEFUL] = "wasteful",
+	};
+	struct kd_json json = { .out = stdout };
+	size_t i;
+
+	kd_json_open(&json, NULL, '{');
+	kd_json_u64(&json, "reserved_bytes", estimate->reserved);
+	kd_json_u64(&json, "recommended_bytes", estimate->recommended);
+	kd_json_u64(&json, "need_bytes", estimate->need);
+	kd_json_string(&json, "verdict", verdicts[estimate_judge(estimate)]);
+	kd_json_string(&json, "source", estimate->recorded ? "recorded" : "computed");
+	kd_json_u64(&json, "memory_bytes", estimate->ram);
+	kd_json_open(&json, "computed", '{');
+	kd_json_u64(&json, "need_bytes", estimate->computed);
+	kd_json_u64(&json, "kernel_bytes", estimate->kernel);
+	kd_json_u64(&json, "initramfs_bytes", estimate->initramfs);
+	kd_json_bool(&json, "initramfs_assumed", estimate->assumed_image);
+	kd_json_u64(&json, "modules_bytes", estimate->modules);
+	kd_json_u64(&json, "elfcorehdr_bytes", estimate->elfcorehdr);
+	kd_json_u64(&json, "mem_map_bytes", estimate->mem_map);
+	kd_json_u64(&json, "filter_bytes", estimate->filter);
+	kd_json_close(&json, '}');
+	kd_json_open(&json, "large_modules", '{');
+	for (i = 0; i < estimate->large_count; i++)
+		kd_json_u64(&json, estimate->large[i].name, estimate->large[i].size);
+	kd_json_close(&json, '}');
+	if (estimate->recorded) {
+		kd_json_open(&json, "recorded", '{');
+		kd_json_u64(&json, "need_bytes", estimate->recorded);
+		kd_json_u64(&json, "peak_bytes", estimate->recorded_peak);
+		kd_json_string(&json, "report", estimate->report);
+		kd_json_u64(&json, "time", estimate->recorded_at);
+		kd_json_close(&json, '}');
+	}
+	kd_json_close(&json, '}');
+}
+
+struct kd_error *estimate_show(struct kdumpctl *ctl, int *status)
+{
+	_cleanup_(estimate_free) struct estimate estimate = { 0 };
+	struct kd_error *err = kdumpctl_estimate(ctl, &estimate);
+
+	if (err)
+		return err;
+	if (ctl->json) {
+		print_json(&estimate);
+		return NULL;
+	}
+	print_known(&estimate);
+	print_source(&estimate);
+	return NULL;
+}

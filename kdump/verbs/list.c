@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* kdumpctl list: which dumps there are. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/array.h"
+#include "base/json.h"
+#include "base/parse.h"
+#include "kdump/dumps/dumps.h"
+#include "kdump/verbs/dump_options.h"
+#include "kdump/verbs/terminal.h"
+
+enum { OPTION_COUNT, OPTION_SINCE, OPTION_UNTIL, OPTION_PATH, OPTION_SIGNATURE, OPTION_STATE };
+
+const struct verb_option dumps_list_options[] = {
+	[OPTION_COUNT] = { "lines", 'n', "N", "only the newest N" },
+	[OPTION_SINCE] = { "since", 'S', "TIME", "not those before: 2026-11-24, \"2026-11-24 10:31\", yesterday, \"3 days ago\", @SECONDS" },
+	[OPTION_UNTIL] = { "until", 'U', "TIME", "not those after" },
+	[OPTION_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" },
+	[OPTION_SIGNATURE] = { "signature", 0, "HEX", "only crashes like this one" },
+	[OPTION_STATE] = { "state", 0, "STATE", "only complete, incomplete, log-only or damaged ones" },
+	{ .name = NULL },
+};
+
+/* --- which ------------------------------------------------------------------------------------------------------ */
+
+struct selection {
+	uint64_t count; /* the newest so many */
+	int64_t since, until;
+	const char *signature, *state;
+};
+
+static bool parse_words(const char *text, int64_t now, int64_t *ret)
+{
+	static const struct {
+		const char *name;
+		int64_t seconds;
+	} units[] = { { "second", 1 }, { "minute", 60 }, { "hour", 3600 }, { "day", 86400 }, { "week", 604800 } };
+	_cleanup_free_ char **words = kd_split_words(text, NULL);
+	uint64_t number;
+	size_t i;
+
+	if (!words || !words[0] || !words[1] || !words[2] || words[3] || strcmp(words[2], "ago") != 0 ||
+	    !kd_parse_u64(words[0], 10, &number) || number > 1000000)
+		return false;
+	for (i = 0; i < ARRAY_SIZE(units); i++) {
+		if (!kd_starts_with(words[1], units[i].name) || strlen(words[1]) > strlen(units[i].name) + 1)
+			continue;
+		*ret = now - (int64_t)number * units[i].seconds;
+		return true;
+	}
+	return false;
+}
+
+static int64_t midnight(int64_t now, int days)
+{
+	time_t when = now;
+	struct tm tm;
+
+	localtime_r(&when, &tm);
+	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+	tm.tm_mday += days;
+	tm.tm_isdst = -1;
+	return mktime(&tm);
+}
+
+bool dumps_parse_time(const char *text, int64_t now, int64_t *ret)
+{
+	static const char *const formats[] = { "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d" };
+	uint64_t seconds;
+	size_t i;
+
+	if (text[0] == '@' && kd_parse_u64(text + 1, 10, &seconds) && seconds < INT64_MAX) {
+		*ret = seconds;
+		return true;
+	}
+	if (strcmp(text, "now") == 0 || strcmp(text, "today") == 0 || strcmp(text, "yesterday") == 0) {
+		*ret = *text == 'n' ? now : midnight(now, *text == 't' ? 0 : -1);
+		return true;
+	}
+	for (i = 0; i < ARRAY_SIZE(formats); i++) {
+		struct tm tm = { .tm_isdst = -1 };
+		const char *end = strptime(text, formats[i], &tm);
+
+		if (end && !*end) {
+			*ret = mktime(&tm);
+			return true;
+		}
+	}
+	return parse_words(text, now, ret);
+}
+
+static struct kd_error *parse_time_option(const struct kdumpctl *ctl, unsigned int option, int64_t *ret)
+{
+	const char *text = ctl->option[option];
+
+	if (text && !dumps_parse_time(text, time(NULL), ret))
+		return kd_error_create(KD_ERR_USAGE,
+				       "--%s=%s is no time: write 2026-11-24, \"2026-11-24 10:31\", yesterday, \"3 days ago\" "
+				       "or @SECONDS",
+				       dumps_list_options[option].name, text);
+	return NULL;
+}
+
+static struct kd_error *parse_state(const char *text)
+{
+	enum dump_state state;
+
+	for (state = 0; state < DUMP_STATES; state++)
+		if (!text || strcmp(text, dump_state_name(state)) == 0)
+			return NULL;
+	return kd_error_create(KD_ERR_USAGE, "--state=%s: use complete, incomplete, log-only or damaged", text);
+}
+
+static struct kd_error *parse_selection(const struct kdumpctl *ctl, struct selection *ret)
+{
+	const char *count = ctl->option[OPTION_COUNT];
+	struct kd_error *err;
+
+	*ret = (struct selection){
+		.count = UINT64_MAX,
+		.since = INT64_MIN,
+		.until = INT64_MAX,
+		.signature = ctl->option[OPTION_SIGNATURE],
+		.state = ctl->option[OPTION_STATE],
+	};
+	if (count && !kd_parse_u64(count, 10, &ret->count))
+		return kd_error_create(KD_ERR_USAGE, "--lines=%s: give a number", count);
+	err = parse_time_option(ctl, OPTION_SINCE, &ret->since);
+	if (!err)
+		err = parse_time_option(ctl, OPTION_UNTIL, &ret->until);
+	return err ? err : parse_state(ret->state);
+}
+
+static bool fits(const struct selection *selection, const struct dump *dump)
+{
+	return dump->time >= selection->since && dump->time <= selection->until &&
+	       (!selection->signature || strcmp(selection->signature, dump->log.signature) == 0) &&
+	       (!selection->state || strcmp(selection->state, dump_state_name(dump->state)) == 0);
+}
+
+/* Reduce @dumps to those that are wanted. */
+static void select_dumps(const struct selection *selection, const struct dump **chosen, size_t *count,
+			 const struct dumps *dumps)
+{
+	size_t i;
+
+	*count = 0;
+	for (i = 0; i < dumps->count; i++)
+		if (fits(selection, &dumps->dump[i]))
+			chosen[(*count)++] = &dumps->dump[i];
+	if (*count > selection->count) {
+		memmove(chosen, chosen + *count - selection->count, selection->count * sizeof(*chosen));
+		*count = selection->count;
+	}
+}
+
+/* --- for people -------------------------------------------------------------------------------------------------- */
+
+static enum term_colour state_colour(enum dump_state state)
+{
+	static const enum term_colour colours[DUMP_STATES] = {
+		[DUMP_COMPLETE] = TERM_GREEN,
+		[DUMP_INCOMPLETE] = TERM_YELLOW,
+		[DUMP_LOG_ONLY] = TERM_YELLOW,
+		[DUMP_DAMAGED] = TERM_RED,
+	};
+
+	return colours[state];
+}
+
+static int widest(const struct dump **dump, size_t count, bool release)
+{
+	int width = release ? 6 : 4;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		const char *text = release ? dump[i]->release : dump[i]->host;
+		int length = text ? strlen(text) : 0;
+
+		width = length > width ? length : width;
+	}
+	return width < 40 ? width : 40;
+}
+
+/* A cell of a fixed width, without the power to steer the terminal. */
+static void put_cell(const struct term *term, const char *text, int width)
+{
+	char cell[64];
+	int i;
+
+	snprintf(cell, sizeof(cell), "%.*s", width, text ? text : "-");
+	for (i = 0; cell[i]; i++)
+		if ((unsigned char)cell[i] < ' ' || cell[i] == 0x7f)
+			cell[i] = '?';
+	fprintf(term->out, "%-*s  ", width, cell);
+}
+
+static void print_table(const struct dump **dump, size_t count)
+{
+	int host = widest(dump, count, false), release = widest(dump, count, true);
+	char when[TERM_TIME_MAX], size[TERM_SIZE_MAX];
+	struct term term;
+	size_t i;
+
+	term_init(&term, stdout);
+	printf("%s%-19s  %-*s  %-*s  %8s  %-10s  %-8s  %s%s\n", term_start(&term, TERM_BOLD), "TIME", host, "HOST", release,
+	       "KERNEL", "SIZE", "STATE", "LIKE", "REASON", term_stop(&term));
+	for (i = 0; i < count; i++) {
+		printf("%-19s  ", term_time(dump[i]->time, when));
+		put_cell(&term, dump[i]->host, host);
+		put_cell(&term, dump[i]->release, release);
+		printf("%8s  %s%-10s%s  %-8s  ", term_size(dump[i]->size, size),
+		       term_start(&term, state_colour(dump[i]->state)), dump_state_name(dump[i]->state), term_stop(&term),
+		       dump[i]->log.signature[0] ? dump[i]->log.signature : "-");
+		term_text(&term, dump_reason(dump[i]));
+		puts(dump[i]->pinned ? " (pinned)" : "");
+	}
+}
+
+/* --- for programs ------------------------------------------------------------------------------------------------ */
+
+void dump_put_members(struct kd_json *json, const struct dump *dump)
+{
+	char unreadable[256];
+
+	kd_json_string(json, "name", dump->name);
+	kd_json_string(json, "path", dump->path);
+	kd_json_u64(json, "time", dump->time > 0 ? dump->time : 0);
+	kd_json_string(json, "host", dump->host);
+	kd_json_string(json, "kernel", dump->release);
+	kd_json_string(json, "build_id", dump->build_id);
+	kd_json_string(json, "reason", dump_reason(dump));
+	kd_json_string(json, "kind", dump->log.kind);
+	kd_json_string(json, "signature", dump->log.signature[0] ? dump->log.signature : NULL);
+	kd_json_string(json, "state", dump_state_name(dump->state));
+	kd_json_bool(json, "pinned", dump->pinned);
+	kd_json_u64(json, "size", dump->size);
+	kd_json_string(json, "unreadable", report_unreadable(dump->report, unreadable, sizeof(unreadable)));
+	kd_json_string(json, "vmcore", dump->vmcore);
+	kd_json_string(json, "log", dump->log_file);
+}
+
+static void print_json(const struct dump **dump, size_t count)
+{
+	struct kd_json json = { .out = stdout };
+	size_t i;
+
+	kd_json_open(&json, NULL, '[');
+	for (i = 0; i < count; i++) {
+		kd_json_open(&json, NULL, '{');
+		dump_put_members(&json, dump[i]);
+		kd_json_close(&json, '}');
+	}
+	kd_json_close(&json, ']');
+}
+
+struct kd_error *dumps_list(struct kdumpctl *ctl, int *status)
+{
+	_cleanup_(dumps_free) struct dumps dumps = { 0 };
+	_cleanup_free_ const struct dump **chosen = NULL;
+	const char *path = ctl->option[OPTION_PATH];
+	struct selection selection;
+	struct kd_error *err;
+	size_t count;
+
+	err = parse_selection(ctl, &selection);
+	if (!err && path && ctl->argument_count)
+		err = kd_error_create(KD_ERR_USAGE, "list: name one directory, %s or --path=%s", ctl->argument[0], path);
+	if (!err)
+		err = dumps_load(ctl, ctl->argument_count ? ctl->argument[0] : path, &dumps);
+	if (err)
+		return err;
+	chosen = calloc(dumps.count + 1, sizeof(*chosen));
+	if (!chosen)
+		return kd_error_nomem();
+	select_dumps(&selection, chosen, &count, &dumps);
+	if (ctl->json)
+		print_json(chosen, count);
+	else if (count)
+		print_table(chosen, count);
+	if (!count) {
+		kd_info(&ctl->log, "No dumps found in %s", dumps.path);
+		*status = 1;
+	}
+	return NULL;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* kdumpctl log, remove, pin, unpin. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/parse.h"
+#include "kdump/dumps/named.h"
+#include "kdump/storage/mounts.h"
+#include "kdump/verbs/dump_options.h"
+#include "kdump/verbs/terminal.h"
+
+enum { LOG_LINES, LOG_PATH };
+
+const struct verb_option dumps_log_options[] = {
+	[LOG_LINES] = { "lines", 'n', "N", "only the last N lines" },
+	[LOG_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" },
+	{ .name = NULL },
+};
+
+enum { REMOVE_FORCE, REMOVE_PATH };
+
+const struct verb_option dumps_remove_options[] = {
+	[REMOVE_FORCE] = { "force", 'f', NULL, "pinned ones, too" },
+	[REMOVE_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" },
+	{ .name = NULL },
+};
+
+enum { PATH_PATH };
+
+const struct verb_option dumps_path_options[] = {
+	[PATH_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" },
+	{ .name = NULL },
+};
+
+struct kd_error *dumps_log(struct kdumpctl *ctl, int *status)
+{
+	_cleanup_(dumps_free) struct dumps dumps = { 0 };
+	_cleanup_free_ char *text = NULL;
+	uint64_t count = UINT64_MAX;
+	struct dump *dump;
+	struct term term;
+	struct kd_error *err;
+	char *cursor, *line;
+
+	if (ctl->option[LOG_LINES] && !kd_parse_u64(ctl->option[LOG_LINES], 10, &count))
+		return kd_error_create(KD_ERR_USAGE, "--lines=%s: give a number", ctl->option[LOG_LINES]);
+	err = dumps_choose(ctl, ctl->option[LOG_PATH], ctl->argument_count ? ctl->argument[0] : NULL, &dumps, &dump);
+	if (!err)
+		err = dump_read_log(dump, &text);
+	if (err)
+		return err;
+	term_init(&term, stdout);
+	cursor = (char *)crash_log_tail(text, count);
+	while (cursor && *cursor) {
+		line = strsep(&cursor, "\n");
+		term_text(&term, line);
+		putchar('\n');
+	}
+	return NULL;
+}
+
+/* --- those that change dumps --------------------------------------------------------------------------------------- */
+
+/* What each operand means: a dump, among those that lay beside it before any was changed. */
+struct choice {
+	struct dumps dumps;
+	struct dump *dump;
+};
+
+struct choices {
+	struct choice *choice;
+	size_t count;
+};
+
+static void choices_free(struct choices *choices)
+{
+	size_t i;
+
+	for (i = 0; i < choices->count; i++)
+		dumps_free(&choices->choice[i].dumps);
+	free(choices->choice);
+}
+static inline void choices_free_cleanup(struct choices *choices)
+{
+	choices_free(choices);
+}
+
+/* A path is cut into the directory that the dump lies in, and the dump's path as it is known there. */
+static struct kd_error *split_path(const char *words, char **parent_ret, char **path_ret)
+{
+	_cleanup_free_ char *copy = strdup(words), *parent = NULL, *path = NULL;
+	size_t length = strlen(words);
+	char *slash;
+
+	if (!copy)
+		return kd_error_nomem();
+	while (length > 1 && copy[length - 1] == '/')
+		copy[--length] = '\0';
+	slash = strrchr(copy, '/');
+	parent = slash ? strndup(copy, slash == copy ? 1 : slash - copy) : strdup(".");
+	path = parent ? path_join(parent, slash ? slash + 1 : copy) : NULL;
+	if (!path)
+		return kd_error_nomem();
+	*parent_ret = take_ptr(parent);
+	*path_ret = take_ptr(path);
+	return NULL;
+}
+
+/* Only what a capture has left is changed: a directory of that name, and no link to one. */
+static struct kd_error *find_path(const struct kdumpctl *ctl, const char *words, struct choice *ret)
+{
+	_cleanup_free_ char *parent = NULL, *path = NULL;
+	struct kd_error *err;
+	struct stat st;
+
+	if (lstat(words, &st) < 0)
+		return kd_error_os(errno, "%s", words);
+	err = split_path(words, &parent, &path);
+	if (!err)
+		err = dumps_load(ctl, parent, &ret->dumps);
+	if (err)
+		return err;
+	err = dumps_find(&ret->dumps, path, &ret->dump);
+	if (!err || err->code != KD_ERR_NOT_FOUND)
+		return err;
+	kd_error_destroy(err);
+	return kd_error_create(KD_ERR_NOT_FOUND, "%s is not the directory of a dump, by its name "
+						 "(ADDRESS-YYYY-MM-DD-HH:MM:SS or YYYYMMDDHHMM): only those can be "
+						 "removed, pinned and unpinned", words);
+}
+
+static struct kd_error *choose(const struct kdumpctl *ctl, const char *path, const char *words, struct choice *ret)
+{
+	struct kd_error *err;
+
+	if (!path && strchr(words, '/'))
+		return find_path(ctl, words, ret);
+	err = dumps_load(ctl, path, &ret->dumps);
+	return err ? err : dumps_find(&ret->dumps, words, &ret->dump);
+}
+
+/* Was it named before? */
+static bool is_again(const struct choices *choices, size_t i)
+{
+	size_t k;
+
+	for (k = 0; k < i; k++)
+		if (strcmp(choices->choice[k].dump->path, choices->choice[i].dump->path) == 0)
+			return true;
+	return false;
+}
+
+/* Do something to each dump that is named, once all are found; the first that fails ends it. */
+static struct kd_error *for_each(struct kdumpctl *ctl, const char *path,
+				 struct kd_error *(*work)(struct kdumpctl *ctl, const struct dumps *dumps,
+							  const struct dump *dump))
+{
+	_cleanup_(choices_free) struct choices choices = { .choice = calloc(ctl->argument_count, sizeof(struct choice)) };
+	struct kd_error *err = NULL;
+	size_t i;
+
+	if (!choices.choice)
+		return kd_error_nomem();
+	for (i = 0; i < ctl->argument_count && !err; i++, choices.count++)
+		err = choose(ctl, path, ctl->argument[i], &choices.choice[i]);
+	for (i = 0; i < ctl->argument_count && !err; i++)
+		if (!is_again(&choices, i))
+			err = work(ctl, &choices.choice[i].dumps, choices.choice[i].dump);
+	return err;
+}
+
+static struct kd_error *remove_one(struct kdumpctl *ctl, const struct dumps *dumps, const struct dump *dump)
+{
+	struct kd_error *err;
+
+	if (dump->pinned && !ctl->option[REMOVE_FORCE])
+		return kd_error_create(KD_ERR_STATE, "%s is pinned: \"kdumpctl unpin %s\" first, or use --force", dump->name,
+				       dump->path);
+	err = dump_remove(dumps, dump);
+	if (!err)
+		kd_info(&ctl->log, "Removed %s", dump->path);
+	return err;
+}
+
+static struct kd_error *pin_one(struct kdumpctl *ctl, const struct dumps *dumps, const struct dump *dump)
+{
+	struct kd_error *err = dump_pin(dump, true);
+
+	if (!err)
+		kd_info(&ctl->log, "Pinned %s: it stays until it is unpinned", dump->name);
+	return err;
+}
+
+static struct kd_error *unpin_one(struct kdumpctl *ctl, const struct dumps *dumps, const struct dump *dump)
+{
+	struct kd_error *err = dump_pin(dump, false);
+
+	if (!err)
+		kd_info(&ctl->log, "Unpinned %s", dump->name);
+	return err;
+}
+
+struct kd_error *dumps_remove(struct kdumpctl *ctl, int *status)
+{
+	return for_each(ctl, ctl->option[REMOVE_PATH], remove_one);
+}
+
+struct kd_error *dumps_pin(struct kdumpctl *ctl, int *status)
+{
+	return for_each(ctl, ctl->option[PATH_PATH], pin_one);
+}
+
+struct kd_error *dumps_unpin(struct kdumpctl *ctl, int *status)
+{
+	return for_each(ctl, ctl->option[PATH_PATH], unpin_one);
+}

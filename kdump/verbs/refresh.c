@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What units, rules and package scripts call: keep what is armed true to the machine. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/text.h"
+#include "kdump/arming/health.h"
+#include "kdump/arming/transition.h"
+#include "kdump/config/kernel.h"
+#include "kdump/config/settings.h"
+#include "kdump/verbs/kdumpctl.h"
+#include "kdump/verbs/status.h"
+
+/* udev's rules make this file. Taking it away before looking, and looking again while it is there, makes one reload of
+ * any number of events and misses none: kdump-refresh.path starts the service again for what comes after the last
+ * look. */
+#define REQUEST_PATH "/run/kdump/request"
+#define ROUNDS_MAX 10 /* the path unit goes on from there */
+
+static struct kd_error *forget_request(const struct kd_sysroot *root)
+{
+	_cleanup_free_ char *path = kd_sysroot_path(root, REQUEST_PATH);
+
+	if (!path)
+		return kd_error_nomem();
+	if (unlink(path) < 0 && errno != ENOENT)
+		return kd_error_os(errno, "cannot remove %s", path);
+	return NULL;
+}
+
+/* Nothing to do, or nothing that a reload would help. */
+static bool is_well(const struct health *health)
+{
+	return health->state == ARMED_FOREIGN || (health->state == ARMED_OURS && !health->changes);
+}
+
+static void note_well(const struct kdumpctl *ctl, const struct health *health)
+{
+	_cleanup_free_ char *reason = NULL;
+
+	if (health->state == ARMED_FOREIGN) {
+		transition_note(&ctl->root, &ctl->log, STANDING_STALE, "another program loaded a kernel");
+		return;
+	}
+	reason = armed_describe(&health->armed);
+	if (reason)
+		transition_note(&ctl->root, &ctl->log, STANDING_ARMED, reason);
+}
+
+/* Why it is loaded anew. */
+static void note_ill(const struct kdumpctl *ctl, const struct health *health, const char *reason)
+{
+	if (health->loaded)
+		transition_note(&ctl->root, &ctl->log, STANDING_STALE, reason);
+	else if (health->state == ARMED_LOST)
+		transition_note(&ctl->root, &ctl->log, STANDING_NOT_ARMED, "another program unloaded it");
+}
+
+/* One look, and a reload if need be. *again: look once more, since that took its time. */
+static struct kd_error *refresh_once(struct kdumpctl *ctl, bool *again)
+{
+	_cleanup_(health_free) struct health health = { 0 };
+	_cleanup_free_ char *reason = NULL;
+	struct kd_error *err = health_check(ctl, &health);
+
+	*again = false;
+	if (err)
+		return err;
+	reason = health_reason(&health);
+	if (!reason)
+		return kd_error_nomem();
+	if (ctl->dry_run) {
+		printf("%s%s%s\n", is_well(&health) ? "up to date" : "would be loaded anew", *reason ? ": " : "", reason);
+		return NULL;
+	}
+	if (is_well(&health)) {
+		note_well(ctl, &health);
+		return NULL;
+	}
+	note_ill(ctl, &health, reason);
+	err = service_arm_anew(ctl);
+	if (err) {
+		/* It is in the journal, once: a unit that fails every few minutes would say no more. */
+		kd_debug(&ctl->log, "%s", err->text);
+		kd_error_destroy(err);
+		return NULL;
+	}
+	*again = true;
+	return NULL;
+}
+
+static struct kd_error *write_metrics(const struct kdumpctl *ctl)
+{
+	_cleanup_(settings_free) struct settings settings = { 0 };
+	_cleanup_(health_free) struct health health = { 0 };
+	struct kd_error *err = settings_load(&ctl->root, NULL, &settings);
+
+	if (err || !settings.metrics_file)
+		return err;
+	err = health_check(ctl, &health);
+	return err ? err : status_write_metrics(&ctl->root, &health, settings.metrics_file);
+}
+
+/* Is it meant to be armed? */
+static bool is_wanted(const struct kdumpctl *ctl)
+{
+	return ctl->dry_run || transition_last(&ctl->root) != STANDING_OFF;
+}
+
+static struct kd_error *refresh(struct kdumpctl *ctl)
+{
+	struct kd_error *err = NULL;
+	bool again = true;
+	int round;
+
+	for (round = 0; round < ROUNDS_MAX && again && !err; round++) {
+		if (!ctl->dry_run)
+			err = forget_request(&ctl->root);
+		if (err || !is_wanted(ctl))
+			break;
+		err = refresh_once(ctl, &again);
+		again = again || (!ctl->dry_run && kd_sysroot_exists(&ctl->root, REQUEST_PATH));
+	}
+	return err;
+}
+
+struct kd_error *refresh_run(struct kdumpctl *ctl, int *status)
+{
+	struct kd_error *err = refresh(ctl);
+
+	return err || ctl->dry_run ? err : write_metrics(ctl);
+}
+
+/* --- kernels come and go -------------------------------------------------------------------------------------- */
+
+static struct kd_error *check_release(const char *release)
+{
+	return kernel_is_release(release) ? NULL :
+					    kd_error_create(KD_ERR_USAGE, "\"%s\" is no kernel release", release);
+}
+
+/* The running kernel's modules were replaced (a rebuild under the same name), or the next boot's kernel is here: what
+ * that needs is built now, so that arming at boot only has to load it. */
+struct kd_error *refresh_kernel_installed(struct kdumpctl *ctl, int *status)
+{
+	_cleanup_free_ char *running = NULL;
+	const char *release = ctl->argument[0];
+	struct kd_error *err = check_release(release);
+
+	if (!err)
+		err = kd_sysroot_read_line(&ctl->root, &running, "/proc/sys/kernel/osrelease");
+	if (err)
+		return err;
+	if (strcmp(release, running))
+		return service_build_ahead(ctl, release);
+	return kd_sysroot_is_live(&ctl->root) ? refresh(ctl) : NULL;
+}
+
+struct kd_error *refresh_kernel_removed(struct kdumpctl *ctl, int *status)
+{
+	static const char *const suffixes[] = { "", ".hash" };
+	struct kd_error *err = check_release(ctl->argument[0]);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(suffixes) && !err; i++) {
+		_cleanup_free_ char *path = NULL;
+
+		err = kd_format(&path, "%s" KD_STATEDIR "/initramfs-%s.img%s", ctl->root.prefix, ctl->argument[0],
+			     suffixes[i]);
+		if (err)
+			return err;
+		if (unlink(path) < 0 && errno != ENOENT)
+			err = kd_error_os(errno, "cannot remove %s", path);
+	}
+	return err;
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* "kdumpctl reset-crashkernel" and its kin. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/io.h"
+#include "base/parse.h"
+#include "kdump/boot/changes.h"
+#include "kdump/boot/crashkernel.h"
+#include "kdump/loader/loader.h"
+#include "kdump/verbs/kdumpctl.h"
+#include "kdump/verbs/reset_crashkernel.h"
+
+enum { RESET_KERNEL, RESET_BOOTLOADER, RESET_PRINT, RESET_REBOOT, RESET_FADUMP };
+
+const struct verb_option reset_options[] = {
+	[RESET_KERNEL] = { "kernel", 0, "PATH|ALL|DEFAULT", "only the entries of this kernel; default: ALL, and new ones" },
+	[RESET_BOOTLOADER] = { "bootloader", 0, "NAME", "grub, grubby, systemd-boot, u-boot-menu or extlinux" },
+	[RESET_PRINT] = { "print", 0, NULL, "show the change, make none" },
+	[RESET_REBOOT] = { "reboot", 0, NULL, "reboot if the change needs it" },
+	[RESET_FADUMP] = { "fadump", 0, "on|off|nocma", "firmware-assisted dump: only on PPC" },
+	{ 0 },
+};
+
+/* --- the recommendation and its record ---------------------------------------------------------------------------- */
+
+/* In the syntax with ranges where that says the same, as it stays right when the machine's memory changes. */
+static struct kd_error *make_setting(const struct estimate *estimate, char **ret)
+{
+	if (estimate->recommended == crashkernel_setting_size(crashkernel_default(), estimate->ram))
+		*ret = strdup(crashkernel_default());
+	else if (asprintf(ret, "%" PRIu64 "M", estimate->recommended >> 20) < 0)
+		*ret = NULL;
+	return *ret ? NULL : kd_error_nomem();
+}
+
+/* The setting for this machine; the default where its need cannot be told. *known: was it told? */
+static struct kd_error *recommend(const struct kdumpctl *ctl, struct estimate *estimate, bool *known, char **ret)
+{
+	struct kd_error *err = kdumpctl_estimate(ctl, estimate);
+
+	*known = !err;
+	if (!err)
+		return make_setting(estimate, ret);
+	kd_info(&ctl->log, "%s: the default is taken", err->text);
+	kd_error_destroy(err);
+	*ret = strdup(crashkernel_default());
+	return *ret ? NULL : kd_error_nomem();
+}
+
+/* *ret := NULL if nothing is recorded, or nothing that is a setting. */
+static struct kd_error *read_record(const struct kdumpctl *ctl, char **ret)
+{
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err = kd_sysroot_read_line(&ctl->root, &text, BOOT_RECORD_PATH);
+
+	if (err && err->errnum != ENOENT)
+		return err;
+	if (!err)
+		err = crashkernel_check_setting(text);
+	if (!err)
+		*ret = take_ptr(text);
+	kd_error_destroy(err);
+	return NULL;
+}
+
+static struct kd_error *write_record(const struct kdumpctl *ctl, const char *setting)
+{
+	_cleanup_free_ char *path = kd_sysroot_path(&ctl->root, BOOT_RECORD_PATH);
+	_cleanup_free_ char *directory = kd_sysroot_path(&ctl->root, KD_STATEDIR), *line = NULL;
+	struct kd_error *err;
+
+	if (!path || !directory || asprintf(&line, "%s\n", setting) < 0) {
+		line = NULL;
+		return kd_error_nomem();
+	}
+	err = kd_mkdir_p(directory, 0755);
+	return err ? err : kd_write_file_atomic(path, line, strlen(line), 0644);
+}
+
+/* What was given by hand is the administrator's from now on. */
+static struct kd_error *remove_record(const struct kdumpctl *ctl)
+{
+	_cleanup_free_ char *path = kd_sysroot_path(&ctl->root, BOOT_RECORD_PATH);
+
+	if (!path)
+		return kd_error_nomem();
+	if (unlink(path) < 0 && errno != ENOENT)
+		return kd_error_os(errno, "cannot remove %s", path);
+	return NULL;
+}
+
+/* --- what is said -------------------------------------------------------------------------------------------------- */
+
+/* "kernel=/boot/vmlinuz-…", or the file that speaks for all kernels. */
+static void name_place(const struct boot_plan *plan, const struct boot_change *change, char *buffer, size_t size)
+{
+	if (change->kernel)
+		snprintf(buffer, size, "kernel=%s%s",
+			 plan->loader->indexed && !kd_starts_with(change->kernel, "/boot/") ? "/boot" : "", change->kernel);
+	else if (plan->loader->per_kernel)
+		snprintf(buffer, size, "new kernels (%s)", plan->config.file[change->file].path);
+	else
+		snprintf(buffer, size, "kernel=ALL");
+}
+
+static void say_change(const struct kdumpctl *ctl, const struct boot_plan *plan, const struct boot_change *change)
+{
+	char place[512], index[64] = "";
+
+	name_place(plan, change, place, sizeof(place));
+	if (plan->loader->indexed && change->kernel)
+		snprintf(index, sizeof(index), ", grub entry index=%zu", change->index);
+	switch (change->outcome) {
+	case BOOT_CHANGED:
+		kd_info(&ctl->log, "Updated crashkernel=%s for %s%s", change->new_, place, index);
+		break;
+	case BOOT_SAME:
+		kd_info(&ctl->log, "No need to update crashkernel value for %s", place);
+		break;
+	case BOOT_KEPT:
+		kd_info(&ctl->log, "No need to update crashkernel value for %s", place);
+		kd_info(&ctl->log, "crashkernel=%s in %s was chosen by hand and stays: give a SIZE to change it",
+			change->old, plan->config.file[change->file].path);
+		break;
+	}
+}
+
+/* Has the running kernel reserved already what @setting stands for? */
+static bool is_in_effect(const struct kdumpctl *ctl, const char *setting)
+{
+	_cleanup_free_ char *cmdline = NULL, *running = NULL;
+	uint64_t reserved = 0, ram = 0;
+	struct kd_error *err;
+	bool same;
+
+	err = loader_crash_size(&ctl->root, &reserved);
+	if (!err)
+		err = crashkernel_ram(&ctl->root, &ram);
+	if (!err)
+		err = kd_sysroot_read_line(&ctl->root, &cmdline, "/proc/cmdline");
+	if (!err)
+		err = crashkernel_get(cmdline, strlen(cmdline), &running);
+	same = !err && reserved &&
+	       ((running && !strcmp(running, setting)) || crashkernel_setting_size(setting, ram) == reserved);
+	kd_error_destroy(err);
+	return same;
+}
+
+static struct kd_error *advise_reboot(const struct kdumpctl *ctl, const struct boot_plan *plan, bool wanted)
+{
+	static const char *const reboot[] = { "/usr/bin/systemctl", "reboot", NULL };
+	const char *setting = boot_plan_result(plan);
+
+	if (!setting)
+		return NULL;
+	if (is_in_effect(ctl, setting)) {
+		if (boot_plan_changes(plan))
+			kd_info(&ctl->log, "The running kernel has reserved that much already: no reboot is needed.");
+		return NULL;
+	}
+	kd_info(&ctl->log, "Please reboot the system for the change to take effect.");
+	return wanted && kd_sysroot_is_live(&ctl->root) ? boot_run(reboot) : NULL;
+}
+
+/* --- verbs --------------------------------------------------------------------------------------------------------- */
+
+/* Decide, say it, and do it unless it is only to be shown. */
+static struct kd_error *carry_out(const struct kdumpctl *ctl, const char *bootloader, const struct boot_request *request,
+				  bool print, struct boot_plan *plan)
+{
+	const struct boot_loader *loader;
+	struct kd_error *err;
+	size_t i;
+
+	err = boot_loader_choose(&ctl->root, bootloader, &loader);
+	if (err)
+		return err;
+	if (!bootloader)
+		kd_debug(&ctl->log, "The boot loader is %s", loader->name);
+	err = boot_plan_make(&ctl->root, loader, request, plan);
+	if (err)
+		return err;
+	if (print) {
+		boot_plan_print(plan, stdout);
+		if (!plan->commands && !boot_plan_changes(plan))
+			kd_info(&ctl->log, "Nothing would change (%s)", loader->name);
+		return NULL;
+	}
+	err = boot_plan_apply(&ctl->root, plan, &ctl->log);
+	if (err)
+		return err;
+	for (i = 0; i < plan->changes; i++)
+		say_change(ctl, plan, &plan->change[i]);
+	return NULL;
+}
+
+static struct kd_error *check_options(const struct kdumpctl *ctl)
+{
+	struct kd_error *err;
+	struct utsname name;
+
+	if (ctl->option[RESET_FADUMP]) {
+		if (uname(&name) < 0 || !kd_starts_with(name.machine, "ppc64"))
+			return kd_error_create(KD_ERR_USAGE, "Option --fadump only valid on PPC");
+		return kd_error_create(KD_ERR_UNSUPPORTED, "firmware-assisted dumps are not supported");
+	}
+	err = ctl->argument_count ? crashkernel_check_setting(ctl->argument[0]) : NULL;
+	if (err) /* the text has the argument already, but this is what Red Hat's says of it */
+		return kd_error_wrap(err, "%s not recognized", ctl->argument[0]);
+	return NULL;
+}
+
+/* The next boot then only has to load it, its size is known here, and what is wrong with the configuration is told
+ * before the reboot. */
+static void build_ahead(struct kdumpctl *ctl)
+{
+	struct kd_error *err = kd_sysroot_is_live(&ctl->root) ? service_build_ahead(ctl, ctl->kernel) : NULL;
+
+	if (err)
+		kd_warn(&ctl->log, "no capture image could be built yet: %s", err->text);
+	kd_error_destroy(err);
+}
+
+struct kd_error *reset_crashkernel(struct kdumpctl *ctl, int *status)
+{
+	_cleanup_(boot_plan_free) struct boot_plan plan = { 0 };
+	_cleanup_(estimate_free) struct estimate estimate = { 0 };
+	_cleanup_free_ char *recommended = NULL, *recorded = NULL;
+	struct boot_request request = {
+		.setting = ctl->argument_count ? ctl->argument[0] : NULL,
+		.kernel = ctl->option[RESET_KERNEL],
+	};
+	bool known;
+	struct kd_error *err;
+
+	err = check_options(ctl);
+	if (!err && !ctl->dry_run)
+		build_ahead(ctl);
+	if (!err && !request.setting)
+		err = recommend(ctl, &estimate, &known, &recommended);
+	if (!err)
+		err = read_record(ctl, &recorded);
+	request.recommended = recommended;
+	request.recorded = recorded;
+	if (!err)
+		err = carry_out(ctl, ctl->option[RESET_BOOTLOADER], &request, ctl->dry_run, &plan);
+	if (err || ctl->dry_run)
+		return err;
+	if (request.setting)
+		err = remove_record(ctl);
+	else if (boot_plan_changes(&plan))
+		err = write_record(ctl, recommended);
+	return err ? err : advise_reboot(ctl, &plan, ctl->option[RESET_REBOOT] != NULL);
+}
+
+/* Is it kdumpctl's to change crashkernel= by itself? *recorded := what it has set; NULL: no. */
+static struct kd_error *may_act(const struct kdumpctl *ctl, char **recorded)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct kd_error *err = kdumpctl_read_conf(ctl, &conf);
+
+	return err || !conf.auto_reset_crashkernel ? err : read_record(ctl, recorded);
+}
+
+static bool is_still_right(const struct estimate *estimate, const char *setting)
+{
+	struct estimate now = *estimate;
+
+	now.reserved = crashkernel_setting_size(setting, estimate->ram);
+	return estimate_judge(&now) == ESTIMATE_FITS;
+}
+
+struct kd_error *reset_after_update(struct kdumpctl *ctl, int *status)
+{
+	_cleanup_(boot_plan_free) struct boot_plan plan = { 0 };
+	_cleanup_(estimate_free) struct estimate estimate = { 0 };
+	_cleanup_free_ char *recommended = NULL, *recorded = NULL;
+	struct boot_request request = { .only_recorded = true };
+	struct kd_error *err;
+	bool known;
+
+	err = may_act(ctl, &recorded);
+	if (err || !recorded)
+		return err;
+	err = recommend(ctl, &estimate, &known, &recommended);
+	if (err || !strcmp(recommended, recorded) || (known && is_still_right(&estimate, recorded)))
+		return err;
+	request.recommended = recommended;
+	request.recorded = recorded;
+	err = carry_out(ctl, NULL, &request, ctl->dry_run, &plan);
+	if (err || ctl->dry_run || !boot_plan_changes(&plan))
+		return err;
+	err = write_record(ctl, recommended);
+	return err ? err : advise_reboot(ctl, &plan, false);
+}
+
+struct kd_error *reset_for_kernel(struct kdumpctl *ctl, int *status)
+{
+	_cleanup_(boot_plan_free) struct boot_plan plan = { 0 };
+	_cleanup_free_ char *recorded = NULL;
+	struct boot_request request = { .release = ctl->argument[0] };
+	const struct boot_loader *loader;
+	struct kd_error *err;
+
+	err = may_act(ctl, &recorded);
+	if (err || !recorded)
+		return err;
+	err = boot_loader_choose(&ctl->root, NULL, &loader);
+	if (err || !loader->per_kernel) /* what is set for all kernels is set for this one */
+		return err;
+	request.recommended = request.recorded = recorded;
+	return carry_out(ctl, NULL, &request, ctl->dry_run, &plan);
+}
+
+struct kd_error *reset_get_default(struct kdumpctl *ctl, int *status)
+{
+	const char *mechanism = ctl->argument_count ? ctl->argument[0] : "kdump";
+
+	if (!strcmp(mechanism, "fadump"))
+		return kd_error_create(KD_ERR_UNSUPPORTED, "fadump: firmware-assisted dumps are only on PPC");
+	if (strcmp(mechanism, "kdump"))
+		return kd_error_create(KD_ERR_USAGE, "%s not recognized: use kdump", mechanism);
+	puts(crashkernel_default());
+	return NULL;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/verbs/terminal.h"
+
+#include <inttypes.h>
+#include <langinfo.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/array.h"
+
+static bool wants_colour(FILE *out)
+{
+	const char *no_color = getenv("NO_COLOR"), *type = getenv("TERM");
+
+	return isatty(fileno(out)) && !(no_color && *no_color) && type && *type && strcmp(type, "dumb") != 0;
+}
+
+void term_init(struct term *term, FILE *out)
+{
+	struct winsize size;
+
+	*term = (struct term){ .out = out, .colour = wants_colour(out), .width = 80 };
+	if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col)
+		term->width = size.ws_col;
+}
+
+const char *term_start(const struct term *term, enum term_colour colour)
+{
+	static const char *const codes[] = {
+		[TERM_PLAIN] = "", [TERM_BOLD] = "\033[1m", [TERM_DIM] = "\033[2m", [TERM_RED] = "\033[31m",
+		[TERM_GREEN] = "\033[32m", [TERM_YELLOW] = "\033[33m", [TERM_BLUE] = "\033[34m",
+	};
+
+	return term->colour ? codes[colour] : "";
+}
+
+const char *term_stop(const struct term *term)
+{
+	return term->colour ? "\033[0m" : "";
+}
+
+void term_bar(const struct term *term, uint64_t part, uint64_t whole, unsigned int width)
+{
+	static const char *const eighths[] = { " ", "▏", "▎", "▍", "▌", "▋", "▊", "▉" };
+	bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	unsigned int steps = utf8 ? 8 : 1, full, i;
+
+	full = whole ? (unsigned int)((double)(part < whole ? part : whole) / whole * width * steps + 0.5) : 0;
+	if (part && !full)
+		full = 1; /* something is not nothing */
+	for (i = 0; i < width; i++, full -= full > steps ? steps : full) {
+		if (full >= steps)
+			fputs(utf8 ? "█" : "#", term->out);
+		else
+			fputs(utf8 ? eighths[full] : " ", term->out);
+	}
+}
+
+const char *term_size(uint64_t bytes, char buffer[TERM_SIZE_MAX])
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	double value = bytes;
+	size_t i;
+
+	/* What would be rounded up to four digits is one of the next unit. */
+	for (i = 0; i < ARRAY_SIZE(units) - 1 && value >= 999.5; i++)
+		value /= 1024;
+	snprintf(buffer, TERM_SIZE_MAX, "%.*f %s", !i || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2, value, units[i]);
+	return buffer;
+}
+
+const char *term_time(int64_t seconds, char buffer[TERM_TIME_MAX])
+{
+	time_t when = seconds;
+	struct tm tm;
+
+	if (!localtime_r(&when, &tm) || !strftime(buffer, TERM_TIME_MAX, "%Y-%m-%d %H:%M:%S", &tm))
+		strcpy(buffer, "?");
+	return buffer;
+}
+
+const char *term_age(int64_t since, char buffer[TERM_TIME_MAX])
+{
+	static const struct {
+		int64_t seconds;
+		const char *name;
+	} units[] = { { 86400, "day" }, { 3600, "hour" }, { 60, "minute" }, { 1, "second" } };
+	int64_t age = (int64_t)time(NULL) - since, count;
+	size_t i;
+
+	if (age < 1) {
+		strcpy(buffer, "just now");
+		return buffer;
+	}
+	for (i = 0; i < ARRAY_SIZE(units) - 1 && age < units[i].seconds; i++)
+		;
+	count = age / units[i].seconds;
+	snprintf(buffer, TERM_TIME_MAX, "%" PRId64 " %s%s ago", count, units[i].name, count == 1 ? "" : "s");
+	return buffer;
+}
+
+void term_text(const struct term *term, const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	for (; *s; s++) {
+		if (*s < ' ' || *s == 0x7f)
+			fprintf(term->out, "\\x%02x", *s);
+		else if (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0) /* the C1 controls of UTF-8 */
+			fprintf(term->out, "\\x%02x", *++s);
+		else
+			fputc(*s, term->out);
+	}
+}

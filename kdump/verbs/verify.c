@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* kdumpctl verify: is a dump whole and sound? And what info learns from the file. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "dumpfilter/codec/decoder.h"
+#include "dumpfilter/dumpfilter.h"
+#include "dumpfilter/verify.h"
+#include "kdump/dumps/named.h"
+#include "kdump/storage/mounts.h"
+#include "kdump/verbs/dump_options.h"
+#include "kdump/verbs/terminal.h"
+
+#define EXIT_DAMAGED 1
+#define EXIT_INCOMPLETE 4
+
+enum { OPTION_PATH };
+
+const struct verb_option dumps_verify_options[] = {
+	[OPTION_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" },
+	{ .name = NULL },
+};
+
+/* "kdump, lzo, level 31". */
+static char *describe_format(const struct vmcore_origin *origin)
+{
+	const char *codec = decoder_name(origin->codec);
+	char *text;
+
+	if (!origin->page_size)
+		return asprintf(&text, "%s%s%s", origin->flattened ? "flattened " : "", origin->format,
+				origin->incomplete ? ", says that it is incomplete" : "") < 0 ? NULL : text;
+	return asprintf(&text, "%s%s, %s, level %u%s%s", origin->flattened ? "flattened " : "", origin->format,
+			codec && *codec != 'n' ? codec : "not compressed", origin->level, origin->split ? ", split" : "",
+			origin->incomplete ? ", says that it is incomplete" : "") < 0 ? NULL : text;
+}
+
+static void take_identity(struct dump *dump, const struct dumpfilter_identity *identity)
+{
+	if (identity->crash_time)
+		dump->time = (int64_t)identity->crash_time;
+	if (!dump->release && *identity->release)
+		dump->release = strdup(identity->release);
+	if (!dump->build_id && *identity->build_id)
+		dump->build_id = strdup(identity->build_id);
+	if (!dump->host && *identity->nodename)
+		dump->host = strdup(identity->nodename);
+}
+
+struct kd_error *dump_ask_file(struct dump *dump, const char *path, char **format)
+{
+	_cleanup_(vmcore_close) struct vmcore *vmcore = NULL;
+	struct dumpfilter_identity identity;
+	struct kd_error *err = vmcore_open(path, &vmcore);
+
+	if (err)
+		return err;
+	*format = describe_format(vmcore_origin(vmcore));
+	/* No name tells it of a file from elsewhere. */
+	if (dump->given && dump->state == DUMP_COMPLETE &&
+	    (vmcore_origin(vmcore)->incomplete || vmcore_missing(vmcore)))
+		dump->state = DUMP_INCOMPLETE;
+	if (dump->report)
+		return NULL;
+	err = dumpfilter_identify(path, &identity);
+	if (!err)
+		take_identity(dump, &identity);
+	kd_error_destroy(err);
+	return NULL;
+}
+
+/* --- what the capture has recorded ------------------------------------------------------------------------------ */
+
+static void compare_with_report(const struct dump *dump, struct verification *result)
+{
+	uint64_t size = report_u64(dump->report, "vmcore_size"), written = report_u64(dump->report, "pages.written");
+	uint64_t there = result->pages - result->missing_pages;
+
+	if (size && result->file_size < size)
+		verify_add_problem(result, VERDICT_DAMAGED, "it has %" PRIu64 " bytes, but the capture wrote %" PRIu64,
+				   result->file_size, size);
+	if (written && result->origin.page_size && there < written)
+		verify_add_problem(result, VERDICT_DAMAGED, "it has %" PRIu64 " pages, but the capture wrote %" PRIu64,
+				   there, written);
+	if (dump->state == DUMP_INCOMPLETE)
+		verify_add_problem(result, VERDICT_INCOMPLETE, "the capture left it under the name %s", dump->vmcore);
+}
+
+/* --- output ----------------------------------------------------------------------------------------------------- */
+
+static void row(const char *key, uint64_t value)
+{
+	if (value)
+		printf("%14s  %" PRIu64 "\n", key, value);
+}
+
+static void print_text(const char *path, const struct verification *result)
+{
+	static const enum term_colour colours[] = {
+		[VERDICT_GOOD] = TERM_GREEN,
+		[VERDICT_INCOMPLETE] = TERM_YELLOW,
+		[VERDICT_DAMAGED] = TERM_RED,
+	};
+	_cleanup_free_ char *format = result->origin.format ? describe_format(&result->origin) : NULL;
+	char size[TERM_SIZE_MAX];
+	struct term term;
+
+	term_init(&term, stdout);
+	term_text(&term, path);
+	printf(": %s%s%s\n", term_start(&term, colours[result->verdict]), verdict_name(result->verdict), term_stop(&term));
+	printf("%14s  %s\n", "Size", term_size(result->file_size, size));
+	if (format)
+		printf("%14s  %s\n", "Format", format);
+	row("CPUs", result->cpus);
+	row("Memory pages", result->memory_pages);
+	row("Dump pages", result->pages);
+	row("  good", result->good_pages);
+	row("  missing", result->missing_pages);
+	row("  damaged", result->damaged_pages);
+	row("  unreadable", result->unreadable_pages);
+	for (unsigned int i = 0; i < result->problem_count; i++) {
+		printf("%14s  ", "Problem");
+		term_text(&term, result->problem[i]);
+		putchar('\n');
+	}
+	if (result->problem_count == VERIFY_PROBLEMS_MAX)
+		printf("%14s  there may be more: only the first %u are named\n", "", VERIFY_PROBLEMS_MAX);
+}
+
+static void print_json(const char *path, const struct verification *result)
+{
+	const struct vmcore_origin *origin = &result->origin;
+	struct kd_json json = { .out = stdout };
+
+	kd_json_open(&json, NULL, '{');
+	kd_json_string(&json, "file", path);
+	kd_json_string(&json, "verdict", verdict_name(result->verdict));
+	kd_json_u64(&json, "size", result->file_size);
+	kd_json_string(&json, "format", origin->format);
+	kd_json_bool(&json, "flattened", origin->flattened);
+	kd_json_bool(&json, "incomplete", origin->incomplete);
+	kd_json_u64(&json, "level", origin->level);
+	kd_json_string(&json, "compression", origin->format ? decoder_name(origin->codec) : NULL);
+	kd_json_u64(&json, "cpus", result->cpus);
+	kd_json_u64(&json, "page_size", result->page_size);
+	kd_json_u64(&json, "memory_pages", result->memory_pages);
+	kd_json_u64(&json, "pages", result->pages);
+	kd_json_u64(&json, "good", result->good_pages);
+	kd_json_u64(&json, "missing", result->missing_pages);
+	kd_json_u64(&json, "damaged", result->damaged_pages);
+	kd_json_u64(&json, "unreadable", result->unreadable_pages);
+	kd_json_open(&json, "problems", '[');
+	for (unsigned int i = 0; i < result->problem_count; i++)
+		kd_json_string(&json, NULL, result->problem[i]);
+	kd_json_close(&json, ']');
+	kd_json_close(&json, '}');
+}
+
+static void show_progress(void *arg, uint64_t done, uint64_t total)
+{
+	fprintf(stderr, "\rReading: %3.0f %%", total ? 100.0 * (double)done / (double)total : 100.0);
+}
+
+static struct kd_error *verify_file(const struct kdumpctl *ctl, const char *path, const struct dump *dump, int *status)
+{
+	_cleanup_(verification_release) struct verification result = { 0 };
+	bool live = !ctl->json && isatty(STDERR_FILENO);
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct kd_error *err;
+
+	err = verify_dump(path, cpus > 0 ? (unsigned int)cpus : 1, live ? show_progress : NULL, NULL, &result);
+	if (live)
+		fputs("\r\033[K", stderr);
+	if (err)
+		return err;
+	if (dump)
+		compare_with_report(dump, &result);
+	if (ctl->json)
+		print_json(path, &result);
+	else
+		print_text(path, &result);
+	if (result.verdict != VERDICT_GOOD)
+		*status = result.verdict == VERDICT_DAMAGED ? EXIT_DAMAGED : EXIT_INCOMPLETE;
+	return NULL;
+}
+
+struct kd_error *dumps_verify(struct kdumpctl *ctl, int *status)
+{
+	const char *words = ctl->argument_count ? ctl->argument[0] : NULL;
+	_cleanup_(dumps_free) struct dumps dumps = { 0 };
+	_cleanup_free_ char *path = NULL;
+	struct dump *dump;
+	struct kd_error *err;
+
+	if (dump_is_named_file(words))
+		return verify_file(ctl, words, NULL, status);
+	err = dumps_choose(ctl, ctl->option[OPTION_PATH], words, &dumps, &dump);
+	if (err)
+		return err;
+	if (!dump->vmcore)
+		return kd_error_create(KD_ERR_NOT_FOUND, "%s has no dump, only a log (\"kdumpctl log %s\")", dump->path,
+				       dump_operand(dump));
+	path = path_join(dump->path, dump->vmcore);
+	return path ? verify_file(ctl, path, dump, status) : kd_error_nomem();
+}

@@ -1,0 +1,864 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "capture/child.h"
+#include "capture/clock.h"
+#include "capture/copy.h"
+#include "capture/crash.h"
+#include "capture/device.h"
+#include "capture/dump.h"
+#include "capture/hooks.h"
+#include "capture/ladder.h"
+#include "capture/memory.h"
+#include "capture/progress.h"
+#include "capture/quiesce.h"
+#include "capture/report.h"
+#include "capture/save.h"
+#include "capture/target.h"
+#include "capture/uevent.h"
+#include "dumpfilter/cli/report.h"
+#include "tests/unit/temporary.h"
+#include "tests/unit/testing.h"
+
+/* --- a directory of its own for each test that needs one --- */
+
+static int make_directory(void **state)
+{
+	*state = calloc(1, TEMPORARY_SIZE);
+	assert_non_null(*state);
+	temporary_make(*state);
+	return 0;
+}
+
+static int remove_directory(void **state)
+{
+	temporary_remove(*state);
+	free(*state);
+	return 0;
+}
+
+static void put_file(const char *directory, const char *name, const void *data, size_t size)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *parent = NULL;
+
+	assert_true(asprintf(&path, "%s%s", directory, name) > 0);
+	parent = strdup(path);
+	*strrchr(parent, '/') = '\0';
+	assert_no_error(kd_mkdir_p(parent, 0755));
+	assert_no_error(kd_write_file_atomic(path, data, size, 0644));
+}
+
+/* --- quiesce --- */
+
+static void put_function(const char *root, const char *name, uint8_t command, uint8_t base_class, uint8_t header_type)
+{
+	uint8_t config[64] = { 0x86, 0x80, 0x0e, 0x10, command, 0x01 };
+	char path[128];
+
+	config[0x0b] = base_class;
+	config[0x0e] = header_type;
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", name);
+	put_file(root, path, config, sizeof(config));
+}
+
+static uint16_t get_command(const char *root, const char *name)
+{
+	_cleanup_free_ char *data = NULL;
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/config", root, name);
+	assert_no_error(kd_read_file(path, 4096, &data, NULL));
+	return (uint8_t)data[4] | (uint8_t)data[5] << 8;
+}
+
+static void test_quiesce_stops_masters_without_driver(void **state)
+{
+	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { .fd = -1 };
+	const char *dir = *state;
+	struct quiesce_result result;
+
+	put_function(dir, "0000:00:01.0", 0x07, 0x06, 0x00); /* ISA bridge */
+	put_function(dir, "0000:00:02.0", 0x07, 0x06, 0x81); /* PCI bridge, multi-function */
+	put_function(dir, "0000:00:03.0", 0x07, 0x02, 0x00); /* network, no driver */
+	put_function(dir, "0000:00:04.0", 0x03, 0x03, 0x00); /* display, no bus master */
+	put_function(dir, "0000:00:05.0", 0x07, 0x01, 0x00); /* storage, with a driver */
+	put_function(dir, "0000:00:05.1", 0x06, 0x0c, 0x80); /* serial bus, multi-function, no driver */
+	put_file(dir, "/sys/bus/pci/devices/0000:00:05.0/driver/unbind", "", 0);
+	put_file(dir, "/sys/bus/pci/devices/0000:00:06.0/config", "short", 5);
+	assert_no_error(kd_sysroot_open(dir, &root));
+	assert_no_error(quiesce(&root, &result));
+	assert_int_equal(result.count, 2);
+	assert_int_equal(result.failed, 1);
+	assert_true(!strcmp(result.name[0], "0000:00:03.0") || !strcmp(result.name[1], "0000:00:03.0"));
+	assert_int_equal(get_command(dir, "0000:00:01.0"), 0x107);
+	assert_int_equal(get_command(dir, "0000:00:02.0"), 0x107);
+	assert_int_equal(get_command(dir, "0000:00:03.0"), 0x103);
+	assert_int_equal(get_command(dir, "0000:00:04.0"), 0x103);
+	assert_int_equal(get_command(dir, "0000:00:05.0"), 0x107);
+	assert_int_equal(get_command(dir, "0000:00:05.1"), 0x102);
+}
+
+static void test_quiesce_leaves_absent_devices(void **state)
+{
+	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { .fd = -1 };
+	uint8_t gone[64];
+	struct quiesce_result result;
+
+	assert_no_error(kd_sysroot_open(*state, &root));
+	assert_no_error(quiesce(&root, &result)); /* no PCI at all */
+	assert_int_equal(result.count + result.failed, 0);
+	memset(gone, 0xff, sizeof(gone));
+	put_file(*state, "/sys/bus/pci/devices/0000:01:00.0/config", gone, sizeof(gone));
+	assert_no_error(quiesce(&root, &result));
+	assert_int_equal(result.count + result.failed, 0);
+	assert_int_equal(get_command(*state, "0000:01:00.0"), 0xffff);
+}
+
+/* --- child --- */
+
+static struct kd_error *succeed(void *arg)
+{
+	*(int *)arg = 42;
+	return NULL;
+}
+
+static struct kd_error *fail_with_errno(void *arg)
+{
+	return kd_error_os(ENOSPC, "cannot write %s", "it");
+}
+
+static struct kd_error *fault(void *arg)
+{
+	abort();
+}
+
+static struct kd_error *hang(void *arg)
+{
+	pause();
+	return NULL;
+}
+
+static struct kd_error *become_false(void *arg)
+{
+	static char *const argv[] = { (char *)"sh", (char *)"-c", (char *)"exit 3", NULL };
+
+	return child_exec(argv);
+}
+
+static struct kd_error *become_nothing(void *arg)
+{
+	static char *const argv[] = { (char *)"/no/such/program", NULL };
+
+	return child_exec(argv);
+}
+
+static bool give_up(void *arg, pid_t pid)
+{
+	return false;
+}
+
+static struct kd_error *run(struct kd_error *(*function)(void *arg), int ms, bool (*tick)(void *arg, pid_t pid),
+			    void *arg, struct child_result *result)
+{
+	struct child_job job = { .name = "job", .run = function, .tick = tick, .arg = arg,
+				 .deadline = clock_ms() + ms };
+
+	return child_run(&job, result);
+}
+
+static void test_child_ends(void **state)
+{
+	int *shared = shared_alloc(sizeof(*shared));
+	struct child_result result;
+	struct kd_error *err;
+
+	assert_no_error(run(succeed, 10000, NULL, shared, &result));
+	assert_int_equal(*shared, 42);
+	assert_int_equal(result.end, CHILD_OK);
+	err = run(fail_with_errno, 10000, NULL, NULL, &result);
+	assert_int_equal(err->errnum, ENOSPC);
+	assert_error(err, KD_ERR_OS, "cannot write it: No space left on device");
+	assert_int_equal(result.end, CHILD_ERROR);
+	assert_error(run(fault, 10000, NULL, NULL, &result), KD_ERR_STATE, "signal 6");
+	assert_int_equal(result.end, CHILD_SIGNAL);
+	assert_error(run(become_false, 10000, NULL, NULL, &result), KD_ERR_STATE, "exit status 3");
+	assert_int_equal(result.end, CHILD_EXIT);
+	assert_error(run(become_nothing, 10000, NULL, NULL, &result), KD_ERR_OS, "/no/such/program");
+	munmap(shared, sizeof(*shared));
+}
+
+static void test_child_that_hangs_is_stopped(void **state)
+{
+	struct child_result result;
+	int64_t start = clock_ms();
+
+	assert_error(run(hang, 50, NULL, NULL, &result), KD_ERR_TIMEOUT, "too long");
+	assert_int_equal(result.end, CHILD_KILLED);
+	assert_error(run(hang, 60000, give_up, NULL, &result), KD_ERR_TIMEOUT, "too long");
+	assert_true(clock_ms() - start < 10000);
+}
+
+/* --- ladder --- */
+
+static void test_ladder_goes_down(void **state)
+{
+	struct ladder_facts facts = { .end = CHILD_SIGNAL, .plain_filter = false, .space = 100, .vmcore_size = 100 };
+
+	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_FILTER);
+	assert_int_equal(ladder_next(RUNG_FILTER, &facts), RUNG_STORE);
+	assert_int_equal(ladder_next(RUNG_STORE, &facts), RUNG_COPY);
+	assert_int_equal(ladder_next(RUNG_COPY, &facts), RUNG_NONE);
+	facts.plain_filter = true; /* the same once more would end the same */
+	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_STORE);
+	facts.space = 99;
+	assert_int_equal(ladder_next(RUNG_STORE, &facts), RUNG_NONE);
+}
+
+static void test_ladder_full_disk(void **state)
+{
+	struct ladder_facts facts = { .end = CHILD_ERROR, .errnum = ENOSPC, .space = 0, .vmcore_size = 100 };
+
+	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_FILTER); /* which is smaller */
+	assert_int_equal(ladder_next(RUNG_FILTER, &facts), RUNG_NONE);
+	facts.plain_filter = true;
+	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_NONE);
+}
+
+static void test_ladder_gives_up_targets(void **state)
+{
+	struct ladder_facts facts = { .end = CHILD_ERROR, .errnum = EIO, .space = 100, .vmcore_size = 1 };
+
+	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_NONE);
+	facts.errnum = EFAULT; /* of /proc/vmcore */
+	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_FILTER);
+	facts.out_of_time = true;
+	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_NONE);
+}
+
+/* What has to be erased must not come back by another way. */
+static void test_ladder_erasing(void **state)
+{
+	struct ladder_facts facts = { .end = CHILD_EXIT, .erases = true, .space = 100, .vmcore_size = 1 };
+
+	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_NONE);
+	facts.errnum = ENOSPC;
+	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_NONE);
+}
+
+/* --- crash --- */
+
+static void assert_panic(const char *log, const char *expected)
+{
+	char message[64];
+
+	crash_panic_message(log, strlen(log), message, sizeof(message));
+	assert_string_equal(message, expected);
+}
+
+static void test_panic_message(void **state)
+{
+	assert_panic("", "");
+	assert_panic("[    0.000000] Linux version 6.1\n", "");
+	assert_panic("[    1.5] BUG: scheduling while atomic\n[    2.0] x\n[    3.0] Kernel panic - not syncing: sysrq "
+		     "triggered crash\n[    3.1] CPU: 0\n",
+		     "Kernel panic - not syncing: sysrq triggered crash");
+	assert_panic("[    1.5][    T1] BUG: soft lockup\n[    2.0][   C3] BUG: kernel NULL pointer dereference\n"
+		     "[    2.1] Oops: 0002 [#1] PREEMPT SMP\n",
+		     "BUG: kernel NULL pointer dereference");
+	assert_panic("[    2.1] Oops: 0002 [#1] PREEMPT SMP", "Oops: 0002 [#1] PREEMPT SMP");
+	assert_panic("[1] user says Kernel panic - not syncing: no\n", "");
+	assert_panic("[2] Kernel panic - not syncing: "
+		     "0123456789012345678901234567890123456789012345678901234567890123456789\n",
+		     "Kernel panic - not syncing: 01234567890123456789012345678901234");
+}
+
+static void test_log_tail(void **state)
+{
+	const char *log = "a\nb\nc\n";
+
+	assert_string_equal(crash_log_tail(log, 6, 2), "b\nc\n");
+	assert_ptr_equal(crash_log_tail(log, 6, 50), log);
+	assert_string_equal(crash_log_tail("x\ny", 3, 1), "y");
+	assert_ptr_equal(crash_log_tail(log, 0, 3), log);
+}
+
+/* --- json and the report --- */
+
+static char *json_text(void (*write)(struct kd_json *json))
+{
+	struct kd_json json = { 0 };
+	char *text = NULL;
+	size_t size;
+
+	json.out = open_memstream(&text, &size);
+	write(&json);
+	fclose(json.out);
+	return text;
+}
+
+static void write_strings(struct kd_json *json)
+{
+	kd_json_open(json, NULL, '[');
+	kd_json_string(json, NULL, "q\" b\\ t\t n\n \x01\x7f");
+	kd_json_string(json, NULL, "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80");   /* ä € and one beyond the BMP */
+	kd_json_string(json, NULL, "\xff \xc0\xaf \xed\xa0\x80 \xe2\x82 \xc3"); /* stray, overlong, surrogate, cut short */
+	kd_json_string(json, NULL, NULL);
+	kd_json_close(json, ']');
+}
+
+static void write_nested(struct kd_json *json)
+{
+	kd_json_open(json, NULL, '{');
+	kd_json_u64(json, "n", UINT64_MAX);
+	kd_json_open(json, "empty", '[');
+	kd_json_close(json, ']');
+	kd_json_open(json, "o", '{');
+	kd_json_bool(json, "b", true);
+	kd_json_seconds(json, "s", 12034);
+	kd_json_close(json, '}');
+	kd_json_close(json, '}');
+}
+
+static void test_json(void **state)
+{
+	_cleanup_free_ char *strings = json_text(write_strings);
+	_cleanup_free_ char *nested = json_text(write_nested);
+
+	assert_string_equal(strings, "[\n  \"q\\\" b\\\\ t\\u0009 n\\u000a \\u0001\\u007f\",\n"
+				     "  \"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80\",\n"
+				     "  \"\\ufffd \\ufffd\\ufffd \\ufffd\\ufffd\\ufffd \\ufffd\\ufffd \\ufffd\",\n"
+				     "  null\n]\n");
+	assert_string_equal(nested, "{\n  \"n\": 18446744073709551615,\n  \"empty\": [],\n  \"o\": {\n"
+				    "    \"b\": true,\n    \"s\": 12.034\n  }\n}\n");
+}
+
+static void test_report_of_a_failure(void **state)
+{
+	static const struct crash_facts crash;
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	struct report report = { .plan = &plan, .crash = &crash };
+	struct kd_error *err = kd_error_create(KD_ERR_STATE, "a \"quoted\" reason");
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_no_error(kd_plan_init(&plan));
+	report_add_error(&report, err);
+	kd_error_destroy(err);
+	report_write(out, &report);
+	fclose(out);
+	assert_non_null(strstr(text, "\"result\": \"nothing\""));
+	assert_non_null(strstr(text, "\"target\": null"));
+	assert_non_null(strstr(text, "\"collector\": \"dumpfilter -d 31\""));
+	assert_non_null(strstr(text, "\"complete_at\": null"));
+	assert_non_null(strstr(text, "\"errors\": [\n    \"a \\\"quoted\\\" reason\"\n  ]"));
+	free(report.error[0]);
+}
+
+/* What the filter found of each class, for the next estimate and for people. */
+static void test_report_census(void **state)
+{
+	static const struct crash_facts crash;
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	struct report report = { .plan = &plan, .crash = &crash, .dump = { .count = 1 } };
+	struct dumpfilter_report *pages = &report.dump.attempt[0].report;
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_no_error(kd_plan_init(&plan));
+	report.dump.attempt[0].filtered = true;
+	pages->page_size = 4096;
+	pages->pages_written = 77;
+	pages->unreadable = 2;
+	pages->first_unreadable = (struct read_error){ 0x7c000, "Input/output error" };
+	for (unsigned int i = 0; i < PAGE_CLASS_COUNT; i++)
+		pages->pages[i] = 100 + i;
+	report_write(out, &report);
+	fclose(out);
+	assert_non_null(strstr(text, "\"pages\": {\n    \"page_size\": 4096,\n    \"written\": 77,"));
+	assert_non_null(strstr(text, "\"unreadable\": 2,\n    \"first_unreadable\": {\n      \"address\": 507904,\n"
+				     "      \"error\": \"Input/output error\"\n    },"));
+	assert_null(strstr(text, "\"copy\""));
+	assert_non_null(strstr(text, "\"unfiltered\": false,"));
+	for (unsigned int i = 0; i < PAGE_CLASS_COUNT; i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "\"%s\": %u", page_class_name(i), 100 + i);
+		assert_non_null(strstr(text, line));
+	}
+}
+
+/* --- progress, memory --- */
+
+static void assert_progress(uint64_t done, uint64_t total, int64_t ms, const char *expected)
+{
+	char line[128];
+
+	progress_format(line, sizeof(line), done, total, 4096, ms);
+	assert_string_equal(line, expected);
+}
+
+static void test_progress(void **state)
+{
+	assert_progress(0, 0, 0, "saving: 0 % of 0 MB");
+	assert_progress(0, 1000000, 5000, "saving: 0 % of 4096 MB");
+	assert_progress(250000, 1000000, 10000, "saving: 25 % of 4096 MB, 102 MB/s, 0:30 left");
+	assert_progress(1000000, 1000000, 10000, "saving: 100 % of 4096 MB, 409 MB/s, 0:00 left");
+	assert_progress(2000000, 1000000, 10000, "saving: 100 % of 4096 MB, 409 MB/s, 0:00 left");
+	assert_progress(1, 7201, 1000, "saving: 0 % of 29 MB, 0 MB/s, 2:00:00 left");
+	assert_progress(1, UINT64_MAX / 4096, 1000, "saving: 0 % of 18446744073709 MB, 0 MB/s, 99:59:59 left");
+}
+
+static void test_meminfo(void **state)
+{
+	uint64_t total, available;
+
+	assert_true(memory_parse("MemTotal:        76300 kB\nMemFree:  1 kB\nMemAvailable:    50000 kB\n", &total,
+				 &available));
+	assert_int_equal(total, 76300 * 1024);
+	assert_int_equal(available, 50000 * 1024);
+	assert_false(memory_parse("MemTotal: 1 kB\n", &total, &available));
+	assert_false(memory_parse("MemTotal: 1 kB\nMemAvailable: 2 kB\n", &total, &available));
+}
+
+/* --- devices and targets --- */
+
+static void test_uevent(void **state)
+{
+	static const char add[] = "add@/devices/pci0000:00/virtio1/block/vda\0ACTION=add\0DEVPATH=/devices/x\0"
+				  "SUBSYSTEM=block\0MAJOR=254\0DEVNAME=vda\0SEQNUM=1";
+	static const char udev[] = "libudev\0\xfe\xed\xca\xfe@ACTION=add";
+	struct uevent event;
+
+	assert_true(uevent_parse(add, sizeof(add) - 1, &event));
+	assert_string_equal(event.action, "add");
+	assert_string_equal(event.subsystem, "block");
+	assert_string_equal(event.devname, "vda");
+	assert_true(uevent_parse("x@/\0ACTION=change", sizeof("x@/\0ACTION=change") - 1, &event));
+	assert_null(event.subsystem);
+	assert_false(uevent_parse(udev, sizeof(udev) - 1, &event));
+	assert_false(uevent_parse("", 0, &event));
+	assert_false(uevent_parse("add@/devices", 12, &event));
+}
+
+static void test_device_tag(void **state)
+{
+	struct device_tag tag;
+
+	assert_true(device_tag_parse("UUID=12-34", &tag));
+	assert_int_equal(tag.key, DEVICE_UUID);
+	assert_string_equal(tag.value, "12-34");
+	assert_true(device_tag_parse("PARTUUID=ab", &tag));
+	assert_int_equal(tag.key, DEVICE_PARTUUID);
+	assert_true(device_tag_parse("/dev/vda1", &tag));
+	assert_int_equal(tag.key, DEVICE_PATH);
+	assert_string_equal(tag.value, "/dev/vda1");
+	assert_false(device_tag_parse("LABEL=", &tag));
+	assert_false(device_tag_parse("vda", &tag));
+	assert_false(device_tag_parse("", &tag));
+}
+
+static void test_mount_flags(void **state)
+{
+	char data[16];
+
+	assert_int_equal(target_mount_flags("", data, sizeof(data)), 0);
+	assert_string_equal(data, "");
+	assert_int_equal(target_mount_flags("ro,noatime,nofail,x-systemd.automount,nosuid", data, sizeof(data)),
+			 MS_NOATIME | MS_NOSUID);
+	assert_string_equal(data, "");
+	assert_int_equal(target_mount_flags("subvol=@,defaults,ssd,,", data, sizeof(data)), 0);
+	assert_string_equal(data, "subvol=@,ssd");
+	target_mount_flags("subvol=longer-than-the-buffer,ssd", data, sizeof(data));
+	assert_string_equal(data, "ssd");
+}
+
+static void test_directory_name(void **state)
+{
+	char name[64];
+
+	target_directory_name(name, sizeof(name), "127.0.0.1", 1700000000, 0, 0);
+	assert_string_equal(name, "127.0.0.1-2023-11-14-22:13:20");
+	target_directory_name(name, sizeof(name), "10.1.2.3", 1700000000, 7200, 2);
+	assert_string_equal(name, "10.1.2.3-2023-11-15-00:13:20-2");
+	target_directory_name(name, sizeof(name), "fe80::1", 1709164799, -3600, 0);
+	assert_string_equal(name, "fe80::1-2024-02-28-22:59:59");
+}
+
+/* --- files --- */
+
+static struct kd_error *fill_text(FILE *out, void *arg)
+{
+	fputs(arg, out);
+	return NULL;
+}
+
+static struct kd_error *fill_half(FILE *out, void *arg)
+{
+	fputs("half", out);
+	return kd_error_create(KD_ERR_FORMAT, "it broke off");
+}
+
+static void test_save_file(void **state)
+{
+	_cleanup_close_ int dir = open(*state, O_RDONLY | O_DIRECTORY);
+	_cleanup_free_ char *text = NULL;
+	struct stat st;
+
+	assert_no_error(save_file(dir, "x.part", "x", fill_text, (char *)"one"));
+	assert_no_error(save_file(dir, "x.part", "x", fill_text, (char *)"two"));
+	assert_int_equal(fstatat(dir, "x", &st, 0), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	_cleanup_close_ int file = openat(dir, "x", O_RDONLY | O_CLOEXEC);
+	assert_no_error(kd_read_fd(file, "x", 100, &text, NULL));
+	assert_string_equal(text, "two");
+	assert_int_equal(fstatat(dir, "x.part", &st, 0), -1);
+	assert_error(save_file(dir, "y.part", "y", fill_half, NULL), KD_ERR_FORMAT, "broke off");
+	assert_int_equal(fstatat(dir, "y", &st, 0), -1);
+	assert_int_equal(fstatat(dir, "y.part", &st, 0), 0); /* what there is, stays */
+}
+
+static void test_reserve(void **state)
+{
+	_cleanup_close_ int dir = open(*state, O_RDONLY | O_DIRECTORY);
+	struct stat st;
+
+	assert_no_error(save_reserve(dir, 100000));
+	assert_int_equal(fstatat(dir, "reserved-for-report", &st, 0), 0);
+	assert_int_equal(st.st_size, 100000);
+	save_release(dir);
+	assert_int_equal(fstatat(dir, "reserved-for-report", &st, 0), -1);
+	save_release(dir); /* twice is fine */
+}
+
+/* Reads of these bytes of any file fail, as on a bad disk. */
+static struct {
+	off_t start, end;
+} bad_bytes;
+
+/* In place of the C library's, for the program's own code too. */
+ssize_t pread(int fd, void *buf, size_t size, off_t offset)
+{
+	if (offset < bad_bytes.end && offset + (off_t)size > bad_bytes.start) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, buf, size, offset);
+}
+
+static void test_copy_keeps_holes(void **state)
+{
+	enum { SIZE = 3 * 1024 * 1024 + 100 };
+	_cleanup_free_ char *data = calloc(1, SIZE);
+	_cleanup_free_ char *copied = NULL;
+	struct copy_result result = { 0 };
+	char from[128], to[128];
+	size_t size;
+
+	memset(data, 1, 5000);
+	data[2 * 1024 * 1024 + 4095] = 2;
+	data[SIZE - 1] = 3;
+	put_file(*state, "/from", data, SIZE);
+	snprintf(from, sizeof(from), "%s/from", (char *)*state);
+	snprintf(to, sizeof(to), "%s/to", (char *)*state);
+	assert_no_error(copy_vmcore(from, to, NULL, NULL, &result));
+	assert_no_error(kd_read_file(to, SIZE, &copied, &size));
+	assert_int_equal(size, SIZE);
+	assert_memory_equal(copied, data, SIZE);
+	assert_int_equal(result.written, 4 * 4096 - (4096 - 100));
+	assert_int_equal(result.unreadable, 0);
+	assert_string_equal(result.error, "");
+	assert_error(copy_vmcore(from, to, NULL, NULL, &result), KD_ERR_OS, "File exists");
+}
+
+/* --- the dump --- */
+
+static struct kd_log *dump_log; /* of the next ones; may be NULL */
+
+/* Run the ladder on "vmcore.in" below @directory, into that directory. */
+static struct kd_error *dump_by(const char *directory, char *const *collector, struct dump_result *result)
+{
+	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { .fd = -1 };
+	_cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY);
+	struct memory_use memory = { 0 };
+	char vmcore[128];
+	struct dump_request request = { .vmcore = vmcore, .dir = dir, .collector = collector, .console = -1,
+					.deadline = clock_ms() + 30000, .root = &root, .memory = &memory,
+					.log = dump_log };
+
+	snprintf(vmcore, sizeof(vmcore), "%s/vmcore.in", directory);
+	assert_no_error(kd_sysroot_open(NULL, &root));
+	return dump_save(&request, result);
+}
+
+/* With this shell script as core_collector. */
+static struct kd_error *dump_with_option(const char *directory, const char *script, const char *option,
+					 struct dump_result *result)
+{
+	char *const collector[] = { (char *)"sh", (char *)"-c", (char *)script, (char *)"sh", (char *)option, NULL };
+
+	return dump_by(directory, collector, result);
+}
+
+static struct kd_error *dump_with(const char *directory, const char *script, struct dump_result *result)
+{
+	return dump_with_option(directory, script, NULL, result);
+}
+
+static void assert_content(const char *directory, const char *name, const char *expected)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[128];
+	struct kd_error *err;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	err = kd_read_file(path, 4096, &text, NULL);
+	if (!expected) {
+		assert_error(err, KD_ERR_OS, "No such file");
+		return;
+	}
+	assert_no_error(err);
+	assert_string_equal(text, expected);
+}
+
+static void test_dump_by_a_program(void **state)
+{
+	struct dump_result result;
+
+	put_file(*state, "/vmcore.in", "memory", 6);
+	assert_no_error(dump_with(*state, "cp $1 $2", &result));
+	assert_true(result.complete);
+	assert_int_equal(result.status, 0);
+	assert_int_equal(result.count, 1);
+	assert_content(*state, "vmcore", "memory");
+	assert_content(*state, "vmcore-incomplete", NULL);
+}
+
+static void remove_file(const char *directory, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s%s", directory, name);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* By a program of that name, which writes @lines if it is asked for a report. */
+static void dump_by_reporting_program(const char *directory, const char *name, const char *lines,
+				      struct dump_result *result)
+{
+	_cleanup_free_ char *script = NULL, *path = NULL, *program = NULL;
+	char *collector[] = { NULL, (char *)"-z", NULL }; /* a codec that only the program has */
+	int size = asprintf(&script, "#!/bin/sh\nif [ \"$1\" = --report ]; then\ncat >$2 <<'END'\n%sEND\nshift 2\nfi\n"
+				     "[ $1 = -z ] && cp $2 $3\n", lines);
+
+	assert_true(size > 0 && asprintf(&path, "/%s", name) > 0 && asprintf(&program, "%s/%s", directory, name) > 0);
+	put_file(directory, path, script, (size_t)size);
+	assert_int_equal(chmod(program, 0700), 0);
+	collector[0] = program;
+	put_file(directory, "/vmcore.in", "memory", 6);
+	assert_no_error(dump_by(directory, collector, result));
+	assert_int_equal(result->count, 1);
+	assert_content(directory, "vmcore", "memory");
+	remove_file(directory, "/vmcore");
+	remove_file(directory, path);
+}
+
+static void test_dump_reported_by_a_program(void **state)
+{
+	struct dumpfilter_report told = { .page_size = 4096, .pages_written = 9, .pages_shared = 8, .unreadable = 7,
+					  .first_unreadable = { 0x7c000, "Input/output error" }, .bytes_written = UINT64_MAX, .windows = 6, .unfiltered = true, .full = true };
+	_cleanup_free_ char *lines = NULL, *cut = NULL;
+	struct dump_result result;
+	size_t size;
+	FILE *out = open_memstream(&lines, &size);
+
+	for (unsigned int i = 0; i < PAGE_CLASS_COUNT; i++)
+		told.pages[i] = 100 + i;
+	dumpfilter_report_write(out, &told);
+	fclose(out);
+	dump_by_reporting_program(*state, "dumpfilter", lines, &result);
+	assert_true(result.attempt[0].filtered);
+	assert_memory_equal(&result.attempt[0].report, &told, sizeof(told));
+	assert_int_equal(result.attempt[0].pages, 9);
+	/* No other program is asked for it, and less than all is nothing. */
+	dump_by_reporting_program(*state, "makedumpfile", lines, &result);
+	assert_false(result.attempt[0].filtered);
+	/* Of a path in it, no new line comes about. */
+	strcpy(told.first_unreadable.text, "a\nb: cut off");
+	free(take_ptr(lines));
+	out = open_memstream(&lines, &size);
+	dumpfilter_report_write(out, &told);
+	fclose(out);
+	dump_by_reporting_program(*state, "dumpfilter", lines, &result);
+	assert_string_equal(result.attempt[0].report.first_unreadable.text, "a b: cut off");
+	cut = strndup(lines, (size_t)(strstr(lines, "free=") - lines));
+	dump_by_reporting_program(*state, "dumpfilter", cut, &result);
+	assert_false(result.attempt[0].filtered);
+	dump_by_reporting_program(*state, "dumpfilter", "", &result);
+	assert_false(result.attempt[0].filtered);
+}
+
+static void test_dump_falls_to_a_copy(void **state)
+{
+	struct dump_result result;
+
+	put_file(*state, "/vmcore.in", "not ELF", 7);
+	assert_no_error(dump_with(*state, "echo part > $2; exit 3", &result));
+	assert_true(result.complete);
+	assert_int_equal(result.count, 4);
+	assert_int_equal(result.attempt[result.kept].rung, RUNG_COPY);
+	assert_string_equal(result.attempt[0].error, "the collector failed with exit status 3");
+	assert_true(result.attempt[1].error[0] && result.attempt[2].error[0] && !result.attempt[3].error[0]);
+	assert_content(*state, "vmcore", "not ELF");
+	assert_content(*state, "vmcore-incomplete", NULL);
+	assert_content(*state, "vmcore-incomplete.retry", NULL);
+}
+
+/* What is said on the way is for people, who do not know the ladder; and what could not be read, they are told. */
+static void test_dump_says_what_is_next(void **state)
+{
+	static const char *const lines[] = {
+		"the collector failed with exit status 3; trying again with the built-in filter, and only the kernel's pages\n",
+		"; trying again without compression, and only the kernel's pages\n",
+		"; trying again with a plain copy of all memory\n",
+		"/vmcore.in could not be read, the first at offset 0x2000: Input/output error; in the copy they are zeros\n",
+	};
+	static const struct crash_facts crash;
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	struct report report = { .plan = &plan, .crash = &crash };
+	_cleanup_free_ char *said = NULL, *written = NULL, *path = NULL, *zeros = calloc(5, 4096);
+	FILE *out;
+	size_t size;
+	struct kd_log log;
+
+	assert_true(asprintf(&path, "%s/said", (char *)*state) > 0);
+	out = fopen(path, "we");
+	setbuf(out, NULL);
+	kd_log_init(&log, out, "kdump", KD_LOG_INFO);
+	memset(zeros, 1, 5 * 4096);
+	put_file(*state, "/vmcore.in", zeros, 5 * 4096);
+	bad_bytes.start = 2 * 4096;
+	bad_bytes.end = 3 * 4096 + 1;
+	dump_log = &log;
+	assert_no_error(dump_with(*state, "exit 3", &report.dump));
+	dump_log = NULL;
+	bad_bytes.end = 0;
+	fclose(out);
+	assert_int_equal(report.dump.attempt[report.dump.kept].copy.unreadable, 2 * 4096);
+	assert_no_error(kd_read_file(path, 4096, &said, NULL));
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		if (!strstr(said, lines[i]))
+			fail_msg("\"%s\" is not in:\n%s", lines[i], said);
+	assert_no_error(kd_plan_init(&plan));
+	out = open_memstream(&written, &size);
+	report_write(out, &report);
+	fclose(out);
+	assert_non_null(strstr(written, "\"copy\": {\n    \"unreadable\": 8192,\n    \"first_unreadable\": {\n"
+					"      \"offset\": 8192,\n      \"error\": \"Input/output error\"\n    }\n  },"));
+}
+
+static void test_hooks_say_when(void **state)
+{
+	static char *argv[] = { (char *)"/bin/true", NULL };
+	struct kd_plan_hook hooks[] = {
+		{ .when = (char *)"pre.d", .argv = argv },
+		{ .when = (char *)"pre", .argv = argv },
+		{ .when = (char *)"post", .argv = argv },
+		{ .when = (char *)"emergency", .argv = argv },
+	};
+	struct kd_plan plan = { .hook = hooks, .hook_count = ARRAY_SIZE(hooks) };
+	_cleanup_free_ char *said = NULL;
+	struct kd_log log;
+	size_t size;
+	FILE *out = open_memstream(&said, &size);
+
+	kd_log_init(&log, out, "kdump", KD_LOG_INFO);
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
+		assert_no_error(hooks_run(&plan, hooks[i].when, NULL, clock_ms() + 30000, &log));
+	fclose(out);
+	assert_string_equal(said, "kdump: running /bin/true before the dump\nkdump: running /bin/true before the dump\n"
+				  "kdump: running /bin/true after the dump\n"
+				  "kdump: running /bin/true since no whole dump was saved\n");
+}
+
+static void test_dump_with_erasure_never_falls(void **state)
+{
+	struct dump_result result;
+
+	put_file(*state, "/vmcore.in", "secret", 6);
+	assert_error(dump_with_option(*state, "exit 3", "--config=/etc/erase.conf", &result), KD_ERR_STATE, "exit status 3");
+	assert_false(result.complete);
+	assert_int_equal(result.count, 1);
+	assert_content(*state, "vmcore", NULL);
+	assert_content(*state, "vmcore-incomplete", NULL);
+}
+
+static void test_dump_keeps_the_best_part(void **state)
+{
+	struct dump_result result;
+	struct kd_error *err;
+
+	/* No vmcore: every rung fails, and only the first has left something. */
+	err = dump_with(*state, "echo part > $2; kill -9 $$", &result);
+	assert_error(err, KD_ERR_OS, "vmcore.in");
+	assert_false(result.complete);
+	assert_int_equal(result.attempt[0].end, CHILD_SIGNAL);
+	assert_int_equal(result.kept, 0);
+	assert_true(result.status != 0);
+	assert_content(*state, "vmcore", NULL);
+	assert_content(*state, "vmcore-incomplete", "part\n");
+	assert_content(*state, "vmcore-incomplete.retry", NULL);
+}
+
+#define WITH_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_DIRECTORY(test_quiesce_stops_masters_without_driver),
+		WITH_DIRECTORY(test_quiesce_leaves_absent_devices),
+		cmocka_unit_test(test_child_ends),
+		cmocka_unit_test(test_child_that_hangs_is_stopped),
+		cmocka_unit_test(test_ladder_goes_down),
+		cmocka_unit_test(test_ladder_full_disk),
+		cmocka_unit_test(test_ladder_gives_up_targets),
+		cmocka_unit_test(test_ladder_erasing),
+		cmocka_unit_test(test_panic_message),
+		cmocka_unit_test(test_log_tail),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_report_of_a_failure),
+		cmocka_unit_test(test_report_census),
+		cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_meminfo),
+		cmocka_unit_test(test_uevent),
+		cmocka_unit_test(test_device_tag),
+		cmocka_unit_test(test_mount_flags),
+		cmocka_unit_test(test_directory_name),
+		WITH_DIRECTORY(test_save_file),
+		WITH_DIRECTORY(test_reserve),
+		WITH_DIRECTORY(test_copy_keeps_holes),
+		WITH_DIRECTORY(test_dump_by_a_program),
+		WITH_DIRECTORY(test_dump_reported_by_a_program),
+		WITH_DIRECTORY(test_dump_falls_to_a_copy),
+		WITH_DIRECTORY(test_dump_says_what_is_next),
+		cmocka_unit_test(test_hooks_say_when),
+		WITH_DIRECTORY(test_dump_with_erasure_never_falls),
+		WITH_DIRECTORY(test_dump_keeps_the_best_part),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("capture", tests, NULL, NULL);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the armed image was made from, and what is seen when that changes: on made-up machines. */
+#include "tests/unit/temporary.h"
+#include "tests/unit/testing.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/io.h"
+#include "kdump/arming/armed.h"
+#include "kdump/arming/inputs.h"
+#include "kdump/arming/transition.h"
+
+struct machine {
+	char directory[TEMPORARY_SIZE];
+	struct kd_sysroot root;
+};
+
+static void put(struct machine *m, const char *path, const char *text)
+{
+	char full[512], parent[512];
+
+	snprintf(full, sizeof(full), "%s%s", m->directory, path);
+	strcpy(parent, full);
+	*strrchr(parent, '/') = '\0';
+	assert_no_error(kd_mkdir_p(parent, 0755));
+	assert_no_error(kd_write_file_atomic(full, text, strlen(text), 0644));
+}
+
+static void drop(struct machine *m, const char *path)
+{
+	char full[512];
+
+	snprintf(full, sizeof(full), "%s%s", m->directory, path);
+	assert_int_equal(unlink(full), 0);
+}
+
+static void point(struct machine *m, const char *path, const char *to)
+{
+	char full[512];
+
+	put(m, path, "");
+	drop(m, path);
+	snprintf(full, sizeof(full), "%s%s", m->directory, path);
+	assert_int_equal(symlink(to, full), 0);
+}
+
+#define ROOT_MOUNT "22 1 254:1 / / rw,relatime - ext4 /dev/vda1 rw\n"
+
+static int setup(void **state)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+
+	assert_non_null(m);
+	temporary_make(m->directory);
+	assert_no_error(kd_sysroot_open(m->directory, &m->root));
+	put(m, "/etc/kdump.conf", "path /var/crash\n");
+	put(m, "/etc/fstab", "UUID=aaaa-1 /crash ext4 noauto 0 0\n");
+	put(m, "/etc/kdump/pre.d/one", "one");
+	put(m, "/boot/vmlinuz", "kernel");
+	put(m, "/root/key", "secret");
+	put(m, "/var/crash/dump", "");
+	put(m, "/dev/vda1", "");
+	put(m, "/sys/class/block/vda1/dev", "254:1\n");
+	put(m, "/proc/self/mountinfo", ROOT_MOUNT);
+	put(m, "/proc/sys/kernel/random/boot_id", "0000-boot\n");
+	put(m, "/sys/devices/system/cpu/present", "0-1\n");
+	put(m, "/proc/iomem", "00001000-0009fbff : System RAM\n00100000-7ffdffff : System RAM\n");
+	point(m, "/dev/disk/by-uuid/aaaa-1", "../../vda1");
+	*state = m;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct machine *m = *state;
+
+	kd_sysroot_close(&m->root);
+	temporary_remove(m->directory);
+	free(m);
+	return 0;
+}
+
+static const struct {
+	const char *kind, *name;
+} all[] = {
+	{ INPUT_CONFIG, "/etc/kdump.conf" }, { INPUT_CONFIG, "/etc/default/kdump" },
+	{ INPUT_HOOKS, "/etc/kdump/pre.d" }, { INPUT_HOOKS, "/etc/kdump/post.d" },
+	{ INPUT_KERNEL, "/boot/vmlinuz" },   { INPUT_KEY, "/root/key" },
+	{ INPUT_DEVICE, "UUID=aaaa-1" },     { INPUT_MOUNT, "/var/crash" },
+	{ INPUT_FSTAB, "UUID=aaaa-1" },      { INPUT_CPUS, "CPUs" },
+	{ INPUT_MEMORY, "memory" },
+};
+
+/* All of them, through the record on the disk. */
+static void arm(struct machine *m, struct armed *ret)
+{
+	struct armed armed = { .release = (char *)"6.1", .time = 1 };
+	bool found;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(all); i++)
+		assert_no_error(inputs_add(&m->root, &armed.inputs, all[i].kind, all[i].name));
+	assert_int_equal(armed.inputs.count, ARRAY_SIZE(all));
+	assert_no_error(inputs_add(&m->root, &armed.inputs, all[0].kind, all[0].name));
+	assert_int_equal(armed.inputs.count, ARRAY_SIZE(all)); /* each only once */
+	assert_no_error(armed_write(&m->root, &armed));
+	inputs_free(&armed.inputs);
+	assert_no_error(armed_read(&m->root, ret, &found));
+	assert_true(found);
+	assert_int_equal(ret->inputs.count, ARRAY_SIZE(all));
+}
+
+/* Exactly one input has changed: @kind @name @how; kind NULL: none has. */
+static void expect_change(struct machine *m, const struct armed *armed, const char *kind, const char *name,
+			  const char *how)
+{
+	_cleanup_free_ struct input_change *change = NULL;
+	size_t count;
+
+	assert_no_error(inputs_compare(&m->root, &armed->inputs, &change, &count));
+	assert_int_equal(count, kind ? 1 : 0);
+	if (!kind)
+		return;
+	assert_string_equal(change->kind, kind);
+	assert_string_equal(change->name, name);
+	assert_string_equal(change->how, how);
+	assert_non_null(change->meaning);
+	assert_non_null(strstr(change->remedy, "kdumpctl reload"));
+}
+
+static void test_each_change(void **state)
+{
+	struct machine *m = *state;
+	const struct {
+		const char *file, *text; /* NULL text: removed */
+		const char *kind, *name, *how;
+	} rows[] = {
+		{ "/etc/kdump.conf", "path /other\n", INPUT_CONFIG, "/etc/kdump.conf", "has changed" },
+		{ "/etc/kdump.conf", NULL, INPUT_CONFIG, "/etc/kdump.conf", "is gone" },
+		{ "/etc/default/kdump", "A=b\n", INPUT_CONFIG, "/etc/default/kdump", "is there now" },
+		{ "/etc/kdump/pre.d/one", "two", INPUT_HOOKS, "/etc/kdump/pre.d", "has changed" },
+		{ "/etc/kdump/post.d/one", "one", INPUT_HOOKS, "/etc/kdump/post.d", "is there now" },
+		{ "/boot/vmlinuz", "kernel", INPUT_KERNEL, "/boot/vmlinuz", "has changed" }, /* replaced by the same */
+		{ "/root/key", NULL, INPUT_KEY, "/root/key", "is gone" },
+		{ "/sys/class/block/vda1/dev", "254:2\n", INPUT_DEVICE, "UUID=aaaa-1", "has changed" },
+		{ "/proc/self/mountinfo", "22 1 254:1 / / ro - ext4 /dev/vda1 ro\n", INPUT_MOUNT, "/var/crash",
+		  "has changed" },
+		{ "/proc/self/mountinfo", ROOT_MOUNT "23 22 254:2 / /var rw - ext4 /dev/vda2 rw\n", INPUT_MOUNT,
+		  "/var/crash", "has changed" },
+		{ "/etc/fstab", "UUID=aaaa-1 /crash ext4 subvol=x 0 0\n", INPUT_FSTAB, "UUID=aaaa-1", "has changed" },
+		{ "/etc/fstab", "", INPUT_FSTAB, "UUID=aaaa-1", "is gone" },
+		{ "/sys/devices/system/cpu/present", "0-2\n", INPUT_CPUS, "CPUs", "has changed" },
+		{ "/proc/iomem", "00001000-0009fbff : System RAM\n", INPUT_MEMORY, "memory", "has changed" },
+		/* Seen by somebody who is not root: no answer, so no change. */
+		{ "/proc/iomem", "00000000-00000000 : System RAM\n", NULL, NULL, NULL },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(armed_free) struct armed armed = { 0 };
+
+		if (i) {
+			teardown(state);
+			setup(state);
+			m = *state;
+		}
+		arm(m, &armed);
+		expect_change(m, &armed, NULL, NULL, NULL);
+		if (rows[i].text)
+			put(m, rows[i].file, rows[i].text);
+		else
+			drop(m, rows[i].file);
+		expect_change(m, &armed, rows[i].kind, rows[i].name, rows[i].how);
+	}
+}
+
+/* The file system got another UUID: both what the plan names and fstab's line lead nowhere. */
+static void test_uuid(void **state)
+{
+	struct machine *m = *state;
+	_cleanup_(armed_free) struct armed armed = { 0 };
+	_cleanup_free_ struct input_change *change = NULL;
+	size_t count;
+
+	arm(m, &armed);
+	drop(m, "/dev/disk/by-uuid/aaaa-1");
+	point(m, "/dev/disk/by-uuid/bbbb-2", "../../vda1");
+	assert_no_error(inputs_compare(&m->root, &armed.inputs, &change, &count));
+	assert_int_equal(count, 2);
+	assert_string_equal(change[0].kind, INPUT_DEVICE);
+	assert_string_equal(change[0].how, "is gone");
+	assert_string_equal(change[1].kind, INPUT_FSTAB);
+}
+
+/* A kernel that keeps the image up to date itself. */
+static void test_hardware(void **state)
+{
+	struct machine *m = *state;
+	_cleanup_(inputs_free) struct inputs both = { 0 }, memory = { 0 };
+
+	put(m, "/sys/devices/system/cpu/crash_hotplug", "0\n");
+	assert_no_error(inputs_add_hardware(&m->root, &both));
+	assert_int_equal(both.count, 2);
+	put(m, "/sys/devices/system/cpu/crash_hotplug", "1\n");
+	assert_no_error(inputs_add_hardware(&m->root, &memory));
+	assert_int_equal(memory.count, 1);
+	assert_string_equal(inputs_kind(&memory.input[0]), INPUT_MEMORY);
+}
+
+static void test_secrets(void **state)
+{
+	struct machine *m = *state;
+	_cleanup_(inputs_free) struct inputs inputs = { 0 };
+	_cleanup_free_ char *hash = NULL;
+
+	assert_no_error(inputs_add(&m->root, &inputs, INPUT_KEY, "/root/key"));
+	assert_no_error(armed_hash_file(&m->root, "/root/key", &hash));
+	assert_null(strstr(inputs.input[0].identity, hash));
+}
+
+/* A kind that the table does not have is a mistake in this program, and ends it where it is made. */
+static void test_unknown_kind(void **state)
+{
+	struct machine *m = *state;
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		const struct rlimit none = { 0 };
+		struct inputs inputs = { 0 };
+
+		setrlimit(RLIMIT_CORE, &none);
+		fclose(stderr);
+		kd_error_destroy(inputs_add(&m->root, &inputs, "no such kind", "/etc/kdump.conf"));
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
+static void test_lines(void **state)
+{
+	_cleanup_(inputs_free) struct inputs inputs = { 0 };
+
+	assert_no_error(inputs_parse_line("config - /a name with blanks", &inputs));
+	assert_int_equal(inputs.count, 1);
+	assert_string_equal(inputs.input[0].name, "/a name with blanks");
+	assert_string_equal(inputs.input[0].identity, "-");
+	assert_no_error(inputs_parse_line("of-tomorrow 1 x", &inputs));
+	assert_int_equal(inputs.count, 1);
+	assert_error(inputs_parse_line("config", &inputs), KD_ERR_FORMAT, "input");
+	assert_error(inputs_parse_line("config -", &inputs), KD_ERR_FORMAT, "input");
+	assert_error(inputs_parse_line("config - ", &inputs), KD_ERR_FORMAT, "input");
+	assert_error(inputs_parse_line("config  x", &inputs), KD_ERR_FORMAT, "input");
+}
+
+static void test_transitions(void **state)
+{
+	struct machine *m = *state;
+
+	assert_int_equal(transition_last(&m->root), STANDING_OFF);
+	transition_note(&m->root, NULL, STANDING_NOT_ARMED, "no target");
+	assert_int_equal(transition_last(&m->root), STANDING_NOT_ARMED);
+	transition_note(&m->root, NULL, STANDING_ARMED, "kernel 6.1");
+	assert_int_equal(transition_last(&m->root), STANDING_ARMED);
+	transition_note(&m->root, NULL, STANDING_STALE, "/etc/kdump.conf has changed");
+	assert_int_equal(transition_last(&m->root), STANDING_STALE);
+	put(m, TRANSITION_PATH, "armedness\n");
+	assert_int_equal(transition_last(&m->root), STANDING_OFF);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_each_change, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_uuid, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hardware, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_secrets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unknown_kind, setup, teardown),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test_setup_teardown(test_transitions, setup, teardown),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The rows of "kdumpctl check", each on a machine that is a directory, as it should be and as it should not. */
+#include "tests/unit/temporary.h"
+#include "tests/unit/testing.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/io.h"
+#include "kdump/arming/armed.h"
+#include "kdump/arming/creation_test.h"
+#include "kdump/verbs/check/check.h"
+
+#define NOW 1800000000 /* later than any file that a test makes by itself */
+
+struct machine {
+	char directory[TEMPORARY_SIZE];
+	struct kdumpctl ctl;
+	struct kd_conf conf;
+	struct target target;
+	struct check_context context;
+};
+
+static void path_of(const struct machine *m, const char *path, char full[256])
+{
+	assert_true(snprintf(full, 256, "%s%s", m->directory, path) < 256);
+}
+
+static void put(struct machine *m, const char *path, const char *text)
+{
+	char full[256], parent[256];
+
+	path_of(m, path, full);
+	strcpy(parent, full);
+	*strrchr(parent, '/') = '\0';
+	assert_no_error(kd_mkdir_p(parent, 0755));
+	assert_no_error(kd_write_file_atomic(full, text, strlen(text), 0600));
+}
+
+static int setup(void **state)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+
+	assert_non_null(m);
+	temporary_make(m->directory);
+	assert_no_error(kd_sysroot_open(m->directory, &m->ctl.root));
+	m->ctl.conf_file = "/etc/kdump.conf";
+	put(m, "/etc/kdump.conf", "");
+	put(m, "/proc/sys/kernel/random/boot_id", "0000-boot\n");
+	assert_no_error(kd_conf_parse("", "/etc/kdump.conf", &m->conf, NULL, NULL));
+	m->target = (struct target){ .type = (char *)"ext4", .device = (char *)"UUID=aaaa-1", .node = (char *)"/dev/vda1",
+				     .available = UINT64_MAX };
+	m->context = (struct check_context){ .ctl = &m->ctl, .conf = &m->conf, .target = &m->target };
+	*state = m;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct machine *m = *state;
+
+	kd_conf_free(&m->conf);
+	kd_sysroot_close(&m->ctl.root);
+	temporary_remove(m->directory);
+	free(m);
+	return 0;
+}
+
+/* What @check says has @part in it; whatever is wrong has a remedy, or says it. */
+static void expect(const struct machine *m, check_function *check, enum check_verdict verdict, const char *part)
+{
+	struct check_result result = { .verdict = CHECK_NOT_APPLICABLE };
+
+	check(&m->context, &result);
+	assert_non_null(result.text);
+	if (result.verdict != verdict || !strstr(result.text, part))
+		fail_msg("%d \"%s\", expected %d with \"%s\"", result.verdict, result.text, verdict, part);
+	free(result.text);
+}
+
+static void test_ext4(void **state)
+{
+	struct machine *m = *state;
+
+	expect(m, check_file_system, CHECK_NOT_APPLICABLE, "is not mounted");
+	put(m, "/sys/fs/ext4/vda1/errors_count", "0\n");
+	expect(m, check_file_system, CHECK_OK, "/dev/vda1 has recorded no errors");
+	put(m, "/sys/fs/ext4/vda1/errors_count", "7\n");
+	expect(m, check_file_system, CHECK_WARNING, "/dev/vda1 has recorded 7 errors");
+	m->target.type = (char *)"xfs";
+	expect(m, check_file_system, CHECK_NOT_APPLICABLE, "keeps no count");
+}
+
+/* Of all devices and kinds. */
+static void test_btrfs(void **state)
+{
+	static const char none[] = "write_errs 0\nread_errs 0\nflush_errs 0\ncorruption_errs 0\ngeneration_errs 0\n";
+	struct machine *m = *state;
+
+	m->target.type = (char *)"btrfs";
+	expect(m, check_file_system, CHECK_NOT_APPLICABLE, "is not mounted");
+	put(m, "/sys/fs/btrfs/aaaa-1/devinfo/1/error_stats", none);
+	put(m, "/sys/fs/btrfs/aaaa-1/devinfo/2/error_stats", none);
+	expect(m, check_file_system, CHECK_OK, "no errors");
+	put(m, "/sys/fs/btrfs/aaaa-1/devinfo/2/error_stats",
+	    "write_errs 2\nread_errs 0\nflush_errs 0\ncorruption_errs 3\ngeneration_errs 0\n");
+	expect(m, check_file_system, CHECK_WARNING, "has recorded 5 errors");
+	put(m, "/sys/fs/btrfs/aaaa-1/devinfo/2/error_stats", "noise");
+	expect(m, check_file_system, CHECK_OK, "no errors");
+	m->target.device = (char *)"UUID=../../ext4";
+	expect(m, check_file_system, CHECK_NOT_APPLICABLE, "is not mounted");
+}
+
+static void test_keys(void **state)
+{
+	struct machine *m = *state;
+	struct volume_key key = { .file = (char *)"/etc/keys/dumps" };
+	const struct volume_keys keys = { &key, 1 }, none = { 0 };
+	char full[256];
+
+	expect(m, check_keys, CHECK_NOT_APPLICABLE, "which keys go into the image is not known");
+	m->context.keys = &none;
+	expect(m, check_keys, CHECK_NOT_APPLICABLE, "no key goes into the image");
+	m->context.keys = &keys;
+	expect(m, check_keys, CHECK_FAILURE, "the key file /etc/keys/dumps is not there");
+	put(m, "/etc/keys/dumps", "");
+	expect(m, check_keys, CHECK_FAILURE, "cannot be read"); /* an empty key opens nothing */
+	put(m, "/etc/keys/dumps", "secret");
+	expect(m, check_keys, CHECK_OK, "1 key files");
+	path_of(m, "/etc/keys/dumps", full);
+	assert_int_equal(chmod(full, 0644), 0);
+	expect(m, check_keys, CHECK_WARNING, "others than root can read the key file /etc/keys/dumps");
+}
+
+/* --- the whole command, on a machine whose target is encrypted ------------------------------------------------------ */
+
+static struct kd_error *table(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	*ret = strdup("0 999 crypt aes-xts-plain64 :64:logon:cryptsetup:1234-d0 0 254:3 32768\n");
+	return *ret ? NULL : kd_error_nomem();
+}
+
+static struct kd_error *key_of(const char *name, const char *file, uint64_t offset, uint64_t size, char **ret)
+{
+	*ret = strdup("00ff11ee");
+	return *ret ? NULL : kd_error_nomem();
+}
+
+/* Instead of the running machine's: a directory has no device mapper. */
+const struct volumes_source volumes_live = { table, key_of };
+
+static void point(struct machine *m, const char *path, const char *target)
+{
+	char full[256];
+
+	put(m, path, "");
+	path_of(m, path, full);
+	assert_int_equal(unlink(full), 0);
+	assert_int_equal(symlink(target, full), 0);
+}
+
+static void put_encrypted_target(struct machine *m)
+{
+	put(m, "/etc/kdump.conf", "ext4 /dev/mapper/secret\npath /\n");
+	put(m, "/boot/vmlinuz-6.1", "");
+	put(m, "/proc/self/mountinfo", "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
+				       "23 22 253:0 / /crash rw - ext4 /dev/mapper/secret rw\n");
+	put(m, "/crash/lost+found", "");
+	put(m, "/dev/vda1", "");
+	put(m, "/sys/class/block/vda1/dev", "254:1\n");
+	point(m, "/dev/disk/by-uuid/aaaa-2", "../../vda1");
+	put(m, "/dev/dm-0", "");
+	put(m, "/dev/vda3", "");
+	point(m, "/dev/mapper/secret", "../dm-0");
+	point(m, "/dev/disk/by-uuid/aaaa-1", "../../dm-0");
+	point(m, "/dev/disk/by-partuuid/bbbb-3", "../../vda3");
+	put(m, "/sys/devices/virtual/block/dm-0/dev", "253:0\n");
+	put(m, "/sys/devices/virtual/block/dm-0/dm/name", "secret\n");
+	put(m, "/sys/devices/virtual/block/dm-0/dm/uuid", "CRYPT-LUKS2-1234-secret\n");
+	point(m, "/sys/devices/virtual/block/dm-0/slaves/vda3", "../../../../pci0/vda/vda3");
+	point(m, "/sys/class/block/dm-0", "../../devices/virtual/block/dm-0");
+	put(m, "/sys/devices/pci0/vda/vda3/dev", "254:3\n");
+	put(m, "/sys/devices/pci0/vda/vda3/partition", "3\n");
+	point(m, "/sys/class/block/vda3", "../../devices/pci0/vda/vda3");
+	put(m, "/etc/crypttab", "secret /dev/vda3 /etc/keys/dumps luks\n");
+	put(m, "/etc/keys/dumps", "secret");
+}
+
+/* What "kdumpctl check --json" prints. */
+static char *run_check(struct machine *m)
+{
+	_cleanup_close_ int own = dup(STDOUT_FILENO);
+	FILE *file = tmpfile();
+	unsigned int failures;
+	struct kd_error *err;
+	char *text = NULL;
+	long size;
+
+	assert_non_null(file);
+	fflush(stdout);
+	assert_true(dup2(fileno(file), STDOUT_FILENO) >= 0);
+	m->ctl.json = true;
+	err = check_everything(&m->ctl, &failures);
+	fflush(stdout);
+	assert_true(dup2(own, STDOUT_FILENO) >= 0);
+	assert_no_error(err);
+	size = lseek(fileno(file), 0, SEEK_END);
+	text = calloc(1, size + 1);
+	assert_non_null(text);
+	assert_int_equal(kd_pread_all(fileno(file), text, size, 0), size);
+	fclose(file);
+	return text;
+}
+
+static void expect_row(struct machine *m, const char *name, const char *part)
+{
+	_cleanup_free_ char *text = run_check(m), *needle = NULL;
+	const char *row, *found;
+
+	assert_true(asprintf(&needle, "\"name\": \"%s\"", name) > 0);
+	row = strstr(text, needle);
+	assert_non_null(row);
+	found = strstr(row, part);
+	if (!found || found > strchr(row, '}'))
+		fail_msg("no \"%s\" in %s", part, row);
+}
+
+static void test_keys_of_machine(void **state)
+{
+	struct machine *m = *state;
+	char full[256];
+
+	m->ctl.kernel = "6.1";
+	expect_row(m, "keys", "is not known");
+	put_encrypted_target(m);
+	expect_row(m, "keys", "1 key files can be read");
+	path_of(m, "/etc/keys/dumps", full);
+	assert_int_equal(chmod(full, 0604), 0);
+	expect_row(m, "keys", "others than root can read the key file /etc/keys/dumps");
+	put(m, "/etc/kdump.conf", "ext4 /dev/vda1\npath /\n");
+	expect_row(m, "keys", "no key goes into the image");
+}
+
+/* --- no descriptors are left open ----------------------------------------------------------------------------------- */
+
+static bool streams_fail;
+
+/* Instead of the C library's. */
+DIR *fdopendir(int fd)
+{
+	DIR *(*real)(int fd) = (DIR *(*)(int))dlsym(RTLD_NEXT, "fdopendir");
+
+	if (!streams_fail)
+		return real(fd);
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* The lowest number that is free. */
+static int next_descriptor(void)
+{
+	int fd = dup(STDOUT_FILENO);
+
+	assert_true(fd >= 0);
+	close(fd);
+	return fd;
+}
+
+static void test_no_memory_for_directories(void **state)
+{
+	check_function *const reads_directories[] = { check_hook_directories, check_watchdog, check_file_system };
+	struct machine *m = *state;
+	int next = next_descriptor();
+
+	put(m, "/etc/kdump/post.d/hook", "");
+	put(m, "/sys/class/watchdog/watchdog0/state", "active\n");
+	put(m, "/sys/fs/btrfs/aaaa-1/devinfo/1/error_stats", "");
+	m->target.type = (char *)"btrfs";
+	for (size_t i = 0; i < ARRAY_SIZE(reads_directories); i++) {
+		struct check_result result = { .verdict = CHECK_NOT_APPLICABLE };
+
+		streams_fail = true;
+		reads_directories[i](&m->context, &result);
+		streams_fail = false;
+		free(result.text);
+		assert_int_equal(next_descriptor(), next);
+	}
+}
+
+static void test_armed_image(void **state)
+{
+	struct machine *m = *state;
+	struct armed armed = { .initrd = (char *)"/image" };
+	_cleanup_free_ char *hash = NULL;
+
+	expect(m, check_armed_image, CHECK_NOT_APPLICABLE, "no record");
+	put(m, "/image", "one");
+	assert_no_error(armed_hash_file(&m->ctl.root, "/image", &hash));
+	armed.initrd_hash = hash;
+	assert_no_error(armed_write(&m->ctl.root, &armed));
+	expect(m, check_armed_image, CHECK_OK, "/image is what was loaded");
+	put(m, "/image", "two");
+	expect(m, check_armed_image, CHECK_WARNING, "/image is not what was loaded");
+	char full[256];
+	path_of(m, "/image", full);
+	assert_int_equal(unlink(full), 0);
+	expect(m, check_armed_image, CHECK_WARNING, "/image");
+}
+
+static void test_clock(void **state)
+{
+	static const struct {
+		int64_t off; /* of the hardware clock, seconds */
+		enum check_verdict verdict;
+		const char *part;
+	} cases[] = {
+		{ 0, CHECK_OK, "agree" },
+		{ 1700, CHECK_OK, "agree" },
+		{ 7200, CHECK_WARNING, "120 minutes off" }, /* it has local time */
+		{ -NOW, CHECK_WARNING, "minutes off" },     /* its battery is dead */
+	};
+	const struct kernel kernel = { .path = (char *)"/boot/vmlinuz-6.1", .release = (char *)"6.1" };
+	struct machine *m = *state;
+	char text[32];
+	size_t i;
+
+	expect(m, check_clock, CHECK_NOT_APPLICABLE, "has no clock");
+	m->context.kernel = &kernel;
+	put(m, "/boot/vmlinuz-6.1", "");
+	m->context.now = NOW;
+	expect(m, check_clock, CHECK_NOT_APPLICABLE, "rtc0");
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(text, sizeof(text), "%lld\n", (long long)NOW + cases[i].off);
+		put(m, "/sys/class/rtc/rtc0/since_epoch", text);
+		expect(m, check_clock, cases[i].verdict, cases[i].part);
+	}
+	m->context.now = 1000000;
+	expect(m, check_clock, CHECK_WARNING, "the clock is behind the time of /etc/kdump.conf");
+}
+
+/* Red Hat's words; by what the pages are used for. */
+static void test_space(void **state)
+{
+	struct machine *m = *state;
+
+	put(m, "/proc/meminfo", "MemTotal: 4194304 kB\nMemFree: 1048576 kB\nBuffers: 0 kB\nCached: 2097152 kB\n"
+				"AnonPages: 524288 kB\nHugetlb: 0 kB\n");
+	expect(m, check_space, CHECK_NOT_APPLICABLE, "not known");
+	m->target.available = UINT64_C(4) << 30;
+	expect(m, check_space, CHECK_OK, "a dump now would take about");
+	m->target.available = UINT64_C(1) << 20;
+	expect(m, check_space, CHECK_FAILURE,
+	       "There might not be enough space to save a vmcore. The size of UUID=aaaa-1 should be greater than ");
+}
+
+/* An image that was built anew was not tested; a test that is not settled yet is another matter. */
+static void test_creation_record(void **state)
+{
+	struct machine *m = *state;
+
+	assert_no_error(creation_test_clear(&m->ctl)); /* there is none */
+	put(m, CREATION_TEST_PATH, "success 1795485623\n");
+	assert_no_error(creation_test_clear(&m->ctl));
+	assert_false(kd_sysroot_exists(&m->ctl.root, CREATION_TEST_PATH));
+	put(m, CREATION_TEST_PATH, "pending 1795485623\n");
+	assert_no_error(creation_test_clear(&m->ctl));
+	assert_true(kd_sysroot_exists(&m->ctl.root, CREATION_TEST_PATH));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_ext4),
+		TEST(test_btrfs),
+		TEST(test_keys),
+		TEST(test_keys_of_machine),
+		TEST(test_no_memory_for_directories),
+		TEST(test_armed_image),
+		TEST(test_clock),
+		TEST(test_space),
+		TEST(test_creation_record),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the capture needs, on made-up machines with the figures of measured ones. */
+#include "tests/unit/temporary.h"
+#include "tests/unit/testing.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/io.h"
+#include "kdump/sizing/estimate.h"
+
+#define MIB(n) ((uint64_t)(n) << 20)
+#define RELEASE "6.1.0-56-amd64"
+
+struct machine {
+	char directory[TEMPORARY_SIZE];
+	struct kd_sysroot root;
+};
+
+static void put_bytes(const struct machine *m, const char *path, const void *data, size_t size)
+{
+	char *full = kd_sysroot_path(&m->root, path), *slash = strrchr(full, '/');
+
+	*slash = '\0';
+	assert_no_error(kd_mkdir_p(full, 0755));
+	*slash = '/';
+	assert_no_error(kd_write_file_atomic(full, data, size, 0644));
+	free(full);
+}
+
+static void put(const struct machine *m, const char *path, const char *text)
+{
+	put_bytes(m, path, text, strlen(text));
+}
+
+static void put_number(const struct machine *m, const char *path, uint64_t number)
+{
+	char text[32];
+
+	sprintf(text, "%llu\n", (unsigned long long)number);
+	put(m, path, text);
+}
+
+static void set_le(uint8_t *at, uint64_t value, int bytes)
+{
+	while (bytes--) {
+		*at++ = value;
+		value >>= 8;
+	}
+}
+
+/* A boot header (Linux Documentation/arch/x86/boot.rst) and nothing that could run. */
+static void put_kernel(const struct machine *m, uint32_t init_size)
+{
+	static uint8_t image[8192];
+
+	memset(image, 0, sizeof(image));
+	image[0x1f1] = 4;
+	set_le(image + 0x1f4, (sizeof(image) - 5 * 512) / 16, 4);
+	set_le(image + 0x1fe, 0xaa55, 2);
+	set_le(image + 0x200, 0x6aeb, 2);
+	memcpy(image + 0x202, "HdrS", 4);
+	set_le(image + 0x206, 0x20f, 2);
+	image[0x211] = 1;
+	set_le(image + 0x230, 0x200000, 4);
+	image[0x234] = 1;
+	set_le(image + 0x236, 3, 2);
+	set_le(image + 0x238, 2047, 4);
+	set_le(image + 0x258, 0x1000000, 8);
+	set_le(image + 0x260, init_size, 4);
+	put_bytes(m, "/boot/vmlinuz", image, sizeof(image));
+}
+
+static void add_member(struct archive *archive, const char *path, const void *data, size_t size)
+{
+	struct archive_entry *entry = archive_entry_new();
+
+	archive_entry_set_pathname(entry, path);
+	archive_entry_set_mode(entry, S_IFREG | 0644);
+	archive_entry_set_size(entry, size);
+	assert_int_equal(archive_write_header(archive, entry), ARCHIVE_OK);
+	assert_int_equal(archive_write_data(archive, data, size), size);
+	archive_entry_free(entry);
+}
+
+/* An image with a program and a module whose last bytes say that it expands to @expanded. */
+static void put_image(const struct machine *m, size_t program, uint32_t expanded)
+{
+	struct archive *archive = archive_write_new();
+	uint8_t *data = calloc(1, program + 4096), module[32] = { 0 };
+	size_t used, size = program + 4096;
+	char *out = malloc(size);
+
+	set_le(module + 28, expanded, 4);
+	assert_int_equal(archive_write_set_format_cpio_newc(archive), ARCHIVE_OK);
+	assert_int_equal(archive_write_set_bytes_in_last_block(archive, 1), ARCHIVE_OK);
+	assert_int_equal(archive_write_open_memory(archive, out, size, &used), ARCHIVE_OK);
+	add_member(archive, "capture.gz", data, program);
+	add_member(archive, "lib/modules/ext4.ko.gz", module, sizeof(module));
+	assert_int_equal(archive_write_close(archive), ARCHIVE_OK);
+	archive_write_free(archive);
+	put_bytes(m, "/var/lib/kdump/image", out, used);
+	free(data);
+	free(out);
+}
+
+static void put_report(const struct machine *m, const char *dump, const char *release, uint64_t total, uint64_t peak)
+{
+	char text[256], path[128];
+
+	sprintf(text, "{\"kernel\": {\"release\": \"%s\"}, \"memory\": {\"total\": %llu, \"peak\": %llu}}", release,
+		(unsigned long long)total, (unsigned long long)peak);
+	sprintf(path, "/var/crash/%s/report.json", dump);
+	put(m, path, text);
+}
+
+/* 2 GiB, 128 MiB reserved, the generic kernel of Debian 12 and an image like its own. */
+static int setup(void **state)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+
+	assert_non_null(m);
+	temporary_make(m->directory);
+	assert_no_error(kd_sysroot_open(m->directory, &m->root));
+	put_number(m, "/sys/kernel/kexec_crash_size", MIB(128));
+	put(m, "/proc/meminfo", "MemTotal:        2012073 kB\nMemFree: 1 kB\n");
+	put_kernel(m, 66682880);
+	put_image(m, 1250000, 2400000);
+	*state = m;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct machine *m = *state;
+
+	kd_sysroot_close(&m->root);
+	temporary_remove(m->directory);
+	free(m);
+	return 0;
+}
+
+static void make(const struct machine *m, struct estimate *ret)
+{
+	struct estimate_request request = {
+		.root = &m->root,
+		.kernel = "/boot/vmlinuz",
+		.release = RELEASE,
+		.initrd = "/var/lib/kdump/image",
+		.dumps = "/var/crash",
+	};
+
+	assert_no_error(estimate_make(&request, ret));
+}
+
+/* Between @low and a quarter more. */
+static void assert_about(uint64_t size, uint64_t low)
+{
+	assert_in_range(size, low, low + low / 4);
+}
+
+static void test_computed(void **state)
+{
+	struct estimate estimate;
+
+	make(*state, &estimate);
+	assert_int_equal(estimate.reserved, MIB(128));
+	assert_int_equal(estimate.kernel, 66682880);
+	assert_int_equal(estimate.modules, 2400256);
+	assert_in_range(estimate.initramfs, 2500000, 2520000);
+	assert_false(estimate.assumed_image);
+	assert_null(estimate.report);
+	assert_about(estimate.computed, MIB(72)); /* the measured floor */
+	assert_int_equal(estimate.need, estimate.computed);
+	assert_int_equal(estimate.recommended, MIB(128)); /* the default */
+	assert_int_equal(estimate.large_count, 1);
+	assert_string_equal(estimate.large[0].name, "ext4");
+	assert_int_equal(estimate.large[0].size, 2400000);
+	assert_int_equal(estimate_judge(&estimate), ESTIMATE_FITS);
+	estimate_free(&estimate);
+}
+
+static void test_computed_cloud(void **state)
+{
+	struct estimate estimate;
+
+	put_kernel(*state, 53968896);
+	put_image(*state, 690000, 2400000);
+	make(*state, &estimate);
+	assert_about(estimate.computed, MIB(58));
+	estimate_free(&estimate);
+}
+
+static void test_large_machine(void **state)
+{
+	struct estimate small, large;
+
+	make(*state, &small);
+	put(*state, "/proc/meminfo", "MemTotal: 1073741824 kB\n"); /* 1 TiB */
+	put_number(*state, "/sys/kernel/crash_elfcorehdr_size", 900000);
+	make(*state, &large);
+	/* Two bits a page; and the elfcorehdr. */
+	assert_in_range(large.computed - small.computed, MIB(64), MIB(67));
+	assert_int_equal(large.recommended, MIB(512));
+	assert_int_equal(estimate_judge(&large), ESTIMATE_SMALL);
+	estimate_free(&small);
+	estimate_free(&large);
+}
+
+static void test_no_image(void **state)
+{
+	struct estimate with, without;
+
+	make(*state, &with);
+	put(*state, "/var/lib/kdump/image", "070701 is how an archive begins, and this is none");
+	make(*state, &without);
+	assert_true(without.assumed_image);
+	assert_true(without.computed > with.computed);
+	estimate_free(&with);
+	estimate_free(&without);
+}
+
+static void test_no_kernel(void **state)
+{
+	struct machine *m = *state;
+	struct estimate_request request = { .root = &m->root, .kernel = "/boot/nothing", .release = RELEASE };
+	struct estimate estimate;
+
+	assert_error(estimate_make(&request, &estimate), KD_ERR_OS, "cannot tell how much memory the capture needs");
+}
+
+/* The figures of a capture with crashkernel=128M: it worked with 72M. */
+static void test_recorded(void **state)
+{
+	struct estimate estimate;
+
+	put_report(*state, "127.0.0.1-2026-01-01-00:00:00", RELEASE, 80867328, 22802432);
+	make(*state, &estimate);
+	assert_string_equal(estimate.report, "/var/crash/127.0.0.1-2026-01-01-00:00:00/report.json");
+	assert_int_equal(estimate.recorded_peak, 22802432);
+	assert_about(estimate.recorded, MIB(72));
+	assert_int_equal(estimate.need, estimate.recorded);
+	assert_int_equal(estimate.recommended, MIB(96));
+	estimate_free(&estimate);
+}
+
+/* What the last capture told stays when its dump is deleted, and counts after what dumps tell. */
+static void test_recorded_last(void **state)
+{
+	static const char text[] = "{\"kernel\": {\"release\": \"" RELEASE "\"}, "
+				   "\"memory\": {\"total\": 80867328, \"peak\": 22802432}}";
+	struct estimate estimate;
+
+	put(*state, LAST_CAPTURE_PATH, text);
+	make(*state, &estimate);
+	assert_string_equal(estimate.report, LAST_CAPTURE_PATH);
+	assert_int_equal(estimate.recorded_peak, 22802432);
+	estimate_free(&estimate);
+	put_report(*state, "127.0.0.1-2026-01-01-00:00:00", RELEASE, 80867328, 22802433);
+	make(*state, &estimate);
+	assert_int_equal(estimate.recorded_peak, 22802433);
+	estimate_free(&estimate);
+}
+
+static void test_recorded_cloud(void **state)
+{
+	struct estimate estimate;
+
+	put_kernel(*state, 53968896);
+	put_image(*state, 690000, 2400000);
+	put_report(*state, "d", RELEASE, 94056448, 21061632);
+	make(*state, &estimate);
+	assert_about(estimate.recorded, MIB(58));
+	estimate_free(&estimate);
+}
+
+/* The reservation was changed since: what the kernel kept cannot be told, and its init_size stands in. */
+static void test_recorded_elsewhere(void **state)
+{
+	struct estimate estimate;
+
+	put_report(*state, "d", RELEASE, MIB(400), 22802432);
+	make(*state, &estimate);
+	assert_int_equal(estimate.recorded, estimate.kernel + 22802432);
+	estimate_free(&estimate);
+}
+
+/* A small peak is no reason to go below what booting takes. */
+static void test_recorded_floor(void **state)
+{
+	struct estimate estimate;
+
+	put_report(*state, "d", RELEASE, 80867328, 1);
+	make(*state, &estimate);
+	assert_true(estimate.recorded > estimate.kernel + estimate.initramfs);
+	estimate_free(&estimate);
+}
+
+static void test_reports_passed_over(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"{",
+		"[]",
+		"null",
+		"{\"kernel\": 1}",
+		"{\"kernel\": {\"release\": \"5.10\"}, \"memory\": {\"total\": 80867328, \"peak\": 22802432}}",
+		"{\"kernel\": {\"release\": \"" RELEASE "\"}, \"memory\": {\"total\": -1, \"peak\": 22802432}}",
+		"{\"kernel\": {\"release\": \"" RELEASE "\"}, \"memory\": {\"total\": 5, \"peak\": 22802432}}",
+		"{\"kernel\": {\"release\": \"" RELEASE "\"}, \"memory\": {\"total\": \"5\", \"peak\": []}}",
+		"{\"kernel\": {\"release\": \"" RELEASE "\"}, \"memory\": 7}",
+	};
+	struct machine *m = *state;
+	struct estimate estimate;
+	char path[256];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(texts); i++) {
+		put(m, "/var/crash/d/report.json", texts[i]);
+		make(m, &estimate);
+		assert_null(estimate.report);
+		assert_int_equal(estimate.recorded, 0);
+		estimate_free(&estimate);
+	}
+	/* Links lead out of the place. */
+	put_report(m, "../elsewhere", RELEASE, 80867328, 22802432);
+	snprintf(path, sizeof(path), "%s/var/crash/link", m->directory);
+	assert_int_equal(symlink("../elsewhere", path), 0);
+	make(m, &estimate);
+	assert_null(estimate.report);
+	estimate_free(&estimate);
+}
+
+static void test_judge(void **state)
+{
+	struct estimate estimate = { .need = MIB(70), .recommended = MIB(96) };
+
+	assert_int_equal(estimate_judge(&estimate), ESTIMATE_NOTHING);
+	estimate.reserved = MIB(69);
+	assert_int_equal(estimate_judge(&estimate), ESTIMATE_SMALL);
+	estimate.reserved = MIB(70);
+	assert_int_equal(estimate_judge(&estimate), ESTIMATE_FITS);
+	estimate.reserved = MIB(224); /* more than twice as much, but no more than 128 beyond */
+	assert_int_equal(estimate_judge(&estimate), ESTIMATE_FITS);
+	estimate.reserved = MIB(225);
+	assert_int_equal(estimate_judge(&estimate), ESTIMATE_WASTEFUL);
+	estimate.recommended = MIB(512); /* 129 beyond, but not twice as much */
+	estimate.reserved = MIB(641);
+	assert_int_equal(estimate_judge(&estimate), ESTIMATE_FITS);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_computed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_computed_cloud, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_large_machine, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_image, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_kernel, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_recorded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_recorded_last, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_recorded_cloud, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_recorded_elsewhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_recorded_floor, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reports_passed_over, setup, teardown),
+		cmocka_unit_test(test_judge),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

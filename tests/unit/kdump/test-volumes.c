@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Devices made of others: found on a made-up machine, written into the plan, read from it, made into tables. */
+#include "tests/unit/temporary.h"
+#include "tests/unit/testing.h"
+
+#include <errno.h>
+#include <linux/dm-ioctl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/parse.h"
+#include "capture/volumes.h"
+#include "kdump/storage/crypttab.h"
+#include "kdump/storage/volumes.h"
+
+struct machine {
+	char directory[TEMPORARY_SIZE];
+	struct kd_sysroot root;
+	struct kd_plan plan;
+	struct volume_keys keys;
+};
+
+static int setup(void **state)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+
+	assert_non_null(m);
+	temporary_make(m->directory);
+	assert_no_error(kd_sysroot_open(m->directory, &m->root));
+	assert_no_error(kd_plan_init(&m->plan));
+	*state = m;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct machine *m = *state;
+
+	kd_plan_free(&m->plan);
+	volume_keys_free(&m->keys);
+	kd_sysroot_close(&m->root);
+	temporary_remove(m->directory);
+	free(m);
+	return 0;
+}
+
+/* A file with @text, or a link if @link. */
+static PRINTF_FORMAT(4, 5) void put(const struct machine *m, bool link, const char *text, const char *path_fmt, ...)
+{
+	size_t length = strlen(m->directory);
+	char path[512], parent[512];
+	va_list args;
+
+	memcpy(path, m->directory, length);
+	va_start(args, path_fmt);
+	vsnprintf(path + length, sizeof(path) - length, path_fmt, args);
+	va_end(args);
+	strcpy(parent, path);
+	*strrchr(parent, '/') = '\0';
+	assert_no_error(kd_mkdir_p(parent, 0755));
+	if (link)
+		assert_int_equal(symlink(text, path), 0);
+	else
+		assert_no_error(kd_write_file_atomic(path, text, strlen(text), 0600));
+}
+
+/* A block device in sysfs; @place: below /sys/devices. */
+static void add_device(const struct machine *m, const char *place, const char *number)
+{
+	const char *name = strrchr(place, '/') + 1;
+	char path[256], link[256];
+
+	snprintf(path, sizeof(path), "/sys/devices/%s/dev", place);
+	put(m, false, number, "%s", path);
+	snprintf(link, sizeof(link), "../../devices/%s", place);
+	put(m, true, link, "/sys/class/block/%s", name);
+}
+
+static void add_slave(const struct machine *m, const char *upper, const char *lower_place)
+{
+	char path[256], target[256];
+
+	snprintf(path, sizeof(path), "/sys/devices/virtual/block/%s/slaves/%s", upper, strrchr(lower_place, '/') + 1);
+	snprintf(target, sizeof(target), "../../../../%s", lower_place);
+	put(m, true, target, "%s", path);
+}
+
+static void add_dm(const struct machine *m, const char *node, const char *number, const char *name, const char *uuid)
+{
+	char place[128];
+
+	snprintf(place, sizeof(place), "virtual/block/%s", node);
+	add_device(m, place, number);
+	put(m, false, name, "/sys/devices/virtual/block/%s/dm/name", node);
+	put(m, false, uuid, "/sys/devices/virtual/block/%s/dm/uuid", node);
+}
+
+static void add_disk(const struct machine *m)
+{
+	add_device(m, "pci0/virtio1/block/vda", "254:0\n");
+	add_device(m, "pci0/virtio1/block/vda/vda3", "254:3\n");
+	put(m, false, "3\n", "/sys/devices/pci0/virtio1/block/vda/%s/partition", "vda3");
+	put(m, true, "../../vda3", "/dev/disk/by-partuuid/%s", "0815-03");
+	put(m, false, "", "/dev/%s", "vda3");
+}
+
+static struct kd_error *tables(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	static const struct {
+		const char *name, *table;
+	} known[] = {
+		{ "vg-root", "0 2097152 linear 254:3 2048\n2097152 4096 striped 2 128 254:3 0 254:30 5\n" },
+		{ "secret", "0 999 crypt aes-xts-plain64 :64:logon:cryptsetup:1234-d0 0 253:0 32768 1 allow_discards\n" },
+		{ "short", "0 12\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(known[i].name, name) == 0) {
+			*ret = strdup(known[i].table);
+			return NULL;
+		}
+	}
+	return kd_error_os(ENXIO, "%s", name);
+}
+
+static struct kd_error *key(const char *name, const char *file, uint64_t offset, uint64_t size, char **ret)
+{
+	assert_string_equal(name, "secret");
+	assert_string_equal(file, "/etc/keys/one");
+	assert_int_equal(offset, 16);
+	assert_int_equal(size, 64);
+	*ret = strdup("00ff11ee");
+	return NULL;
+}
+
+static const struct volumes_source source = { tables, key };
+
+static struct kd_error *resolve(struct machine *m, const char *node)
+{
+	const struct target target = { .node = (char *)node };
+
+	return volumes_resolve(&m->root, NULL, &source, &target, &m->plan, &m->keys);
+}
+
+static void assert_volume(const struct kd_plan *plan, size_t number, const char *expected)
+{
+	char text[1024];
+	size_t used;
+
+	assert_true(number < plan->volume_count);
+	used = (size_t)snprintf(text, sizeof(text), "%s %s", plan->volume[number].kind, plan->volume[number].name);
+	for (char **word = plan->volume[number].argv; *word; word++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, " %s", *word);
+	assert_string_equal(text, expected);
+}
+
+/* --- finding -------------------------------------------------------------------------------------------------- */
+
+static void test_plain_disk(void **state)
+{
+	struct machine *m = *state;
+
+	add_disk(m);
+	assert_no_error(resolve(m, "/dev/vda3"));
+	assert_int_equal(m->plan.volume_count, 0);
+}
+
+/* Numbers of what it stands on are replaced, others (254:30) are none of ours. */
+static void test_lvm(void **state)
+{
+	struct machine *m = *state;
+
+	add_disk(m);
+	add_dm(m, "dm-0", "253:0\n", "vg-root\n", "LVM-abc\n");
+	add_slave(m, "dm-0", "pci0/virtio1/block/vda/vda3");
+	assert_no_error(resolve(m, "/dev/dm-0"));
+	assert_int_equal(m->plan.volume_count, 1);
+	assert_volume(&m->plan, 0,
+		      "dm vg-root 0 2097152 linear PARTUUID=0815-03 2048 ; 2097152 4096 striped 2 128 "
+		      "PARTUUID=0815-03 0 254:30 5");
+}
+
+static void add_secret(struct machine *m)
+{
+	add_disk(m);
+	add_dm(m, "dm-0", "253:0\n", "vg-root\n", "LVM-abc\n");
+	add_slave(m, "dm-0", "pci0/virtio1/block/vda/vda3");
+	add_dm(m, "dm-1", "253:1\n", "secret\n", "CRYPT-LUKS2-1234-secret\n");
+	add_slave(m, "dm-1", "virtual/block/dm-0");
+}
+
+static void test_luks_on_lvm(void **state)
+{
+	struct machine *m = *state;
+
+	add_secret(m);
+	put(m, false, "k", "/etc/keys/%s", "one");
+	put(m, false, "# name device key\nother UUID=1 none\n  secret /dev/vg/root /etc/keys/one "
+		      "luks,keyfile-offset=16,keyfile-size=64\n", "/etc/%s", "crypttab");
+	assert_no_error(resolve(m, "/dev/dm-1"));
+	assert_int_equal(m->plan.volume_count, 2);
+	assert_volume(&m->plan, 1, "dm secret 0 999 crypt aes-xts-plain64 key:secret 0 volume:vg-root 32768 1 "
+				   "allow_discards");
+	assert_int_equal(m->keys.count, 1);
+	assert_string_equal(m->keys.key[0].path, "/etc/kdump.keys/secret");
+	assert_string_equal(m->keys.key[0].text, "00ff11ee");
+	assert_string_equal(m->keys.key[0].file, "/etc/keys/one");
+}
+
+static void test_luks_without_key(void **state)
+{
+	static const struct {
+		const char *crypttab, *why;
+	} cases[] = {
+		{ "", "has no line for secret" },
+		{ "secret /dev/vg/root\n", "names no key file" },
+		{ "secret /dev/vg/root none luks\n", "names no key file" },
+		{ "secret /dev/vg/root - luks\n", "names no key file" },
+		{ "secret /dev/vg/root key:UUID=1 luks\n", "names no plain file" },
+		{ "secret /dev/vg/root /etc/keys:LABEL=stick luks\n", "names no plain file" },
+		{ "secret /dev/vg/root /etc luks\n", "names no plain file" },
+		{ "secret /dev/vg/root /etc/crypttab keyscript=/bin/ask\n", "asks a program" },
+		{ "secret /dev/vg/root /etc/crypttab keyfile-size=many\n", "bad option \"keyfile-size=many\"" },
+		{ "secret /dev/vg/root /etc/keys/gone luks\n", "/etc/keys/gone" },
+	};
+	struct machine *m = *state;
+
+	add_secret(m);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct kd_error *err;
+
+		put(m, false, cases[i].crypttab, "/etc/%s", "crypttab");
+		err = resolve(m, "/dev/dm-1");
+		assert_non_null(err);
+		if (!strstr(err->text, cases[i].why))
+			fail_msg("\"%s\", expected \"%s\"", err->text, cases[i].why);
+		kd_error_destroy(err);
+	}
+}
+
+static void test_raid(void **state)
+{
+	struct machine *m = *state;
+
+	add_disk(m);
+	add_device(m, "virtual/block/md127", "9:127\n");
+	add_slave(m, "md127", "pci0/virtio1/block/vda/vda3");
+	put(m, false, "raid1\n", "/sys/devices/virtual/block/%s/md/level", "md127");
+	put(m, false, "1.2\n", "/sys/devices/virtual/block/%s/md/metadata_version", "md127");
+	add_device(m, "virtual/block/md127/md127p1", "259:0\n");
+	put(m, false, "1\n", "/sys/devices/virtual/block/md127/%s/partition", "md127p1");
+	/* A partition comes with its array. */
+	assert_no_error(resolve(m, "/dev/md127p1"));
+	assert_int_equal(m->plan.volume_count, 1);
+	assert_volume(&m->plan, 0, "md md127 raid1 1.2 PARTUUID=0815-03");
+}
+
+static void test_refused(void **state)
+{
+	struct machine *m = *state;
+
+	add_disk(m);
+	add_dm(m, "dm-0", "253:0\n", "paths\n", "mpath-3600\n");
+	assert_error(resolve(m, "/dev/dm-0"), KD_ERR_UNSUPPORTED, "multipath");
+	add_dm(m, "dm-1", "253:1\n", "short\n", "x\n");
+	assert_error(resolve(m, "/dev/dm-1"), KD_ERR_FORMAT, "too short");
+	add_device(m, "virtual/block/md1", "9:1\n");
+	put(m, false, "raid1\n", "/sys/devices/virtual/block/%s/md/level", "md1");
+	put(m, false, "external:imsm\n", "/sys/devices/virtual/block/%s/md/metadata_version", "md1");
+	assert_error(resolve(m, "/dev/md1"), KD_ERR_UNSUPPORTED, "external:imsm");
+	/* sysfs never does this. */
+	add_dm(m, "dm-9", "253:9\n", "loop\n", "x\n");
+	add_slave(m, "dm-9", "virtual/block/dm-9");
+	assert_error(resolve(m, "/dev/dm-9"), KD_ERR_UNSUPPORTED, "layers");
+}
+
+static void test_describe(void **state)
+{
+	struct machine *m = *state;
+	_cleanup_free_ char *text = NULL;
+
+	assert_no_error(volumes_describe(&m->root, &source, "secret", &text));
+	assert_null(strstr(text, "logon"));
+	assert_non_null(strstr(text, "aes-xts-plain64 0 253:0 32768"));
+	assert_error(volumes_describe(&m->root, &source, "gone", &text), KD_ERR_OS, "gone");
+}
+
+/* --- the plan ------------------------------------------------------------------------------------------------- */
+
+static void test_plan(void **state)
+{
+	struct machine *m = *state;
+	char *const words[] = { (char *)"0", (char *)"8", (char *)"linear", (char *)"UUID=a b", (char *)"0", NULL };
+	_cleanup_(kd_plan_free) struct kd_plan again = { 0 };
+	_cleanup_free_ char *text = NULL, *twice = NULL;
+
+	assert_no_error(kd_plan_add_volume(&m->plan, "dm", "vg-root", words));
+	assert_no_error(kd_plan_format(&m->plan, &text));
+	assert_non_null(strstr(text, "\nvolume dm vg-root 0 8 linear UUID=a%20b 0\n"));
+	assert_no_error(kd_plan_parse(text, "plan", &again));
+	assert_volume(&again, 0, "dm vg-root 0 8 linear UUID=a b 0");
+	assert_ptr_equal(kd_plan_find_volume(&again, "vg-root"), &again.volume[0]);
+	assert_null(kd_plan_find_volume(&again, "vg"));
+
+	assert_true(asprintf(&twice, "%.*svolume md vg-root raid1 1.2\nend\n", (int)(strlen(text) - 4), text) > 0);
+	assert_error(kd_plan_parse(twice, "plan", &again), KD_ERR_FORMAT, "bad value for volume");
+}
+
+/* --- the kernel's table --------------------------------------------------------------------------------------- */
+
+static struct kd_error *shout(void *arg, const char *word, char **ret)
+{
+	return asprintf(ret, "<%s>", word) < 0 ? kd_error_nomem() : NULL;
+}
+
+static void test_table(void **state)
+{
+	char *const words[] = { (char *)"0", (char *)"10", (char *)"linear", (char *)"a",  (char *)"1", (char *)";",
+				(char *)"10", (char *)"5", (char *)"zero",   (char *)";", (char *)"15", (char *)"1",
+				(char *)"error", NULL };
+	const struct dm_target_spec *row;
+	_cleanup_free_ char *table = NULL;
+	unsigned int rows;
+	size_t size;
+
+	assert_no_error(volumes_dm_table(words, shout, NULL, &table, &size, &rows));
+	assert_int_equal(rows, 3);
+	row = (const void *)table;
+	assert_int_equal(row->sector_start, 0);
+	assert_int_equal(row->length, 10);
+	assert_string_equal(row->target_type, "linear");
+	assert_string_equal((const char *)(row + 1), "<a> <1>");
+	assert_int_equal(row->next % 8, 0);
+	row = (const void *)((const char *)row + row->next);
+	assert_int_equal(row->sector_start, 10);
+	assert_string_equal(row->target_type, "zero");
+	assert_string_equal((const char *)(row + 1), "");
+	row = (const void *)((const char *)row + row->next);
+	assert_string_equal(row->target_type, "error");
+	assert_ptr_equal((const char *)row + row->next, table + size);
+}
+
+static void test_bad_tables(void **state)
+{
+	static const char *const bad[] = { "", "0", "0 10", "x 10 linear", "0 -1 linear", "0 10 a-name-that-is-too-long",
+					   "0 10 linear a ;", "; 0 10 linear" };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		_cleanup_free_ char **words = kd_split_words(bad[i], NULL), *table = NULL;
+		unsigned int rows;
+		size_t size;
+
+		assert_error(volumes_dm_table(words, shout, NULL, &table, &size, &rows), KD_ERR_FORMAT, "bad row");
+	}
+}
+
+#define MACHINE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(test_plain_disk),
+		MACHINE_TEST(test_lvm),
+		MACHINE_TEST(test_luks_on_lvm),
+		MACHINE_TEST(test_luks_without_key),
+		MACHINE_TEST(test_raid),
+		MACHINE_TEST(test_refused),
+		MACHINE_TEST(test_describe),
+		MACHINE_TEST(test_plan),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_bad_tables),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
