@@ -13,7 +13,7 @@ bool kd_proc_figure(const char *text, const char *key, uint64_t *ret)
 
 	for (line = text; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
-		if (strncmp(line, key, length) || line[length] != ':')
+		if (strncmp(line, key, length) != 0 || line[length] != ':')
 			continue;
 		line += length + 1;
 		line += strspn(line, " \t");

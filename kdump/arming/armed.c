@@ -89,14 +89,14 @@ static struct kd_error *parse_line(char *line, struct armed *armed)
 	if (!value)
 		return kd_error_create(KD_ERR_FORMAT, "not a \"key value\" line: %s", line);
 	*value++ = '\0';
-	if (!strcmp(line, "input"))
+	if (strcmp(line, "input") == 0)
 		return inputs_parse_line(value, &armed->inputs);
-	if (!strcmp(line, "time"))
+	if (strcmp(line, "time") == 0)
 		return kd_parse_u64(value, 10, &armed->time) ?
 			       NULL :
 			       kd_error_create(KD_ERR_FORMAT, "time is no number: %s", value);
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
-		if (!strcmp(line, keys[i].key)) {
+		if (strcmp(line, keys[i].key) == 0) {
 			free(*field(armed, i));
 			*field(armed, i) = strdup(value);
 			return *field(armed, i) ? NULL : kd_error_nomem();
@@ -140,7 +140,7 @@ struct kd_error *armed_read(const struct kd_sysroot *root, struct armed *ret, bo
 		err = read_boot_id(root, &boot_id);
 	if (err)
 		return err;
-	if (!armed.boot_id || strcmp(armed.boot_id, boot_id))
+	if (!armed.boot_id || strcmp(armed.boot_id, boot_id) != 0)
 		return NULL;
 	*found = true;
 	*ret = armed;

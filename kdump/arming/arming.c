@@ -364,8 +364,8 @@ static bool is_loaded_already(const struct kdumpctl *ctl, const char *image_hash
 	if (!err)
 		err = armed_read(&ctl->root, &armed, &recorded);
 	kd_error_destroy(err);
-	return loaded && recorded && armed.call && !strcmp(armed.call, "kexec_load") && armed.image_hash &&
-	       !strcmp(armed.image_hash, image_hash);
+	return loaded && recorded && armed.call && strcmp(armed.call, "kexec_load") == 0 && armed.image_hash &&
+	       strcmp(armed.image_hash, image_hash) == 0;
 }
 
 /* While the kernel takes a new image it has none: it frees the old one first, and a panic does not wait for it. So what

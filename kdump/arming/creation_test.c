@@ -56,7 +56,7 @@ struct kd_error *creation_test_clear(const struct kdumpctl *ctl)
 
 	if (!path)
 		return kd_error_nomem();
-	if (read_status(ctl, word, &when) && !strcmp(word, "pending"))
+	if (read_status(ctl, word, &when) && strcmp(word, "pending") == 0)
 		return NULL;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return kd_error_os(errno, "cannot remove %s", path);
@@ -71,7 +71,7 @@ struct kd_error *creation_test_settle(const struct kdumpctl *ctl, const struct d
 	int64_t when;
 	size_t i;
 
-	if (!read_status(ctl, word, &when) || strcmp(word, "pending"))
+	if (!read_status(ctl, word, &when) || strcmp(word, "pending") != 0)
 		return NULL;
 	for (i = 0; i < dumps->count; i++)
 		if (dumps->dump[i].time + 1 >= when && dumps->dump[i].state == DUMP_COMPLETE)
@@ -85,7 +85,7 @@ static bool is_wanted(const struct kdumpctl *ctl)
 	_cleanup_(settings_free) struct settings settings = { 0 };
 
 	return kd_error_discard(settings_load(&ctl->root, NULL, &settings)) || !settings.creation_notification ||
-	       strcmp(settings.creation_notification, "no");
+	       strcmp(settings.creation_notification, "no") != 0;
 }
 
 void creation_test_remark(const struct kdumpctl *ctl)
@@ -100,9 +100,9 @@ void creation_test_remark(const struct kdumpctl *ctl)
 		return;
 	}
 	term_time(when, date);
-	if (!strcmp(word, "success"))
+	if (strcmp(word, "success") == 0)
 		kd_info(&ctl->log, "Notice: Last successful vmcore creation test on %s", date);
-	else if (!strcmp(word, "fail"))
+	else if (strcmp(word, "fail") == 0)
 		kd_info(&ctl->log, "Last NOT successful vmcore creation test on %s", date);
 	else
 		kd_info(&ctl->log, "Require manual check for vmcore creation test of %s", date);

@@ -137,7 +137,7 @@ static struct kd_error *by_device(const struct kd_sysroot *root, const char *nam
 		err = block_uuid(root, node, &uuid);
 	if (err)
 		return answer(err, ret);
-	if (uuid && strcmp(uuid, name))
+	if (uuid && strcmp(uuid, name) != 0)
 		return copy(ABSENT, ret);
 	err = kd_sysroot_read_line(root, &number, "/sys/class/block/%s/dev", strrchr(node, '/') + 1);
 	if (err)
@@ -201,7 +201,7 @@ static struct kd_error *by_fstab(const struct kd_sysroot *root, const char *name
 	for (i = 0; i < fstab.count; i++) {
 		_cleanup_free_ char *source = NULL;
 
-		if (!kd_error_discard(block_find(root, fstab.mount[i].source, &source)) && !strcmp(source, node))
+		if (!kd_error_discard(block_find(root, fstab.mount[i].source, &source)) && strcmp(source, node) == 0)
 			return mount_identity(&fstab.mount[i], fstab.mount[i].options, ret);
 	}
 	return copy(ABSENT, ret);
@@ -270,7 +270,7 @@ static const struct input_kind *find_kind(const char *name, size_t length)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (strlen(kinds[i].name) == length && !memcmp(kinds[i].name, name, length))
+		if (strlen(kinds[i].name) == length && memcmp(kinds[i].name, name, length) == 0)
 			return &kinds[i];
 	return NULL;
 }
@@ -287,7 +287,7 @@ static bool contains(const struct inputs *inputs, const struct input_kind *kind,
 	size_t i;
 
 	for (i = 0; i < inputs->count; i++)
-		if (inputs->input[i].kind == kind && !strcmp(inputs->input[i].name, name))
+		if (inputs->input[i].kind == kind && strcmp(inputs->input[i].name, name) == 0)
 			return true;
 	return false;
 }
@@ -440,9 +440,9 @@ void inputs_free(struct inputs *inputs)
 
 static const char *describe(const char *before, const char *now)
 {
-	if (!strcmp(now, ABSENT))
+	if (strcmp(now, ABSENT) == 0)
 		return "is gone";
-	return strcmp(before, ABSENT) ? "has changed" : "is there now";
+	return strcmp(before, ABSENT) != 0 ? "has changed" : "is there now";
 }
 
 struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inputs *inputs,
@@ -460,7 +460,7 @@ struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inpu
 
 		if (err)
 			return err;
-		if (!now || !strcmp(now, input->identity))
+		if (!now || strcmp(now, input->identity) == 0)
 			continue;
 		change[count++] = (struct input_change){
 			.kind = input->kind->name,

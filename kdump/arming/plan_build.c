@@ -25,7 +25,7 @@ static struct kd_error *add_program(struct plan_programs *programs, const char *
 	size_t i;
 
 	for (i = 0; i < programs->count; i++)
-		if (!strcmp(programs->path[i], path))
+		if (strcmp(programs->path[i], path) == 0)
 			return NULL;
 	grown = realloc(programs->path, (programs->count + 2) * sizeof(*grown));
 	if (!grown)

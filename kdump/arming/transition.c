@@ -38,7 +38,7 @@ enum standing transition_last(const struct kd_sysroot *root)
 	size_t length = text ? strcspn(text, " \n") : 0, i;
 
 	for (i = 0; i < ARRAY_SIZE(standings); i++)
-		if (text && strlen(standings[i].word) == length && !memcmp(text, standings[i].word, length))
+		if (text && strlen(standings[i].word) == length && memcmp(text, standings[i].word, length) == 0)
 			return i;
 	return STANDING_OFF;
 }
@@ -77,7 +77,7 @@ void transition_note(const struct kd_sysroot *root, const struct kd_log *log, en
 		now = NULL;
 		return;
 	}
-	if (before && !strcmp(before, now))
+	if (before && strcmp(before, now) == 0)
 		return;
 	err = write_note(root, now);
 	if (err) {

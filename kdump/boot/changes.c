@@ -33,7 +33,7 @@ static bool is_packaged(const char *setting)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(packaged); i++)
-		if (!strcmp(setting, packaged[i]))
+		if (strcmp(setting, packaged[i]) == 0)
 			return true;
 	return false;
 }
@@ -43,7 +43,7 @@ static const char *decide(const struct boot_request *request, const char *old)
 {
 	if (request->setting)
 		return request->setting;
-	if (old && request->recorded && !strcmp(old, request->recorded))
+	if (old && request->recorded && strcmp(old, request->recorded) == 0)
 		return request->recommended;
 	if (request->only_recorded)
 		return NULL;
@@ -54,7 +54,7 @@ static const char *decide(const struct boot_request *request, const char *old)
 
 static bool is_all(const struct boot_request *request)
 {
-	return !request->release && (!request->kernel || !strcmp(request->kernel, "ALL"));
+	return !request->release && (!request->kernel || strcmp(request->kernel, "ALL") == 0);
 }
 
 /* Entries name kernels as the boot loader sees them: from the top of their file system. */
@@ -64,7 +64,7 @@ static bool same_kernel(const char *named, const char *asked)
 	const char *longer = n > a ? named : asked, *shorter = n > a ? asked : named;
 	size_t rest = n > a ? n - a : a - n;
 
-	return !strcmp(longer + rest, shorter) && *shorter == '/';
+	return strcmp(longer + rest, shorter) == 0 && *shorter == '/';
 }
 
 /* Is @release a whole part of the path @kernel, as in /boot/vmlinuz-6.1.0 or /id/6.1.0/linux? */
@@ -103,7 +103,7 @@ static bool is_default(const struct kd_sysroot *root, const struct boot_config *
 		wanted = strndup(saved + 13, strcspn(saved + 13, "\n"));
 	if (!wanted || !*wanted || isdigit((unsigned char)*wanted) || strlen(name) < 5)
 		return menu_index(config, file) == 0;
-	return strlen(wanted) == strlen(name) - 5 && !strncmp(wanted, name, strlen(wanted));
+	return strlen(wanted) == strlen(name) - 5 && strncmp(wanted, name, strlen(wanted)) == 0;
 }
 
 static bool is_asked(const struct kd_sysroot *root, const struct boot_plan *plan, const struct boot_request *request,
@@ -115,7 +115,7 @@ static bool is_asked(const struct kd_sysroot *root, const struct boot_plan *plan
 		return false;
 	if (request->release)
 		return is_release(region->kernel, request->release);
-	if (!strcmp(request->kernel, "DEFAULT"))
+	if (strcmp(request->kernel, "DEFAULT") == 0)
 		return is_default(root, &plan->config, file);
 	return same_kernel(region->kernel, request->kernel);
 }
@@ -124,7 +124,7 @@ static struct kd_error *check_kernel(const struct boot_plan *plan, const struct 
 {
 	if (is_all(request) || request->release)
 		return NULL;
-	if (!strcmp(request->kernel, "DEFAULT"))
+	if (strcmp(request->kernel, "DEFAULT") == 0)
 		return plan->loader->indexed || !plan->loader->per_kernel ?
 			       NULL :
 			       kd_error_create(KD_ERR_USAGE,
@@ -146,7 +146,7 @@ static struct kd_error *get(const struct boot_file *file, const struct boot_regi
 
 static bool same_owner(const struct boot_region *a, const struct boot_region *b)
 {
-	return a->kernel && b->kernel ? !strcmp(a->kernel, b->kernel) : !a->kernel && !b->kernel;
+	return a->kernel && b->kernel ? strcmp(a->kernel, b->kernel) == 0 : !a->kernel && !b->kernel;
 }
 
 /* Does another region of @file say it for the same kernel? */
@@ -181,7 +181,7 @@ static struct kd_error *add_change(struct boot_plan *plan, size_t file, const st
 	plan->change = grown;
 	change = &grown[plan->changes++];
 	*change = (struct boot_change){ .file = file, .region = region, .index = menu_index(&plan->config, file) };
-	change->outcome = !wanted ? BOOT_KEPT : old && !strcmp(old, wanted) ? BOOT_SAME : BOOT_CHANGED;
+	change->outcome = !wanted ? BOOT_KEPT : old && strcmp(old, wanted) == 0 ? BOOT_SAME : BOOT_CHANGED;
 	change->kernel = kernel ? strdup(kernel) : NULL;
 	change->old = old ? strdup(old) : NULL;
 	change->new_ = change->outcome == BOOT_CHANGED ? strdup(wanted) : NULL;
@@ -267,7 +267,7 @@ static struct kd_error *add_line(const struct kd_sysroot *root, struct boot_plan
 	if (!wanted)
 		return NULL;
 	for (i = 0; i < plan->config.files; i++)
-		if (!strcmp(plan->config.file[i].path, path))
+		if (strcmp(plan->config.file[i].path, path) == 0)
 			break;
 	if (i == plan->config.files) {
 		char **grown;
@@ -464,7 +464,7 @@ static bool same_line(const char *a, const char *b)
 {
 	size_t length = strcspn(a, "\n");
 
-	return strcspn(b, "\n") == length && !strncmp(a, b, length);
+	return strcspn(b, "\n") == length && strncmp(a, b, length) == 0;
 }
 
 static const char *print_one(FILE *out, char sign, const char *text)

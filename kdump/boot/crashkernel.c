@@ -84,7 +84,7 @@ static enum crashkernel_kind take_suffix(const char **cursor)
 	size_t i;
 
 	for (i = CRASHKERNEL_HIGH; i < ARRAY_SIZE(suffix); i++)
-		if (!strcmp(*cursor, suffix[i])) {
+		if (strcmp(*cursor, suffix[i]) == 0) {
 			*cursor += strlen(suffix[i]);
 			return i;
 		}
@@ -160,7 +160,7 @@ static bool is_cma(const char *value, size_t length)
 {
 	size_t tail = strlen(suffix[CRASHKERNEL_CMA]);
 
-	return length >= tail && !memcmp(value + length - tail, suffix[CRASHKERNEL_CMA], tail);
+	return length >= tail && memcmp(value + length - tail, suffix[CRASHKERNEL_CMA], tail) == 0;
 }
 
 static struct kd_error *parse_value(const char *value, size_t length, struct crashkernel *ret)
@@ -237,7 +237,7 @@ static const char *word_value(const char *cmdline, const struct word *word, size
 {
 	size_t name = strlen(NAME);
 
-	if (word->end - word->start < name || memcmp(cmdline + word->start, NAME, name))
+	if (word->end - word->start < name || memcmp(cmdline + word->start, NAME, name) != 0)
 		return NULL;
 	*length = word->end - word->start - name;
 	return cmdline + word->start + name;
@@ -250,7 +250,7 @@ static bool is_plain(const char *value, size_t length)
 	for (i = CRASHKERNEL_HIGH; i < ARRAY_SIZE(suffix); i++) {
 		size_t tail = strlen(suffix[i]);
 
-		if (length >= tail && !memcmp(value + length - tail, suffix[i], tail))
+		if (length >= tail && memcmp(value + length - tail, suffix[i], tail) == 0)
 			return false;
 	}
 	return true;
@@ -309,7 +309,7 @@ static size_t append_place(const char *cmdline, size_t size)
 	size_t at, place = 0;
 
 	for (at = 0; next_word(cmdline, size, at, &word); at = word.end) {
-		if (word.end - word.start == 2 && !memcmp(cmdline + word.start, "--", 2))
+		if (word.end - word.start == 2 && memcmp(cmdline + word.start, "--", 2) == 0)
 			break;
 		place = word.end;
 	}

@@ -245,7 +245,7 @@ static const struct boot_loader *find(const char *name)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(boot_loaders); i++)
-		if (!strcmp(boot_loaders[i].name, name))
+		if (strcmp(boot_loaders[i].name, name) == 0)
 			return &boot_loaders[i];
 	return NULL;
 }

@@ -64,7 +64,7 @@ static bool key_is(const char *text, const struct line *line, const char *key)
 {
 	size_t length = strlen(key);
 
-	return line->key_end - line->key == length && !strncasecmp(text + line->key, key, length);
+	return line->key_end - line->key == length && strncasecmp(text + line->key, key, length) == 0;
 }
 
 /* --- entries and labels ------------------------------------------------------------------------------------------ */
@@ -176,7 +176,7 @@ static const char *assignment(const char *text, const char *name)
 
 	if (kd_starts_with(text, "export") && is_blank(text[6]))
 		text += 6 + strspn(text + 6, " \t");
-	if (strncmp(text, name, length))
+	if (strncmp(text, name, length) != 0)
 		return NULL;
 	text += length;
 	text += *text == '+';
@@ -252,13 +252,13 @@ static bool forgets(const struct boot_file *file, const struct boot_region *regi
 
 	/* Only first pieces follow "NAME=". */
 	if (start < length + 1 || file->text[start - 1] != '=' ||
-	    strncmp(file->text + start - 1 - length, name, length) ||
+	    strncmp(file->text + start - 1 - length, name, length) != 0 ||
 	    (start > length + 1 && !strchr(" \t\n;", file->text[start - 2 - length])))
 		return false;
 	for (i = region->start; i < region->end; i++)
 		if (file->text[i] == '$' &&
-		    (!strncmp(file->text + i + 1, name, length) ||
-		     (file->text[i + 1] == '{' && !strncmp(file->text + i + 2, name, length))))
+		    (strncmp(file->text + i + 1, name, length) == 0 ||
+		     (file->text[i + 1] == '{' && strncmp(file->text + i + 2, name, length) == 0)))
 			return false;
 	return true;
 }
@@ -355,7 +355,7 @@ struct kd_error *boot_config_add_all(const struct kd_sysroot *root, const char *
 		_cleanup_free_ char *path = NULL;
 		size_t length = strlen(entries[i]->d_name), tail = strlen(suffix);
 
-		if (!err && i < ENTRIES_MAX && length > tail && !strcmp(entries[i]->d_name + length - tail, suffix)) {
+		if (!err && i < ENTRIES_MAX && length > tail && strcmp(entries[i]->d_name + length - tail, suffix) == 0) {
 			if (asprintf(&path, "%s/%s", directory, entries[i]->d_name) < 0) {
 				path = NULL;
 				err = kd_error_nomem();

@@ -220,7 +220,7 @@ static int parse_options(int argc, char **argv, const struct verb *verb, struct 
 		own = own_option(verb, c);
 		if (own >= 0) {
 			ctl->option[own] = optarg ? optarg : "";
-			if ((verb->flags & VERB_DRY_RUN) && !strcmp(verb->options[own].name, "print"))
+			if ((verb->flags & VERB_DRY_RUN) && strcmp(verb->options[own].name, "print") == 0)
 				ctl->dry_run = true;
 			continue;
 		}

@@ -278,7 +278,7 @@ const struct verb *kdumpctl_find_verb(const char *name)
 	size_t i;
 
 	for (i = 0; i < kdumpctl_verb_count; i++)
-		if (!strcmp(name, kdumpctl_verbs[i].name))
+		if (strcmp(name, kdumpctl_verbs[i].name) == 0)
 			return &kdumpctl_verbs[i];
 	return NULL;
 }

@@ -89,7 +89,7 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 		return kd_error_create(KD_ERR_CONFIG,
 				       "%s:%u: More than one dump targets specified (the other is on line %u); keep one",
 				       p->file, p->line, conf->target_line);
-	if (!strcmp(d->name, "virtiofs")) {
+	if (strcmp(d->name, "virtiofs") == 0) {
 		if (!*value || strchr(value, '/'))
 			return bad_value(p, d, value, "give the tag that the host has for the directory");
 	} else if (*value != '/' && !kd_starts_with(value, "UUID=") && !kd_starts_with(value, "LABEL=") &&

@@ -77,7 +77,7 @@ static struct kd_error *parse_kexec_args(const char *value, struct settings *set
 					 kd_error_create(KD_ERR_CONFIG, "closing quote missing in KEXEC_ARGS");
 	for (i = 0; words[i]; i++) {
 		for (k = 0; k < ARRAY_SIZE(kexec_args); k++)
-			if (!strcmp(words[i], kexec_args[k].word))
+			if (strcmp(words[i], kexec_args[k].word) == 0)
 				break;
 		if (k == ARRAY_SIZE(kexec_args))
 			return kd_error_create(KD_ERR_CONFIG, "KEXEC_ARGS takes -s, -c or -a, not %s", words[i]);
@@ -99,12 +99,12 @@ static struct kd_error *set(struct settings *settings, const char *key, const ch
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
-		if (!strcmp(key, keys[i].key))
+		if (strcmp(key, keys[i].key) == 0)
 			break;
 	*known = i < ARRAY_SIZE(keys);
 	if (!*known || keys[i].offset == IGNORED)
 		return NULL;
-	if (!strcmp(key, "KEXEC_ARGS") && (err = parse_kexec_args(value, settings)))
+	if (strcmp(key, "KEXEC_ARGS") == 0 && (err = parse_kexec_args(value, settings)))
 		return err;
 	settings->line[i] = line;
 	field = field_of(settings, i);

@@ -437,7 +437,7 @@ static void sign(struct crash_log *log)
 	kd_sha256_update(&hash, log->kind, strlen(log->kind) + 1);
 	if (log->rip)
 		kd_sha256_update(&hash, log->rip, symbol_length(log->rip));
-	i = log->rip && log->frames && !strcmp(log->frame[0].text, log->rip);
+	i = log->rip && log->frames && strcmp(log->frame[0].text, log->rip) == 0;
 	for (; i < log->frames && used < SIGNATURE_FRAMES; i++) {
 		if (is_generic(log->frame[i].symbol))
 			continue;

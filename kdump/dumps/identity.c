@@ -82,7 +82,7 @@ void identity_read(int fd, struct identity *ret)
 	*ret = (struct identity){ 0 };
 	if (kd_pread_all(fd, &head, sizeof(head), 0) < (ssize_t)sizeof(head.elf))
 		return;
-	if (!memcmp(head.kdump.signature, KDUMP_SIGNATURE, sizeof(head.kdump.signature))) {
+	if (memcmp(head.kdump.signature, KDUMP_SIGNATURE, sizeof(head.kdump.signature)) == 0) {
 		read_kdump(fd, &head.kdump, ret);
 		return;
 	}

@@ -53,5 +53,5 @@ struct kd_error *loader_lockdown(const struct kd_sysroot *root, char **ret)
 	if (!end || end - start < 2)
 		return kd_set_text(ret, NULL);
 	*end = '\0';
-	return kd_set_text(ret, !strcmp(start + 1, "none") ? NULL : start + 1);
+	return kd_set_text(ret, strcmp(start + 1, "none") == 0 ? NULL : start + 1);
 }

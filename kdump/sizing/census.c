@@ -222,7 +222,7 @@ static bool same_words(const char *text, char *const *argv)
 	for (; *argv; argv++) {
 		size_t length = strlen(*argv);
 
-		if (strncmp(text, *argv, length) || text[length] != (argv[1] ? ' ' : '\0'))
+		if (strncmp(text, *argv, length) != 0 || text[length] != (argv[1] ? ' ' : '\0'))
 			return false;
 		text += length + (argv[1] != NULL);
 	}

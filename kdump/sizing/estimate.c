@@ -103,7 +103,7 @@ static bool add_contents(struct archive *archive, struct estimate *estimate)
 		estimate->initramfs += whole_pages(size);
 		if (length < 3 || !strstr(path, "lib/modules/"))
 			continue;
-		if (!strcmp(path + length - 3, ".gz") && !read_isize(archive, size, &expanded))
+		if (strcmp(path + length - 3, ".gz") == 0 && !read_isize(archive, size, &expanded))
 			return false;
 		estimate->modules += whole_pages(expanded);
 		note_module(estimate, path, expanded);
@@ -195,7 +195,7 @@ static bool parse_report(const char *text, const char *release, struct recorded 
 	bool good;
 
 	good = json_object_object_get_ex(report, "kernel", &kernel) && json_object_object_get_ex(kernel, "release", &name) &&
-	       json_object_is_type(name, json_type_string) && !strcmp(json_object_get_string(name), release) &&
+	       json_object_is_type(name, json_type_string) && strcmp(json_object_get_string(name), release) == 0 &&
 	       json_object_object_get_ex(report, "memory", &memory) && get_size(memory, "total", &ret->total) &&
 	       get_size(memory, "peak", &ret->peak) && ret->peak < ret->total;
 	json_object_put(report);

@@ -137,7 +137,7 @@ bool block_has_number(const struct kd_sysroot *root, const char *node, dev_t num
 
 	snprintf(expected, sizeof(expected), "%u:%u", major(number), minor(number));
 	return !kd_error_discard(kd_sysroot_read_line(root, &text, "/sys/class/block/%s/dev", base_name(node))) &&
-	       !strcmp(text, expected);
+	       strcmp(text, expected) == 0;
 }
 
 /* Ask the device itself for @value ("UUID", "TYPE"); NULL if it does not tell. */
@@ -164,7 +164,7 @@ static struct kd_error *tag_from_links(const struct kd_sysroot *root, const char
 	if (!dir)
 		return NULL;
 	while ((entry = readdir(dir)))
-		if (read_link_name(dirfd(dir), entry->d_name, name) > 0 && !strcmp(name, base_name(node)))
+		if (read_link_name(dirfd(dir), entry->d_name, name) > 0 && strcmp(name, base_name(node)) == 0)
 			return kd_format(ret, "%s%s", tags[tag].name, entry->d_name);
 	return NULL;
 }

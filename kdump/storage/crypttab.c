@@ -54,7 +54,7 @@ static struct kd_error *take_entry(const struct kd_sysroot *root, const char *na
 	struct kd_error *err;
 	struct stat st;
 
-	if (!file || !strcmp(file, "none") || !strcmp(file, "-"))
+	if (!file || strcmp(file, "none") == 0 || strcmp(file, "-") == 0)
 		return refuse(name, "names no key file");
 	if (*file != '/' || strchr(file, ':'))
 		return refuse(name, "names no plain file");
@@ -90,7 +90,7 @@ struct kd_error *crypttab_find(const struct kd_sysroot *root, const char *name, 
 		while (count < ARRAY_SIZE(field) && (word = strsep(&line, " \t")))
 			if (*word)
 				field[count++] = word;
-		if (count && *field[0] != '#' && !strcmp(field[0], name))
+		if (count && *field[0] != '#' && strcmp(field[0], name) == 0)
 			return take_entry(root, name, field, ret);
 	}
 	return refuse(name, "has no line");

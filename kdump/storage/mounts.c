@@ -125,10 +125,10 @@ const char *path_below(const char *path, const char *dir)
 
 	while (length && dir[length - 1] == '/')
 		length--;
-	if (strncmp(path, dir, length) || (path[length] && path[length] != '/'))
+	if (strncmp(path, dir, length) != 0 || (path[length] && path[length] != '/'))
 		return NULL;
 	path += length;
-	return strcmp(path, "/") ? path : "";
+	return strcmp(path, "/") != 0 ? path : "";
 }
 
 char *path_join(const char *dir, const char *rest)
@@ -153,7 +153,7 @@ static const struct mount *find_top(const struct mounts *mounts)
 	for (i = 0; i < mounts->count; i++) {
 		const struct mount *mount = &mounts->mount[i];
 
-		if (strcmp(mount->mount_point, "/"))
+		if (strcmp(mount->mount_point, "/") != 0)
 			continue;
 		for (k = 0; k < mounts->count; k++)
 			if (mounts->mount[k].id == mount->parent && k != i)

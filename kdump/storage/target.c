@@ -55,7 +55,7 @@ static const struct fs *find_fs(const char *type)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(filesystems); i++)
-		if (!strcmp(type, filesystems[i].type))
+		if (strcmp(type, filesystems[i].type) == 0)
 			return &filesystems[i];
 	return NULL;
 }
@@ -66,7 +66,7 @@ static struct kd_error *refuse_fs(const struct kd_conf *conf, const struct mount
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(refused); i++)
-		if (!strcmp(mount->type, refused[i].type))
+		if (strcmp(mount->type, refused[i].type) == 0)
 			why = refused[i].why;
 	return kd_error_create(KD_ERR_UNSUPPORTED, "path %s lies on %s (mounted at %s), which %s: %s: " REMEDY,
 			       conf->path, mount->type, mount->mount_point, why, conf->file);
@@ -97,7 +97,7 @@ static struct kd_error *resolve_path(const struct kd_sysroot *root, const struct
 	if (!err || err->errnum != ENOENT)
 		return err;
 	kd_error_destroy(err);
-	if (strcmp(conf->path, TARGET_DEFAULT_PATH))
+	if (strcmp(conf->path, TARGET_DEFAULT_PATH) != 0)
 		return kd_error_create(KD_ERR_NOT_FOUND, "path %s (%s) does not exist: \"mkdir -p %s\" makes it",
 				       conf->path, conf->file, conf->path);
 	parent = strndup(conf->path, strrchr(conf->path, '/') - conf->path);
@@ -169,7 +169,7 @@ static bool mount_has_node(const struct kd_sysroot *root, const struct mount *mo
 
 	if (major(mount->number))
 		return block_has_number(root, node, mount->number);
-	return !kd_error_discard(block_find(root, mount->source, &source)) && !strcmp(source, node);
+	return !kd_error_discard(block_find(root, mount->source, &source)) && strcmp(source, node) == 0;
 }
 
 static struct kd_error *wrong_type(const struct kd_conf *conf, const char *type)
@@ -191,7 +191,7 @@ static struct kd_error *no_directory(const struct kd_conf *conf, const char *mou
  * *ret: that part is not mounted there. */
 static struct kd_error *directory_through(const struct mount *mount, const char *path, char **ret)
 {
-	const char *rest = strcmp(mount->type, "btrfs") ? path_below(path, mount->root) : path;
+	const char *rest = strcmp(mount->type, "btrfs") != 0 ? path_below(path, mount->root) : path;
 
 	*ret = rest ? path_join(mount->mount_point, rest) : NULL;
 	return rest && !*ret ? kd_error_nomem() : NULL;
@@ -212,7 +212,7 @@ static struct kd_error *take_mount(const struct kd_sysroot *root, const struct k
 		return kd_error_create(KD_ERR_STATE,
 				       "the dump target %s is mounted read-only at %s: \"mount -o remount,rw %s\"",
 				       conf->target, mount->mount_point, mount->mount_point);
-	target->path = strcmp(mount->type, "btrfs") ? strdup(conf->path) : path_join(mount->root, conf->path);
+	target->path = strcmp(mount->type, "btrfs") != 0 ? strdup(conf->path) : path_join(mount->root, conf->path);
 	if (!target->path)
 		return kd_error_nomem();
 	target->directory = take_ptr(directory);
@@ -227,7 +227,7 @@ static bool is_target(const struct kd_sysroot *root, const struct mount *mount, 
 {
 	if (target->node)
 		return mount_has_node(root, mount, target->node);
-	return !strcmp(mount->type, target->type) && !strcmp(mount->source, target->device);
+	return strcmp(mount->type, target->type) == 0 && strcmp(mount->source, target->device) == 0;
 }
 
 /* Look for the target among what is mounted. */
@@ -244,7 +244,7 @@ static struct kd_error *resolve_mounted(const struct kd_sysroot *root, const str
 
 		if (!is_target(root, mount, target))
 			continue;
-		if (strcmp(mount->type, conf->target_type))
+		if (strcmp(mount->type, conf->target_type) != 0)
 			return wrong_type(conf, mount->type);
 		seen = mount;
 		err = take_mount(root, conf, mount, target, found);
@@ -344,7 +344,7 @@ static struct kd_error *resolve_fstab(const struct kd_sysroot *root, const struc
 				       "mount it, or add it there with the option noauto",
 				       conf->file, conf->target_line, conf->target);
 	type = target->node ? block_fs_type(root, target->node) : NULL;
-	if (type && strcmp(type, conf->target_type))
+	if (type && strcmp(type, conf->target_type) != 0)
 		return wrong_type(conf, type);
 	err = useful_options(fstab.mount[i].options, &target->options);
 	if (!err)

@@ -81,7 +81,7 @@ static void list_settings(struct listing *listing, const struct kdumpctl *ctl, c
 
 	for (i = 0; settings_get(settings, i, &value.name, &value.value, &value.line); i++) {
 		value.option = NULL;
-		if (ctl->kernel && !strcmp(value.name, "KDUMP_KERNELVER")) {
+		if (ctl->kernel && strcmp(value.name, "KDUMP_KERNELVER") == 0) {
 			value.option = "--kernel";
 			value.value = ctl->kernel;
 		}

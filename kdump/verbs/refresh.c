@@ -154,7 +154,7 @@ struct kd_error *refresh_kernel_installed(struct kdumpctl *ctl, int *status)
 		err = kd_sysroot_read_line(&ctl->root, &running, "/proc/sys/kernel/osrelease");
 	if (err)
 		return err;
-	if (strcmp(release, running))
+	if (strcmp(release, running) != 0)
 		return service_build_ahead(ctl, release);
 	return kd_sysroot_is_live(&ctl->root) ? refresh(ctl) : NULL;
 }

@@ -145,7 +145,7 @@ static bool is_in_effect(const struct kdumpctl *ctl, const char *setting)
 	if (!err)
 		err = crashkernel_get(cmdline, strlen(cmdline), &running);
 	same = !err && reserved &&
-	       ((running && !strcmp(running, setting)) || crashkernel_setting_size(setting, ram) == reserved);
+	       ((running && strcmp(running, setting) == 0) || crashkernel_setting_size(setting, ram) == reserved);
 	kd_error_destroy(err);
 	return same;
 }
@@ -287,7 +287,7 @@ struct kd_error *reset_after_update(struct kdumpctl *ctl, int *status)
 	if (err || !recorded)
 		return err;
 	err = recommend(ctl, &estimate, &known, &recommended);
-	if (err || !strcmp(recommended, recorded) || (known && is_still_right(&estimate, recorded)))
+	if (err || strcmp(recommended, recorded) == 0 || (known && is_still_right(&estimate, recorded)))
 		return err;
 	request.recommended = recommended;
 	request.recorded = recorded;
@@ -320,9 +320,9 @@ struct kd_error *reset_get_default(struct kdumpctl *ctl, int *status)
 {
 	const char *mechanism = ctl->argument_count ? ctl->argument[0] : "kdump";
 
-	if (!strcmp(mechanism, "fadump"))
+	if (strcmp(mechanism, "fadump") == 0)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "fadump: firmware-assisted dumps are only on PPC");
-	if (strcmp(mechanism, "kdump"))
+	if (strcmp(mechanism, "kdump") != 0)
 		return kd_error_create(KD_ERR_USAGE, "%s not recognized: use kdump", mechanism);
 	puts(crashkernel_default());
 	return NULL;

@@ -84,7 +84,7 @@ static bool is_signed(const struct kd_sysroot *root, const char *path)
 	/* e_lfanew; behind "PE\0\0" and the COFF header (24 bytes) the optional header, in which the certificate table is
 	 * entry 4 of the data directories, at 112 (PE32+) or 96 (PE32). */
 	if (fd < 0 || kd_pread_all(fd, &offset, 4, 0x3c) != 4 || kd_pread_all(fd, pe, 4, offset) != 4 ||
-	    memcmp(pe, "PE\0\0", 4) || kd_pread_all(fd, &magic, 2, (off_t)offset + 24) != 2)
+	    memcmp(pe, "PE\0\0", 4) != 0 || kd_pread_all(fd, &magic, 2, (off_t)offset + 24) != 2)
 		return false;
 	return kd_pread_all(fd, entry, sizeof(entry), (off_t)offset + 24 + (magic == 0x20b ? 112 : 96) + 32) ==
 		       (ssize_t)sizeof(entry) &&
@@ -202,7 +202,7 @@ void check_watchdog(const struct check_context *c, struct check_result *result)
 		kd_error_destroy(err);
 		err = kd_sysroot_read_line(&c->ctl->root, &identity, "/sys/class/watchdog/%s/identity", entry->d_name);
 		kd_error_destroy(err);
-		if (state && !strcmp(state, "active"))
+		if (state && strcmp(state, "active") == 0)
 			check_say(result, CHECK_OK, NULL, "%s (%s) is running: its driver is put into the image", entry->d_name,
 				  identity ? identity : "?");
 	}

@@ -121,7 +121,7 @@ void check_armed_image(const struct check_context *c, struct check_result *resul
 		return check_say_error(result, CHECK_NOT_APPLICABLE, err);
 	if (err)
 		return check_say_error(result, CHECK_WARNING, err);
-	if (strcmp(hash, armed.initrd_hash))
+	if (strcmp(hash, armed.initrd_hash) != 0)
 		check_say(result, CHECK_WARNING, "\"kdumpctl restart\" loads it",
 			  "%s is not what was loaded: its hash is another", armed.initrd);
 	else

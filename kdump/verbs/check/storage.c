@@ -134,7 +134,7 @@ static void count_btrfs(const struct kd_sysroot *root, const struct target *targ
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *entry;
 
-	if (strncmp(target->device, "UUID=", 5) || strchr(target->device, '/'))
+	if (strncmp(target->device, "UUID=", 5) != 0 || strchr(target->device, '/'))
 		return;
 	if (asprintf(&path, "/sys/fs/btrfs/%s/devinfo", target->device + 5) < 0) {
 		path = NULL;

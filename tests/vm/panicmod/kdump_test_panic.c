@@ -103,17 +103,17 @@ static void __init kdump_test_hide(void)
 static int __init kdump_test_panic_init(void)
 {
 	kdump_test_hide();
-	if (!strcmp(how, "null"))
+	if (strcmp(how, "null") == 0)
 		kdump_test_null_dereference();
-	else if (!strcmp(how, "bug_irq"))
+	else if (strcmp(how, "bug_irq") == 0)
 		kdump_test_start_timer();
-	else if (!strcmp(how, "stack"))
+	else if (strcmp(how, "stack") == 0)
 		return kdump_test_stack_overflow(1) ? -EIO : -EINVAL;
-	else if (!strcmp(how, "lock"))
+	else if (strcmp(how, "lock") == 0)
 		kdump_test_panic_under_lock();
-	else if (!strcmp(how, "hardlockup"))
+	else if (strcmp(how, "hardlockup") == 0)
 		kdump_test_hard_lockup();
-	else if (!strcmp(how, "softlockup"))
+	else if (strcmp(how, "softlockup") == 0)
 		kdump_test_soft_lockup();
 	return -EINVAL;
 }
