@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/json.h"
+#include <inttypes.h>
 
 #include "base/utf8.h"
 
@@ -79,7 +80,7 @@ void kd_json_string(struct kd_json *json, const char *key, const char *value)
 void kd_json_u64(struct kd_json *json, const char *key, uint64_t value)
 {
 	begin(json, key);
-	fprintf(json->out, "%llu", (unsigned long long)value);
+	fprintf(json->out, "%" PRIu64, value);
 }
 
 void kd_json_bool(struct kd_json *json, const char *key, bool value)
@@ -93,5 +94,5 @@ void kd_json_seconds(struct kd_json *json, const char *key, int64_t ms)
 	begin(json, key);
 	if (ms < 0)
 		ms = 0;
-	fprintf(json->out, "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
+	fprintf(json->out, "%" PRId64 ".%03d", (int64_t)(ms / 1000), (int)(ms % 1000));
 }

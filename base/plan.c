@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/plan.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/array.h"
@@ -253,7 +254,7 @@ struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret)
 	if (!out)
 		return kd_error_nomem();
 	fprintf(out, "kdump-plan %d\n", KD_PLAN_VERSION);
-	fprintf(out, "created %llu\n", (unsigned long long)plan->created);
+	fprintf(out, "created %" PRIu64 "\n", plan->created);
 	put_string(out, "kernel", plan->kernel_release);
 	put_string(out, "host", plan->host);
 	put_string(out, "address", plan->address);

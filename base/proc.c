@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/proc.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 bool kd_proc_figure(const char *text, const char *key, uint64_t *ret)
 {
 	size_t length = strlen(key);
-	unsigned long long kib;
+	uint64_t kib;
 	const char *line;
 	char *end;
 

@@ -2,6 +2,7 @@
 #include "capture/capture.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/klog.h>
@@ -280,9 +281,9 @@ static struct kd_error *step_dump(struct capture *capture)
 	if (!err) {
 		capture->report.complete_at = clock_ms();
 		achieve(capture, CAPTURE_COMPLETE);
-		kd_info(capture->log, "vmcore saved: %llu kB in %lld ms",
-			(unsigned long long)dump->attempt[dump->kept].size / 1024,
-			(long long)(dump->attempt[dump->kept].stop - dump->attempt[dump->kept].start));
+		kd_info(capture->log, "vmcore saved: %" PRIu64 " kB in %" PRId64 " ms",
+			dump->attempt[dump->kept].size / 1024,
+			(int64_t)(dump->attempt[dump->kept].stop - dump->attempt[dump->kept].start));
 	} else if (dump->count && dump->attempt[dump->kept].pages) {
 		achieve(capture, CAPTURE_INCOMPLETE);
 	}

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -98,9 +99,9 @@ static struct kd_error *run_copy(const struct rung_run *run)
 	struct kd_error *err = copy_vmcore(run->request->vmcore, run->name, report_progress, run->news, copy);
 
 	if (copy->unreadable)
-		kd_warn(run->request->log, "%llu bytes of %s could not be read, the first at offset 0x%llx: %s; "
-					   "in the copy they are zeros", (unsigned long long)copy->unreadable,
-			run->request->vmcore, (unsigned long long)copy->first_unreadable, copy->error);
+		kd_warn(run->request->log, "%" PRIu64 " bytes of %s could not be read, the first at offset 0x%" PRIx64 ": %s; "
+					   "in the copy they are zeros", copy->unreadable,
+			run->request->vmcore, copy->first_unreadable, copy->error);
 	return err;
 }
 

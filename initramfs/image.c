@@ -2,6 +2,7 @@
 #include "initramfs/image.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -392,7 +393,7 @@ static struct kd_error *list_entries(struct archive *archive, const char *path, 
 	while ((r = archive_read_next_header(archive, &entry)) == ARCHIVE_OK) {
 		const char *target = archive_entry_symlink(entry);
 
-		fprintf(out, "%s %9jd /%s%s%s\n", archive_entry_strmode(entry), (intmax_t)archive_entry_size(entry),
+		fprintf(out, "%s %9" PRId64 " /%s%s%s\n", archive_entry_strmode(entry), (int64_t)archive_entry_size(entry),
 			archive_entry_pathname(entry), target ? " -> " : "", target ? target : "");
 	}
 	if (r != ARCHIVE_EOF)

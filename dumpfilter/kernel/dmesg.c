@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,8 +241,8 @@ static struct kd_error *get_text(struct ringbuffer *ring, uint64_t id, uint64_t 
 
 static void write_record(FILE *out, uint64_t ts_nsec, const uint8_t *text, uint64_t length)
 {
-	int indent = fprintf(out, "[%5llu.%06llu] ", (unsigned long long)(ts_nsec / 1000000000),
-			     (unsigned long long)(ts_nsec % 1000000000 / 1000));
+	int indent = fprintf(out, "[%5" PRIu64 ".%06" PRIu64 "] ", ts_nsec / 1000000000,
+			     ts_nsec % 1000000000 / 1000);
 
 	for (uint64_t i = 0; i < length; i++) {
 		if (text[i] == '\n')

@@ -2,6 +2,7 @@
 /* Arming: all is resolved, built and checked first; the one system call that changes the machine comes last. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -407,8 +408,8 @@ static struct kd_error *print_layout(const struct kdumpctl *ctl, const struct ar
 
 	if (err)
 		return err;
-	printf("kernel         %s\ninitramfs      %llu bytes, %llu unpacked\n\n", arming->kernel.path,
-	       (unsigned long long)arming->image.image_size, (unsigned long long)arming->image.unpacked_size);
+	printf("kernel         %s\ninitramfs      %" PRIu64 " bytes, %" PRIu64 " unpacked\n\n", arming->kernel.path,
+	       arming->image.image_size, arming->image.unpacked_size);
 	loader_print(image, stdout);
 	printf("\nplan\n%s", plan);
 	return NULL;

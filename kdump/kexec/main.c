@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -363,7 +364,7 @@ static struct kd_error *print_reserved_size(const struct kd_sysroot *root)
 
 	err = loader_crash_size(root, &size);
 	if (!err)
-		printf("%ju\n", (uintmax_t)size);
+		printf("%" PRIu64 "\n", size);
 	return err;
 }
 

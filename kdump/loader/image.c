@@ -254,8 +254,8 @@ struct kd_error *image_read_file(const struct kd_sysroot *root, const char *path
 	if (!S_ISREG(st.st_mode))
 		return kd_error_create(KD_ERR_FORMAT, "%s%s: not a regular file", root->prefix, path);
 	if (st.st_size == 0 || (uint64_t)st.st_size > IMAGE_MAX)
-		return kd_error_create(KD_ERR_FORMAT, "%s%s: %jd bytes, which no kernel or initramfs has",
-				       root->prefix, path, (intmax_t)st.st_size);
+		return kd_error_create(KD_ERR_FORMAT, "%s%s: %" PRId64 " bytes, which no kernel or initramfs has",
+				       root->prefix, path, (int64_t)st.st_size);
 	buf = malloc(st.st_size);
 	if (!buf)
 		return kd_error_nomem();

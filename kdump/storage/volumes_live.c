@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/dm-ioctl.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,8 +30,8 @@ static struct kd_error *print_table(const struct dm_ioctl *head, char **ret)
 		const struct dm_target_spec *spec = (const void *)(data + next);
 		const char *parameters = (const char *)(spec + 1);
 
-		fprintf(out, "%llu %llu %.*s %.*s\n", (unsigned long long)spec->sector_start,
-			(unsigned long long)spec->length, (int)sizeof(spec->target_type), spec->target_type,
+		fprintf(out, "%" PRIu64 " %" PRIu64 " %.*s %.*s\n", (uint64_t)spec->sector_start,
+			(uint64_t)spec->length, (int)sizeof(spec->target_type), spec->target_type,
 			(int)(size - next - sizeof(*spec)), parameters);
 		next = spec->next; /* counted from the first */
 	}

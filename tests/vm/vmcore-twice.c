@@ -7,6 +7,7 @@
  *  read. For the tests' capture images, as a kdump_pre hook, so it needs nothing but itself: link it statically. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "vmcore-twice: %s: %s\n", path, strerror(errno));
 		return 2;
 	}
-	printf("vmcore-twice: %lld of %zu pages changed\n", (long long)changed, pages);
+	printf("vmcore-twice: %" PRId64 " of %zu pages changed\n", (int64_t)changed, pages);
 	return changed ? 1 : 0;
 }

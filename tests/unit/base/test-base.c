@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,8 +146,8 @@ static void assert_ranges(const struct kd_ranges *r, const char *expected)
 	size_t i;
 
 	for (i = 0; i < r->count; i++)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "[%llx,%llx)",
-			 (unsigned long long)r->range[i].start, (unsigned long long)r->range[i].end);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "[%" PRIx64 ",%" PRIx64 ")",
+			 r->range[i].start, r->range[i].end);
 	assert_string_equal(text, expected);
 }
 

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -336,7 +337,7 @@ static void test_clock(void **state)
 	m->context.now = NOW;
 	expect(m, check_clock, CHECK_NOT_APPLICABLE, "rtc0");
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		snprintf(text, sizeof(text), "%lld\n", (long long)NOW + cases[i].off);
+		snprintf(text, sizeof(text), "%" PRId64 "\n", (int64_t)NOW + cases[i].off);
 		put(m, "/sys/class/rtc/rtc0/since_epoch", text);
 		expect(m, check_clock, cases[i].verdict, cases[i].part);
 	}

@@ -5,6 +5,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -42,7 +43,7 @@ static void put_number(const struct machine *m, const char *path, uint64_t numbe
 {
 	char text[32];
 
-	sprintf(text, "%llu\n", (unsigned long long)number);
+	sprintf(text, "%" PRIu64 "\n", number);
 	put(m, path, text);
 }
 
@@ -113,8 +114,8 @@ static void put_report(const struct machine *m, const char *dump, const char *re
 {
 	char text[256], path[128];
 
-	sprintf(text, "{\"kernel\": {\"release\": \"%s\"}, \"memory\": {\"total\": %llu, \"peak\": %llu}}", release,
-		(unsigned long long)total, (unsigned long long)peak);
+	sprintf(text, "{\"kernel\": {\"release\": \"%s\"}, \"memory\": {\"total\": %" PRIu64 ", \"peak\": %" PRIu64 "}}", release,
+		total, peak);
 	sprintf(path, "/var/crash/%s/report.json", dump);
 	put(m, path, text);
 }

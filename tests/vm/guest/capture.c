@@ -3,6 +3,7 @@
  * any architecture. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static int save(int from, int to)
 	}
 	if (size < 0 || fsync(to) < 0)
 		return -1;
-	printf("pages: vmcore %lld\n", (long long)offset);
+	printf("pages: vmcore %" PRId64 "\n", (int64_t)offset);
 	fflush(stdout);
 	return 0;
 }

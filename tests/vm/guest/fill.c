@@ -7,6 +7,7 @@
  * as that is up to it. Static, for any architecture. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <stdbool.h>
@@ -312,8 +313,8 @@ static int make_slab(size_t size)
 			snprintf(path, sizeof(path), FAST "/names%zu", i / 4096);
 			mkdir(path, 0700);
 		}
-		snprintf(path, sizeof(path), FAST "/names%zu/%s-%llx.conf", i / 4096, i % 3 ? "object" : "a-longer-name-of-it",
-			 (unsigned long long)dice());
+		snprintf(path, sizeof(path), FAST "/names%zu/%s-%" PRIx64 ".conf", i / 4096, i % 3 ? "object" : "a-longer-name-of-it",
+			 dice());
 		if (mknod(path, S_IFREG | 0600, 0) < 0)
 			return -1;
 	}

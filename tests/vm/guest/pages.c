@@ -12,6 +12,7 @@
  *	pages: ask WHAT            the host is to do something: inflate, plug, unplug, hold */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -100,8 +101,8 @@ static void count(const char *name, long frames)
 
 static void range(const char *name, uint64_t address, uint64_t size)
 {
-	printf("pages: range %s %llu %llu\n", name, (unsigned long long)(address / page_size),
-	       (unsigned long long)(size / page_size));
+	printf("pages: range %s %" PRIu64 " %" PRIu64 "\n", name, address / page_size,
+	       size / page_size);
 	fflush(stdout);
 }
 
@@ -496,14 +497,14 @@ static int mend_symbols(void)
 {
 	char line[256];
 	FILE *in = fopen("/proc/kallsyms", "re"), *out = fopen("/kallsyms", "we");
-	unsigned long long address;
+	uint64_t address;
 	char name[128];
 
 	if (!in || !out)
 		return -1;
 	while (fgets(line, sizeof(line), in))
-		if (sscanf(line, "%llx %*c %127s", &address, name) == 2 && strcmp(name, "_stext") == 0)
-			fprintf(out, "%llx T _text\n%s", address, line);
+		if (sscanf(line, "%" SCNx64 " %*c %127s", &address, name) == 2 && strcmp(name, "_stext") == 0)
+			fprintf(out, "%" PRIx64 " T _text\n%s", address, line);
 	fclose(in);
 	if (fclose(out) < 0)
 		return -1;
