@@ -32,7 +32,7 @@ bool kd_action_parse(const char *name, enum kd_action *ret)
 	return false;
 }
 
-/* --- building ------------------------------------------------------------------------------------------------- */
+/* --- building ----------------------------------------------------------------------------------------------------- */
 
 /* Copy an argv into one allocation. NULL: no memory. */
 static char **copy_argv(char *const *argv)
@@ -211,7 +211,7 @@ void kd_plan_free(struct kd_plan *plan)
 	*plan = (struct kd_plan){ 0 };
 }
 
-/* --- writing -------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static bool is_plain(unsigned char c)
 {
@@ -299,7 +299,7 @@ struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret)
 	return NULL;
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 /* Undo put_word(), in place. */
 static bool unescape(char *word)

@@ -101,7 +101,7 @@ static void achieve(struct capture *capture, enum capture_result result)
 		capture->setup->outcome->result = result;
 }
 
-/* --- before the targets --------------------------------------------------------------------------------------- */
+/* --- before the targets ------------------------------------------------------------------------------------------- */
 
 static struct kd_error *step_quiesce(struct capture *capture)
 {
@@ -174,7 +174,7 @@ static struct kd_error *step_pre(struct capture *capture)
 	return kd_error_wrap(err, "no dump");
 }
 
-/* --- on a target ---------------------------------------------------------------------------------------------- */
+/* --- on a target -------------------------------------------------------------------------------------------------- */
 
 static uint64_t crash_time(const struct capture *capture)
 {
@@ -297,7 +297,7 @@ static const struct step target_steps[] = {
 	{ "dump", step_dump, 0, GO_ON },
 };
 
-/* --- the capture's own papers --------------------------------------------------------------------------------- */
+/* --- the capture's own papers ------------------------------------------------------------------------------------- */
 
 static struct kd_error *put_kernel_log(FILE *out, void *arg)
 {
@@ -345,7 +345,7 @@ static struct kd_error *step_papers(struct capture *capture)
 	return capture->dir < 0 ? NULL : run_apart(capture, "saving the report", save_papers, capture);
 }
 
-/* --- from target to target ------------------------------------------------------------------------------------ */
+/* --- from target to target ---------------------------------------------------------------------------------------- */
 
 static struct kd_error *disconnect_target(void *arg)
 {
@@ -384,7 +384,7 @@ static struct kd_error *step_save(struct capture *capture)
 			       capture->plan->target_count ? "" : ": the plan has no target");
 }
 
-/* --- after the targets ---------------------------------------------------------------------------------------- */
+/* --- after the targets -------------------------------------------------------------------------------------------- */
 
 static struct kd_error *step_post(struct capture *capture)
 {
@@ -422,7 +422,7 @@ static struct kd_error *step_trace(struct capture *capture)
 	return NULL;
 }
 
-/* --- all of it ------------------------------------------------------------------------------------------------ */
+/* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 static const struct step before[] = {
 	{ "quiesce", step_quiesce, 10, GO_ON },

@@ -75,7 +75,7 @@ static struct dumpfilter_options kernel_pages(bool compressed)
 	return options;
 }
 
-/* --- in the child --------------------------------------------------------------------------------------------- */
+/* --- in the child ------------------------------------------------------------------------------------------------- */
 
 static void report_progress(void *arg, uint64_t done, uint64_t total)
 {
@@ -154,7 +154,7 @@ static struct kd_error *collect(void *arg)
 	return NULL;
 }
 
-/* --- in the parent -------------------------------------------------------------------------------------------- */
+/* --- in the parent ------------------------------------------------------------------------------------------------ */
 
 /* Bytes on the disk: less than its length when there are holes; more only where the file system has taken some ahead. */
 static uint64_t disk_size(int dir, const char *name)

@@ -63,7 +63,7 @@ static const struct target_type *find_type(const char *name)
 	return NULL;
 }
 
-/* --- mount options -------------------------------------------------------------------------------------------- */
+/* --- mount options ------------------------------------------------------------------------------------------------ */
 
 static const struct {
 	const char *name;
@@ -137,7 +137,7 @@ unsigned long target_mount_flags(const char *options, char *data, size_t size)
 	return flags;
 }
 
-/* --- connecting ----------------------------------------------------------------------------------------------- */
+/* --- connecting --------------------------------------------------------------------------------------------------- */
 
 struct mounting {
 	const struct target_type *type;

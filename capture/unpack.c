@@ -16,7 +16,7 @@
 #define MEMBER "/capture.gz"
 #define PROGRAM "/capture"
 
-/* --- what a libc would do ------------------------------------------------------------------------------------- */
+/* --- what a libc would do ----------------------------------------------------------------------------------------- */
 
 #if defined(__x86_64__)
 static long call(long number, long a, long b, long c)
@@ -94,7 +94,7 @@ _Noreturn void __stack_chk_fail(void)
 	die("kdump: stack corrupted while unpacking\n");
 }
 
-/* --- the work ------------------------------------------------------------------------------------------------- */
+/* --- the work ----------------------------------------------------------------------------------------------------- */
 
 static void write_all(int fd, const uint8_t *data, size_t size)
 {

@@ -34,7 +34,7 @@ struct assembly {
 	int64_t deadline;
 };
 
-/* --- what they are made of ------------------------------------------------------------------------------------ */
+/* --- what they are made of ---------------------------------------------------------------------------------------- */
 
 static bool note_node(void *arg, const char *node)
 {
@@ -56,7 +56,7 @@ static struct kd_error *wait_for_number(const char *tag, int64_t deadline, dev_t
 	return NULL;
 }
 
-/* --- device mapper (Linux drivers/md/dm-ioctl.c) -------------------------------------------------------------- */
+/* --- device mapper (Linux drivers/md/dm-ioctl.c) ------------------------------------------------------------------ */
 
 static void dm_prepare(struct dm_ioctl *head, size_t size, const char *name)
 {
@@ -247,7 +247,7 @@ static struct kd_error *dm_assemble(const struct assembly *assembly, const struc
 	return err;
 }
 
-/* --- software RAID (Linux drivers/md/md.c) -------------------------------------------------------------------- */
+/* --- software RAID (Linux drivers/md/md.c) ------------------------------------------------------------------------ */
 
 /* "1.2", "0.90" */
 static bool parse_version(const char *text, mdu_array_info_t *ret)
@@ -335,7 +335,7 @@ static struct kd_error *md_assemble(const struct assembly *assembly, const struc
 	return err;
 }
 
-/* --- all of them ---------------------------------------------------------------------------------------------- */
+/* --- all of them -------------------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *kind;

@@ -393,7 +393,7 @@ static struct kd_error *walk_block_device(const struct drivers *drivers, const c
 	return walk_up(drivers, device, &seen);
 }
 
-/* --- volumes -------------------------------------------------------------------------------------------------- */
+/* --- volumes ------------------------------------------------------------------------------------------------------ */
 
 static struct kd_error *add_alias(const struct drivers *drivers, const char *prefix, const char *name, bool *found)
 {

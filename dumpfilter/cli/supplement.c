@@ -48,7 +48,7 @@ static struct kd_error *read_text(const char *path, char **ret)
 	return err;
 }
 
-/* --- VMCOREINFO ----------------------------------------------------------------------------------------------- */
+/* --- VMCOREINFO --------------------------------------------------------------------------------------------------- */
 
 /* What @name and @build_id, of the file @path, say must not contradict the vmcore. */
 static struct kd_error *check_identity(const char *path, const char *release, const char *build_id,
@@ -246,7 +246,7 @@ struct kd_error *supplement_generate(const struct dumpfilter_command *command, c
 	return err;
 }
 
-/* --- erasing -------------------------------------------------------------------------------------------------- */
+/* --- erasing ------------------------------------------------------------------------------------------------------ */
 
 /* Names while one dump is looked through. */
 struct lookup {

@@ -69,7 +69,7 @@ struct context {
 	struct lz_sequence sequence[];
 };
 
-/* --- bits ----------------------------------------------------------------------------------------------------- */
+/* --- bits --------------------------------------------------------------------------------------------------------- */
 
 struct bits {
 	uint64_t word;
@@ -99,7 +99,7 @@ LZ_INLINE void bits_flush(struct bits *bits)
 	bits->count &= 7;
 }
 
-/* --- symbols (RFC 1951, 3.2.5) -------------------------------------------------------------------------------- */
+/* --- symbols (RFC 1951, 3.2.5) ------------------------------------------------------------------------------------ */
 
 LZ_INLINE unsigned int log2_floor(uint32_t value)
 {
@@ -140,7 +140,7 @@ LZ_INLINE struct symbol distance_symbol(const struct context *context, unsigned 
 	return context->distance[value < 256 ? value : 256 + (value >> 7)];
 }
 
-/* --- codes ---------------------------------------------------------------------------------------------------- */
+/* --- codes -------------------------------------------------------------------------------------------------------- */
 
 /* 32 * log2(value), rounded down. */
 LZ_INLINE unsigned int log2_fine(uint32_t value)
@@ -336,7 +336,7 @@ static void make_code(const uint8_t *litlen, const uint8_t *dist, struct code *c
 	make_header(litlen, dist, code);
 }
 
-/* --- pages ---------------------------------------------------------------------------------------------------- */
+/* --- pages -------------------------------------------------------------------------------------------------------- */
 
 #define ADLER_MODULUS 65521u
 #define ADLER_BLOCK   512u  /* bytes whose sums of sums fit in 16 bits */
@@ -588,7 +588,7 @@ LZ_INLINE size_t encode_own(struct context *context, const uint8_t *in, size_t s
 	return finish_stream(&bits, code, in, size, out);
 }
 
-/* --- codecs --------------------------------------------------------------------------------------------------- */
+/* --- codecs ------------------------------------------------------------------------------------------------------- */
 
 /* DEFLATE's fixed code (RFC 1951, 3.2.6), of which two symbols are never used. Its header is the type of the block. */
 static void make_fixed_code(struct code *code)

@@ -327,7 +327,7 @@ static struct kd_error *write_ringbuffer(struct address_space *space, bool since
 	return NULL;
 }
 
-/* --- kernels before 5.10 -------------------------------------------------------------------------------------- */
+/* --- kernels before 5.10 ------------------------------------------------------------------------------------------ */
 
 /* One buffer of records, each with its text behind it (struct printk_log). One of length 0 stands at the end, where
  * the next did not fit any more and was put to the start. */

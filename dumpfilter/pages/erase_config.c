@@ -66,7 +66,7 @@ void erase_config_destroy(struct erase_config *config)
 	free(config);
 }
 
-/* --- parsing -------------------------------------------------------------------------------------------------- */
+/* --- parsing ------------------------------------------------------------------------------------------------------ */
 
 struct parser {
 	struct erase_config *config;
@@ -355,7 +355,7 @@ struct kd_error *erase_config_parse(const char *text, const char *name, struct e
 	return NULL;
 }
 
-/* --- resolving ------------------------------------------------------------------------------------------------ */
+/* --- resolving ---------------------------------------------------------------------------------------------------- */
 
 /* A type, or an array of, or pointers to, one: what a cast can say. */
 struct value_type {

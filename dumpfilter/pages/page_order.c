@@ -93,7 +93,7 @@ void page_order_release(struct page_order *order)
 		pfn_bitmap_release(&order->pass[i]);
 }
 
-/* --- what the kernel's symbols tell ---------------------------------------------------------------------------- */
+/* --- what the kernel's symbols tell ------------------------------------------------------------------------------- */
 
 /* Pages of which no byte is outside. */
 static struct kd_range whole_pages(uint64_t page_size, uint64_t start, uint64_t end)
@@ -187,7 +187,7 @@ void page_order_learn(struct page_order *order, struct address_space *space)
 	space->walked = walked;
 }
 
-/* --- putting pages to where they belong ------------------------------------------------------------------------ */
+/* --- putting pages to where they belong --------------------------------------------------------------------------- */
 
 static void put_in_pass(struct page_order *order, enum page_pass pass, uint64_t page_size, uint64_t start,
 			uint64_t end)

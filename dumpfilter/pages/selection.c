@@ -83,7 +83,7 @@ void selection_release(struct selection *selection)
 	selection->window = NULL;
 }
 
-/* --- one window ------------------------------------------------------------------------------------------------ */
+/* --- one window --------------------------------------------------------------------------------------------------- */
 
 /* All pages that the file has. */
 static void select_all(struct selection *selection)
@@ -195,7 +195,7 @@ static void take_stock(const struct selection *selection, struct selection_windo
 	*ret = stock;
 }
 
-/* --- all of them ----------------------------------------------------------------------------------------------- */
+/* --- all of them -------------------------------------------------------------------------------------------------- */
 
 /* The kernel image was there before the page allocator. */
 static void learn_boot_flags(struct selection *selection)

@@ -43,7 +43,7 @@ struct kdump {
 	struct reader *reader; /* for vmcore_read(), under the lock */
 };
 
-/* --- opening ---------------------------------------------------------------------------------------------------- */
+/* --- opening ------------------------------------------------------------------------------------------------------ */
 
 static struct kd_error *bad_header(const struct vmcore *vmcore, const char *what, uint64_t value)
 {
@@ -267,7 +267,7 @@ static struct kd_error *open_kdump(struct vmcore *vmcore)
 	return err;
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static void reader_destroy(struct reader *reader)
 {

@@ -113,7 +113,7 @@ static struct worker *worker_create(struct shop *shop)
 	return_ptr(worker);
 }
 
-/* --- which pages ----------------------------------------------------------------------------------------------- */
+/* --- which pages -------------------------------------------------------------------------------------------------- */
 
 static uint64_t pages_of_pass(const struct pipeline *pipeline, unsigned int pass, uint64_t word)
 {
@@ -163,7 +163,7 @@ static void pick_pages(const struct pipeline *pipeline, struct cursor *cursor, u
 	}
 }
 
-/* --- what becomes of them -------------------------------------------------------------------------------------- */
+/* --- what becomes of them ----------------------------------------------------------------------------------------- */
 
 /* An earlier page of this unit that equals page @index, by their hashes; -1: none, and from now on it is this one. */
 static int find_in_unit(struct worker *worker, unsigned int index)
@@ -307,7 +307,7 @@ static void pack_unit(struct worker *worker)
 	}
 }
 
-/* --- the workers ----------------------------------------------------------------------------------------------- */
+/* --- the workers -------------------------------------------------------------------------------------------------- */
 
 static void report_progress(struct shop *shop)
 {

@@ -63,7 +63,7 @@ static inline void arming_free_cleanup(struct arming *arming)
 	arming_free(arming);
 }
 
-/* --- feasibility ---------------------------------------------------------------------------------------------- */
+/* --- feasibility -------------------------------------------------------------------------------------------------- */
 
 /* Is a capture kernel possible here at all? *loaded: is there one already? */
 static struct kd_error *check_feasible(const struct kdumpctl *ctl, bool *loaded)
@@ -84,7 +84,7 @@ static struct kd_error *check_feasible(const struct kdumpctl *ctl, bool *loaded)
 	return NULL;
 }
 
-/* --- resolving ------------------------------------------------------------------------------------------------ */
+/* --- resolving ---------------------------------------------------------------------------------------------------- */
 
 /* Besides the built-in lists of the loader. KDUMP_COMMANDLINE stands for itself. */
 static struct kd_error *make_cmdline(const struct kd_sysroot *root, const struct settings *settings, char **ret)
@@ -192,7 +192,7 @@ static struct kd_error *make_directory(const struct kdumpctl *ctl, const struct 
 	return kd_mkdir_p(path, 0755);
 }
 
-/* --- building ------------------------------------------------------------------------------------------------- */
+/* --- building ----------------------------------------------------------------------------------------------------- */
 
 enum build {
 	BUILD_CHANGED, /* unless nothing changed since the last image was made */
@@ -280,7 +280,7 @@ static struct kd_error *build(const struct kdumpctl *ctl, struct arming *arming,
 	return NULL;
 }
 
-/* --- loading -------------------------------------------------------------------------------------------------- */
+/* --- loading ------------------------------------------------------------------------------------------------------ */
 
 static struct kd_error *prepare_image(const struct kdumpctl *ctl, const struct arming *arming,
 				      struct loader_image **ret)
@@ -445,7 +445,7 @@ static struct kd_error *arm(const struct kdumpctl *ctl, struct arming *arming, e
 	return err;
 }
 
-/* --- verbs ---------------------------------------------------------------------------------------------------- */
+/* --- verbs -------------------------------------------------------------------------------------------------------- */
 
 /* *loaded: is there a capture kernel already? */
 static struct kd_error *begin(const struct kdumpctl *ctl, struct arming *arming, bool *loaded)

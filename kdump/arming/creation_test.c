@@ -23,7 +23,7 @@ const struct verb_option creation_test_options[] = {
 	{ 0 },
 };
 
-/* --- the record -------------------------------------------------------------------------------------------------- */
+/* --- the record --------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *write_status(const struct kdumpctl *ctl, const char *word, int64_t when)
 {

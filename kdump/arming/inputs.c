@@ -60,7 +60,7 @@ static struct kd_error *hash_text(const char *text, char **ret)
 	return copy(hash, ret);
 }
 
-/* --- files ---------------------------------------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *by_content(const struct kd_sysroot *root, const char *name, char **ret)
 {
@@ -124,7 +124,7 @@ static struct kd_error *by_entries(const struct kd_sysroot *root, const char *na
 	return err ? err : hash_text(text, ret);
 }
 
-/* --- the target ----------------------------------------------------------------------------------------------- */
+/* --- the target --------------------------------------------------------------------------------------------------- */
 
 /* The node and its number. udev's link may lag behind or be a remainder: a device that says otherwise of itself is
  * not the one that is meant. */
@@ -207,7 +207,7 @@ static struct kd_error *by_fstab(const struct kd_sysroot *root, const char *name
 	return copy(ABSENT, ret);
 }
 
-/* --- hardware ------------------------------------------------------------------------------------------------- */
+/* --- hardware ----------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *by_cpus(const struct kd_sysroot *root, const char *name, char **ret)
 {
@@ -242,7 +242,7 @@ static struct kd_error *by_memory(const struct kd_sysroot *root, const char *nam
 	return hash_text(ram, ret);
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------ */
+/* --- the table ---------------------------------------------------------------------------------------------------- */
 
 #define NEW_TARGET                                                                                                    \
 	"see whether the target in the configuration is still right (\"lsblk -f\"), then \"kdumpctl reload\""
@@ -280,7 +280,7 @@ const char *inputs_kind(const struct input *input)
 	return input->kind->name;
 }
 
-/* --- the list ------------------------------------------------------------------------------------------------- */
+/* --- the list ----------------------------------------------------------------------------------------------------- */
 
 static bool contains(const struct inputs *inputs, const struct input_kind *kind, const char *name)
 {
@@ -436,7 +436,7 @@ void inputs_free(struct inputs *inputs)
 	*inputs = (struct inputs){ 0 };
 }
 
-/* --- comparing ------------------------------------------------------------------------------------------------ */
+/* --- comparing ---------------------------------------------------------------------------------------------------- */
 
 static const char *describe(const char *before, const char *now)
 {

@@ -17,7 +17,7 @@
 /* Seconds for the target's disk to appear and be mounted in the capture kernel: slow controllers spin up in here. */
 #define TARGET_DEADLINE 120
 
-/* --- programs ------------------------------------------------------------------------------------------------- */
+/* --- programs ----------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *add_program(struct plan_programs *programs, const char *path)
 {
@@ -103,7 +103,7 @@ static struct kd_error *find_program(const struct kd_sysroot *root, const char *
 	return NULL;
 }
 
-/* --- hooks ---------------------------------------------------------------------------------------------------- */
+/* --- hooks -------------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *add_hook(const struct kd_sysroot *root, const char *what, const char *when, char **argv,
 				 struct kd_plan *plan)
@@ -201,7 +201,7 @@ static struct kd_error *add_hooks(const struct kd_sysroot *root, const struct kd
 	return err;
 }
 
-/* --- collector ------------------------------------------------------------------------------------------------ */
+/* --- collector ---------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *set_collector(const struct kd_sysroot *root, const struct kd_conf *conf,
 				      struct kd_plan *plan, struct plan_programs *programs)
@@ -237,7 +237,7 @@ static struct kd_error *set_collector(const struct kd_sysroot *root, const struc
 	return kd_plan_set_collector(plan, argv);
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------------------------------------------------- */
 
 static int utc_offset(const struct kd_sysroot *root, time_t now)
 {

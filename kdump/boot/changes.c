@@ -50,7 +50,7 @@ static const char *decide(const struct boot_request *request, const char *old)
 	return !old || is_packaged(old) ? request->recommended : NULL;
 }
 
-/* --- which entries ----------------------------------------------------------------------------------------------- */
+/* --- which entries ------------------------------------------------------------------------------------------------ */
 
 static bool is_all(const struct boot_request *request)
 {
@@ -137,7 +137,7 @@ static struct kd_error *check_kernel(const struct boot_plan *plan, const struct 
 	return NULL;
 }
 
-/* --- deciding ------------------------------------------------------------------------------------------------------ */
+/* --- deciding ----------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *get(const struct boot_file *file, const struct boot_region *region, char **ret)
 {
@@ -314,7 +314,7 @@ static struct kd_error *decide_all(const struct kd_sysroot *root, struct boot_pl
 	return NULL;
 }
 
-/* --- commands ------------------------------------------------------------------------------------------------------ */
+/* --- commands ----------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *add_command(struct boot_plan *plan, const char *const *words)
 {
@@ -458,7 +458,7 @@ struct kd_error *boot_plan_make(const struct kd_sysroot *root, const struct boot
 	return NULL;
 }
 
-/* --- printing ------------------------------------------------------------------------------------------------------ */
+/* --- printing ----------------------------------------------------------------------------------------------------- */
 
 static bool same_line(const char *a, const char *b)
 {
@@ -523,7 +523,7 @@ void boot_plan_print(const struct boot_plan *plan, FILE *out)
 		print_command(plan->command[i], out);
 }
 
-/* --- doing --------------------------------------------------------------------------------------------------------- */
+/* --- doing -------------------------------------------------------------------------------------------------------- */
 
 /* The new file is what the old one was to everybody but for its text. Not every file system (that of the EFI partition)
  * has owners and labels: what cannot be set there is the same anyway. */

@@ -26,7 +26,7 @@ const char *crashkernel_default(void)
 	return "512M-1G:96M,1G-16G:128M,16G-128G:192M,128G-1T:256M,1T-:512M";
 }
 
-/* --- one value ------------------------------------------------------------------------------------------------- */
+/* --- one value ---------------------------------------------------------------------------------------------------- */
 
 /* A size at *cursor, which moves behind it: digits and a unit. */
 static bool take_size(const char **cursor, uint64_t *ret)
@@ -147,7 +147,7 @@ uint64_t crashkernel_size(const struct crashkernel *value, uint64_t ram)
 	return 0;
 }
 
-/* --- settings -------------------------------------------------------------------------------------------------- */
+/* --- settings ----------------------------------------------------------------------------------------------------- */
 
 /* The next blank-separated value of a setting, at *cursor; its length, 0 at the end. */
 static size_t next_value(const char **cursor)
@@ -209,7 +209,7 @@ uint64_t crashkernel_setting_size(const char *setting, uint64_t ram)
 	return sum;
 }
 
-/* --- words of a command line ----------------------------------------------------------------------------------- */
+/* --- words of a command line -------------------------------------------------------------------------------------- */
 
 /* One word, [start, end) of the command line. */
 struct word {
@@ -363,7 +363,7 @@ struct kd_error *crashkernel_put(const char *cmdline, size_t size, const char *s
 	return NULL;
 }
 
-/* --- the machine ------------------------------------------------------------------------------------------------ */
+/* --- the machine -------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *read_mem_total(const struct kd_sysroot *root, uint64_t *ret)
 {

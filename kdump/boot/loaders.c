@@ -17,7 +17,7 @@ static bool any_exists(const struct kd_sysroot *root, const char *const *path)
 	return false;
 }
 
-/* --- GRUB, configured by a file that a shell reads --------------------------------------------------------------- */
+/* --- GRUB, configured by a file that a shell reads ---------------------------------------------------------------- */
 
 static const char *const grub_names[] = { "GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT", NULL };
 static const char *const grub_linux[] = { "GRUB_CMDLINE_LINUX", NULL };
@@ -84,7 +84,7 @@ static struct kd_error *read_grubby(const struct kd_sysroot *root, struct boot_c
 	return err;
 }
 
-/* --- systemd-boot -------------------------------------------------------------------------------------------------- */
+/* --- systemd-boot ------------------------------------------------------------------------------------------------- */
 
 static const char *const entry_directories[] = { "/efi/loader/entries", "/boot/efi/loader/entries",
 						 "/boot/loader/entries" };
@@ -132,7 +132,7 @@ static struct kd_error *read_systemd_boot(const struct kd_sysroot *root, struct 
 	return err;
 }
 
-/* --- U-Boot and extlinux ------------------------------------------------------------------------------------------- */
+/* --- U-Boot and extlinux ------------------------------------------------------------------------------------------ */
 
 static const char *const uboot_names[] = { "U_BOOT_PARAMETERS", NULL };
 
@@ -187,7 +187,7 @@ static struct kd_error *read_extlinux(const struct kd_sysroot *root, struct boot
 	return err;
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------ */
+/* --- the table ---------------------------------------------------------------------------------------------------- */
 
 /* The first that is there is taken: what the firmware tells counts most, then programs that make a loader's files, then
  * files that only their loader reads. */

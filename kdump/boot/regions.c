@@ -22,7 +22,7 @@ static struct kd_error *add_region(struct boot_file *file, const struct boot_reg
 	return NULL;
 }
 
-/* --- lines ------------------------------------------------------------------------------------------------------ */
+/* --- lines -------------------------------------------------------------------------------------------------------- */
 
 /* A line of "key words": offsets in the text. */
 struct line {
@@ -67,7 +67,7 @@ static bool key_is(const char *text, const struct line *line, const char *key)
 	return line->key_end - line->key == length && strncasecmp(text + line->key, key, length) == 0;
 }
 
-/* --- entries and labels ------------------------------------------------------------------------------------------ */
+/* --- entries and labels ------------------------------------------------------------------------------------------- */
 
 /* What has been seen of one boot entry. */
 struct entry {
@@ -167,7 +167,7 @@ struct kd_error *boot_scan_words(struct boot_file *file, const void *arg)
 	return err;
 }
 
-/* --- shell ------------------------------------------------------------------------------------------------------- */
+/* --- shell -------------------------------------------------------------------------------------------------------- */
 
 /* Is there "NAME=" or "NAME+=", perhaps behind "export", at @text? Returns where its value starts, or NULL. */
 static const char *assignment(const char *text, const char *name)
@@ -291,7 +291,7 @@ void boot_config_void(struct boot_config *config, const char *name)
 	}
 }
 
-/* --- files ------------------------------------------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *append(struct boot_config *config, struct boot_file **ret)
 {

@@ -57,7 +57,7 @@ static void put_quoted(const char *text)
 /* The names of the dumps, for a shell's command substitution. */
 #define DUMPS "kdumpctl list --json 2>/dev/null | sed -n 's/^ *\"name\": \"\\([^\"]*\\)\",$/\\1/p'"
 
-/* --- bash ------------------------------------------------------------------------------------------------------------ */
+/* --- bash --------------------------------------------------------------------------------------------------------- */
 
 static void bash_option(const struct verb *verb, const struct verb_option *option)
 {
@@ -91,7 +91,7 @@ static void print_bash(void)
 	     "\t[[ $(type -t __ltrim_colon_completions) == function ]] && __ltrim_colon_completions \"$cur\"\n\treturn 0\n}\ncomplete -F _kdumpctl kdumpctl");
 }
 
-/* --- zsh ------------------------------------------------------------------------------------------------------------- */
+/* --- zsh ---------------------------------------------------------------------------------------------------------- */
 
 /* In a specification "--name[text]:message:action" brackets and colons of the text have a meaning. */
 static void zsh_text(const char *text)
@@ -146,7 +146,7 @@ static void print_zsh(void)
 	puts("\t\tesac\n\t\t;;\n\tesac\n}\n_kdumpctl \"$@\"");
 }
 
-/* --- fish ------------------------------------------------------------------------------------------------------------ */
+/* --- fish --------------------------------------------------------------------------------------------------------- */
 
 static void fish_option(const struct verb *verb, const struct verb_option *option)
 {
@@ -182,7 +182,7 @@ static void print_fish(void)
 	}
 }
 
-/* --- all ------------------------------------------------------------------------------------------------------------- */
+/* --- all ---------------------------------------------------------------------------------------------------------- */
 
 struct kd_error *completion_print(struct kdumpctl *ctl, int *status)
 {

@@ -13,7 +13,7 @@
 #include "kdump/cli/lock.h"
 #include "kdump/verbs/kdumpctl.h"
 
-/* --- help ----------------------------------------------------------------------------------------------------- */
+/* --- help --------------------------------------------------------------------------------------------------------- */
 
 static bool is_shown(const struct verb *verb)
 {
@@ -114,7 +114,7 @@ static int usage_error(void)
 	return 1;
 }
 
-/* --- the command line ------------------------------------------------------------------------------------------ */
+/* --- the command line --------------------------------------------------------------------------------------------- */
 
 enum { OPT_SYSROOT = 256, OPT_DRY_RUN, OPT_CONFIG, OPT_JSON, OPT_KERNEL, OPT_CAPTURE, OPT_OF_VERB };
 
@@ -287,7 +287,7 @@ static int parse(int argc, char **argv, struct kdumpctl *ctl, const char **sysro
 	return -1;
 }
 
-/* --- running --------------------------------------------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------------------------------------------------ */
 
 /* May this verb do its work here? */
 static struct kd_error *check_allowed(const struct kdumpctl *ctl, const struct verb *verb)

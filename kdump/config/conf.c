@@ -29,7 +29,7 @@ struct directive {
 	const char *text; /* the default; of directives that are refused, what else to do */
 };
 
-/* --- values --------------------------------------------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *bad_value(const struct parser *p, const struct directive *d, const char *value,
 				  const char *expected)
@@ -190,7 +190,7 @@ static struct kd_error *deprecated(struct parser *p, const struct directive *d, 
 			       p->file, p->line, d->name);
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------ */
+/* --- the table ---------------------------------------------------------------------------------------------------- */
 
 #define FIELD(name) offsetof(struct kd_conf, name)
 #define USE_LOCAL "dump to a local ext2, ext3, ext4, xfs or btrfs file system"
@@ -238,7 +238,7 @@ static const struct directive directives[] = {
 };
 #define DIRECTIVE_COUNT ARRAY_SIZE(directives)
 
-/* --- lines ---------------------------------------------------------------------------------------------------- */
+/* --- lines -------------------------------------------------------------------------------------------------------- */
 
 /* A '#' starts a comment at the start of the line or behind a blank, outside quotes. */
 static void cut_comment(char *line)
@@ -332,7 +332,7 @@ static struct kd_error *parse_line(struct parser *p, char *line, unsigned int se
 	return err ? err : note(p, d, value);
 }
 
-/* --- all ------------------------------------------------------------------------------------------------------ */
+/* --- all ---------------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *apply_default(struct parser *p, const struct directive *d)
 {

@@ -12,7 +12,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 
-/* --- tables ---------------------------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------------------------------------- */
 
 /* What a crash begins with. The first row that fits a line names it; a panic whose words say nothing more special takes
  * the kind of the oops before it. */
@@ -125,7 +125,7 @@ const char *crash_log_taint(char letter)
 	return NULL;
 }
 
-/* --- lines ----------------------------------------------------------------------------------------------------- */
+/* --- lines -------------------------------------------------------------------------------------------------------- */
 
 /* "[   12.345678] " and "[  T123] " or "[    C0] " (CONFIG_PRINTK_CALLER), which may follow. */
 const char *crash_log_message(const char *line, double *time_ret)
@@ -271,7 +271,7 @@ static bool find_story(const struct lines *lines, size_t *begin, size_t *reason,
 	return true;
 }
 
-/* --- facts ----------------------------------------------------------------------------------------------------- */
+/* --- facts -------------------------------------------------------------------------------------------------------- */
 
 /* A copy of @length bytes of @text in *field, which must be empty. */
 static bool keep(char **field, const char *text, size_t length)
@@ -413,7 +413,7 @@ static bool read_line(const char *message, enum trace *trace, struct crash_log *
 	return !kd_starts_with(message, modules) || log->modules || add_modules(log, message + strlen(modules));
 }
 
-/* --- signature ------------------------------------------------------------------------------------------------- */
+/* --- signature ---------------------------------------------------------------------------------------------------- */
 
 static bool is_generic(const char *symbol)
 {
@@ -453,7 +453,7 @@ static void sign(struct crash_log *log)
 	kd_hex(digest, (CRASH_SIGNATURE_MAX - 1) / 2, log->signature);
 }
 
-/* --- all of it -------------------------------------------------------------------------------------------------- */
+/* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 struct kd_error *crash_log_parse(const char *text, struct crash_log *ret)
 {

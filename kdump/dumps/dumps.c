@@ -34,7 +34,7 @@ const char *dump_state_name(enum dump_state state)
 	return names[state];
 }
 
-/* --- reports --------------------------------------------------------------------------------------------------- */
+/* --- reports ------------------------------------------------------------------------------------------------------ */
 
 struct json_object *report_get(struct json_object *report, const char *path)
 {
@@ -130,7 +130,7 @@ const char *report_step_words(const char *name)
 	return name;
 }
 
-/* --- one dump --------------------------------------------------------------------------------------------------- */
+/* --- one dump ----------------------------------------------------------------------------------------------------- */
 
 /* Digits as in @pattern ('d' stands for one), the rest literally. */
 static bool looks_like(const char *text, const char *pattern)
@@ -390,7 +390,7 @@ const char *dump_reason(const struct dump *dump)
 	return kd_starts_with(reason, panic) ? reason + strlen(panic) : reason;
 }
 
-/* --- all of them ------------------------------------------------------------------------------------------------ */
+/* --- all of them -------------------------------------------------------------------------------------------------- */
 
 static int by_time(const void *a, const void *b)
 {
@@ -551,7 +551,7 @@ struct kd_error *dumps_find(const struct dumps *dumps, const char *words, struct
 	return NULL;
 }
 
-/* --- changing them ---------------------------------------------------------------------------------------------- */
+/* --- changing them ------------------------------------------------------------------------------------------------ */
 
 static struct kd_error *open_directory(const struct dump *dump, int *ret)
 {

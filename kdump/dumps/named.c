@@ -34,7 +34,7 @@ static struct kd_error *no_dump(const char *path)
 	return kd_error_create(KD_ERR_FORMAT, "%s is no dump: neither an ELF core, nor kdump-compressed, nor flattened", path);
 }
 
-/* --- a directory ------------------------------------------------------------------------------------------------- */
+/* --- a directory -------------------------------------------------------------------------------------------------- */
 
 /* None of the names that captures use is there: which file begins as a dump does? */
 static struct kd_error *find_inside(struct dump *dump, int fd, const char *words)
@@ -84,7 +84,7 @@ static struct kd_error *open_directory(struct dump *dump, const char *real, cons
 						 "flattened; \"kdumpctl list %s\" shows the dumps below it", words, words);
 }
 
-/* --- a file ------------------------------------------------------------------------------------------------------ */
+/* --- a file ------------------------------------------------------------------------------------------------------- */
 
 /* Log and report beside it are its own if the directory's dump is this one: otherwise it stands alone. */
 static struct kd_error *open_file(struct dump *dump, const char *real, const struct stat *st)
@@ -117,7 +117,7 @@ static struct kd_error *open_file(struct dump *dump, const char *real, const str
 	return dump_read_files(dump, fd, alone);
 }
 
-/* --- either ------------------------------------------------------------------------------------------------------ */
+/* --- either ------------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *open_named(const char *words, struct dumps *ret, struct dump **dump_ret)
 {
@@ -170,7 +170,7 @@ struct kd_error *dumps_choose(const struct kdumpctl *ctl, const char *path, cons
 	return open_named(words, dumps, ret);
 }
 
-/* --- what the dump itself tells ------------------------------------------------------------------------------------ */
+/* --- what the dump itself tells ----------------------------------------------------------------------------------- */
 
 /* A log that ends in the middle, since the dump does, is better than none: its last line says so. */
 static struct kd_error *extract_log(const char *path, char **ret)

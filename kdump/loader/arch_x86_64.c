@@ -102,7 +102,7 @@ static inline void x86_boot_free_cleanup(struct x86_boot *boot)
 	x86_boot_free(boot);
 }
 
-/* ---- what the running kernel knows ------------------------------------------------------------------------- */
+/* --- what the running kernel knows -------------------------------------------------------------------------------- */
 
 static struct kd_error *read_old_zero_page(const struct kd_sysroot *root, const struct kd_log *log, uint8_t *ret)
 {
@@ -150,7 +150,7 @@ static uint64_t find_rsdp(const struct kd_sysroot *root, const struct x86_boot *
 	return rsdp ? rsdp : systab_value(root, "ACPI=");
 }
 
-/* ---- EFI run-time services ----------------------------------------------------------------------------------- */
+/* --- EFI run-time services ---------------------------------------------------------------------------------------- */
 
 /* Append runtime-map/N as an EFI memory descriptor; *end when there is no such entry. */
 static struct kd_error *add_efi_descriptor(const struct kd_sysroot *root, size_t n, struct x86_boot *boot, bool *end)
@@ -224,7 +224,7 @@ static void take_efi(const struct kd_sysroot *root, struct x86_boot *boot)
 			 err ? err->text : "");
 }
 
-/* ---- e820 ---------------------------------------------------------------------------------------------------- */
+/* --- e820 --------------------------------------------------------------------------------------------------------- */
 
 static bool add_ranges(struct memory_list *list, const struct kd_ranges *ranges, enum memory_type type)
 {
@@ -301,7 +301,7 @@ static void put_e820(uint8_t *to, const struct memory_entry *entry, size_t count
 	}
 }
 
-/* ---- the segment --------------------------------------------------------------------------------------------- */
+/* --- the segment -------------------------------------------------------------------------------------------------- */
 
 /* Bytes that grow; what was appended keeps its offset, so base + offset is its address. */
 struct blob {
@@ -491,7 +491,7 @@ static struct kd_error *place_boot_info(const struct kd_sysroot *root, struct lo
 	return err;
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------------ */
+/* --- printing ----------------------------------------------------------------------------------------------------- */
 
 static const char *e820_type_name(uint32_t number)
 {
@@ -539,7 +539,7 @@ static void print_boot_info(const struct loader_image *image, FILE *out)
 	}
 }
 
-/* ---- the row ------------------------------------------------------------------------------------------------- */
+/* --- the row ------------------------------------------------------------------------------------------------------ */
 
 /* The image is mapped in the top 2 GiB. */
 static bool is_kernel_image(const Elf64_Phdr *phdr)

@@ -68,7 +68,7 @@ enum page_class census_classify(uint64_t flags, enum page_class *head)
 	return class_of(flags);
 }
 
-/* --- where RAM is ------------------------------------------------------------------------------------------------ */
+/* --- where RAM is ------------------------------------------------------------------------------------------------- */
 
 /* What the capture kernel will find to look at: its own memory is none of it. */
 static struct kd_error *find_ram(const struct kd_sysroot *root, struct kd_ranges *ret)
@@ -81,7 +81,7 @@ static struct kd_error *find_ram(const struct kd_sysroot *root, struct kd_ranges
 	return kd_ranges_copy(&map.ram, ret) && kd_ranges_subtract_all(ret, &map.crash) ? NULL : kd_error_nomem();
 }
 
-/* --- by flags ---------------------------------------------------------------------------------------------------- */
+/* --- by flags ----------------------------------------------------------------------------------------------------- */
 
 static bool look_at(int fd, uint64_t pfn, uint64_t count, struct census *census)
 {
@@ -213,7 +213,7 @@ struct kd_error *census_take(const struct kd_sysroot *root, struct census *ret)
 	return NULL;
 }
 
-/* --- the dump ------------------------------------------------------------------------------------------------------ */
+/* --- the dump ----------------------------------------------------------------------------------------------------- */
 
 #define PAGE_DESC_SIZE 24
 

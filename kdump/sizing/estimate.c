@@ -31,7 +31,7 @@
 #define REPORT_MAX MIB(1)
 #define REPORTS_MAX 4096
 
-/* --- what is loaded --------------------------------------------------------------------------------------------- */
+/* --- what is loaded ----------------------------------------------------------------------------------------------- */
 
 static struct kd_error *read_kernel(const struct estimate_request *request, struct estimate *estimate)
 {
@@ -141,7 +141,7 @@ static void assume_image(struct estimate *estimate)
 	estimate->large_count = 0;
 }
 
-/* --- the rest --------------------------------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *read_elfcorehdr(const struct kd_sysroot *root, uint64_t *ret)
 {
@@ -166,7 +166,7 @@ static void compute(struct estimate *estimate)
 	estimate->computed = sum + estimate->mem_map;
 }
 
-/* --- recorded captures ------------------------------------------------------------------------------------------ */
+/* --- recorded captures -------------------------------------------------------------------------------------------- */
 
 struct recorded {
 	char *path;

@@ -46,7 +46,7 @@ static void wipe(char **text)
 }
 #define _cleanup_wipe_ __attribute__((cleanup(wipe)))
 
-/* --- words ---------------------------------------------------------------------------------------------------- */
+/* --- words -------------------------------------------------------------------------------------------------------- */
 
 struct words {
 	char *word[WORDS_MAX + 1]; /* NULL-terminated */
@@ -81,7 +81,7 @@ static struct kd_error *words_add(struct words *words, const char *word)
 	return words_take(words, strdup(word));
 }
 
-/* --- below a device ------------------------------------------------------------------------------------------- */
+/* --- below a device ----------------------------------------------------------------------------------------------- */
 
 struct lower {
 	char *node;      /* "/dev/vda3" */
@@ -197,7 +197,7 @@ static struct kd_error *find_lowers(const struct resolving *resolving, const cha
 	return err;
 }
 
-/* --- device mapper -------------------------------------------------------------------------------------------- */
+/* --- device mapper ------------------------------------------------------------------------------------------------ */
 
 static struct kd_error *keep_key(const struct resolving *resolving, const char *name, const struct crypttab_entry *entry,
 				 char *text)
@@ -297,7 +297,7 @@ static struct kd_error *resolve_dm(const struct resolving *resolving, const char
 	return err ? err : kd_plan_add_volume(resolving->plan, "dm", dm, words.word);
 }
 
-/* --- software RAID -------------------------------------------------------------------------------------------- */
+/* --- software RAID ------------------------------------------------------------------------------------------------ */
 
 static struct kd_error *resolve_md(const struct resolving *resolving, const char *name, unsigned int depth)
 {
@@ -330,8 +330,6 @@ static struct kd_error *resolve_md(const struct resolving *resolving, const char
 	return err ? err : kd_plan_add_volume(resolving->plan, "md", name, words.word);
 }
 
-/* -------------------------------------------------------------------------------------------------------------- */
-
 static struct kd_error *resolve(const struct resolving *resolving, const char *name, unsigned int depth)
 {
 	_cleanup_free_ char *whole = NULL, *dm = NULL, *level = NULL;
@@ -362,7 +360,7 @@ struct kd_error *volumes_resolve(const struct kd_sysroot *root, const struct kd_
 	return kd_error_wrap(resolve(&resolving, strrchr(target->node, '/') + 1, 0), "dump target %s", target->node);
 }
 
-/* --- comparing ------------------------------------------------------------------------------------------------ */
+/* --- comparing ---------------------------------------------------------------------------------------------------- */
 
 /* The table without the keys of encrypted rows. */
 static void describe_dm(char *table, FILE *out)

@@ -71,7 +71,7 @@ static struct kd_error *read_table(const struct kd_sysroot *root, const char *na
 	return err;
 }
 
-/* --- libcryptsetup -------------------------------------------------------------------------------------------- */
+/* --- libcryptsetup ------------------------------------------------------------------------------------------------ */
 
 struct crypt_device;
 

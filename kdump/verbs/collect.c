@@ -40,7 +40,7 @@ static void complain(const struct kdumpctl *ctl, struct kd_error *err)
 	kd_error_destroy(err);
 }
 
-/* --- what was seen before ------------------------------------------------------------------------------------------ */
+/* --- what was seen before ----------------------------------------------------------------------------------------- */
 
 static bool has_line(const char *text, const char *line)
 {
@@ -106,7 +106,7 @@ static struct kd_error *keep_report(const struct kdumpctl *ctl, const struct dum
 	return kd_write_file_atomic(path, text, strlen(text), 0600);
 }
 
-/* --- announcing ---------------------------------------------------------------------------------------------------- */
+/* --- announcing --------------------------------------------------------------------------------------------------- */
 
 struct announcement {
 	char time[TERM_TIME_MAX];
@@ -236,7 +236,7 @@ static void tell(const struct kdumpctl *ctl, const struct dump *dump)
 	free(announcement.message);
 }
 
-/* --- retention ----------------------------------------------------------------------------------------------------- */
+/* --- retention ---------------------------------------------------------------------------------------------------- */
 
 static void remove_one(const struct kdumpctl *ctl, const struct dumps *dumps, const struct dump *dump, const char *why)
 {

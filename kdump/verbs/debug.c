@@ -28,7 +28,7 @@ const struct verb_option debug_options[] = {
 	{ .name = NULL },
 };
 
-/* --- build-ids -------------------------------------------------------------------------------------------------------- */
+/* --- build-ids ---------------------------------------------------------------------------------------------------- */
 
 /* elf_end() returns a count that nobody needs. */
 static void close_elf(Elf *elf)
@@ -75,7 +75,7 @@ static bool read_build_id(const struct kd_sysroot *root, const char *path, char 
 	return false;
 }
 
-/* --- places ----------------------------------------------------------------------------------------------------------- */
+/* --- places ------------------------------------------------------------------------------------------------------- */
 
 /* {r}: the release, {f}: its last part, "default" of "6.4.0-150600-default"; {i}: the first two digits of the
  * build-id, {d}: the rest. */
@@ -182,7 +182,7 @@ static char *advice(const struct kd_sysroot *root, const char *release)
 	return strdup("install the kernel's debug package, or name the file with --vmlinux");
 }
 
-/* --- debuginfod -------------------------------------------------------------------------------------------------------- */
+/* --- debuginfod --------------------------------------------------------------------------------------------------- */
 
 /* Through the library if it is installed and servers are configured: downloads are the user's decision, and the library
  * no dependency. NULL: not to be had. */
@@ -233,7 +233,7 @@ static char *cached(const char *build_id)
 	return_ptr(path);
 }
 
-/* --- finding ------------------------------------------------------------------------------------------------------------ */
+/* --- finding ------------------------------------------------------------------------------------------------------ */
 
 /* What a report says becomes a part of paths: only what looks like what it should be is taken. */
 static bool is_release(const char *text)
@@ -318,7 +318,7 @@ static struct kd_error *find_vmlinux(const struct kdumpctl *ctl, const struct du
 	return NULL;
 }
 
-/* --- debuggers ----------------------------------------------------------------------------------------------------------- */
+/* --- debuggers ---------------------------------------------------------------------------------------------------- */
 
 /* Their command lines, in the order in which they are chosen. */
 static const struct debugger {
@@ -403,7 +403,7 @@ static struct kd_error *choose_debugger(const struct kdumpctl *ctl, const struct
 							     "neither crash nor drgn is installed: install one of them");
 }
 
-/* --- the verb --------------------------------------------------------------------------------------------------------------- */
+/* --- the verb ----------------------------------------------------------------------------------------------------- */
 
 /* For a shell: quoted where that is needed. */
 static void print_word(const char *word)

@@ -73,7 +73,7 @@ void kdumpctl_remark_reservation(const struct kdumpctl *ctl, const struct estima
 	}
 }
 
-/* --- printing --------------------------------------------------------------------------------------------------- */
+/* --- printing ----------------------------------------------------------------------------------------------------- */
 
 static void print_line(int column, const char *label, uint64_t bytes)
 {

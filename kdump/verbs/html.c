@@ -66,7 +66,7 @@ static const char head[] =
 	"footer{margin-top:2.5rem;border-top:1px solid var(--line);padding-top:.7rem;color:var(--dim);font-size:.85rem;overflow-wrap:anywhere}\n"
 	"</style>\n";
 
-/* --- text ---------------------------------------------------------------------------------------------------------- */
+/* --- text --------------------------------------------------------------------------------------------------------- */
 
 /* Characters that a page must not hold, or that change how what surrounds them reads: C1 controls, overrides of the
  * writing direction, U+FFFE and U+FFFF. */
@@ -173,7 +173,7 @@ static void open_section(FILE *out, const char *id, const char *title, const cha
 	fputs("</h2>\n", out);
 }
 
-/* --- the head of the page --------------------------------------------------------------------------------------------- */
+/* --- the head of the page ----------------------------------------------------------------------------------------- */
 
 static void put_header(FILE *out, const struct dump *dump)
 {
@@ -248,7 +248,7 @@ static void put_backtrace(FILE *out, const struct crash_log *log)
 	fputs("</ol></section>\n", out);
 }
 
-/* --- the log ---------------------------------------------------------------------------------------------------------- */
+/* --- the log ------------------------------------------------------------------------------------------------------ */
 
 /* In rising order. */
 enum severity { PLAIN, DETAIL, WARN, ERROR, FATAL };
@@ -464,7 +464,7 @@ static struct kd_error *put_log(FILE *out, const struct dump *dump)
 	return NULL;
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------------------ */
+/* --- memory ------------------------------------------------------------------------------------------------------- */
 
 static void put_memory_bar(FILE *out, const uint64_t bytes[DUMP_CLASSES], uint64_t all)
 {
@@ -514,7 +514,7 @@ static void put_memory(FILE *out, const struct dump *dump)
 	fputs("</table></section>\n", out);
 }
 
-/* --- the capture --------------------------------------------------------------------------------------------------------- */
+/* --- the capture -------------------------------------------------------------------------------------------------- */
 
 struct step {
 	const char *name;
@@ -604,7 +604,7 @@ static void put_capture(FILE *out, const struct dump *dump)
 	fputs("</section>\n", out);
 }
 
-/* --- modules, files ------------------------------------------------------------------------------------------------------ */
+/* --- modules, files ----------------------------------------------------------------------------------------------- */
 
 static void put_modules(FILE *out, const struct crash_log *log)
 {

@@ -239,7 +239,7 @@ static void print_text(const struct kdumpctl *ctl, const struct dumps *dumps, co
 	print_files(&term, dump, format);
 }
 
-/* --- for programs -------------------------------------------------------------------------------------------------- */
+/* --- for programs ------------------------------------------------------------------------------------------------- */
 
 static void put_texts(struct kd_json *json, const char *key, char *const *text, size_t count)
 {

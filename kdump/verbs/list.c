@@ -24,7 +24,7 @@ const struct verb_option dumps_list_options[] = {
 	{ .name = NULL },
 };
 
-/* --- which ------------------------------------------------------------------------------------------------------ */
+/* --- which -------------------------------------------------------------------------------------------------------- */
 
 struct selection {
 	uint64_t count; /* the newest so many */
@@ -157,7 +157,7 @@ static void select_dumps(const struct selection *selection, const struct dump **
 	}
 }
 
-/* --- for people -------------------------------------------------------------------------------------------------- */
+/* --- for people --------------------------------------------------------------------------------------------------- */
 
 static enum term_colour state_colour(enum dump_state state)
 {
@@ -220,7 +220,7 @@ static void print_table(const struct dump **dump, size_t count)
 	}
 }
 
-/* --- for programs ------------------------------------------------------------------------------------------------ */
+/* --- for programs ------------------------------------------------------------------------------------------------- */
 
 void dump_put_members(struct kd_json *json, const struct dump *dump)
 {

@@ -61,7 +61,7 @@ struct kd_error *dumps_log(struct kdumpctl *ctl, int *status)
 	return NULL;
 }
 
-/* --- those that change dumps --------------------------------------------------------------------------------------- */
+/* --- those that change dumps -------------------------------------------------------------------------------------- */
 
 /* What each operand means: a dump, among those that lay beside it before any was changed. */
 struct choice {

@@ -134,7 +134,7 @@ struct kd_error *refresh_run(struct kdumpctl *ctl, int *status)
 	return err || ctl->dry_run ? err : write_metrics(ctl);
 }
 
-/* --- kernels come and go -------------------------------------------------------------------------------------- */
+/* --- kernels come and go ------------------------------------------------------------------------------------------ */
 
 static struct kd_error *check_release(const char *release)
 {

@@ -93,7 +93,7 @@ static struct kd_error *remove_record(const struct kdumpctl *ctl)
 	return NULL;
 }
 
-/* --- what is said -------------------------------------------------------------------------------------------------- */
+/* --- what is said ------------------------------------------------------------------------------------------------- */
 
 /* "kernel=/boot/vmlinuz-…", or the file that speaks for all kernels. */
 static void name_place(const struct boot_plan *plan, const struct boot_change *change, char *buffer, size_t size)
@@ -166,7 +166,7 @@ static struct kd_error *advise_reboot(const struct kdumpctl *ctl, const struct b
 	return wanted && kd_sysroot_is_live(&ctl->root) ? boot_run(reboot) : NULL;
 }
 
-/* --- verbs --------------------------------------------------------------------------------------------------------- */
+/* --- verbs -------------------------------------------------------------------------------------------------------- */
 
 /* Decide, say it, and do it unless it is only to be shown. */
 static struct kd_error *carry_out(const struct kdumpctl *ctl, const char *bootloader, const struct boot_request *request,

@@ -28,7 +28,7 @@ const struct verb_option status_options[] = {
 	{ 0 },
 };
 
-/* --- for people ----------------------------------------------------------------------------------------------- */
+/* --- for people --------------------------------------------------------------------------------------------------- */
 
 static void print_details(const struct health *health)
 {
@@ -99,7 +99,7 @@ static void warn_of_problems(const struct kdumpctl *ctl, const struct health *he
 			health->change[i].meaning, health->change[i].remedy);
 }
 
-/* --- for programs --------------------------------------------------------------------------------------------- */
+/* --- for programs ------------------------------------------------------------------------------------------------- */
 
 static void put_known(struct kd_json *json, const char *key, const char *text)
 {
@@ -219,7 +219,7 @@ struct kd_error *status_write_metrics(const struct kd_sysroot *root, const struc
 	return kd_error_wrap(kd_write_file_atomic(full, text, size, 0644), "metrics");
 }
 
-/* --- verbs ---------------------------------------------------------------------------------------------------- */
+/* --- verbs -------------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *show(const struct kdumpctl *ctl, const struct health *health)
 {

@@ -74,7 +74,7 @@ struct kd_error *dump_ask_file(struct dump *dump, const char *path, char **forma
 	return NULL;
 }
 
-/* --- what the capture has recorded ------------------------------------------------------------------------------ */
+/* --- what the capture has recorded -------------------------------------------------------------------------------- */
 
 static void compare_with_report(const struct dump *dump, struct verification *result)
 {
@@ -91,7 +91,7 @@ static void compare_with_report(const struct dump *dump, struct verification *re
 		verify_add_problem(result, VERDICT_INCOMPLETE, "the capture left it under the name %s", dump->vmcore);
 }
 
-/* --- output ----------------------------------------------------------------------------------------------------- */
+/* --- output ------------------------------------------------------------------------------------------------------- */
 
 static void row(const char *key, uint64_t value)
 {

@@ -78,7 +78,7 @@ static const char *text_of(const struct check_result *result)
 	return result->text ? result->text : "out of memory";
 }
 
-/* --- resolving --------------------------------------------------------------------------------------------------- */
+/* --- resolving ---------------------------------------------------------------------------------------------------- */
 
 struct resolved {
 	struct kd_conf conf;
@@ -153,7 +153,7 @@ static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 	context->plan_error = TEXT(r->plan_error);
 }
 
-/* --- showing ----------------------------------------------------------------------------------------------------- */
+/* --- showing ------------------------------------------------------------------------------------------------------ */
 
 static void print_result(const struct term *term, const struct check *check, const struct check_result *result)
 {

@@ -27,7 +27,7 @@
 #include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
-/* --- error --- */
+/* --- error -------------------------------------------------------------------------------------------------------- */
 
 static void test_error_wraps_outwards(void **state)
 {
@@ -39,7 +39,7 @@ static void test_error_wraps_outwards(void **state)
 	assert_null(kd_error_wrap(NULL, "nothing"));
 }
 
-/* --- text and bytes --- */
+/* --- text and bytes ----------------------------------------------------------------------------------------------- */
 
 static void test_text(void **state)
 {
@@ -91,7 +91,7 @@ static void test_proc_figure(void **state)
 	assert_int_equal(bytes, 50000 * 1024);
 }
 
-/* --- parse --- */
+/* --- parse -------------------------------------------------------------------------------------------------------- */
 
 static void test_parse_numbers(void **state)
 {
@@ -138,7 +138,7 @@ static void test_split_words(void **state)
 	assert_int_equal(errno, EINVAL);
 }
 
-/* --- ranges --- */
+/* --- ranges ------------------------------------------------------------------------------------------------------- */
 
 static void assert_ranges(const struct kd_ranges *r, const char *expected)
 {
@@ -241,7 +241,7 @@ static void test_ranges_find(void **state)
 	assert_false(kd_ranges_find(&r, 0x10000, 1, 0, UINT64_MAX, true, &at));
 }
 
-/* --- sha256: FIPS 180-4 examples --- */
+/* --- sha256: FIPS 180-4 examples ---------------------------------------------------------------------------------- */
 
 static void assert_sha256(const void *data, size_t size, size_t repeat, const char *expected)
 {
@@ -268,7 +268,7 @@ static void test_sha256(void **state)
 	assert_sha256("aaaaaaaaaa", 10, 100000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
-/* --- elf64 --- */
+/* --- elf64 -------------------------------------------------------------------------------------------------------- */
 
 static void test_notes(void **state)
 {
@@ -312,7 +312,7 @@ static void test_core_header(void **state)
 	assert_error(kd_elf64_check_core(&ehdr, "x"), KD_ERR_FORMAT, "not an ELF file");
 }
 
-/* --- io, sysroot --- */
+/* --- io, sysroot -------------------------------------------------------------------------------------------------- */
 
 static void expect_text(struct kd_error *err, const char *text)
 {
@@ -377,7 +377,7 @@ static void test_files(void **state)
 	assert_int_equal(rmdir(dir), 0); /* nothing left behind */
 }
 
-/* --- decompress --- */
+/* --- decompress --------------------------------------------------------------------------------------------------- */
 
 static void test_gzip(void **state)
 {
@@ -431,7 +431,7 @@ static void test_xz_zstd(void **state)
 	assert_null(kd_decompress_probe("MZ", 2));
 }
 
-/* --- plan --- */
+/* --- plan --------------------------------------------------------------------------------------------------------- */
 
 static void test_plan_round_trip(void **state)
 {
@@ -489,7 +489,7 @@ static void test_plan_refuses(void **state)
 	assert_error(kd_plan_parse("", "p", &plan), KD_ERR_FORMAT, "p:1:");
 }
 
-/* --- conf --- */
+/* --- conf --------------------------------------------------------------------------------------------------------- */
 
 static void count_warning(void *arg, const char *message)
 {
@@ -574,7 +574,7 @@ static void test_conf_refuses(void **state)
 		assert_error(kd_conf_parse(cases[i].text, "k", &conf, NULL, NULL), KD_ERR_CONFIG, cases[i].message);
 }
 
-/* --- sysroot --- */
+/* --- sysroot ------------------------------------------------------------------------------------------------------ */
 
 struct renamer {
 	char a[128], b[128];

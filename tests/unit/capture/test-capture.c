@@ -31,7 +31,7 @@
 #include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
-/* --- a directory of its own for each test that needs one --- */
+/* --- a directory of its own for each test that needs one ---------------------------------------------------------- */
 
 static int make_directory(void **state)
 {
@@ -60,7 +60,7 @@ static void put_file(const char *directory, const char *name, const void *data, 
 	assert_no_error(kd_write_file_atomic(path, data, size, 0644));
 }
 
-/* --- quiesce --- */
+/* --- quiesce ------------------------------------------------------------------------------------------------------ */
 
 static void put_function(const char *root, const char *name, uint8_t command, uint8_t base_class, uint8_t header_type)
 {
@@ -126,7 +126,7 @@ static void test_quiesce_leaves_absent_devices(void **state)
 	assert_int_equal(get_command(*state, "0000:01:00.0"), 0xffff);
 }
 
-/* --- child --- */
+/* --- child -------------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *succeed(void *arg)
 {
@@ -210,7 +210,7 @@ static void test_child_that_hangs_is_stopped(void **state)
 	assert_true(clock_ms() - start < 10000);
 }
 
-/* --- ladder --- */
+/* --- ladder ------------------------------------------------------------------------------------------------------- */
 
 static void test_ladder_goes_down(void **state)
 {
@@ -257,7 +257,7 @@ static void test_ladder_erasing(void **state)
 	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_NONE);
 }
 
-/* --- crash --- */
+/* --- crash -------------------------------------------------------------------------------------------------------- */
 
 static void assert_panic(const char *log, const char *expected)
 {
@@ -294,7 +294,7 @@ static void test_log_tail(void **state)
 	assert_ptr_equal(crash_log_tail(log, 0, 3), log);
 }
 
-/* --- json and the report --- */
+/* --- json and the report ------------------------------------------------------------------------------------------ */
 
 static char *json_text(void (*write)(struct kd_json *json))
 {
@@ -401,7 +401,7 @@ static void test_report_census(void **state)
 	}
 }
 
-/* --- progress, memory --- */
+/* --- progress, memory --------------------------------------------------------------------------------------------- */
 
 static void assert_progress(uint64_t done, uint64_t total, int64_t ms, const char *expected)
 {
@@ -434,7 +434,7 @@ static void test_meminfo(void **state)
 	assert_false(memory_parse("MemTotal: 1 kB\nMemAvailable: 2 kB\n", &total, &available));
 }
 
-/* --- devices and targets --- */
+/* --- devices and targets ------------------------------------------------------------------------------------------ */
 
 static void test_uevent(void **state)
 {
@@ -498,7 +498,7 @@ static void test_directory_name(void **state)
 	assert_string_equal(name, "fe80::1-2024-02-28-22:59:59");
 }
 
-/* --- files --- */
+/* --- files -------------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *fill_text(FILE *out, void *arg)
 {
@@ -584,7 +584,7 @@ static void test_copy_keeps_holes(void **state)
 	assert_error(copy_vmcore(from, to, NULL, NULL, &result), KD_ERR_OS, "File exists");
 }
 
-/* --- the dump --- */
+/* --- the dump ----------------------------------------------------------------------------------------------------- */
 
 static struct kd_log *dump_log; /* of the next ones; may be NULL */
 

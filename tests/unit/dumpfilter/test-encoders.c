@@ -25,7 +25,7 @@
 
 static const struct codec *const ours[] = { &codec_default, &codec_zlib, &codec_small, &codec_lzo, &codec_fast };
 
-/* --- memory that ends where it says --------------------------------------------------------------------------- */
+/* --- memory that ends where it says ------------------------------------------------------------------------------- */
 
 /* Of @size bytes, with nothing accessible before it or behind it, as far as pages of the machine allow. */
 static uint8_t *guarded(size_t size, uint8_t **map)
@@ -43,7 +43,7 @@ static void release(uint8_t *map, size_t size)
 	munmap(map, (size + 4095) / 4096 * 4096 + 2 * GUARD);
 }
 
-/* --- pages ---------------------------------------------------------------------------------------------------- */
+/* --- pages -------------------------------------------------------------------------------------------------------- */
 
 static uint32_t seed;
 
@@ -172,7 +172,7 @@ static const struct {
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-/* --- decoders ------------------------------------------------------------------------------------------------- */
+/* --- decoders ----------------------------------------------------------------------------------------------------- */
 
 static void expand_zlib(const uint8_t *packed, size_t packed_size, uint8_t *out, size_t size)
 {
@@ -237,7 +237,7 @@ static const struct {
 #endif
 };
 
-/* --- tests ---------------------------------------------------------------------------------------------------- */
+/* --- tests -------------------------------------------------------------------------------------------------------- */
 
 struct bench {
 	const struct codec *codec;

@@ -244,7 +244,7 @@ static void assert_modules(const struct machine *machine, const char *names)
 	assert_string_equal(all, names);
 }
 
-/* --- drivers and modules --- */
+/* --- drivers and modules ------------------------------------------------------------------------------------------ */
 
 #define VIRTIO_MODULES "virtio virtio_ring virtio_pci virtio_blk"
 #define EXT4_MODULES "crc32c_generic jbd2 ext4"
@@ -534,7 +534,7 @@ static void test_missing_kernel(void **state)
 	assert_error(build(machine), KD_ERR_USAGE, "is not a kernel release");
 }
 
-/* --- the image --- */
+/* --- the image ---------------------------------------------------------------------------------------------------- */
 
 /* The content of @path in the archive at @output; fails the test if it is not there. */
 static char *archived(const char *output, const char *path, size_t *size_ret)
@@ -810,7 +810,7 @@ static void test_conflicting_kinds(void **state)
 	image_free(image);
 }
 
-/* --- programs --- */
+/* --- programs ----------------------------------------------------------------------------------------------------- */
 
 #define LOADER "/lib64/ld.so"
 

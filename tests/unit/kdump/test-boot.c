@@ -12,7 +12,7 @@
 #define MIB(n) ((uint64_t)(n) << 20)
 #define GIB(n) ((uint64_t)(n) << 30)
 
-/* --- values ------------------------------------------------------------------------------------------------------ */
+/* --- values ------------------------------------------------------------------------------------------------------- */
 
 static void test_values(void **state)
 {
@@ -194,7 +194,7 @@ static void test_check_setting(void **state)
 	assert_error(crashkernel_check_setting("$(reboot)"), KD_ERR_USAGE, "a size is expected");
 }
 
-/* --- files ---------------------------------------------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------------------------------------------------- */
 
 static void scan(boot_scan *scanner, const void *arg, const char *text, struct boot_file *file)
 {

@@ -139,7 +139,7 @@ static void test_keys(void **state)
 	expect(m, check_keys, CHECK_WARNING, "others than root can read the key file /etc/keys/dumps");
 }
 
-/* --- the whole command, on a machine whose target is encrypted ------------------------------------------------------ */
+/* --- the whole command, on a machine whose target is encrypted ---------------------------------------------------- */
 
 static struct kd_error *table(const struct kd_sysroot *root, const char *name, char **ret)
 {
@@ -248,7 +248,7 @@ static void test_keys_of_machine(void **state)
 	expect_row(m, "keys", "no key goes into the image");
 }
 
-/* --- no descriptors are left open ----------------------------------------------------------------------------------- */
+/* --- no descriptors are left open --------------------------------------------------------------------------------- */
 
 static bool streams_fail;
 

@@ -26,7 +26,7 @@
 #include "kdump/storage/target.h"
 #include "tests/unit/temporary.h"
 
-/* --- a machine in a directory --------------------------------------------------------------------------------- */
+/* --- a machine in a directory ------------------------------------------------------------------------------------- */
 
 struct machine {
 	char directory[TEMPORARY_SIZE];
@@ -142,7 +142,7 @@ static void expect_no_error(struct kd_error *err)
 		fail_msg("unexpected error: %s", err->text);
 }
 
-/* --- settings ------------------------------------------------------------------------------------------------- */
+/* --- settings ----------------------------------------------------------------------------------------------------- */
 
 static void test_settings(void **state)
 {
@@ -215,7 +215,7 @@ static void test_settings_files(void **state)
 	assert_int_equal(some.call, LOADER_CALL_LOAD);
 }
 
-/* --- kernel --------------------------------------------------------------------------------------------------- */
+/* --- kernel ------------------------------------------------------------------------------------------------------- */
 
 static void test_kernel(void **state)
 {
@@ -247,7 +247,7 @@ static void test_kernel(void **state)
 	assert_string_equal(configured.path, "/boot/bz-7.efi");
 }
 
-/* --- mounts --------------------------------------------------------------------------------------------------- */
+/* --- mounts ------------------------------------------------------------------------------------------------------- */
 
 static void test_paths(void **state)
 {
@@ -315,7 +315,7 @@ static void test_mounts_none(void **state)
 	assert_int_equal(fstab.count, 0);
 }
 
-/* --- target --------------------------------------------------------------------------------------------------- */
+/* --- target ------------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *resolve(struct machine *m, const char *conf_text, struct target *target)
 {
@@ -494,7 +494,7 @@ static void test_target_without_uuid(void **state)
 	expect_target(m, "", "ext4 /dev/vda1 [] /var/crash");
 }
 
-/* --- plan ----------------------------------------------------------------------------------------------------- */
+/* --- plan --------------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *build_plan(struct machine *m, const char *conf_text, struct kd_plan *plan,
 				   struct plan_programs *programs)
@@ -614,7 +614,7 @@ static void test_plan_errors(void **state)
 		     "core_collector: Error: cp not found.");
 }
 
-/* --- record and lock ------------------------------------------------------------------------------------------ */
+/* --- record and lock ---------------------------------------------------------------------------------------------- */
 
 static void test_armed(void **state)
 {

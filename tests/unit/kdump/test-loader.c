@@ -23,7 +23,7 @@
 #include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
-/* --- a directory for what a test makes --- */
+/* --- a directory for what a test makes ---------------------------------------------------------------------------- */
 
 static char directory[TEMPORARY_SIZE];
 
@@ -58,7 +58,7 @@ static void write_text(const char *name, const char *text)
 	write_file(name, text, strlen(text));
 }
 
-/* --- kernels --- */
+/* --- kernels ------------------------------------------------------------------------------------------------------ */
 
 #define SETUP_SECTS 3
 #define SETUP_SIZE ((SETUP_SECTS + 1) * 512)
@@ -224,7 +224,7 @@ static void test_other_formats(void **state)
 	assert_error(parse(file, sizeof(file), &kernel), KD_ERR_FORMAT, "is not a kernel");
 }
 
-/* --- whole layouts --- */
+/* --- whole layouts ------------------------------------------------------------------------------------------------ */
 
 struct machine {
 	struct kd_sysroot root, files;
@@ -529,7 +529,7 @@ static void test_reboot_layout(void **state)
 	}
 }
 
-/* --- machines made up --- */
+/* --- machines made up --------------------------------------------------------------------------------------------- */
 
 /* A machine with as little as it takes, whose /proc/iomem is @iomem. */
 static void make_machine(struct machine *m, const char *iomem, uint32_t init_size, size_t initrd_size)
@@ -759,7 +759,7 @@ static void test_state(void **state)
 	machine_close(&m);
 }
 
-/* --- command lines --- */
+/* --- command lines ------------------------------------------------------------------------------------------------ */
 
 static const struct {
 	const char *running, *remove, *append, *expected; /* without the built-in options */
@@ -840,7 +840,7 @@ static void test_remove_built_in(void **state)
 	machine_close(&m);
 }
 
-/* --- the purgatory's own code, run here --- */
+/* --- the purgatory's own code, run here --------------------------------------------------------------------------- */
 
 struct blob {
 	uint8_t *code;

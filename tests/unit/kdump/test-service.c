@@ -107,7 +107,7 @@ static void assert_said(struct machine *m, const char *line)
 		fail_msg("\"%s\" is not in:\n%s", line, m->said);
 }
 
-/* --- tests --------------------------------------------------------------------------------------------------------- */
+/* --- tests -------------------------------------------------------------------------------------------------------- */
 
 /* Red Hat's: something is loaded, so there is nothing to do, and that is success. */
 static void test_start_again(void **state)

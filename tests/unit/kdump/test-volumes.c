@@ -157,7 +157,7 @@ static void assert_volume(const struct kd_plan *plan, size_t number, const char 
 	assert_string_equal(text, expected);
 }
 
-/* --- finding -------------------------------------------------------------------------------------------------- */
+/* --- finding ------------------------------------------------------------------------------------------------------ */
 
 static void test_plain_disk(void **state)
 {
@@ -288,7 +288,7 @@ static void test_describe(void **state)
 	assert_error(volumes_describe(&m->root, &source, "gone", &text), KD_ERR_OS, "gone");
 }
 
-/* --- the plan ------------------------------------------------------------------------------------------------- */
+/* --- the plan ----------------------------------------------------------------------------------------------------- */
 
 static void test_plan(void **state)
 {
@@ -309,7 +309,7 @@ static void test_plan(void **state)
 	assert_error(kd_plan_parse(twice, "plan", &again), KD_ERR_FORMAT, "bad value for volume");
 }
 
-/* --- the kernel's table --------------------------------------------------------------------------------------- */
+/* --- the kernel's table ------------------------------------------------------------------------------------------- */
 
 static struct kd_error *shout(void *arg, const char *word, char **ret)
 {

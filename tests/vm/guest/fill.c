@@ -31,7 +31,7 @@
 #define PLACE     "/var/tmp/fill"
 #define FAST      PLACE "/tmpfs"
 
-/* --- what pages hold ------------------------------------------------------------------------------------------- */
+/* --- what pages hold ---------------------------------------------------------------------------------------------- */
 
 enum content { RANDOM, TEXT, POINTERS, RECORDS, SPARSE, ZERO, COPY, CONTENT_COUNT };
 
@@ -189,7 +189,7 @@ static void fill(uint8_t *memory, size_t size, const struct mix *mix)
 	}
 }
 
-/* --- kinds of memory ------------------------------------------------------------------------------------------- */
+/* --- kinds of memory ---------------------------------------------------------------------------------------------- */
 
 static int put(const char *path, const char *text)
 {
