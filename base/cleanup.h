@@ -21,27 +21,27 @@
 #define _cleanup_(function) __attribute__((cleanup(function##_cleanup)))
 
 /** Make `_cleanup_(function)` usable on variables of @type; @function must take a NULL (or the type's empty value). */
-#define DEFINE_CLEANUP(type, function)                                                                             \
-	static inline void function##_cleanup(type *p)                                                             \
-	{                                                                                                          \
-		function(*p);                                                                                      \
+#define DEFINE_CLEANUP(type, function)                                                                                 \
+	static inline void function##_cleanup(type *p)                                                                 \
+	{                                                                                                              \
+		function(*p);                                                                                          \
 	}
 
 /** The value of @p, which is left empty: ownership moves to the expression. */
-#define take_ptr(p)                                                                                                \
-	({                                                                                                         \
-		__typeof__(p) _taken = (p);                                                                        \
-		(p) = NULL;                                                                                        \
-		_taken;                                                                                            \
+#define take_ptr(p)                                                                                                    \
+	({                                                                                                             \
+		__typeof__(p) _taken = (p);                                                                            \
+		(p) = NULL;                                                                                            \
+		_taken;                                                                                                \
 	})
 #define return_ptr(p) return take_ptr(p)
 
 /** As take_ptr(), for a file descriptor: the variable is left -1. */
-#define take_fd(fd)                                                                                                \
-	({                                                                                                         \
-		int _taken = (fd);                                                                                 \
-		(fd) = -1;                                                                                         \
-		_taken;                                                                                            \
+#define take_fd(fd)                                                                                                    \
+	({                                                                                                             \
+		int _taken = (fd);                                                                                     \
+		(fd) = -1;                                                                                             \
+		_taken;                                                                                                \
 	})
 
 static inline void kd_free_cleanup(void *p)
@@ -67,9 +67,9 @@ static inline void kd_closedir_cleanup(DIR **dir)
 		closedir(*dir);
 }
 
-#define _cleanup_free_ _cleanup_(kd_free)
-#define _cleanup_close_ _cleanup_(kd_close)
-#define _cleanup_fclose_ _cleanup_(kd_fclose)
+#define _cleanup_free_     _cleanup_(kd_free)
+#define _cleanup_close_    _cleanup_(kd_close)
+#define _cleanup_fclose_   _cleanup_(kd_fclose)
 #define _cleanup_closedir_ _cleanup_(kd_closedir)
 
 #endif

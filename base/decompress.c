@@ -11,7 +11,9 @@ static const struct {
 	kd_decompress_fn *decompress;
 } formats[] = {
 	{ "\x1f\x8b", 2, kd_decompress_gzip },
-	{ "\xfd" "7zXZ\0", 6, kd_decompress_xz },
+	{ "\xfd"
+	  "7zXZ\0",
+	  6, kd_decompress_xz },
 	{ "\x5d\0\0", 3, kd_decompress_xz }, /* .lzma: properties byte of the usual settings */
 	{ "\x28\xb5\x2f\xfd", 4, kd_decompress_zstd },
 };

@@ -17,7 +17,7 @@
 
 #include "base/cleanup.h"
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK                __attribute__((warn_unused_result))
 #define PRINTF_FORMAT(fmt, first) __attribute__((format(printf, fmt, first)))
 
 enum kd_error_code {

@@ -143,8 +143,7 @@ struct kd_error *kd_write_file_atomic(const char *path, const void *data, size_t
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		return kd_error_os(errno, "cannot write %s", path);
-	if (fchmod(fd, mode) < 0 || kd_write_all(fd, data, size) < 0 || fsync(fd) < 0 ||
-	    rename(temporary, path) < 0) {
+	if (fchmod(fd, mode) < 0 || kd_write_all(fd, data, size) < 0 || fsync(fd) < 0 || rename(temporary, path) < 0) {
 		err = kd_error_os(errno, "cannot write %s", path);
 		unlink(temporary);
 		return err;

@@ -30,8 +30,8 @@ void kd_log_init(struct kd_log *log, FILE *stream, const char *name, enum kd_log
 /** One line; the newline is added. @log may be NULL. */
 void kd_log(const struct kd_log *log, enum kd_log_level level, const char *fmt, ...) PRINTF_FORMAT(3, 4);
 
-#define kd_info(log, ...) kd_log(log, KD_LOG_INFO, __VA_ARGS__)
-#define kd_warn(log, ...) kd_log(log, KD_LOG_WARN, __VA_ARGS__)
+#define kd_info(log, ...)  kd_log(log, KD_LOG_INFO, __VA_ARGS__)
+#define kd_warn(log, ...)  kd_log(log, KD_LOG_WARN, __VA_ARGS__)
 #define kd_debug(log, ...) kd_log(log, KD_LOG_DEBUG, __VA_ARGS__)
 
 /** Print @err as an error line and destroy it; NULL prints nothing. Returns true if there was an error. */

@@ -142,8 +142,7 @@ const char *kd_collector_config(char *const *collector)
 		size_t length = strcspn(collector[i], "=");
 
 		/* getopt_long(3) takes the beginning of a name for the whole. */
-		if (length < strlen("--co") || length >= sizeof(option) ||
-		    strncmp(collector[i], option, length) != 0)
+		if (length < strlen("--co") || length >= sizeof(option) || strncmp(collector[i], option, length) != 0)
 			continue;
 		config = collector[i][length] ? collector[i] + length + 1 : collector[i + 1];
 		if (!config)

@@ -19,7 +19,7 @@
 #include "base/error.h"
 
 #define KD_PLAN_VERSION 1
-#define KD_PLAN_PATH "/etc/kdump.plan" /* inside the capture initramfs */
+#define KD_PLAN_PATH    "/etc/kdump.plan" /* inside the capture initramfs */
 
 /** What happens when the capture is over (final) or has failed (failure). */
 enum kd_action {
@@ -55,16 +55,16 @@ struct kd_plan_target {
 
 /** A program run before or after the dump, argv style. */
 struct kd_plan_hook {
-	char *when; /* "pre" (failure: no dump), "pre.d" (failure ignored), "post", "emergency" */
+	char *when;  /* "pre" (failure: no dump), "pre.d" (failure ignored), "post", "emergency" */
 	char **argv; /* NULL-terminated; one allocation, words inside it */
 };
 
 struct kd_plan {
-	uint64_t created;     /* seconds since the epoch */
-	char *kernel_release; /* of the kernel the modules are for */
-	char *host;           /* host name of the healthy machine, for the report */
-	char *address;        /* first part of the dump directory's name; "127.0.0.1" for local targets */
-	int utc_offset;       /* seconds east of UTC, for the dump directory's name */
+	uint64_t created;      /* seconds since the epoch */
+	char *kernel_release;  /* of the kernel the modules are for */
+	char *host;            /* host name of the healthy machine, for the report */
+	char *address;         /* first part of the dump directory's name; "127.0.0.1" for local targets */
+	int utc_offset;        /* seconds east of UTC, for the dump directory's name */
 	unsigned int deadline; /* seconds for the whole capture, then the final action */
 	bool quiesce;          /* stop DMA of devices that no driver has claimed */
 	struct kd_plan_module *module;
@@ -106,17 +106,18 @@ const struct kd_plan_volume *kd_plan_find_volume(const struct kd_plan *plan, con
 /** Words of volumes that stand for something which only the capture kernel has: another volume ("volume:NAME"), or a
  *  secret of the image ("key:NAME", the contents of KD_PLAN_KEYS "/NAME"). */
 #define KD_PLAN_VOLUME_PREFIX "volume:"
-#define KD_PLAN_KEY_PREFIX "key:"
-#define KD_PLAN_KEYS "/etc/kdump.keys"
+#define KD_PLAN_KEY_PREFIX    "key:"
+#define KD_PLAN_KEYS          "/etc/kdump.keys"
 /** Between the rows of a device-mapper table. */
 #define KD_PLAN_ROW_END ";"
 
-/** Is @program, the first word of a collector, our own dumpfilter (whatever directory is named)? Capture has it built in
- *  and needs no such program in the image, unless a codec is asked for that only the program has. */
+/** Is @program, the first word of a collector, our own dumpfilter (whatever directory is named)? Capture has it built
+ * in and needs no such program in the image, unless a codec is asked for that only the program has. */
 bool kd_collector_is_dumpfilter(const char *program);
 
-/** The file that @collector (an argv) is told to erase data by: the value of --config, as dumpfilter(8) and makedumpfile(8)
- *  know it; NULL if there is none. It has to be in the image, and no other way of dumping may take this one's place. */
+/** The file that @collector (an argv) is told to erase data by: the value of --config, as dumpfilter(8) and
+ * makedumpfile(8) know it; NULL if there is none. It has to be in the image, and no other way of dumping may take this
+ * one's place. */
 const char *kd_collector_config(char *const *collector);
 
 /** A zeroed plan is allowed. */

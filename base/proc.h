@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** The figure of the line that begins with @key and a colon, in bytes. False, and *ret untouched: there is no such line,
- *  or no number in it. */
+/** The figure of the line that begins with @key and a colon, in bytes. False, and *ret untouched: there is no such
+ * line, or no number in it. */
 bool kd_proc_figure(const char *text, const char *key, uint64_t *ret);
 
 #endif

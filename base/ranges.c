@@ -24,8 +24,7 @@ static bool splice(struct kd_ranges *r, size_t at, size_t remove, const struct k
 		r->capacity = capacity;
 	}
 	if (r->count > at + remove)
-		memmove(r->range + at + insert, r->range + at + remove,
-			(r->count - at - remove) * sizeof(*r->range));
+		memmove(r->range + at + insert, r->range + at + remove, (r->count - at - remove) * sizeof(*r->range));
 	if (insert)
 		memcpy(r->range + at, with, insert * sizeof(*with));
 	r->count = count;

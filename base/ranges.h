@@ -48,7 +48,8 @@ bool kd_ranges_intersect(const struct kd_ranges *a, const struct kd_ranges *b, s
 bool kd_ranges_contain(const struct kd_ranges *ranges, uint64_t start, uint64_t end);
 uint64_t kd_ranges_total(const struct kd_ranges *ranges);
 
-/** The first range that ends above @address: the one that holds it, or the next one. @ranges->count if there is none. */
+/** The first range that ends above @address: the one that holds it, or the next one. @ranges->count if there is none.
+ */
 size_t kd_ranges_first_above(const struct kd_ranges *ranges, uint64_t address);
 
 /** Where a hole of @size bytes, start aligned to @align (power of two), fits within [low, high): the lowest

@@ -65,8 +65,8 @@ int kd_sysroot_open_file(const struct kd_sysroot *root, const char *path, int fl
 
 	if (kd_sysroot_is_live(root))
 		return open(path, flags | O_CLOEXEC);
-	/* If anything on the machine is renamed meanwhile the kernel cannot tell whether a ".." has led out of the root, and
-	 * says EAGAIN (openat2(2)). */
+	/* If anything on the machine is renamed meanwhile the kernel cannot tell whether a ".." has led out of the
+	 * root, and says EAGAIN (openat2(2)). */
 	for (int races = 0; races < RACES_MAX; races++) {
 		fd = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
 		if (fd >= 0 || errno != EAGAIN)
@@ -146,8 +146,7 @@ struct kd_error *kd_sysroot_read_line(const struct kd_sysroot *root, char **ret,
 	return path ? read_line_v(root, ret, path) : kd_error_nomem();
 }
 
-struct kd_error *kd_sysroot_read_u64(const struct kd_sysroot *root, int base, uint64_t *ret, const char *path_fmt,
-				     ...)
+struct kd_error *kd_sysroot_read_u64(const struct kd_sysroot *root, int base, uint64_t *ret, const char *path_fmt, ...)
 {
 	_cleanup_free_ char *path = NULL, *text = NULL;
 	struct kd_error *err;

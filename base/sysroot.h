@@ -58,8 +58,8 @@ struct kd_error *kd_sysroot_read_line(const struct kd_sysroot *root, char **ret,
 	PRINTF_FORMAT(3, 4) MUST_CHECK;
 
 /** The attribute as a number, see kd_parse_u64(); KD_ERR_FORMAT when it is none. */
-struct kd_error *kd_sysroot_read_u64(const struct kd_sysroot *root, int base, uint64_t *ret, const char *path_fmt,
-				     ...) PRINTF_FORMAT(4, 5) MUST_CHECK;
+struct kd_error *kd_sysroot_read_u64(const struct kd_sysroot *root, int base, uint64_t *ret, const char *path_fmt, ...)
+	PRINTF_FORMAT(4, 5) MUST_CHECK;
 
 /** Canonical absolute path inside the root (realpath(3) as that machine would see it); owned by the caller. */
 struct kd_error *kd_sysroot_realpath(const struct kd_sysroot *root, const char *path, char **ret) MUST_CHECK;

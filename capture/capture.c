@@ -22,7 +22,7 @@ enum {
 	PAPER_SECONDS = 60,
 	TRACE_LINES = 50,
 	RESERVE_SIZE = 512 << 10, /* kexec-dmesg.log and report.json */
-	CLOSING_MS = 30 * 1000, /* kept back from the dump for the report and the unmount, at most */
+	CLOSING_MS = 30 * 1000,   /* kept back from the dump for the report and the unmount, at most */
 	/* Commands of syslog(2). */
 	KLOG_READ_ALL = 3,
 	KLOG_SIZE_BUFFER = 10,
@@ -69,8 +69,8 @@ static bool run_steps(struct capture *capture, const struct step *steps, size_t 
 		struct kd_error *err;
 		bool ok;
 
-		capture->deadline = steps[i].seconds ?
-			clock_deadline(steps[i].seconds, capture->setup->deadline) : capture->setup->deadline;
+		capture->deadline = steps[i].seconds ? clock_deadline(steps[i].seconds, capture->setup->deadline) :
+						       capture->setup->deadline;
 		err = steps[i].run(capture);
 		ok = !err;
 		complain(capture, err);
@@ -188,8 +188,8 @@ static struct kd_error *connect_target(void *arg)
 {
 	const struct capture *capture = arg;
 
-	return target_connect(capture->plan, capture->report.target, crash_time(capture),
-			      capture->deadline, capture->log, &capture->setup->outcome->place);
+	return target_connect(capture->plan, capture->report.target, crash_time(capture), capture->deadline,
+			      capture->log, &capture->setup->outcome->place);
 }
 
 static struct kd_error *step_connect(struct capture *capture)
@@ -201,7 +201,9 @@ static struct kd_error *step_connect(struct capture *capture)
 	capture->deadline = clock_deadline(target->deadline, capture->deadline);
 	*place = (struct target_place){ 0 };
 	/* The child gives up by itself at the deadline; a little later it is taken to be stuck. */
-	struct child_job job = { .name = "connecting", .run = connect_target, .arg = capture,
+	struct child_job job = { .name = "connecting",
+				 .run = connect_target,
+				 .arg = capture,
 				 .deadline = clock_deadline(target->deadline + 5, capture->setup->deadline) };
 	err = child_run(&job, NULL);
 	if (!err)
@@ -391,7 +393,10 @@ static struct kd_error *step_post(struct capture *capture)
 	bool complete = capture->setup->outcome->result == CAPTURE_COMPLETE;
 	char status[16];
 
-	snprintf(status, sizeof(status), "%d", complete ? 0 : capture->report.dump.count ? capture->report.dump.status : 1);
+	snprintf(status, sizeof(status), "%d",
+		 complete                   ? 0 :
+		 capture->report.dump.count ? capture->report.dump.status :
+					      1);
 	complain(capture, hooks_run(capture->plan, "post", status, capture->deadline, capture->log));
 	if (complete)
 		return NULL;
@@ -424,6 +429,7 @@ static struct kd_error *step_trace(struct capture *capture)
 
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
 
+/* clang-format off */
 static const struct step before[] = {
 	{ "quiesce", step_quiesce, 10, GO_ON },
 	{ "modules", step_modules, 300, GO_ON },
@@ -432,6 +438,7 @@ static const struct step before[] = {
 	{ "save", step_save, 0, GO_ON },
 	{ "post", step_post, 0, GO_ON },
 };
+/* clang-format on */
 
 static const struct step after[] = {
 	{ "report", step_papers, PAPER_SECONDS, GO_ON }, /* again, with what the hooks had to say */

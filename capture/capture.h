@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** The capture itself: follow the plan from top to bottom, each step allowed to fail.
  *
- *  It runs as a child of PID 1, which does nothing but wait for it with a deadline, so that no crash and no hang in here
- *  can keep the machine from coming back.
+ *  It runs as a child of PID 1, which does nothing but wait for it with a deadline, so that no crash and no hang in
+ * here can keep the machine from coming back.
  */
 #ifndef CAPTURE_CAPTURE_H
 #define CAPTURE_CAPTURE_H
@@ -27,9 +27,9 @@ struct capture_setup {
 	const struct kd_plan *plan;
 	struct kd_error *plan_error; /* why @plan is only the default one; NULL: it is the real one */
 	const struct kd_log *log;
-	int console;                 /* for progress: does not block; -1: none */
-	int64_t started;             /* clock_ms() when PID 1 began */
-	int64_t deadline;            /* of everything here */
+	int console;      /* for progress: does not block; -1: none */
+	int64_t started;  /* clock_ms() when PID 1 began */
+	int64_t deadline; /* of everything here */
 	struct capture_outcome *outcome;
 };
 

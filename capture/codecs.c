@@ -5,10 +5,5 @@
 #include "dumpfilter/codec/codec.h"
 
 const struct codec *const codecs[] = {
-	&codec_default,
-	&codec_fast,
-	&codec_small,
-	&codec_zlib,
-	&codec_lzo,
-	NULL,
+	&codec_default, &codec_fast, &codec_small, &codec_zlib, &codec_lzo, NULL,
 };

@@ -62,8 +62,9 @@ static int write_chunk(int fd, const char *buf, size_t size, off_t offset, struc
 	return 0;
 }
 
-struct kd_error *copy_vmcore(const char *from, const char *to, void (*progress)(void *arg, uint64_t done, uint64_t total),
-			     void *arg, struct copy_result *ret)
+struct kd_error *copy_vmcore(const char *from, const char *to,
+			     void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+			     struct copy_result *ret)
 {
 	_cleanup_close_ int in = open(from, O_RDONLY | O_CLOEXEC);
 	_cleanup_close_ int out = -1;

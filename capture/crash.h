@@ -11,7 +11,7 @@
 #include "dumpfilter/dumpfilter.h"
 
 #define CRASH_VMCORE "/proc/vmcore"
-#define CRASH_LOG "/vmcore-dmesg.txt" /* in memory, until a target is there */
+#define CRASH_LOG    "/vmcore-dmesg.txt" /* in memory, until a target is there */
 
 /** Fixed sizes: it comes from a child process, through shared memory. */
 struct crash_facts {
@@ -20,8 +20,8 @@ struct crash_facts {
 	uint64_t log_size; /* bytes in CRASH_LOG */
 };
 
-/** Fill @ret and CRASH_LOG from CRASH_VMCORE. What can be found out is filled in on error too. Parses memory of a kernel
- *  that died of who knows what: run it in a child. */
+/** Fill @ret and CRASH_LOG from CRASH_VMCORE. What can be found out is filled in on error too. Parses memory of a
+ * kernel that died of who knows what: run it in a child. */
 struct kd_error *crash_examine(const struct kd_log *log, struct crash_facts *ret) MUST_CHECK;
 
 /** The line that tells why, without its time stamp: the last "Kernel panic", else the last line that reports a fault or

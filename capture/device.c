@@ -81,7 +81,7 @@ static bool consider(const struct search *search, const char *name)
 	char *p;
 
 	snprintf(node, sizeof(node), "/dev/%s", name);
-	for (p = node; (p = strchr(p, '!')); ) /* the way /sys writes a slash: cciss!c0d0 */
+	for (p = node; (p = strchr(p, '!'));) /* the way /sys writes a slash: cciss!c0d0 */
 		*p = '/';
 	return bears(node, &search->tag) && search->take(search->arg, node);
 }

@@ -20,7 +20,7 @@
 #include "dumpfilter/cli/report.h"
 
 #define INCOMPLETE "vmcore-incomplete"
-#define RETRY "vmcore-incomplete.retry" /* while INCOMPLETE is the best so far */
+#define RETRY      "vmcore-incomplete.retry" /* while INCOMPLETE is the best so far */
 
 enum { STALL_MS = 300 * 1000, CONSOLE_MS = 2000, FINISH_SECONDS = 120 };
 
@@ -99,9 +99,10 @@ static struct kd_error *run_copy(const struct rung_run *run)
 	struct kd_error *err = copy_vmcore(run->request->vmcore, run->name, report_progress, run->news, copy);
 
 	if (copy->unreadable)
-		kd_warn(run->request->log, "%" PRIu64 " bytes of %s could not be read, the first at offset 0x%" PRIx64 ": %s; "
-					   "in the copy they are zeros", copy->unreadable,
-			run->request->vmcore, copy->first_unreadable, copy->error);
+		kd_warn(run->request->log,
+			"%" PRIu64 " bytes of %s could not be read, the first at offset 0x%" PRIx64 ": %s; "
+			"in the copy they are zeros",
+			copy->unreadable, run->request->vmcore, copy->first_unreadable, copy->error);
 	return err;
 }
 
@@ -156,7 +157,8 @@ static struct kd_error *collect(void *arg)
 
 /* --- in the parent ------------------------------------------------------------------------------------------------ */
 
-/* Bytes on the disk: less than its length when there are holes; more only where the file system has taken some ahead. */
+/* Bytes on the disk: less than its length when there are holes; more only where the file system has taken some ahead.
+ */
 static uint64_t disk_size(int dir, const char *name)
 {
 	struct stat st;
@@ -227,10 +229,20 @@ static struct kd_error *run_rung(const struct dump_request *request, enum rung r
 {
 	int64_t now = clock_ms();
 	_cleanup_close_ int report_fd = memfd_create("report", 0);
-	struct rung_run run = { .request = request, .rung = rung, .name = name, .news = news, .report_fd = report_fd,
-				.start = now, .changed = now, .printed = now };
-	struct child_job job = { .name = "the collector", .run = collect, .tick = watch, .arg = &run,
-				 .deadline = request->deadline, .expendable = true };
+	struct rung_run run = { .request = request,
+				.rung = rung,
+				.name = name,
+				.news = news,
+				.report_fd = report_fd,
+				.start = now,
+				.changed = now,
+				.printed = now };
+	struct child_job job = { .name = "the collector",
+				 .run = collect,
+				 .tick = watch,
+				 .arg = &run,
+				 .deadline = request->deadline,
+				 .expendable = true };
 	struct child_result result;
 	struct kd_error *err;
 
@@ -321,7 +333,9 @@ static struct kd_error *finish(void *arg)
 static struct kd_error *finish_dump(const struct dump_request *request, const char *name)
 {
 	struct finish arg = { .dir = request->dir, .name = name };
-	struct child_job job = { .name = "syncing the dump", .run = finish, .arg = &arg,
+	struct child_job job = { .name = "syncing the dump",
+				 .run = finish,
+				 .arg = &arg,
 				 .deadline = clock_deadline(FINISH_SECONDS, request->deadline) };
 
 	return child_run(&job, NULL);

@@ -15,12 +15,12 @@
 #include "dumpfilter/dumpfilter.h"
 
 struct dump_request {
-	const char *vmcore;       /* absolute path */
-	int dir;                  /* where to; the result is "vmcore", or "vmcore-incomplete" at the worst */
-	char *const *collector;   /* core_collector's argv */
-	int64_t deadline;         /* of all rungs together */
+	const char *vmcore;     /* absolute path */
+	int dir;                /* where to; the result is "vmcore", or "vmcore-incomplete" at the worst */
+	char *const *collector; /* core_collector's argv */
+	int64_t deadline;       /* of all rungs together */
 	const struct kd_log *log;
-	int console;              /* for progress; -1: none */
+	int console; /* for progress; -1: none */
 	const struct kd_sysroot *root;
 	struct memory_use *memory; /* its peak is kept up to date */
 };

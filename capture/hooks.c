@@ -46,8 +46,11 @@ struct kd_error *hooks_run(const struct kd_plan *plan, const char *when, const c
 
 	for (i = 0; i < plan->hook_count; i++) {
 		struct hook_run run = { .argv = plan->hook[i].argv, .argument = argument };
-		struct child_job job = { .name = run.argv[0], .run = run_hook, .arg = &run,
-					 .deadline = clock_deadline(HOOK_SECONDS, deadline), .expendable = true };
+		struct child_job job = { .name = run.argv[0],
+					 .run = run_hook,
+					 .arg = &run,
+					 .deadline = clock_deadline(HOOK_SECONDS, deadline),
+					 .expendable = true };
 		struct kd_error *err;
 
 		if (strcmp(plan->hook[i].when, when) != 0)

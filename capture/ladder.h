@@ -33,12 +33,12 @@ const char *rung_words(enum rung rung);
 
 /** What is known when a rung has failed. */
 struct ladder_facts {
-	enum child_end end;    /* how the collector ended */
-	int errnum;            /* of its error, 0 if it had none */
-	bool out_of_time;      /* the whole capture's deadline has passed */
-	bool erases;           /* core_collector leaves data out that the rungs below it would save */
-	bool plain_filter;     /* core_collector is what RUNG_FILTER does */
-	uint64_t space;        /* bytes free on the target */
+	enum child_end end; /* how the collector ended */
+	int errnum;         /* of its error, 0 if it had none */
+	bool out_of_time;   /* the whole capture's deadline has passed */
+	bool erases;        /* core_collector leaves data out that the rungs below it would save */
+	bool plain_filter;  /* core_collector is what RUNG_FILTER does */
+	uint64_t space;     /* bytes free on the target */
 	uint64_t vmcore_size;
 };
 

@@ -125,8 +125,10 @@ int main(int argc, char **argv)
 {
 	if (getpid() == 1)
 		be_init();
-	fprintf(stderr, "%s is process 1 of a kdump capture kernel: it saves the memory of the kernel that crashed\n"
-			"and reboots. mkdumprd(8) puts it into the capture initramfs as /init; it does nothing here.\n"
-			"See kdumpctl(8).\n", argc ? argv[0] : "capture");
+	fprintf(stderr,
+		"%s is process 1 of a kdump capture kernel: it saves the memory of the kernel that crashed\n"
+		"and reboots. mkdumprd(8) puts it into the capture initramfs as /init; it does nothing here.\n"
+		"See kdumpctl(8).\n",
+		argc ? argv[0] : "capture");
 	return 1;
 }

@@ -6,7 +6,8 @@
 #include "base/error.h"
 #include "base/plan.h"
 
-/** Expand (by suffix: ".gz", or plain), insert, and delete the file: the image lies in memory. Already there is fine. */
+/** Expand (by suffix: ".gz", or plain), insert, and delete the file: the image lies in memory. Already there is fine.
+ */
 struct kd_error *module_insert(const struct kd_plan_module *module) MUST_CHECK;
 
 #endif

@@ -18,9 +18,9 @@
 enum { QUIESCE_MAX_NAMES = 64 };
 
 struct quiesce_result {
-	unsigned int count;                    /* functions that were bus masters and no longer are */
-	unsigned int failed;                   /* that could not be stopped */
-	char name[QUIESCE_MAX_NAMES][16];      /* "0000:00:03.0" of the first of them */
+	unsigned int count;               /* functions that were bus masters and no longer are */
+	unsigned int failed;              /* that could not be stopped */
+	char name[QUIESCE_MAX_NAMES][16]; /* "0000:00:03.0" of the first of them */
 };
 
 /** Go through every PCI function of @root. A machine without PCI has nothing to stop. */

@@ -12,26 +12,20 @@
  *      kernel            of the crashed kernel: {release, version, machine, build_id, memory, cpus}
  *      target            {type, device: as in the plan, node, directory: below the target's root}
  *      collector         core_collector's words
- *      rung              which way of dumping the file came from: "configured", "filter", "store", "copy" (capture/ladder.h)
- *      attempts          every way that was tried: [{rung, start, seconds, size, peak_memory, error: null if it worked}]
- *      vmcore_size       bytes that the saved file takes
- *      log_size          of vmcore-dmesg.txt
- *      pages             only from dumpfilter, built in or as a program: {page_size, written, unreadable,
- *                        first_unreadable: {address: physical, the lowest, error: why} or null, windows: of page
- *                        frames, one after the other to save memory, 1: none, unfiltered: true if the rules did not fit
- *                        this kernel and everything was kept, and a count for each class: keep, zero, cache, …}
- *      copy              only of a plain copy: {unreadable: bytes, zeros in the copy, first_unreadable: {offset: in the
- *                        vmcore, error: why} or null}
- *      quiesced          {count, failed, devices: [PCI functions whose DMA was stopped]}
- *      modules           {inserted, failed}
- *      memory            of the capture kernel: {total, peak: highest use seen, collector_peak: resident}
- *      steps             [{name, start, seconds, ok}] in order, names being "setup" (the capture program's own beginning),
- *                        "quiesce" (stop DMA), "modules", "log" (find the crashed kernel's), "pre" (programs before the
- *                        dump), "save" (all of the targets, and in it for each: "connect", "save-log", "reserve" space for
- *                        the report, "dump", "report", and "disconnect" if there is another target), "post" (programs after
- *                        the dump), "disconnect", "trace" (what cannot be saved goes to the console). kdumpctl info has its
- *                        own words for them
- *      complete_at       when the dump was whole and on the disk; null if it is not
+ *      rung              which way of dumping the file came from: "configured", "filter", "store", "copy"
+ * (capture/ladder.h) attempts          every way that was tried: [{rung, start, seconds, size, peak_memory, error: null
+ * if it worked}] vmcore_size       bytes that the saved file takes log_size          of vmcore-dmesg.txt pages only
+ * from dumpfilter, built in or as a program: {page_size, written, unreadable, first_unreadable: {address: physical, the
+ * lowest, error: why} or null, windows: of page frames, one after the other to save memory, 1: none, unfiltered: true
+ * if the rules did not fit this kernel and everything was kept, and a count for each class: keep, zero, cache, …} copy
+ * only of a plain copy: {unreadable: bytes, zeros in the copy, first_unreadable: {offset: in the vmcore, error: why} or
+ * null} quiesced          {count, failed, devices: [PCI functions whose DMA was stopped]} modules           {inserted,
+ * failed} memory            of the capture kernel: {total, peak: highest use seen, collector_peak: resident} steps
+ * [{name, start, seconds, ok}] in order, names being "setup" (the capture program's own beginning), "quiesce" (stop
+ * DMA), "modules", "log" (find the crashed kernel's), "pre" (programs before the dump), "save" (all of the targets, and
+ * in it for each: "connect", "save-log", "reserve" space for the report, "dump", "report", and "disconnect" if there is
+ * another target), "post" (programs after the dump), "disconnect", "trace" (what cannot be saved goes to the console).
+ * kdumpctl info has its own words for them complete_at       when the dump was whole and on the disk; null if it is not
  *      errors            [text] of everything that went wrong, in order
  */
 #ifndef CAPTURE_REPORT_H

@@ -42,6 +42,7 @@ static void btrfs_prepare(const char *node)
 	ioctl(fd, BTRFS_IOC_SCAN_DEV, &args);
 }
 
+/* clang-format off */
 static const struct target_type types[] = {
 	{ "ext2", NULL, false, false },
 	{ "ext3", NULL, false, false },
@@ -51,6 +52,7 @@ static const struct target_type types[] = {
 	{ "btrfs", btrfs_prepare, true, false },
 	{ "virtiofs", NULL, false, true },
 };
+/* clang-format on */
 
 static const struct target_type *find_type(const char *name)
 {

@@ -18,9 +18,9 @@ struct target_place {
 	char directory[512]; /* of this crash, as seen on the target */
 };
 
-/** Put the plan's volumes together, wait for the target's device, mount it for writing at TARGET_MOUNT, and make a directory for a crash at @crash_time
- *  (seconds since the epoch). May block for as long as a disk does: run it in a child.
- *  KD_ERR_TIMEOUT (device), KD_ERR_UNSUPPORTED (type), KD_ERR_OS (mount, directory). */
+/** Put the plan's volumes together, wait for the target's device, mount it for writing at TARGET_MOUNT, and make a
+ * directory for a crash at @crash_time (seconds since the epoch). May block for as long as a disk does: run it in a
+ * child. KD_ERR_TIMEOUT (device), KD_ERR_UNSUPPORTED (type), KD_ERR_OS (mount, directory). */
 struct kd_error *target_connect(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,
 				int64_t deadline, const struct kd_log *log, struct target_place *ret) MUST_CHECK;
 

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <zlib.h>
 
-#define MEMBER "/capture.gz"
+#define MEMBER  "/capture.gz"
 #define PROGRAM "/capture"
 
 /* --- what a libc would do ----------------------------------------------------------------------------------------- */

@@ -19,9 +19,9 @@
 #include "capture/clock.h"
 #include "capture/device.h"
 
-#define DM_CONTROL "/dev/mapper/control"
+#define DM_CONTROL   "/dev/mapper/control"
 #define MD_NEW_ARRAY "/sys/module/md_mod/parameters/new_array"
-#define KEY_MAX 4096
+#define KEY_MAX      4096
 
 enum {
 	LATE_MEMBER_SECONDS = 10, /* for the second and further members of an array, which may do without */

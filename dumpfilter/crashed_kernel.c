@@ -70,7 +70,8 @@ struct kd_error *crash_open(struct crash *crash, const char *path, const struct 
 	return err;
 }
 
-/* What VMCOREINFO lacks, this kernel's own symbols and types may tell. Without them it is as if they had not been asked. */
+/* What VMCOREINFO lacks, this kernel's own symbols and types may tell. Without them it is as if they had not been
+ * asked. */
 static void learn_info(struct crash *crash, const struct dumpfilter_options *options)
 {
 	_cleanup_(dump_names_release) struct dump_names names = { 0 };

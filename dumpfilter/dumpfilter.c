@@ -50,8 +50,10 @@ static struct kd_error *find_erasures(struct crash *crash, const struct dumpfilt
 	if (!options->erase)
 		return NULL;
 	if (crash->problem)
-		return kd_error_create(KD_ERR_FORMAT, "%s: the kernel's memory cannot be read, and so nothing can be "
-						      "erased: no dump is written", vmcore_path(crash->vmcore));
+		return kd_error_create(KD_ERR_FORMAT,
+				       "%s: the kernel's memory cannot be read, and so nothing can be "
+				       "erased: no dump is written",
+				       vmcore_path(crash->vmcore));
 	if (!kd_ranges_copy(&crash->space.walked, &walked))
 		return kd_error_nomem();
 	err = options->erase(options->supplement, &crash->space, options->log, &crash->erase);
@@ -189,7 +191,8 @@ static void describe(struct crash *crash, const struct dumpfilter_options *optio
 }
 
 /* What a dump takes, and how it is made with what there is. @crash has been explored. */
-static struct kd_error *plan_memory(struct crash *crash, const struct dumpfilter_options *options, struct memory_plan *ret)
+static struct kd_error *plan_memory(struct crash *crash, const struct dumpfilter_options *options,
+				    struct memory_plan *ret)
 {
 	struct memory_needs needs = {
 		.limit = options->memory_limit,
@@ -218,7 +221,8 @@ static struct kd_error *plan_memory(struct crash *crash, const struct dumpfilter
 		crash->space.window.no_mmap = true;
 	if (ret->window < needs.pages)
 		kd_debug(options->log, "in cycles: %lu page frames at a time, of %lu; %u threads, %s", ret->window,
-			 needs.pages, ret->threads, ret->share ? "equal pages stored once" : "no search for equal pages");
+			 needs.pages, ret->threads,
+			 ret->share ? "equal pages stored once" : "no search for equal pages");
 	return NULL;
 }
 
@@ -253,8 +257,9 @@ static struct pipeline make_pipeline(const struct crash *crash, const struct dum
 }
 
 /* From the vmcore that has been opened to what is written of it. */
-static struct kd_error *select_pages(struct crash *crash, const struct dumpfilter_options *options, struct memory_plan *plan,
-				     struct selection *selection, struct dumpfilter_report *report)
+static struct kd_error *select_pages(struct crash *crash, const struct dumpfilter_options *options,
+				     struct memory_plan *plan, struct selection *selection,
+				     struct dumpfilter_report *report)
 {
 	struct kd_error *err;
 
@@ -281,8 +286,8 @@ static struct kd_error *write_window(struct crash *crash, struct selection *sele
 	return pipeline_run(pipeline);
 }
 
-/* What whoever opens the dump needs first is written first, of all windows. The first phase goes to windows without such
- * pages, too: where the page_descs of a page are, readers know by how many pages are kept below it. */
+/* What whoever opens the dump needs first is written first, of all windows. The first phase goes to windows without
+ * such pages, too: where the page_descs of a page are, readers know by how many pages are kept below it. */
 static struct kd_error *write_cycles(struct crash *crash, struct selection *selection, struct pipeline *pipeline)
 {
 	unsigned int first = selection->order.kind == PAGE_ORDER_NONE ? PHASE_OTHERS : PHASE_FRONT;
@@ -294,7 +299,8 @@ static struct kd_error *write_cycles(struct crash *crash, struct selection *sele
 			const struct selection_window *window = &selection->window[i];
 
 			if (phase == first ? window->kept : window->phase[phase])
-				err = write_window(crash, selection, i, (enum page_phase)phase, phase == first, pipeline);
+				err = write_window(crash, selection, i, (enum page_phase)phase, phase == first,
+						   pipeline);
 			pipeline->first_rank += window->kept;
 		}
 	}
@@ -312,8 +318,7 @@ static struct kd_error *write_pages(struct crash *crash, const struct dumpfilter
 				    const struct memory_plan *plan, struct selection *selection, struct writer *writer,
 				    struct dumpfilter_report *report)
 {
-	_cleanup_(page_share_destroy) struct page_share *share =
-		make_share(crash, plan, selection);
+	_cleanup_(page_share_destroy) struct page_share *share = make_share(crash, plan, selection);
 	struct pipeline pipeline = make_pipeline(crash, options, plan, selection);
 	struct kd_error *err;
 
@@ -371,10 +376,10 @@ static struct kd_error *check_levels(const struct dumpfilter_options *options)
 }
 
 static struct kd_error *estimate_data(struct crash *crash, const struct dumpfilter_options *options,
-				      const struct memory_plan *plan, struct selection *selection, struct estimate *estimate)
+				      const struct memory_plan *plan, struct selection *selection,
+				      struct estimate *estimate)
 {
-	_cleanup_(page_share_destroy) struct page_share *share =
-		make_share(crash, plan, selection);
+	_cleanup_(page_share_destroy) struct page_share *share = make_share(crash, plan, selection);
 	struct pipeline pipeline = make_pipeline(crash, options, plan, selection);
 	struct kd_error *err = NULL;
 
@@ -393,7 +398,8 @@ static struct kd_error *estimate_data(struct crash *crash, const struct dumpfilt
 }
 
 /* Just now as many workers were at work, with all bitmaps there; but of a sample their units were nearly empty. */
-static uint64_t estimate_memory(const struct crash *crash, const struct memory_plan *plan, const struct estimate *estimate)
+static uint64_t estimate_memory(const struct crash *crash, const struct memory_plan *plan,
+				const struct estimate *estimate)
 {
 	uint64_t now, peak;
 
@@ -567,8 +573,8 @@ struct kd_error *dumpfilter_identify(const char *vmcore_path, struct dumpfilter_
 	identity.memory = kd_ranges_total(vmcore_ram(crash.vmcore));
 	identity.cpus = vmcore_cpu_count(crash.vmcore);
 
-	_cleanup_(kd_error_destroy) struct kd_error *problem =
-		address_space_init(&crash.space, crash.vmcore, &crash.info, NULL);
+	_cleanup_(kd_error_destroy) struct kd_error *problem = address_space_init(&crash.space, crash.vmcore,
+										  &crash.info, NULL);
 	if (problem ? name_of_origin(&crash, &name) : find_name(&crash, &name)) {
 		memcpy(identity.release, name.release, sizeof(identity.release));
 		memcpy(identity.version, name.version, sizeof(identity.version));

@@ -4,10 +4,10 @@
 #include "dumpfilter/write/output.h"
 #include "dumpfilter/write/writer.h"
 
-#define READ_MAX    (UINT64_C(16) << 30) /* bytes */
-#define STRETCH     (UINT64_C(1) << 30)
+#define READ_MAX (UINT64_C(16) << 30) /* bytes */
+#define STRETCH  (UINT64_C(1) << 30)
 /* Sizes of pages differ by about as much as they are: with so many, the standard error is below one percent. */
-#define SAMPLE      UINT64_C(65536)
+#define SAMPLE UINT64_C(65536)
 
 /* What the pipeline takes for a writer. */
 struct writer {

@@ -2,10 +2,10 @@
 /** How large the data of a dump will be, without writing it.
  *
  *  Its pages go through the pipeline as they would for a dump, with the same memory, but only a sample of those that
- *  would be stored is compressed. What decides how many are stored, zeros and pages that equal others, is cheap to find out
- *  beside that, and no sample tells it: equal pages may be far from each other. So all pages are read, as long as they
- *  are no more than 16 GiB; of larger dumps as much as that, in stretches of 1 GiB, each long beside the table in which
- *  equal pages are looked for (dumpfilter/write/page_share.h).
+ *  would be stored is compressed. What decides how many are stored, zeros and pages that equal others, is cheap to find
+ * out beside that, and no sample tells it: equal pages may be far from each other. So all pages are read, as long as
+ * they are no more than 16 GiB; of larger dumps as much as that, in stretches of 1 GiB, each long beside the table in
+ * which equal pages are looked for (dumpfilter/write/page_share.h).
  */
 #ifndef DUMPFILTER_ESTIMATE_H
 #define DUMPFILTER_ESTIMATE_H
@@ -18,7 +18,7 @@
 #include "dumpfilter/write/pipeline.h"
 
 struct estimate {
-	uint64_t pages;      /* of the whole dump */
+	uint64_t pages; /* of the whole dump */
 	uint64_t page_size;
 	uint64_t stretch;    /* in pages … */
 	uint64_t stride;     /* … of which one out of so many is read */

@@ -48,19 +48,21 @@ static struct kd_error *check(const struct set *set)
 		const struct vmcore_origin *origin = vmcore_origin(part);
 		const void *own = vmcore_notes(part, &size);
 
-		if (origin->page_size != first->page_size || origin->crash_time != first->crash_time || size != notes_size ||
-		    vmcore_end_paddr(part) != vmcore_end_paddr(set->part[0]) ||
+		if (origin->page_size != first->page_size || origin->crash_time != first->crash_time ||
+		    size != notes_size || vmcore_end_paddr(part) != vmcore_end_paddr(set->part[0]) ||
 		    kd_ranges_total(vmcore_ram(part)) != kd_ranges_total(vmcore_ram(set->part[0])) ||
 		    (size && memcmp(own, notes, size) != 0))
 			return kd_error_create(KD_ERR_FORMAT, "%s and %s are not of the same dump",
 					       vmcore_path(set->part[0]), vmcore_path(part));
 		if (origin->start_pfn != next)
-			return kd_error_create(KD_ERR_FORMAT, "%s begins with page 0x%lx, but 0x%lx comes next: is a file missing?",
+			return kd_error_create(KD_ERR_FORMAT,
+					       "%s begins with page 0x%lx, but 0x%lx comes next: is a file missing?",
 					       vmcore_path(part), origin->start_pfn, next);
 		next = origin->end_pfn;
 	}
 	if (next < end)
-		return kd_error_create(KD_ERR_FORMAT, "the last file ends with page 0x%lx of 0x%lx: is a file missing?", next, end);
+		return kd_error_create(KD_ERR_FORMAT, "the last file ends with page 0x%lx of 0x%lx: is a file missing?",
+				       next, end);
 	return NULL;
 }
 
@@ -77,7 +79,8 @@ static struct kd_error *set_open(struct set *set, const char *const *path, unsig
 		set->count++;
 		origin = vmcore_origin(set->part[i]);
 		if (!origin->split)
-			return kd_error_create(KD_ERR_FORMAT, "%s is not one of several files: --split makes such", path[i]);
+			return kd_error_create(KD_ERR_FORMAT, "%s is not one of several files: --split makes such",
+					       path[i]);
 		if (origin->max_mapnr > end)
 			end = origin->max_mapnr;
 	}
@@ -88,7 +91,8 @@ static struct kd_error *set_open(struct set *set, const char *const *path, unsig
 	if (!pfn_bitmap_init(&set->kept, end))
 		return kd_error_nomem();
 	for (unsigned int i = 0; i < count; i++)
-		pfn_bitmap_set_ranges(&set->kept, vmcore_contents(set->part[i]), vmcore_origin(set->part[i])->page_size, false);
+		pfn_bitmap_set_ranges(&set->kept, vmcore_contents(set->part[i]), vmcore_origin(set->part[i])->page_size,
+				      false);
 	return NULL;
 }
 
@@ -193,7 +197,8 @@ struct kd_error *dumpfilter_reassemble(const char *const *part, unsigned int cou
 		err = copy_pages(&set, writer, unit);
 	for (unsigned int i = 0; i < set.count && !err; i++)
 		if (vmcore_origin(set.part[i])->incomplete)
-			err = kd_error_create(KD_ERR_FORMAT, "%s is incomplete, and so is %s", vmcore_path(set.part[i]), out_path);
+			err = kd_error_create(KD_ERR_FORMAT, "%s is incomplete, and so is %s", vmcore_path(set.part[i]),
+					      out_path);
 	if (writer && err)
 		writer_kdump.give_up(writer);
 	else if (!err)

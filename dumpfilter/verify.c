@@ -20,7 +20,7 @@ struct work {
 	const struct vmcore *vmcore;
 	uint64_t page_size;
 	pthread_mutex_t lock; /* for the rest */
-	uint64_t next; /* physical address of the next share */
+	uint64_t next;        /* physical address of the next share */
 	struct verification *result;
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *progress_arg;
@@ -110,7 +110,8 @@ static uint64_t read_share(struct work *work, struct vmcore_window *window, uint
 	const struct kd_ranges *contents = vmcore_contents(work->vmcore);
 	uint64_t good = 0;
 
-	for (size_t i = kd_ranges_first_above(contents, start); i < contents->count && contents->range[i].start < end; i++) {
+	for (size_t i = kd_ranges_first_above(contents, start); i < contents->count && contents->range[i].start < end;
+	     i++) {
 		const struct kd_range *range = &contents->range[i];
 
 		good += read_range(work, window, buf, range->start > start ? range->start : start,
@@ -133,8 +134,7 @@ static bool take_share(struct work *work, uint64_t good, uint64_t *start_ret, ui
 	i = kd_ranges_first_above(contents, work->next);
 	if (i < contents->count) {
 		*start_ret = contents->range[i].start > work->next ? contents->range[i].start : work->next;
-		*end_ret = *start_ret > UINT64_MAX - SHARE_BYTES ? UINT64_MAX :
-								    (*start_ret | (SHARE_BYTES - 1)) + 1;
+		*end_ret = *start_ret > UINT64_MAX - SHARE_BYTES ? UINT64_MAX : (*start_ret | (SHARE_BYTES - 1)) + 1;
 		work->next = *end_ret;
 	}
 	pthread_mutex_unlock(&work->lock);
@@ -173,8 +173,7 @@ static struct kd_error *read_all(struct work *work, unsigned int threads)
 	unsigned int started = 0;
 	bool one_worked;
 
-	while (started + 1 < threads && started < THREADS_MAX &&
-	       thread_start(&thread[started], read_shares, work))
+	while (started + 1 < threads && started < THREADS_MAX && thread_start(&thread[started], read_shares, work))
 		started++;
 	one_worked = read_shares(work) != NULL;
 	while (started > 0) {
@@ -189,7 +188,8 @@ static struct kd_error *read_all(struct work *work, unsigned int threads)
 /* What whoever opens the dump needs: notes, and the kernel's tables where they should be. */
 static void check_kernel(const struct vmcore *vmcore, struct verification *result)
 {
-	enum verdict verdict = result->origin.incomplete || result->missing_pages ? VERDICT_INCOMPLETE : VERDICT_DAMAGED;
+	enum verdict verdict = result->origin.incomplete || result->missing_pages ? VERDICT_INCOMPLETE :
+										    VERDICT_DAMAGED;
 	struct vmcoreinfo info = { 0 };
 
 	info.text = vmcore_vmcoreinfo(vmcore, &info.size);
@@ -223,12 +223,14 @@ static void describe(const struct vmcore *vmcore, struct verification *result)
 		result->page_size = PAGE_SIZE_MIN;
 	result->memory_pages = kd_ranges_total(vmcore_ram(vmcore)) / result->page_size;
 	if (result->origin.incomplete)
-		verify_add_problem(result, VERDICT_INCOMPLETE, result->origin.flattened ?
-				   "it says that it is not complete, or its end record is missing" :
-				   "its header says that it is not complete");
+		verify_add_problem(result, VERDICT_INCOMPLETE,
+				   result->origin.flattened ?
+					   "it says that it is not complete, or its end record is missing" :
+					   "its header says that it is not complete");
 	if (vmcore_missing(vmcore)) {
 		result->missing_pages = vmcore_missing(vmcore) / result->page_size;
-		verify_add_problem(result, VERDICT_INCOMPLETE, "the file ends (at 0x%lx) before its memory does: it is truncated",
+		verify_add_problem(result, VERDICT_INCOMPLETE,
+				   "the file ends (at 0x%lx) before its memory does: it is truncated",
 				   result->file_size);
 	}
 	if (result->origin.stray_pages)
@@ -236,8 +238,9 @@ static void describe(const struct vmcore *vmcore, struct verification *result)
 				   result->origin.stray_pages);
 }
 
-struct kd_error *verify_dump(const char *path, unsigned int threads, void (*progress)(void *arg, uint64_t done, uint64_t total),
-			     void *progress_arg, struct verification *ret)
+struct kd_error *verify_dump(const char *path, unsigned int threads,
+			     void (*progress)(void *arg, uint64_t done, uint64_t total), void *progress_arg,
+			     struct verification *ret)
 {
 	_cleanup_(vmcore_close) struct vmcore *vmcore = NULL;
 	struct verification result = { 0 };

@@ -40,8 +40,9 @@ struct verification {
 /** @threads: how many to read with, at least 1. @progress is called from time to time by one of them; NULL: not.
  *  A file that cannot be opened as a dump is damaged, which is a result; KD_ERR_OS, KD_ERR_UNSUPPORTED, KD_ERR_NOMEM:
  *  it could not be looked at. */
-struct kd_error *verify_dump(const char *path, unsigned int threads, void (*progress)(void *arg, uint64_t done, uint64_t total),
-			     void *progress_arg, struct verification *ret) MUST_CHECK;
+struct kd_error *verify_dump(const char *path, unsigned int threads,
+			     void (*progress)(void *arg, uint64_t done, uint64_t total), void *progress_arg,
+			     struct verification *ret) MUST_CHECK;
 
 /** Add a problem that was found elsewhere. */
 void verify_add_problem(struct verification *verification, enum verdict verdict, const char *fmt, ...)

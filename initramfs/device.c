@@ -49,8 +49,7 @@ static struct kd_error *node_path(const struct kd_sysroot *root, const char *spe
 	}
 	if (!kd_starts_with(spec, "/dev/"))
 		return kd_error_create(KD_ERR_CONFIG,
-				       "\"%s\" names no device: use UUID=…, LABEL=…, PARTUUID=… or /dev/…",
-				       spec);
+				       "\"%s\" names no device: use UUID=…, LABEL=…, PARTUUID=… or /dev/…", spec);
 	*ret = strdup(spec);
 	return *ret ? NULL : kd_error_nomem();
 }

@@ -265,10 +265,11 @@ static struct kd_error *refuse_remote(const char *device)
 
 	for (i = 0; i < ARRAY_SIZE(remote_kinds); i++) {
 		if (strstr(device, remote_kinds[i].part))
-			return kd_error_create(KD_ERR_UNSUPPORTED,
-					       "%s is %s, which this version cannot reach from the capture kernel; choose "
-					       "a file system on a local disk as the dump target in kdump.conf",
-					       last_part(device), remote_kinds[i].what);
+			return kd_error_create(
+				KD_ERR_UNSUPPORTED,
+				"%s is %s, which this version cannot reach from the capture kernel; choose "
+				"a file system on a local disk as the dump target in kdump.conf",
+				last_part(device), remote_kinds[i].what);
 	}
 	return NULL;
 }
@@ -578,7 +579,8 @@ static struct kd_error *refuse_multiple_devices(const struct drivers *drivers, c
 		if (ours && count > 1)
 			return kd_error_create(KD_ERR_UNSUPPORTED,
 					       "its btrfs spans %zu devices, which this version cannot put together "
-					       "in the capture kernel; choose a file system on one device", count);
+					       "in the capture kernel; choose a file system on one device",
+					       count);
 	}
 	return NULL;
 }
@@ -592,8 +594,8 @@ static struct kd_error *add_file_system(const struct drivers *drivers, const cha
 	if (!err && !found) /* built into a kernel too old to list the aliases of what is built in */
 		err = modules_add(drivers->modules, type, &found);
 	if (!err && !found)
-		err = kd_error_create(KD_ERR_NOT_FOUND, "kernel %s has no module for file system %s",
-				      drivers->release, type);
+		err = kd_error_create(KD_ERR_NOT_FOUND, "kernel %s has no module for file system %s", drivers->release,
+				      type);
 	return err;
 }
 

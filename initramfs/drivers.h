@@ -17,16 +17,16 @@
 struct drivers {
 	const struct kd_sysroot *root;
 	struct modules *modules;
-	const char *release;      /* the kernel that the modules are for */
-	const struct kd_log *log; /* debug lines say why a module is there */
+	const char *release;        /* the kernel that the modules are for */
+	const struct kd_log *log;   /* debug lines say why a module is there */
 	const struct kd_plan *plan; /* its volumes are devices that the capture environment can put together; may be
 				     * NULL */
 };
 
 /** Modules for the block device @device ("UUID=…", "/dev/…") and the file system @type on it.
  *  KD_ERR_NOT_FOUND: no such device, or the kernel has no module for it.
- *  KD_ERR_UNSUPPORTED: it is made of other devices, and is no volume of the plan (the text names the whole stack), or programs
- *  that the capture environment does not have fetch it from a server (iSCSI …). */
+ *  KD_ERR_UNSUPPORTED: it is made of other devices, and is no volume of the plan (the text names the whole stack), or
+ * programs that the capture environment does not have fetch it from a server (iSCSI …). */
 struct kd_error *drivers_add_target(const struct drivers *drivers, const char *device, const char *type) MUST_CHECK;
 
 /** Modules that put @volume together: of the device mapper's targets and their ciphers, of the RAID level. What it is

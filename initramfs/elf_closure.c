@@ -17,9 +17,9 @@
 #include "initramfs/elf_object.h"
 #include "initramfs/names.h"
 
-#define INPUT_MAX ((size_t)256 << 20)
+#define INPUT_MAX        ((size_t)256 << 20)
 #define SCRIPT_DEPTH_MAX 4 /* scripts interpreted by scripts; the kernel's limit is 4 too */
-#define CONF_DEPTH_MAX 4
+#define CONF_DEPTH_MAX   4
 
 static const char *const program_dirs[] = {
 	"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", NULL,
@@ -27,8 +27,15 @@ static const char *const program_dirs[] = {
 /* The loader's own list, Debian's with its directories per machine. Libraries in them for another machine or word size
  * are passed over, as the loader does. */
 static const char *const library_dirs[] = {
-	"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
-	"/lib64", "/usr/lib64", "/lib", "/usr/lib", NULL,
+	"/lib/x86_64-linux-gnu",
+	"/usr/lib/x86_64-linux-gnu",
+	"/lib/aarch64-linux-gnu",
+	"/usr/lib/aarch64-linux-gnu",
+	"/lib64",
+	"/usr/lib64",
+	"/lib",
+	"/usr/lib",
+	NULL,
 };
 
 struct closure {
@@ -253,7 +260,7 @@ static struct kd_error *find_library(const struct closure *closure, const struct
 /* The file at @path: *real_ret is its canonical name, to which @path becomes a link if the two differ. *data_ret is
  * the content, to be added by the caller, or stays NULL if that has been done before. */
 static struct kd_error *claim_file(struct closure *closure, const char *path, char **real_ret, char **data_ret,
-				  size_t *size_ret)
+				   size_t *size_ret)
 {
 	_cleanup_free_ char *real = NULL;
 	struct kd_error *err;

@@ -32,8 +32,7 @@ static struct kd_error *corrupt(const char *name, const char *what)
 /* Copy of the NUL-terminated string at @offset. */
 static struct kd_error *copy_string(const struct strings *strings, uint64_t offset, const char *name, char **ret)
 {
-	if (!strings->data || offset >= strings->size ||
-	    !memchr(strings->data + offset, '\0', strings->size - offset))
+	if (!strings->data || offset >= strings->size || !memchr(strings->data + offset, '\0', strings->size - offset))
 		return corrupt(name, "string beyond its table");
 	free(*ret);
 	*ret = strdup(strings->data + offset);

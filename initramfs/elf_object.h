@@ -11,7 +11,7 @@
 #include "initramfs/names.h"
 
 struct elf_object {
-	uint8_t ident[2];    /* EI_CLASS, EI_DATA */
+	uint8_t ident[2]; /* EI_CLASS, EI_DATA */
 	uint16_t machine;
 	char *interpreter;   /* PT_INTERP; NULL for none */
 	char *rpath;         /* DT_RPATH; NULL for none, or where DT_RUNPATH overrides it */

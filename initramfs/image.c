@@ -22,8 +22,8 @@
 #define IMAGE_FORMAT "kdump-initramfs 1"
 
 /* zlib's level 9 takes ten times as long as 6 on kernel modules and saves 0.8 %. */
-#define GZIP_LEVEL 6
-#define EXPANDED_MAX ((size_t)256 << 20)
+#define GZIP_LEVEL    6
+#define EXPANDED_MAX  ((size_t)256 << 20)
 #define UNPACKED_PAGE 4096
 
 struct entry {
@@ -173,8 +173,8 @@ static struct kd_error *add(struct image *image, struct entry entry, const char 
 	return append(image, entry);
 }
 
-struct kd_error *image_add_file(struct image *image, const char *path, mode_t mode, enum image_store store,
-				void *data, size_t size)
+struct kd_error *image_add_file(struct image *image, const char *path, mode_t mode, enum image_store store, void *data,
+				size_t size)
 {
 	struct entry entry = { .mode = S_IFREG | mode, .store = store, .data = data, .size = size };
 
@@ -335,9 +335,8 @@ static struct kd_error *write_entry(struct archive *archive, struct archive_entr
 	return NULL;
 }
 
-static struct kd_error *write_archive(struct image *image, enum image_compression compression,
-				      struct archive *archive, struct archive_entry *header, FILE *out,
-				      uint64_t *unpacked)
+static struct kd_error *write_archive(struct image *image, enum image_compression compression, struct archive *archive,
+				      struct archive_entry *header, FILE *out, uint64_t *unpacked)
 {
 	struct kd_error *err = NULL;
 	size_t i;
@@ -393,8 +392,9 @@ static struct kd_error *list_entries(struct archive *archive, const char *path, 
 	while ((r = archive_read_next_header(archive, &entry)) == ARCHIVE_OK) {
 		const char *target = archive_entry_symlink(entry);
 
-		fprintf(out, "%s %9" PRId64 " /%s%s%s\n", archive_entry_strmode(entry), (int64_t)archive_entry_size(entry),
-			archive_entry_pathname(entry), target ? " -> " : "", target ? target : "");
+		fprintf(out, "%s %9" PRId64 " /%s%s%s\n", archive_entry_strmode(entry),
+			(int64_t)archive_entry_size(entry), archive_entry_pathname(entry), target ? " -> " : "",
+			target ? target : "");
 	}
 	if (r != ARCHIVE_EOF)
 		return kd_error_create(KD_ERR_FORMAT, "%s: %s", path, archive_error_string(archive));

@@ -42,8 +42,8 @@ const char *image_compression_config(enum image_compression compression);
  * already changes nothing; adding another kind of thing under the same path is KD_ERR_FORMAT. */
 
 /** @data (malloc) is taken over, also on failure. */
-struct kd_error *image_add_file(struct image *image, const char *path, mode_t mode, enum image_store store,
-				void *data, size_t size) MUST_CHECK;
+struct kd_error *image_add_file(struct image *image, const char *path, mode_t mode, enum image_store store, void *data,
+				size_t size) MUST_CHECK;
 struct kd_error *image_add_directory(struct image *image, const char *path, mode_t mode) MUST_CHECK;
 struct kd_error *image_add_symlink(struct image *image, const char *path, const char *target) MUST_CHECK;
 struct kd_error *image_add_character_device(struct image *image, const char *path, mode_t mode, unsigned int major,

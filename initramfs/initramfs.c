@@ -16,7 +16,7 @@
 #include "initramfs/modules.h"
 
 #define MODULE_DIR "/lib/modules" /* in the image */
-#define INPUT_MAX ((size_t)256 << 20)
+#define INPUT_MAX  ((size_t)256 << 20)
 
 /* What "<output>.hash" says: one line "kdump-initramfs <input hash> <image hash> <image size> <unpacked size>". */
 struct record {
@@ -47,7 +47,8 @@ static bool record_read(const char *output, struct record *ret)
 		return false;
 	}
 	if (sscanf(text, "kdump-initramfs %64s %64s %" SCNu64 " %" SCNu64 "%n", record.inputs, record.image,
-		   &record.image_size, &record.unpacked_size, &end) != 4 || !end)
+		   &record.image_size, &record.unpacked_size, &end) != 4 ||
+	    !end)
 		return false;
 	*ret = record;
 	return true;

@@ -26,18 +26,18 @@ struct initramfs_secret {
 
 struct initramfs_request {
 	const struct kd_sysroot *root; /* the machine: /sys, /lib/modules, /dev/disk, programs */
-	struct kd_plan *plan;          /* kernel_release and targets set; its modules are replaced, in insertion order */
-	const char *capture;           /* host path of the static program that saves the dump: /init, or, when its sibling
-					* "<capture>-init" exists, /capture.gz, and that sibling is /init and expands it */
-	char *const *extra_bins;       /* NULL-terminated, may be NULL: programs, with their libraries */
-	char *const *extra_modules;    /* NULL-terminated, may be NULL */
+	struct kd_plan *plan;       /* kernel_release and targets set; its modules are replaced, in insertion order */
+	const char *capture;        /* host path of the static program that saves the dump: /init, or, when its sibling
+			       * "<capture>-init" exists, /capture.gz, and that sibling is /init and expands it */
+	char *const *extra_bins;    /* NULL-terminated, may be NULL: programs, with their libraries */
+	char *const *extra_modules; /* NULL-terminated, may be NULL */
 	const struct initramfs_secret *secret;
 	size_t secret_count;
-	const char *output;            /* written atomically, mode 0600; its directory is made if need be */
+	const char *output;                 /* written atomically, mode 0600; its directory is made if need be */
 	enum image_compression compression; /* of the archive as a whole; none if the kernel could not expand it */
-	bool force;                    /* build even if nothing changed */
-	bool no_rebuild;               /* take an existing image whatever has changed */
-	const struct kd_log *log;      /* may be NULL */
+	bool force;                         /* build even if nothing changed */
+	bool no_rebuild;                    /* take an existing image whatever has changed */
+	const struct kd_log *log;           /* may be NULL */
 };
 
 struct initramfs_result {

@@ -14,11 +14,11 @@
 #include "initramfs/initramfs.h"
 
 #define EXIT_USAGE 2
-#define PLAN_MAX ((size_t)1 << 20)
+#define PLAN_MAX   ((size_t)1 << 20)
 
 struct options {
-	const char *plan;    /* file; "-" for standard input */
-	const char *kernel;  /* NULL: the plan's */
+	const char *plan;   /* file; "-" for standard input */
+	const char *kernel; /* NULL: the plan's */
 	const char *capture;
 	const char *sysroot; /* NULL: this machine */
 	const char *output;
@@ -88,7 +88,8 @@ static void append(char **list, char *item)
 static struct kd_error *take_arguments(int count, char **arguments, struct options *ret)
 {
 	if (count < 1 || count > 2)
-		return kd_error_create(KD_ERR_USAGE, "%s; try --help", count ? "too many arguments" : "no output given");
+		return kd_error_create(KD_ERR_USAGE, "%s; try --help",
+				       count ? "too many arguments" : "no output given");
 	ret->output = arguments[0];
 	if (count == 2)
 		ret->kernel = arguments[1];
@@ -131,7 +132,8 @@ static struct kd_error *parse_options(int argc, char **argv, struct options *ret
 			break;
 		case OPT_COMPRESSION:
 			if (!image_compression_parse(optarg, &ret->compression))
-				return kd_error_create(KD_ERR_USAGE, "--compression %s: use none, gzip or zstd", optarg);
+				return kd_error_create(KD_ERR_USAGE, "--compression %s: use none, gzip or zstd",
+						       optarg);
 			break;
 		case OPT_SYSROOT:
 			ret->sysroot = optarg;

@@ -33,7 +33,7 @@ static void kmod_list_p(struct kmod_list **list)
 	kmod_module_unref_list(*list);
 }
 
-#define _cleanup_module_ __attribute__((cleanup(kmod_module_unref_p)))
+#define _cleanup_module_      __attribute__((cleanup(kmod_module_unref_p)))
 #define _cleanup_module_list_ __attribute__((cleanup(kmod_list_p)))
 
 /* Where modprobe.d(5) fragments lie, highest priority first. */
@@ -107,15 +107,17 @@ static struct kd_error *blame_index(const char *path, bool optional, const char 
 	ssize_t size;
 
 	if (fd < 0 && errno == ENOENT)
-		return optional ? NULL : kd_error_create(KD_ERR_NOT_FOUND, "%s does not exist: run \"depmod %s\"", path,
-							 release);
+		return optional ?
+			       NULL :
+			       kd_error_create(KD_ERR_NOT_FOUND, "%s does not exist: run \"depmod %s\"", path, release);
 	size = fd < 0 ? -1 : kd_read_all(fd, head, sizeof(head));
 	if (size < 0)
 		return kd_error_os(errno, "cannot read %s", path);
 	if (size == 0)
 		return kd_error_create(KD_ERR_FORMAT, "%s is empty: run \"depmod %s\"", path, release);
 	if (size < INDEX_HEAD)
-		return kd_error_create(KD_ERR_FORMAT, "%s ends after %zd bytes: run \"depmod %s\"", path, size, release);
+		return kd_error_create(KD_ERR_FORMAT, "%s ends after %zd bytes: run \"depmod %s\"", path, size,
+				       release);
 	if (be32toh(head[0]) != INDEX_MAGIC)
 		return kd_error_create(KD_ERR_FORMAT, "%s is no index of modules: run \"depmod %s\"", path, release);
 	return NULL;
@@ -128,8 +130,9 @@ static struct kd_error *find_bad_index(const char *directory, const char *releas
 		const char *name;
 		bool optional; /* to libkmod */
 	} index[] = {
-		{ "modules.dep.bin", false }, { "modules.alias.bin", false }, { "modules.symbols.bin", false },
-		{ "modules.builtin.alias.bin", true }, { "modules.builtin.bin", false },
+		{ "modules.dep.bin", false },     { "modules.alias.bin", false },
+		{ "modules.symbols.bin", false }, { "modules.builtin.alias.bin", true },
+		{ "modules.builtin.bin", false },
 	};
 	size_t i;
 
@@ -234,7 +237,8 @@ static struct kd_error *visit_list(struct modules *modules, struct kmod_list *li
 	struct kd_error *err = NULL;
 	struct kmod_list *item;
 
-	kmod_list_foreach(item, list) {
+	kmod_list_foreach(item, list)
+	{
 		_cleanup_module_ struct kmod_module *module = kmod_module_get_module(item);
 
 		err = visit(modules, module);
@@ -285,7 +289,8 @@ struct kd_error *modules_add(struct modules *modules, const char *alias, bool *f
 	if (err)
 		return err;
 	*found = false;
-	kmod_list_foreach(item, list) {
+	kmod_list_foreach(item, list)
+	{
 		_cleanup_module_ struct kmod_module *module = kmod_module_get_module(item);
 
 		*found = *found || is_there(module);
@@ -305,7 +310,8 @@ struct kd_error *modules_resolve(struct modules *modules, const char *modalias, 
 	r = kmod_module_apply_filter(modules->kmod, KMOD_FILTER_BLACKLIST, list, &allowed);
 	if (r < 0)
 		return kd_error_os(-r, "cannot look up module %s", modalias);
-	kmod_list_foreach(item, allowed) {
+	kmod_list_foreach(item, allowed)
+	{
 		_cleanup_module_ struct kmod_module *module = kmod_module_get_module(item);
 
 		err = names_add(ret, kmod_module_get_name(module), NULL);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tests/bench/corrupt's engine: a real vmcore is damaged where the filter looks (headers, notes, page tables and sections,
- * struct pages), filtered in a process of its own with bounded time, memory and output, and mended.
+/* tests/bench/corrupt's engine: a real vmcore is damaged where the filter looks (headers, notes, page tables and
+ * sections, struct pages), filtered in a process of its own with bounded time, memory and output, and mended.
  *
- *  corrupt VMCORE COUNT SEED DUMP: VMCORE is changed in place (and whole again afterwards); DUMP is written again and again.
+ *  corrupt VMCORE COUNT SEED DUMP: VMCORE is changed in place (and whole again afterwards); DUMP is written again and
+ * again.
  *
  * Most runs may write little, so that they end for want of room: what is there by then must be a dump too. Every
  * twentieth has all the room that it needs. */
@@ -27,7 +28,7 @@
 #include "dumpfilter/vmcore/vmcore.h"
 #include "tests/unit/dumpfilter/dump-check.h"
 
-#define CPU_SECONDS 20u /* the largest dump takes 2 */
+#define CPU_SECONDS 20u                   /* the largest dump takes 2 */
 #define MEMORY      (UINT64_C(768) << 20) /* address space: programs, 8 MiB windows, and bitmaps for up to 4 TiB */
 #define SMALL       (UINT64_C(24) << 20)  /* output: all tables, and the first pages */
 #define FULL_EVERY  20u
@@ -45,7 +46,9 @@ enum verdict {
 	VERDICT_ENDLESS,
 	VERDICTS
 };
-static const char *const verdict_names[VERDICTS] = { "filtered", "unfiltered", "error", "BROKEN", "CRASHED", "ENDLESS" };
+static const char *const verdict_names[VERDICTS] = {
+	"filtered", "unfiltered", "error", "BROKEN", "CRASHED", "ENDLESS"
+};
 
 /* A place in the file, and what was there. */
 struct damage {
@@ -73,7 +76,8 @@ static uint64_t random_below(uint64_t limit)
 }
 
 /* The file's offsets of physical ranges. */
-static void add_frames(struct victim *victim, enum area area, const struct vmcore *vmcore, const struct kd_ranges *frames)
+static void add_frames(struct victim *victim, enum area area, const struct vmcore *vmcore,
+		       const struct kd_ranges *frames)
 {
 	size_t count;
 	const struct vmcore_segment *segment = vmcore_segments(vmcore, &count);
@@ -144,7 +148,8 @@ static uint64_t place_in(const struct kd_ranges *ranges, uint64_t position)
 
 static void hurt(struct victim *victim, enum area area, struct damage *damage)
 {
-	static const char *const kinds[] = { "bit flipped", "8 random bytes", "zeros", "ones", "noise", "bytes from elsewhere" };
+	static const char *const kinds[] = { "bit flipped", "8 random bytes", "zeros",
+					     "ones",        "noise",          "bytes from elsewhere" };
 	unsigned int kind = (unsigned int)random_below(ARRAY_SIZE(kinds));
 	uint64_t offset = place_in(&victim->area[area], random_below(kd_ranges_total(&victim->area[area])));
 	size_t size = kind == 0 ? 1 : kind == 1 ? 8 : (size_t)1 << random_below(13);

@@ -30,7 +30,7 @@
 #include <snappy-c.h>
 #endif
 
-#define SHOWN 8u /* pfns named per kind of difference */
+#define SHOWN     8u /* pfns named per kind of difference */
 #define BLOCK_MAX 65536u
 
 struct file {
@@ -128,8 +128,7 @@ static void open_dump(struct dump *dump, const char *path)
 	bitmap_offset = (1 + (uint64_t)u32(&dump->file, 432)) * dump->block_size;
 	bitmap_size = (uint64_t)u32(&dump->file, 436) * dump->block_size;
 	if (bitmap_size / 2 < (dump->max_mapnr + 7) / 8)
-		errx(2, "%s: bitmaps of %" PRIu64 " bytes for %" PRIu64 " pages", path, bitmap_size,
-		     dump->max_mapnr);
+		errx(2, "%s: bitmaps of %" PRIu64 " bytes for %" PRIu64 " pages", path, bitmap_size, dump->max_mapnr);
 	dump->bitmap1 = at(&dump->file, bitmap_offset, bitmap_size);
 	dump->bitmap2 = dump->bitmap1 + bitmap_size / 2;
 	dump->desc_offset = bitmap_offset + bitmap_size;
@@ -265,8 +264,7 @@ static bool headers_differ(const struct dump *a, const struct dump *b, bool supe
 	}
 	/* utsname, time; cpus; phys_base. */
 	if (memcmp(a->file.data + 12, b->file.data + 12, 390 + 6 + 8) != 0 ||
-	    u32(&a->file, 460) != u32(&b->file, 460) ||
-	    u64(&a->file, a->block_size) != u64(&b->file, b->block_size)) {
+	    u32(&a->file, 460) != u32(&b->file, 460) || u64(&a->file, a->block_size) != u64(&b->file, b->block_size)) {
 		printf("headers differ\n");
 		differ = true;
 	}

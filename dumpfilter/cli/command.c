@@ -36,7 +36,7 @@ enum long_option {
 	OPTION_VTOP,
 	OPTION_PARTIAL_DMESG,
 	OPTION_NON_MMAP,
-	OPTION_CODEC,        /* named by its row in codecs[] */
+	OPTION_CODEC, /* named by its row in codecs[] */
 	OPTION_UNCOMPRESSED,
 	OPTION_IGNORED, /* what it asks for is so anyway */
 	OPTION_REFUSED, /* makedumpfile has it: see refused[] */
@@ -158,7 +158,7 @@ static struct kd_error *set_codec(const struct codec *codec, struct dumpfilter_c
 {
 	if (command->codec_given && command->options.codec != codec)
 		return kd_error_create(KD_ERR_USAGE, "one compression at a time: one of -c, -l, -p, -z, --fast, "
-				       "--small and --uncompressed");
+						     "--small and --uncompressed");
 	command->options.codec = codec;
 	command->codec_given = true;
 	return NULL;
@@ -344,7 +344,8 @@ static struct kd_error *bad_option(int result, const char *word)
 }
 
 /* What the operands are depends on the options. None, or the output alone: capture names the rest itself. */
-static struct kd_error *assign_operands(struct dumpfilter_command *command, const char *const *operand, unsigned int count)
+static struct kd_error *assign_operands(struct dumpfilter_command *command, const char *const *operand,
+					unsigned int count)
 {
 	bool split = command->options.writer && command->options.writer->option == WRITER_SPLIT;
 	unsigned int max = split || command->reassemble ? DUMPFILTER_PARTS_MAX + 1 : command->options.flatten ? 1 : 2;
@@ -353,8 +354,9 @@ static struct kd_error *assign_operands(struct dumpfilter_command *command, cons
 		return kd_error_create(KD_ERR_USAGE, "%s: one operand too many%s", operand[max],
 				       command->options.flatten ? " (-F writes to standard output)" : "");
 	if ((split || command->reassemble) && count < 3 && (count > 0 || command->reassemble))
-		return kd_error_create(KD_ERR_USAGE, split ? "--split: VMCORE and at least two DUMPFILEs are needed" :
-							     "--reassemble: at least two files and DUMPFILE are needed");
+		return kd_error_create(KD_ERR_USAGE,
+				       split ? "--split: VMCORE and at least two DUMPFILEs are needed" :
+					       "--reassemble: at least two files and DUMPFILE are needed");
 	if (command->reassemble) {
 		command->output = operand[--count];
 		memcpy(command->part, operand, count * sizeof(*operand));
@@ -380,11 +382,12 @@ static struct kd_error *check_together(const struct dumpfilter_command *command)
 	const char *format = options->writer ? (options->writer->option == WRITER_SPLIT ? "--split" : "-E") : NULL;
 
 	if (options->writer && options->writer->uncompressed && options->codec && command->codec_given)
-		return kd_error_create(KD_ERR_USAGE, "%s and a compression (%s): pages of that format are not compressed",
-				       format, options->codec->name);
+		return kd_error_create(KD_ERR_USAGE,
+				       "%s and a compression (%s): pages of that format are not compressed", format,
+				       options->codec->name);
 	if (options->flatten && format)
-		return kd_error_create(KD_ERR_USAGE, "-F and %s: only one kdump-compressed file can be written to a pipe",
-				       format);
+		return kd_error_create(KD_ERR_USAGE,
+				       "-F and %s: only one kdump-compressed file can be written to a pipe", format);
 	if (options->fallback_count && (options->flatten || (format && options->writer->option == WRITER_SPLIT)))
 		return kd_error_create(KD_ERR_USAGE, "several dump levels, and %s: there is no second try",
 				       options->flatten ? "-F" : format);
@@ -392,15 +395,16 @@ static struct kd_error *check_together(const struct dumpfilter_command *command)
 		return kd_error_create(KD_ERR_USAGE, "--dry-run: only for writing a dump");
 	if (command->rearrange + command->reassemble + command->dump_dmesg + (command->generate != NULL) > 1 ||
 	    ((command->rearrange || command->reassemble || command->dump_dmesg) && (format || options->flatten)))
-		return kd_error_create(KD_ERR_USAGE, "-R, --reassemble, --dump-dmesg, -g, -E, -F, --split: one at a time");
+		return kd_error_create(KD_ERR_USAGE,
+				       "-R, --reassemble, --dump-dmesg, -g, -E, -F, --split: one at a time");
 	return NULL;
 }
 
 /* One file or many, or what would be in it: not something else about a vmcore. */
 static bool writes_dump(const struct dumpfilter_command *command)
 {
-	return !command->dump_dmesg && !command->mem_usage && !command->estimate && !command->vtop && !command->generate &&
-	       !command->rearrange && !command->reassemble;
+	return !command->dump_dmesg && !command->mem_usage && !command->estimate && !command->vtop &&
+	       !command->generate && !command->rearrange && !command->reassemble;
 }
 
 /* getopt_long() permutes argv only when it is told to; here it stops at the first operand, and options behind

@@ -98,9 +98,9 @@ static void show_progress(void *arg, uint64_t done, uint64_t total)
 	double seconds;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	seconds = (double)(now.tv_sec - progress->start.tv_sec) +
-		  (double)(now.tv_nsec - progress->start.tv_nsec) / 1e9;
-	fprintf(stderr, "\rCopying data: [%5.1f %%]  eta: %.0fs   ", total ? 100.0 * (double)done / (double)total : 100.0,
+	seconds = (double)(now.tv_sec - progress->start.tv_sec) + (double)(now.tv_nsec - progress->start.tv_nsec) / 1e9;
+	fprintf(stderr, "\rCopying data: [%5.1f %%]  eta: %.0fs   ",
+		total ? 100.0 * (double)done / (double)total : 100.0,
 		done ? seconds * (double)(total - done) / (double)done : 0.0);
 	progress->shown = true;
 }
@@ -269,7 +269,8 @@ static struct kd_error *print_estimate(struct dumpfilter_command *command, const
 /* Whether the operands that the command needs are there. */
 static struct kd_error *check_operands(const struct dumpfilter_command *command)
 {
-	if (command->show_help || command->show_version || command->check_params || command->generate || command->mem_usage)
+	if (command->show_help || command->show_version || command->check_params || command->generate ||
+	    command->mem_usage)
 		return NULL;
 	if (command->estimate)
 		return command->input && !command->output ?

@@ -60,8 +60,7 @@ static void print_table(FILE *out, const struct dumpfilter_report *report, bool 
 			print_bar(out, pages, total);
 		fprintf(out, "  %s\n", rows[i].text);
 	}
-	fprintf(out, "%-13s %12lu %10.1f\n", "all", total,
-		(double)total * (double)report->page_size / (1 << 20));
+	fprintf(out, "%-13s %12lu %10.1f\n", "all", total, (double)total * (double)report->page_size / (1 << 20));
 	if (report->unfiltered)
 		fprintf(out, "The rules do not fit this kernel: nothing can be left out.\n");
 }

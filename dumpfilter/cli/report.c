@@ -51,7 +51,8 @@ bool dumpfilter_report_read(const char *text, size_t size, struct dumpfilter_rep
 	if (!vmcoreinfo_decimal(&lines, "unfiltered", &unfiltered) || !vmcoreinfo_decimal(&lines, "full", &full))
 		return false;
 	if (vmcoreinfo_decimal(&lines, FIRST, &report.first_unreadable.paddr))
-		vmcoreinfo_get_string(&lines, REASON, report.first_unreadable.text, sizeof(report.first_unreadable.text));
+		vmcoreinfo_get_string(&lines, REASON, report.first_unreadable.text,
+				      sizeof(report.first_unreadable.text));
 	report.unfiltered = unfiltered;
 	report.full = full;
 	*ret = report;

@@ -23,7 +23,7 @@
 struct supplement {
 	struct vmlinux *vmlinux;
 	const char *info_path; /* borrowed from argv */
-	char *info;	       /* the text of that file */
+	char *info;            /* the text of that file */
 	struct erase_config *config;
 	bool config_optional;
 };
@@ -140,8 +140,7 @@ static struct kd_error *move_symbols(const char *text, uint64_t move, char **ret
 		char number[32];
 		uint64_t value;
 
-		snprintf(number, sizeof(number), "%.*s", (int)(length - name ? length - name - 1 : 0),
-			 text + name + 1);
+		snprintf(number, sizeof(number), "%.*s", (int)(length - name ? length - name - 1 : 0), text + name + 1);
 		if (kd_starts_with(text, "SYMBOL(") && kd_parse_u64(number, 16, &value))
 			fprintf(out, "%.*s=%lx\n", (int)name, text, value + move);
 		else
@@ -276,8 +275,7 @@ static struct kd_error *open_dump_names(struct lookup *lookup)
 
 static struct kd_error *open_module(struct lookup *lookup, const char *name, const struct debuginfo **ret)
 {
-	struct module_names **module =
-		reallocarray(lookup->module, lookup->module_count + 1, sizeof(*lookup->module));
+	struct module_names **module = reallocarray(lookup->module, lookup->module_count + 1, sizeof(*lookup->module));
 	struct kd_error *err;
 
 	if (!module)

@@ -10,7 +10,7 @@ struct codec {
 	const char *name;
 	char option;             /* -c, -l, -p, -z; or 0 */
 	const char *long_option; /* "fast", "small"; or NULL */
-	uint32_t flag; /* of a page_desc, and of the header's status */
+	uint32_t flag;           /* of a page_desc, and of the header's status */
 
 	/** Working memory for one thread, made once and used for every page; NULL: no memory. */
 	void *(*create)(size_t page_size);
@@ -28,7 +28,7 @@ extern const struct codec codec_default; /* zlib: a Huffman code out of sixteen 
 extern const struct codec codec_zlib;    /* zlib: a Huffman code of its own for each page */
 extern const struct codec codec_small;   /* the same, and looks harder for repetitions */
 extern const struct codec codec_lzo;
-extern const struct codec codec_fast;    /* LZO: looks less hard */
+extern const struct codec codec_fast; /* LZO: looks less hard */
 /* Libraries. */
 extern const struct codec codec_snappy; /* only with HAVE_SNAPPY */
 extern const struct codec codec_zstd;

@@ -22,12 +22,20 @@
 #define FIRST_MAX    238u
 
 static const struct lz_effort usual = {
-	.table_bits = 12, .hash_bytes = 5, .patience = 4, .inserts = 1,
-	.length_max = UINT16_MAX, .distance_max = DISTANCE_MAX,
+	.table_bits = 12,
+	.hash_bytes = 5,
+	.patience = 4,
+	.inserts = 1,
+	.length_max = UINT16_MAX,
+	.distance_max = DISTANCE_MAX,
 };
 static const struct lz_effort fast = {
-	.table_bits = 11, .hash_bytes = 6, .patience = 3, .inserts = 1,
-	.length_max = UINT16_MAX, .distance_max = DISTANCE_MAX,
+	.table_bits = 11,
+	.hash_bytes = 6,
+	.patience = 3,
+	.inserts = 1,
+	.length_max = UINT16_MAX,
+	.distance_max = DISTANCE_MAX,
 };
 
 struct context {
@@ -39,8 +47,9 @@ static void *create(size_t page_size)
 {
 	struct context *context;
 
-	return page_size > LZ_SIZE_MAX ? NULL :
-		malloc(sizeof(*context) + LZ_SEQUENCES_MAX(page_size) * sizeof(context->sequence[0]));
+	return page_size > LZ_SIZE_MAX ?
+		       NULL :
+		       malloc(sizeof(*context) + LZ_SEQUENCES_MAX(page_size) * sizeof(context->sequence[0]));
 }
 
 static size_t bound(size_t size)

@@ -25,17 +25,28 @@
 #define SAMPLE 512u
 
 static const struct lz_effort usual = {
-	.table_bits = 11, .hash_bytes = 5, .patience = 5, .inserts = 1,
-	.length_max = LENGTH_MAX, .distance_max = DEFLATE_TABLE_DISTANCE,
+	.table_bits = 11,
+	.hash_bytes = 5,
+	.patience = 5,
+	.inserts = 1,
+	.length_max = LENGTH_MAX,
+	.distance_max = DEFLATE_TABLE_DISTANCE,
 };
 static const struct lz_effort compact = {
-	.table_bits = 12, .hash_bytes = 5, .patience = 5, .inserts = 1,
-	.length_max = LENGTH_MAX, .distance_max = 32768,
+	.table_bits = 12,
+	.hash_bytes = 5,
+	.patience = 5,
+	.inserts = 1,
+	.length_max = LENGTH_MAX,
+	.distance_max = 32768,
 };
 
 static const struct lz_effort smallest = {
-	.table_bits = 12, .hash_bytes = 3, .candidates = 8,
-	.length_max = LENGTH_MAX, .distance_max = 32768,
+	.table_bits = 12,
+	.hash_bytes = 3,
+	.candidates = 8,
+	.length_max = LENGTH_MAX,
+	.distance_max = 32768,
 };
 
 /* Words of a code, their bits reversed as they are written, << 8 | how many; and the block's header. */
@@ -61,7 +72,7 @@ struct context {
 	bool small;
 	uint16_t table[LZ_TABLE_MAX];
 	struct symbol length[LENGTH_MAX - LENGTH_MIN + 1]; /* by length - 3 */
-	struct symbol distance[512]; /* by distance - 1 if that is below 256, else by (distance - 1) / 128 + 256 */
+	struct symbol distance[512];      /* by distance - 1 if that is below 256, else by (distance - 1) / 128 + 256 */
 	struct code code[DEFLATE_TABLES]; /* built in; the first is DEFLATE's own fixed one */
 	struct code own;
 	uint32_t count[SYMBOLS];
@@ -218,9 +229,9 @@ LZ_INLINE void make_words(const uint8_t *lengths, const struct used *used, uint3
 {
 	/* The order of six bits turned round. */
 	static const uint8_t turn[64] = {
-		0, 32, 16, 48, 8,  40, 24, 56, 4, 36, 20, 52, 12, 44, 28, 60, 2, 34, 18, 50, 10, 42,
-		26, 58, 6, 38, 22, 54, 14, 46, 30, 62, 1, 33, 17, 49, 9, 41, 25, 57, 5, 37, 21, 53,
-		13, 45, 29, 61, 3, 35, 19, 51, 11, 43, 27, 59, 7, 39, 23, 55, 15, 47, 31, 63,
+		0,  32, 16, 48, 8,  40, 24, 56, 4,  36, 20, 52, 12, 44, 28, 60, 2,  34, 18, 50, 10, 42,
+		26, 58, 6,  38, 22, 54, 14, 46, 30, 62, 1,  33, 17, 49, 9,  41, 25, 57, 5,  37, 21, 53,
+		13, 45, 29, 61, 3,  35, 19, 51, 11, 43, 27, 59, 7,  39, 23, 55, 15, 47, 31, 63,
 	};
 	uint32_t next[LIMIT + 1] = { 0 }, number[LIMIT + 1] = { 0 };
 
@@ -318,7 +329,10 @@ static void make_header(const uint8_t *litlen, const uint8_t *dist, struct code 
 	for (unsigned int i = 0; i < n; i++) {
 		bits_flush(&bits);
 		bits_put_word(&bits, words[runs[i].symbol]);
-		bits_put(&bits, runs[i].extra, runs[i].symbol < 16 ? 0 : runs[i].symbol == 18 ? 7 : runs[i].symbol - 14u);
+		bits_put(&bits, runs[i].extra,
+			 runs[i].symbol < 16  ? 0 :
+			 runs[i].symbol == 18 ? 7 :
+						runs[i].symbol - 14u);
 	}
 	code->header_bits = (unsigned int)(bits.out - code->header) * 8 + bits.count;
 	bits_flush(&bits);
@@ -637,15 +651,14 @@ static void make_built_in_codes(struct context *context, size_t page_size)
 #define HAVE_NEW_CPU false
 #endif
 
-#define ENCODER(encode)                                                                                            \
-	static size_t encode##_any(struct context *context, const uint8_t *in, size_t size, uint8_t *out)          \
-	{                                                                                                          \
-		return encode(context, in, size, out);                                                             \
-	}                                                                                                          \
-	FOR_NEW_CPUS static size_t encode##_new(struct context *context, const uint8_t *in, size_t size,           \
-						uint8_t *out)                                                      \
-	{                                                                                                          \
-		return encode(context, in, size, out);                                                             \
+#define ENCODER(encode)                                                                                                \
+	static size_t encode##_any(struct context *context, const uint8_t *in, size_t size, uint8_t *out)              \
+	{                                                                                                              \
+		return encode(context, in, size, out);                                                                 \
+	}                                                                                                              \
+	FOR_NEW_CPUS static size_t encode##_new(struct context *context, const uint8_t *in, size_t size, uint8_t *out) \
+	{                                                                                                              \
+		return encode(context, in, size, out);                                                                 \
 	}
 
 ENCODER(encode_built_in)

@@ -5,14 +5,9 @@
 #include "dumpfilter/codec/codec.h"
 
 const struct codec *const codecs[] = {
-	&codec_default,
-	&codec_fast,
-	&codec_small,
-	&codec_zlib,
-	&codec_lzo,
+	&codec_default, &codec_fast, &codec_small, &codec_zlib, &codec_lzo,
 #ifdef HAVE_SNAPPY
 	&codec_snappy,
 #endif
-	&codec_zstd,
-	NULL,
+	&codec_zstd,    NULL,
 };

@@ -12,8 +12,7 @@ const struct decoder *const decoders[] = {
 #ifdef HAVE_SNAPPY
 	&decoder_snappy,
 #endif
-	&decoder_zstd,
-	NULL,
+	&decoder_zstd,   NULL,
 };
 _Static_assert(ARRAY_SIZE(decoders) <= DECODERS_MAX + 1, "DECODERS_MAX");
 

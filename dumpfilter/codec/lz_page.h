@@ -31,19 +31,19 @@
 
 /** How hard to look. Constants in every call, so that the compiler makes one function of each choice. */
 struct lz_effort {
-	unsigned int table_bits;   /* of hash: 12 at most, which is LZ_TABLE_MAX */
-	unsigned int hash_bytes;   /* 3 to 6: these must be the same; the shortest copy */
-	unsigned int patience;     /* after every 2^patience misses the steps grow by one byte */
-	unsigned int inserts;      /* last positions of a copy that are remembered, 0 to 2 */
-	unsigned int candidates;   /* lz_next_best(): how many earlier positions are compared */
-	uint32_t length_max;       /* of a copy, and */
-	uint32_t distance_max;     /* how far back */
+	unsigned int table_bits; /* of hash: 12 at most, which is LZ_TABLE_MAX */
+	unsigned int hash_bytes; /* 3 to 6: these must be the same; the shortest copy */
+	unsigned int patience;   /* after every 2^patience misses the steps grow by one byte */
+	unsigned int inserts;    /* last positions of a copy that are remembered, 0 to 2 */
+	unsigned int candidates; /* lz_next_best(): how many earlier positions are compared */
+	uint32_t length_max;     /* of a copy, and */
+	uint32_t distance_max;   /* how far back */
 };
 
 /** No more than 65535 each: a page of 64 KiB has a literal before its first copy. */
 struct lz_sequence {
 	uint16_t literals;
-	uint16_t length;   /* of the copy */
+	uint16_t length; /* of the copy */
 	uint16_t distance;
 };
 

@@ -130,7 +130,8 @@ struct kd_error *address_space_view(struct address_space *space, uint64_t vaddr,
 }
 
 /* All of [@paddr, @paddr + @size), or else those of its pages that the vmcore has. */
-static void remember_contents(const struct address_space *space, struct kd_ranges *frames, uint64_t paddr, uint64_t size)
+static void remember_contents(const struct address_space *space, struct kd_ranges *frames, uint64_t paddr,
+			      uint64_t size)
 {
 	const struct kd_ranges *contents = vmcore_contents(space->vmcore);
 

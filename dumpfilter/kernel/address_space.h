@@ -19,8 +19,8 @@
 #include "dumpfilter/vmcore/vmcore.h"
 
 #define PAGE_TABLE_LEVELS_MAX 5
-#define PAGE_SIZE_MIN 4096u
-#define PAGE_SIZE_MAX 65536u
+#define PAGE_SIZE_MIN         4096u
+#define PAGE_SIZE_MAX         65536u
 /* Kernel stacks are aligned to their size: 16 KiB on x86_64 and on aarch64, twice that with KASAN. */
 #define ADDRESS_SPACE_STACK UINT64_C(16384)
 
@@ -38,10 +38,10 @@ struct paging {
 	uint64_t address_mask;   /* bits of an entry that are an address … */
 	uint64_t high_mask;      /* … and those that are when shifted left by high_shift */
 	unsigned int high_shift;
-	uint64_t write_mask;     /* bits of an entry that tell whether memory may be written … */
-	uint64_t write_value;    /* … and what they are if it may */
-	uint64_t no_execute;     /* the bit of an entry that says that it is not code */
-	uint64_t image_base;     /* virtual addresses [image_base, image_base + image_size) are the kernel image … */
+	uint64_t write_mask;  /* bits of an entry that tell whether memory may be written … */
+	uint64_t write_value; /* … and what they are if it may */
+	uint64_t no_execute;  /* the bit of an entry that says that it is not code */
+	uint64_t image_base;  /* virtual addresses [image_base, image_base + image_size) are the kernel image … */
 	uint64_t image_size;
 	uint64_t image_paddr;    /* … which lies at this physical address (modulo 2^64) */
 	struct kd_range modules; /* virtual addresses that modules are loaded to; empty if that is not known */
@@ -64,7 +64,7 @@ struct address_space {
 	struct paging paging;
 	struct table_cache cache[PAGE_TABLE_LEVELS_MAX];
 	struct kd_ranges walked; /* physical, whole pages: tables, and all that was read */
-	uint64_t failed; /* physical address of the last read that failed */
+	uint64_t failed;         /* physical address of the last read that failed */
 };
 
 /** Find the page tables and make sure that they are what they should be: they and the image's formula must agree,

@@ -26,7 +26,8 @@ struct arch_ops {
 	const char *machine; /* uname -m */
 	uint16_t elf_machine;
 
-	/** Fill space->paging from VMCOREINFO (and the segments), its levels last. KD_ERR_FORMAT if something is missing. */
+	/** Fill space->paging from VMCOREINFO (and the segments), its levels last. KD_ERR_FORMAT if something is
+	 * missing. */
 	struct kd_error *(*setup)(struct address_space *space);
 
 	/** What an entry of a page table is; @below: how many levels of tables there are below this one. */

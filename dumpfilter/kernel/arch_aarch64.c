@@ -5,14 +5,14 @@
 
 #include "dumpfilter/kernel/arch.h"
 
-#define ENTRY_TYPE  UINT64_C(3)
-#define TYPE_BLOCK  UINT64_C(1)
-#define TYPE_TABLE  UINT64_C(3) /* a page, in the lowest table */
+#define ENTRY_TYPE       UINT64_C(3)
+#define TYPE_BLOCK       UINT64_C(1)
+#define TYPE_TABLE       UINT64_C(3)         /* a page, in the lowest table */
 #define ENTRY_READ_ONLY  (UINT64_C(1) << 7)  /* AP[2] */
 #define ENTRY_NO_EXECUTE (UINT64_C(1) << 53) /* PXN */
-#define VA_BITS_MIN 36          /* 16 KiB pages in two levels */
-#define VA_BITS_MAX 52
-#define PRSTATUS_SP 360u        /* offset of sp in struct elf_prstatus */
+#define VA_BITS_MIN      36                  /* 16 KiB pages in two levels */
+#define VA_BITS_MAX      52
+#define PRSTATUS_SP      360u /* offset of sp in struct elf_prstatus */
 
 /* The width of the addresses that the tables were made for. With 52 configured and a CPU that has but 48, tables of
  * 64 KiB pages stay as they are, and the CPU begins in the middle of the top one; with smaller pages the kernel takes
@@ -80,7 +80,8 @@ static struct kd_error *setup(struct address_space *space)
 		return kd_error_create(KD_ERR_FORMAT, "where the page tables lie is not known (no swapper_pg_dir or "
 						      "kimage_voffset)");
 	find_image(space, (uint64_t)voffset);
-	if (vmcoreinfo_number(space->info, "MODULES_VADDR", &start) && vmcoreinfo_number(space->info, "MODULES_END", &end))
+	if (vmcoreinfo_number(space->info, "MODULES_VADDR", &start) &&
+	    vmcoreinfo_number(space->info, "MODULES_END", &end))
 		paging->modules = (struct kd_range){ (uint64_t)start, (uint64_t)end };
 	paging->page_shift = (unsigned int)__builtin_ctzl(space->page_size);
 	paging->index_bits = paging->page_shift - 3;

@@ -7,8 +7,8 @@
 #include "dumpfilter/kernel/arch.h"
 
 #define START_KERNEL_MAP  UINT64_C(0xffffffff80000000)
-#define KERNEL_IMAGE_SIZE (UINT64_C(1) << 30) /* with KASLR; half of it without */
-#define MODULES_END UINT64_C(0xffffffffff000000) /* behind the image and its room */
+#define KERNEL_IMAGE_SIZE (UINT64_C(1) << 30)          /* with KASLR; half of it without */
+#define MODULES_END       UINT64_C(0xffffffffff000000) /* behind the image and its room */
 #define ENTRY_PRESENT     UINT64_C(1)
 #define ENTRY_WRITABLE    (UINT64_C(1) << 1)
 #define ENTRY_NO_EXECUTE  (UINT64_C(1) << 63)

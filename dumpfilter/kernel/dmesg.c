@@ -112,8 +112,10 @@ static struct kd_error *get_keys(const struct vmcoreinfo *info, const struct key
 {
 	for (size_t i = 0; i < count; i++)
 		if (!get(info, key[i].name, key[i].ret))
-			return kd_error_create(KD_ERR_FORMAT, "where the kernel's log lies is not known (no %s in "
-							      "VMCOREINFO)", key[i].name);
+			return kd_error_create(KD_ERR_FORMAT,
+					       "where the kernel's log lies is not known (no %s in "
+					       "VMCOREINFO)",
+					       key[i].name);
 	return NULL;
 }
 #define GET_KEYS(info, keys, get) get_keys(info, keys, ARRAY_SIZE(keys), get)
@@ -241,8 +243,7 @@ static struct kd_error *get_text(struct ringbuffer *ring, uint64_t id, uint64_t 
 
 static void write_record(FILE *out, uint64_t ts_nsec, const uint8_t *text, uint64_t length)
 {
-	int indent = fprintf(out, "[%5" PRIu64 ".%06" PRIu64 "] ", ts_nsec / 1000000000,
-			     ts_nsec % 1000000000 / 1000);
+	int indent = fprintf(out, "[%5" PRIu64 ".%06" PRIu64 "] ", ts_nsec / 1000000000, ts_nsec % 1000000000 / 1000);
 
 	for (uint64_t i = 0; i < length; i++) {
 		if (text[i] == '\n')
@@ -405,8 +406,8 @@ static struct kd_error *write_one_record(struct record_buffer *buffer, uint32_t 
 		return NULL;
 	}
 	if (length < buffer->header_size || length > left || text_length > length - buffer->header_size)
-		return kd_error_create(KD_ERR_FORMAT, "the record at %u has %lu bytes, %lu of them text", *index, length,
-				       text_length);
+		return kd_error_create(KD_ERR_FORMAT, "the record at %u has %lu bytes, %lu of them text", *index,
+				       length, text_length);
 	err = array_get(&buffer->bytes, *index + buffer->header_size, text_length, &text);
 	if (err)
 		return err;
@@ -438,8 +439,9 @@ struct kd_error *dmesg_write(struct address_space *space, bool since_clear, FILE
 	struct kd_error *err;
 
 	if (records && since_clear)
-		return kd_error_create(KD_ERR_UNSUPPORTED, "the kernel's log: of kernels before 5.10 it is not known what "
-							   "came after it was cleared");
+		return kd_error_create(KD_ERR_UNSUPPORTED,
+				       "the kernel's log: of kernels before 5.10 it is not known what "
+				       "came after it was cleared");
 	err = records ? write_records(space, out) : write_ringbuffer(space, since_clear, out);
 	if (err)
 		return kd_error_wrap(err, "the kernel's log");

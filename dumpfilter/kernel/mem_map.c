@@ -9,7 +9,7 @@
 #define PAGE_STRUCT_MIN 16u
 /* 16 MiB, the smallest of any architecture; smaller ones would only make the search long. */
 #define SECTION_BITS_MIN 24u
-#define PAGE_STRUCT_MAX 1024u
+#define PAGE_STRUCT_MAX  1024u
 
 /* Low bits of section_mem_map are flags; the kernel keeps at least six free, not all of them used. */
 #define SECTION_FLAGS   UINT64_C(0x3f)
@@ -151,8 +151,7 @@ static bool find_section(struct mem_map *map, uint64_t nr, uint64_t *vaddr_ret)
 	if (root != map->cached_root) {
 		err = address_space_read_u64(map->space, map->sections + root * 8, &map->cached_root_vaddr);
 		if (err) {
-			kd_debug(map->space->log, "sections from %lu on: %s", root * map->sections_per_root,
-				 err->text);
+			kd_debug(map->space->log, "sections from %lu on: %s", root * map->sections_per_root, err->text);
 			note_unreadable(map, err);
 			kd_error_destroy(err);
 			map->cached_root_vaddr = 0;

@@ -22,10 +22,10 @@ struct mem_map {
 	uint64_t flat;             /* virtual address of the one array; 0 if there are sections */
 	/* Sections. */
 	uint64_t pages_per_section;
-	uint64_t sections;         /* virtual address of the array of sections, or of pointers to pieces of it */
-	uint64_t section_size;     /* SIZE(mem_section) */
-	uint64_t map_offset;       /* of section_mem_map in it */
-	uint64_t roots;            /* elements of the array of pointers; 0 if the array has the sections themselves */
+	uint64_t sections;     /* virtual address of the array of sections, or of pointers to pieces of it */
+	uint64_t section_size; /* SIZE(mem_section) */
+	uint64_t map_offset;   /* of section_mem_map in it */
+	uint64_t roots;        /* elements of the array of pointers; 0 if the array has the sections themselves */
 	uint64_t sections_per_root;
 	uint64_t section_limit;
 	/* The root that was looked at last. */
@@ -34,7 +34,8 @@ struct mem_map {
 	uint8_t *buf;
 	uint64_t buf_pages;
 	struct kd_ranges frames; /* where the array itself lies, as far as it was read */
-	struct read_error unreadable; /* of the array and of what leads to it; memory that is not there does not count */
+	struct read_error
+		unreadable; /* of the array and of what leads to it; memory that is not there does not count */
 };
 
 /** @space is borrowed. To be released in any case. KD_ERR_FORMAT if VMCOREINFO does not say where the mem_map is. */
@@ -57,9 +58,9 @@ struct mem_map_run {
 void mem_map_find_frames(struct mem_map *map);
 
 /** The next run at or above *@pfn that begins below @end_pfn, whose pages are valid until the next call; *@pfn moves
- *  behind it. Runs begin and end at pfns aligned to their size, so that a compound page's head is never the last page of
- *  one. Pages without (initialised) struct page are in no run; structs that could not be read are all ones, which is what
- *  the kernel itself writes into those not yet initialised. False: no more. */
+ *  behind it. Runs begin and end at pfns aligned to their size, so that a compound page's head is never the last page
+ * of one. Pages without (initialised) struct page are in no run; structs that could not be read are all ones, which is
+ * what the kernel itself writes into those not yet initialised. False: no more. */
 bool mem_map_next(struct mem_map *map, uint64_t *pfn, uint64_t end_pfn, struct mem_map_run *ret);
 
 #endif

@@ -7,7 +7,7 @@
 #define BTF_MAGIC   0xeb9fu
 #define BTF_VERSION 1u
 /* Typedefs of typedefs, members of anonymous members: no more than this, and hence never in a circle. */
-#define DEPTH_MAX 32u
+#define DEPTH_MAX    32u
 #define POINTER_SIZE 8u
 
 struct btf_header {
@@ -43,17 +43,34 @@ struct btf_enum {
 };
 
 enum btf_kind {
-	BTF_INT = 1, BTF_PTR, BTF_ARRAY, BTF_STRUCT, BTF_UNION, BTF_ENUM, BTF_FWD, BTF_TYPEDEF, BTF_VOLATILE,
-	BTF_CONST, BTF_RESTRICT, BTF_FUNC, BTF_FUNC_PROTO, BTF_VAR, BTF_DATASEC, BTF_FLOAT, BTF_DECL_TAG,
-	BTF_TYPE_TAG, BTF_ENUM64, BTF_KIND_COUNT
+	BTF_INT = 1,
+	BTF_PTR,
+	BTF_ARRAY,
+	BTF_STRUCT,
+	BTF_UNION,
+	BTF_ENUM,
+	BTF_FWD,
+	BTF_TYPEDEF,
+	BTF_VOLATILE,
+	BTF_CONST,
+	BTF_RESTRICT,
+	BTF_FUNC,
+	BTF_FUNC_PROTO,
+	BTF_VAR,
+	BTF_DATASEC,
+	BTF_FLOAT,
+	BTF_DECL_TAG,
+	BTF_TYPE_TAG,
+	BTF_ENUM64,
+	BTF_KIND_COUNT
 };
 
 /* What follows a type: so much once, and so much for each of its elements. */
 static const struct {
 	uint8_t once, each;
 } kind_sizes[BTF_KIND_COUNT] = {
-	[BTF_INT] = { 4, 0 },	 [BTF_ARRAY] = { 12, 0 },     [BTF_STRUCT] = { 0, 12 },  [BTF_UNION] = { 0, 12 },
-	[BTF_ENUM] = { 0, 8 },	 [BTF_FUNC_PROTO] = { 0, 8 }, [BTF_VAR] = { 4, 0 },	 [BTF_DATASEC] = { 0, 12 },
+	[BTF_INT] = { 4, 0 },      [BTF_ARRAY] = { 12, 0 },     [BTF_STRUCT] = { 0, 12 }, [BTF_UNION] = { 0, 12 },
+	[BTF_ENUM] = { 0, 8 },     [BTF_FUNC_PROTO] = { 0, 8 }, [BTF_VAR] = { 4, 0 },     [BTF_DATASEC] = { 0, 12 },
 	[BTF_DECL_TAG] = { 4, 0 }, [BTF_ENUM64] = { 0, 12 },
 };
 
@@ -104,8 +121,8 @@ static struct kd_error *check_header(struct btf *btf, size_t size, uint32_t *typ
 		return kd_error_create(KD_ERR_FORMAT, "no BTF: magic 0x%x, version %u", header.magic, header.version);
 	types = (uint64_t)header.header_size + header.type_offset;
 	strings = (uint64_t)header.header_size + header.string_offset;
-	if (header.header_size < sizeof(header) || types > size || header.type_size > size - types ||
-	    strings > size || header.string_size > size - strings || types % 4)
+	if (header.header_size < sizeof(header) || types > size || header.type_size > size - types || strings > size ||
+	    header.string_size > size - strings || types % 4)
 		return kd_error_create(KD_ERR_FORMAT, "BTF: types or names lie beyond its %zu bytes", size);
 	if (header.string_size && btf->data[strings + header.string_size - 1] != '\0')
 		return kd_error_create(KD_ERR_FORMAT, "BTF: the last name does not end");
@@ -250,13 +267,16 @@ static bool describe_at(const struct btf *btf, type_id id, unsigned int depth, s
 		case BTF_ENUM:
 		case BTF_ENUM64:
 		case BTF_FLOAT:
-			*ret = (struct type){ .kind = TYPE_INTEGER, .id = id, .size = type.size_or_type,
+			*ret = (struct type){ .kind = TYPE_INTEGER,
+					      .id = id,
+					      .size = type.size_or_type,
 					      .is_char = kind_of(&type) == BTF_INT &&
 							 strcmp(get_string(btf, type.name), "char") == 0 };
 			return true;
 		case BTF_PTR:
-			*ret = (struct type){ .kind = TYPE_POINTER, .id = id, .size = POINTER_SIZE,
-					      .target = type.size_or_type };
+			*ret = (struct type){
+				.kind = TYPE_POINTER, .id = id, .size = POINTER_SIZE, .target = type.size_or_type
+			};
 			return true;
 		case BTF_STRUCT:
 		case BTF_UNION:
@@ -266,8 +286,9 @@ static bool describe_at(const struct btf *btf, type_id id, unsigned int depth, s
 			memcpy(&array, elements, sizeof(array));
 			if (!describe_at(btf, array.type, depth + 1, &element))
 				return false;
-			*ret = (struct type){ .kind = TYPE_ARRAY, .id = id, .target = array.type,
-					      .count = array.count };
+			*ret = (struct type){
+				.kind = TYPE_ARRAY, .id = id, .target = array.type, .count = array.count
+			};
 			return !__builtin_mul_overflow(element.size, array.count, &ret->size);
 		default:
 			*ret = (struct type){ .kind = TYPE_OTHER, .id = id };

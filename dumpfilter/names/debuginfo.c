@@ -44,8 +44,8 @@ bool debuginfo_size(const struct debuginfo *info, const char *name, uint64_t *re
 	struct type type;
 	type_id id;
 
-	if (!info->types->find(info->types_data, name, &id) ||
-	    !info->types->describe(info->types_data, id, &type) || type.size == 0)
+	if (!info->types->find(info->types_data, name, &id) || !info->types->describe(info->types_data, id, &type) ||
+	    type.size == 0)
 		return false;
 	*ret = type.size;
 	return true;

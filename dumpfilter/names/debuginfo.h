@@ -19,18 +19,18 @@ enum type_kind {
 	TYPE_INTEGER, /* and enumerations, booleans, floating point numbers */
 	TYPE_POINTER,
 	TYPE_ARRAY,
-	TYPE_STRUCT,  /* and unions */
-	TYPE_OTHER,   /* functions, and what is only declared */
+	TYPE_STRUCT, /* and unions */
+	TYPE_OTHER,  /* functions, and what is only declared */
 };
 
 /** A type without its typedefs and qualifiers. */
 struct type {
 	enum type_kind kind;
-	type_id id;       /* of this, not of a typedef that leads to it */
-	uint64_t size;    /* bytes; 0: not known, or empty */
-	type_id target;   /* pointer: what it points to; array: its elements */
-	uint64_t count;   /* array: elements of this dimension */
-	bool is_char;     /* "char" itself: what strings are made of */
+	type_id id;     /* of this, not of a typedef that leads to it */
+	uint64_t size;  /* bytes; 0: not known, or empty */
+	type_id target; /* pointer: what it points to; array: its elements */
+	uint64_t count; /* array: elements of this dimension */
+	bool is_char;   /* "char" itself: what strings are made of */
 };
 
 struct type_member {

@@ -16,8 +16,8 @@ struct dump_names {
 	struct debuginfo info; /* once opened; lives as long as this struct */
 };
 
-/** @space is borrowed. To be released in any case. KD_ERR_NOT_FOUND: the kernel has no kallsyms that can be found, or was
- *  built without BTF; KD_ERR_FORMAT, KD_ERR_UNSUPPORTED, KD_ERR_HOLE. */
+/** @space is borrowed. To be released in any case. KD_ERR_NOT_FOUND: the kernel has no kallsyms that can be found, or
+ * was built without BTF; KD_ERR_FORMAT, KD_ERR_UNSUPPORTED, KD_ERR_HOLE. */
 struct kd_error *dump_names_open(struct dump_names *names, struct address_space *space) MUST_CHECK;
 void dump_names_release(struct dump_names *names);
 static inline void dump_names_release_cleanup(struct dump_names *names)

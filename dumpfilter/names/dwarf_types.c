@@ -21,22 +21,22 @@
 #define DIMENSION_SHIFT 56
 
 /* What is used of libdw. */
-#define LIBDW_FUNCTIONS(X)                                                                                         \
-	X(dwarf_begin)                                                                                             \
-	X(dwarf_end)                                                                                               \
-	X(dwarf_errmsg)                                                                                            \
-	X(dwarf_get_units)                                                                                         \
-	X(dwarf_child)                                                                                             \
-	X(dwarf_siblingof)                                                                                         \
-	X(dwarf_tag)                                                                                               \
-	X(dwarf_dieoffset)                                                                                         \
-	X(dwarf_offdie)                                                                                            \
-	X(dwarf_attr_integrate)                                                                                    \
-	X(dwarf_hasattr)                                                                                           \
-	X(dwarf_formref_die)                                                                                       \
-	X(dwarf_formstring)                                                                                        \
-	X(dwarf_formudata)                                                                                         \
-	X(dwarf_formsdata)                                                                                         \
+#define LIBDW_FUNCTIONS(X)                                                                                             \
+	X(dwarf_begin)                                                                                                 \
+	X(dwarf_end)                                                                                                   \
+	X(dwarf_errmsg)                                                                                                \
+	X(dwarf_get_units)                                                                                             \
+	X(dwarf_child)                                                                                                 \
+	X(dwarf_siblingof)                                                                                             \
+	X(dwarf_tag)                                                                                                   \
+	X(dwarf_dieoffset)                                                                                             \
+	X(dwarf_offdie)                                                                                                \
+	X(dwarf_attr_integrate)                                                                                        \
+	X(dwarf_hasattr)                                                                                               \
+	X(dwarf_formref_die)                                                                                           \
+	X(dwarf_formstring)                                                                                            \
+	X(dwarf_formudata)                                                                                             \
+	X(dwarf_formsdata)                                                                                             \
 	X(dwarf_bytesize)
 
 struct libdw {
@@ -87,9 +87,9 @@ static struct kd_error *load_library(struct dwarf_types *types)
 	types->library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
 	if (!types->library)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s is not installed", name);
-#define FIND(function)                                                                                             \
-	types->dw.function = (__typeof__(types->dw.function))dlsym(types->library, #function);                     \
-	if (!types->dw.function)                                                                                   \
+#define FIND(function)                                                                                                 \
+	types->dw.function = (__typeof__(types->dw.function))dlsym(types->library, #function);                         \
+	if (!types->dw.function)                                                                                       \
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s has no " #function "()", name);
 	LIBDW_FUNCTIONS(FIND)
 #undef FIND
@@ -341,7 +341,9 @@ static bool describe_at(const struct dwarf_types *types, type_id id, unsigned in
 			continue;
 		case DW_TAG_base_type:
 		case DW_TAG_enumeration_type:
-			*ret = (struct type){ .kind = TYPE_INTEGER, .id = id, .size = size > 0 ? (uint64_t)size : 0,
+			*ret = (struct type){ .kind = TYPE_INTEGER,
+					      .id = id,
+					      .size = size > 0 ? (uint64_t)size : 0,
 					      .is_char = name && strcmp(name, "char") == 0 };
 			return true;
 		case DW_TAG_pointer_type:
@@ -357,7 +359,8 @@ static bool describe_at(const struct dwarf_types *types, type_id id, unsigned in
 				id = types->dw.dwarf_dieoffset(&target);
 				continue;
 			}
-			*ret = (struct type){ .kind = size < 0 ? TYPE_OTHER : TYPE_STRUCT, .id = id,
+			*ret = (struct type){ .kind = size < 0 ? TYPE_OTHER : TYPE_STRUCT,
+					      .id = id,
 					      .size = size > 0 ? (uint64_t)size : 0 };
 			return true;
 		case DW_TAG_array_type:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Types from DWARF, through elfutils' libdw, which is loaded when it is needed: a dumpfilter that is put into a capture
- *  image brings the libraries that it is linked with, and has no use for this one there.
+/** Types from DWARF, through elfutils' libdw, which is loaded when it is needed: a dumpfilter that is put into a
+ * capture image brings the libraries that it is linked with, and has no use for this one there.
  */
 #ifndef DUMPFILTER_NAMES_DWARF_TYPES_H
 #define DUMPFILTER_NAMES_DWARF_TYPES_H

@@ -7,14 +7,14 @@
 
 #include "base/array.h"
 
-#define TOKENS       256u
-#define TOKENS_SIZE  (64u << 10) /* of all token strings; a 16-bit index reaches no further */
-#define SYMBOLS_MAX  (8u << 20)
-#define NAMES_MAX    (UINT64_C(64) << 20)
-#define NAMES_CHUNK  (UINT64_C(256) << 10)
+#define TOKENS      256u
+#define TOKENS_SIZE (64u << 10) /* of all token strings; a 16-bit index reaches no further */
+#define SYMBOLS_MAX (8u << 20)
+#define NAMES_MAX   (UINT64_C(64) << 20)
+#define NAMES_CHUNK (UINT64_C(256) << 10)
 /* A length byte with this bit is the low half of a longer one (6.1). */
-#define LONG_NAME    0x80u
-#define NAME_SIZE    512u /* the kernel's KSYM_NAME_LEN since 6.1 */
+#define LONG_NAME 0x80u
+#define NAME_SIZE 512u /* the kernel's KSYM_NAME_LEN since 6.1 */
 
 /* How an address is made of the 32-bit value at @slot. */
 struct address_rule {
@@ -88,8 +88,8 @@ static bool next_name(const struct kallsyms *kallsyms, uint64_t *offset, const u
 	return true;
 }
 
-/* The first @size characters of what the tokens stand for, behind the letter of the symbol's type; behind a shorter name,
- * zeros. */
+/* The first @size characters of what the tokens stand for, behind the letter of the symbol's type; behind a shorter
+ * name, zeros. */
 static void spell(const struct kallsyms *kallsyms, const uint8_t *tokens, size_t count, char *ret, size_t size)
 {
 	bool letter = true;
@@ -127,7 +127,8 @@ static unsigned int find_index(const struct kallsyms *kallsyms, const char *name
 	const uint8_t *tokens;
 	size_t count;
 
-	for (uint32_t i = 0; i < kallsyms->count && found < enough && next_name(kallsyms, &offset, &tokens, &count); i++)
+	for (uint32_t i = 0; i < kallsyms->count && found < enough && next_name(kallsyms, &offset, &tokens, &count);
+	     i++)
 		if (name_matches(kallsyms, tokens, count, name) && found++ == 0)
 			*ret = i;
 	return found;

@@ -8,9 +8,9 @@
 #include "dumpfilter/names/dump_names.h"
 
 /* A list that is longer than this does not end. */
-#define MODULES_MAX 65536u
-#define SYMBOLS_MAX (1u << 20)
-#define STRINGS_MAX (UINT64_C(64) << 20)
+#define MODULES_MAX      65536u
+#define SYMBOLS_MAX      (1u << 20)
+#define STRINGS_MAX      (UINT64_C(64) << 20)
 #define MODULE_NAME_SIZE 56u
 
 struct module_names {
@@ -164,8 +164,7 @@ static struct kd_error *read_types(const struct walk *walk, const struct btf *ba
 		if (!err)
 			err = read_member(walk, "btf_module", "module", element, &owner, 8);
 	}
-	if (err ||
-	    (err = read_member(walk, "btf_module", "btf", element, &btf, 8)) ||
+	if (err || (err = read_member(walk, "btf_module", "btf", element, &btf, 8)) ||
 	    (err = read_member(walk, "btf", "data", btf, &data, 8)) ||
 	    (err = read_member(walk, "btf", "data_size", btf, &size, 4)))
 		return err;

@@ -16,7 +16,8 @@ struct module_names;
  *  *ret is NULL if no such module was loaded, which is no error.
  *  Types are the kernel's alone where the module has no BTF. */
 struct kd_error *module_names_open(struct address_space *space, const struct debuginfo *kernel,
-				   const struct btf *kernel_btf, const char *name, struct module_names **ret) MUST_CHECK;
+				   const struct btf *kernel_btf, const char *name,
+				   struct module_names **ret) MUST_CHECK;
 const struct debuginfo *module_names_info(const struct module_names *module);
 void module_names_close(struct module_names *module); /* NULL is allowed */
 DEFINE_CLEANUP(struct module_names *, module_names_close)

@@ -13,6 +13,7 @@ static const struct {
 	const char *key, *symbol;
 } aliases[] = { { "swapper_pg_dir", "init_top_pgt" } };
 
+/* clang-format off */
 static const char *const symbols[] = {
 	"init_uts_ns", "_stext", "swapper_pg_dir", "init_top_pgt", "init_level4_pgt", "__pgtable_l5_enabled",
 	"mem_section", "mem_map", "contig_page_data", "node_data", "node_online_map", "vmap_area_list",
@@ -20,14 +21,18 @@ static const char *const symbols[] = {
 	"kallsyms_names", "kallsyms_num_syms", "kallsyms_token_table", "kallsyms_token_index", "kallsyms_offsets",
 	"kallsyms_relative_base",
 };
+/* clang-format on */
 
+/* clang-format off */
 static const char *const sizes[] = {
 	"page", "pglist_data", "zone", "free_area", "list_head", "nodemask_t", "mem_section",
 	"printk_ringbuffer", "prb_desc_ring", "prb_desc", "prb_data_blk_lpos", "printk_info", "dev_printk_info",
 	"prb_data_ring", "atomic_long_t", "latched_seq", "printk_log",
 };
+/* clang-format on */
 
 /* "struct.member". */
+/* clang-format off */
 static const char *const offsets[] = {
 	"uts_namespace.name", "mem_section.section_mem_map",
 	"page.flags", "page._refcount", "page.mapping", "page.lru", "page._mapcount", "page.private",
@@ -46,6 +51,7 @@ static const char *const offsets[] = {
 	"atomic_long_t.counter", "latched_seq.val",
 	"printk_log.ts_nsec", "printk_log.len", "printk_log.text_len", "printk_log.dict_len", "printk_log.caller_id",
 };
+/* clang-format on */
 
 /* How many elements an array has: a member "struct.member", or a variable. */
 static const struct {
@@ -62,9 +68,9 @@ static const struct {
 /* What becomes of an enumerator's value. */
 enum number_rule {
 	AS_IT_IS,
-	AS_MASK,      /* the bit of this number */
-	AS_TOP_BYTE,  /* page types since 6.12 */
-	AS_INVERTED,  /* page types before: bits that are cleared in a word of ones */
+	AS_MASK,     /* the bit of this number */
+	AS_TOP_BYTE, /* page types since 6.12 */
+	AS_INVERTED, /* page types before: bits that are cleared in a word of ones */
 };
 
 /* The first row of a key that the types have counts. */
@@ -103,6 +109,7 @@ static const struct {
 };
 
 /* Keys without which pages of some class are kept, or nothing is filtered at all; of each row one is enough. */
+/* clang-format off */
 static const char *const needed[][3] = {
 	{ "SIZE(page)" }, { "OFFSET(page.flags)" }, { "OFFSET(page.mapping)" }, { "OFFSET(page._mapcount)" },
 	{ "OFFSET(page.private)" }, { "OFFSET(page.compound_head)", "OFFSET(page.compound_info)" },
@@ -113,6 +120,7 @@ static const char *const needed[][3] = {
 	{ "NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)" }, { "LENGTH(zone.free_area)" },
 	{ "NUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE)", "NUMBER(PG_hugetlb)", "NUMBER(HUGETLB_PAGE_DTOR)" },
 };
+/* clang-format on */
 
 struct maker {
 	const struct debuginfo *info;
@@ -190,7 +198,7 @@ static long apply_rule(enum number_rule rule, int64_t value)
 	case AS_TOP_BYTE:
 		return (int32_t)((uint32_t)value << 24);
 	case AS_INVERTED:
-		return (int32_t)~(uint32_t)value;
+		return (int32_t) ~(uint32_t)value;
 	case AS_IT_IS:
 		break;
 	}
@@ -230,8 +238,7 @@ static void make_all(const struct maker *maker)
 		if (wanted(maker, "SYMBOL", symbols[i]) && debuginfo_symbol(maker->info, symbols[i], &value))
 			fprintf(maker->out, "SYMBOL(%s)=%lx\n", symbols[i], value);
 	for (size_t i = 0; i < ARRAY_SIZE(aliases); i++)
-		if (wanted(maker, "SYMBOL", aliases[i].key) &&
-		    !debuginfo_symbol(maker->info, aliases[i].key, &value) &&
+		if (wanted(maker, "SYMBOL", aliases[i].key) && !debuginfo_symbol(maker->info, aliases[i].key, &value) &&
 		    debuginfo_symbol(maker->info, aliases[i].symbol, &value))
 			fprintf(maker->out, "SYMBOL(%s)=%lx\n", aliases[i].key, value);
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)

@@ -13,7 +13,8 @@
 #include "dumpfilter/kernel/vmcoreinfo.h"
 #include "dumpfilter/names/debuginfo.h"
 
-/** The lines for all keys that @info can give and @have lacks (a zeroed one lacks all). *ret is malloc'd, perhaps "". */
+/** The lines for all keys that @info can give and @have lacks (a zeroed one lacks all). *ret is malloc'd, perhaps "".
+ */
 struct kd_error *vmcoreinfo_make(const struct debuginfo *info, const struct vmcoreinfo *have, char **ret) MUST_CHECK;
 
 /** Does @have lack something that every filtered dump needs? */

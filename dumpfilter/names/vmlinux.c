@@ -172,8 +172,8 @@ static unsigned int find_unmoved(const struct vmlinux *vmlinux, const char *name
 
 		memcpy(&symbol, vmlinux->symbols + i * sizeof(symbol), sizeof(symbol));
 		if (symbol.st_shndx != SHN_UNDEF && symbol.st_name < vmlinux->strings_size &&
-		    ELF64_ST_TYPE(symbol.st_info) <= STT_FUNC &&
-		    strcmp(vmlinux->strings + symbol.st_name, name) == 0 && found++ == 0)
+		    ELF64_ST_TYPE(symbol.st_info) <= STT_FUNC && strcmp(vmlinux->strings + symbol.st_name, name) == 0 &&
+		    found++ == 0)
 			*ret = symbol.st_value;
 	}
 	return found;

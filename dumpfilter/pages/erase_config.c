@@ -9,12 +9,12 @@
 #include "base/array.h"
 #include "base/parse.h"
 
-#define WORD_SIZE    256u
-#define RULES_MAX    16384u
+#define WORD_SIZE       256u
+#define RULES_MAX       16384u
 #define SIZE_MAX_ERASED (UINT64_C(1) << 30)
-#define STRING_MAX   1024u /* of what a char * points to */
-#define ELEMENTS_MAX (1u << 20)
-#define POINTER_SIZE 8u
+#define STRING_MAX      1024u /* of what a char * points to */
+#define ELEMENTS_MAX    (1u << 20)
+#define POINTER_SIZE    8u
 
 /* [(TYPE *…[count])] SYMBOL[.member…] */
 struct expression {
@@ -103,8 +103,9 @@ static bool take_name(struct parser *parser, bool dots, char ret[WORD_SIZE])
 	size_t length = 0;
 
 	skip_blanks(parser);
-	while (is_name_char(parser->at[length]) || (dots && length && parser->at[length] == '.' &&
-						    parser->at[length - 1] != '.' && is_name_char(parser->at[length + 1])))
+	while (is_name_char(parser->at[length]) ||
+	       (dots && length && parser->at[length] == '.' && parser->at[length - 1] != '.' &&
+		is_name_char(parser->at[length + 1])))
 		length++;
 	if (length == 0 || length >= WORD_SIZE || isdigit((unsigned char)*parser->at))
 		return false;
@@ -248,7 +249,7 @@ static struct kd_error *parse_for(struct parser *parser, struct rule *rule)
 static struct kd_error *begin_object(struct parser *parser)
 {
 	struct erase_config *config = parser->config;
-	char (*object)[WORD_SIZE] = reallocarray(config->object, config->object_count + 1, sizeof(*object));
+	char(*object)[WORD_SIZE] = reallocarray(config->object, config->object_count + 1, sizeof(*object));
 	size_t length;
 
 	if (!object)
@@ -425,8 +426,8 @@ static bool find_type(const struct resolver *resolver, const char *name, type_id
 }
 
 /* The first name of a path. */
-static struct kd_error *get_base(const struct resolver *resolver, const struct expression *expression,
-				 const char *name, struct value *ret)
+static struct kd_error *get_base(const struct resolver *resolver, const struct expression *expression, const char *name,
+				 struct value *ret)
 {
 	const struct debuginfo *info = resolver->info;
 	unsigned int found;
@@ -443,7 +444,8 @@ static struct kd_error *get_base(const struct resolver *resolver, const struct e
 			return kd_error_create(KD_ERR_CONFIG, "%s: the kernel has %u symbols \"%s\"", expression->path,
 					       found, name);
 		if (!*expression->type && !info->types->variable(info->types_data, name, &ret->type.id))
-			return kd_error_create(KD_ERR_NOT_FOUND, "%s: the type of \"%s\" is not known here: write it in "
+			return kd_error_create(KD_ERR_NOT_FOUND,
+					       "%s: the type of \"%s\" is not known here: write it in "
 					       "front, as in \"(struct name) %s\", or give its vmlinux with -x",
 					       expression->path, name, expression->path);
 	}
@@ -551,8 +553,8 @@ static struct kd_error *string_length(const struct resolver *resolver, uint64_t 
 	return NULL;
 }
 
-static struct kd_error *get_integer(const struct resolver *resolver, const struct expression *expression,
-				    uint64_t *ret, bool *null_ret)
+static struct kd_error *get_integer(const struct resolver *resolver, const struct expression *expression, uint64_t *ret,
+				    bool *null_ret)
 {
 	struct value_type target;
 	struct value value;
@@ -567,8 +569,8 @@ static struct kd_error *get_integer(const struct resolver *resolver, const struc
 	*ret = 0;
 	err = kd_error_wrap(address_space_read(resolver->space, value.vaddr, ret, type.size), "%s", expression->path);
 	if (!err && *ret > SIZE_MAX_ERASED)
-		err = kd_error_create(KD_ERR_LIMIT, "%s: %lu bytes are to be erased, more than 1 GiB",
-				      expression->path, *ret);
+		err = kd_error_create(KD_ERR_LIMIT, "%s: %lu bytes are to be erased, more than 1 GiB", expression->path,
+				      *ret);
 	return err;
 }
 
@@ -633,9 +635,8 @@ static struct kd_error *record(struct erase *erase, const struct rule *rule, uin
 	char *line = NULL, *info;
 	int length;
 
-	length = rule->size_kind == SIZE_NULLIFY ?
-			 asprintf(&line, "erase %s nullify\n", rule->what.path) :
-			 asprintf(&line, "erase %s size %lu\n", rule->what.path, bytes);
+	length = rule->size_kind == SIZE_NULLIFY ? asprintf(&line, "erase %s nullify\n", rule->what.path) :
+						   asprintf(&line, "erase %s size %lu\n", rule->what.path, bytes);
 	if (length < 0)
 		return kd_error_nomem();
 	info = realloc(erase->info, erase->info_size + (size_t)length);
@@ -844,8 +845,9 @@ struct kd_error *erase_config_resolve(const struct erase_config *config, const s
 				      struct erase *ret)
 {
 	_cleanup_(erase_release) struct erase erase = { 0 };
-	struct resolver resolver = { .config = config, .names = names, .space = space, .optional = optional,
-				     .log = log, .erase = &erase };
+	struct resolver resolver = {
+		.config = config, .names = names, .space = space, .optional = optional, .log = log, .erase = &erase
+	};
 	_cleanup_free_ uint64_t *bytes = calloc(config->rule_count + 1, sizeof(*bytes));
 	struct kd_error *err;
 

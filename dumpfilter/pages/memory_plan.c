@@ -74,7 +74,8 @@ static void grow_share(const struct memory_needs *needs, memory_function *memory
 	}
 }
 
-/* Reading and writing are not done at the same time, so what is good for one of them is had as far as it fits by itself. */
+/* Reading and writing are not done at the same time, so what is good for one of them is had as far as it fits by
+ * itself. */
 static bool fit(const struct memory_needs *needs, memory_function *memory, struct memory_plan *plan)
 {
 	struct memory_plan tried = *plan;
@@ -128,8 +129,8 @@ static bool fit_cycles(const struct memory_needs *needs, bool sharing, struct me
 
 	for (uint64_t pieces = WINDOW_GOOD / unit; pieces > 0; pieces /= 2) {
 		plan->window = pieces * unit;
-		if (pieces > 1 && (plan->window >= needs->pages ||
-				   (needs->window_pages && plan->window > needs->window_pages)))
+		if (pieces > 1 &&
+		    (plan->window >= needs->pages || (needs->window_pages && plan->window > needs->window_pages)))
 			continue;
 		if (!fit(needs, cycle_memory, plan) || (sharing && !plan->share))
 			continue;

@@ -121,13 +121,11 @@ static void init_compound(struct page_rules *rules, const struct vmcoreinfo *inf
 		rules->compound = COMPOUND_PAGE_TYPE;
 	} else if ((rules->hugetlb_flag = flag_mask(info, "PG_hugetlb"))) {
 		rules->compound = COMPOUND_FLAG;
-	} else if (tail_byte_offset(rules, info, "page.compound_order", "folio._folio_order",
-				    &rules->order_offset)) {
+	} else if (tail_byte_offset(rules, info, "page.compound_order", "folio._folio_order", &rules->order_offset)) {
 		rules->compound = COMPOUND_DTOR;
 		rules->has_hugetlb_dtor = tail_byte_offset(rules, info, "page.compound_dtor", "folio._folio_dtor",
 							   &rules->dtor_offset) &&
-					  vmcoreinfo_number(info, "HUGETLB_PAGE_DTOR", &dtor) && dtor > 0 &&
-					  dtor < 256;
+					  vmcoreinfo_number(info, "HUGETLB_PAGE_DTOR", &dtor) && dtor > 0 && dtor < 256;
 		if (rules->has_hugetlb_dtor)
 			rules->hugetlb_dtor = (uint8_t)dtor;
 	}
@@ -332,8 +330,7 @@ struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, 
 		return verdict(PAGE_KEEP, compound.order);
 	if (anon)
 		return verdict(PAGE_USER, compound.order);
-	cache = (flags & rules->lru) ||
-		((flags & rules->swapcache) && (flags & rules->swapbacked));
+	cache = (flags & rules->lru) || ((flags & rules->swapcache) && (flags & rules->swapbacked));
 	if (!cache)
 		return (struct page_verdict){ PAGE_KEEP, UINT64_C(1) << compound.order,
 					      flags & rules->boot_flag ? INTEREST_BOOT : INTEREST_NONE };

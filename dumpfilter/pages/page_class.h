@@ -27,9 +27,9 @@ struct page_type_rule {
 /** How a compound page's order, and that it is hugetlb, is coded. */
 enum compound_rule {
 	COMPOUND_UNKNOWN,
-	COMPOUND_DTOR,       /* to 6.5: bytes in the first tail page: order, and an id of the destructor */
-	COMPOUND_FLAG,       /* 6.6 to 6.8: order in the low byte of the first tail's flags, and a flag there */
-	COMPOUND_PAGE_TYPE,  /* 6.9: order there too, and a page type in the head */
+	COMPOUND_DTOR,      /* to 6.5: bytes in the first tail page: order, and an id of the destructor */
+	COMPOUND_FLAG,      /* 6.6 to 6.8: order in the low byte of the first tail's flags, and a flag there */
+	COMPOUND_PAGE_TYPE, /* 6.9: order there too, and a page type in the head */
 };
 
 struct page_rules {
@@ -46,7 +46,7 @@ struct page_rules {
 	uint8_t hugetlb_dtor;
 	bool has_hugetlb_dtor;
 	uint64_t hugetlb_flag; /* in the first tail's flags */
-	uint64_t boot_flag; /* mask of the flag of pages that were never given to the allocator; 0: not known */
+	uint64_t boot_flag;    /* mask of the flag of pages that were never given to the allocator; 0: not known */
 	/* Borrowed: addresses of the slab caches of tasks and what leads to them. */
 	const uint64_t *cache;
 	size_t cache_count;
@@ -57,8 +57,8 @@ struct page_rules {
 struct kd_error *page_rules_init(struct page_rules *rules, const struct vmcoreinfo *info,
 				 const struct kd_log *log) MUST_CHECK;
 
-/** From now on slabs of these caches are told from others (INTEREST_TASK). @cache: virtual addresses of struct kmem_cache,
- *  borrowed. */
+/** From now on slabs of these caches are told from others (INTEREST_TASK). @cache: virtual addresses of struct
+ * kmem_cache, borrowed. */
 void page_rules_set_caches(struct page_rules *rules, const uint64_t *cache, size_t count);
 
 /** Who may want to see a page that is kept. */

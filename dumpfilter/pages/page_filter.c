@@ -17,7 +17,8 @@ void page_filter_apply(struct page_filter *filter, const struct page_run *run)
 		pfn_bitmap_set(filter->late, run->start, run->end);
 }
 
-static void add_verdict(struct page_filter *filter, struct page_run *run, uint64_t pfn, const struct page_verdict *verdict)
+static void add_verdict(struct page_filter *filter, struct page_run *run, uint64_t pfn,
+			const struct page_verdict *verdict)
 {
 	if (pfn != run->end || verdict->class != run->class || verdict->interest != run->interest) {
 		page_filter_apply(filter, run);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** One pass over the mem_map, or a part of it: which pages the dump keeps, and which of those are worth writing first or
- *  last. */
+/** One pass over the mem_map, or a part of it: which pages the dump keeps, and which of those are worth writing first
+ * or last. */
 #ifndef DUMPFILTER_PAGES_PAGE_FILTER_H
 #define DUMPFILTER_PAGES_PAGE_FILTER_H
 
@@ -27,7 +27,8 @@ struct page_filter {
 	struct pfn_bitmap *late;  /* kept, but of a class that a higher level would drop */
 	/* Pages of @kept found per class, dropped or not; those of PAGE_KEEP are not counted. */
 	uint64_t pages[PAGE_CLASS_COUNT];
-	/* The last verdicts. They may reach behind the window: in that of the window before, out for the one that follows. */
+	/* The last verdicts. They may reach behind the window: in that of the window before, out for the one that
+	 * follows. */
 	struct page_run run;
 };
 

@@ -54,7 +54,8 @@ static uint64_t sparse_memory(const struct kd_ranges *ranges, uint64_t page_size
 	return count * HOST_PAGE;
 }
 
-uint64_t page_order_memory(enum page_order_kind kind, uint64_t pages, const struct kd_ranges *walked, uint64_t page_size)
+uint64_t page_order_memory(enum page_order_kind kind, uint64_t pages, const struct kd_ranges *walked,
+			   uint64_t page_size)
 {
 	uint64_t full = (PASS_COUNT - 1) * pfn_bitmap_memory(pages), sparse;
 
@@ -125,12 +126,10 @@ static const struct {
 	const char *symbol;
 	unsigned int count;
 } cache_pointers[] = {
-	{ "task_struct_cachep", 1 },
-	{ "mm_cachep", 1 },
-	{ "radix_tree_node_cachep", 1 }, /* nodes of xarrays */
-	{ "kmem_cache", 1 },             /* the caches themselves */
-	{ "init_pid_ns", 32 },           /* of struct pid */
-	{ "pid_cache", 32 },             /* of struct pid in containers */
+	{ "task_struct_cachep", 1 }, { "mm_cachep", 1 }, { "radix_tree_node_cachep", 1 }, /* nodes of xarrays */
+	{ "kmem_cache", 1 },                                                              /* the caches themselves */
+	{ "init_pid_ns", 32 },                                                            /* of struct pid */
+	{ "pid_cache", 32 }, /* of struct pid in containers */
 };
 
 static void add_caches(struct page_order *order, struct address_space *space, uint64_t vaddr, unsigned int count)
@@ -151,7 +150,10 @@ static void ask_symbols(struct page_order *order, struct address_space *space, s
 {
 	enum { TYPES, TYPES_END, SCHEDULER, SCHEDULER_END, CACHES };
 	const char *name[CACHES + ARRAY_SIZE(cache_pointers)] = {
-		"__start_BTF", "__stop_BTF", "__sched_text_start", "__sched_text_end",
+		"__start_BTF",
+		"__stop_BTF",
+		"__sched_text_start",
+		"__sched_text_end",
 	};
 	const uint64_t page_size = space->page_size;
 	uint64_t vaddr[ARRAY_SIZE(name)];
@@ -189,8 +191,7 @@ void page_order_learn(struct page_order *order, struct address_space *space)
 
 /* --- putting pages to where they belong --------------------------------------------------------------------------- */
 
-static void put_in_pass(struct page_order *order, enum page_pass pass, uint64_t page_size, uint64_t start,
-			uint64_t end)
+static void put_in_pass(struct page_order *order, enum page_pass pass, uint64_t page_size, uint64_t start, uint64_t end)
 {
 	if (start >= end)
 		return;
@@ -277,8 +278,7 @@ static void mark_code_at(struct page_order *order, struct address_space *space, 
 		if (vaddr < paging->image_base || vaddr - paging->image_base >= paging->image_size ||
 		    page_table_rights(space, vaddr, &left) != PAGE_CODE)
 			continue;
-		_cleanup_(kd_error_destroy) struct kd_error *err =
-			address_space_translate(space, vaddr, &paddr, &left);
+		_cleanup_(kd_error_destroy) struct kd_error *err = address_space_translate(space, vaddr, &paddr, &left);
 		if (!err && paddr >= CALL_SIZE)
 			put_in_pass(order, PASS_BASIC, space->page_size, paddr - CALL_SIZE, paddr + 1);
 	}
@@ -289,8 +289,8 @@ static void mark_stack(struct page_order *order, struct address_space *space, ui
 	uint8_t page[PAGE_SIZE_MIN];
 
 	for (uint64_t offset = 0; offset < ADDRESS_SPACE_STACK; offset += sizeof(page)) {
-		_cleanup_(kd_error_destroy) struct kd_error *err =
-			address_space_read(space, vaddr + offset, page, sizeof(page));
+		_cleanup_(kd_error_destroy) struct kd_error *err = address_space_read(space, vaddr + offset, page,
+										      sizeof(page));
 		if (!err)
 			mark_code_at(order, space, page, sizeof(page));
 	}
@@ -313,7 +313,8 @@ static void mark_cpus(struct page_order *order, struct address_space *space)
 	}
 }
 
-void page_order_mark(struct page_order *order, struct address_space *space, bool readable, const struct kd_ranges *walked)
+void page_order_mark(struct page_order *order, struct address_space *space, bool readable,
+		     const struct kd_ranges *walked)
 {
 	const struct paging *paging = &space->paging;
 	uint64_t start = order->pass[PASS_BASIC].start_pfn * space->page_size;
@@ -325,8 +326,9 @@ void page_order_mark(struct page_order *order, struct address_space *space, bool
 	for (size_t i = 0; i < count; i++) {
 		uint64_t total = segment[i].memory_size < left ? segment[i].memory_size : left;
 
-		if (segment[i].vaddr < paging->image_base || segment[i].vaddr - paging->image_base >= paging->image_size ||
-		    segment[i].paddr >= end || segment[i].paddr + segment[i].memory_size <= start)
+		if (segment[i].vaddr < paging->image_base ||
+		    segment[i].vaddr - paging->image_base >= paging->image_size || segment[i].paddr >= end ||
+		    segment[i].paddr + segment[i].memory_size <= start)
 			continue;
 		mark_image(order, space, readable, &segment[i], total);
 		left -= total;

@@ -35,8 +35,8 @@ extern const struct page_phase_passes {
 
 enum page_order_kind {
 	PAGE_ORDER_FINE,
-	/* Only the image, modules and what was walked is written first, since full bitmaps would cost too much of the capture
-	 * kernel's memory; an empty one costs nothing. */
+	/* Only the image, modules and what was walked is written first, since full bitmaps would cost too much of the
+	 * capture kernel's memory; an empty one costs nothing. */
 	PAGE_ORDER_COARSE,
 	PAGE_ORDER_NONE, /* pages are written in the order of their addresses */
 };
@@ -58,7 +58,8 @@ struct page_order {
 /** FINE, unless that would be too much for bitmaps of [0, @end_pfn). */
 enum page_order_kind page_order_affordable(uint64_t end_pfn);
 /** Bytes of memory that bitmaps of @pages page frames take, with the image and @walked in them. */
-uint64_t page_order_memory(enum page_order_kind kind, uint64_t pages, const struct kd_ranges *walked, uint64_t page_size);
+uint64_t page_order_memory(enum page_order_kind kind, uint64_t pages, const struct kd_ranges *walked,
+			   uint64_t page_size);
 
 /** Without any page in it. False: no memory. To be released in any case. */
 bool page_order_init(struct page_order *order, enum page_order_kind kind, uint64_t end_pfn);
@@ -72,6 +73,7 @@ void page_order_learn(struct page_order *order, struct address_space *space);
 /** Put the kernel image, modules, what was @walked and the code that the CPUs were in to where they belong. What the
  *  mem_map tells (boot memory, slab, what comes late) was marked before, by the filter. @readable: by virtual
  *  addresses. */
-void page_order_mark(struct page_order *order, struct address_space *space, bool readable, const struct kd_ranges *walked);
+void page_order_mark(struct page_order *order, struct address_space *space, bool readable,
+		     const struct kd_ranges *walked);
 
 #endif

@@ -14,8 +14,8 @@ struct scan {
 	const struct page_filter *filter;
 	const struct page_rules *rules;
 	uint64_t start_pfn, end_pfn;
-	uint64_t part_pages; /* no word of a bitmap belongs to two parts */
-	uint64_t parts, next; /* next: changed atomically */
+	uint64_t part_pages;   /* no word of a bitmap belongs to two parts */
+	uint64_t parts, next;  /* next: changed atomically */
 	struct page_run *last; /* of each part: its last verdicts, which may reach behind it */
 };
 
@@ -137,8 +137,8 @@ static void hand_on(const struct scan *scan, struct page_filter *filter)
 	}
 }
 
-void page_scan(struct page_filter *filter, const struct page_rules *rules, struct mem_map *map,
-	       uint64_t part_pages, unsigned int threads)
+void page_scan(struct page_filter *filter, const struct page_rules *rules, struct mem_map *map, uint64_t part_pages,
+	       unsigned int threads)
 {
 	struct scan scan = {
 		.filter = filter,

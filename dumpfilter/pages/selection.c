@@ -43,7 +43,8 @@ void selection_needs(const struct crash *crash, const struct dumpfilter_options 
 	ret->window_bitmaps = options->flatten ? 1 : PASS_COUNT; /* that of kept pages, and one for each pass but one */
 	ret->window_pages = options->window_pages;
 	ret->tables = MEM_MAP_BUFFER + TABLES_MEMORY;
-	/* fill_gaps() takes a bitmap; and then there are no more runs of pages than this, but for holes in the memory. */
+	/* fill_gaps() takes a bitmap; and then there are no more runs of pages than this, but for holes in the memory.
+	 */
 	if (options->writer && options->writer->gap_min)
 		ret->bitmaps += bitmap + pages / options->writer->gap_min * options->writer->run_memory;
 	if (options->writer && !options->writer->put_window)
@@ -127,7 +128,8 @@ static void filter(struct selection *selection, size_t number, bool poison_only,
 	struct selection_window *window = &selection->window[number];
 	uint64_t page_size = selection->crash->space.page_size;
 	const struct kd_ranges *frames = &selection->map.frames;
-	struct pfn_bitmap *order = selection->order.kind == PAGE_ORDER_FINE && !poison_only ? selection->order.pass : NULL;
+	struct pfn_bitmap *order = selection->order.kind == PAGE_ORDER_FINE && !poison_only ? selection->order.pass :
+											      NULL;
 	struct page_filter pass = {
 		.level = selection->options->level,
 		.poison_only = poison_only,
@@ -150,7 +152,8 @@ static void filter(struct selection *selection, size_t number, bool poison_only,
 
 static void mark_order(struct selection *selection)
 {
-	page_order_mark(&selection->order, &selection->crash->space, !selection->crash->problem, walked_frames(selection));
+	page_order_mark(&selection->order, &selection->crash->space, !selection->crash->problem,
+			walked_frames(selection));
 }
 
 /* Nothing is decided yet about window @number: all of its pages. */
@@ -206,8 +209,7 @@ static void learn_boot_flags(struct selection *selection)
 
 	if (!vmcoreinfo_symbol(&crash->info, "_stext", &stext))
 		return;
-	_cleanup_(kd_error_destroy) struct kd_error *err =
-		address_space_translate(&crash->space, stext, &paddr, &size);
+	_cleanup_(kd_error_destroy) struct kd_error *err = address_space_translate(&crash->space, stext, &paddr, &size);
 	if (err)
 		return;
 	pfn = paddr / crash->space.page_size;
@@ -229,14 +231,15 @@ static struct kd_error *prepare_rules(struct selection *selection)
 		return err;
 	learn_boot_flags(selection);
 	selection->filtering = true;
-	/* What tables are walked on the way to the struct pages, and where those are, must be known before the first window
-	 * is done: in which window they lie is a matter of chance. */
+	/* What tables are walked on the way to the struct pages, and where those are, must be known before the first
+	 * window is done: in which window they lie is a matter of chance. */
 	if (in_cycles(selection))
 		mem_map_find_frames(&selection->map);
 	return NULL;
 }
 
-/* Keep short runs of excluded pages, if the format wants that: none of which a page is not in the vmcore, or poisoned. */
+/* Keep short runs of excluded pages, if the format wants that: none of which a page is not in the vmcore, or poisoned.
+ */
 static struct kd_error *fill_gaps(struct selection *selection)
 {
 	const struct dumpfilter_options *options = selection->options;
@@ -250,7 +253,8 @@ static struct kd_error *fill_gaps(struct selection *selection)
 		return NULL;
 	if (!pfn_bitmap_init(&readable, selection->end_pfn))
 		return kd_error_nomem();
-	pfn_bitmap_set_ranges(&readable, vmcore_contents(crash->vmcore), crash->space.page_size, options->strict_compat);
+	pfn_bitmap_set_ranges(&readable, vmcore_contents(crash->vmcore), crash->space.page_size,
+			      options->strict_compat);
 	page_filter_run(&pass, &selection->rules, &selection->map);
 	for (uint64_t pfn = pfn_bitmap_next(&selection->kept, 0); pfn < selection->end_pfn;
 	     pfn = pfn_bitmap_next(&selection->kept, pfn + 1)) {
@@ -263,9 +267,9 @@ static struct kd_error *fill_gaps(struct selection *selection)
 	return NULL;
 }
 
-/* Run the rules over the mem_map, window by window. The frames that were walked to get there hold the kernel's most basic
- * data: rules that would drop one of them do not fit this kernel, and none of their verdicts is worth anything, in any
- * window: then it is false. @pages: those found, by class. */
+/* Run the rules over the mem_map, window by window. The frames that were walked to get there hold the kernel's most
+ * basic data: rules that would drop one of them do not fit this kernel, and none of their verdicts is worth anything,
+ * in any window: then it is false. @pages: those found, by class. */
 static bool decide(struct selection *selection, bool poison_only, uint64_t *pages)
 {
 	uint64_t others = 0;
@@ -312,7 +316,8 @@ static void report_missing(const struct crash *crash, const struct dumpfilter_op
 	report->unreadable = vmcore_missing(crash->vmcore) / report->page_size;
 	if (!report->unreadable)
 		return;
-	report->first_unreadable = (struct read_error){ vmcore_first_missing(crash->vmcore), "the vmcore is truncated" };
+	report->first_unreadable = (struct read_error){ vmcore_first_missing(crash->vmcore),
+							"the vmcore is truncated" };
 	kd_warn(options->log, "%s is truncated: %lu pages of memory are missing, the first at 0x%lx",
 		vmcore_path(crash->vmcore), report->unreadable, report->first_unreadable.paddr);
 }
@@ -339,7 +344,8 @@ struct kd_error *selection_make(struct selection *selection, struct crash *crash
 		kd_warn(options->log, "all pages are kept: %s", cause->text);
 	}
 	if (read_error_is_set(&selection->map.unreadable))
-		kd_warn(options->log, "struct pages could not be read, the first at 0x%lx: %s; the pages that they describe are kept",
+		kd_warn(options->log,
+			"struct pages could not be read, the first at 0x%lx: %s; the pages that they describe are kept",
 			selection->map.unreadable.paddr, selection->map.unreadable.text);
 	if (!in_cycles(selection))
 		mem_map_release(&selection->map);
@@ -362,7 +368,9 @@ struct kd_error *selection_load(struct selection *selection, size_t number)
 	take_stock(selection, &again);
 	if (again.kept == window->kept && again.sum == window->sum)
 		return NULL;
-	return kd_error_create(KD_ERR_FORMAT, "%s changes while it is read: of the page frames 0x%lx to 0x%lx other ones "
-					      "would be kept than before (%lu, not %lu)", vmcore_path(selection->crash->vmcore),
-			       selection->kept.start_pfn, selection->kept.end_pfn, again.kept, window->kept);
+	return kd_error_create(KD_ERR_FORMAT,
+			       "%s changes while it is read: of the page frames 0x%lx to 0x%lx other ones "
+			       "would be kept than before (%lu, not %lu)",
+			       vmcore_path(selection->crash->vmcore), selection->kept.start_pfn,
+			       selection->kept.end_pfn, again.kept, window->kept);
 }

@@ -25,8 +25,8 @@ struct selection_window {
 	struct page_run reaches_in;  /* what the struct pages before it say about its first pages */
 };
 
-/** Pages are decided about in windows of page frames, one after the other: of one window there are bitmaps at a time. If
- *  it has all page frames, this is done once. Otherwise (in cycles) windows are loaded again whenever their pages are
+/** Pages are decided about in windows of page frames, one after the other: of one window there are bitmaps at a time.
+ * If it has all page frames, this is done once. Otherwise (in cycles) windows are loaded again whenever their pages are
  *  written, and what is the same each time is in their records. */
 struct selection {
 	/* Of the window that was loaded last. */
@@ -34,7 +34,7 @@ struct selection {
 	struct page_order order;
 	/* Of the machine. */
 	uint64_t end_pfn;
-	uint64_t pages; /* that are kept */
+	uint64_t pages;        /* that are kept */
 	uint64_t window_pages; /* page frames of each window, but for the last */
 	size_t window_count;
 	struct selection_window *window;

@@ -16,9 +16,9 @@
 
 #include <stdint.h>
 
-#define KDUMP_SIGNATURE         "KDUMP   "
-#define KDUMP_VERSION           6
-#define KDUMP_STATUS_INCOMPLETE 0x8u
+#define KDUMP_SIGNATURE               "KDUMP   "
+#define KDUMP_VERSION                 6
+#define KDUMP_STATUS_INCOMPLETE       0x8u
 #define KDUMP_STATUS_EXCLUDED_VMEMMAP 0x10u
 
 struct kdump_header {

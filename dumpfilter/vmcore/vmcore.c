@@ -17,9 +17,9 @@
 #include "base/io.h"
 
 /* The kernel stops at 65535 program headers; a tool that writes holes may need more. */
-#define PHNUM_MAX (UINT32_C(1) << 24)
-#define LARGEST_PAGE UINT64_C(65536)
-#define MAPPING_MAX (2 * VMCORE_WINDOW_MAX)
+#define PHNUM_MAX      (UINT32_C(1) << 24)
+#define LARGEST_PAGE   UINT64_C(65536)
+#define MAPPING_MAX    (2 * VMCORE_WINDOW_MAX)
 #define ELF_INCOMPLETE 0x1u /* e_flags, as makedumpfile -E sets it */
 
 static ssize_t read_in_turn(const struct vmcore *vmcore, void *buf, size_t size, uint64_t offset)
@@ -34,7 +34,8 @@ static ssize_t read_in_turn(const struct vmcore *vmcore, void *buf, size_t size,
 	return done;
 }
 
-struct kd_error *vmcore_read_file(const struct vmcore *vmcore, uint64_t offset, void *buf, size_t size, const char *what)
+struct kd_error *vmcore_read_file(const struct vmcore *vmcore, uint64_t offset, void *buf, size_t size,
+				  const char *what)
 {
 	ssize_t done;
 
@@ -48,8 +49,8 @@ struct kd_error *vmcore_read_file(const struct vmcore *vmcore, uint64_t offset, 
 	if (done < 0)
 		return kd_error_os(errno, "%s: %s at offset 0x%lx", vmcore->path, what, offset);
 	if ((size_t)done != size)
-		return kd_error_create(KD_ERR_FORMAT, "%s: the file ends within %s at offset 0x%lx", vmcore->path,
-				       what, offset);
+		return kd_error_create(KD_ERR_FORMAT, "%s: the file ends within %s at offset 0x%lx", vmcore->path, what,
+				       offset);
 	return NULL;
 }
 
@@ -62,8 +63,7 @@ static struct kd_error *count_program_headers(const struct vmcore *vmcore, const
 
 	if (ehdr->e_phnum == PN_XNUM) {
 		if (ehdr->e_shoff == 0 || ehdr->e_shentsize != sizeof(shdr))
-			return kd_error_create(KD_ERR_FORMAT, "%s: number of program headers is missing",
-					       vmcore->path);
+			return kd_error_create(KD_ERR_FORMAT, "%s: number of program headers is missing", vmcore->path);
 		err = vmcore_read_file(vmcore, ehdr->e_shoff, &shdr, sizeof(shdr), "section header");
 		if (err)
 			return err;
@@ -89,7 +89,8 @@ struct kd_error *vmcore_append_notes(struct vmcore *vmcore, uint64_t offset, uin
 	uint8_t *notes;
 
 	if (size > VMCORE_NOTES_MAX - vmcore->notes_size)
-		return kd_error_create(KD_ERR_LIMIT, "%s: more than %lu bytes of notes", vmcore->path, VMCORE_NOTES_MAX);
+		return kd_error_create(KD_ERR_LIMIT, "%s: more than %lu bytes of notes", vmcore->path,
+				       VMCORE_NOTES_MAX);
 	if (size == 0)
 		return NULL;
 	notes = realloc(vmcore->notes, vmcore->notes_size + size);
@@ -224,9 +225,11 @@ static void cut_bad_notes(struct vmcore *vmcore, size_t offset)
 	memcpy(&nhdr, vmcore->notes + offset, sizeof(nhdr));
 	if (!nhdr.n_namesz && !nhdr.n_descsz)
 		return;
-	set_notes_problem(vmcore, kd_error_create(KD_ERR_FORMAT,
-						  "the notes of %s cannot be read: the one at byte 0x%zx is larger than what "
-						  "is left of them", vmcore->path, offset));
+	set_notes_problem(vmcore,
+			  kd_error_create(KD_ERR_FORMAT,
+					  "the notes of %s cannot be read: the one at byte 0x%zx is larger than what "
+					  "is left of them",
+					  vmcore->path, offset));
 	vmcore->notes_size = offset;
 }
 
@@ -466,8 +469,7 @@ static const struct extent *find_extent(const struct vmcore *vmcore, uint64_t pa
 }
 
 /* Copy @size bytes; what the file does not hold becomes zeros, and *holes is set. */
-static struct kd_error *read_pieces(const struct vmcore *vmcore, uint64_t paddr, uint8_t *buf, size_t size,
-				    bool *holes)
+static struct kd_error *read_pieces(const struct vmcore *vmcore, uint64_t paddr, uint8_t *buf, size_t size, bool *holes)
 {
 	while (size > 0) {
 		const struct extent *extent = find_extent(vmcore, paddr);
@@ -485,8 +487,8 @@ static struct kd_error *read_pieces(const struct vmcore *vmcore, uint64_t paddr,
 			piece = extent->size - inside;
 			if (piece > size)
 				piece = size;
-			struct kd_error *err =
-				vmcore_read_file(vmcore, extent->file_offset + inside, buf, piece, "memory");
+			struct kd_error *err = vmcore_read_file(vmcore, extent->file_offset + inside, buf, piece,
+								"memory");
 			if (err)
 				return err;
 		}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** Memory of the crashed kernel, read from /proc/vmcore, from a file copied from it, or from a filtered dump.
  *
- *  What formats are known is a matter of the program (dumpfilter/vmcore/vmcore_format.h): ELF, kdump-compressed, and each of
- *  them flattened. Whatever the format, memory is found by its physical address; what is a matter of the file is in
- *  struct vmcore_origin.
+ *  What formats are known is a matter of the program (dumpfilter/vmcore/vmcore_format.h): ELF, kdump-compressed, and
+ * each of them flattened. Whatever the format, memory is found by its physical address; what is a matter of the file is
+ * in struct vmcore_origin.
  *
  *  Layout of ELF (Linux fs/proc/vmcore.c): an ELF64 ET_CORE header, one PT_NOTE, one PT_LOAD per range of RAM. Segments
  *  may overlap: the kernel image is described a second time, by its virtual address. Re-filtered ELF files differ:
@@ -34,17 +34,17 @@ struct vmcore_segment {
 
 /** Where the memory comes from: what the file says about itself. */
 struct vmcore_origin {
-	const char *format;     /* "ELF", "kdump" */
-	bool flattened;         /* the format as a stream of records */
-	bool incomplete;        /* whoever wrote it says that it is not whole, or does not say that it is */
-	unsigned int level;     /* dump level that it was filtered at; 0 for ELF, which does not tell */
+	const char *format; /* "ELF", "kdump" */
+	bool flattened;     /* the format as a stream of records */
+	bool incomplete;    /* whoever wrote it says that it is not whole, or does not say that it is */
+	unsigned int level; /* dump level that it was filtered at; 0 for ELF, which does not tell */
 	/* For kdump only, else 0 or NULL: */
 	uint64_t page_size;
-	uint32_t codec;         /* the header's flag; pages have their own (dumpfilter/codec/decoder.h) */
-	bool split;             /* only the pages in [start_pfn, end_pfn) are in this file */
+	uint32_t codec; /* the header's flag; pages have their own (dumpfilter/codec/decoder.h) */
+	bool split;     /* only the pages in [start_pfn, end_pfn) are in this file */
 	uint64_t start_pfn, end_pfn;
-	uint64_t stray_pages;   /* in the dump although they are said not to be memory */
-	uint64_t crash_time;    /* seconds since the epoch */
+	uint64_t stray_pages; /* in the dump although they are said not to be memory */
+	uint64_t crash_time;  /* seconds since the epoch */
 	uint64_t phys_base;
 	uint64_t max_mapnr;
 	const char (*utsname)[65]; /* six strings, terminated */
@@ -115,7 +115,7 @@ struct kd_error *vmcore_read(const struct vmcore *vmcore, uint64_t paddr, void *
  *  cache cost half of the time that faults in a mapping take. For one thread at a time. */
 struct vmcore_window {
 	const struct vmcore *vmcore;
-	bool no_mmap; /* not worth it, or failed once: read */
+	bool no_mmap;        /* not worth it, or failed once: read */
 	uint64_t file_start; /* of what is mapped, in the file */
 	size_t mapped;
 	uint8_t *map;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* makedumpfile -F: a dump as a stream, for pipes. A header of 4096 bytes, then records: where in the dump the data
- * belongs, its size (both big-endian), and the data; an offset and a size of -1 end it. Whatever no record has is zero. */
+ * belongs, its size (both big-endian), and the data; an offset and a size of -1 end it. Whatever no record has is zero.
+ */
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,8 +153,8 @@ static struct kd_error *open_flattened(struct vmcore *vmcore)
 	qsort(layer->record, layer->count, sizeof(layer->record[0]), compare);
 	for (size_t i = 0; i < layer->count; i++) {
 		if (layer->record[i].offset < end)
-			return kd_error_create(KD_ERR_FORMAT, "%s: two records have data for offset 0x%lx", vmcore->path,
-					       layer->record[i].offset);
+			return kd_error_create(KD_ERR_FORMAT, "%s: two records have data for offset 0x%lx",
+					       vmcore->path, layer->record[i].offset);
 		end = layer->record[i].offset + layer->record[i].size;
 	}
 	vmcore->layer_read = layer_read;

@@ -30,8 +30,8 @@ struct vmcore {
 	uint64_t file_size;
 	bool is_proc;   /* reading it page by page is slow, mapping it is not; else it is the other way round */
 	bool in_memory; /* see vmcore_in_memory() */
-	/* The file is /proc/kcore: whoever reads waits for the one before him, since what is read goes through one page that
-	 * belongs to the open file (Linux fs/proc/kcore.c, open_kcore()). */
+	/* The file is /proc/kcore: whoever reads waits for the one before him, since what is read goes through one page
+	 * that belongs to the open file (Linux fs/proc/kcore.c, open_kcore()). */
 	pthread_mutex_t *turn; /* NULL: it is not */
 
 	/* A layer between the file and its format (NULL: none), such as records that say where their data belongs. */
@@ -81,8 +81,8 @@ extern const struct vmcore_format vmcore_elf;
 extern const struct vmcore_format vmcore_kdump;     /* kdump-compressed, with all decoders */
 extern const struct vmcore_format vmcore_flattened; /* makedumpfile -F, of any of the above */
 
-/** The formats that a program reads, NULL-terminated: all (dumpfilter/vmcore/formats.c), unless it defines this table itself;
- *  then it is linked with the readers that it names and no others. */
+/** The formats that a program reads, NULL-terminated: all (dumpfilter/vmcore/formats.c), unless it defines this table
+ * itself; then it is linked with the readers that it names and no others. */
 extern const struct vmcore_format *const vmcore_formats[];
 
 /** The row that a file with this beginning (of at least 16 bytes) belongs to; NULL: none of the program's. */
@@ -97,8 +97,8 @@ struct kd_error *vmcore_read_file(const struct vmcore *vmcore, uint64_t offset, 
  *  a dump without notes is better than none. KD_ERR_LIMIT; KD_ERR_FORMAT as above. */
 struct kd_error *vmcore_append_notes(struct vmcore *vmcore, uint64_t offset, uint64_t size) MUST_CHECK;
 
-/** A page of a kdump file as it is there, compressed: into @buf of one page. KD_ERR_HOLE: it is not there; the others as
- *  vmcore_window_get(). */
+/** A page of a kdump file as it is there, compressed: into @buf of one page. KD_ERR_HOLE: it is not there; the others
+ * as vmcore_window_get(). */
 struct kd_error *vmcore_kdump_packed(struct vmcore_window *window, uint64_t pfn, void *buf, uint32_t *size_ret,
 				     uint32_t *flags_ret) MUST_CHECK;
 

@@ -16,8 +16,8 @@
 /* 128 TiB of 4 KiB pages: what claims more is not a machine. */
 #define PFN_MAX (UINT64_C(1) << 35)
 /* Ranges of pages in the dump, 24 bytes of memory each. A bitmap that needs more was not made by a filter. */
-#define RANGES_MAX (UINT64_C(1) << 24)
-#define BITMAP_CHUNK ((size_t)64 << 10)
+#define RANGES_MAX    (UINT64_C(1) << 24)
+#define BITMAP_CHUNK  ((size_t)64 << 10)
 #define ERASEINFO_MAX (UINT64_C(16) << 20)
 #define DESCS_AT_ONCE 170u /* a page of them */
 
@@ -158,7 +158,8 @@ static struct kd_error *read_bitmaps(struct vmcore *vmcore, const struct kdump_h
 	vmcore->origin.stray_pages = (kd_ranges_total(&vmcore->contents) - kd_ranges_total(&common)) / block;
 	if (vmcore->origin.stray_pages)
 		for (size_t i = 0; i < vmcore->contents.count; i++)
-			if (!kd_ranges_add(&vmcore->ram, vmcore->contents.range[i].start, vmcore->contents.range[i].end))
+			if (!kd_ranges_add(&vmcore->ram, vmcore->contents.range[i].start,
+					   vmcore->contents.range[i].end))
 				return kd_error_nomem();
 	if (vmcore->ram.count == 0)
 		return kd_error_create(KD_ERR_FORMAT, "%s: no memory in it (bitmap 1 is empty)", vmcore->path);
@@ -325,7 +326,8 @@ static struct kd_error *get_desc(const struct vmcore *vmcore, struct reader *rea
 
 	if (rank < reader->desc_first || rank - reader->desc_first >= reader->desc_count) {
 		uint64_t offset = kdump->desc_offset + rank * sizeof(struct page_desc);
-		uint64_t there = offset < vmcore->file_size ? (vmcore->file_size - offset) / sizeof(struct page_desc) : 0;
+		uint64_t there = offset < vmcore->file_size ? (vmcore->file_size - offset) / sizeof(struct page_desc) :
+							      0;
 		uint64_t count = kdump->page_count - rank;
 
 		if (count > DESCS_AT_ONCE)
@@ -361,7 +363,8 @@ static struct kd_error *expand(const struct vmcore *vmcore, struct reader *reade
 			return kd_error_nomem();
 		if (decoders[i]->expand(reader->context[i], reader->packed, desc->size, out, kdump->block_size))
 			return NULL;
-		return kd_error_create(KD_ERR_FORMAT, "%s: page 0x%lx: its %s data (%u bytes at offset 0x%lx) is damaged",
+		return kd_error_create(KD_ERR_FORMAT,
+				       "%s: page 0x%lx: its %s data (%u bytes at offset 0x%lx) is damaged",
 				       vmcore->path, pfn, decoders[i]->name, desc->size, desc->offset);
 	}
 	return kd_error_create(decoder_name(desc->flags) ? KD_ERR_UNSUPPORTED : KD_ERR_FORMAT,
@@ -388,8 +391,8 @@ static struct kd_error *find_page(const struct vmcore *vmcore, struct reader *re
 		return kd_error_create(KD_ERR_FORMAT,
 				       "%s: page 0x%lx: its page_desc (at offset 0x%lx) says %u bytes at offset 0x%lx, "
 				       "compression 0x%x",
-				       vmcore->path, pfn, kdump->desc_offset + rank * sizeof(desc), desc.size, desc.offset,
-				       desc.flags);
+				       vmcore->path, pfn, kdump->desc_offset + rank * sizeof(desc), desc.size,
+				       desc.offset, desc.flags);
 	if (desc.offset > vmcore->file_size || desc.size > vmcore->file_size - desc.offset)
 		return kd_error_create(KD_ERR_HOLE, "%s: page 0x%lx: the file ends (at 0x%lx) before its data (0x%lx)",
 				       vmcore->path, pfn, vmcore->file_size, desc.offset + desc.size);

@@ -69,7 +69,8 @@ void output_release(struct output *output)
 
 struct kd_error *output_create_stream(struct output *output, int fd, const char *name)
 {
-	const struct flattened_header header = { .signature = FLATTENED_SIGNATURE, .type = htobe64(FLATTENED_TYPE),
+	const struct flattened_header header = { .signature = FLATTENED_SIGNATURE,
+						 .type = htobe64(FLATTENED_TYPE),
 						 .version = htobe64(FLATTENED_VERSION) };
 	uint8_t block[FLATTENED_HEADER_SIZE] = { 0 };
 

@@ -29,8 +29,8 @@ struct output {
 	uint64_t limit;   /* the file must not become longer than this; 0: no limit */
 	uint64_t end;     /* claimed so far */
 	bool full;        /* the disk, a quota or the limit: there was no room for something */
-	/* Of a stream: what has been written of the file's beginning, which comes last, since it says whether the dump is
-	 * complete; and in what one thread at a time writes. */
+	/* Of a stream: what has been written of the file's beginning, which comes last, since it says whether the dump
+	 * is complete; and in what one thread at a time writes. */
 	uint8_t *head;
 	size_t head_size;
 	pthread_mutex_t lock;

@@ -13,10 +13,10 @@
 #include "dumpfilter/pages/memory_plan.h"
 #include "dumpfilter/pages/threads.h"
 
-#define UNIT_BYTES (UINT64_C(2) << 20) /* of input, whatever the size of a page */
+#define UNIT_BYTES (UINT64_C(2) << 20)   /* of input, whatever the size of a page */
 #define READ_BYTES (UINT64_C(256) << 10) /* at once */
 /* Beyond this many threads the disk is the limit. */
-#define THREADS_MAX 64u
+#define THREADS_MAX         64u
 #define DEFAULT_THREADS_MAX 16u
 /* The part of the available memory that all but the first worker may take. */
 #define MEMORY_PART 8
@@ -52,8 +52,8 @@ struct worker {
 	uint8_t *read_buf; /* READ_BYTES, for what cannot be mapped */
 	struct page_unit unit;
 	struct page_hash hash[PAGE_UNIT_MAX];
-	uint16_t local[LOCAL_SLOTS]; /* index in the unit, + 1 */
-	unsigned int repeated;       /* pages of the unit that share with another one of it */
+	uint16_t local[LOCAL_SLOTS];  /* index in the unit, + 1 */
+	unsigned int repeated;        /* pages of the unit that share with another one of it */
 	struct read_error unreadable; /* the unit's first */
 	/* With pipeline->sample: where in a group of so many pages the next one is, and which one is compressed. */
 	unsigned int group_position, group_choice;
@@ -132,8 +132,7 @@ static struct cursor start_of_pass(const struct pipeline *pipeline, unsigned int
 }
 
 /* The next pages in the order of writing. An empty unit: no more. */
-static void pick_pages(const struct pipeline *pipeline, struct cursor *cursor, unsigned int max,
-		       struct page_unit *unit)
+static void pick_pages(const struct pipeline *pipeline, struct cursor *cursor, unsigned int max, struct page_unit *unit)
 {
 	uint64_t words = pipeline->kept->end_pfn / 64 + 1;
 	unsigned int end_pass = pipeline->end_pass ? pipeline->end_pass : PIPELINE_PASSES;

@@ -34,8 +34,8 @@ struct pipeline {
 	const struct pfn_bitmap *pass[PIPELINE_PASSES];
 	unsigned int first_pass, end_pass; /* only these are made; end_pass 0: all */
 	/* For bitmaps of a part of the machine, of which each has its own run: */
-	uint64_t first_rank; /* how many kept pages lie below it */
-	uint64_t total;      /* pages of all runs, for progress(); 0: there is but one */
+	uint64_t first_rank;       /* how many kept pages lie below it */
+	uint64_t total;            /* pages of all runs, for progress(); 0: there is but one */
 	const struct codec *codec; /* NULL: store pages as they are */
 	unsigned int threads;      /* at most this many workers, at least one */
 	unsigned int sample;       /* other than 0: of so many pages to be compressed only one is; see below */

@@ -31,13 +31,14 @@ struct dump_description {
 	uint64_t phys_base;
 	unsigned int level;
 	unsigned int cpu_count;
-	uint32_t codec_flag; /* 0: no compression */
-	const char *eraseinfo; /* text: what was erased (an ELF file's note "ERASEINFO", type 0) */
-	size_t eraseinfo_size; /* 0: nothing was */
-	uint16_t machine; /* e_machine */
+	uint32_t codec_flag;                  /* 0: no compression */
+	const char *eraseinfo;                /* text: what was erased (an ELF file's note "ERASEINFO", type 0) */
+	size_t eraseinfo_size;                /* 0: nothing was */
+	uint16_t machine;                     /* e_machine */
 	const struct vmcore_segment *segment; /* as the vmcore has them; NULL: it has none */
 	size_t segment_count;
-	/* For one file of several: it has the pages in [start_pfn, end_part_pfn) only, and all of the headers and bitmaps. */
+	/* For one file of several: it has the pages in [start_pfn, end_part_pfn) only, and all of the headers and
+	 * bitmaps. */
 	bool split;
 	uint64_t start_pfn, end_part_pfn;
 	/* For writer_split: the paths of all files but the first. */
@@ -81,15 +82,15 @@ struct writer_ops {
 	/* Runs of excluded pages that are shorter are written with what is around them, as far as they may be read. */
 	unsigned int gap_min;
 	unsigned int run_memory; /* bytes that each run of kept pages takes */
-	bool copies;     /* put() may need as much memory as a unit has once more */
-	bool concurrent; /* put() may be called by several threads at once */
-	bool sharing;    /* equal pages can be stored once */
+	bool copies;             /* put() may need as much memory as a unit has once more */
+	bool concurrent;         /* put() may be called by several threads at once */
+	bool sharing;            /* equal pages can be stored once */
 	/** Bytes of all but the pages. */
 	uint64_t (*front_size)(const struct dump_description *dump);
 	/** Write all but the pages, marked as incomplete; from now on the file can be opened. */
 	struct kd_error *(*begin)(struct output *output, const struct dump_description *dump, struct writer **ret);
-	/** Only if dump->kept was NULL: the kept pages of a window, before any of its pages comes. NULL: the format needs
-	 *  to know all of them at once. */
+	/** Only if dump->kept was NULL: the kept pages of a window, before any of its pages comes. NULL: the format
+	 * needs to know all of them at once. */
 	struct kd_error *(*put_window)(struct writer *writer, const struct pfn_bitmap *kept);
 	/** Place a unit's pages; as many as possible, if there is no room for all. */
 	struct kd_error *(*put)(struct writer *writer, struct page_unit *unit);
@@ -105,8 +106,8 @@ extern const struct writer_ops writer_kdump;
 extern const struct writer_ops writer_elf;
 extern const struct writer_ops writer_split; /* several kdump files */
 
-/** What a program writes beside writer_kdump, NULL-terminated: all (dumpfilter/write/writers.c), unless it defines this table
- *  itself; then it is linked with those that it names and no others. */
+/** What a program writes beside writer_kdump, NULL-terminated: all (dumpfilter/write/writers.c), unless it defines this
+ * table itself; then it is linked with those that it names and no others. */
 extern const struct writer_ops *const writers[];
 
 #endif

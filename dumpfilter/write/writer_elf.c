@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An ELF core file, for readers of what makedumpfile -E writes: each PT_LOAD of the vmcore is cut where pages are left out.
- * Segments that repeat memory share it in the file. Zero pages are holes of the file.
+/* An ELF core file, for readers of what makedumpfile -E writes: each PT_LOAD of the vmcore is cut where pages are left
+ * out. Segments that repeat memory share it in the file. Zero pages are holes of the file.
  *
- * What is left out is a segment of its own that has p_memsz but no p_filesz, and lies behind the file's end: makedumpfile
- * (1.7.2 to 1.7.8) takes all p_memsz bytes from p_offset on for the segment's when it maps the file, so that segments whose
- * p_memsz reaches beyond their data would get each other's. */
+ * What is left out is a segment of its own that has p_memsz but no p_filesz, and lies behind the file's end:
+ * makedumpfile (1.7.2 to 1.7.8) takes all p_memsz bytes from p_offset on for the segment's when it maps the file, so
+ * that segments whose p_memsz reaches beyond their data would get each other's. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,8 +101,8 @@ static bool add_phdr(struct writer *writer, const Elf64_Phdr *phdr)
 	return true;
 }
 
-/* The pieces of a vmcore's segment that are there, or those that are left out. Offsets are those in the data, until it is
- * known where that begins. */
+/* The pieces of a vmcore's segment that are there, or those that are left out. Offsets are those in the data, until it
+ * is known where that begins. */
 static bool add_pieces(struct writer *writer, const struct vmcore_segment *segment, bool there)
 {
 	uint64_t start = segment->paddr, end = start + segment->memory_size, page_size = writer->page_size, next;
@@ -137,7 +137,8 @@ static bool add_segments(struct writer *writer, const struct dump_description *d
 	/* A vmcore that is no ELF file says where RAM is, and that is enough for a reader that has VMCOREINFO. */
 	for (size_t i = 0; !dump->segment_count && i < dump->ram->count; i++) {
 		const struct vmcore_segment segment = { .paddr = dump->ram->range[i].start,
-							.memory_size = dump->ram->range[i].end - dump->ram->range[i].start };
+							.memory_size = dump->ram->range[i].end -
+								       dump->ram->range[i].start };
 
 		if (!add_pieces(writer, &segment, there))
 			return false;
@@ -188,7 +189,8 @@ static struct kd_error *write_notes(struct writer *writer, const struct dump_des
 	if (!err)
 		err = output_write_at(writer->output, at + sizeof(nhdr), name, sizeof(name));
 	if (!err)
-		err = output_write_at(writer->output, at + sizeof(nhdr) + sizeof(name), dump->eraseinfo, dump->eraseinfo_size);
+		err = output_write_at(writer->output, at + sizeof(nhdr) + sizeof(name), dump->eraseinfo,
+				      dump->eraseinfo_size);
 	return err;
 }
 
@@ -258,8 +260,9 @@ static struct kd_error *put(struct writer *writer, struct page_unit *unit)
 		count = 1;
 		if (page->state != UNIT_PAGE_DATA)
 			continue;
-		while (i + count < unit->count && page[count].state == UNIT_PAGE_DATA && page[count].pfn == page->pfn + count &&
-		       page[count].rank == page->rank + count && page[count].offset == page->offset + count * writer->page_size)
+		while (i + count < unit->count && page[count].state == UNIT_PAGE_DATA &&
+		       page[count].pfn == page->pfn + count && page[count].rank == page->rank + count &&
+		       page[count].offset == page->offset + count * writer->page_size)
 			count++;
 		/* Runs of pages without a gap lie behind each other in the file, too. */
 		err = output_write_at(writer->output, page_offset(writer, page->pfn), unit->data + page->offset,

@@ -105,8 +105,8 @@ static struct kd_error *write_memory_bitmap(struct writer *writer, const struct 
 static struct kd_error *write_kept_bitmap(struct writer *writer, const struct pfn_bitmap *kept)
 {
 	/* The rest of the last block is a hole that reads as zeros, or is written with what follows. */
-	return output_write_at(writer->output, writer->bitmap_offset + writer->half_bitmap + kept->start_pfn / 8, kept->bits,
-			       blocks(kept->end_pfn - kept->start_pfn, 8));
+	return output_write_at(writer->output, writer->bitmap_offset + writer->half_bitmap + kept->start_pfn / 8,
+			       kept->bits, blocks(kept->end_pfn - kept->start_pfn, 8));
 }
 
 /* Where everything goes. */
@@ -140,7 +140,8 @@ static struct kd_error *write_front(struct writer *writer, const struct dump_des
 	struct kd_error *err;
 
 	err = write_headers(writer, dump);
-	/* First of all, so that there is place for every page_desc, and every piece of bitmap 2, when the disk is full. */
+	/* First of all, so that there is place for every page_desc, and every piece of bitmap 2, when the disk is full.
+	 */
 	if (!err)
 		err = output_reserve(writer->output, later, writer->zero_page_offset + block - later);
 	if (!err)

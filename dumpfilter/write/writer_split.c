@@ -11,7 +11,7 @@
 struct writer {
 	unsigned int count;
 	struct part {
-		struct output output;   /* of all but the first */
+		struct output output; /* of all but the first */
 		struct writer *writer;
 		uint64_t end_pfn;
 		uint64_t first_rank;
@@ -59,8 +59,8 @@ static struct kd_error *begin(struct output *output, const struct dump_descripti
 		return kd_error_nomem();
 	writer->count = count;
 	for (unsigned int i = 0; i < count; i++)
-		writer->part[i].output = (struct output){ .kind = output->kind, .fd = -1, .direct_fd = -1,
-							  .limit = output->limit };
+		writer->part[i].output =
+			(struct output){ .kind = output->kind, .fd = -1, .direct_fd = -1, .limit = output->limit };
 	choose_ends(writer, dump);
 	own.split = true;
 	for (unsigned int i = 0; i < count && !err; i++) {
@@ -89,7 +89,8 @@ static struct page_unit *cut_unit(const struct page_unit *unit, unsigned int fir
 		return NULL;
 	for (unsigned int i = first; i < end; i++)
 		room += unit->page[i].state == UNIT_PAGE_DATA ? unit->page[i].size : 0;
-	*own = (struct page_unit){ .data = aligned_alloc(OUTPUT_ALIGN, room / OUTPUT_ALIGN * OUTPUT_ALIGN + OUTPUT_ALIGN) };
+	*own = (struct page_unit){ .data = aligned_alloc(OUTPUT_ALIGN,
+							 room / OUTPUT_ALIGN * OUTPUT_ALIGN + OUTPUT_ALIGN) };
 	if (!own->data) {
 		free(own);
 		return NULL;

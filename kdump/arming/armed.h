@@ -14,18 +14,18 @@
 
 /** "key value" lines in the file, and one "input …" line for each input. Strings are owned, NULL where not set. */
 struct armed {
-	char *boot_id;     /* of the boot it was loaded in */
-	char *kernel;      /* file */
+	char *boot_id; /* of the boot it was loaded in */
+	char *kernel;  /* file */
 	char *release;
-	char *initrd;      /* file */
-	char *initrd_hash; /* SHA-256 of that file as it was loaded, hex */
-	char *image_hash;  /* SHA-256 of what was given to the kernel, see loader_image_hash() */
-	char *conf;        /* configuration file */
-	char *cmdline;     /* of the capture kernel */
-	char *call;        /* "kexec_load" or "kexec_file_load" */
-	char *target;      /* "ext4 UUID=… /var/crash" */
-	char *directory;   /* where on this machine dumps arrive; NULL: not mounted */
-	uint64_t time;     /* when it was loaded, seconds since the epoch */
+	char *initrd;         /* file */
+	char *initrd_hash;    /* SHA-256 of that file as it was loaded, hex */
+	char *image_hash;     /* SHA-256 of what was given to the kernel, see loader_image_hash() */
+	char *conf;           /* configuration file */
+	char *cmdline;        /* of the capture kernel */
+	char *call;           /* "kexec_load" or "kexec_file_load" */
+	char *target;         /* "ext4 UUID=… /var/crash" */
+	char *directory;      /* where on this machine dumps arrive; NULL: not mounted */
+	uint64_t time;        /* when it was loaded, seconds since the epoch */
 	struct inputs inputs; /* what it was made from */
 };
 

@@ -78,9 +78,10 @@ static struct kd_error *check_feasible(const struct kdumpctl *ctl, bool *loaded)
 	if (err)
 		return err;
 	if (!reserved)
-		return kd_error_create(KD_ERR_STATE,
-				       "No memory reserved for crash kernel: run \"kdumpctl reset-crashkernel\" (it adds "
-				       "crashkernel=… to the kernel's command line) and reboot");
+		return kd_error_create(
+			KD_ERR_STATE,
+			"No memory reserved for crash kernel: run \"kdumpctl reset-crashkernel\" (it adds "
+			"crashkernel=… to the kernel's command line) and reboot");
 	return NULL;
 }
 
@@ -130,9 +131,8 @@ static struct kd_error *note_resolved(const struct kdumpctl *ctl, struct arming 
 	if (!err && arming->rootfs.directory)
 		err = inputs_add(root, inputs, INPUT_MOUNT, arming->rootfs.directory);
 	if (!err)
-		err = arming->target.directory ?
-			      inputs_add(root, inputs, INPUT_MOUNT, arming->target.directory) :
-			      inputs_add(root, inputs, INPUT_FSTAB, arming->target.device);
+		err = arming->target.directory ? inputs_add(root, inputs, INPUT_MOUNT, arming->target.directory) :
+						 inputs_add(root, inputs, INPUT_FSTAB, arming->target.device);
 	return err;
 }
 
@@ -148,8 +148,10 @@ static void remark_keys(const struct kdumpctl *ctl, const struct arming *arming)
 
 		if (fd >= 0 && place >= 0 && fstat(fd, &file) == 0 && fstat(place, &image) == 0 &&
 		    file.st_dev != image.st_dev)
-			kd_warn(&ctl->log, "the key that %s opens will be in %s, on another file system: see that it is "
-					   "protected as well", name, KD_STATEDIR);
+			kd_warn(&ctl->log,
+				"the key that %s opens will be in %s, on another file system: see that it is "
+				"protected as well",
+				name, KD_STATEDIR);
 	}
 }
 
@@ -223,7 +225,7 @@ static struct kd_error *choose_output(const struct kdumpctl *ctl, struct arming 
 			return kd_error_nomem();
 	}
 	return kd_format(&arming->initrd, "%s/initramfs-%s.img", arming->directory ? arming->directory : KD_STATEDIR,
-		     arming->kernel.release);
+			 arming->kernel.release);
 }
 
 static void remove_temporary(const struct kdumpctl *ctl, const struct arming *arming)

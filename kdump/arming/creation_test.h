@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** The test that crashes the machine on purpose, and what became of it.
  *
- *  Before the crash the test is recorded as pending, with its time; after the reboot a dump of that time or later that is
- *  complete means success. Red Hat's file, KD_STATEDIR/vmcore-creation.status, then holds "success EPOCH" or
- *  "fail EPOCH" ("pending EPOCH" before). */
+ *  Before the crash the test is recorded as pending, with its time; after the reboot a dump of that time or later that
+ * is complete means success. Red Hat's file, KD_STATEDIR/vmcore-creation.status, then holds "success EPOCH" or "fail
+ * EPOCH" ("pending EPOCH" before). */
 #ifndef KDUMP_ARMING_CREATION_TEST_H
 #define KDUMP_ARMING_CREATION_TEST_H
 

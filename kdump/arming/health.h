@@ -14,10 +14,10 @@
 struct health {
 	enum armed_state state;
 	bool loaded;
-	uint64_t reserved;    /* bytes */
-	struct armed armed;   /* zeroed if there is no record */
-	uint64_t initrd_size; /* 0: not known */
-	uint64_t initrd_time; /* when it was built */
+	uint64_t reserved;           /* bytes */
+	struct armed armed;          /* zeroed if there is no record */
+	uint64_t initrd_size;        /* 0: not known */
+	uint64_t initrd_time;        /* when it was built */
 	struct input_change *change; /* since it was loaded; borrows from armed */
 	size_t changes;
 	int64_t captured;   /* when the newest dump was taken; 0: there is none, or that cannot be told */

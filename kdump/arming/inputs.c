@@ -78,7 +78,7 @@ static struct kd_error *by_stat(const struct kd_sysroot *root, const char *name,
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return answer(kd_error_os(errno, "cannot look at %s%s", root->prefix, name), ret);
 	return kd_format(ret, "%" PRIu64 "/%" PRIu64 "/%" PRIu64 ".%09ld/%o", (uint64_t)st.st_ino, (uint64_t)st.st_size,
-		     (uint64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_mode & 07777);
+			 (uint64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_mode & 07777);
 }
 
 static int is_no_dot(const struct dirent *entry)
@@ -244,8 +244,7 @@ static struct kd_error *by_memory(const struct kd_sysroot *root, const char *nam
 
 /* --- the table ---------------------------------------------------------------------------------------------------- */
 
-#define NEW_TARGET                                                                                                    \
-	"see whether the target in the configuration is still right (\"lsblk -f\"), then \"kdumpctl reload\""
+#define NEW_TARGET "see whether the target in the configuration is still right (\"lsblk -f\"), then \"kdumpctl reload\""
 
 static const struct input_kind kinds[] = {
 	{ INPUT_CONFIG, by_content, "what is armed was made with the former settings", NULL },
@@ -445,8 +444,8 @@ static const char *describe(const char *before, const char *now)
 	return strcmp(before, ABSENT) != 0 ? "has changed" : "is there now";
 }
 
-struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inputs *inputs,
-				struct input_change **ret, size_t *count_ret)
+struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inputs *inputs, struct input_change **ret,
+				size_t *count_ret)
 {
 	_cleanup_free_ struct input_change *change = calloc(inputs->count + 1, sizeof(*change));
 	size_t i, count = 0;
@@ -467,7 +466,8 @@ struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inpu
 			.name = input->name,
 			.how = describe(input->identity, now),
 			.meaning = input->kind->meaning,
-			.remedy = input->kind->remedy ? input->kind->remedy : "\"kdumpctl reload\" brings it up to date",
+			.remedy = input->kind->remedy ? input->kind->remedy :
+							"\"kdumpctl reload\" brings it up to date",
 		};
 	}
 	*ret = take_ptr(change);

@@ -19,7 +19,7 @@ struct input_kind; /* a row of the table in inputs.c */
 
 struct input {
 	const struct input_kind *kind;
-	char *name;     /* a path, "UUID=…" or the name of a kind of hardware */
+	char *name; /* a path, "UUID=…" or the name of a kind of hardware */
 	char *identity;
 };
 
@@ -32,20 +32,20 @@ struct inputs {
 const char *inputs_kind(const struct input *input);
 
 /** Kinds, for inputs_add(). */
-#define INPUT_CONFIG "config"       /* a configuration file, by its content; may be absent */
-#define INPUT_HOOKS "hooks"         /* a directory of hooks */
-#define INPUT_KERNEL "kernel"       /* the kernel's file */
+#define INPUT_CONFIG    "config"    /* a configuration file, by its content; may be absent */
+#define INPUT_HOOKS     "hooks"     /* a directory of hooks */
+#define INPUT_KERNEL    "kernel"    /* the kernel's file */
 #define INPUT_INITRAMFS "initramfs" /* the image as it lies on the disk */
-#define INPUT_INDEX "index"         /* modules.dep, by its content */
-#define INPUT_MODULE "module"       /* a module's file */
-#define INPUT_PROGRAM "program"     /* hooks, collector, extra_bins, the capture program */
-#define INPUT_KEY "key"             /* a file with a secret that was put into the image */
-#define INPUT_DEVICE "device"       /* the target's device: "UUID=…" or a path */
-#define INPUT_VOLUME "volume"       /* what LVM, RAID or encryption made of other devices; by its name in the plan */
-#define INPUT_MOUNT "mount"         /* the mount through which this directory is reached */
-#define INPUT_FSTAB "fstab"         /* the line of /etc/fstab for this device */
-#define INPUT_CPUS "cpus"           /* the CPUs that are there; name "CPUs" */
-#define INPUT_MEMORY "memory"       /* the machine's memory; name "memory" */
+#define INPUT_INDEX     "index"     /* modules.dep, by its content */
+#define INPUT_MODULE    "module"    /* a module's file */
+#define INPUT_PROGRAM   "program"   /* hooks, collector, extra_bins, the capture program */
+#define INPUT_KEY       "key"       /* a file with a secret that was put into the image */
+#define INPUT_DEVICE    "device"    /* the target's device: "UUID=…" or a path */
+#define INPUT_VOLUME    "volume"    /* what LVM, RAID or encryption made of other devices; by its name in the plan */
+#define INPUT_MOUNT     "mount"     /* the mount through which this directory is reached */
+#define INPUT_FSTAB     "fstab"     /* the line of /etc/fstab for this device */
+#define INPUT_CPUS      "cpus"      /* the CPUs that are there; name "CPUs" */
+#define INPUT_MEMORY    "memory"    /* the machine's memory; name "memory" */
 
 /** Note @name with the identity that it has now. What cannot be told (no permission) is left out, and so is what is
  *  there already. */
@@ -85,7 +85,7 @@ struct input_change {
 };
 
 /** *ret: owned by the caller (free), in the order of @inputs. What cannot be told is not a change. */
-struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inputs *inputs,
-				struct input_change **ret, size_t *count_ret) MUST_CHECK;
+struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inputs *inputs, struct input_change **ret,
+				size_t *count_ret) MUST_CHECK;
 
 #endif

@@ -203,8 +203,8 @@ static struct kd_error *add_hooks(const struct kd_sysroot *root, const struct kd
 
 /* --- collector ---------------------------------------------------------------------------------------------------- */
 
-static struct kd_error *set_collector(const struct kd_sysroot *root, const struct kd_conf *conf,
-				      struct kd_plan *plan, struct plan_programs *programs)
+static struct kd_error *set_collector(const struct kd_sysroot *root, const struct kd_conf *conf, struct kd_plan *plan,
+				      struct plan_programs *programs)
 {
 	_cleanup_free_ char *path = NULL, *what = NULL, **argv = NULL;
 	struct kd_error *err;
@@ -292,8 +292,7 @@ static struct kd_error *add_extra_bins(const struct kd_sysroot *root, const stru
 }
 
 struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf *conf, const char *release,
-			    const struct target *const *targets, struct kd_plan *plan,
-			    struct plan_programs *programs)
+			    const struct target *const *targets, struct kd_plan *plan, struct plan_programs *programs)
 {
 	_cleanup_(plan_programs_free) struct plan_programs needed = { 0 };
 	_cleanup_(kd_plan_free) struct kd_plan built = { 0 };

@@ -31,12 +31,13 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 			    const struct target *const *targets, struct kd_plan *plan,
 			    struct plan_programs *programs) MUST_CHECK;
 
-/** The whole plan but its modules: plan_build() for @target and, if @conf says dump_to_rootfs, for the file system that is
- *  resolved into @rootfs then, with the volumes that their devices are. @log may be NULL.
- *  Errors as of target_resolve_rootfs(), plan_build() and volumes_resolve(). */
+/** The whole plan but its modules: plan_build() for @target and, if @conf says dump_to_rootfs, for the file system that
+ * is resolved into @rootfs then, with the volumes that their devices are. @log may be NULL. Errors as of
+ * target_resolve_rootfs(), plan_build() and volumes_resolve(). */
 struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log *log, const struct kd_conf *conf,
 			      const char *release, const struct target *target, struct target *rootfs,
-			      struct kd_plan *plan, struct plan_programs *programs, struct volume_keys *keys) MUST_CHECK;
+			      struct kd_plan *plan, struct plan_programs *programs,
+			      struct volume_keys *keys) MUST_CHECK;
 
 /** A zeroed struct is allowed. */
 void plan_programs_free(struct plan_programs *programs);

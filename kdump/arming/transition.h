@@ -12,7 +12,7 @@
 #define TRANSITION_PATH "/run/kdump/state"
 
 enum standing {
-	STANDING_OFF,       /* nobody wants it armed: never started, or stopped */
+	STANDING_OFF, /* nobody wants it armed: never started, or stopped */
 	STANDING_ARMED,
 	STANDING_STALE,     /* armed, with something that has changed since */
 	STANDING_NOT_ARMED, /* it should be, and is not */

@@ -19,7 +19,7 @@
 extern char **environ;
 
 #define DROP_IN_HEADER "# Written by kdumpctl reset-crashkernel.\n"
-#define SELINUX_LABEL "security.selinux"
+#define SELINUX_LABEL  "security.selinux"
 
 /* What packages reserve without asking: Debian's kdump-tools (two ages), Ubuntu's. Nobody chose these. */
 static const char *const packaged[] = {
@@ -129,7 +129,8 @@ static struct kd_error *check_kernel(const struct boot_plan *plan, const struct 
 			       NULL :
 			       kd_error_create(KD_ERR_USAGE,
 					       "--kernel=DEFAULT: which entry %s starts is not known here; name its "
-					       "kernel's file, or use ALL", plan->loader->name);
+					       "kernel's file, or use ALL",
+					       plan->loader->name);
 	if (!plan->loader->per_kernel)
 		return kd_error_create(KD_ERR_USAGE,
 				       "--kernel=%s: %s gives all kernels the same command line; use --kernel=ALL",
@@ -202,9 +203,11 @@ static struct kd_error *edit(struct boot_plan *plan, size_t index, const struct 
 	char *text;
 
 	if (region->bare && strchr(setting, ' '))
-		return kd_error_create(KD_ERR_UNSUPPORTED,
-				       "%s: the value that has crashkernel= is not in quotes and cannot take two words: put "
-				       "it in quotes", file->path);
+		return kd_error_create(
+			KD_ERR_UNSUPPORTED,
+			"%s: the value that has crashkernel= is not in quotes and cannot take two words: put "
+			"it in quotes",
+			file->path);
 	err = crashkernel_put(now + region->start, region->end - region->start, setting, &words);
 	if (err)
 		return err;
@@ -286,8 +289,10 @@ static struct kd_error *add_line(const struct kd_sysroot *root, struct boot_plan
 		return err;
 	length = strlen(plan->config.file[i].text);
 	err = kd_format(&plan->text[i], "%s%s%s%s%s", plan->config.file[i].text,
-		     !length ? DROP_IN_HEADER : plan->config.file[i].text[length - 1] == '\n' ? "" : "\n",
-		     plan->loader->add_before, words, plan->loader->add_after);
+			!length                                       ? DROP_IN_HEADER :
+			plan->config.file[i].text[length - 1] == '\n' ? "" :
+									"\n",
+			plan->loader->add_before, words, plan->loader->add_after);
 	if (err)
 		return err;
 	return add_change(plan, i, NULL, NULL, wanted);
@@ -376,7 +381,8 @@ static struct kd_error *add_tool_commands(const struct kd_sysroot *root, struct 
 	if (!setting)
 		return NULL;
 	if (strchr(setting, ' '))
-		return kd_error_create(KD_ERR_UNSUPPORTED, "grubby takes one value of crashkernel=, not \"%s\"", setting);
+		return kd_error_create(KD_ERR_UNSUPPORTED, "grubby takes one value of crashkernel=, not \"%s\"",
+				       setting);
 	if (alike)
 		return add_grubby(root, plan, "ALL", setting);
 	for (i = 0; !err && i < plan->changes; i++)
@@ -613,7 +619,8 @@ struct kd_error *boot_run(const char *const *words)
 			return kd_error_os(errno, "cannot wait for %s", words[0]);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		return kd_error_create(KD_ERR_STATE,
-				       "%s failed: the change does not count until it has been run with success", words[0]);
+				       "%s failed: the change does not count until it has been run with success",
+				       words[0]);
 	return NULL;
 }
 

@@ -18,12 +18,12 @@
 #define BOOT_RECORD_PATH KD_STATEDIR "/crashkernel"
 
 struct boot_request {
-	const char *setting;     /* what the administrator asks for; NULL: the recommendation where nothing was chosen */
+	const char *setting; /* what the administrator asks for; NULL: the recommendation where nothing was chosen */
 	const char *recommended; /* setting */
 	const char *recorded;    /* in BOOT_RECORD_PATH; NULL: none */
-	const char *kernel;      /* file of the only kernel to be changed, or "DEFAULT"; NULL or "ALL": all, and new ones */
-	const char *release;     /* only entries of this uname -r; NULL: any */
-	bool only_recorded;      /* touch only what is as recorded */
+	const char *kernel;  /* file of the only kernel to be changed, or "DEFAULT"; NULL or "ALL": all, and new ones */
+	const char *release; /* only entries of this uname -r; NULL: any */
+	bool only_recorded;  /* touch only what is as recorded */
 };
 
 enum boot_outcome {
@@ -36,10 +36,10 @@ struct boot_change {
 	enum boot_outcome outcome;
 	size_t file;
 	const struct boot_region *region; /* NULL: a new line at the end of the file */
-	char *kernel;  /* NULL: all */
-	size_t index;  /* of the entry in GRUB's menu, if the loader counts them */
-	char *old;     /* setting; NULL: there was none */
-	char *new_;    /* setting; NULL unless changed */
+	char *kernel;                     /* NULL: all */
+	size_t index;                     /* of the entry in GRUB's menu, if the loader counts them */
+	char *old;                        /* setting; NULL: there was none */
+	char *new_;                       /* setting; NULL unless changed */
 };
 
 struct boot_plan {
@@ -53,8 +53,8 @@ struct boot_plan {
 };
 
 /** Read the configuration of @loader and decide. Nothing is written.
- *  KD_ERR_NOT_FOUND: no entry of that kernel; KD_ERR_USAGE: --kernel= makes no sense with this loader; KD_ERR_UNSUPPORTED:
- *  a line that cannot be edited. */
+ *  KD_ERR_NOT_FOUND: no entry of that kernel; KD_ERR_USAGE: --kernel= makes no sense with this loader;
+ * KD_ERR_UNSUPPORTED: a line that cannot be edited. */
 struct kd_error *boot_plan_make(const struct kd_sysroot *root, const struct boot_loader *loader,
 				const struct boot_request *request, struct boot_plan *ret) MUST_CHECK;
 

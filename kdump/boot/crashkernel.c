@@ -11,7 +11,7 @@
 #include "base/proc.h"
 #include "kdump/loader/memory_map.h"
 
-#define NAME "crashkernel="
+#define NAME     "crashkernel="
 #define RAM_UNIT (UINT64_C(128) << 20)
 
 static const char *const suffix[] = {
@@ -124,7 +124,8 @@ struct kd_error *crashkernel_parse(const char *text, struct crashkernel *ret)
 
 	if (fault)
 		return kd_error_create(KD_ERR_USAGE,
-				       NAME "%s: %s (use SIZE, as in 256M, or START-END:SIZE,…, as in 1G-8G:128M,8G-:256M)",
+				       NAME
+				       "%s: %s (use SIZE, as in 256M, or START-END:SIZE,…, as in 1G-8G:128M,8G-:256M)",
 				       text, fault);
 	*ret = value;
 	return NULL;
@@ -177,7 +178,8 @@ struct kd_error *crashkernel_check_setting(const char *setting)
 	size_t length;
 
 	if (setting[strcspn(setting, "\"'\\\t\n")])
-		return kd_error_create(KD_ERR_USAGE, "a size for " NAME " has no quotes, backslashes or tabs: %s", setting);
+		return kd_error_create(KD_ERR_USAGE, "a size for " NAME " has no quotes, backslashes or tabs: %s",
+				       setting);
 	cursor = setting;
 	if (!next_value(&cursor))
 		return kd_error_create(KD_ERR_USAGE, "a size for " NAME " is empty: use SIZE, as in 256M");

@@ -68,9 +68,9 @@ struct kd_error *crashkernel_ram(const struct kd_sysroot *root, uint64_t *ret) M
  *  Measured floors are 72M (Debian's generic kernel) and 58M (cloud), on virtual machines of 2 GiB with virtio and
  *  ext4: nearly all of it is the kernel itself, and any reservation must cover that. Real machines have controllers
  *  whose drivers take tens of megabytes more: 128M, which Debian reserves, too. (Red Hat's 256M carry a dracut image
- *  with systemd.) Beyond, what grows with memory is the filter's: two bitmaps of one bit a page are 64 MiB for each TiB;
- *  and machines that large have more, and larger, controllers. Below 1 GiB, 96M is all that is worth giving up; below
- *  512M nothing is. */
+ *  with systemd.) Beyond, what grows with memory is the filter's: two bitmaps of one bit a page are 64 MiB for each
+ * TiB; and machines that large have more, and larger, controllers. Below 1 GiB, 96M is all that is worth giving up;
+ * below 512M nothing is. */
 const char *crashkernel_default(void);
 
 #endif

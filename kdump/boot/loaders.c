@@ -6,7 +6,7 @@
 
 #include "base/array.h"
 
-#define GRUB_DROP_INS "/etc/default/grub.d"
+#define GRUB_DROP_INS  "/etc/default/grub.d"
 #define UBOOT_DROP_INS "/etc/u-boot-menu/conf.d"
 
 static bool any_exists(const struct kd_sysroot *root, const char *const *path)
@@ -24,8 +24,9 @@ static const char *const grub_linux[] = { "GRUB_CMDLINE_LINUX", NULL };
 
 static bool detect_grub(const struct kd_sysroot *root)
 {
-	static const char *const tools[] = { "/usr/sbin/update-grub", "/usr/sbin/grub-mkconfig", "/usr/bin/grub-mkconfig",
-					     "/usr/sbin/grub2-mkconfig", "/usr/bin/grub2-mkconfig", NULL };
+	static const char *const tools[] = { "/usr/sbin/update-grub",   "/usr/sbin/grub-mkconfig",
+					     "/usr/bin/grub-mkconfig",  "/usr/sbin/grub2-mkconfig",
+					     "/usr/bin/grub2-mkconfig", NULL };
 
 	return kd_sysroot_exists(root, "/etc/default/grub") && any_exists(root, tools);
 }
@@ -239,7 +240,6 @@ static const struct boot_loader boot_loaders[] = {
 	},
 };
 
-
 static const struct boot_loader *find(const char *name)
 {
 	size_t i;
@@ -258,15 +258,17 @@ struct kd_error *boot_loader_choose(const struct kd_sysroot *root, const char *n
 	if (name && !loader)
 		return kd_error_create(KD_ERR_USAGE,
 				       "--bootloader=%s not recognized: use grub, grubby, systemd-boot, u-boot-menu or "
-				       "extlinux", name);
+				       "extlinux",
+				       name);
 	for (i = 0; !loader && i < ARRAY_SIZE(boot_loaders); i++)
 		if (boot_loaders[i].detect(root))
 			loader = &boot_loaders[i];
 	if (!loader)
-		return kd_error_create(KD_ERR_NOT_FOUND,
-				       "no boot loader that is known here was found: add crashkernel=128M (\"kdumpctl "
-				       "estimate\" tells the size) to the kernel's command line by hand, or name the boot "
-				       "loader with --bootloader=");
+		return kd_error_create(
+			KD_ERR_NOT_FOUND,
+			"no boot loader that is known here was found: add crashkernel=128M (\"kdumpctl "
+			"estimate\" tells the size) to the kernel's command line by hand, or name the boot "
+			"loader with --bootloader=");
 	*ret = loader;
 	return NULL;
 }

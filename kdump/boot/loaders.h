@@ -19,7 +19,8 @@ struct boot_loader {
 	struct kd_error *(*read)(const struct kd_sysroot *root, struct boot_config *ret);
 	bool per_kernel; /* entries have command lines of their own, so that --kernel=PATH means something */
 	bool indexed;    /* Red Hat's "grub entry index=N" is said of each entry */
-	/* Where the parameter goes if no region takes it: a line at the end of this file, "%s" being the words; NULL: none. */
+	/* Where the parameter goes if no region takes it: a line at the end of this file, "%s" being the words; NULL:
+	 * none. */
 	const char *(*add_to)(const struct kd_sysroot *root);
 	const char *add_before, *add_after;
 	/* What has to be run when files were changed: the first whose program exists. */

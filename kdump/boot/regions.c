@@ -203,8 +203,8 @@ static struct kd_error *add_pieces(struct boot_file *file, size_t at, size_t *en
 
 		at = piece_end(text, start, quote);
 		if (quote && !text[at])
-			return kd_error_create(KD_ERR_FORMAT, "%s: a %c is never closed: mend the file first", file->path,
-					       quote);
+			return kd_error_create(KD_ERR_FORMAT, "%s: a %c is never closed: mend the file first",
+					       file->path, quote);
 		err = add_region(file, &(struct boot_region){ .start = start, .end = at, .bare = !quote });
 		at += !!quote;
 	}
@@ -355,7 +355,8 @@ struct kd_error *boot_config_add_all(const struct kd_sysroot *root, const char *
 		_cleanup_free_ char *path = NULL;
 		size_t length = strlen(entries[i]->d_name), tail = strlen(suffix);
 
-		if (!err && i < ENTRIES_MAX && length > tail && strcmp(entries[i]->d_name + length - tail, suffix) == 0) {
+		if (!err && i < ENTRIES_MAX && length > tail &&
+		    strcmp(entries[i]->d_name + length - tail, suffix) == 0) {
 			if (asprintf(&path, "%s/%s", directory, entries[i]->d_name) < 0) {
 				path = NULL;
 				err = kd_error_nomem();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kdumpctl _completion bash|zsh|fish: what the shells need to complete a command line, made from the table of verbs. Run when
- * kdump is built. */
+/* kdumpctl _completion bash|zsh|fish: what the shells need to complete a command line, made from the table of verbs.
+ * Run when kdump is built. */
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +27,8 @@ typedef void put_option(const struct verb *verb, const struct verb_option *optio
 /* Every option that @verb takes. */
 static void each_option(const struct verb *verb, put_option *put)
 {
-	static const struct verb_option json = { "json", 0, NULL, "for programs" }, dry_run = { "dry-run", 0, NULL, "change nothing" };
+	static const struct verb_option json = { "json", 0, NULL, "for programs" },
+					dry_run = { "dry-run", 0, NULL, "change nothing" };
 	const struct verb_option *option;
 	size_t i;
 
@@ -113,7 +114,9 @@ static void zsh_option(const struct verb *verb, const struct verb_option *option
 	putchar(']');
 	if (option->value)
 		printf(":%s:%s", option->value,
-		       strcmp(option->value, "FILE") == 0 ? "_files" : strcmp(option->value, "DIR") == 0 ? "_files -/" : "");
+		       strcmp(option->value, "FILE") == 0 ? "_files" :
+		       strcmp(option->value, "DIR") == 0  ? "_files -/" :
+							    "");
 	putchar('\'');
 }
 
@@ -121,7 +124,8 @@ static void print_zsh(void)
 {
 	size_t i;
 
-	puts("#compdef kdumpctl\n_kdumpctl_dumps() {\n\tlocal -a dumps\n\tdumps=(${(f)\"$(" DUMPS ")\"})\n\tcompadd -a dumps\n}\n"
+	puts("#compdef kdumpctl\n_kdumpctl_dumps() {\n\tlocal -a dumps\n\tdumps=(${(f)\"$(" DUMPS
+	     ")\"})\n\tcompadd -a dumps\n}\n"
 	     "_kdumpctl_paths() {\n\t_kdumpctl_dumps\n\t_files\n}\n"
 	     "_kdumpctl() {\n\tlocal context state line curcontext=$curcontext\n\t_arguments -C '1:verb:->verb' '*::argument:->argument'\n"
 	     "\tcase $state in\n\tverb)\n\t\tlocal -a verbs=(");
@@ -154,7 +158,8 @@ static void fish_option(const struct verb *verb, const struct verb_option *optio
 	if (option->letter)
 		printf(" -s %c", option->letter);
 	if (option->value)
-		fputs(strcmp(option->value, "FILE") == 0 || strcmp(option->value, "DIR") == 0 ? " -r -F" : " -x", stdout);
+		fputs(strcmp(option->value, "FILE") == 0 || strcmp(option->value, "DIR") == 0 ? " -r -F" : " -x",
+		      stdout);
 	fputs(" -d ", stdout);
 	put_quoted(option->help);
 	putchar('\n');
@@ -177,8 +182,11 @@ static void print_fish(void)
 		if (verb->flags & VERB_FILE)
 			printf("complete -c kdumpctl -n '__fish_seen_subcommand_from %s' -F\n", verb->name);
 		if (verb->flags & VERB_DUMP)
-			printf("complete -c kdumpctl -n '__fish_seen_subcommand_from %s' -a \"(" "kdumpctl list --json 2>/dev/null | "
-			       "string match -rg '^ *\\\"name\\\": \\\"([^\\\"]*)\\\"'" ")\"\n", verb->name);
+			printf("complete -c kdumpctl -n '__fish_seen_subcommand_from %s' -a \"("
+			       "kdumpctl list --json 2>/dev/null | "
+			       "string match -rg '^ *\\\"name\\\": \\\"([^\\\"]*)\\\"'"
+			       ")\"\n",
+			       verb->name);
 	}
 }
 

@@ -96,7 +96,8 @@ static int print_verb_help(const struct verb *verb)
 
 	printf("Usage: kdumpctl %s%s%s%s\n\n%c%s.\n\nOptions:\n", verb->name, verb->options ? " [OPTION…]" : "",
 	       verb->arguments ? " " : "", verb->arguments ? verb->arguments : "",
-	       verb->help[0] >= 'a' && verb->help[0] <= 'z' ? verb->help[0] - 'a' + 'A' : verb->help[0], verb->help + 1);
+	       verb->help[0] >= 'a' && verb->help[0] <= 'z' ? verb->help[0] - 'a' + 'A' : verb->help[0],
+	       verb->help + 1);
 	for (option = verb->options; option && option->name; option++)
 		print_option(option->letter, option->name, option->value, option->help);
 	if (verb->flags & VERB_JSON)
@@ -282,7 +283,8 @@ static int parse(int argc, char **argv, struct kdumpctl *ctl, const char **sysro
 	while (optind < argc)
 		ctl->argument[ctl->argument_count++] = argv[optind++];
 	ctl->argument[ctl->argument_count] = NULL;
-	if ((*verb)->run && (ctl->argument_count < (*verb)->arguments_min || ctl->argument_count > (*verb)->arguments_max))
+	if ((*verb)->run &&
+	    (ctl->argument_count < (*verb)->arguments_min || ctl->argument_count > (*verb)->arguments_max))
 		return usage_error();
 	return -1;
 }
@@ -302,12 +304,15 @@ static struct kd_error *check_allowed(const struct kdumpctl *ctl, const struct v
 		return kd_error_create(KD_ERR_USAGE, "--json makes no sense with %s", verb->name);
 	if ((verb->flags & VERB_LIVE) && !live && !ctl->dry_run)
 		return kd_error_create(KD_ERR_USAGE,
-				       "%s works on the running machine only: with --sysroot, use --dry-run", verb->name);
+				       "%s works on the running machine only: with --sysroot, use --dry-run",
+				       verb->name);
 	/* What can be looked at without root may be shown; a load cannot be laid out without /proc/iomem. */
 	if ((verb->flags & VERB_CHANGES) && live && geteuid() != 0 && (!ctl->dry_run || (verb->flags & VERB_LIVE)))
 		return kd_error_create(KD_ERR_STATE, "kdumpctl %s needs root: use sudo", verb->name);
-	/* A configuration that is gone is something that the hidden ones have to deal with; dumps are looked at anywhere. */
-	if (!(verb->flags & VERB_HIDDEN) && verb->group != VERB_GROUP_DUMPS && !kd_sysroot_exists(&ctl->root, ctl->conf_file)) {
+	/* A configuration that is gone is something that the hidden ones have to deal with; dumps are looked at
+	 * anywhere. */
+	if (!(verb->flags & VERB_HIDDEN) && verb->group != VERB_GROUP_DUMPS &&
+	    !kd_sysroot_exists(&ctl->root, ctl->conf_file)) {
 		kd_info(&ctl->log, "%s%s does not exist: an empty file there is enough", ctl->root.prefix,
 			ctl->conf_file);
 		return kd_error_create(KD_ERR_CONFIG, "Error: No kdump config file found!");

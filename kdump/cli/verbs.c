@@ -80,8 +80,9 @@ const struct verb kdumpctl_verbs[] = {
 	{
 		.name = "propagate",
 		.group = VERB_GROUP_ARM,
-		.refused = "it would give a key to an ssh target, and dumps over ssh are not implemented: use a target of "
-			   "kdump.conf(5)",
+		.refused =
+			"it would give a key to an ssh target, and dumps over ssh are not implemented: use a target of "
+			"kdump.conf(5)",
 	},
 	{
 		.name = "showmem",
@@ -100,8 +101,9 @@ const struct verb kdumpctl_verbs[] = {
 	{
 		.name = "setup-crypttab",
 		.group = VERB_GROUP_ARM,
-		.refused = "the key of an encrypted target is not handed on by the kernel, but read from the key file that "
-			   "crypttab(5) names: add one with \"cryptsetup luksAddKey\", name it there, and \"kdumpctl restart\"",
+		.refused =
+			"the key of an encrypted target is not handed on by the kernel, but read from the key file that "
+			"crypttab(5) names: add one with \"cryptsetup luksAddKey\", name it there, and \"kdumpctl restart\"",
 	},
 	{
 		.name = "get-default-crashkernel",

@@ -22,16 +22,11 @@ static const struct codec snappy = { .name = "snappy", .option = 'p' };
 static const struct codec zstd = { .name = "zstd", .option = 'z' };
 
 const struct codec *const codecs[] = {
-	&usual,
-	&fast,
-	&small,
-	&zlib,
-	&lzo,
+	&usual,  &fast, &small, &zlib, &lzo,
 #ifdef HAVE_SNAPPY
 	&snappy,
 #endif
-	&zstd,
-	NULL,
+	&zstd,   NULL,
 };
 
 /* The capture program is linked without libraries for compression, for their size. */
@@ -40,7 +35,8 @@ static bool capture_has(const struct codec *codec)
 	return !codec || (codec->option != 'p' && codec->option != 'z');
 }
 
-/* What cannot be erased in the capture kernel costs the dump, so its file is read now. Names are looked up only then. */
+/* What cannot be erased in the capture kernel costs the dump, so its file is read now. Names are looked up only then.
+ */
 struct kd_error *collector_check_config(const struct kd_sysroot *root, char *const *argv)
 {
 	_cleanup_(erase_config_destroy) struct erase_config *config = NULL;
@@ -79,7 +75,8 @@ struct kd_error *collector_check(char *const *argv, bool *built_in)
 		return kd_error_create(KD_ERR_USAGE, "dumpfilter: %s: the capture adds the names of the files",
 				       command.input ? command.input : command.output);
 	if (command.options.memory_limit && command.options.memory_limit < DUMPFILTER_MEMORY_MIN)
-		return kd_error_create(KD_ERR_CONFIG, "dumpfilter: --max-memory: no dump is made with %lu KiB, less than %lu",
+		return kd_error_create(KD_ERR_CONFIG,
+				       "dumpfilter: --max-memory: no dump is made with %lu KiB, less than %lu",
 				       command.options.memory_limit >> 10, DUMPFILTER_MEMORY_MIN >> 10);
 	*built_in = capture_has(command.options.codec) && !dumpfilter_needs_program(&command);
 	return NULL;

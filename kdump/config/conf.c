@@ -86,14 +86,15 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 	struct kd_error *err;
 
 	if (conf->target_type)
-		return kd_error_create(KD_ERR_CONFIG,
-				       "%s:%u: More than one dump targets specified (the other is on line %u); keep one",
-				       p->file, p->line, conf->target_line);
+		return kd_error_create(
+			KD_ERR_CONFIG,
+			"%s:%u: More than one dump targets specified (the other is on line %u); keep one", p->file,
+			p->line, conf->target_line);
 	if (strcmp(d->name, "virtiofs") == 0) {
 		if (!*value || strchr(value, '/'))
 			return bad_value(p, d, value, "give the tag that the host has for the directory");
 	} else if (*value != '/' && !kd_starts_with(value, "UUID=") && !kd_starts_with(value, "LABEL=") &&
-	    !kd_starts_with(value, "PARTUUID="))
+		   !kd_starts_with(value, "PARTUUID="))
 		return bad_value(p, d, value, "give /dev/…, UUID=…, LABEL=… or PARTUUID=…");
 	if ((err = replace_string(&conf->target_type, d->name)) || (err = replace_string(&conf->target, value)))
 		return err;
@@ -193,7 +194,7 @@ static struct kd_error *deprecated(struct parser *p, const struct directive *d, 
 /* --- the table ---------------------------------------------------------------------------------------------------- */
 
 #define FIELD(name) offsetof(struct kd_conf, name)
-#define USE_LOCAL "dump to a local ext2, ext3, ext4, xfs or btrfs file system"
+#define USE_LOCAL   "dump to a local ext2, ext3, ext4, xfs or btrfs file system"
 
 static const struct directive directives[] = {
 	{ "path", set_path, FIELD(path), "/var/crash" },
@@ -312,8 +313,8 @@ static struct kd_error *parse_line(struct parser *p, char *line, unsigned int se
 
 	d = find_directive(name);
 	if (!d)
-		return kd_error_create(KD_ERR_CONFIG, "%s:%u: Invalid kdump config option %s; see kdump.conf(5)", p->file,
-				       p->line, name);
+		return kd_error_create(KD_ERR_CONFIG, "%s:%u: Invalid kdump config option %s; see kdump.conf(5)",
+				       p->file, p->line, name);
 	/* What is refused is refused whatever its value. */
 	if (d->set == refuse || d->set == deprecated)
 		return d->set(p, d, value);

@@ -23,31 +23,32 @@
 
 /** What one directive says, and where that comes from. */
 struct kd_conf_setting {
-	const char *name;  /* of the directive; NULL: there is nothing to tell (refused ones, targets that are not given) */
-	char *value;       /* as it is written, without quotes around it; NULL: it is not given, and has no default */
+	const char
+		*name; /* of the directive; NULL: there is nothing to tell (refused ones, targets that are not given) */
+	char *value;   /* as it is written, without quotes around it; NULL: it is not given, and has no default */
 	unsigned int line; /* in the file; 0: the default */
 };
 
 struct kd_conf {
-	char *file;                   /* path it was read from, for messages */
-	char *target_type;            /* "ext4" …; NULL: the file system that path lies on */
-	char *target;                 /* device, LABEL=, UUID= …; NULL with target_type NULL */
-	unsigned int target_line;     /* line of the target directive, 0 for none */
-	char *path;                   /* default "/var/crash"; always absolute */
-	char **core_collector;        /* argv, NULL-terminated; default "dumpfilter -d 31" */
+	char *file;                                     /* path it was read from, for messages */
+	char *target_type;                              /* "ext4" …; NULL: the file system that path lies on */
+	char *target;                                   /* device, LABEL=, UUID= …; NULL with target_type NULL */
+	unsigned int target_line;                       /* line of the target directive, 0 for none */
+	char *path;                                     /* default "/var/crash"; always absolute */
+	char **core_collector;                          /* argv, NULL-terminated; default "dumpfilter -d 31" */
 	char *kdump_pre, *kdump_post, *kdump_emergency; /* commands (words, no shell); NULL for none */
-	char **extra_bins;            /* NULL-terminated lists, never NULL */
+	char **extra_bins;                              /* NULL-terminated lists, never NULL */
 	char **extra_modules;
 	enum kd_action failure_action; /* default reboot */
-	bool dump_to_rootfs;           /* before that, try path on the file system that has it when no target is named */
-	enum kd_action final_action;   /* default reboot */
+	bool dump_to_rootfs;         /* before that, try path on the file system that has it when no target is named */
+	enum kd_action final_action; /* default reboot */
 	bool force_rebuild, force_no_rebuild;
-	bool auto_reset_crashkernel;   /* default yes: packages may change a crashkernel= that kdumpctl chose */
+	bool auto_reset_crashkernel; /* default yes: packages may change a crashkernel= that kdumpctl chose */
 	/* Which dumps stay (kdump/dumps/retention.h); 0: no such limit, which is the default. */
 	uint64_t keep_dumps, keep_days;
-	uint64_t keep_size;            /* bytes */
-	uint64_t keep_free;            /* bytes, or … */
-	unsigned int keep_free_percent; /* … percent of the file system */
+	uint64_t keep_size;              /* bytes */
+	uint64_t keep_free;              /* bytes, or … */
+	unsigned int keep_free_percent;  /* … percent of the file system */
 	struct kd_conf_setting *setting; /* the same as text, in the order of the table of directives */
 	size_t setting_count;
 };

@@ -11,12 +11,12 @@
 static const struct {
 	const char *before, *after;
 } places[] = {
-	{ "/boot/vmlinuz-", "" },             /* nearly everybody on x86_64 */
-	{ "/boot/vmlinux-", "" },             /* ppc64 */
-	{ "/boot/Image-", "" },               /* openSUSE on arm64, riscv64 */
-	{ "/boot/kernel-", "" },              /* Gentoo */
-	{ "/lib/modules/", "/vmlinuz" },      /* Fedora, Arch, image-based systems */
-	{ "/usr/lib/modules/", "/vmlinuz" },  /* the same before /lib became a link */
+	{ "/boot/vmlinuz-", "" },            /* nearly everybody on x86_64 */
+	{ "/boot/vmlinux-", "" },            /* ppc64 */
+	{ "/boot/Image-", "" },              /* openSUSE on arm64, riscv64 */
+	{ "/boot/kernel-", "" },             /* Gentoo */
+	{ "/lib/modules/", "/vmlinuz" },     /* Fedora, Arch, image-based systems */
+	{ "/usr/lib/modules/", "/vmlinuz" }, /* the same before /lib became a link */
 	{ "/lib/modules/", "/Image" },
 	{ "/lib/modules/", "/vmlinux" },
 };
@@ -53,8 +53,8 @@ static struct kd_error *try_path(const struct kd_sysroot *root, char *path, char
 	return kd_format(tried, "%s%s%s", before ? before : "", before ? ", " : "", candidate);
 }
 
-static struct kd_error *find_file(const struct kd_sysroot *root, const struct settings *settings,
-				  const char *release, char **ret)
+static struct kd_error *find_file(const struct kd_sysroot *root, const struct settings *settings, const char *release,
+				  char **ret)
 {
 	_cleanup_free_ char *tried = NULL, *path = NULL;
 	struct kd_error *err = NULL;

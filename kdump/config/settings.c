@@ -92,7 +92,8 @@ static char **field_of(const struct settings *settings, size_t i)
 }
 
 /* Put @value away under @key. */
-static struct kd_error *set(struct settings *settings, const char *key, const char *value, unsigned int line, bool *known)
+static struct kd_error *set(struct settings *settings, const char *key, const char *value, unsigned int line,
+			    bool *known)
 {
 	struct kd_error *err;
 	char **field;

@@ -18,19 +18,20 @@
 
 /** Strings are owned, and NULL where the file does not set them (or sets them to nothing). */
 struct settings {
-	char *file;                /* where they were read from; NULL: there is no such file */
-	char *kernel_version;      /* KDUMP_KERNELVER */
-	char *commandline;         /* KDUMP_COMMANDLINE: instead of the running kernel's */
-	char *commandline_remove;  /* KDUMP_COMMANDLINE_REMOVE: names, besides the built-in ones */
-	char *commandline_append;  /* KDUMP_COMMANDLINE_APPEND: options, besides the built-in ones */
-	char *boot_dir;            /* KDUMP_BOOTDIR */
-	char *image;               /* KDUMP_IMG: the kernel file's name before "-KVER" */
-	char *image_ext;           /* KDUMP_IMG_EXT: what follows the version */
-	char *metrics_file;        /* KDUMP_METRICS_FILE: for node_exporter's textfile collector */
-	char *kexec_args;          /* KEXEC_ARGS, as it is written; its meaning is in @call */
+	char *file;                  /* where they were read from; NULL: there is no such file */
+	char *kernel_version;        /* KDUMP_KERNELVER */
+	char *commandline;           /* KDUMP_COMMANDLINE: instead of the running kernel's */
+	char *commandline_remove;    /* KDUMP_COMMANDLINE_REMOVE: names, besides the built-in ones */
+	char *commandline_append;    /* KDUMP_COMMANDLINE_APPEND: options, besides the built-in ones */
+	char *boot_dir;              /* KDUMP_BOOTDIR */
+	char *image;                 /* KDUMP_IMG: the kernel file's name before "-KVER" */
+	char *image_ext;             /* KDUMP_IMG_EXT: what follows the version */
+	char *metrics_file;          /* KDUMP_METRICS_FILE: for node_exporter's textfile collector */
+	char *kexec_args;            /* KEXEC_ARGS, as it is written; its meaning is in @call */
 	char *creation_notification; /* VMCORE_CREATION_NOTIFICATION: "no" silences status about the last test */
-	enum loader_call call;     /* KEXEC_ARGS: -s, -c or -a */
-	unsigned int line[SETTINGS_KEYS_MAX]; /* of each key in the file, in the order of settings_get(); 0: not there */
+	enum loader_call call;       /* KEXEC_ARGS: -s, -c or -a */
+	unsigned int
+		line[SETTINGS_KEYS_MAX]; /* of each key in the file, in the order of settings_get(); 0: not there */
 };
 
 /** Read the first of the files that exists; defaults if none does. Unknown keys are warned about.

@@ -75,6 +75,7 @@ static const struct {
 };
 
 /* Frames that every crash of a kind has in common; they do not tell one from another. */
+/* clang-format off */
 static const char *const generic_frames[] = {
 	"dump_stack", "dump_stack_lvl", "show_stack", "dump_backtrace", "__dump_stack", "panic", "vpanic", "nmi_panic",
 	"__crash_kexec", "crash_kexec", "machine_kexec", "oops_end", "die", "__die", "__die_body", "no_context",
@@ -88,6 +89,7 @@ static const char *const generic_frames[] = {
 	"el1h_64_sync_handler", "do_translation_fault", "entry_SYSCALL_64_after_hwframe", "do_syscall_64",
 	"x64_sys_call", "ret_from_fork", "ret_from_fork_asm", "kthread", "show_regs", "rest_init",
 };
+/* clang-format on */
 
 static const struct {
 	char letter;
@@ -226,7 +228,7 @@ static const char *panic_kind(const char *message)
 	return NULL;
 }
 
-#define PANIC "Kernel panic - not syncing"
+#define PANIC     "Kernel panic - not syncing"
 #define STORY_MAX 250 /* lines that an oops may take up before its panic */
 
 static bool is_panic(const char *line)
@@ -306,8 +308,8 @@ static bool read_cpu_line(const char *message, struct crash_log *log)
 	taint = strstr(end, " Tainted: ");
 	if (!taint)
 		return true;
-	/* One column per flag: its letter, or a blank; G stands for "nothing proprietary", and the release follows. 6.10 and
-	 * later spell the letters out: "Tainted: [O]=OOT_MODULE, [E]=UNSIGNED_MODULE". */
+	/* One column per flag: its letter, or a blank; G stands for "nothing proprietary", and the release
+	 * follows. 6.10 and later spell the letters out: "Tainted: [O]=OOT_MODULE, [E]=UNSIGNED_MODULE". */
 	for (taint += 10; *taint && used < sizeof(letters) - 1 && !isdigit((unsigned char)*taint); taint++) {
 		if (*taint == '=')
 			taint += strcspn(taint, " ") - 1;
@@ -380,7 +382,8 @@ static bool add_modules(struct crash_log *log, const char *list)
 
 enum trace { TRACE_BEFORE, TRACE_INSIDE, TRACE_AFTER };
 
-/* A line of the first backtrace. Marks like <TASK>, <IRQ> and the registers of an interrupted function stand between. */
+/* A line of the first backtrace. Marks like <TASK>, <IRQ> and the registers of an interrupted function stand between.
+ */
 static bool read_trace(const char *message, enum trace *trace, struct crash_log *log)
 {
 	const char *text = message + strspn(message, " ");
@@ -392,7 +395,8 @@ static bool read_trace(const char *message, enum trace *trace, struct crash_log 
 	}
 	if (*trace != TRACE_INSIDE)
 		return true;
-	if (kd_starts_with(text, "Modules linked in") || kd_starts_with(text, "---[") || kd_starts_with(text, "CPU: ")) {
+	if (kd_starts_with(text, "Modules linked in") || kd_starts_with(text, "---[") ||
+	    kd_starts_with(text, "CPU: ")) {
 		*trace = TRACE_AFTER;
 		return true;
 	}
@@ -422,7 +426,8 @@ static bool is_generic(const char *symbol)
 	for (i = 0; i < ARRAY_SIZE(generic_frames); i++)
 		if (strcmp(symbol, generic_frames[i]) == 0)
 			return true;
-	return kd_starts_with(symbol, "asm_") || kd_starts_with(symbol, "__x64_sys_") || kd_starts_with(symbol, "__pfx_");
+	return kd_starts_with(symbol, "asm_") || kd_starts_with(symbol, "__x64_sys_") ||
+	       kd_starts_with(symbol, "__pfx_");
 }
 
 #define SIGNATURE_FRAMES 5

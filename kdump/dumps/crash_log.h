@@ -13,8 +13,8 @@
 
 #include "base/error.h"
 
-#define CRASH_FRAMES_MAX 48
-#define CRASH_MODULES_MAX 512
+#define CRASH_FRAMES_MAX    48
+#define CRASH_MODULES_MAX   512
 #define CRASH_SIGNATURE_MAX 9 /* 8 hex digits and the NUL */
 
 struct crash_frame {
@@ -36,7 +36,7 @@ struct crash_log {
 	char *module[CRASH_MODULES_MAX]; /* as "Modules linked in" has them: "ext4(E)" */
 	size_t modules;
 	char signature[CRASH_SIGNATURE_MAX]; /* equal for equal crashes: the kind and the frames that tell it apart */
-	size_t line;  /* of the text, from 0: where the story of the crash begins */
+	size_t line;                         /* of the text, from 0: where the story of the crash begins */
 };
 
 /** Read @text (NUL-terminated). A log without a crash in it gives kind "unknown". KD_ERR_NOMEM. */
@@ -45,8 +45,8 @@ struct kd_error *crash_log_parse(const char *text, struct crash_log *ret) MUST_C
 /** What a letter of the taint means (Documentation/admin-guide/tainted-kernels.rst); NULL: not known. */
 const char *crash_log_taint(char letter);
 
-/** The message in a line of the log: behind "[   12.345678] " and "[T123] ". @time_ret (may be NULL) := the stamp, -1 if
- *  there is none. */
+/** The message in a line of the log: behind "[   12.345678] " and "[T123] ". @time_ret (may be NULL) := the stamp, -1
+ * if there is none. */
 const char *crash_log_message(const char *line, double *time_ret);
 
 /** Where the last @count lines of @text begin. */

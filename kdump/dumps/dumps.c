@@ -20,7 +20,7 @@
 #include "kdump/storage/target.h"
 
 #define REPORT_MAX (1u << 20)
-#define PIN_FILE "pinned"
+#define PIN_FILE   "pinned"
 
 const char *dump_state_name(enum dump_state state)
 {
@@ -84,7 +84,8 @@ const char *report_unreadable(struct json_object *report, char *buf, size_t size
 		const char *count, *unit, *error, *place, *where;
 	} kinds[] = {
 		{ "pages.unreadable", "pages", "pages.first_unreadable.error", "pages.first_unreadable.address", "" },
-		{ "copy.unreadable", "bytes", "copy.first_unreadable.error", "copy.first_unreadable.offset", "offset " },
+		{ "copy.unreadable", "bytes", "copy.first_unreadable.error", "copy.first_unreadable.offset",
+		  "offset " },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -451,9 +452,9 @@ static struct kd_error *configured_path(const struct kdumpctl *ctl, char **ret)
 	if (err)
 		return kd_error_wrap(err, "where the dumps lie (--path DIR names another place)");
 	if (!target.directory)
-		return kd_error_create(KD_ERR_STATE,
-				       "the dump target %s is not mounted: mount it, and name the place with --path DIR",
-				       conf.target);
+		return kd_error_create(
+			KD_ERR_STATE, "the dump target %s is not mounted: mount it, and name the place with --path DIR",
+			conf.target);
 	*ret = kd_sysroot_path(&ctl->root, target.directory);
 	return *ret ? NULL : kd_error_nomem();
 }
@@ -523,7 +524,8 @@ struct kd_error *dumps_find(const struct dumps *dumps, const char *words, struct
 	size_t i, matches = 0, length;
 
 	if (!dumps->count && words)
-		return kd_error_create(KD_ERR_NOT_FOUND, "there is no dump %s: there are none in %s", words, dumps->path);
+		return kd_error_create(KD_ERR_NOT_FOUND, "there is no dump %s: there are none in %s", words,
+				       dumps->path);
 	if (!dumps->count)
 		return kd_error_create(KD_ERR_NOT_FOUND, "No dumps found in %s", dumps->path);
 	if (!words)

@@ -26,25 +26,25 @@ enum dump_state {
 const char *dump_state_name(enum dump_state state);
 
 struct dump {
-	char *name;      /* last component of the directory, which users type */
-	char *path;      /* of the directory */
-	char *given;     /* the path by which a user named it, if its name alone does not lead to it; else NULL */
-	int64_t time;    /* of the crash: of the report, else of the name; seconds since the epoch; 0: not known */
-	char *host;      /* NULL: not known; so are the following */
-	char *release;   /* uname -r of the crashed kernel */
-	char *build_id;  /* hex */
-	char *vmcore;    /* file name in the directory: "vmcore", "vmcore-incomplete", "dump.2026…" */
-	char *log_file;  /* "vmcore-dmesg.txt", "dmesg.2026…" */
-	uint64_t size;   /* bytes that the directory's files take on the disk */
+	char *name;     /* last component of the directory, which users type */
+	char *path;     /* of the directory */
+	char *given;    /* the path by which a user named it, if its name alone does not lead to it; else NULL */
+	int64_t time;   /* of the crash: of the report, else of the name; seconds since the epoch; 0: not known */
+	char *host;     /* NULL: not known; so are the following */
+	char *release;  /* uname -r of the crashed kernel */
+	char *build_id; /* hex */
+	char *vmcore;   /* file name in the directory: "vmcore", "vmcore-incomplete", "dump.2026…" */
+	char *log_file; /* "vmcore-dmesg.txt", "dmesg.2026…" */
+	uint64_t size;  /* bytes that the directory's files take on the disk */
 	enum dump_state state;
-	bool flattened;  /* a stream of records */
+	bool flattened; /* a stream of records */
 	bool pinned;
 	struct json_object *report; /* report.json (capture/report.h); NULL: none that can be read */
 	struct crash_log log;       /* zeroed without a log */
 };
 
 struct dumps {
-	char *path; /* the directory they lie in */
+	char *path;        /* the directory they lie in */
 	struct dump *dump; /* oldest first */
 	size_t count;
 };
@@ -69,7 +69,8 @@ static inline const char *dump_operand(const struct dump *dump)
 	return dump->given ? dump->given : dump->name;
 }
 
-/** Steps of dumps_load(), for a dump that is named by a path. Which files there are in directory @fd, and their room. */
+/** Steps of dumps_load(), for a dump that is named by a path. Which files there are in directory @fd, and their room.
+ */
 struct kd_error *dump_scan(struct dump *dump, int fd) MUST_CHECK;
 /** What these files say. @alone: what lies beside the vmcore is not its own. */
 struct kd_error *dump_read_files(struct dump *dump, int fd, bool alone) MUST_CHECK;
@@ -90,7 +91,8 @@ const char *dump_reason(const struct dump *dump);
 /** Mark it so that retention and remove let it be, or not. */
 struct kd_error *dump_pin(const struct dump *dump, bool pin) MUST_CHECK;
 
-/** Delete its files and its directory. Only regular files and links themselves are deleted; a directory inside stops it. */
+/** Delete its files and its directory. Only regular files and links themselves are deleted; a directory inside stops
+ * it. */
 struct kd_error *dump_remove(const struct dumps *dumps, const struct dump *dump) MUST_CHECK;
 
 /** A member of a report along @path ("memory.peak"); NULL if it is not there. Borrowed. */
@@ -100,8 +102,8 @@ const char *report_string(struct json_object *report, const char *path);
 uint64_t report_u64(struct json_object *report, const char *path);
 double report_number(struct json_object *report, const char *path);
 
-/** What the capture could not read, by the report, as "206 pages, the first at 0x7c000: Input/output error", in @buf; NULL
- *  if there is nothing. */
+/** What the capture could not read, by the report, as "206 pages, the first at 0x7c000: Input/output error", in @buf;
+ * NULL if there is nothing. */
 const char *report_unreadable(struct json_object *report, char *buf, size_t size);
 
 /** A step of the capture, in words of at most 14 characters; of a name that is not known, the name. */

@@ -10,8 +10,8 @@ struct identity {
 	char build_id[IDENTITY_MAX]; /* BUILD-ID, hex, from Linux 5.9 on; "": not known */
 };
 
-/** Read it out of @fd, an ELF core or a kdump-compressed file (64-bit little-endian). What cannot be found is "": the file
- *  may be cut off, of another kind, or lie, and the strings are only as good as it is. */
+/** Read it out of @fd, an ELF core or a kdump-compressed file (64-bit little-endian). What cannot be found is "": the
+ * file may be cut off, of another kind, or lie, and the strings are only as good as it is. */
 void identity_read(int fd, struct identity *ret);
 
 #endif

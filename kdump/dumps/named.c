@@ -31,7 +31,8 @@ bool dump_is_named_file(const char *words)
 
 static struct kd_error *no_dump(const char *path)
 {
-	return kd_error_create(KD_ERR_FORMAT, "%s is no dump: neither an ELF core, nor kdump-compressed, nor flattened", path);
+	return kd_error_create(KD_ERR_FORMAT, "%s is no dump: neither an ELF core, nor kdump-compressed, nor flattened",
+			       path);
 }
 
 /* --- a directory -------------------------------------------------------------------------------------------------- */
@@ -53,8 +54,8 @@ static struct kd_error *find_inside(struct dump *dump, int fd, const char *words
 		if (!dump_recognise(fd, entry->d_name, &flattened))
 			continue;
 		if (dump->vmcore)
-			return kd_error_create(KD_ERR_STATE, "%s holds several dumps, as %s and %s: name the file", words,
-					       dump->vmcore, entry->d_name);
+			return kd_error_create(KD_ERR_STATE, "%s holds several dumps, as %s and %s: name the file",
+					       words, dump->vmcore, entry->d_name);
 		dump->state = DUMP_COMPLETE;
 		dump->vmcore = strdup(entry->d_name);
 		if (!dump->vmcore)
@@ -80,8 +81,10 @@ static struct kd_error *open_directory(struct dump *dump, const char *real, cons
 		err = dump_read_files(dump, fd, false);
 	if (err || dump->vmcore || dump->log_file || dump->report)
 		return err;
-	return kd_error_create(KD_ERR_NOT_FOUND, "%s holds no dump: no file in it is an ELF core, kdump-compressed or "
-						 "flattened; \"kdumpctl list %s\" shows the dumps below it", words, words);
+	return kd_error_create(KD_ERR_NOT_FOUND,
+			       "%s holds no dump: no file in it is an ELF core, kdump-compressed or "
+			       "flattened; \"kdumpctl list %s\" shows the dumps below it",
+			       words, words);
 }
 
 /* --- a file ------------------------------------------------------------------------------------------------------- */

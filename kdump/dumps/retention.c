@@ -23,13 +23,14 @@ static const char *offended(const struct kd_conf *conf, const struct retention_s
 		return "keep_size";
 	if (stock->available < wanted_free(conf, space))
 		return "keep_free";
-	if (conf->keep_days && conf->keep_days < INT64_MAX / 86400 && dump->time < now - (int64_t)conf->keep_days * 86400)
+	if (conf->keep_days && conf->keep_days < INT64_MAX / 86400 &&
+	    dump->time < now - (int64_t)conf->keep_days * 86400)
 		return "keep_days";
 	return NULL;
 }
 
-void retention_decide(const struct kd_conf *conf, const struct dumps *dumps, const struct retention_space *space, int64_t now,
-		      const char **why)
+void retention_decide(const struct kd_conf *conf, const struct dumps *dumps, const struct retention_space *space,
+		      int64_t now, const char **why)
 {
 	struct stock stock = { .dumps = dumps->count, .available = space->available };
 	size_t i;

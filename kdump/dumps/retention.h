@@ -11,9 +11,9 @@ struct retention_space {
 	uint64_t available, total;
 };
 
-/** @why[i] := the directive that dump i offends and has to go for; NULL: it stays. The oldest go first; the newest one and
- *  pinned ones stay whatever the limits say, and count towards them. @now: seconds since the epoch. */
-void retention_decide(const struct kd_conf *conf, const struct dumps *dumps, const struct retention_space *space, int64_t now,
-		      const char **why);
+/** @why[i] := the directive that dump i offends and has to go for; NULL: it stays. The oldest go first; the newest one
+ * and pinned ones stay whatever the limits say, and count towards them. @now: seconds since the epoch. */
+void retention_decide(const struct kd_conf *conf, const struct dumps *dumps, const struct retention_space *space,
+		      int64_t now, const char **why);
 
 #endif

@@ -255,9 +255,9 @@ static struct kd_error *make_cmdline(const struct options *o, const struct kd_sy
 	err = kd_sysroot_read(root, "/proc/cmdline", &running, NULL);
 	if (!err)
 		err = loader_cmdline_remove(running,
-					    o->panic
-						    ? "BOOT_IMAGE initrd elfcorehdr kexec_jump_back_entry crashkernel"
-						    : "BOOT_IMAGE initrd elfcorehdr kexec_jump_back_entry",
+					    o->panic ?
+						    "BOOT_IMAGE initrd elfcorehdr kexec_jump_back_entry crashkernel" :
+						    "BOOT_IMAGE initrd elfcorehdr kexec_jump_back_entry",
 					    &kept);
 	if (err)
 		return err;

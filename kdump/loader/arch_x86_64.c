@@ -52,11 +52,11 @@ enum {
 	SETUP_DATA_HEADER = 16, /* next, type, len */
 };
 
-#define E820_ENTRY_SIZE 20
-#define E820_MAX_ZEROPAGE 128
+#define E820_ENTRY_SIZE     20
+#define E820_MAX_ZEROPAGE   128
 #define EFI_DESCRIPTOR_SIZE 40
-#define LOADER_KEXEC 0xd0
-#define BOOT_PARAMS "/sys/kernel/boot_params/data"
+#define LOADER_KEXEC        0xd0
+#define BOOT_PARAMS         "/sys/kernel/boot_params/data"
 
 /* Facts about the machine that the next kernel cannot find out for itself: taken over from the running kernel's zero
  * page, which has them from the boot loader. */
@@ -74,7 +74,7 @@ static const struct {
 };
 
 static const uint32_t e820_types[MEMORY_TYPES] = {
-	[MEMORY_RAM] = 1,	   [MEMORY_RESERVED] = 2, [MEMORY_ACPI] = 3,	     [MEMORY_NVS] = 4,
+	[MEMORY_RAM] = 1,      [MEMORY_RESERVED] = 2, [MEMORY_ACPI] = 3,         [MEMORY_NVS] = 4,
 	[MEMORY_UNUSABLE] = 5, [MEMORY_PMEM] = 7,     [MEMORY_PMEM_LEGACY] = 12, [MEMORY_SOFT_RESERVED] = 0xefffffff,
 };
 
@@ -559,10 +559,11 @@ static struct kd_error *check(const struct kd_sysroot *root, const struct kernel
 	if (err)
 		return err;
 	if (strstr(cpuinfo, " la57"))
-		return kd_error_create(KD_ERR_UNSUPPORTED,
-				       "kernel %s cannot be entered from a kernel with 5-level paging; boot the running "
-				       "one with no5lvl",
-				       kernel->path);
+		return kd_error_create(
+			KD_ERR_UNSUPPORTED,
+			"kernel %s cannot be entered from a kernel with 5-level paging; boot the running "
+			"one with no5lvl",
+			kernel->path);
 	return NULL;
 }
 
@@ -585,7 +586,7 @@ static uint16_t serial_port(const char *cmdline)
 #ifdef __x86_64__
 extern const uint8_t loader_purgatory[], loader_purgatory_end[];
 #else
-#define loader_purgatory NULL
+#define loader_purgatory     NULL
 #define loader_purgatory_end NULL
 #endif
 

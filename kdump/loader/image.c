@@ -50,7 +50,7 @@ enum {
 	BZ_XLF_5LEVEL = 1 << 5,
 };
 #define BZ_VERSION_MIN 0x020c /* the first with a 64-bit entry */
-#define BZ_ENTRY_64 0x200
+#define BZ_ENTRY_64    0x200
 
 static bool has(const uint8_t *file, size_t size, size_t offset, const char *magic, size_t length)
 {
@@ -103,8 +103,8 @@ static struct kd_error *bzimage_parse(struct kernel_image *image)
 	if (image->file_size < expected || image->file_size <= setup + BZ_ENTRY_64)
 		return kd_error_create(
 			KD_ERR_FORMAT,
-			"kernel %s is truncated: %zu bytes, its header says %zu; install the kernel again",
-			image->path, image->file_size, expected);
+			"kernel %s is truncated: %zu bytes, its header says %zu; install the kernel again", image->path,
+			image->file_size, expected);
 	image->load = image->file + setup;
 	image->load_size = image->file_size - setup;
 	image->mem_size = get_le32(h + BZ_INIT_SIZE);

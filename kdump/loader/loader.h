@@ -58,7 +58,8 @@ void loader_print(const struct loader_image *image, FILE *out);
 
 /** Load it. What was armed before stays armed, also when the kernel's signature is refused. (A panic kernel is lost
  *  where kexec_load(2) fails late, for lack of memory or a reservation that shrank meanwhile.)
- *  @how_ret (may be NULL) := "kexec_load" or "kexec_file_load". KD_ERR_STATE with errnum set: the machine forbids it. */
+ *  @how_ret (may be NULL) := "kexec_load" or "kexec_file_load". KD_ERR_STATE with errnum set: the machine forbids it.
+ */
 struct kd_error *loader_load(const struct loader_image *image, const char **how_ret) MUST_CHECK;
 
 /** Unload; nothing loaded is success. Works under lockdown. */

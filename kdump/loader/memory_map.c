@@ -106,8 +106,7 @@ static bool parse_range(char *text, struct kd_range *ret)
 	if (!dash)
 		return false;
 	*dash = '\0';
-	if (!kd_parse_u64(text, 16, &start) || !kd_parse_u64(dash + 1, 16, &last) || last < start ||
-	    last == UINT64_MAX)
+	if (!kd_parse_u64(text, 16, &start) || !kd_parse_u64(dash + 1, 16, &last) || last < start || last == UINT64_MAX)
 		return false;
 	*ret = (struct kd_range){ start, last + 1 };
 	return true;

@@ -15,7 +15,7 @@
 
 /* The kernel takes its control pages from the crash region: trampoline, vmcoreinfo copy, and page tables that map all
  * of RAM (a page per GiB without 1 GiB pages). */
-#define CONTROL_PAGES (128 << 10)
+#define CONTROL_PAGES         (128 << 10)
 #define CONTROL_PAGES_PER_GIB 4096
 
 /* Room for boot info and purgatory in the estimate. */
@@ -57,8 +57,7 @@ static struct kd_error *choose_call(const struct loader_request *request, struct
 		return err;
 	if (lockdown) {
 		kd_info(request->log,
-			"using kexec_file_load: this machine is in lockdown (%s), which forbids kexec_load",
-			lockdown);
+			"using kexec_file_load: this machine is in lockdown (%s), which forbids kexec_load", lockdown);
 		image->call = LOADER_CALL_FILE_LOAD;
 	}
 	return NULL;
@@ -98,7 +97,8 @@ static struct kd_error *check_reservation(const struct loader_image *image, uint
 			       " MiB are needed (kernel %" PRIu64 ", initramfs %" PRIu64
 			       " packed and as much unpacked), %" PRIu64
 			       " MiB are reserved; boot with a larger crashkernel= or make the initramfs smaller",
-			       kd_mib_up(need), kd_mib_up(image->kernel.mem_size), kd_mib_up((uint64_t)image->initrd_size), have >> 20);
+			       kd_mib_up(need), kd_mib_up(image->kernel.mem_size),
+			       kd_mib_up((uint64_t)image->initrd_size), have >> 20);
 }
 
 /* RAM that the next kernel will have as RAM and that no firmware or driver keeps. */
@@ -174,8 +174,7 @@ static struct kd_error *place_initrd(struct loader_image *image)
 	return image->initrd ? segments_add(&image->segments, &segment, &place, &image->initrd_address) : NULL;
 }
 
-static struct kd_error *build_elfcorehdr(const struct kd_sysroot *root, struct loader_image *image,
-					 uint64_t *memsz_ret)
+static struct kd_error *build_elfcorehdr(const struct kd_sysroot *root, struct loader_image *image, uint64_t *memsz_ret)
 {
 	struct kd_error *err;
 	uint64_t wanted;

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/ranges.h"
 
-#define SEGMENT_MAX 16    /* KEXEC_SEGMENT_MAX */
+#define SEGMENT_MAX  16   /* KEXEC_SEGMENT_MAX */
 #define SEGMENT_PAGE 4096 /* addresses and sizes are multiples of this */
 
 struct segment {

@@ -119,8 +119,8 @@ static void scale(struct census *census)
 	size_t i;
 
 	for (i = 0; i < PAGE_CLASS_COUNT; i++)
-		census->pages[i] = (uint64_t)((double)census->pages[i] * (double)census->total /
-					      (double)census->looked_at);
+		census->pages[i] =
+			(uint64_t)((double)census->pages[i] * (double)census->total / (double)census->looked_at);
 }
 
 /* False: the flags cannot be read here. */
@@ -128,8 +128,7 @@ static bool count_flags(const struct kd_sysroot *root, const struct kd_ranges *r
 {
 	_cleanup_close_ int fd = kd_sysroot_open_file(root, "/proc/kpageflags", O_RDONLY);
 
-	if (fd < 0 || !census->total ||
-	    !look_at_all(fd, ram, (census->total + LOOK_PAGES - 1) / LOOK_PAGES, census))
+	if (fd < 0 || !census->total || !look_at_all(fd, ram, (census->total + LOOK_PAGES - 1) / LOOK_PAGES, census))
 		return false;
 	if (census->looked_at < census->total)
 		scale(census);
@@ -167,11 +166,12 @@ static struct kd_error *count_sums(const struct kd_sysroot *root, struct census 
 	return NULL;
 }
 
-/* Free memory that the flags do not show counts in MemFree: what a confidential guest never accepted, and what has no struct
- * page yet where a kernel puts their set-up off until they are needed (seen with a 6.18 that is built for micro-VMs,
- * deferred_init=lazy: 1.9 GiB in one piece read as 0). The free lists themselves are no reason: BUDDY stands on each page of
- * a free block, also since 6.17, where stable_page_flags() works on a copy (snapshot_page()). What lies in the lists of
- * single CPUs counts in MemFree, too, and has no flag: that much is kept, and is no reason to doubt the flags. */
+/* Free memory that the flags do not show counts in MemFree: what a confidential guest never accepted, and what has no
+ * struct page yet where a kernel puts their set-up off until they are needed (seen with a 6.18 that is built for
+ * micro-VMs, deferred_init=lazy: 1.9 GiB in one piece read as 0). The free lists themselves are no reason: BUDDY stands
+ * on each page of a free block, also since 6.17, where stable_page_flags() works on a copy (snapshot_page()). What lies
+ * in the lists of single CPUs counts in MemFree, too, and has no flag: that much is kept, and is no reason to doubt the
+ * flags. */
 static struct kd_error *correct_free(const struct kd_sysroot *root, struct census *census)
 {
 	_cleanup_free_ char *text = NULL;
@@ -250,7 +250,8 @@ static unsigned int recorded_permil(const struct kd_sysroot *root, char *const *
 
 	kd_error_destroy(err);
 	if (json_object_object_get_ex(report, "collector", &words) && json_object_is_type(words, json_type_string) &&
-	    same_words(json_object_get_string(words), collector) && json_object_object_get_ex(report, "pages", &pages)) {
+	    same_words(json_object_get_string(words), collector) &&
+	    json_object_object_get_ex(report, "pages", &pages)) {
 		size = (double)get_number(report, "vmcore_size");
 		written = (double)get_number(pages, "written") * (double)get_number(pages, "page_size");
 		ratio = written > 0 ? size / written * 1000 : 0;
@@ -285,7 +286,7 @@ void census_estimate(const struct kd_sysroot *root, const struct census *census,
 	dump.permil = err ? 1000 : usual_permil(&command, collector[0]);
 	dump.level = err ? 0 : command.options.level;
 	kd_error_destroy(err);
-	for (class = 0; class < PAGE_CLASS_COUNT; class++)
+	for (class = 0; class < PAGE_CLASS_COUNT; class ++)
 		if (!page_class_dropped(class, dump.level))
 			dump.pages += census->pages[class];
 	recorded = recorded_permil(root, collector);

@@ -20,16 +20,16 @@
 
 #define MIB(n) ((uint64_t)(n) << 20)
 
-#define MARGIN MIB(16)        /* beyond the need: what differs from crash to crash, and drivers under load */
-#define STEP MIB(8)           /* a recommendation is a multiple of this, so that it does not change with each capture */
+#define MARGIN         MIB(16) /* beyond the need: what differs from crash to crash, and drivers under load */
+#define STEP           MIB(8) /* a recommendation is a multiple of this, so that it does not change with each capture */
 #define FILTER_BUFFERS MIB(5) /* resident size of the filter without its bitmaps, measured: 4.6 MiB */
-#define ASSUMED_IMAGE MIB(4)  /* two to four times the images that were measured */
-#define LARGE_MODULE MIB(1)
-#define WASTE MIB(128)
-#define PAGE_SIZE 4096
-#define STRUCT_PAGE 64
-#define REPORT_MAX MIB(1)
-#define REPORTS_MAX 4096
+#define ASSUMED_IMAGE  MIB(4) /* two to four times the images that were measured */
+#define LARGE_MODULE   MIB(1)
+#define WASTE          MIB(128)
+#define PAGE_SIZE      4096
+#define STRUCT_PAGE    64
+#define REPORT_MAX     MIB(1)
+#define REPORTS_MAX    4096
 
 /* --- what is loaded ----------------------------------------------------------------------------------------------- */
 
@@ -194,8 +194,9 @@ static bool parse_report(const char *text, const char *release, struct recorded 
 	struct json_object *report = json_tokener_parse(text), *kernel, *memory, *name;
 	bool good;
 
-	good = json_object_object_get_ex(report, "kernel", &kernel) && json_object_object_get_ex(kernel, "release", &name) &&
-	       json_object_is_type(name, json_type_string) && strcmp(json_object_get_string(name), release) == 0 &&
+	good = json_object_object_get_ex(report, "kernel", &kernel) &&
+	       json_object_object_get_ex(kernel, "release", &name) && json_object_is_type(name, json_type_string) &&
+	       strcmp(json_object_get_string(name), release) == 0 &&
 	       json_object_object_get_ex(report, "memory", &memory) && get_size(memory, "total", &ret->total) &&
 	       get_size(memory, "peak", &ret->peak) && ret->peak < ret->total;
 	json_object_put(report);

@@ -8,7 +8,8 @@
  *      Debian 6.1, 2 GiB, virtio, ext4     floor 72 MiB     computed 75     from a recorded capture 73
  *      the same, cloud flavour             floor 58 MiB     computed 61     from a recorded capture 58
  *
- *  A computed need knows nothing of what drivers allocate, so crashkernel_default() is recommended at the least then. */
+ *  A computed need knows nothing of what drivers allocate, so crashkernel_default() is recommended at the least then.
+ */
 #ifndef KDUMP_SIZING_ESTIMATE_H
 #define KDUMP_SIZING_ESTIMATE_H
 
@@ -57,9 +58,9 @@ struct estimate {
 	uint64_t recorded_peak; /* highest use after the kernel's own */
 	uint64_t recorded;      /* need by it; 0: none */
 
-	uint64_t need;        /* less than that is too little */
-	uint64_t recommended; /* with a margin */
-	bool assumed_image;   /* there is no readable initramfs yet */
+	uint64_t need;                                        /* less than that is too little */
+	uint64_t recommended;                                 /* with a margin */
+	bool assumed_image;                                   /* there is no readable initramfs yet */
 	struct estimate_module large[ESTIMATE_LARGE_MODULES]; /* 1 MiB and more, largest first */
 	size_t large_count;
 };
@@ -75,8 +76,8 @@ static inline void estimate_free_cleanup(struct estimate *estimate)
 }
 
 enum estimate_verdict {
-	ESTIMATE_NOTHING,  /* is reserved */
-	ESTIMATE_SMALL,    /* less than what is needed */
+	ESTIMATE_NOTHING, /* is reserved */
+	ESTIMATE_SMALL,   /* less than what is needed */
 	ESTIMATE_FITS,
 	ESTIMATE_WASTEFUL, /* more than twice what is recommended, and more than 128 MiB beyond it */
 };

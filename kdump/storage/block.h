@@ -24,8 +24,8 @@ bool block_has_number(const struct kd_sysroot *root, const char *node, dev_t num
  *  *ret is owned by the caller, and NULL if there is none. */
 struct kd_error *block_uuid(const struct kd_sysroot *root, const char *node, char **ret) MUST_CHECK;
 
-/** What the capture can find @node by: "UUID_SUB=…" for a member of an array, "UUID=…", "PARTUUID=…" or, with a warning,
- *  the node itself. *ret is owned by the caller. */
+/** What the capture can find @node by: "UUID_SUB=…" for a member of an array, "UUID=…", "PARTUUID=…" or, with a
+ * warning, the node itself. *ret is owned by the caller. */
 struct kd_error *block_identity(const struct kd_sysroot *root, const struct kd_log *log, const char *node,
 				char **ret) MUST_CHECK;
 

@@ -10,7 +10,7 @@
 #include "base/parse.h"
 
 #define CRYPTTAB "/etc/crypttab"
-#define REMEDY                                                                                                        \
+#define REMEDY                                                                                                           \
 	"name a file with its key there (\"cryptsetup luksAddKey\" adds one to the volume), or choose a target that is " \
 	"not encrypted"
 

@@ -16,8 +16,7 @@ struct crypttab_entry {
 
 /** How volume @name is opened without anybody's help. KD_ERR_UNSUPPORTED: it is not, or not by a file; the text says
  *  what would help. */
-struct kd_error *crypttab_find(const struct kd_sysroot *root, const char *name,
-			       struct crypttab_entry *ret) MUST_CHECK;
+struct kd_error *crypttab_find(const struct kd_sysroot *root, const char *name, struct crypttab_entry *ret) MUST_CHECK;
 
 /** A zeroed struct is allowed. */
 void crypttab_entry_free(struct crypttab_entry *entry);

@@ -11,13 +11,13 @@
 #include "base/sysroot.h"
 
 struct mount {
-	int id, parent;    /* 0 in fstab */
-	dev_t number;      /* of the device; major 0 for btrfs and for what has none; 0 in fstab */
-	char *root;        /* which directory of the file system is mounted, from its top; "/" in fstab */
+	int id, parent; /* 0 in fstab */
+	dev_t number;   /* of the device; major 0 for btrfs and for what has none; 0 in fstab */
+	char *root;     /* which directory of the file system is mounted, from its top; "/" in fstab */
 	char *mount_point;
 	char *type;
-	char *source;      /* "/dev/vda1", "UUID=…" (fstab) … */
-	char *options;     /* of the mount and of the file system, comma separated */
+	char *source;  /* "/dev/vda1", "UUID=…" (fstab) … */
+	char *options; /* of the mount and of the file system, comma separated */
 	bool read_only;
 };
 

@@ -47,7 +47,7 @@ static const struct {
 	{ "zfs", "is not part of the kernel" },
 };
 
-#define REMEDY                                                                                                        \
+#define REMEDY                                                                                                         \
 	"let \"path\" lead to a disk with ext2, ext3, ext4, xfs or btrfs, or name one, for example \"ext4 UUID=…\""
 
 static const struct fs *find_fs(const char *type)
@@ -198,8 +198,8 @@ static struct kd_error *directory_through(const struct mount *mount, const char 
 }
 
 /* The named target is mounted here. *found is false if path cannot be reached through this mount. */
-static struct kd_error *take_mount(const struct kd_sysroot *root, const struct kd_conf *conf,
-				   const struct mount *mount, struct target *target, bool *found)
+static struct kd_error *take_mount(const struct kd_sysroot *root, const struct kd_conf *conf, const struct mount *mount,
+				   struct target *target, bool *found)
 {
 	_cleanup_free_ char *directory = NULL;
 	struct kd_error *err;
@@ -325,8 +325,7 @@ static struct kd_error *look_inside(const struct kd_conf *conf, const char *moun
 	return NULL;
 }
 
-static struct kd_error *resolve_fstab(const struct kd_sysroot *root, const struct kd_conf *conf,
-				      struct target *target)
+static struct kd_error *resolve_fstab(const struct kd_sysroot *root, const struct kd_conf *conf, struct target *target)
 {
 	_cleanup_(mounts_free) struct mounts fstab = { 0 };
 	_cleanup_free_ char *type = NULL;

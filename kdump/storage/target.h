@@ -20,13 +20,13 @@
 #define TARGET_DEFAULT_PATH "/var/crash"
 
 struct target {
-	char *type;        /* "ext4" … */
-	char *device;      /* "UUID=…", or "/dev/…" if the file system has no UUID; virtiofs: the tag */
-	char *options;     /* mount options for the capture; "" for none */
-	char *path;        /* directory, from the top of that file system */
-	char *node;        /* "/dev/vda1", now; NULL: not on a block device */
-	char *mount_point; /* where it is mounted now; NULL: nowhere */
-	char *directory;   /* path of the directory on this machine now; NULL: not mounted */
+	char *type;         /* "ext4" … */
+	char *device;       /* "UUID=…", or "/dev/…" if the file system has no UUID; virtiofs: the tag */
+	char *options;      /* mount options for the capture; "" for none */
+	char *path;         /* directory, from the top of that file system */
+	char *node;         /* "/dev/vda1", now; NULL: not on a block device */
+	char *mount_point;  /* where it is mounted now; NULL: nowhere */
+	char *directory;    /* path of the directory on this machine now; NULL: not mounted */
 	uint64_t available; /* bytes that can be written; UINT64_MAX: not known */
 };
 
@@ -37,8 +37,8 @@ struct target {
 struct kd_error *target_resolve(const struct kd_sysroot *root, const struct kd_conf *conf, const struct kd_log *log,
 				struct target *ret) MUST_CHECK;
 
-/** What failure_action dump_to_rootfs means: path on the file system that has it here, as if no target was named. Errors
- *  as above. */
+/** What failure_action dump_to_rootfs means: path on the file system that has it here, as if no target was named.
+ * Errors as above. */
 struct kd_error *target_resolve_rootfs(const struct kd_sysroot *root, const struct kd_conf *conf,
 				       const struct kd_log *log, struct target *ret) MUST_CHECK;
 

@@ -199,8 +199,8 @@ static struct kd_error *find_lowers(const struct resolving *resolving, const cha
 
 /* --- device mapper ------------------------------------------------------------------------------------------------ */
 
-static struct kd_error *keep_key(const struct resolving *resolving, const char *name, const struct crypttab_entry *entry,
-				 char *text)
+static struct kd_error *keep_key(const struct resolving *resolving, const char *name,
+				 const struct crypttab_entry *entry, char *text)
 {
 	struct volume_key *grown = realloc(resolving->keys->key, (resolving->keys->count + 1) * sizeof(*grown));
 	struct volume_key *key;
@@ -283,9 +283,11 @@ static struct kd_error *resolve_dm(const struct resolving *resolving, const char
 
 	kd_error_destroy(kd_sysroot_read_line(resolving->root, &uuid, "/sys/class/block/%s/dm/uuid", name));
 	if (uuid && kd_starts_with(uuid, "mpath-"))
-		return kd_error_create(KD_ERR_UNSUPPORTED,
-				       "%s (%s) is a multipath device, which the capture cannot put together yet; choose a "
-				       "target on a disk with one path", dm, name);
+		return kd_error_create(
+			KD_ERR_UNSUPPORTED,
+			"%s (%s) is a multipath device, which the capture cannot put together yet; choose a "
+			"target on a disk with one path",
+			dm, name);
 	err = find_lowers(resolving, name, depth, &lowers);
 	if (!err)
 		err = resolving->source->table(resolving->root, dm, &table);
@@ -314,7 +316,8 @@ static struct kd_error *resolve_md(const struct resolving *resolving, const char
 	if (version[0] != '0' && version[0] != '1')
 		return kd_error_create(KD_ERR_UNSUPPORTED,
 				       "%s has \"%s\" metadata, which programs outside of the kernel look after: the "
-				       "capture cannot put it together; choose a target elsewhere", name, version);
+				       "capture cannot put it together; choose a target elsewhere",
+				       name, version);
 	err = find_lowers(resolving, name, depth, &lowers);
 	if (!err)
 		err = words_add(&words, level);
@@ -350,8 +353,8 @@ static struct kd_error *resolve(const struct resolving *resolving, const char *n
 }
 
 struct kd_error *volumes_resolve(const struct kd_sysroot *root, const struct kd_log *log,
-				 const struct volumes_source *source, const struct target *target,
-				 struct kd_plan *plan, struct volume_keys *keys)
+				 const struct volumes_source *source, const struct target *target, struct kd_plan *plan,
+				 struct volume_keys *keys)
 {
 	const struct resolving resolving = { root, log, source, plan, keys };
 

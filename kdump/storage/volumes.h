@@ -23,7 +23,7 @@ struct volume_keys {
 		char *path; /* in the image */
 		char *text; /* hexadecimal digits */
 		char *file; /* the key file on this machine */
-	} *key;
+	} * key;
 	size_t count;
 };
 
@@ -45,10 +45,11 @@ struct volumes_source {
 extern const struct volumes_source volumes_live;
 
 /** Append to @plan what the device of @target ("/dev/dm-0") and what it stands on is made of, lowest first. Nothing is
- *  done for a disk or partition, or where there is no device. KD_ERR_UNSUPPORTED: a volume that the capture could not put together; the text says what to do. */
+ *  done for a disk or partition, or where there is no device. KD_ERR_UNSUPPORTED: a volume that the capture could not
+ * put together; the text says what to do. */
 struct kd_error *volumes_resolve(const struct kd_sysroot *root, const struct kd_log *log,
-				 const struct volumes_source *source, const struct target *target,
-				 struct kd_plan *plan, struct volume_keys *keys) MUST_CHECK;
+				 const struct volumes_source *source, const struct target *target, struct kd_plan *plan,
+				 struct volume_keys *keys) MUST_CHECK;
 
 /** What volume @name is made of at this moment, as text to be compared later, without any key. *ret is owned by the
  *  caller. KD_ERR_OS (ENXIO, ENOENT: there is no such volume; EACCES: only root is told). */

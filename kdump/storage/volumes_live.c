@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the running machine says of its volumes: device-mapper tables from the kernel (Linux drivers/md/dm-ioctl.c), keys
- * through libcryptsetup, which is loaded only where there is an encrypted target. */
+/* What the running machine says of its volumes: device-mapper tables from the kernel (Linux drivers/md/dm-ioctl.c),
+ * keys through libcryptsetup, which is loaded only where there is an encrypted target. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "kdump/storage/volumes.h"
 
 #define DM_CONTROL "/dev/mapper/control"
-#define TABLE_MAX ((size_t)1 << 20)
+#define TABLE_MAX  ((size_t)1 << 20)
 
 /* The rows behind @head as text. */
 static struct kd_error *print_table(const struct dm_ioctl *head, char **ret)
@@ -139,8 +139,10 @@ static struct kd_error *open_with(const struct cryptsetup *lib, struct crypt_dev
 	result = lib->key_get(device, -1, (char *)key, &key_size, pass, pass_size);
 	lib->safe_free(pass);
 	if (result < 0)
-		err = kd_error_create(KD_ERR_CONFIG, "key file %s does not open it: \"cryptsetup luksAddKey\" adds a key to "
-						     "the volume", file);
+		err = kd_error_create(KD_ERR_CONFIG,
+				      "key file %s does not open it: \"cryptsetup luksAddKey\" adds a key to "
+				      "the volume",
+				      file);
 	else
 		err = to_hex(key, key_size, ret);
 	explicit_bzero(key, sizeof(key));
@@ -155,8 +157,9 @@ static struct kd_error *read_key(const char *name, const char *file, uint64_t of
 	int result;
 
 	if (!load_cryptsetup(&lib))
-		return kd_error_create(KD_ERR_NOT_FOUND, "libcryptsetup.so.12 is needed to get its key: install libcryptsetup "
-							 "(Debian: libcryptsetup12, Red Hat: cryptsetup-libs)");
+		return kd_error_create(KD_ERR_NOT_FOUND,
+				       "libcryptsetup.so.12 is needed to get its key: install libcryptsetup "
+				       "(Debian: libcryptsetup12, Red Hat: cryptsetup-libs)");
 	lib.set_log(NULL, say_nothing, NULL);
 	result = lib.init_by_name(&device, name);
 	if (result < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kdumpctl _collect, run at boot: new dumps are announced, old ones are removed. Nothing here fails the boot: what cannot be
- * done is said, and the rest goes on. */
+/* kdumpctl _collect, run at boot: new dumps are announced, old ones are removed. Nothing here fails the boot: what
+ * cannot be done is said, and the rest goes on. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,8 +26,8 @@
 #include "kdump/storage/mounts.h"
 #include "kdump/verbs/terminal.h"
 
-#define SEEN_FILE KD_STATEDIR "/seen"
-#define NOTIFY_DIR KD_SYSCONFDIR "/kdump/notify.d"
+#define SEEN_FILE      KD_STATEDIR "/seen"
+#define NOTIFY_DIR     KD_SYSCONFDIR "/kdump/notify.d"
 #define NOTIFY_SECONDS 60
 
 /* A dump older than this is no news to a machine that has no record yet. */
@@ -169,9 +169,11 @@ static struct kd_error *wait_for(pid_t pid, const char *path)
 	if (waitpid(pid, &status, 0) < 0)
 		return kd_error_os(errno, "cannot wait for %s", path);
 	if (late)
-		return kd_error_create(KD_ERR_TIMEOUT, "%s did not end within %d seconds, and was killed", path, NOTIFY_SECONDS);
+		return kd_error_create(KD_ERR_TIMEOUT, "%s did not end within %d seconds, and was killed", path,
+				       NOTIFY_SECONDS);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return kd_error_create(KD_ERR_STATE, "%s failed (%s %d)", path, WIFEXITED(status) ? "exit status" : "signal",
+		return kd_error_create(KD_ERR_STATE, "%s failed (%s %d)", path,
+				       WIFEXITED(status) ? "exit status" : "signal",
 				       WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 	return NULL;
 }
@@ -203,7 +205,8 @@ static void notify(const struct kdumpctl *ctl, const struct dump *dump, const st
 {
 	_cleanup_free_ char *directory = kd_sysroot_path(&ctl->root, NOTIFY_DIR);
 	struct dirent **entry = NULL;
-	int count = directory && kd_sysroot_is_live(&ctl->root) ? scandir(directory, &entry, is_program, alphasort) : 0, i;
+	int count = directory && kd_sysroot_is_live(&ctl->root) ? scandir(directory, &entry, is_program, alphasort) : 0,
+	    i;
 
 	for (i = 0; i < count; i++) {
 		_cleanup_free_ char *path = path_join(directory, entry[i]->d_name);
@@ -230,7 +233,8 @@ static void tell(const struct kdumpctl *ctl, const struct dump *dump)
 		return;
 	kd_info(&ctl->log, "%s", announcement.message);
 	if (kd_sysroot_is_live(&ctl->root))
-		journal_send(JOURNAL_CRASH, LOG_CRIT, announcement.message, announcement.field, ARRAY_SIZE(announcement.field));
+		journal_send(JOURNAL_CRASH, LOG_CRIT, announcement.message, announcement.field,
+			     ARRAY_SIZE(announcement.field));
 	complain(ctl, keep_report(ctl, dump));
 	notify(ctl, dump, &announcement);
 	free(announcement.message);
@@ -244,7 +248,8 @@ static void remove_one(const struct kdumpctl *ctl, const struct dumps *dumps, co
 	struct kd_error *err = dump_remove(dumps, dump);
 	const struct journal_field fields[] = { { "KDUMP_DUMP", dump->path }, { "KDUMP_LIMIT", why } };
 
-	if (err || asprintf(&message, "Removed the dump %s to keep the limits of kdump.conf (%s)", dump->path, why) < 0) {
+	if (err ||
+	    asprintf(&message, "Removed the dump %s to keep the limits of kdump.conf (%s)", dump->path, why) < 0) {
 		complain(ctl, err);
 		return;
 	}
@@ -268,7 +273,8 @@ static struct kd_error *apply_limits(const struct kdumpctl *ctl, const struct du
 	if (err)
 		return err;
 	if (statvfs(dumps->path, &fs) == 0)
-		space = (struct retention_space){ (uint64_t)fs.f_bavail * fs.f_frsize, (uint64_t)fs.f_blocks * fs.f_frsize };
+		space = (struct retention_space){ (uint64_t)fs.f_bavail * fs.f_frsize,
+						  (uint64_t)fs.f_blocks * fs.f_frsize };
 	retention_decide(&conf, dumps, &space, time(NULL), why);
 	for (i = 0; i < dumps->count; i++)
 		if (why[i])

@@ -69,7 +69,9 @@ static void list_conf(struct listing *listing, const struct kd_conf *conf)
 		const struct kd_conf_setting *setting = &conf->setting[i];
 
 		if (setting->name)
-			list(listing, &(struct value){ .name = setting->name, .value = setting->value, .file = conf->file,
+			list(listing, &(struct value){ .name = setting->name,
+						       .value = setting->value,
+						       .file = conf->file,
 						       .line = setting->line });
 	}
 }

@@ -25,8 +25,8 @@ static const struct {
 	struct version kernel, crash;
 	const char *reason;
 } needs[] = {
-	/* Linux ac3b43283923 ("module: replace module_layout with module_memory"); crash 8.0.3 is older than it. Seen with
-	 * 8.0.2 and Linux 6.12. */
+	/* Linux ac3b43283923 ("module: replace module_layout with module_memory"); crash 8.0.3 is older than it. Seen
+	 * with 8.0.2 and Linux 6.12. */
 	{ { { 6, 4 } }, { { 8, 0, 4 } }, "the kernel's modules are described differently since Linux 6.4" },
 	/* Linux d122019bf061 ("mm: Split slab into its own type"); crash-utility/crash issue 115, with 8.0.0. */
 	{ { { 5, 17 } }, { { 8, 0, 1 } }, "slabs are described differently since Linux 5.17" },
@@ -85,9 +85,10 @@ struct kd_error *crash_too_old(const char *release, char **ret)
 	for (i = 0; i < ARRAY_SIZE(needs); i++) {
 		if (compare(&kernel, &needs[i].kernel) < 0 || compare(&crash, &needs[i].crash) >= 0)
 			continue;
-		return kd_format(ret, "crash %u.%u.%u is too old for Linux %u.%u: %s, which crash %u.%u.%u is the first to know",
-			     crash.part[0], crash.part[1], crash.part[2], kernel.part[0], kernel.part[1], needs[i].reason,
-			     needs[i].crash.part[0], needs[i].crash.part[1], needs[i].crash.part[2]);
+		return kd_format(
+			ret, "crash %u.%u.%u is too old for Linux %u.%u: %s, which crash %u.%u.%u is the first to know",
+			crash.part[0], crash.part[1], crash.part[2], kernel.part[0], kernel.part[1], needs[i].reason,
+			needs[i].crash.part[0], needs[i].crash.part[1], needs[i].crash.part[2]);
 	}
 	return NULL;
 }

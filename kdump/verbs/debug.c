@@ -45,7 +45,8 @@ static bool note_build_id(Elf_Data *data, char *hex, size_t size)
 	while (data && (offset = gelf_getnote(data, offset, &note, &name, &description)) > 0) {
 		const uint8_t *bytes = (const uint8_t *)data->d_buf + description;
 
-		if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != 4 || memcmp((char *)data->d_buf + name, "GNU", 4) != 0)
+		if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != 4 ||
+		    memcmp((char *)data->d_buf + name, "GNU", 4) != 0)
 			continue;
 		if (!note.n_descsz || note.n_descsz * 2 >= size)
 			return false;
@@ -79,6 +80,7 @@ static bool read_build_id(const struct kd_sysroot *root, const char *path, char 
 
 /* {r}: the release, {f}: its last part, "default" of "6.4.0-150600-default"; {i}: the first two digits of the
  * build-id, {d}: the rest. */
+/* clang-format off */
 static const char *const places[] = {
 	"/usr/lib/debug/.build-id/{i}/{d}.debug",
 	"/usr/lib/debug/boot/vmlinux-{r}",
@@ -89,6 +91,7 @@ static const char *const places[] = {
 	"/lib/modules/{r}/build/vmlinux",
 	"/boot/vmlinux-{r}",
 };
+/* clang-format on */
 
 /* Which package has the symbols, by ID or ID_LIKE of os-release(5). */
 static const struct {
@@ -275,9 +278,9 @@ static struct kd_error *find_installed(const struct kd_sysroot *root, const char
 	remedy = advice(root, release);
 	if (!remedy)
 		return kd_error_nomem();
-	return kd_error_create(KD_ERR_NOT_FOUND, "no kernel %s with debugging symbols%s%s is installed%s%s%s: %s", release,
-			       build_id ? " of build " : "", build_id ? build_id : "", other ? " (" : "", other ? other : "",
-			       other ? " is of another build)" : "", remedy);
+	return kd_error_create(KD_ERR_NOT_FOUND, "no kernel %s with debugging symbols%s%s is installed%s%s%s: %s",
+			       release, build_id ? " of build " : "", build_id ? build_id : "", other ? " (" : "",
+			       other ? other : "", other ? " is of another build)" : "", remedy);
 }
 
 /* The file that the user names is used in any case: he may know better. */
@@ -304,7 +307,8 @@ static struct kd_error *find_vmlinux(const struct kdumpctl *ctl, const struct du
 		return named_vmlinux(ctl, dump, ret);
 	if (!dump->release)
 		return kd_error_create(KD_ERR_NOT_FOUND,
-				       "%s does not tell which kernel crashed: name its file with symbols by --vmlinux", dump->path);
+				       "%s does not tell which kernel crashed: name its file with symbols by --vmlinux",
+				       dump->path);
 	err = find_installed(&ctl->root, dump->release, dump->build_id, ret);
 	if (!err || err->code != KD_ERR_NOT_FOUND || !is_build_id(dump->build_id))
 		return err;
@@ -366,7 +370,8 @@ static struct kd_error *pass_over(const struct kdumpctl *ctl, const struct debug
 	return NULL;
 }
 
-static struct kd_error *choose_debugger(const struct kdumpctl *ctl, const struct dump *dump, const struct debugger **ret)
+static struct kd_error *choose_debugger(const struct kdumpctl *ctl, const struct dump *dump,
+					const struct debugger **ret)
 {
 	const char *name = ctl->option[OPTION_DEBUGGER];
 	bool flattened = dump->flattened, too_old;
@@ -380,8 +385,9 @@ static struct kd_error *choose_debugger(const struct kdumpctl *ctl, const struct
 			continue;
 		if (flattened && !debugger->reads_flattened) {
 			if (name)
-				return kd_error_create(KD_ERR_UNSUPPORTED,
-						       "%s does not read flattened dumps: use crash, or makedumpfile -R", name);
+				return kd_error_create(
+					KD_ERR_UNSUPPORTED,
+					"%s does not read flattened dumps: use crash, or makedumpfile -R", name);
 			continue;
 		}
 		if (is_installed(debugger->name)) {
@@ -399,8 +405,9 @@ static struct kd_error *choose_debugger(const struct kdumpctl *ctl, const struct
 	}
 	if (name)
 		return kd_error_create(KD_ERR_USAGE, "--debugger=%s: use crash or drgn", name);
-	return kd_error_create(KD_ERR_NOT_FOUND, flattened ? "crash, which reads flattened dumps, is not installed" :
-							     "neither crash nor drgn is installed: install one of them");
+	return kd_error_create(KD_ERR_NOT_FOUND, flattened ?
+							 "crash, which reads flattened dumps, is not installed" :
+							 "neither crash nor drgn is installed: install one of them");
 }
 
 /* --- the verb ----------------------------------------------------------------------------------------------------- */
@@ -431,7 +438,8 @@ static void print_command(const char *const *argv)
 	putchar('\n');
 }
 
-/* Which operands are the debugger's: those behind the dump, and all behind "--", so that "debug -- -s" opens the newest. */
+/* Which operands are the debugger's: those behind the dump, and all behind "--", so that "debug -- -s" opens the
+ * newest. */
 static size_t own_arguments(const struct kdumpctl *ctl)
 {
 	return ctl->leading ? 1 : 0;
@@ -449,7 +457,8 @@ static struct kd_error *find_dump(const struct kdumpctl *ctl, struct dumps *dump
 	if (err)
 		return err;
 	if (!dump->vmcore || dump->state == DUMP_DAMAGED)
-		return kd_error_create(KD_ERR_STATE, "%s holds no dump that could be opened: \"kdumpctl log %s\" shows the log",
+		return kd_error_create(KD_ERR_STATE,
+				       "%s holds no dump that could be opened: \"kdumpctl log %s\" shows the log",
 				       dump->path, dump_operand(dump));
 	if (dump->state == DUMP_INCOMPLETE)
 		kd_warn(&ctl->log, "%s is incomplete: some memory will be missing", dump->name);

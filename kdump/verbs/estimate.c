@@ -12,7 +12,6 @@
 #include "kdump/verbs/kdumpctl.h"
 #include "kdump/verbs/terminal.h"
 
-
 /* The directory of the dumps as far as it can be told: what is wrong with the target is start's to say. */
 static struct kd_error *find_dumps(const struct kdumpctl *ctl, struct target *target)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The page is HTML that is XML, too (every element closed), so that a strict parser can check it. Charts are SVG without
- * text that stretches with the page; labels beside them are HTML, which keeps its size on a phone. */
+/* The page is HTML that is XML, too (every element closed), so that a strict parser can check it. Charts are SVG
+ * without text that stretches with the page; labels beside them are HTML, which keeps its size on a phone. */
 #include "kdump/verbs/html.h"
 
 #include <errno.h>
@@ -76,9 +76,10 @@ static bool is_harmful(const unsigned char *s, unsigned int length)
 		return (*s < ' ' && *s != '\t') || *s == 0x7f;
 	if (length == 2)
 		return s[0] == 0xc2 && s[1] < 0xa0;
-	return length == 3 && ((s[0] == 0xe2 && s[1] == 0x80 && (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xaa && s[2] <= 0xae))) ||
-			       (s[0] == 0xe2 && s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9) ||
-			       (s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe));
+	return length == 3 &&
+	       ((s[0] == 0xe2 && s[1] == 0x80 && (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xaa && s[2] <= 0xae))) ||
+		(s[0] == 0xe2 && s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9) ||
+		(s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe));
 }
 
 static const char *entity(char c)
@@ -318,7 +319,8 @@ struct timeline {
 	unsigned int most;
 };
 
-/* Where a moment @before the crash (seconds) lies, from 0 to 1. The scale is logarithmic: what led to the crash is near. */
+/* Where a moment @before the crash (seconds) lies, from 0 to 1. The scale is logarithmic: what led to the crash is
+ * near. */
 static double position(double span, double before)
 {
 	double x;
@@ -358,8 +360,8 @@ static void put_axis(FILE *out, double span)
 		double seconds;
 		const char *label;
 	} ticks[] = {
-		{ 30 * 86400, "−30 d" }, { 86400, "−1 d" }, { 3600, "−1 h" }, { 60, "−1 min" },
-		{ 10, "−10 s" },	 { 1, "−1 s" },	    { 0.1, "−0.1 s" },
+		{ 30 * 86400, "−30 d" }, { 86400, "−1 d" }, { 3600, "−1 h" },  { 60, "−1 min" },
+		{ 10, "−10 s" },         { 1, "−1 s" },     { 0.1, "−0.1 s" },
 	};
 	double x, last = -1;
 	size_t i;
@@ -478,8 +480,9 @@ static void put_memory_bar(FILE *out, const uint64_t bytes[DUMP_CLASSES], uint64
 		if (!bytes[i])
 			continue;
 		width = 1000.0 * bytes[i] / all;
-		fprintf(out, "<rect x=\"%.2f\" y=\"0\" width=\"%.2f\" height=\"10\" fill=\"%s\"><title>%s</title></rect>\n", x,
-			width > 3 ? width - 1 : 2, dump_classes[i].colour, dump_classes[i].name);
+		fprintf(out,
+			"<rect x=\"%.2f\" y=\"0\" width=\"%.2f\" height=\"10\" fill=\"%s\"><title>%s</title></rect>\n",
+			x, width > 3 ? width - 1 : 2, dump_classes[i].colour, dump_classes[i].name);
 		x += width > 3 ? width : 3;
 	}
 	fputs("</svg>\n", out);
@@ -507,8 +510,8 @@ static void put_memory(FILE *out, const struct dump *dump)
 
 		if (!bytes[i])
 			continue;
-		fprintf(out, "<tr><th scope=\"row\"><i style=\"background:%s\"></i>%s</th><td>%s</td>", dump_classes[i].colour,
-			dump_classes[i].name, term_size(bytes[i], size));
+		fprintf(out, "<tr><th scope=\"row\"><i style=\"background:%s\"></i>%s</th><td>%s</td>",
+			dump_classes[i].colour, dump_classes[i].name, term_size(bytes[i], size));
 		fprintf(out, percent < 1 ? "<td>&lt;1 %%</td></tr>\n" : "<td>%.0f %%</td></tr>\n", percent);
 	}
 	fputs("</table></section>\n", out);
@@ -544,7 +547,8 @@ static size_t read_steps(const struct dump *dump, struct step step[LIST_MAX])
 		if (!step[count].name || !(step[count].start >= 0 && step[count].start < 1e6) ||
 		    !(step[count].seconds >= 0 && step[count].seconds < 1e6))
 			continue;
-		step[count].inner = step[count].start < outer_end && step[count].start + step[count].seconds <= outer_end + 0.001;
+		step[count].inner = step[count].start < outer_end &&
+				    step[count].start + step[count].seconds <= outer_end + 0.001;
 		if (!step[count].inner)
 			outer_end = step[count].start + step[count].seconds;
 		count++;
@@ -569,7 +573,8 @@ static void put_steps(FILE *out, const struct step *step, size_t count)
 			"</th><td class=\"chart\"><svg viewBox=\"0 0 1000 10\" height=\"12\" preserveAspectRatio=\"none\" "
 			"aria-hidden=\"true\"><rect class=\"%s\" x=\"%.1f\" y=\"0\" width=\"%.1f\" height=\"10\"/></svg></td>"
 			"<td>%.2f s</td></tr>\n",
-			step[i].ok ? "step" : "fatal", 996 * step[i].start / end, width < 4 ? 4 : width, step[i].seconds);
+			step[i].ok ? "step" : "fatal", 996 * step[i].start / end, width < 4 ? 4 : width,
+			step[i].seconds);
 	}
 	fputs("</table>\n", out);
 }
@@ -640,7 +645,8 @@ static void put_vmcore(FILE *out, const struct dump *dump)
 	} else {
 		bool same = written == (uint64_t)st.st_size;
 
-		snprintf(text, sizeof(text), same ? "%s, as long as the capture wrote it" : "%s, but the capture wrote %s",
+		snprintf(text, sizeof(text),
+			 same ? "%s, as long as the capture wrote it" : "%s, but the capture wrote %s",
 			 term_size(st.st_size, now), term_size(written, then));
 	}
 	put_fact(out, dump->vmcore, text);
@@ -649,7 +655,8 @@ static void put_vmcore(FILE *out, const struct dump *dump)
 static void put_files(FILE *out, const struct dump *dump)
 {
 	char text[128], unreadable[256], size[TERM_SIZE_MAX], total[TERM_SIZE_MAX];
-	uint64_t page_size = report_u64(dump->report, "pages.page_size"), pages = report_u64(dump->report, "pages.written");
+	uint64_t page_size = report_u64(dump->report, "pages.page_size"),
+		 pages = report_u64(dump->report, "pages.written");
 
 	open_section(out, "files", "Files", NULL);
 	fputs("<dl>\n", out);
@@ -663,7 +670,8 @@ static void put_files(FILE *out, const struct dump *dump)
 	}
 	put_fact(out, "Not readable", report_unreadable(dump->report, unreadable, sizeof(unreadable)));
 	if (report_u64(dump->report, "memory.peak")) {
-		snprintf(text, sizeof(text), "%s of %s at most", term_size(report_u64(dump->report, "memory.peak"), size),
+		snprintf(text, sizeof(text), "%s of %s at most",
+			 term_size(report_u64(dump->report, "memory.peak"), size),
 			 term_size(report_u64(dump->report, "memory.total"), total));
 		put_fact(out, "Memory of the capture", text);
 	}

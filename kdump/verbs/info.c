@@ -55,7 +55,8 @@ static void print_facts(const struct term *term, const struct dump *dump)
 		row(term, "Uptime", text);
 	}
 	if (dump->log.task) {
-		snprintf(text, sizeof(text), "%.40s (PID %ld) on CPU %ld", dump->log.task, dump->log.pid, dump->log.cpu);
+		snprintf(text, sizeof(text), "%.40s (PID %ld) on CPU %ld", dump->log.task, dump->log.pid,
+			 dump->log.cpu);
 		row(term, "Task", text);
 	}
 	row(term, "Where", dump->log.rip);
@@ -171,7 +172,8 @@ static void print_memory(const struct term *term, const struct dump *dump)
 
 static void print_capture(const struct term *term, const struct dump *dump)
 {
-	struct json_object *steps = report_get(dump->report, "steps"), *errors = report_get(dump->report, "errors"), *step;
+	struct json_object *steps = report_get(dump->report, "steps"), *errors = report_get(dump->report, "errors"),
+			   *step;
 	double complete = report_number(dump->report, "complete_at"), start, seconds;
 	char text[96], unreadable[256], size[TERM_SIZE_MAX];
 	const char *name;
@@ -190,7 +192,8 @@ static void print_capture(const struct term *term, const struct dump *dump)
 		snprintf(text, sizeof(text), "%s at most", term_size(report_u64(dump->report, "memory.peak"), size));
 		row(term, "Memory used", text);
 	}
-	for (i = 0; steps && json_object_is_type(steps, json_type_array) && i < json_object_array_length(steps) && i < 64;
+	for (i = 0;
+	     steps && json_object_is_type(steps, json_type_array) && i < json_object_array_length(steps) && i < 64;
 	     i++) {
 		step = json_object_array_get_idx(steps, i);
 		name = report_string(step, "name");
@@ -202,7 +205,8 @@ static void print_capture(const struct term *term, const struct dump *dump)
 			 json_object_get_boolean(report_get(step, "ok")) ? "" : "  FAILED");
 		row(term, report_step_words(name), text);
 	}
-	for (i = 0; errors && json_object_is_type(errors, json_type_array) && i < json_object_array_length(errors) && i < 64;
+	for (i = 0;
+	     errors && json_object_is_type(errors, json_type_array) && i < json_object_array_length(errors) && i < 64;
 	     i++)
 		row(term, "Error", json_object_get_string(json_object_array_get_idx(errors, i)));
 }

@@ -54,15 +54,15 @@ enum verb_group { VERB_GROUP_ARM, VERB_GROUP_MEMORY, VERB_GROUP_DUMPS, VERB_GROU
 /** A row of the table from which usage, help and completions are made. */
 struct verb {
 	const char *name;
-	kdumpctl_verb *run; /* NULL: Red Hat's, and refused by name */
+	kdumpctl_verb *run;  /* NULL: Red Hat's, and refused by name */
 	const char *refused; /* why, and what to do instead */
 	enum verb_group group;
 	unsigned int flags;
 	const char *arguments; /* as the help shows them, "[DUMP]"; NULL: none are taken */
 	size_t arguments_min, arguments_max;
 	const struct verb_option *options; /* NULL: none */
-	const char *help;   /* a line */
-	const char *failed; /* last line when it fails; NULL: none */
+	const char *help;                  /* a line */
+	const char *failed;                /* last line when it fails; NULL: none */
 };
 
 /** The table (kdump/cli/verbs.c), and its row for @name or NULL. */

@@ -16,7 +16,8 @@ enum { OPTION_COUNT, OPTION_SINCE, OPTION_UNTIL, OPTION_PATH, OPTION_SIGNATURE, 
 
 const struct verb_option dumps_list_options[] = {
 	[OPTION_COUNT] = { "lines", 'n', "N", "only the newest N" },
-	[OPTION_SINCE] = { "since", 'S', "TIME", "not those before: 2026-11-24, \"2026-11-24 10:31\", yesterday, \"3 days ago\", @SECONDS" },
+	[OPTION_SINCE] = { "since", 'S', "TIME",
+			   "not those before: 2026-11-24, \"2026-11-24 10:31\", yesterday, \"3 days ago\", @SECONDS" },
 	[OPTION_UNTIL] = { "until", 'U', "TIME", "not those after" },
 	[OPTION_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" },
 	[OPTION_SIGNATURE] = { "signature", 0, "HEX", "only crashes like this one" },
@@ -97,10 +98,11 @@ static struct kd_error *parse_time_option(const struct kdumpctl *ctl, unsigned i
 	const char *text = ctl->option[option];
 
 	if (text && !dumps_parse_time(text, time(NULL), ret))
-		return kd_error_create(KD_ERR_USAGE,
-				       "--%s=%s is no time: write 2026-11-24, \"2026-11-24 10:31\", yesterday, \"3 days ago\" "
-				       "or @SECONDS",
-				       dumps_list_options[option].name, text);
+		return kd_error_create(
+			KD_ERR_USAGE,
+			"--%s=%s is no time: write 2026-11-24, \"2026-11-24 10:31\", yesterday, \"3 days ago\" "
+			"or @SECONDS",
+			dumps_list_options[option].name, text);
 	return NULL;
 }
 
@@ -206,15 +208,15 @@ static void print_table(const struct dump **dump, size_t count)
 	size_t i;
 
 	term_init(&term, stdout);
-	printf("%s%-19s  %-*s  %-*s  %8s  %-10s  %-8s  %s%s\n", term_start(&term, TERM_BOLD), "TIME", host, "HOST", release,
-	       "KERNEL", "SIZE", "STATE", "LIKE", "REASON", term_stop(&term));
+	printf("%s%-19s  %-*s  %-*s  %8s  %-10s  %-8s  %s%s\n", term_start(&term, TERM_BOLD), "TIME", host, "HOST",
+	       release, "KERNEL", "SIZE", "STATE", "LIKE", "REASON", term_stop(&term));
 	for (i = 0; i < count; i++) {
 		printf("%-19s  ", term_time(dump[i]->time, when));
 		put_cell(&term, dump[i]->host, host);
 		put_cell(&term, dump[i]->release, release);
 		printf("%8s  %s%-10s%s  %-8s  ", term_size(dump[i]->size, size),
-		       term_start(&term, state_colour(dump[i]->state)), dump_state_name(dump[i]->state), term_stop(&term),
-		       dump[i]->log.signature[0] ? dump[i]->log.signature : "-");
+		       term_start(&term, state_colour(dump[i]->state)), dump_state_name(dump[i]->state),
+		       term_stop(&term), dump[i]->log.signature[0] ? dump[i]->log.signature : "-");
 		term_text(&term, dump_reason(dump[i]));
 		puts(dump[i]->pinned ? " (pinned)" : "");
 	}
@@ -268,7 +270,8 @@ struct kd_error *dumps_list(struct kdumpctl *ctl, int *status)
 
 	err = parse_selection(ctl, &selection);
 	if (!err && path && ctl->argument_count)
-		err = kd_error_create(KD_ERR_USAGE, "list: name one directory, %s or --path=%s", ctl->argument[0], path);
+		err = kd_error_create(KD_ERR_USAGE, "list: name one directory, %s or --path=%s", ctl->argument[0],
+				      path);
 	if (!err)
 		err = dumps_load(ctl, ctl->argument_count ? ctl->argument[0] : path, &dumps);
 	if (err)

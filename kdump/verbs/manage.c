@@ -126,9 +126,11 @@ static struct kd_error *find_path(const struct kdumpctl *ctl, const char *words,
 	if (!err || err->code != KD_ERR_NOT_FOUND)
 		return err;
 	kd_error_destroy(err);
-	return kd_error_create(KD_ERR_NOT_FOUND, "%s is not the directory of a dump, by its name "
-						 "(ADDRESS-YYYY-MM-DD-HH:MM:SS or YYYYMMDDHHMM): only those can be "
-						 "removed, pinned and unpinned", words);
+	return kd_error_create(KD_ERR_NOT_FOUND,
+			       "%s is not the directory of a dump, by its name "
+			       "(ADDRESS-YYYY-MM-DD-HH:MM:SS or YYYYMMDDHHMM): only those can be "
+			       "removed, pinned and unpinned",
+			       words);
 }
 
 static struct kd_error *choose(const struct kdumpctl *ctl, const char *path, const char *words, struct choice *ret)
@@ -157,7 +159,8 @@ static struct kd_error *for_each(struct kdumpctl *ctl, const char *path,
 				 struct kd_error *(*work)(struct kdumpctl *ctl, const struct dumps *dumps,
 							  const struct dump *dump))
 {
-	_cleanup_(choices_free) struct choices choices = { .choice = calloc(ctl->argument_count, sizeof(struct choice)) };
+	_cleanup_(
+		choices_free) struct choices choices = { .choice = calloc(ctl->argument_count, sizeof(struct choice)) };
 	struct kd_error *err = NULL;
 	size_t i;
 
@@ -176,8 +179,8 @@ static struct kd_error *remove_one(struct kdumpctl *ctl, const struct dumps *dum
 	struct kd_error *err;
 
 	if (dump->pinned && !ctl->option[REMOVE_FORCE])
-		return kd_error_create(KD_ERR_STATE, "%s is pinned: \"kdumpctl unpin %s\" first, or use --force", dump->name,
-				       dump->path);
+		return kd_error_create(KD_ERR_STATE, "%s is pinned: \"kdumpctl unpin %s\" first, or use --force",
+				       dump->name, dump->path);
 	err = dump_remove(dumps, dump);
 	if (!err)
 		kd_info(&ctl->log, "Removed %s", dump->path);

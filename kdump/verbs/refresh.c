@@ -18,7 +18,7 @@
  * any number of events and misses none: kdump-refresh.path starts the service again for what comes after the last
  * look. */
 #define REQUEST_PATH "/run/kdump/request"
-#define ROUNDS_MAX 10 /* the path unit goes on from there */
+#define ROUNDS_MAX   10 /* the path unit goes on from there */
 
 static struct kd_error *forget_request(const struct kd_sysroot *root)
 {
@@ -73,7 +73,8 @@ static struct kd_error *refresh_once(struct kdumpctl *ctl, bool *again)
 	if (!reason)
 		return kd_error_nomem();
 	if (ctl->dry_run) {
-		printf("%s%s%s\n", is_well(&health) ? "up to date" : "would be loaded anew", *reason ? ": " : "", reason);
+		printf("%s%s%s\n", is_well(&health) ? "up to date" : "would be loaded anew", *reason ? ": " : "",
+		       reason);
 		return NULL;
 	}
 	if (is_well(&health)) {
@@ -169,7 +170,7 @@ struct kd_error *refresh_kernel_removed(struct kdumpctl *ctl, int *status)
 		_cleanup_free_ char *path = NULL;
 
 		err = kd_format(&path, "%s" KD_STATEDIR "/initramfs-%s.img%s", ctl->root.prefix, ctl->argument[0],
-			     suffixes[i]);
+				suffixes[i]);
 		if (err)
 			return err;
 		if (unlink(path) < 0 && errno != ENOENT)

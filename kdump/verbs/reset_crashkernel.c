@@ -17,7 +17,8 @@
 enum { RESET_KERNEL, RESET_BOOTLOADER, RESET_PRINT, RESET_REBOOT, RESET_FADUMP };
 
 const struct verb_option reset_options[] = {
-	[RESET_KERNEL] = { "kernel", 0, "PATH|ALL|DEFAULT", "only the entries of this kernel; default: ALL, and new ones" },
+	[RESET_KERNEL] = { "kernel", 0, "PATH|ALL|DEFAULT",
+			   "only the entries of this kernel; default: ALL, and new ones" },
 	[RESET_BOOTLOADER] = { "bootloader", 0, "NAME", "grub, grubby, systemd-boot, u-boot-menu or extlinux" },
 	[RESET_PRINT] = { "print", 0, NULL, "show the change, make none" },
 	[RESET_REBOOT] = { "reboot", 0, NULL, "reboot if the change needs it" },
@@ -100,7 +101,8 @@ static void name_place(const struct boot_plan *plan, const struct boot_change *c
 {
 	if (change->kernel)
 		snprintf(buffer, size, "kernel=%s%s",
-			 plan->loader->indexed && !kd_starts_with(change->kernel, "/boot/") ? "/boot" : "", change->kernel);
+			 plan->loader->indexed && !kd_starts_with(change->kernel, "/boot/") ? "/boot" : "",
+			 change->kernel);
 	else if (plan->loader->per_kernel)
 		snprintf(buffer, size, "new kernels (%s)", plan->config.file[change->file].path);
 	else
@@ -169,8 +171,8 @@ static struct kd_error *advise_reboot(const struct kdumpctl *ctl, const struct b
 /* --- verbs -------------------------------------------------------------------------------------------------------- */
 
 /* Decide, say it, and do it unless it is only to be shown. */
-static struct kd_error *carry_out(const struct kdumpctl *ctl, const char *bootloader, const struct boot_request *request,
-				  bool print, struct boot_plan *plan)
+static struct kd_error *carry_out(const struct kdumpctl *ctl, const char *bootloader,
+				  const struct boot_request *request, bool print, struct boot_plan *plan)
 {
 	const struct boot_loader *loader;
 	struct kd_error *err;

@@ -16,7 +16,7 @@
 
 /* Red Hat's exit status when nothing is loaded, which is also LSB's "program is not running". */
 #define STATUS_NOT_OPERATIONAL 3
-#define STATUS_STALE 4 /* with --strict */
+#define STATUS_STALE           4 /* with --strict */
 
 enum { OPTION_METRICS, OPTION_STRICT };
 
@@ -57,8 +57,7 @@ static void print_details(const struct health *health)
 		printf("command line  %s\n", armed->cmdline);
 	printf("reservation   %" PRIu64 " MiB", health->reserved >> 20);
 	if (health->needed)
-		printf(", of which %" PRIu64 " MiB are needed: \"kdumpctl estimate\"",
-		       kd_mib_up(health->needed));
+		printf(", of which %" PRIu64 " MiB are needed: \"kdumpctl estimate\"", kd_mib_up(health->needed));
 	putchar('\n');
 	if (health->captured)
 		printf("last dump     %s, %s: \"kdumpctl info\"\n", health->capture_name,
@@ -91,8 +90,9 @@ static void warn_of_problems(const struct kdumpctl *ctl, const struct health *he
 		kd_warn(&ctl->log, "No memory reserved for crash kernel: crashkernel= is not on the kernel's command "
 				   "line, or there was not enough memory for it");
 	if (health->needed > health->reserved)
-		kd_warn(&ctl->log, "the capture needs %" PRIu64 " MiB, and %" PRIu64 " MiB are reserved: "
-				   "\"kdumpctl reset-crashkernel\" and a reboot",
+		kd_warn(&ctl->log,
+			"the capture needs %" PRIu64 " MiB, and %" PRIu64 " MiB are reserved: "
+			"\"kdumpctl reset-crashkernel\" and a reboot",
 			kd_mib_up(health->needed), health->reserved >> 20);
 	for (i = 0; i < health->changes; i++)
 		kd_warn(&ctl->log, "%s %s since: %s: %s", health->change[i].name, health->change[i].how,
@@ -183,7 +183,8 @@ static void print_json(const struct health *health)
 
 static void put_metric(FILE *out, const char *name, const char *help, uint64_t value)
 {
-	fprintf(out, "# HELP kdump_%s %s\n# TYPE kdump_%s gauge\nkdump_%s %" PRIu64 "\n", name, help, name, name, value);
+	fprintf(out, "# HELP kdump_%s %s\n# TYPE kdump_%s gauge\nkdump_%s %" PRIu64 "\n", name, help, name, name,
+		value);
 }
 
 static void print_metrics(const struct health *health, FILE *out)

@@ -30,8 +30,9 @@ void term_init(struct term *term, FILE *out)
 const char *term_start(const struct term *term, enum term_colour colour)
 {
 	static const char *const codes[] = {
-		[TERM_PLAIN] = "", [TERM_BOLD] = "\033[1m", [TERM_DIM] = "\033[2m", [TERM_RED] = "\033[31m",
-		[TERM_GREEN] = "\033[32m", [TERM_YELLOW] = "\033[33m", [TERM_BLUE] = "\033[34m",
+		[TERM_PLAIN] = "",        [TERM_BOLD] = "\033[1m",   [TERM_DIM] = "\033[2m",
+		[TERM_RED] = "\033[31m",  [TERM_GREEN] = "\033[32m", [TERM_YELLOW] = "\033[33m",
+		[TERM_BLUE] = "\033[34m",
 	};
 
 	return term->colour ? codes[colour] : "";
@@ -51,7 +52,7 @@ void term_bar(const struct term *term, uint64_t part, uint64_t whole, unsigned i
 	full = whole ? (unsigned int)((double)(part < whole ? part : whole) / whole * width * steps + 0.5) : 0;
 	if (part && !full)
 		full = 1; /* something is not nothing */
-	for (i = 0; i < width; i++, full -= full > steps ? steps : full) {
+	for (i = 0; i<width; i++, full -= full> steps ? steps : full) {
 		if (full >= steps)
 			fputs(utf8 ? "█" : "#", term->out);
 		else

@@ -16,7 +16,7 @@
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/terminal.h"
 
-#define EXIT_DAMAGED 1
+#define EXIT_DAMAGED    1
 #define EXIT_INCOMPLETE 4
 
 enum { OPTION_PATH };
@@ -34,10 +34,14 @@ static char *describe_format(const struct vmcore_origin *origin)
 
 	if (!origin->page_size)
 		return asprintf(&text, "%s%s%s", origin->flattened ? "flattened " : "", origin->format,
-				origin->incomplete ? ", says that it is incomplete" : "") < 0 ? NULL : text;
+				origin->incomplete ? ", says that it is incomplete" : "") < 0 ?
+			       NULL :
+			       text;
 	return asprintf(&text, "%s%s, %s, level %u%s%s", origin->flattened ? "flattened " : "", origin->format,
-			codec && *codec != 'n' ? codec : "not compressed", origin->level, origin->split ? ", split" : "",
-			origin->incomplete ? ", says that it is incomplete" : "") < 0 ? NULL : text;
+			codec && *codec != 'n' ? codec : "not compressed", origin->level,
+			origin->split ? ", split" : "", origin->incomplete ? ", says that it is incomplete" : "") < 0 ?
+		       NULL :
+		       text;
 }
 
 static void take_identity(struct dump *dump, const struct dumpfilter_identity *identity)
@@ -112,7 +116,8 @@ static void print_text(const char *path, const struct verification *result)
 
 	term_init(&term, stdout);
 	term_text(&term, path);
-	printf(": %s%s%s\n", term_start(&term, colours[result->verdict]), verdict_name(result->verdict), term_stop(&term));
+	printf(": %s%s%s\n", term_start(&term, colours[result->verdict]), verdict_name(result->verdict),
+	       term_stop(&term));
 	printf("%14s  %s\n", "Size", term_size(result->file_size, size));
 	if (format)
 		printf("%14s  %s\n", "Format", format);

@@ -201,8 +201,8 @@ int main(int argc, char **argv)
 		else
 			snprintf(name, sizeof(name), "%s%s%s", codec->name, codec->long_option ? " --" : "",
 				 codec->long_option ? codec->long_option : "");
-		printf("%-20s %8.0f %7.2f %8.4f\n", name, bytes / median(runs[i].seconds) / 1e6,
-		       median(runs[i].speed), (double)runs[i].bytes / bytes);
+		printf("%-20s %8.0f %7.2f %8.4f\n", name, bytes / median(runs[i].seconds) / 1e6, median(runs[i].speed),
+		       (double)runs[i].bytes / bytes);
 		codec->destroy(runs[i].context);
 	}
 	free(pages.page);

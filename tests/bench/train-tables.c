@@ -12,8 +12,8 @@
 #include "dumpfilter/codec/codec_zlib.c"
 #include "tests/bench/pages.h"
 
-#define ROUNDS 40u
-#define SEED   20u /* pages, taken at random, that a code is first made from */
+#define ROUNDS   40u
+#define SEED     20u /* pages, taken at random, that a code is first made from */
 #define BUILT_IN (DEFLATE_TABLES - 1)
 
 /* Bits in the header for one more symbol: with the length of the one before it, or another. About. */
@@ -228,7 +228,9 @@ int main(int argc, char **argv)
 	for (unsigned int i = 1; i < DEFLATE_TABLES; i++) {
 		for (unsigned int j = 0; j < SYMBOLS; j++)
 			printf("%s%c%s", j % 80 == 0 ? "\t\"" : "", 'a' + tables[i].length[j],
-			       j == SYMBOLS - 1 ? "\",\n" : j % 80 == 79 ? "\"\n" : "");
+			       j == SYMBOLS - 1 ? "\",\n" :
+			       j % 80 == 79     ? "\"\n" :
+						  "");
 	}
 	printf("};\n");
 	free(samples);

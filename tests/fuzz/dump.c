@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Filtered dumps as an enemy would write them: verified, read, filtered once more.
  *
- * The input: a byte of flags (bits 0-1 the codec, bit 2 flattened, bits 3-7 the dump level of the second filtering), then
- * changes of a sound dump: a byte that says how many bytes (bits 0-6) and where (bit 7 set: in the headers, bitmaps and
- * page_descs), three bytes of offset, and the bytes themselves. */
+ * The input: a byte of flags (bits 0-1 the codec, bit 2 flattened, bits 3-7 the dump level of the second filtering),
+ * then changes of a sound dump: a byte that says how many bytes (bits 0-6) and where (bit 7 set: in the headers,
+ * bitmaps and page_descs), three bytes of offset, and the bytes themselves. */
 #include <endian.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,10 +29,12 @@
 
 static const struct codec *const codecs_used[4] = { NULL, &codec_zlib, &codec_lzo, &codec_zstd };
 
-static struct template {
+static struct template
+{
 	uint8_t *data;
 	size_t size;
-} templates[8]; /* by the flags */
+}
+templates[8]; /* by the flags */
 
 static void put_be64(uint8_t *at, uint64_t value)
 {

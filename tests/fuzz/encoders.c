@@ -61,7 +61,8 @@ static void check(const struct codec *codec, const uint8_t *page, size_t page_si
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct codec *const ours[] = { &codec_default, &codec_zlib, &codec_small, &codec_lzo, &codec_fast };
+	static const struct codec *const ours[] = { &codec_default, &codec_zlib, &codec_small, &codec_lzo,
+						    &codec_fast };
 	static const size_t sizes[] = { 4096, 64, 2048, 16384, 65536 };
 	_cleanup_free_ uint8_t *page = NULL;
 	size_t page_size;

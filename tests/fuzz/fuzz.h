@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** What the fuzz targets share. A target is one LLVMFuzzerTestOneInput(), linked with libFuzzer (tests/fuzz/run), or with
- *  replay.c, which runs the files that it is given.
+/** What the fuzz targets share. A target is one LLVMFuzzerTestOneInput(), linked with libFuzzer (tests/fuzz/run), or
+ * with replay.c, which runs the files that it is given.
  *
  *  A target fails by dying: a sanitizer's report, an abort() where a promise of the interface is broken, a timeout.
  */

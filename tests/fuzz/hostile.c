@@ -31,9 +31,10 @@
 #define MAP_AT     0x8000u
 #define IMAGE_AT   (MAP_AT + MAP_SIZE)
 
-/* A sound vmcore, and where it may be changed: offsets in the file; a place without size is VMCOREINFO, to which lines are
- * added that win over the earlier ones. */
-struct template {
+/* A sound vmcore, and where it may be changed: offsets in the file; a place without size is VMCOREINFO, to which lines
+ * are added that win over the earlier ones. */
+struct template
+{
 	uint8_t *file;
 	uint64_t size;
 	uint64_t notes_at, notes_end;
@@ -54,8 +55,8 @@ static uint64_t image_offset(uint64_t vaddr)
 	return IMAGE_AT + (vaddr - STEXT);
 }
 
-/* struct item { char *text; struct item *next; struct list_head { next, prev } list; char name[16]; u64 number; }: one, two
- * and an array of both, in kallsyms and BTF. */
+/* struct item { char *text; struct item *next; struct list_head { next, prev } list; char name[16]; u64 number; }: one,
+ * two and an array of both, in kallsyms and BTF. */
 static void add_names(struct machine *machine)
 {
 	const uint64_t one = DATA_AT, two = DATA_AT + 0x40, array = DATA_AT + 0x100, text = DATA_AT + 0x200;
@@ -93,11 +94,13 @@ static void add_names(struct machine *machine)
 	memcpy(machine->ram + PHYS(BTF_AT), data, size);
 	free(data);
 
+	/* clang-format off */
 	const struct test_symbol symbol[] = {
 		{ "T_stext", STEXT },   { "Done", one },  { "Dtwo", two },
 		{ "darray", array },    { "dlist", one + 16 }, { "R__start_BTF", BTF_AT },
 		{ "R__stop_BTF", BTF_AT + size },
 	};
+	/* clang-format on */
 	machine_kallsyms(machine, symbol, ARRAY_SIZE(symbol), RULE_BASE_RELATIVE);
 	for (unsigned int i = 0; i < 2; i++) {
 		uint64_t self = one + i * 0x40, other = one + !i * 0x40;
@@ -124,11 +127,21 @@ static void make_x86_64(struct template *template, unsigned int levels, bool nam
 	};
 	const Elf64_Phdr phdr[] = {
 		{ .p_type = PT_NOTE, .p_offset = NOTES_AT },
-		{ .p_type = PT_LOAD, .p_vaddr = STEXT, .p_paddr = PHYS(STEXT), .p_offset = IMAGE_AT,
-		  .p_filesz = IMAGE_SIZE, .p_memsz = IMAGE_SIZE },
-		{ .p_type = PT_LOAD, .p_paddr = MEM_MAP, .p_offset = MAP_AT, .p_filesz = MAP_SIZE,
+		{ .p_type = PT_LOAD,
+		  .p_vaddr = STEXT,
+		  .p_paddr = PHYS(STEXT),
+		  .p_offset = IMAGE_AT,
+		  .p_filesz = IMAGE_SIZE,
+		  .p_memsz = IMAGE_SIZE },
+		{ .p_type = PT_LOAD,
+		  .p_paddr = MEM_MAP,
+		  .p_offset = MAP_AT,
+		  .p_filesz = MAP_SIZE,
 		  .p_memsz = MAP_SIZE },
-		{ .p_type = PT_LOAD, .p_paddr = PHYS(STEXT), .p_offset = IMAGE_AT, .p_filesz = IMAGE_SIZE,
+		{ .p_type = PT_LOAD,
+		  .p_paddr = PHYS(STEXT),
+		  .p_offset = IMAGE_AT,
+		  .p_filesz = IMAGE_SIZE,
 		  .p_memsz = IMAGE_SIZE },
 	};
 	const uint64_t stack = STEXT + 0x2000;
@@ -247,7 +260,7 @@ void hostile_make(const uint8_t *data, size_t size, struct hostile *ret)
 	const struct template *template = &templates[flags & 128 ? 3 : flags & 64 ? 2 : flags >> 5 & 1];
 	size_t info_size = strlen(template->info);
 
-	REQUIRE(template->size <= FILE_MAX && ftruncate(fd, (off_t)template->size) == 0);
+	REQUIRE(template->size <= FILE_MAX && ftruncate(fd, (off_t) template->size) == 0);
 	memcpy(file, template->file, template->size);
 	memcpy(info, template->info, info_size);
 	for (size_t at = 1, i = 0; size > at + 4 && i < CHANGES_MAX; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Dumps that were filtered: kdump-compressed, and flattened. So that small inputs reach everything, the input is the parts
- * of a file without what lies between them: first byte odd: header (464 bytes), sub header with notes (512), bitmaps (64
- * each), the rest; even: the records of a flattened dump. */
+/* Dumps that were filtered: kdump-compressed, and flattened. So that small inputs reach everything, the input is the
+ * parts of a file without what lies between them: first byte odd: header (464 bytes), sub header with notes (512),
+ * bitmaps (64 each), the rest; even: the records of a flattened dump. */
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -9,7 +9,7 @@
 #include "dumpfilter/vmcore/vmcore.h"
 #include "tests/fuzz/fuzz.h"
 
-#define BLOCK 4096u
+#define BLOCK    4096u
 #define READ_MAX 64
 
 static uint8_t file[16 * BLOCK];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Runs a target over files, or over all files of directories: what has been found once is looked for on every build, with
- * any compiler. */
+/* Runs a target over files, or over all files of directories: what has been found once is looked for on every build,
+ * with any compiler. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "tests/fuzz/fuzz.h"
 
-#define INPUT_MAX (1u << 20)
+#define INPUT_MAX   (1u << 20)
 #define SECONDS_MAX 60u /* for one input, also under valgrind */
 
 static unsigned int runs;

@@ -21,9 +21,8 @@ static void classify(const struct page_rules *rules, const uint8_t *data, size_t
 	page_rules_learn_boot(&learned, pages);
 	for (unsigned int i = 0; i < STRUCTS; i++) {
 		const uint8_t *page = pages + i * rules->struct_size;
-		struct page_verdict verdict =
-			page_classify(&learned, i, 0xffffea0000000000 + i * rules->struct_size, page,
-				      i + 1 < STRUCTS ? page + rules->struct_size : NULL);
+		struct page_verdict verdict = page_classify(&learned, i, 0xffffea0000000000 + i * rules->struct_size,
+							    page, i + 1 < STRUCTS ? page + rules->struct_size : NULL);
 
 		REQUIRE(verdict.class < PAGE_CLASS_COUNT);
 		REQUIRE(verdict.count > 0 && verdict.count <= UINT64_C(1) << 22);

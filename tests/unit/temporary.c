@@ -11,8 +11,8 @@ void temporary_make(char path[TEMPORARY_SIZE])
 {
 	const char *base = getenv("TMPDIR");
 
-	assert_true(snprintf(path, TEMPORARY_SIZE, "%s/%.20s.XXXXXX", base ? base : "/tmp", program_invocation_short_name) <
-		    TEMPORARY_SIZE);
+	assert_true(snprintf(path, TEMPORARY_SIZE, "%s/%.20s.XXXXXX", base ? base : "/tmp",
+			     program_invocation_short_name) < TEMPORARY_SIZE);
 	assert_non_null(mkdtemp(path));
 }
 

@@ -15,17 +15,17 @@
 #include "base/error.h"
 
 /* End a test here. cmocka's own skip() prints "not ok", which is a failure to automake. */
-#define end_test(reason)                                                                                           \
-	do {                                                                                                       \
-		printf("# %s: skipped, %s\n", __func__, reason);                                                    \
-		return;                                                                                            \
+#define end_test(reason)                                                                                               \
+	do {                                                                                                           \
+		printf("# %s: skipped, %s\n", __func__, reason);                                                       \
+		return;                                                                                                \
 	} while (0)
 
-#define assert_no_error(expr)                                                                                      \
-	do {                                                                                                       \
-		struct kd_error *_err = (expr);                                                                    \
-		if (_err)                                                                                          \
-			fail_msg("%s", _err->text);                                                                \
+#define assert_no_error(expr)                                                                                          \
+	do {                                                                                                           \
+		struct kd_error *_err = (expr);                                                                        \
+		if (_err)                                                                                              \
+			fail_msg("%s", _err->text);                                                                    \
 	} while (0)
 
 /** @err is an error of this kind whose text contains @part; it is destroyed. */

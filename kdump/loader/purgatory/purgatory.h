@@ -8,10 +8,10 @@
 #ifndef KDUMP_LOADER_PURGATORY_PURGATORY_H
 #define KDUMP_LOADER_PURGATORY_PURGATORY_H
 
-#define PURGATORY_CHECK 8 /* u32: offset of the function that compares the hashes, for tests */
-#define PURGATORY_PARAMS 16
+#define PURGATORY_CHECK       8 /* u32: offset of the function that compares the hashes, for tests */
+#define PURGATORY_PARAMS      16
 #define PURGATORY_PARAMS_SIZE 1056
-#define PURGATORY_REGIONS 16
+#define PURGATORY_REGIONS     16
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>

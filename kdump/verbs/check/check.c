@@ -143,8 +143,7 @@ static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 		context->plan = &r->plan;
 	if (context->plan)
 		context->keys = &r->keys;
-	if (context->kernel &&
-	    asprintf(&context->initrd, KD_STATEDIR "/initramfs-%s.img", r->kernel.release) < 0)
+	if (context->kernel && asprintf(&context->initrd, KD_STATEDIR "/initramfs-%s.img", r->kernel.release) < 0)
 		context->initrd = NULL;
 	context->conf_error = TEXT(r->conf_error);
 	context->settings_error = TEXT(r->settings_error);
@@ -159,8 +158,8 @@ static void print_result(const struct term *term, const struct check *check, con
 {
 	enum term_colour colour = verdicts[result->verdict].colour;
 
-	fprintf(term->out, "%s%-7s%s  %-16s  ", term_start(term, colour), verdicts[result->verdict].word, term_stop(term),
-		check->name);
+	fprintf(term->out, "%s%-7s%s  %-16s  ", term_start(term, colour), verdicts[result->verdict].word,
+		term_stop(term), check->name);
 	term_text(term, text_of(result));
 	fputc('\n', term->out);
 	if (result->remedy && result->verdict > CHECK_NOT_APPLICABLE)

@@ -59,8 +59,8 @@ void check_cheaply(const struct kdumpctl *ctl, const struct kd_conf *conf, const
 struct kd_error *check_everything(struct kdumpctl *ctl, unsigned int *failures) MUST_CHECK;
 
 /* machine.c */
-check_function check_kexec, check_reservation, check_load_disabled, check_signature, check_armed, check_unit, check_rivals,
-	check_panic, check_watchdog, check_clock;
+check_function check_kexec, check_reservation, check_load_disabled, check_signature, check_armed, check_unit,
+	check_rivals, check_panic, check_watchdog, check_clock;
 /* storage.c */
 check_function check_target, check_writable, check_space, check_inodes, check_file_system;
 /* programs.c */

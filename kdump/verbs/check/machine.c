@@ -32,7 +32,8 @@ void check_load_disabled(const struct check_context *c, struct check_result *res
 {
 	uint64_t disabled;
 	bool loaded = false;
-	struct kd_error *err = kd_sysroot_read_u64(&c->ctl->root, 10, &disabled, "/proc/sys/kernel/kexec_load_disabled");
+	struct kd_error *err = kd_sysroot_read_u64(&c->ctl->root, 10, &disabled,
+						   "/proc/sys/kernel/kexec_load_disabled");
 
 	if (err)
 		return check_say_error(result, CHECK_NOT_APPLICABLE, err);
@@ -40,9 +41,10 @@ void check_load_disabled(const struct check_context *c, struct check_result *res
 		return check_say(result, CHECK_OK, NULL, "is not disabled");
 	kd_error_destroy(loader_loaded(&c->ctl->root, LOADER_PANIC, &loaded));
 	if (loaded)
-		check_say(result, CHECK_WARNING, NULL,
-			  "kernel.kexec_load_disabled is 1: what is loaded stays, and cannot be brought up to date before the "
-			  "next boot");
+		check_say(
+			result, CHECK_WARNING, NULL,
+			"kernel.kexec_load_disabled is 1: what is loaded stays, and cannot be brought up to date before the "
+			"next boot");
 	else
 		check_say(result, CHECK_FAILURE, "let sysctl set it after kdump.service, and reboot",
 			  "kernel.kexec_load_disabled is 1: nothing can be loaded until the next boot");
@@ -66,11 +68,10 @@ void check_reservation(const struct check_context *c, struct check_result *resul
 	}
 	if (estimate_judge(&estimate) == ESTIMATE_SMALL)
 		check_say(result, CHECK_WARNING, "\"kdumpctl reset-crashkernel\", and reboot",
-			  "%" PRIu64 " MiB, but the capture needs %" PRIu64, reserved >> 20,
-			  kd_mib_up(estimate.need));
+			  "%" PRIu64 " MiB, but the capture needs %" PRIu64, reserved >> 20, kd_mib_up(estimate.need));
 	else
-		check_say(result, CHECK_OK, NULL, "%" PRIu64 " MiB, of which the capture needs %" PRIu64, reserved >> 20,
-			  kd_mib_up(estimate.need));
+		check_say(result, CHECK_OK, NULL, "%" PRIu64 " MiB, of which the capture needs %" PRIu64,
+			  reserved >> 20, kd_mib_up(estimate.need));
 }
 
 /* Has the PE file @path a certificate table? Who signed it is the running kernel's to judge. */
@@ -81,8 +82,8 @@ static bool is_signed(const struct kd_sysroot *root, const char *path)
 	uint16_t magic;
 	uint8_t pe[4];
 
-	/* e_lfanew; behind "PE\0\0" and the COFF header (24 bytes) the optional header, in which the certificate table is
-	 * entry 4 of the data directories, at 112 (PE32+) or 96 (PE32). */
+	/* e_lfanew; behind "PE\0\0" and the COFF header (24 bytes) the optional header, in which the certificate table
+	 * is entry 4 of the data directories, at 112 (PE32+) or 96 (PE32). */
 	if (fd < 0 || kd_pread_all(fd, &offset, 4, 0x3c) != 4 || kd_pread_all(fd, pe, 4, offset) != 4 ||
 	    memcmp(pe, "PE\0\0", 4) != 0 || kd_pread_all(fd, &magic, 2, (off_t)offset + 24) != 2)
 		return false;
@@ -101,7 +102,8 @@ void check_signature(const struct check_context *c, struct check_result *result)
 	if (is_signed(&c->ctl->root, c->kernel->path))
 		check_say(result, CHECK_OK, NULL, "the kernel is locked down, and %s is signed", c->kernel->path);
 	else
-		check_say(result, CHECK_FAILURE, "install a signed kernel (Debian: linux-image-amd64), or sign it (sbsign)",
+		check_say(result, CHECK_FAILURE,
+			  "install a signed kernel (Debian: linux-image-amd64), or sign it (sbsign)",
 			  "the kernel is locked down, and %s carries no signature", c->kernel->path);
 }
 
@@ -120,7 +122,8 @@ void check_armed(const struct check_context *c, struct check_result *result)
 		check_say(result, CHECK_WARNING, "\"kdumpctl restart\"", "armed with what has changed since: %s",
 			  reason ? reason : "");
 	else
-		check_say(result, health.state == ARMED_OURS ? CHECK_OK : CHECK_WARNING, NULL, "%s", health_sentence(&health));
+		check_say(result, health.state == ARMED_OURS ? CHECK_OK : CHECK_WARNING, NULL, "%s",
+			  health_sentence(&health));
 }
 
 /* Links that "systemctl enable" makes. */
@@ -182,7 +185,8 @@ void check_panic(const struct check_context *c, struct check_result *result)
 	const struct kd_sysroot *root = &c->ctl->root;
 	bool oops = sysctl(root, "panic_on_oops"), hung = sysctl(root, "hung_task_panic");
 
-	check_say(result, CHECK_OK, NULL, "an oops %s, a hung task %s (kernel.panic_on_oops %d, kernel.hung_task_panic %d)",
+	check_say(result, CHECK_OK, NULL,
+		  "an oops %s, a hung task %s (kernel.panic_on_oops %d, kernel.hung_task_panic %d)",
 		  oops ? "leaves a dump" : "leaves none unless it is a panic", hung ? "does, too" : "leaves none", oops,
 		  hung);
 }
@@ -203,8 +207,8 @@ void check_watchdog(const struct check_context *c, struct check_result *result)
 		err = kd_sysroot_read_line(&c->ctl->root, &identity, "/sys/class/watchdog/%s/identity", entry->d_name);
 		kd_error_destroy(err);
 		if (state && strcmp(state, "active") == 0)
-			check_say(result, CHECK_OK, NULL, "%s (%s) is running: its driver is put into the image", entry->d_name,
-				  identity ? identity : "?");
+			check_say(result, CHECK_OK, NULL, "%s (%s) is running: its driver is put into the image",
+				  entry->d_name, identity ? identity : "?");
 	}
 	if (!result->text)
 		check_say(result, CHECK_NOT_APPLICABLE, NULL, "none is running");

@@ -95,7 +95,8 @@ void check_image(const struct check_context *c, struct check_result *result)
 	if (fd < 0 && errno == EACCES)
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "only root can read %s", c->initrd);
 	if (fd < 0)
-		return check_say(result, CHECK_WARNING, "\"kdumpctl start\" builds it", "%s is not there yet", c->initrd);
+		return check_say(result, CHECK_WARNING, "\"kdumpctl start\" builds it", "%s is not there yet",
+				 c->initrd);
 	path = kd_sysroot_path(&c->ctl->root, c->initrd);
 	if (!path || !read_listing(path, &listing) || !strstr(listing, " /init\n") ||
 	    !strstr(listing, " " KD_PLAN_PATH "\n"))
@@ -144,13 +145,14 @@ void check_keys(const struct check_context *c, struct check_result *result)
 		char byte;
 
 		if (fd < 0 && errno == EACCES)
-			return check_say(result, CHECK_NOT_APPLICABLE, NULL, "only root can read the key file %s", file);
+			return check_say(result, CHECK_NOT_APPLICABLE, NULL, "only root can read the key file %s",
+					 file);
 		if (fd < 0 || fstat(fd, &st) < 0 || kd_pread_all(fd, &byte, 1, 0) != 1)
 			return check_say(result, CHECK_FAILURE, "put it back, or name another in /etc/crypttab",
 					 "the key file %s is not there, or cannot be read", file);
 		if (st.st_mode & 0077)
-			return check_say(result, CHECK_WARNING, "\"chmod 600\"", "others than root can read the key file %s",
-					 file);
+			return check_say(result, CHECK_WARNING, "\"chmod 600\"",
+					 "others than root can read the key file %s", file);
 	}
 	check_say(result, CHECK_OK, NULL, "%zu key files can be read, by root alone", c->keys->count);
 }

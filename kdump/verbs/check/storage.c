@@ -26,7 +26,8 @@ void check_target(const struct check_context *c, struct check_result *result)
 	if (!target)
 		return check_say(result, CHECK_FAILURE, NULL, "%s", c->target_error);
 	check_say(result, CHECK_OK, NULL, "%s %s, directory %s%s%s", target->type, target->device, target->path,
-		  target->mount_point ? ", mounted at " : ", not mounted", target->mount_point ? target->mount_point : "");
+		  target->mount_point ? ", mounted at " : ", not mounted",
+		  target->mount_point ? target->mount_point : "");
 }
 
 /* A mode says little: only doing it tells (quotas, immutable directories, a device that fails). */
@@ -74,13 +75,15 @@ void check_space(const struct check_context *c, struct check_result *result)
 	term_size(dump.bytes, need);
 	term_size(c->target->available, have);
 	if (c->target->available < dump.bytes)
-		check_say(result, CHECK_FAILURE, "remove old dumps (kdumpctl list, remove), or choose another target",
-			  "There might not be enough space to save a vmcore. The size of %s should be greater than %" PRIu64
-			  " kilo bytes (%s are free)",
-			  c->target->device, dump.bytes >> 10, have);
+		check_say(
+			result, CHECK_FAILURE, "remove old dumps (kdumpctl list, remove), or choose another target",
+			"There might not be enough space to save a vmcore. The size of %s should be greater than %" PRIu64
+			" kilo bytes (%s are free)",
+			c->target->device, dump.bytes >> 10, have);
 	else
-		check_say(result, CHECK_OK, NULL, "a dump now would take about %s (%u %% of %" PRIu64 " pages, %s); %s are free",
-			  need, dump.permil / 10, dump.pages,
+		check_say(result, CHECK_OK, NULL,
+			  "a dump now would take about %s (%u %% of %" PRIu64 " pages, %s); %s are free", need,
+			  dump.permil / 10, dump.pages,
 			  dump.measured ? "as in the last capture" : "assumed compression", have);
 }
 
@@ -158,7 +161,8 @@ static const struct {
 	const char *remedy;
 } error_counters[] = {
 	{ "ext", count_ext4, "unmount it and run fsck: the capture may be refused to mount or to write" },
-	{ "btrfs", count_btrfs, "\"btrfs device stats\" tells which; replace a failing disk, \"btrfs scrub\", then reset with -z" },
+	{ "btrfs", count_btrfs,
+	  "\"btrfs device stats\" tells which; replace a failing disk, \"btrfs scrub\", then reset with -z" },
 };
 
 /* What the file system itself has recorded. */

@@ -77,7 +77,8 @@ static void test_bytes(void **state)
 
 static void test_proc_figure(void **state)
 {
-	static const char text[] = "MemTotal:        76300 kB\nSwapCached:  3 kB\nCached:\t50000 kB\nBad: kB\nHuge: 99999999999999999 kB";
+	static const char text[] =
+		"MemTotal:        76300 kB\nSwapCached:  3 kB\nCached:\t50000 kB\nBad: kB\nHuge: 99999999999999999 kB";
 	uint64_t bytes = 7;
 
 	assert_true(kd_proc_figure(text, "MemTotal", &bytes));
@@ -383,7 +384,9 @@ static void test_gzip(void **state)
 {
 	static char data[100000];
 	static uint8_t packed[100000];
-	z_stream z = { .next_in = (uint8_t *)data, .avail_in = sizeof(data), .next_out = packed, .avail_out = sizeof(packed) };
+	z_stream z = {
+		.next_in = (uint8_t *)data, .avail_in = sizeof(data), .next_out = packed, .avail_out = sizeof(packed)
+	};
 	_cleanup_free_ void *out = NULL;
 	size_t size, out_size, i;
 
@@ -411,10 +414,11 @@ static void test_gzip(void **state)
 static void test_xz_zstd(void **state)
 {
 	/* printf hello | xz -9 --check=crc32; printf hello | zstd */
-	static const uint8_t xz[] = { 0xfd, '7', 'z', 'X', 'Z', 0, 0, 1, 0x69, 0x22, 0xde, 0x36, 2, 0, 0x21, 1, 0x16, 0, 0, 0,
-				      0x74, 0x2f, 0xe5, 0xa3, 1, 0, 4, 'h', 'e', 'l', 'l', 'o', 0, 0, 0, 0, 0x86, 0xa6,
-				      0x10, 0x36, 0, 1, 0x19, 5, 0x2c, 0x24, 0x7f, 0xae, 0x90, 0x42, 0x99, 0x0d, 1, 0,
-				      0, 0, 0, 1, 'Y', 'Z' };
+	static const uint8_t xz[] = { 0xfd, '7',  'z',  'X',  'Z',  0,   0,    1,   0x69, 0x22, 0xde, 0x36,
+				      2,    0,    0x21, 1,    0x16, 0,   0,    0,   0x74, 0x2f, 0xe5, 0xa3,
+				      1,    0,    4,    'h',  'e',  'l', 'l',  'o', 0,    0,    0,    0,
+				      0x86, 0xa6, 0x10, 0x36, 0,    1,   0x19, 5,   0x2c, 0x24, 0x7f, 0xae,
+				      0x90, 0x42, 0x99, 0x0d, 1,    0,   0,    0,   0,    1,    'Y',  'Z' };
 	static const uint8_t zst[] = { 0x28, 0xb5, 0x2f, 0xfd, 0x20, 5, 0x29, 0, 0, 'h', 'e', 'l', 'l', 'o' };
 	_cleanup_free_ void *out = NULL;
 	size_t size;
@@ -553,7 +557,8 @@ static void test_conf_refuses(void **state)
 		{ "path # nothing\n", "k:1: Invalid kdump config value for option 'path'" },
 		{ "path var/crash\n", "\"var/crash\"; give an absolute path" },
 		{ "path /a\npath /b\n", "k:2: Duplicated kdump config value of option path (first on line 1)" },
-		{ "ext4 /dev/sda\nxfs /dev/sdb\n", "k:2: More than one dump targets specified (the other is on line 1)" },
+		{ "ext4 /dev/sda\nxfs /dev/sdb\n",
+		  "k:2: More than one dump targets specified (the other is on line 1)" },
 		{ "ext4 /dev/sda\next4 /dev/sda\n", "k:2: More than one dump targets specified" },
 		{ "ext4 sda1\n", "give /dev/" },
 		{ "net 1.2.3.4\n", "k:1: Deprecated kdump config option: net. Refer to kdump.conf manpage" },

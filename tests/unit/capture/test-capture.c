@@ -172,8 +172,9 @@ static bool give_up(void *arg, pid_t pid)
 static struct kd_error *run(struct kd_error *(*function)(void *arg), int ms, bool (*tick)(void *arg, pid_t pid),
 			    void *arg, struct child_result *result)
 {
-	struct child_job job = { .name = "job", .run = function, .tick = tick, .arg = arg,
-				 .deadline = clock_ms() + ms };
+	struct child_job job = {
+		.name = "job", .run = function, .tick = tick, .arg = arg, .deadline = clock_ms() + ms
+	};
 
 	return child_run(&job, result);
 }
@@ -312,8 +313,9 @@ static void write_strings(struct kd_json *json)
 {
 	kd_json_open(json, NULL, '[');
 	kd_json_string(json, NULL, "q\" b\\ t\t n\n \x01\x7f");
-	kd_json_string(json, NULL, "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80");   /* ä € and one beyond the BMP */
-	kd_json_string(json, NULL, "\xff \xc0\xaf \xed\xa0\x80 \xe2\x82 \xc3"); /* stray, overlong, surrogate, cut short */
+	kd_json_string(json, NULL, "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80"); /* ä € and one beyond the BMP */
+	kd_json_string(json, NULL,
+		       "\xff \xc0\xaf \xed\xa0\x80 \xe2\x82 \xc3"); /* stray, overlong, surrogate, cut short */
 	kd_json_string(json, NULL, NULL);
 	kd_json_close(json, ']');
 }
@@ -595,8 +597,13 @@ static struct kd_error *dump_by(const char *directory, char *const *collector, s
 	_cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY);
 	struct memory_use memory = { 0 };
 	char vmcore[128];
-	struct dump_request request = { .vmcore = vmcore, .dir = dir, .collector = collector, .console = -1,
-					.deadline = clock_ms() + 30000, .root = &root, .memory = &memory,
+	struct dump_request request = { .vmcore = vmcore,
+					.dir = dir,
+					.collector = collector,
+					.console = -1,
+					.deadline = clock_ms() + 30000,
+					.root = &root,
+					.memory = &memory,
 					.log = dump_log };
 
 	snprintf(vmcore, sizeof(vmcore), "%s/vmcore.in", directory);
@@ -661,8 +668,10 @@ static void dump_by_reporting_program(const char *directory, const char *name, c
 {
 	_cleanup_free_ char *script = NULL, *path = NULL, *program = NULL;
 	char *collector[] = { NULL, (char *)"-z", NULL }; /* a codec that only the program has */
-	int size = asprintf(&script, "#!/bin/sh\nif [ \"$1\" = --report ]; then\ncat >$2 <<'END'\n%sEND\nshift 2\nfi\n"
-				     "[ $1 = -z ] && cp $2 $3\n", lines);
+	int size = asprintf(&script,
+			    "#!/bin/sh\nif [ \"$1\" = --report ]; then\ncat >$2 <<'END'\n%sEND\nshift 2\nfi\n"
+			    "[ $1 = -z ] && cp $2 $3\n",
+			    lines);
 
 	assert_true(size > 0 && asprintf(&path, "/%s", name) > 0 && asprintf(&program, "%s/%s", directory, name) > 0);
 	put_file(directory, path, script, (size_t)size);
@@ -678,8 +687,15 @@ static void dump_by_reporting_program(const char *directory, const char *name, c
 
 static void test_dump_reported_by_a_program(void **state)
 {
-	struct dumpfilter_report told = { .page_size = 4096, .pages_written = 9, .pages_shared = 8, .unreadable = 7,
-					  .first_unreadable = { 0x7c000, "Input/output error" }, .bytes_written = UINT64_MAX, .windows = 6, .unfiltered = true, .full = true };
+	struct dumpfilter_report told = { .page_size = 4096,
+					  .pages_written = 9,
+					  .pages_shared = 8,
+					  .unreadable = 7,
+					  .first_unreadable = { 0x7c000, "Input/output error" },
+					  .bytes_written = UINT64_MAX,
+					  .windows = 6,
+					  .unfiltered = true,
+					  .full = true };
 	_cleanup_free_ char *lines = NULL, *cut = NULL;
 	struct dump_result result;
 	size_t size;
@@ -766,8 +782,9 @@ static void test_dump_says_what_is_next(void **state)
 	out = open_memstream(&written, &size);
 	report_write(out, &report);
 	fclose(out);
-	assert_non_null(strstr(written, "\"copy\": {\n    \"unreadable\": 8192,\n    \"first_unreadable\": {\n"
-					"      \"offset\": 8192,\n      \"error\": \"Input/output error\"\n    }\n  },"));
+	assert_non_null(strstr(written,
+			       "\"copy\": {\n    \"unreadable\": 8192,\n    \"first_unreadable\": {\n"
+			       "      \"offset\": 8192,\n      \"error\": \"Input/output error\"\n    }\n  },"));
 }
 
 static void test_hooks_say_when(void **state)
@@ -799,7 +816,8 @@ static void test_dump_with_erasure_never_falls(void **state)
 	struct dump_result result;
 
 	put_file(*state, "/vmcore.in", "secret", 6);
-	assert_error(dump_with_option(*state, "exit 3", "--config=/etc/erase.conf", &result), KD_ERR_STATE, "exit status 3");
+	assert_error(dump_with_option(*state, "exit 3", "--config=/etc/erase.conf", &result), KD_ERR_STATE,
+		     "exit status 3");
 	assert_false(result.complete);
 	assert_int_equal(result.count, 1);
 	assert_content(*state, "vmcore", NULL);

@@ -126,11 +126,14 @@ void arm_write(const struct arm *arm, const char *path, bool image, uint64_t sta
 	kd_elf64_core_header(&ehdr, EM_AARCH64, (uint16_t)(arm->count + 1 + image));
 	fseek(out, 0, SEEK_SET);
 	fwrite(&ehdr, sizeof(ehdr), 1, out);
-	fwrite(&(Elf64_Phdr){ .p_type = PT_NOTE, .p_offset = ARM_NOTES_AT, .p_filesz = notes }, sizeof(Elf64_Phdr), 1, out);
+	fwrite(&(Elf64_Phdr){ .p_type = PT_NOTE, .p_offset = ARM_NOTES_AT, .p_filesz = notes }, sizeof(Elf64_Phdr), 1,
+	       out);
 	for (int i = image ? -1 : 0; i < (int)arm->count; i++) {
 		/* The image's pages were made first, so they lie together. */
-		Elf64_Phdr phdr = { .p_type = PT_LOAD, .p_offset = data + (uint64_t)(i < 0 ? 0 : i) * arm_page(arm),
-				    .p_paddr = arm->frame[i < 0 ? 0 : i].paddr, .p_vaddr = i < 0 ? TEXT_VADDR : 0 };
+		Elf64_Phdr phdr = { .p_type = PT_LOAD,
+				    .p_offset = data + (uint64_t)(i < 0 ? 0 : i) * arm_page(arm),
+				    .p_paddr = arm->frame[i < 0 ? 0 : i].paddr,
+				    .p_vaddr = i < 0 ? TEXT_VADDR : 0 };
 
 		phdr.p_filesz = phdr.p_memsz = arm_page(arm);
 		fwrite(&phdr, sizeof(phdr), 1, out);
@@ -150,8 +153,9 @@ void arm_init_mem_map(struct arm *arm)
 
 	arm_init(arm, 12, 48, 4, base);
 	arm_info(arm, "NUMBER(VA_BITS)=48\nNUMBER(TCR_EL1_T1SZ)=0x10\nCRASHTIME=77\n%s", info_6_1);
-	arm_info(arm, "SYMBOL(mem_section)=%lx\nLENGTH(mem_section)=16384\nSIZE(mem_section)=32\n"
-		      "OFFSET(mem_section.section_mem_map)=0\nNUMBER(SECTION_SIZE_BITS)=27\nNUMBER(MAX_PHYSMEM_BITS)=48\n",
+	arm_info(arm,
+		 "SYMBOL(mem_section)=%lx\nLENGTH(mem_section)=16384\nSIZE(mem_section)=32\n"
+		 "OFFSET(mem_section.section_mem_map)=0\nNUMBER(SECTION_SIZE_BITS)=27\nNUMBER(MAX_PHYSMEM_BITS)=48\n",
 		 TEXT_VADDR + 2 * 4096);
 	pointer = TEXT_VADDR + 3 * 4096;
 	memcpy(arm_at(arm, arm->image_paddr + 2 * 4096 + section / 128 * 8), &pointer, 8);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** An arm64 machine made up for tests, with any size of pages and width of addresses, written out as a vmcore. It has memory
- *  only where something was put: a frame (page) a segment. */
+/** An arm64 machine made up for tests, with any size of pages and width of addresses, written out as a vmcore. It has
+ * memory only where something was put: a frame (page) a segment. */
 #ifndef TESTS_UNIT_DUMPFILTER_AARCH64_TESTING_H
 #define TESTS_UNIT_DUMPFILTER_AARCH64_TESTING_H
 
@@ -23,13 +23,13 @@ struct arm {
 	} frame[ARM_FRAMES_MAX];
 };
 
-/** @va_bits, @levels: of the tables; memory begins at @base. The image: _stext, then the kernel's name, the top table in its
- *  fifth page. VMCOREINFO has no word of the width yet. */
+/** @va_bits, @levels: of the tables; memory begins at @base. The image: _stext, then the kernel's name, the top table
+ * in its fifth page. VMCOREINFO has no word of the width yet. */
 void arm_init(struct arm *arm, unsigned int page_shift, unsigned int va_bits, unsigned int levels, uint64_t base);
 void arm_release(struct arm *arm);
 
-/** A machine that a filter can work on: 4 KiB pages, 48 bits, 6.1's struct page for the first 8 MiB, two free pages, and the
- *  stack of a CPU. */
+/** A machine that a filter can work on: 4 KiB pages, 48 bits, 6.1's struct page for the first 8 MiB, two free pages,
+ * and the stack of a CPU. */
 void arm_init_mem_map(struct arm *arm);
 #define ARM_BASE       UINT64_C(0x40000000)
 #define ARM_STACK      UINT64_C(0xffff800008000000)

@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 struct dump_check {
-	bool incomplete;  /* its header says so */
-	uint64_t pages;   /* in bitmap 2 */
-	uint64_t filled;  /* page_descs that lead to data */
-	uint64_t size;    /* of the file */
+	bool incomplete; /* its header says so */
+	uint64_t pages;  /* in bitmap 2 */
+	uint64_t filled; /* page_descs that lead to data */
+	uint64_t size;   /* of the file */
 };
 
 /** Headers, bitmaps and page_descs of the kdump file @path. NULL, or what is wrong with it. */

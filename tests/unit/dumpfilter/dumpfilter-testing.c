@@ -102,8 +102,10 @@ void machine_init(struct machine *machine, unsigned int levels)
 		     levels == 5);
 	machine_info(machine, "SYMBOL(mem_section)=%lx\nLENGTH(mem_section)=%u\nSIZE(mem_section)=32\n", SECTIONS,
 		     levels == 5 ? 262144 : 4096);
-	machine_info(machine, "OFFSET(mem_section.section_mem_map)=0\nNUMBER(SECTION_SIZE_BITS)=27\n"
-			      "NUMBER(MAX_PHYSMEM_BITS)=%d\n", levels == 5 ? 52 : 46);
+	machine_info(machine,
+		     "OFFSET(mem_section.section_mem_map)=0\nNUMBER(SECTION_SIZE_BITS)=27\n"
+		     "NUMBER(MAX_PHYSMEM_BITS)=%d\n",
+		     levels == 5 ? 52 : 46);
 	machine_info(machine, "%s", info_6_1);
 
 	machine_map(machine, STEXT, STEXT_PHYS, 2 << 20);
@@ -138,7 +140,7 @@ void machine_init_log(struct machine *machine)
 }
 
 void machine_add_record(struct machine *machine, unsigned int number, unsigned int state, uint64_t begin, uint64_t next,
-		       const char *text)
+			const char *text)
 {
 	uint64_t id = (LOG_TAIL_ID + number) & ((UINT64_C(1) << 62) - 1), slot = id % 8;
 	uint64_t offset = begin >> 8 == (next - 1) >> 8 ? begin % 256 : 0;
@@ -182,7 +184,9 @@ void machine_write(const struct machine *machine, const char *path)
 	Elf64_Phdr phdr[3] = {
 		{ .p_type = PT_NOTE, .p_offset = 0x1000 },
 		{ .p_type = PT_LOAD, .p_vaddr = STEXT, .p_paddr = STEXT_PHYS, .p_offset = 0x4000 + STEXT_PHYS },
-		{ .p_type = PT_LOAD, .p_vaddr = 0xffff888000000000, .p_offset = 0x4000 + machine->head_cut,
+		{ .p_type = PT_LOAD,
+		  .p_vaddr = 0xffff888000000000,
+		  .p_offset = 0x4000 + machine->head_cut,
 		  .p_paddr = machine->head_cut },
 	};
 

@@ -26,18 +26,18 @@
 #define LOG_DESCS   (PRB + 0x1000)
 #define LOG_INFOS   (PRB + 0x2000)
 #define LOG_TEXT    (PRB + 0x3000)
-#define PHYS(vaddr) ((vaddr) - STEXT + STEXT_PHYS)
+#define PHYS(vaddr) ((vaddr)-STEXT + STEXT_PHYS)
 #define LOG_TAIL_ID ((UINT64_C(1) << 62) - 2)
-#define VMEMMAP    UINT64_C(0xffffea0000000000)
-#define VMEMMAP_L5 UINT64_C(0xffd4000000000000)
+#define VMEMMAP     UINT64_C(0xffffea0000000000)
+#define VMEMMAP_L5  UINT64_C(0xffd4000000000000)
 
 struct machine {
 	uint8_t *ram;
 	unsigned int levels;
-	uint64_t next_table; /* physical */
-	char info[8192];     /* VMCOREINFO */
-	uint64_t head_cut;   /* bytes of the first page that are not RAM */
-	uint64_t tail_cut;   /* bytes of the last page that are not RAM */
+	uint64_t next_table;    /* physical */
+	char info[8192];        /* VMCOREINFO */
+	uint64_t head_cut;      /* bytes of the first page that are not RAM */
+	uint64_t tail_cut;      /* bytes of the last page that are not RAM */
 	uint64_t stack_pointer; /* of the first CPU; 0: it was not in the kernel */
 };
 

@@ -74,12 +74,14 @@ void machine_add_secret_types(struct machine *machine)
 	memcpy(machine->ram + (BTF_AT - STEXT + STEXT_PHYS), data, size);
 	free(data);
 
+	/* clang-format off */
 	const struct test_symbol symbol[] = {
 		{ "T_stext", STEXT },	 { "Done", ONE },	    { "Dpointer", POINTER },  { "dhead", HEAD },
 		{ "dtext", STRING },	 { "darray", ARRAY },	    { "duntyped", UNTYPED },  { "dacross", ACROSS },
 		{ "dtwice", ONE },	 { "dtwice", TWO },	    { "ddangling", DANGLING }, { "dhead_ptr", HEAD_PTR },
 		{ "R__start_BTF", BTF_AT }, { "R__stop_BTF", BTF_AT + size },
 	};
+	/* clang-format on */
 	machine_kallsyms(machine, symbol, ARRAY_SIZE(symbol), RULE_BASE_RELATIVE);
 }
 

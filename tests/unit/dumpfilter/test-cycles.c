@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Dumps made in cycles, of one window of page frames after the other: what is in them is what is in one that was made at
- * once. And how it comes to that: what is planned when there is little memory. */
+/* Dumps made in cycles, of one window of page frames after the other: what is in them is what is in one that was made
+ * at once. And how it comes to that: what is planned when there is little memory. */
 #include <elf.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -23,23 +23,23 @@
 #include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
-#define assert_code(expr, expected)                                                                               \
-	do {                                                                                                       \
-		struct kd_error *_err = (expr);                                                                    \
-		assert_non_null(_err);                                                                             \
-		assert_int_equal(_err->code, expected);                                                            \
-		kd_error_destroy(_err);                                                                            \
+#define assert_code(expr, expected)                                                                                    \
+	do {                                                                                                           \
+		struct kd_error *_err = (expr);                                                                        \
+		assert_non_null(_err);                                                                                 \
+		assert_int_equal(_err->code, expected);                                                                \
+		kd_error_destroy(_err);                                                                                \
 	} while (0)
 
-#define UNMAPPED    UINT32_MAX
-#define LRU         (UINT64_C(1) << 4)
-#define SLAB        (UINT64_C(1) << 9)
-#define PRIVATE     (UINT64_C(1) << 13)
-#define HEAD        (UINT64_C(1) << 16)
-#define HWPOISON    (UINT64_C(1) << 23)
-#define FREE        ((uint32_t)-129)
-#define SLAB_PAGE   UINT64_C(6000) /* in one of the last windows */
-#define STEXT_PAGE  (STEXT_PHYS / 4096)
+#define UNMAPPED   UINT32_MAX
+#define LRU        (UINT64_C(1) << 4)
+#define SLAB       (UINT64_C(1) << 9)
+#define PRIVATE    (UINT64_C(1) << 13)
+#define HEAD       (UINT64_C(1) << 16)
+#define HWPOISON   (UINT64_C(1) << 23)
+#define FREE       ((uint32_t)-129)
+#define SLAB_PAGE  UINT64_C(6000) /* in one of the last windows */
+#define STEXT_PAGE (STEXT_PHYS / 4096)
 
 static char dir[TEMPORARY_SIZE], core[96], whole[96], cycled[96], stream[96];
 static struct machine machine;
@@ -76,7 +76,7 @@ static void populate(void)
 	put_page(101, LRU | PRIVATE, 0x1000, 0, 0);
 	put_page(200, HWPOISON, 0, UNMAPPED, 0);
 	put_page(201, 0, 0, (uint32_t)-257, 0);
-	put_page(2048, 0, 0, FREE, 10); /* a free block of 1024 pages */
+	put_page(2048, 0, 0, FREE, 10);            /* a free block of 1024 pages */
 	put_page(512, HEAD | LRU, 1, UNMAPPED, 0); /* anonymous, 512 pages */
 	for (uint64_t pfn = 513; pfn < 1024; pfn++)
 		machine_put(&machine, machine_page(pfn) + 8, (VMEMMAP + 512 * 64) | 1, 8);
@@ -330,8 +330,8 @@ static void assert_unfiltered(void)
 	machine_write(&machine, core);
 	if (memory_size)
 		assert_true((fd = open(core, O_WRONLY | O_CLOEXEC)) >= 0 &&
-			    pwrite(fd, &memory_size, 8, sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr) +
-							offsetof(Elf64_Phdr, p_memsz)) == 8);
+			    pwrite(fd, &memory_size, 8,
+				   sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr) + offsetof(Elf64_Phdr, p_memsz)) == 8);
 	run(whole, &options, &report);
 	assert_true(report.unfiltered);
 	for (size_t i = 0; i < ARRAY_SIZE(windows); i++) {
@@ -391,7 +391,8 @@ static void test_absurd(void **state)
 	_cleanup_close_ int fd = open(core, O_WRONLY | O_CLOEXEC);
 	const uint64_t size = UINT64_C(1) << 60;
 
-	assert_int_equal(pwrite(fd, &size, 8, sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr) + offsetof(Elf64_Phdr, p_memsz)),
+	assert_int_equal(pwrite(fd, &size, 8,
+				sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr) + offsetof(Elf64_Phdr, p_memsz)),
 			 8);
 	assert_code(dumpfilter_run(core, cycled, &options, NULL), KD_ERR_NOMEM);
 }
@@ -411,7 +412,8 @@ static void change_vmcore(void *arg, uint64_t done, uint64_t total)
 	assert_int_equal(pwrite(fd, &value, change->slab ? 8 : 4, (off_t)at), change->slab ? 8 : 4);
 }
 
-/* The table of page_descs has place for what was counted: a vmcore that changes must not get more, or other pages in. */
+/* The table of page_descs has place for what was counted: a vmcore that changes must not get more, or other pages in.
+ */
 static void test_changing(void **state)
 {
 	static const struct change changes[] = { { 5990, false }, { 5990, true }, { 1500, false }, { 1500, true } };
@@ -419,8 +421,11 @@ static void test_changing(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
 		struct change change = changes[i];
-		struct dumpfilter_options options = { .level = 31, .threads = 1, .window_pages = 64,
-						      .progress = change_vmcore, .progress_arg = &change };
+		struct dumpfilter_options options = { .level = 31,
+						      .threads = 1,
+						      .window_pages = 64,
+						      .progress = change_vmcore,
+						      .progress_arg = &change };
 
 		machine_write(&machine, core);
 		unlink(cycled);
@@ -514,13 +519,23 @@ static void test_plan(void **state)
 {
 	const uint64_t mib = 1 << 20, pages = UINT64_C(1) << 28; /* 1 TiB: a bitmap has 32 MiB */
 	const struct memory_needs needs = {
-		.resident = 4 * mib, .tables = 2 * mib, .worker = 3 * mib, .share = 8 * mib, .share_least = mib,
-		.threads = 4, .mapping = 8 * mib, .pages = pages, .bitmaps = 34 * mib, .window_bitmaps = 6, .strict = true,
+		.resident = 4 * mib,
+		.tables = 2 * mib,
+		.worker = 3 * mib,
+		.share = 8 * mib,
+		.share_least = mib,
+		.threads = 4,
+		.mapping = 8 * mib,
+		.pages = pages,
+		.bitmaps = 34 * mib,
+		.window_bitmaps = 6,
+		.strict = true,
 	};
 	static const struct {
 		uint64_t limit;
 		unsigned int threads, scanners, share;
 		bool mapping, whole;
+		/* clang-format off */
 	} rows[] = {
 		{ 1024, 4, 4, 8, true, true },
 		{ 52, 4, 1, 1, true, true },   /* 4 + 1 + 34 + 4 * 3 + 1; 4 + 1 + 34 + 1 * (8 + 2) */
@@ -533,6 +548,7 @@ static void test_plan(void **state)
 		{ 14, 1, 3, 1, false, false },
 		{ 11, 1, 2, 0, false, false },
 	};
+	/* clang-format on */
 	struct memory_plan plan;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -441,18 +441,20 @@ static size_t add_kernel_types(struct machine *machine)
 	return 0x1000;
 }
 
-#define MODULES (DATA_AT + 0x10)
+#define MODULES     (DATA_AT + 0x10)
 #define BTF_MODULES (DATA_AT + 0x20)
 #define MEM_SECTION (DATA_AT + 0x30)
 
 static void add_kernel_names(struct machine *machine)
 {
 	size_t size = add_kernel_types(machine);
+	/* clang-format off */
 	const struct test_symbol symbol[] = {
 		{ "T_stext", STEXT }, { "Dinit_uts_ns", UTS_NS }, { "Bmem_section", MEM_SECTION },
 		{ "dmodules", MODULES }, { "dbtf_modules", BTF_MODULES },
 		{ "R__start_BTF", BTF_AT }, { "R__stop_BTF", BTF_AT + size },
 	};
+	/* clang-format on */
 
 	/* The types end before that; the rest is not looked at. */
 	machine_put(machine, MEM_SECTION - STEXT + STEXT_PHYS, SECTIONS, 8);
@@ -558,9 +560,9 @@ static void test_make_page_types(void **state)
 static void test_learn(void **state)
 {
 	static const char *const forgotten[] = {
-		"SIZE(page)", "OFFSET(page.", "NUMBER(PG_lru)", "NUMBER(PG_slab)", "NUMBER(PAGE_BUDDY",
-		"LENGTH(zone.free_area)", "SYMBOL(mem_section)", "LENGTH(mem_section)", "SIZE(mem_section)",
-		"OFFSET(mem_section",
+		"SIZE(page)",        "OFFSET(page.",           "NUMBER(PG_lru)",      "NUMBER(PG_slab)",
+		"NUMBER(PAGE_BUDDY", "LENGTH(zone.free_area)", "SYMBOL(mem_section)", "LENGTH(mem_section)",
+		"SIZE(mem_section)", "OFFSET(mem_section",
 	};
 	struct dumpfilter_options options = { .level = 31 };
 	struct dumpfilter_report whole = { 0 }, report = { 0 };
@@ -755,14 +757,10 @@ static void test_vmlinux(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_btf),
-		cmocka_unit_test(test_btf_hostile),
-		cmocka_unit_test(test_kallsyms),
-		cmocka_unit_test(test_kallsyms_hostile),
-		cmocka_unit_test(test_make),
-		cmocka_unit_test(test_make_page_types),
-		cmocka_unit_test(test_learn),
-		cmocka_unit_test(test_module),
+		cmocka_unit_test(test_btf),      cmocka_unit_test(test_btf_hostile),
+		cmocka_unit_test(test_kallsyms), cmocka_unit_test(test_kallsyms_hostile),
+		cmocka_unit_test(test_make),     cmocka_unit_test(test_make_page_types),
+		cmocka_unit_test(test_learn),    cmocka_unit_test(test_module),
 		cmocka_unit_test(test_vmlinux),
 	};
 

@@ -36,12 +36,12 @@
 #include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
-#define assert_code(expr, expected)                                                                               \
-	do {                                                                                                       \
-		struct kd_error *_err = (expr);                                                                    \
-		assert_non_null(_err);                                                                             \
-		assert_int_equal(_err->code, expected);                                                            \
-		kd_error_destroy(_err);                                                                            \
+#define assert_code(expr, expected)                                                                                    \
+	do {                                                                                                           \
+		struct kd_error *_err = (expr);                                                                        \
+		assert_non_null(_err);                                                                                 \
+		assert_int_equal(_err->code, expected);                                                                \
+		kd_error_destroy(_err);                                                                                \
 	} while (0)
 
 static char dir[TEMPORARY_SIZE], core[96], dump[96];
@@ -141,7 +141,8 @@ static void test_pfn_window(void **state)
 	static const struct {
 		uint64_t start, end;
 	} windows[] = { { 0, 320 }, { 64, 128 }, { 320, 640 }, { 704, 1000 }, { 960, 1000 } };
-	static const uint64_t edges[] = { 0, 1, 63, 64, 65, 100, 128, 319, 320, 321, 500, 640, 703, 705, 960, 999, 1000, 3000 };
+	static const uint64_t edges[] = { 0,   1,   63,  64,  65,  100, 128, 319,  320,
+					  321, 500, 640, 703, 705, 960, 999, 1000, 3000 };
 	struct pfn_bitmap whole, part;
 
 	assert_true(pfn_bitmap_init(&whole, 1000));
@@ -160,7 +161,8 @@ static void test_pfn_window(void **state)
 				(set ? pfn_bitmap_set : pfn_bitmap_clear)(&part, a, b);
 				assert_int_equal(pfn_bitmap_count(&part, a, b),
 						 a < end && b > start ? pfn_bitmap_count(&whole, a > start ? a : start,
-											 b < end ? b : end) : 0);
+											 b < end ? b : end) :
+									0);
 			}
 			for (uint64_t pfn = 0; pfn < 1100; pfn++)
 				assert_int_equal(pfn_bitmap_test(&part, pfn),
@@ -169,8 +171,11 @@ static void test_pfn_window(void **state)
 		for (uint64_t word = 0; word < 1000 / 64 + 2; word++)
 			assert_int_equal(pfn_bitmap_word(&part, word),
 					 word >= start / 64 && word * 64 < end ?
-						 pfn_bitmap_word(&whole, word) & (end - word * 64 < 64 ?
-							(UINT64_C(1) << (end - word * 64)) - 1 : ~UINT64_C(0)) : 0);
+						 pfn_bitmap_word(&whole, word) &
+							 (end - word * 64 < 64 ?
+								  (UINT64_C(1) << (end - word * 64)) - 1 :
+								  ~UINT64_C(0)) :
+						 0);
 		pfn_bitmap_clear(&part, 0, 1000);
 		assert_int_equal(pfn_bitmap_next(&part, 0), end);
 		pfn_bitmap_set(&part, end - 2, end + 5);
@@ -310,8 +315,11 @@ static void test_many_segments(void **state)
 	ehdr.e_shoff = sizeof(ehdr) + COUNT * sizeof(*phdr);
 	ehdr.e_shentsize = sizeof(shdr);
 	for (uint64_t i = 0; i < COUNT; i++)
-		phdr[i] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_paddr = (COUNT - i) * 0x4000, .p_offset = i * 8,
-					.p_filesz = 8, .p_memsz = 0x3000 };
+		phdr[i] = (Elf64_Phdr){ .p_type = PT_LOAD,
+					.p_paddr = (COUNT - i) * 0x4000,
+					.p_offset = i * 8,
+					.p_filesz = 8,
+					.p_memsz = 0x3000 };
 	int fd = open(core, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	assert_int_equal(kd_pwrite_all(fd, &ehdr, sizeof(ehdr), 0), 0);
 	assert_int_equal(kd_pwrite_all(fd, phdr, COUNT * sizeof(*phdr), sizeof(ehdr)), 0);
@@ -378,7 +386,7 @@ static void check_walks(unsigned int levels, uint64_t sme_mask)
 	assert_int_equal(paddr, 0x9fff);
 	/* Not mapped at each of the levels. */
 	assert_code(address_space_translate(&opened.space, base + (UINT64_C(2) << 30) + 0x1000, &paddr, &size),
-		     KD_ERR_HOLE);
+		    KD_ERR_HOLE);
 	assert_code(address_space_translate(&opened.space, base + (UINT64_C(3) << 30), &paddr, &size), KD_ERR_HOLE);
 	assert_code(address_space_translate(&opened.space, 0, &paddr, &size), KD_ERR_HOLE);
 	/* A read that runs off a mapping. */
@@ -454,11 +462,11 @@ static void test_validation(void **state)
 
 /* Page classes: one row is a struct page (and the one behind it) of some kernel. */
 
-#define LAYOUT                                                                                                     \
-	"SIZE(page)=64\nOFFSET(page.flags)=0\nOFFSET(page.mapping)=24\nOFFSET(page.private)=40\n"                  \
+#define LAYOUT                                                                                                         \
+	"SIZE(page)=64\nOFFSET(page.flags)=0\nOFFSET(page.mapping)=24\nOFFSET(page.private)=40\n"                      \
 	"OFFSET(page._mapcount)=48\nLENGTH(zone.free_area)=11\n"
-#define FLAGS                                                                                                      \
-	"NUMBER(PG_lru)=4\nNUMBER(PG_private)=13\nNUMBER(PG_swapcache)=10\nNUMBER(PG_swapbacked)=19\n"             \
+#define FLAGS                                                                                                          \
+	"NUMBER(PG_lru)=4\nNUMBER(PG_private)=13\nNUMBER(PG_swapcache)=10\nNUMBER(PG_swapbacked)=19\n"                 \
 	"NUMBER(PG_hwpoison)=23\nNUMBER(PG_head_mask)=64\n"
 
 static const char info_6_4[] = LAYOUT FLAGS
@@ -475,12 +483,12 @@ static const char info_6_11[] = LAYOUT FLAGS
 	"OFFSET(page.compound_head)=8\nNUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE)=-67108865\n"
 	"NUMBER(PAGE_SLAB_MAPCOUNT_VALUE)=-33554433\nNUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)=-1073741825\n"
 	"NUMBER(PAGE_OFFLINE_MAPCOUNT_VALUE)=-536870913\n";
-#define TYPES_6_12                                                                                                 \
-	"NUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE)=-201326592\nNUMBER(PAGE_SLAB_MAPCOUNT_VALUE)=-184549376\n"            \
+#define TYPES_6_12                                                                                                     \
+	"NUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE)=-201326592\nNUMBER(PAGE_SLAB_MAPCOUNT_VALUE)=-184549376\n"                \
 	"NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)=-268435456\nNUMBER(PAGE_OFFLINE_MAPCOUNT_VALUE)=-251658240\n"
 static const char info_6_12[] = LAYOUT FLAGS "OFFSET(page.compound_head)=8\n" TYPES_6_12;
 static const char info_7_1[] = LAYOUT FLAGS "OFFSET(page.compound_info)=8\n" TYPES_6_12
-	"NUMBER(PAGE_UNACCEPTED_MAPCOUNT_VALUE)=-150994944\n";
+					    "NUMBER(PAGE_UNACCEPTED_MAPCOUNT_VALUE)=-150994944\n";
 /* No rule for slab: anonymous pages cannot be told from it. */
 static const char info_no_slab[] = LAYOUT FLAGS "OFFSET(page.compound_head)=8\n";
 /* The flag of swap cache means something else on pages that are not swap-backed. */
@@ -540,10 +548,28 @@ static const struct page_case page_cases[] = {
 	{ "THP, misaligned", info_6_1, 513, HEAD_6_1 | LRU, 1, UNMAPPED, 0, 0, { 0, TAIL_OF, 1, 9 }, PAGE_USER, 1 },
 	{ "impossible order", info_6_1, 0, HEAD_6_1 | LRU, 1, UNMAPPED, 0, 0, { 0, TAIL_OF, 1, 200 }, PAGE_USER, 1 },
 	{ "hugetlb", info_6_1, 512, HEAD_6_1, 0, UNMAPPED, 0, 0, { 0, TAIL_OF, 2, 9 }, PAGE_USER, 512 },
-	{ "poisoned hugetlb", info_6_1, 512, HEAD_6_1 | HWPOISON, 0, UNMAPPED, 0, 0, { 0, TAIL_OF, 2, 9 },
-	  PAGE_HWPOISON, 512 },
-	{ "large folio of a file", info_6_1, 16, HEAD_6_1 | LRU, 0x1000, UNMAPPED, 0, 0, { 0, TAIL_OF, 1, 4 },
-	  PAGE_CACHE, 16 },
+	{ "poisoned hugetlb",
+	  info_6_1,
+	  512,
+	  HEAD_6_1 | HWPOISON,
+	  0,
+	  UNMAPPED,
+	  0,
+	  0,
+	  { 0, TAIL_OF, 2, 9 },
+	  PAGE_HWPOISON,
+	  512 },
+	{ "large folio of a file",
+	  info_6_1,
+	  16,
+	  HEAD_6_1 | LRU,
+	  0x1000,
+	  UNMAPPED,
+	  0,
+	  0,
+	  { 0, TAIL_OF, 1, 4 },
+	  PAGE_CACHE,
+	  16 },
 	{ "compound of the kernel", info_6_1, 16, HEAD_6_1, 0, UNMAPPED, 0, 0, { 0, TAIL_OF, 1, 2 }, PAGE_KEEP, 4 },
 	{ "fake head", info_6_1, 576, HEAD_6_1 | LRU, 1, UNMAPPED, 0, 0, { 0, TAIL_OF + 64, 2, 9 }, PAGE_KEEP, 1 },
 	{ "hugetlb", info_6_4, 512, HEAD, 0, UNMAPPED, 0, 0, { 0, TAIL_OF, 2, 9 }, PAGE_USER, 512 },
@@ -566,7 +592,16 @@ static const struct page_case page_cases[] = {
 	{ "hugetlb", info_6_12, 512, HEAD, 1, 0xf4000000, 0, 0, { 9, TAIL_OF, 0, 0 }, PAGE_USER, 512 },
 	{ "anonymous", info_6_12, 512, LRU | SWAPBACKED, 1, 0, .class = PAGE_USER, .count = 1 },
 	{ "tail with a mask", info_7_1, 513, 0, 0, UNMAPPED, 0, 0xffffffffffff8001, .class = PAGE_KEEP, .count = 1 },
-	{ "THP, tails with a mask", info_7_1, 512, HEAD | LRU, 1, UNMAPPED, 0, 0, { 9, 0xffffffffffff8001, 0, 0 }, PAGE_USER,
+	{ "THP, tails with a mask",
+	  info_7_1,
+	  512,
+	  HEAD | LRU,
+	  1,
+	  UNMAPPED,
+	  0,
+	  0,
+	  { 9, 0xffffffffffff8001, 0, 0 },
+	  PAGE_USER,
 	  512 },
 	{ "unaccepted", info_7_1, 1024, 0, 0, 0xf7000000, .class = PAGE_UNACCEPTED, .count = 1024 },
 };
@@ -603,7 +638,7 @@ static void test_levels(void **state)
 		enum page_class class;
 		unsigned int levels; /* any of these bits drops it */
 	} rows[] = {
-		{ PAGE_KEEP, 0 }, { PAGE_ZERO, 0 }, { PAGE_CACHE, 2 | 4 }, { PAGE_CACHE_PRIVATE, 4 },
+		{ PAGE_KEEP, 0 }, { PAGE_ZERO, 0 },  { PAGE_CACHE, 2 | 4 },   { PAGE_CACHE_PRIVATE, 4 },
 		{ PAGE_USER, 8 }, { PAGE_FREE, 16 }, { PAGE_UNACCEPTED, 16 },
 	};
 
@@ -722,8 +757,8 @@ static void marks_init(struct marks *marks, unsigned int level, bool poison_only
 	for (size_t i = 0; i < ARRAY_SIZE(bitmaps); i++)
 		assert_true(pfn_bitmap_init(bitmaps[i], RAM_PAGES));
 	pfn_bitmap_set(&marks->kept, 0, RAM_PAGES);
-	marks->filter = (struct page_filter){ level, poison_only, &marks->kept, &marks->boot, &marks->slab, &marks->late,
-					      { 0 }, { 0 } };
+	marks->filter = (struct page_filter){ level,        poison_only,  &marks->kept, &marks->boot,
+					      &marks->slab, &marks->late, { 0 },        { 0 } };
 }
 
 static void assert_same_bits(struct pfn_bitmap *a, struct pfn_bitmap *b)
@@ -734,8 +769,8 @@ static void assert_same_bits(struct pfn_bitmap *a, struct pfn_bitmap *b)
 	pfn_bitmap_release(b);
 }
 
-/* Whatever the parts and however many the threads, it is as if there were one: a huge page and a block of free ones reach
- * over several parts, one of their pages is poisoned. */
+/* Whatever the parts and however many the threads, it is as if there were one: a huge page and a block of free ones
+ * reach over several parts, one of their pages is poisoned. */
 static void test_page_scan(void **state)
 {
 	static const unsigned int levels[] = { 0, 1, 8, 31 };
@@ -1053,7 +1088,9 @@ static void test_size_limit(void **state)
 		machine_put(&machine, pfn * 4096 + 4000, pfn << 20, 8);
 	machine_write(&machine, core);
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(limits); i++) {
-		struct dumpfilter_options options = { .level = 0, .threads = i % 2 ? 3 : 1, .size_limit = limits[i / 2] };
+		struct dumpfilter_options options = { .level = 0,
+						      .threads = i % 2 ? 3 : 1,
+						      .size_limit = limits[i / 2] };
 
 		assert_code(dumpfilter_run(core, dump, &options, &report), KD_ERR_OS);
 		assert_true(report.full);
@@ -1070,8 +1107,9 @@ static void test_size_limit(void **state)
 		unlink(dump);
 	}
 	/* The next level is tried when there is no room. */
-	struct dumpfilter_options options = { .level = 0, .fallback_level = { 31 }, .fallback_count = 1,
-					      .size_limit = 23 << 20 };
+	struct dumpfilter_options options = {
+		.level = 0, .fallback_level = { 31 }, .fallback_count = 1, .size_limit = 23 << 20
+	};
 	assert_no_error(dumpfilter_run(core, dump, &options, &report));
 	assert_false(report.full);
 	read_result(&result);
@@ -1099,7 +1137,8 @@ static void test_estimate(void **state)
 	assert_int_equal(access(dump, F_OK), -1);
 	assert_no_error(dumpfilter_run(core, dump, &options, &report));
 	assert_int_equal(estimate.pages, RAM_PAGES - 533);
-	/* So few pages are all in the sample; but which ones of the table's slots are wanted twice is a matter of chance. */
+	/* So few pages are all in the sample; but which ones of the table's slots are wanted twice is a matter of
+	 * chance. */
 	assert_in_range(estimate.size, report.bytes_written * 995 / 1000, report.bytes_written * 1005 / 1000);
 	options.threads = 5;
 	assert_no_error(dumpfilter_estimate(core, &options, &more));
@@ -1132,8 +1171,13 @@ static struct estimate run_estimate(const struct vmcore *vmcore, struct estimate
 {
 	_cleanup_(page_share_destroy) struct page_share *share = page_share_create(4096, PAGE_SHARE_BYTES_MIN);
 	_cleanup_(pfn_bitmap_release) struct pfn_bitmap kept = { 0 };
-	struct pipeline pipeline = { .vmcore = vmcore, .page_size = 4096, .kept = &kept, .codec = &codec_zlib,
-				     .threads = 1, .share_zero_pages = true, .share = share };
+	struct pipeline pipeline = { .vmcore = vmcore,
+				     .page_size = 4096,
+				     .kept = &kept,
+				     .codec = &codec_zlib,
+				     .threads = 1,
+				     .share_zero_pages = true,
+				     .share = share };
 
 	assert_non_null(share);
 	assert_true(pfn_bitmap_init(&kept, window));
@@ -1216,10 +1260,8 @@ static void test_unreadable(void **state)
 	static const struct {
 		uint64_t start, end, count;
 	} cases[] = {
-		{ 50 * 4096 + 100, 50 * 4096 + 101, 1 },
-		{ 2000 * 4096, 2003 * 4096, 3 },
-		{ 2047 * 4096 + 1, 2048 * 4096 + 1, 2 },
-		{ 0, 4096, 1 },
+		{ 50 * 4096 + 100, 50 * 4096 + 101, 1 }, { 2000 * 4096, 2003 * 4096, 3 },
+		{ 2047 * 4096 + 1, 2048 * 4096 + 1, 2 }, { 0, 4096, 1 },
 		{ RAM_SIZE - 1, RAM_SIZE, 1 },
 	};
 	struct dumpfilter_report report;
@@ -1640,22 +1682,25 @@ static void test_log(void **state)
 	machine_add_record(&machine, 1, 1, start + 32, start + 64, "two\nlines \t\x1b\xc3");
 	machine_add_record(&machine, 2, 0, start + 64, start + 80, "reserved");
 	machine_add_record(&machine, 3, 3, start + 80, start + 96, "reusable");
-	machine_add_record(&machine, 4, 2, 3, 3, "");                         /* no text */
+	machine_add_record(&machine, 4, 2, 3, 3, "");                                                 /* no text */
 	machine_add_record(&machine, 5, 2, start + 96, start + 128 + 40, "at the start of the ring"); /* wraps */
 	machine_add_record(&machine, 6, 2, 40, 56, "cut");
 	machine_put(&machine, PHYS(LOG_INFOS + (LOG_TAIL_ID + 6) % 8 * 88 + 16), 200, 2); /* longer than its block */
 	assert_no_error(read_log(&machine, text, sizeof(text)));
-	assert_memory_equal(text, "[    0.000000] first\n"
-				  "[    1.000001] two\n"
-				  "               lines \t\\x1b\\xc3\n"
-				  "[    4.000004] \n"
-				  "[    5.000005] at the start of the ring\n"
-				  "[    6.000006] cut\\x00\\x00\\x00\\x00\\x00\n",
+	assert_memory_equal(text,
+			    "[    0.000000] first\n"
+			    "[    1.000001] two\n"
+			    "               lines \t\\x1b\\xc3\n"
+			    "[    4.000004] \n"
+			    "[    5.000005] at the start of the ring\n"
+			    "[    6.000006] cut\\x00\\x00\\x00\\x00\\x00\n",
 			    166);
 
 	/* What came after the fifth, of a counter that is odd and hence has the second half. */
-	machine_info(&machine, "SYMBOL(clear_seq)=%lx\nOFFSET(printk_info.seq)=0\nSIZE(latched_seq)=24\n"
-			       "OFFSET(latched_seq.val)=8\n", PRB + 0x40);
+	machine_info(&machine,
+		     "SYMBOL(clear_seq)=%lx\nOFFSET(printk_info.seq)=0\nSIZE(latched_seq)=24\n"
+		     "OFFSET(latched_seq.val)=8\n",
+		     PRB + 0x40);
 	for (uint64_t i = 0; i < 7; i++)
 		machine_put(&machine, PHYS(LOG_INFOS + (LOG_TAIL_ID + i) % 8 * 88), 100 + i, 8);
 	machine_put(&machine, PHYS(PRB + 0x40), 3, 4);
@@ -1760,7 +1805,8 @@ static void test_mem_usage(void **state)
 }
 
 /* Before 5.10: records of 16 bytes and their text, in 256 bytes. */
-static void put_record(struct machine *machine, uint64_t offset, uint64_t length, unsigned int seconds, const char *text)
+static void put_record(struct machine *machine, uint64_t offset, uint64_t length, unsigned int seconds,
+		       const char *text)
 {
 	machine_put(machine, PHYS(LOG_TEXT + offset), UINT64_C(1000000000) * seconds, 8);
 	machine_put(machine, PHYS(LOG_TEXT + offset + 8), length, 2);
@@ -1775,8 +1821,8 @@ static void test_old_log(void **state)
 		size_t size;
 		const char *text;
 	} wrong[] = {
-		{ PRB + 16, 300, 4, "a record at 300 of 256 bytes" },      /* the first one's index */
-		{ PRB + 24, 250, 4, "its records do not end" }, /* the one behind the last is never met */
+		{ PRB + 16, 300, 4, "a record at 300 of 256 bytes" }, /* the first one's index */
+		{ PRB + 24, 250, 4, "its records do not end" },       /* the one behind the last is never met */
 		{ LOG_TEXT + 32 + 8, 15, 2, "the record at 32 has 15 bytes" },
 		{ LOG_TEXT + 32 + 8, 250, 2, "the record at 32 has 250 bytes" },
 		{ LOG_TEXT + 32 + 10, 17, 2, "17 of them text" },
@@ -1787,9 +1833,10 @@ static void test_old_log(void **state)
 	char text[4096];
 
 	machine_init(&machine, 4);
-	machine_info(&machine, "SYMBOL(log_buf)=%lx\nSYMBOL(log_buf_len)=%lx\nSYMBOL(log_first_idx)=%lx\n"
-			       "SYMBOL(log_next_idx)=%lx\nSIZE(printk_log)=16\nOFFSET(printk_log.ts_nsec)=0\n"
-			       "OFFSET(printk_log.len)=8\nOFFSET(printk_log.text_len)=10\n",
+	machine_info(&machine,
+		     "SYMBOL(log_buf)=%lx\nSYMBOL(log_buf_len)=%lx\nSYMBOL(log_first_idx)=%lx\n"
+		     "SYMBOL(log_next_idx)=%lx\nSIZE(printk_log)=16\nOFFSET(printk_log.ts_nsec)=0\n"
+		     "OFFSET(printk_log.len)=8\nOFFSET(printk_log.text_len)=10\n",
 		     PRB, PRB + 8, PRB + 16, PRB + 24);
 	for (size_t i = 0; i <= ARRAY_SIZE(wrong); i++) {
 		machine_put(&machine, PHYS(PRB), LOG_TEXT, 8);
@@ -1840,6 +1887,7 @@ static struct kd_error *parse(struct dumpfilter_command *command, const char *li
 
 static void test_command(void **state)
 {
+	/* clang-format off */
 	static const char *const refused[] = {
 		"-E -l a b", "-F a b", "-x", "-g", "-d", "-d 32 a b", "-d 1, a b", "-c -l", "--split a b", "--what a b",
 		"-q", "a b c", "-d x a b", "--num-threads", "--message-level 32", "-E -F a", "-E --split a b c",
@@ -1848,6 +1896,7 @@ static void test_command(void **state)
 		"--vtop x a", "-c --fast", "--uncompressed -l", "--small --uncompressed", "--partial-dmesg a b",
 		"--json a b", "--mem-usage a b",
 	};
+	/* clang-format on */
 	struct dumpfilter_command command;
 
 	assert_no_error(parse(&command, "-l -d 31"));
@@ -1952,7 +2001,8 @@ static void test_command(void **state)
 	assert_no_error(parse(&command, "--dry-run --show-stats -d 31 a"));
 	assert_string_equal(command.input, "a");
 	assert_int_equal(command.message_level, 7 | 16);
-	assert_no_error(parse(&command, "--non-mmap --cyclic-buffer 1024 --work-dir /tmp -b 4 --splitblock-size 1 -l a b"));
+	assert_no_error(
+		parse(&command, "--non-mmap --cyclic-buffer 1024 --work-dir /tmp -b 4 --splitblock-size 1 -l a b"));
 	assert_int_equal(command.options.window_pages, 8 << 20);
 	assert_int_equal(command.options.memory_limit, 0);
 	assert_no_error(parse(&command, "--max-memory 24M a b"));

@@ -61,7 +61,7 @@ static void zeros(uint8_t *page, size_t size)
 static void one_word(uint8_t *page, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
-		page[i] = (uint8_t)"\x40\x12\xb6\x01\x80\x88\xff\xff"[i % 8];
+		page[i] = (uint8_t) "\x40\x12\xb6\x01\x80\x88\xff\xff"[i % 8];
 }
 
 static void noise(uint8_t *page, size_t size)
@@ -102,8 +102,14 @@ static void every_byte(uint8_t *page, size_t size)
 static void records(uint8_t *page, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
-		uint64_t field[8] = { 0x17ffffc0000000, 0xffffea0000000000 + i / 64 * 64, 0xdead000000000122, 0,
-				      i / 64, random_number() % 3, 0xffffffff, 0xffff888001b60000 };
+		uint64_t field[8] = { 0x17ffffc0000000,
+				      0xffffea0000000000 + i / 64 * 64,
+				      0xdead000000000122,
+				      0,
+				      i / 64,
+				      random_number() % 3,
+				      0xffffffff,
+				      0xffff888001b60000 };
 
 		page[i] = (uint8_t)(field[i % 64 / 8] >> i % 8 * 8);
 	}
@@ -404,10 +410,8 @@ static void test_sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_mappings_start),
-		cmocka_unit_test(test_many_pages),
-		cmocka_unit_test(test_pages_are_independent),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_mappings_start),
+		cmocka_unit_test(test_many_pages), cmocka_unit_test(test_pages_are_independent),
 		cmocka_unit_test(test_sizes),
 	};
 

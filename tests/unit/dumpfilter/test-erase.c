@@ -176,8 +176,12 @@ static void test_name(void **state)
 	machine_add_secret_types(&machine);
 	machine_put_text(&machine, UTS_NS + 65, CANARY);
 	machine_put_text(&machine, UTS_NS + 325, CANARY);
-	machine_kallsyms(&machine, (struct test_symbol[]){ { "T_stext", STEXT }, { "Dinit_uts_ns", UTS_NS },
-			 { "R__start_BTF", BTF_AT }, { "R__stop_BTF", BTF_AT + 0x10000 } }, 4, RULE_BASE_RELATIVE);
+	machine_kallsyms(&machine,
+			 (struct test_symbol[]){ { "T_stext", STEXT },
+						 { "Dinit_uts_ns", UTS_NS },
+						 { "R__start_BTF", BTF_AT },
+						 { "R__stop_BTF", BTF_AT + 0x10000 } },
+			 4, RULE_BASE_RELATIVE);
 	machine_write(&machine, core);
 	assert_no_error(run("erase (char [325]) init_uts_ns size 325"));
 	assert_int_equal(count(CANARY, strlen(CANARY)), 1);
@@ -251,7 +255,8 @@ static void test_refused(void **state)
 		enum kd_error_code code;
 		const char *text;
 	} cases[] = {
-		{ "erase text\nerase nothing", KD_ERR_NOT_FOUND, "conf:2: nothing: the kernel has no symbol \"nothing\"" },
+		{ "erase text\nerase nothing", KD_ERR_NOT_FOUND,
+		  "conf:2: nothing: the kernel has no symbol \"nothing\"" },
 		{ "erase one.nothing", KD_ERR_NOT_FOUND, "conf:1: one.nothing: there is no member \"nothing\"" },
 		{ "erase twice", KD_ERR_CONFIG, "the kernel has 2 symbols \"twice\"" },
 		{ "erase untyped", KD_ERR_NOT_FOUND, "the type of \"untyped\" is not known" },
@@ -311,11 +316,8 @@ static void test_hostile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_erase),
-		cmocka_unit_test(test_name),
-		cmocka_unit_test(test_syntax),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_erase),   cmocka_unit_test(test_name),    cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_hostile),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

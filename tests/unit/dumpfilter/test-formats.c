@@ -22,12 +22,12 @@
 #include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
-#define assert_code(expr, expected)                                                                               \
-	do {                                                                                                       \
-		struct kd_error *_err = (expr);                                                                    \
-		assert_non_null(_err);                                                                             \
-		assert_int_equal(_err->code, expected);                                                            \
-		kd_error_destroy(_err);                                                                            \
+#define assert_code(expr, expected)                                                                                    \
+	do {                                                                                                           \
+		struct kd_error *_err = (expr);                                                                        \
+		assert_non_null(_err);                                                                                 \
+		assert_int_equal(_err->code, expected);                                                                \
+		kd_error_destroy(_err);                                                                                \
 	} while (0)
 
 static char dir[TEMPORARY_SIZE], core[96], dump[96], other[96];
@@ -344,8 +344,9 @@ static void test_split(void **state)
 {
 	char path[3][128];
 	const char *paths[3] = { path[0], path[1], path[2] };
-	struct dumpfilter_options options = { .level = 31, .codec = &codec_zlib, .writer = &writer_split, .part = paths + 1,
-					      .part_count = 2 };
+	struct dumpfilter_options options = {
+		.level = 31, .codec = &codec_zlib, .writer = &writer_split, .part = paths + 1, .part_count = 2
+	};
 	uint64_t next = 0;
 
 	for (int i = 0; i < 3; i++)
@@ -435,6 +436,7 @@ static void test_hostile_kdump(void **state)
 		uint64_t offset;
 		size_t size;
 		uint64_t value;
+		/* clang-format off */
 	} lies[] = {
 		{ 428, 4, 0 }, { 428, 4, 4097 }, { 428, 4, UINT64_C(1) << 31 }, /* block_size */
 		{ 432, 4, UINT32_MAX }, { 436, 4, UINT32_MAX }, { 436, 4, 0 }, { 436, 4, 1 },
@@ -442,6 +444,7 @@ static void test_hostile_kdump(void **state)
 		{ 4096 + 48, 8, UINT64_MAX }, { 4096 + 48, 8, UINT64_C(1) << 50 }, /* notes */
 		{ 4096 + 56, 8, UINT64_MAX }, { 4096 + 56, 8, UINT64_C(1) << 40 },
 	};
+	/* clang-format on */
 	size_t size;
 
 	filter(core, dump, 31, &codec_zlib);
@@ -458,8 +461,8 @@ static void test_hostile_kdump(void **state)
 	}
 	/* page_descs: offset, size, compression. */
 	static const struct page_desc wrong[] = {
-		{ UINT64_MAX, 100, 1, 0 }, { 1, 100, 1, 0 },	    { 1 << 20, 4097, 1, 0 }, { 1 << 20, 0, 1, 0 },
-		{ 1 << 20, 100, 0, 0 },	   { 1 << 20, 100, 3, 0 }, { 1 << 20, 100, 0x40, 0 }, { 0, 0, 0, 0 },
+		{ UINT64_MAX, 100, 1, 0 }, { 1, 100, 1, 0 },       { 1 << 20, 4097, 1, 0 },   { 1 << 20, 0, 1, 0 },
+		{ 1 << 20, 100, 0, 0 },    { 1 << 20, 100, 3, 0 }, { 1 << 20, 100, 0x40, 0 }, { 0, 0, 0, 0 },
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		write_whole(other, whole, size);
@@ -474,7 +477,8 @@ static void test_hostile_kdump(void **state)
 		write_whole(other, whole, size);
 		for (int j = 0; j < 1 + i % 20; j++) {
 			random = random * 1664525 + 1013904223;
-			put_at(other, (random >> 4) % (i % 3 ? descs + 65536 : size - 8), random * 0x9e3779b97f4a7c15, 1 + j % 8);
+			put_at(other, (random >> 4) % (i % 3 ? descs + 65536 : size - 8), random * 0x9e3779b97f4a7c15,
+			       1 + j % 8);
 		}
 		read_through(other);
 	}
@@ -487,9 +491,9 @@ static void test_hostile_kdump(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kdump),	   cmocka_unit_test(test_identity),	cmocka_unit_test(test_refilter),
-		cmocka_unit_test(test_flattened), cmocka_unit_test(test_stream),	cmocka_unit_test(test_elf),
-		cmocka_unit_test(test_split),	   cmocka_unit_test(test_dry_run),	cmocka_unit_test(test_hostile_kdump),
+		cmocka_unit_test(test_kdump),     cmocka_unit_test(test_identity), cmocka_unit_test(test_refilter),
+		cmocka_unit_test(test_flattened), cmocka_unit_test(test_stream),   cmocka_unit_test(test_elf),
+		cmocka_unit_test(test_split),     cmocka_unit_test(test_dry_run),  cmocka_unit_test(test_hostile_kdump),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -17,12 +17,12 @@
 #define SLAB             (UINT64_C(1) << 9)
 #define LRU              (UINT64_C(1) << 4)
 /* Addresses of slab caches. */
-#define TASKS            UINT64_C(0xffff888000123000)
-#define PIDS             UINT64_C(0xffff888000123400)
-#define DENTRIES         UINT64_C(0xffff888000123800)
-#define STACK            UINT64_C(0xffffc90000008000)
-#define MODULES          UINT64_C(0xffffffffc0000000)
-#define IMAGE_PAGE(n)    (STEXT_PHYS / 4096 + (n))
+#define TASKS         UINT64_C(0xffff888000123000)
+#define PIDS          UINT64_C(0xffff888000123400)
+#define DENTRIES      UINT64_C(0xffff888000123800)
+#define STACK         UINT64_C(0xffffc90000008000)
+#define MODULES       UINT64_C(0xffffffffc0000000)
+#define IMAGE_PAGE(n) (STEXT_PHYS / 4096 + (n))
 
 static char dir[TEMPORARY_SIZE], core[96];
 

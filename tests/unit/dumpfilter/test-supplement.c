@@ -72,7 +72,7 @@ static void test_vmcoreinfo_file(void **state)
 		uint64_t move;
 	} cases[] = {
 		{ "", 0 },
-		{ "", 0x1000000 },				     /* the image's segment tells */
+		{ "", 0x1000000 }, /* the image's segment tells */
 		{ "KERNELOFFSET=1000000\n", 0x1000000 },
 		{ "SYMBOL(_stext)=ffffffff81000000\n", 0x200000 },
 		{ "OSRELEASE=6.1.0-test\nBUILD-ID=00112233\n", 0 },

@@ -120,10 +120,10 @@ static void make_block(const struct tree *tree, const char *name, const char *di
 	tree_text(tree, path, "");
 }
 
-#define VIRTIO_DEVICE "/sys/devices/pci0000:00/0000:00:04.0"
-#define NVME_DEVICE "/sys/devices/pci0000:00/0000:00:05.0"
+#define VIRTIO_DEVICE  "/sys/devices/pci0000:00/0000:00:04.0"
+#define NVME_DEVICE    "/sys/devices/pci0000:00/0000:00:05.0"
 #define NVME_SUBSYSTEM "/sys/devices/virtual/nvme-subsystem/nvme-subsys0"
-#define SATA_DEVICE "/sys/devices/pci0000:00/0000:00:1f.2"
+#define SATA_DEVICE    "/sys/devices/pci0000:00/0000:00:1f.2"
 
 static void make_sysfs(const struct tree *tree)
 {
@@ -247,12 +247,15 @@ static void assert_modules(const struct machine *machine, const char *names)
 /* --- drivers and modules ------------------------------------------------------------------------------------------ */
 
 #define VIRTIO_MODULES "virtio virtio_ring virtio_pci virtio_blk"
-#define EXT4_MODULES "crc32c_generic jbd2 ext4"
+#define EXT4_MODULES   "crc32c_generic jbd2 ext4"
 
 static void test_virtio_disk(void **state)
 {
 	static const char *const names[] = {
-		"/dev/vda1", "UUID=1111-2222", "LABEL=my disk", "/dev/disk/by-uuid/1111-2222",
+		"/dev/vda1",
+		"UUID=1111-2222",
+		"LABEL=my disk",
+		"/dev/disk/by-uuid/1111-2222",
 	};
 	struct machine *machine = *state;
 	size_t i;
@@ -299,7 +302,8 @@ static void test_driver_without_module_link(void **state)
 {
 	struct machine *machine = *state;
 
-	tree_text(&machine->tree, SATA_DEVICE "/uevent", "DRIVER=ahci\nMODALIAS=pci:v00008086d00002922sv0sd0bc01sc08i02\n");
+	tree_text(&machine->tree, SATA_DEVICE "/uevent",
+		  "DRIVER=ahci\nMODALIAS=pci:v00008086d00002922sv0sd0bc01sc08i02\n");
 	tree_text(&machine->tree, "/sys/module/lead/initstate", "live\n");
 	add_target(machine, "xfs", "/dev/sda1");
 	assert_no_error(build(machine));
@@ -314,7 +318,8 @@ static void test_other_kernel(void **state)
 	struct machine *machine = *state;
 
 	tree_text(&machine->tree, "/proc/sys/kernel/osrelease", "6.12.0-other\n");
-	tree_text(&machine->tree, SATA_DEVICE "/uevent", "DRIVER=ahci\nMODALIAS=pci:v0000AAAAd00002922sv0sd0bc01sc08i02\n");
+	tree_text(&machine->tree, SATA_DEVICE "/uevent",
+		  "DRIVER=ahci\nMODALIAS=pci:v0000AAAAd00002922sv0sd0bc01sc08i02\n");
 	add_target(machine, "xfs", "/dev/sda1");
 	assert_no_error(build(machine));
 	assert_modules(machine, "nvme_core nvme");
@@ -412,7 +417,8 @@ static void test_volumes(void **state)
 
 	remove_plan(state);
 	make_plan(state);
-	tree_link(&machine->tree, "/sys/devices/virtual/block/md0/slaves/vda1", VIRTIO_DEVICE "/virtio1/block/vda/vda1");
+	tree_link(&machine->tree, "/sys/devices/virtual/block/md0/slaves/vda1",
+		  VIRTIO_DEVICE "/virtio1/block/vda/vda1");
 	add_volume(machine, "md", "md0", "raid1 1.2 UUID_SUB=a UUID_SUB=b");
 	add_target(machine, "xfs", "/dev/md0");
 	assert_no_error(build(machine));
@@ -915,17 +921,17 @@ static const struct {
 } closures[] = {
 	{ "sh", 0,
 	  LOADER " -> /usr/lib64/ld-2.0.so\n/usr/bin/dash\n/usr/bin/sh -> /usr/bin/dash\n"
-	  "/usr/lib64/ld-2.0.so\n/usr/lib64/libc.so.6\n" },
+		 "/usr/lib64/ld-2.0.so\n/usr/lib64/libc.so.6\n" },
 	{ "/opt/app/run", 0,
 	  LOADER " -> /usr/lib64/ld-2.0.so\n/opt/app/lib/libapp.so\n/opt/app/lib/more/libmore.so\n/opt/app/run\n"
-	  "/usr/lib64/ld-2.0.so\n/usr/lib64/libc.so.6\n" },
+		 "/usr/lib64/ld-2.0.so\n/usr/lib64/libc.so.6\n" },
 	{ "/opt/app/old", 0,
 	  LOADER " -> /usr/lib64/ld-2.0.so\n/opt/app/inherited/libold.so\n/opt/app/inherited/libolder.so\n"
-	  "/opt/app/old\n/usr/lib64/ld-2.0.so\n" },
+		 "/opt/app/old\n/usr/lib64/ld-2.0.so\n" },
 	{ "/opt/app/overridden", KD_ERR_NOT_FOUND, "/opt/app/overridden needs library libold.so" },
 	{ "conf", 0,
 	  LOADER " -> /usr/lib64/ld-2.0.so\n/opt/lib/libconf.so.1.2\n/usr/bin/conf\n/usr/lib64/ld-2.0.so\n"
-	  "/usr/lib64/libconf.so.1 -> /opt/lib/libconf.so.1.2\n" },
+		 "/usr/lib64/libconf.so.1 -> /opt/lib/libconf.so.1.2\n" },
 	{ "envscript", 0,
 	  "/bin/sh -> /usr/bin/dash\n" LOADER " -> /usr/lib64/ld-2.0.so\n/usr/bin/dash\n/usr/bin/env\n"
 	  "/usr/bin/envscript\n/usr/bin/script\n/usr/lib64/ld-2.0.so\n/usr/lib64/libc.so.6\n" },

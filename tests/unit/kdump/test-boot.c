@@ -29,7 +29,8 @@ static void test_values(void **state)
 		{ "72m,low", { CRASHKERNEL_LOW, false, { { 0, NONE, 72 * M } }, 1, false, 0 } },
 		{ "1G,cma", { CRASHKERNEL_CMA, false, { { 0, NONE, G } }, 1, false, 0 } },
 		{ "384M-:128M", { CRASHKERNEL_PLAIN, true, { { 384 * M, NONE, 128 * M } }, 1, false, 0 } },
-		{ "1G-2G:64M,2048M-:128M@16M", { CRASHKERNEL_PLAIN, true, { { 2 * G, NONE, 128 * M } }, 2, true, 16 * M } },
+		{ "1G-2G:64M,2048M-:128M@16M",
+		  { CRASHKERNEL_PLAIN, true, { { 2 * G, NONE, 128 * M } }, 2, true, 16 * M } },
 		{ "0-1G:0,1G-2G:100", { CRASHKERNEL_PLAIN, true, { { G, 2 * G, 100 } }, 2, false, 0 } },
 	};
 	size_t i;
@@ -51,8 +52,24 @@ static void test_values(void **state)
 static void test_bad_values(void **state)
 {
 	static const char *const cases[] = {
-		"", "M", "256X", "256M,", "256M,hihg", "256M@", "1G-", "1G-2G", "1G-2G:", "2G-1G:64M", "1G-1G:64M",
-		"1G-:64M,", "1G:64M", "-1G:64M", "256M 1", "256M,high@16M", "99999999999999999999M", "1G-:64M,high",
+		"",
+		"M",
+		"256X",
+		"256M,",
+		"256M,hihg",
+		"256M@",
+		"1G-",
+		"1G-2G",
+		"1G-2G:",
+		"2G-1G:64M",
+		"1G-1G:64M",
+		"1G-:64M,",
+		"1G:64M",
+		"-1G:64M",
+		"256M 1",
+		"256M,high@16M",
+		"99999999999999999999M",
+		"1G-:64M,high",
 	};
 	struct crashkernel value;
 	size_t i;
@@ -229,8 +246,8 @@ static void test_scan_shell(void **state)
 {
 	struct boot_file file;
 
-	scan(boot_scan_shell, names, "# A=\"no\"\n A=\"one two\" # A=3\nexport A='$x \"y\"'\nAB=1\nA=bare\nA+=\"\\\" z\"'t'\n",
-	     &file);
+	scan(boot_scan_shell, names,
+	     "# A=\"no\"\n A=\"one two\" # A=3\nexport A='$x \"y\"'\nAB=1\nA=bare\nA+=\"\\\" z\"'t'\n", &file);
 	assert_int_equal(file.regions, 5);
 	assert_region(&file, 0, "one two", NULL);
 	assert_region(&file, 1, "$x \"y\"", NULL);

@@ -21,15 +21,15 @@ static void test_classes(void **state)
 		enum page_class class;
 	} cases[] = {
 		{ 0, PAGE_KEEP },
-		{ F(10), PAGE_FREE },                     /* buddy */
-		{ F(7) | F(12), PAGE_KEEP },              /* slab, which reads as anonymous since 6.2 */
-		{ F(5) | F(12) | F(14), PAGE_USER },      /* LRU, anonymous, swap-backed */
-		{ F(26) | F(5), PAGE_KEEP },              /* page table */
+		{ F(10), PAGE_FREE },                /* buddy */
+		{ F(7) | F(12), PAGE_KEEP },         /* slab, which reads as anonymous since 6.2 */
+		{ F(5) | F(12) | F(14), PAGE_USER }, /* LRU, anonymous, swap-backed */
+		{ F(26) | F(5), PAGE_KEEP },         /* page table */
 		{ F(5) | F(3), PAGE_CACHE },
 		{ F(5) | F(35), PAGE_CACHE_PRIVATE },
-		{ F(13) | F(14), PAGE_CACHE },            /* swap cache */
-		{ F(13), PAGE_KEEP },                     /* the bit alone is another owner's */
-		{ F(17) | F(15), PAGE_USER },             /* hugetlb */
+		{ F(13) | F(14), PAGE_CACHE }, /* swap cache */
+		{ F(13), PAGE_KEEP },          /* the bit alone is another owner's */
+		{ F(17) | F(15), PAGE_USER },  /* hugetlb */
 		{ F(19) | F(10), PAGE_HWPOISON },
 		{ F(23), PAGE_OFFLINE },
 	};
@@ -133,9 +133,7 @@ static void test_free_without_flags(void **state)
 	} cases[] = {
 		{ 0, 32, 32 },  /* less than the flags show: they were right when they were read */
 		{ 36, 32, 32 }, /* a sixteenth of all may lie in the lists of CPUs */
-		{ 37, 37, 27 },
-		{ 64, 64, 0 },
-		{ 1000, 64, 0 }, /* no more than there is */
+		{ 37, 37, 27 }, { 64, 64, 0 }, { 1000, 64, 0 }, /* no more than there is */
 	};
 	uint64_t flags[80] = { 0 };
 	struct machine *m = *state;
@@ -161,9 +159,11 @@ static void test_free_without_flags(void **state)
 
 static void test_sums(void **state)
 {
-	static const char iomem[] = "00000000-00000000 : System RAM\n", meminfo[] =
-		"MemTotal:       400 kB\nMemFree:        100 kB\nBuffers:         20 kB\nCached:          60 kB\n"
-		"AnonPages:       40 kB\n";
+	static const char iomem
+		[] = "00000000-00000000 : System RAM\n",
+	   meminfo[] =
+		   "MemTotal:       400 kB\nMemFree:        100 kB\nBuffers:         20 kB\nCached:          60 kB\n"
+		   "AnonPages:       40 kB\n";
 	struct machine *m = *state;
 	struct census census;
 

@@ -55,7 +55,9 @@ static int setup(void **state)
 	put(m, "/etc/kdump.conf", "");
 	put(m, "/proc/sys/kernel/random/boot_id", "0000-boot\n");
 	assert_no_error(kd_conf_parse("", "/etc/kdump.conf", &m->conf, NULL, NULL));
-	m->target = (struct target){ .type = (char *)"ext4", .device = (char *)"UUID=aaaa-1", .node = (char *)"/dev/vda1",
+	m->target = (struct target){ .type = (char *)"ext4",
+				     .device = (char *)"UUID=aaaa-1",
+				     .node = (char *)"/dev/vda1",
 				     .available = UINT64_MAX };
 	m->context = (struct check_context){ .ctl = &m->ctl, .conf = &m->conf, .target = &m->target };
 	*state = m;
@@ -170,8 +172,9 @@ static void put_encrypted_target(struct machine *m)
 {
 	put(m, "/etc/kdump.conf", "ext4 /dev/mapper/secret\npath /\n");
 	put(m, "/boot/vmlinuz-6.1", "");
-	put(m, "/proc/self/mountinfo", "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
-				       "23 22 253:0 / /crash rw - ext4 /dev/mapper/secret rw\n");
+	put(m, "/proc/self/mountinfo",
+	    "22 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
+	    "23 22 253:0 / /crash rw - ext4 /dev/mapper/secret rw\n");
 	put(m, "/crash/lost+found", "");
 	put(m, "/dev/vda1", "");
 	put(m, "/sys/class/block/vda1/dev", "254:1\n");
@@ -255,7 +258,7 @@ static bool streams_fail;
 /* Instead of the C library's. */
 DIR *fdopendir(int fd)
 {
-	DIR *(*real)(int fd) = (DIR *(*)(int))dlsym(RTLD_NEXT, "fdopendir");
+	DIR *(*real)(int fd) = (DIR * (*)(int)) dlsym(RTLD_NEXT, "fdopendir");
 
 	if (!streams_fail)
 		return real(fd);
@@ -350,8 +353,9 @@ static void test_space(void **state)
 {
 	struct machine *m = *state;
 
-	put(m, "/proc/meminfo", "MemTotal: 4194304 kB\nMemFree: 1048576 kB\nBuffers: 0 kB\nCached: 2097152 kB\n"
-				"AnonPages: 524288 kB\nHugetlb: 0 kB\n");
+	put(m, "/proc/meminfo",
+	    "MemTotal: 4194304 kB\nMemFree: 1048576 kB\nBuffers: 0 kB\nCached: 2097152 kB\n"
+	    "AnonPages: 524288 kB\nHugetlb: 0 kB\n");
 	expect(m, check_space, CHECK_NOT_APPLICABLE, "not known");
 	m->target.available = UINT64_C(4) << 30;
 	expect(m, check_space, CHECK_OK, "a dump now would take about");

@@ -43,17 +43,17 @@ static void test_real_logs(void **state)
 	static const struct {
 		const char *file, *kind, *reason, *task, *rip, *frame, *taint;
 	} rows[] = {
-		{ "sysrq.log", "sysrq", "Kernel panic - not syncing: sysrq triggered crash", "sh", NULL, "sysrq_handle_crash",
-		  NULL },
-		{ "null.log", "null-dereference", "BUG: kernel NULL pointer dereference, address: 0000000000000000", "insmod",
-		  "kdump_test_null_dereference+0x10/0x1c [kdump_test_panic]", "kdump_test_panic_init", "OE" },
+		{ "sysrq.log", "sysrq", "Kernel panic - not syncing: sysrq triggered crash", "sh", NULL,
+		  "sysrq_handle_crash", NULL },
+		{ "null.log", "null-dereference", "BUG: kernel NULL pointer dereference, address: 0000000000000000",
+		  "insmod", "kdump_test_null_dereference+0x10/0x1c [kdump_test_panic]", "kdump_test_panic_init", "OE" },
 		{ "softlockup.log", "rcu-stall", "Kernel panic - not syncing: RCU Stall", "insmod",
 		  "kdump_test_soft_lockup+0xe/0x10 [kdump_test_panic]", "kdump_test_panic_init", "OE" },
-		{ "stack.log", "stack-overflow", NULL, "insmod", "kdump_test_stack_overflow+0x2d/0x95 [kdump_test_panic]",
-		  "kdump_test_stack_overflow", "OE" },
+		{ "stack.log", "stack-overflow", NULL, "insmod",
+		  "kdump_test_stack_overflow+0x2d/0x95 [kdump_test_panic]", "kdump_test_stack_overflow", "OE" },
 		{ "oom.log", "out-of-memory",
-		  "Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled", "tail", NULL, "out_of_memory",
-		  NULL },
+		  "Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled", "tail", NULL,
+		  "out_of_memory", NULL },
 	};
 	size_t i, k;
 
@@ -151,7 +151,8 @@ static void test_hostile_logs(void **state)
 
 		assert_non_null(copy);
 		for (k = 0; k < 40; k++)
-			copy[rand_r(&seed) % length] = i % 3 ? 1 + rand_r(&seed) % 255 : "\n []+/():?"[rand_r(&seed) % 10];
+			copy[rand_r(&seed) % length] = i % 3 ? 1 + rand_r(&seed) % 255 :
+							       "\n []+/():?"[rand_r(&seed) % 10];
 		copy[rand_r(&seed) % length] = i % 2 ? '\0' : '\n';
 		parse(copy, &log);
 		assert_true(log.frames <= CRASH_FRAMES_MAX && log.modules <= CRASH_MODULES_MAX);
@@ -216,7 +217,8 @@ static void test_enumeration(void **state)
 	_cleanup_free_ char *whole = make_dump(place, "127.0.0.1-2026-11-24-02:00:23"),
 			    *half = make_dump(place, "fe80::1-2026-11-23-02:00:23"),
 			    *broken = make_dump(place, "127.0.0.1-2026-11-22-02:00:23-1"),
-			    *debian = make_dump(place, "202611211031"), *other = make_dump(place, "lost+found"), *link = NULL;
+			    *debian = make_dump(place, "202611211031"), *other = make_dump(place, "lost+found"),
+			    *link = NULL;
 	struct dump *found;
 	struct kd_error *err;
 
@@ -268,8 +270,8 @@ static void test_pin_and_remove(void **state)
 {
 	struct place *place = *state;
 	_cleanup_(dumps_free) struct dumps dumps = { 0 }, after = { 0 };
-	_cleanup_free_ char *a = make_dump(place, "127.0.0.1-2026-11-24-02:00:23"), *outside = path_join(place->path, "keep"),
-			    *link = path_join(a, "link");
+	_cleanup_free_ char *a = make_dump(place, "127.0.0.1-2026-11-24-02:00:23"),
+			    *outside = path_join(place->path, "keep"), *link = path_join(a, "link");
 
 	put_file(a, "vmcore", "KDUMP   ");
 	put_file(place->path, "keep", "mine");
@@ -303,7 +305,8 @@ static void test_times(void **state)
 		{ "3 days ago", 1795485623 - 3 * 86400 },
 		{ "1 hour ago", 1795485623 - 3600 },
 	};
-	static const char *const bad[] = { "", "tomorrow's", "2026-13-40", "3 days", "x days ago", "3 dogs ago", "@", "@-1" };
+	static const char *const bad[] = { "",           "tomorrow's", "2026-13-40", "3 days",
+					   "x days ago", "3 dogs ago", "@",          "@-1" };
 	int64_t time;
 	size_t i;
 
@@ -370,7 +373,8 @@ static void test_unreadable(void **state)
 		  "206 pages, the first at 0x7c000: Bad address" },
 		{ "{\"copy\": {\"unreadable\": 8192, \"first_unreadable\": {\"offset\": 4096, \"error\": \"Bad address\"}}}",
 		  "8192 bytes, the first at offset 0x1000: Bad address" },
-		{ "{\"pages\": {\"unreadable\": 1, \"first_unreadable\": {\"address\": [], \"error\": {}}}}", "1 pages" },
+		{ "{\"pages\": {\"unreadable\": 1, \"first_unreadable\": {\"address\": [], \"error\": {}}}}",
+		  "1 pages" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -416,17 +420,21 @@ static void test_page_escapes(void **state)
 	size_t size;
 	FILE *out = open_memstream(&page, &size);
 
-	put_file(path, "vmcore-dmesg.txt",
-		 "[    1.0] Kernel panic - not syncing: <script>alert(\"1\")</script> & \x01\xff\xc3\xa4\n"
-		 "[    1.0] CPU: 0 PID: 1 Comm: <b>bold</b> Not tainted 1\n[    1.0] Call Trace:\n[    1.0]  <img src=x>+0x1/0x2\n");
-	put_file(path, "report.json", "{\"steps\": [{\"name\": \"<svg onload=1>\", \"start\": 1, \"seconds\": 2},"
+	put_file(
+		path, "vmcore-dmesg.txt",
+		"[    1.0] Kernel panic - not syncing: <script>alert(\"1\")</script> & \x01\xff\xc3\xa4\n"
+		"[    1.0] CPU: 0 PID: 1 Comm: <b>bold</b> Not tainted 1\n[    1.0] Call Trace:\n[    1.0]  <img src=x>+0x1/0x2\n");
+	put_file(path, "report.json",
+		 "{\"steps\": [{\"name\": \"<svg onload=1>\", \"start\": 1, \"seconds\": 2},"
 		 "{\"name\": \"save-log\", \"start\": 1, \"seconds\": 1}, 5, null], \"pages\": {\"unreadable\": 3,"
 		 "\"first_unreadable\": {\"address\": 507904, \"error\": \"<b>bad</b>\"}}}");
 	assert_no_error(dumps_load(&place->ctl, place->path, &dumps));
 	assert_int_equal(dumps.count, 1);
 	assert_no_error(html_write(out, &dumps.dump[0]));
 	fclose(out);
-	assert_non_null(strstr(page, "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; \xef\xbf\xbd\xef\xbf\xbd\xc3\xa4"));
+	assert_non_null(
+		strstr(page,
+		       "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; \xef\xbf\xbd\xef\xbf\xbd\xc3\xa4"));
 	assert_null(strstr(page, "<script"));
 	assert_null(strstr(page, "<b>"));
 	assert_non_null(strstr(page, "3 pages, the first at 0x7c000: &lt;b&gt;bad"));

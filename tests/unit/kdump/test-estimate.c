@@ -15,7 +15,7 @@
 #include "base/io.h"
 #include "kdump/sizing/estimate.h"
 
-#define MIB(n) ((uint64_t)(n) << 20)
+#define MIB(n)  ((uint64_t)(n) << 20)
 #define RELEASE "6.1.0-56-amd64"
 
 struct machine {
@@ -114,8 +114,9 @@ static void put_report(const struct machine *m, const char *dump, const char *re
 {
 	char text[256], path[128];
 
-	sprintf(text, "{\"kernel\": {\"release\": \"%s\"}, \"memory\": {\"total\": %" PRIu64 ", \"peak\": %" PRIu64 "}}", release,
-		total, peak);
+	sprintf(text,
+		"{\"kernel\": {\"release\": \"%s\"}, \"memory\": {\"total\": %" PRIu64 ", \"peak\": %" PRIu64 "}}",
+		release, total, peak);
 	sprintf(path, "/var/crash/%s/report.json", dump);
 	put(m, path, text);
 }

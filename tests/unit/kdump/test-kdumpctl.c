@@ -307,8 +307,9 @@ static void test_mounts_none(void **state)
 	put(m, "/proc/self/mountinfo", "");
 	expect_no_error(mounts_load(&m->root, &empty));
 	assert_null(mounts_find(&empty, "/var"));
-	put(m, "/proc/self/mountinfo", "1 1 254:1 / / rw - ext4 a rw\n2 3 254:1 / / rw - ext4 b rw\n"
-				       "3 2 254:1 / / rw - ext4 c rw\n");
+	put(m, "/proc/self/mountinfo",
+	    "1 1 254:1 / / rw - ext4 a rw\n2 3 254:1 / / rw - ext4 b rw\n"
+	    "3 2 254:1 / / rw - ext4 c rw\n");
 	expect_no_error(mounts_load(&m->root, &loop));
 	assert_non_null(mounts_find(&loop, "/var"));
 	expect_no_error(mounts_load_fstab(&m->root, &fstab));
@@ -411,8 +412,9 @@ static void test_target_refused(void **state)
 {
 	struct machine *m = *state;
 
-	put(m, "/proc/self/mountinfo", "22 1 0:40 / / rw - overlay overlay rw,lowerdir=/l\n"
-				       "23 22 0:41 / /run rw - tmpfs tmpfs rw\n");
+	put(m, "/proc/self/mountinfo",
+	    "22 1 0:40 / / rw - overlay overlay rw,lowerdir=/l\n"
+	    "23 22 0:41 / /run rw - tmpfs tmpfs rw\n");
 	put_directory(m, "/var/crash");
 	put_directory(m, "/run/x");
 	expect_refused(m, "", KD_ERR_UNSUPPORTED,
@@ -500,8 +502,9 @@ static struct kd_error *build_plan(struct machine *m, const char *conf_text, str
 				   struct plan_programs *programs)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
-	struct target target = { .type = (char *)"ext4", .device = (char *)"UUID=x", .options = (char *)"",
-				 .path = (char *)"/var/crash" };
+	struct target target = {
+		.type = (char *)"ext4", .device = (char *)"UUID=x", .options = (char *)"", .path = (char *)"/var/crash"
+	};
 
 	parse_conf(conf_text, &conf);
 	return plan_build(&m->root, &conf, "6.1", (const struct target *[]){ &target, NULL }, plan, programs);
@@ -584,10 +587,10 @@ static void test_plan_collector_erases(void **state)
 	assert_null(kd_collector_config(other));
 	expect_error(build_plan(m, "core_collector dumpfilter -l --config=/etc/bad.conf", &plan, &programs),
 		     KD_ERR_CONFIG, "/etc/kdump.conf: core_collector: --config: /etc/bad.conf:2: ");
-	expect_error(build_plan(m, "core_collector dumpfilter -l --config=/etc/none.conf", &plan, &programs),
-		     KD_ERR_OS, "/etc/none.conf");
-	expect_error(build_plan(m, "core_collector dumpfilter -l --config=erase.conf", &plan, &programs),
-		     KD_ERR_CONFIG, "an absolute path");
+	expect_error(build_plan(m, "core_collector dumpfilter -l --config=/etc/none.conf", &plan, &programs), KD_ERR_OS,
+		     "/etc/none.conf");
+	expect_error(build_plan(m, "core_collector dumpfilter -l --config=erase.conf", &plan, &programs), KD_ERR_CONFIG,
+		     "an absolute path");
 }
 
 static void test_plan_errors(void **state)

@@ -60,9 +60,9 @@ static void write_text(const char *name, const char *text)
 
 /* --- kernels ------------------------------------------------------------------------------------------------------ */
 
-#define SETUP_SECTS 3
-#define SETUP_SIZE ((SETUP_SECTS + 1) * 512)
-#define CODE_SIZE 20000
+#define SETUP_SECTS  3
+#define SETUP_SIZE   ((SETUP_SECTS + 1) * 512)
+#define CODE_SIZE    20000
 #define BZIMAGE_SIZE (SETUP_SIZE + CODE_SIZE)
 
 struct bzimage {
@@ -346,8 +346,7 @@ static void assert_panic_e820(const struct loader_image *image)
 	for (i = 0; i < image->segments.count; i++) {
 		const struct segment *s = &image->segments.segment[i];
 
-		assert_int_equal(e820_covers(e820, count, 1, s->mem, s->mem + 1),
-				 strcmp(s->name, "elfcorehdr") != 0);
+		assert_int_equal(e820_covers(e820, count, 1, s->mem, s->mem + 1), strcmp(s->name, "elfcorehdr") != 0);
 	}
 }
 
@@ -377,7 +376,7 @@ static void assert_inherited(const struct loader_image *image, const struct kd_s
 
 	assert_no_error(kd_sysroot_read(root, "/sys/kernel/boot_params/data", &old, &size));
 	assert_int_equal(size, 4096);
-	assert_memory_equal(zp + 4, old + 4, 60);       /* screen_info */
+	assert_memory_equal(zp + 4, old + 4, 60);          /* screen_info */
 	assert_memory_equal(zp + 0x140, old + 0x140, 128); /* EDID */
 	assert_true(get_le64(zp + 0x70) != 0);
 	assert_memory_equal(zp + 0x1c0, efi ? old + 0x1c0 : (char[4]){ 0 }, 4);
@@ -545,9 +544,9 @@ static void make_machine(struct machine *m, const char *iomem, uint32_t init_siz
 	machine_open(m, root, init_size, initrd_size);
 }
 
-#define IOMEM_64M                                                                                                  \
-	"00001000-0009fbff : System RAM\n"                                                                         \
-	"00100000-7fffffff : System RAM\n"                                                                         \
+#define IOMEM_64M                                                                                                      \
+	"00001000-0009fbff : System RAM\n"                                                                             \
+	"00100000-7fffffff : System RAM\n"                                                                             \
 	"  70000000-73ffffff : Crash kernel\n"
 
 static void test_no_reservation(void **state)

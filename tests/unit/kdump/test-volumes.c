@@ -113,7 +113,8 @@ static struct kd_error *tables(const struct kd_sysroot *root, const char *name, 
 		const char *name, *table;
 	} known[] = {
 		{ "vg-root", "0 2097152 linear 254:3 2048\n2097152 4096 striped 2 128 254:3 0 254:30 5\n" },
-		{ "secret", "0 999 crypt aes-xts-plain64 :64:logon:cryptsetup:1234-d0 0 253:0 32768 1 allow_discards\n" },
+		{ "secret",
+		  "0 999 crypt aes-xts-plain64 :64:logon:cryptsetup:1234-d0 0 253:0 32768 1 allow_discards\n" },
 		{ "short", "0 12\n" },
 	};
 
@@ -198,12 +199,15 @@ static void test_luks_on_lvm(void **state)
 
 	add_secret(m);
 	put(m, false, "k", "/etc/keys/%s", "one");
-	put(m, false, "# name device key\nother UUID=1 none\n  secret /dev/vg/root /etc/keys/one "
-		      "luks,keyfile-offset=16,keyfile-size=64\n", "/etc/%s", "crypttab");
+	put(m, false,
+	    "# name device key\nother UUID=1 none\n  secret /dev/vg/root /etc/keys/one "
+	    "luks,keyfile-offset=16,keyfile-size=64\n",
+	    "/etc/%s", "crypttab");
 	assert_no_error(resolve(m, "/dev/dm-1"));
 	assert_int_equal(m->plan.volume_count, 2);
-	assert_volume(&m->plan, 1, "dm secret 0 999 crypt aes-xts-plain64 key:secret 0 volume:vg-root 32768 1 "
-				   "allow_discards");
+	assert_volume(&m->plan, 1,
+		      "dm secret 0 999 crypt aes-xts-plain64 key:secret 0 volume:vg-root 32768 1 "
+		      "allow_discards");
 	assert_int_equal(m->keys.count, 1);
 	assert_string_equal(m->keys.key[0].path, "/etc/kdump.keys/secret");
 	assert_string_equal(m->keys.key[0].text, "00ff11ee");
@@ -318,8 +322,8 @@ static struct kd_error *shout(void *arg, const char *word, char **ret)
 
 static void test_table(void **state)
 {
-	char *const words[] = { (char *)"0", (char *)"10", (char *)"linear", (char *)"a",  (char *)"1", (char *)";",
-				(char *)"10", (char *)"5", (char *)"zero",   (char *)";", (char *)"15", (char *)"1",
+	char *const words[] = { (char *)"0",     (char *)"10", (char *)"linear", (char *)"a", (char *)"1",  (char *)";",
+				(char *)"10",    (char *)"5",  (char *)"zero",   (char *)";", (char *)"15", (char *)"1",
 				(char *)"error", NULL };
 	const struct dm_target_spec *row;
 	_cleanup_free_ char *table = NULL;
@@ -345,8 +349,14 @@ static void test_table(void **state)
 
 static void test_bad_tables(void **state)
 {
-	static const char *const bad[] = { "", "0", "0 10", "x 10 linear", "0 -1 linear", "0 10 a-name-that-is-too-long",
-					   "0 10 linear a ;", "; 0 10 linear" };
+	static const char *const bad[] = { "",
+					   "0",
+					   "0 10",
+					   "x 10 linear",
+					   "0 -1 linear",
+					   "0 10 a-name-that-is-too-long",
+					   "0 10 linear a ;",
+					   "; 0 10 linear" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		_cleanup_free_ char **words = kd_split_words(bad[i], NULL), *table = NULL;
@@ -362,15 +372,9 @@ static void test_bad_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MACHINE_TEST(test_plain_disk),
-		MACHINE_TEST(test_lvm),
-		MACHINE_TEST(test_luks_on_lvm),
-		MACHINE_TEST(test_luks_without_key),
-		MACHINE_TEST(test_raid),
-		MACHINE_TEST(test_refused),
-		MACHINE_TEST(test_describe),
-		MACHINE_TEST(test_plan),
-		cmocka_unit_test(test_table),
+		MACHINE_TEST(test_plain_disk),       MACHINE_TEST(test_lvm),  MACHINE_TEST(test_luks_on_lvm),
+		MACHINE_TEST(test_luks_without_key), MACHINE_TEST(test_raid), MACHINE_TEST(test_refused),
+		MACHINE_TEST(test_describe),         MACHINE_TEST(test_plan), cmocka_unit_test(test_table),
 		cmocka_unit_test(test_bad_tables),
 	};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* PID 1 of the capture kernel of a guest that runs pages.c: /proc/vmcore, as it is, goes to the fourth disk. Static, for
- * any architecture. */
+/* PID 1 of the capture kernel of a guest that runs pages.c: /proc/vmcore, as it is, goes to the fourth disk. Static,
+ * for any architecture. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -3,8 +3,8 @@
  * pages, shared memory, slab, buffers, stacks and page tables of the kernel, and what was used and is free again. What
  * the pages hold is text, pointers, records, program code, random bytes, zeros, and copies of each other.
  *
- * Every kind of memory is held by a process of its own, which stays when this program ends. Always the same bytes, as far
- * as that is up to it. Static, for any architecture. */
+ * Every kind of memory is held by a process of its own, which stays when this program ends. Always the same bytes, as
+ * far as that is up to it. Static, for any architecture. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -24,12 +24,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MIB       ((size_t)1 << 20)
-#define PAGE      ((size_t)4096)
-#define RUN_MAX   48     /* pages of one content in a row */
-#define BACK_MAX  65536  /* how far back a page may be copied from */
-#define PLACE     "/var/tmp/fill"
-#define FAST      PLACE "/tmpfs"
+#define MIB      ((size_t)1 << 20)
+#define PAGE     ((size_t)4096)
+#define RUN_MAX  48    /* pages of one content in a row */
+#define BACK_MAX 65536 /* how far back a page may be copied from */
+#define PLACE    "/var/tmp/fill"
+#define FAST     PLACE "/tmpfs"
 
 /* --- what pages hold ---------------------------------------------------------------------------------------------- */
 
@@ -40,9 +40,12 @@ struct mix {
 	unsigned int share[CONTENT_COUNT];
 };
 
-static const struct mix anonymous_mix = { { [RANDOM] = 13, [TEXT] = 22, [POINTERS] = 30, [RECORDS] = 14, [SPARSE] = 8,
-					    [ZERO] = 8, [COPY] = 5 } };
-static const struct mix file_mix = { { [RANDOM] = 25, [TEXT] = 40, [RECORDS] = 22, [SPARSE] = 4, [ZERO] = 3, [COPY] = 6 } };
+static const struct mix anonymous_mix = {
+	{ [RANDOM] = 13, [TEXT] = 22, [POINTERS] = 30, [RECORDS] = 14, [SPARSE] = 8, [ZERO] = 8, [COPY] = 5 }
+};
+static const struct mix file_mix = {
+	{ [RANDOM] = 25, [TEXT] = 40, [RECORDS] = 22, [SPARSE] = 4, [ZERO] = 3, [COPY] = 6 }
+};
 static const struct mix buffer_mix = { { [RANDOM] = 15, [TEXT] = 30, [POINTERS] = 20, [RECORDS] = 15, [ZERO] = 20 } };
 
 static uint64_t state = 1;
@@ -72,13 +75,15 @@ static void fill_random(uint8_t *page)
 
 #define PHRASES 4096
 
-/* Made of words, of which the first come more often, and numbers. Emulated machines are slow: pages are made of phrases. */
+/* Made of words, of which the first come more often, and numbers. Emulated machines are slow: pages are made of
+ * phrases. */
 static struct phrase {
 	uint8_t size, text[63];
 } phrases[PHRASES];
 
 static void make_phrases(void)
 {
+	/* clang-format off */
 	static const char *const words[] = {
 		"the ", "of ", "info: ", "0x00", "/usr/lib/", "request ", "to ", "done\n", "status=", "200 ", "GET ", "a ",
 		"and ", "in ", "connection ", "from ", "10.0.", "192.168.", "closed\n", "error: ", "user ", "session ",
@@ -88,6 +93,7 @@ static void make_phrases(void)
 		"queue ", "thread ", "worker ", "process ", "memory ", "disk ", "network ", "interface ", "packet ", "dropped ",
 		"retry ", "failed ", "warning: ", "deprecated ",
 	};
+	/* clang-format on */
 	const unsigned int count = sizeof(words) / sizeof(words[0]);
 
 	for (struct phrase *phrase = phrases; phrase < phrases + PHRASES; phrase++) {
@@ -122,8 +128,13 @@ static void fill_pointers(uint8_t *page)
 
 	for (size_t i = 0; i < PAGE; i += 64) {
 		uint64_t number = dice();
-		uint64_t node[8] = { heap + i + 64, heap + i - 64, heap - (number & 0xfffff) * 64, number >> 20 & 0x3ff,
-				     UINT64_C(0x000055d0c0de0000) + (number >> 30 & 31) * 64, number & 7 ? 0 : number, 1,
+		uint64_t node[8] = { heap + i + 64,
+				     heap + i - 64,
+				     heap - (number & 0xfffff) * 64,
+				     number >> 20 & 0x3ff,
+				     UINT64_C(0x000055d0c0de0000) + (number >> 30 & 31) * 64,
+				     number & 7 ? 0 : number,
+				     1,
 				     number >> 36 & 3 ? 0 : heap + (number >> 38 & 0xfffff) * 64 };
 
 		memcpy(page + i, node, sizeof(node));
@@ -139,7 +150,8 @@ static void fill_records(uint8_t *page)
 	for (size_t i = 0; i < PAGE; i += 32) {
 		uint64_t number = dice();
 		double value = 20.0 + (double)(number & 0x3ff) / 64.0;
-		uint64_t row[4] = { ++key, now += number >> 10 & 0xfff, (number >> 22 & 15) << 32 | (number >> 26 & 0xff) };
+		uint64_t row[4] = { ++key, now += number >> 10 & 0xfff,
+				    (number >> 22 & 15) << 32 | (number >> 26 & 0xff) };
 
 		memcpy(&row[3], &value, sizeof(value));
 		memcpy(page + i, row, sizeof(row));
@@ -159,7 +171,8 @@ static void fill_sparse(uint8_t *page)
 /* Page @index of @memory. */
 static void fill_page(uint8_t *memory, size_t index, enum content content)
 {
-	static void (*const fillers[])(uint8_t *) = { fill_random, fill_text, fill_pointers, fill_records, fill_sparse };
+	static void (*const fillers[])(uint8_t *) = { fill_random, fill_text, fill_pointers, fill_records,
+						      fill_sparse };
 	uint8_t *page = memory + index * PAGE;
 
 	if (content == COPY && index > 0)
@@ -313,8 +326,8 @@ static int make_slab(size_t size)
 			snprintf(path, sizeof(path), FAST "/names%zu", i / 4096);
 			mkdir(path, 0700);
 		}
-		snprintf(path, sizeof(path), FAST "/names%zu/%s-%" PRIx64 ".conf", i / 4096, i % 3 ? "object" : "a-longer-name-of-it",
-			 dice());
+		snprintf(path, sizeof(path), FAST "/names%zu/%s-%" PRIx64 ".conf", i / 4096,
+			 i % 3 ? "object" : "a-longer-name-of-it", dice());
 		if (mknod(path, S_IFREG | 0600, 0) < 0)
 			return -1;
 	}
@@ -354,8 +367,9 @@ static int make_buffers(size_t size)
 /* Rings for packets of which none has come: the kernel's, and zeros. */
 static int make_rings(size_t size)
 {
-	const struct tpacket_req ring = { .tp_block_size = MIB, .tp_block_nr = 32, .tp_frame_size = 2048,
-					  .tp_frame_nr = 32 * MIB / 2048 };
+	const struct tpacket_req ring = {
+		.tp_block_size = MIB, .tp_block_nr = 32, .tp_frame_size = 2048, .tp_frame_nr = 32 * MIB / 2048
+	};
 
 	for (size_t done = 0; done < size; done += 32 * MIB) {
 		int fd = socket(AF_PACKET, SOCK_RAW, 0);
@@ -450,7 +464,9 @@ static bool make(const struct kind *kind)
 		result = -1;
 	close(ends[0]);
 	printf("fill: %s, %zu MiB: %s\n", kind->name, kind->mib,
-	       result == 0 ? "ok" : result < 0 ? "the process is gone" : strerror(result));
+	       result == 0 ? "ok" :
+	       result < 0  ? "the process is gone" :
+			     strerror(result));
 	fflush(stdout);
 	return result == 0;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* PID 1 of a guest whose memory is of interest: it makes pages of as many kinds as the kernel knows, says how many of each
- * the kernel counts, writes what the kernel says about every page frame (/proc/kpageflags) to the first disk, has the host
- * stop the machine and copy its memory, does the former once more, and crashes the kernel. Static, for any architecture.
+/* PID 1 of a guest whose memory is of interest: it makes pages of as many kinds as the kernel knows, says how many of
+ *each the kernel counts, writes what the kernel says about every page frame (/proc/kpageflags) to the first disk, has
+ *the host stop the machine and copy its memory, does the former once more, and crashes the kernel. Static, for any
+ *architecture.
  *
- * Disks: vda takes the snapshots, vdb becomes swap, vdc has an ext4 file system with a file "file", vdd is for capture.c.
+ * Disks: vda takes the snapshots, vdb becomes swap, vdc has an ext4 file system with a file "file", vdd is for
+ *capture.c.
  *
  * What it says, a line each, all numbers of page frames in decimal:
  *	pages: KIND: ok            the pages of this kind are there; or the reason why not
@@ -32,7 +34,7 @@
 #define SNAPSHOT_STEP (32 * MIB) /* from one snapshot to the next, on the disk */
 #define HUGE_SIZE     (2 * MIB)  /* a size of hugetlb pages that all architectures have, with pages of 4 and 16 KiB */
 #define HUGE_COUNT    8u
-#define BALLOON       (32 * MIB) /* as in memory.py */
+#define BALLOON       (32 * MIB)            /* as in memory.py */
 #define PLUGGED_FROM  UINT64_C(0x100000000) /* where the machine puts memory that is added to it */
 #define PLUGGED_COUNT 2u
 
@@ -53,9 +55,9 @@
 #define SYS_kexec_file_load 294 /* arm64 */
 #endif
 
-#define HUGE_POOL  "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
-#define THP        "/sys/kernel/mm/transparent_hugepage/"
-#define BLOCKS     "/sys/devices/system/memory/"
+#define HUGE_POOL "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+#define THP       "/sys/kernel/mm/transparent_hugepage/"
+#define BLOCKS    "/sys/devices/system/memory/"
 
 static size_t page_size;
 
@@ -101,8 +103,7 @@ static void count(const char *name, long frames)
 
 static void range(const char *name, uint64_t address, uint64_t size)
 {
-	printf("pages: range %s %" PRIu64 " %" PRIu64 "\n", name, address / page_size,
-	       size / page_size);
+	printf("pages: range %s %" PRIu64 " %" PRIu64 "\n", name, address / page_size, size / page_size);
 	fflush(stdout);
 }
 
@@ -155,8 +156,9 @@ static int make_thp(void)
 {
 	long huge = get(THP "hpage_pmd_size", NULL);
 
-	return huge > 0 ? make_with(THP "enabled", 2 * (size_t)huge > 32 * MIB ? 2 * (size_t)huge : 32 * MIB, (size_t)huge)
-			: -1;
+	return huge > 0 ? make_with(THP "enabled", 2 * (size_t)huge > 32 * MIB ? 2 * (size_t)huge : 32 * MIB,
+				    (size_t)huge) :
+			  -1;
 }
 
 /* Huge, but smaller than what one entry of the middle page table maps. */
@@ -491,8 +493,9 @@ static int make_unplugged(void)
 	return 0;
 }
 
-/* kexec-tools look in /proc/kallsyms for the address of what /proc/iomem calls "Kernel code", by the name _text. An arm64
- * kernel has but _stext there, which is that address; without one they make an elfcorehdr that describes no memory. */
+/* kexec-tools look in /proc/kallsyms for the address of what /proc/iomem calls "Kernel code", by the name _text. An
+ * arm64 kernel has but _stext there, which is that address; without one they make an elfcorehdr that describes no
+ * memory. */
 static int mend_symbols(void)
 {
 	char line[256];
@@ -601,8 +604,8 @@ static void say_counters(void)
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
 		long value = get(counters[i].path, counters[i].key);
 
-		count(counters[i].name, value < 0 || !counters[i].unit ? value :
-								      value * (long)counters[i].unit / (long)page_size);
+		count(counters[i].name,
+		      value < 0 || !counters[i].unit ? value : value * (long)counters[i].unit / (long)page_size);
 	}
 }
 
