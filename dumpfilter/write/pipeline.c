@@ -37,8 +37,10 @@ struct cursor {
 struct shop {
 	struct pipeline *pipeline;
 	pthread_mutex_t lock;
+	pthread_cond_t placed; /* a pass has no more unit under way */
 	struct cursor cursor;
-	uint64_t pages; /* at most so many are written now */
+	unsigned int under_way[PIPELINE_PASSES]; /* units of each pass that were taken and are not placed yet */
+	uint64_t pages;                          /* at most so many are written now */
 	uint64_t total;
 	time_t last_progress;
 	struct kd_error *err; /* the first one */
@@ -51,6 +53,7 @@ struct worker {
 	void *codec_context;
 	uint8_t *read_buf; /* READ_BYTES, for what cannot be mapped */
 	struct page_unit unit;
+	unsigned int pass; /* of all pages of the unit */
 	struct page_hash hash[PAGE_UNIT_MAX];
 	uint16_t local[LOCAL_SLOTS];  /* index in the unit, + 1 */
 	unsigned int repeated;        /* pages of the unit that share with another one of it */
@@ -131,15 +134,17 @@ static struct cursor start_of_pass(const struct pipeline *pipeline, unsigned int
 	return (struct cursor){ .pass = pass, .word = pipeline->kept->start_pfn / 64, .rank = pipeline->first_rank };
 }
 
-/* The next pages in the order of writing. An empty unit: no more. */
-static void pick_pages(const struct pipeline *pipeline, struct cursor *cursor, unsigned int max, struct page_unit *unit)
+/* The next pages in the order of writing, all of one pass, which is returned. An empty unit: no more. */
+static unsigned int pick_pages(const struct pipeline *pipeline, struct cursor *cursor, unsigned int max,
+			       struct page_unit *unit)
 {
 	uint64_t words = pipeline->kept->end_pfn / 64 + 1;
-	unsigned int end_pass = pipeline->end_pass ? pipeline->end_pass : PIPELINE_PASSES;
+	unsigned int end_pass = pipeline->end_pass ? pipeline->end_pass : PIPELINE_PASSES, pass = cursor->pass;
 
 	unit->count = 0;
 	unit->used = 0;
-	while (unit->count < max && cursor->pass < end_pass) {
+	while (unit->count < max && cursor->pass < end_pass && (cursor->pass == pass || !unit->count)) {
+		pass = cursor->pass;
 		uint64_t kept = pfn_bitmap_word(pipeline->kept, cursor->word);
 
 		if (!cursor->loaded)
@@ -160,6 +165,7 @@ static void pick_pages(const struct pipeline *pipeline, struct cursor *cursor, u
 		if (++cursor->word == words)
 			*cursor = start_of_pass(pipeline, cursor->pass + 1);
 	}
+	return pass;
 }
 
 /* --- what becomes of them ----------------------------------------------------------------------------------------- */
@@ -328,9 +334,32 @@ static bool take_unit(struct worker *worker)
 	pthread_mutex_lock(&shop->lock);
 	worker->unit.count = 0;
 	if (!shop->err)
-		pick_pages(shop->pipeline, &shop->cursor, unit_max(shop->pipeline->page_size), &worker->unit);
+		worker->pass = pick_pages(shop->pipeline, &shop->cursor, unit_max(shop->pipeline->page_size),
+					  &worker->unit);
+	if (worker->unit.count)
+		shop->under_way[worker->pass]++;
 	pthread_mutex_unlock(&shop->lock);
 	return worker->unit.count > 0;
+}
+
+static bool is_earlier_pass_under_way(const struct worker *worker)
+{
+	for (unsigned int pass = 0; pass < worker->pass; pass++)
+		if (worker->shop->under_way[pass])
+			return true;
+	return false;
+}
+
+/* Wait until the pages of all earlier passes are in the file. When the disk is full, a worker that was slow with pages
+ * that are needed first must not find that faster ones have filled it with pages that are needed less. */
+static void await_turn(struct worker *worker)
+{
+	struct shop *shop = worker->shop;
+
+	pthread_mutex_lock(&shop->lock);
+	while (is_earlier_pass_under_way(worker))
+		pthread_cond_wait(&shop->placed, &shop->lock);
+	pthread_mutex_unlock(&shop->lock);
 }
 
 static struct kd_error *put_unit(struct worker *worker)
@@ -339,6 +368,7 @@ static struct kd_error *put_unit(struct worker *worker)
 	const struct writer_ops *ops = shop->pipeline->ops;
 	struct kd_error *err;
 
+	await_turn(worker);
 	if (ops->concurrent)
 		return ops->put(shop->pipeline->writer, &worker->unit);
 	pthread_mutex_lock(&shop->lock);
@@ -376,6 +406,8 @@ static void account(struct worker *worker, struct kd_error *err)
 	struct shop *shop = worker->shop;
 
 	pthread_mutex_lock(&shop->lock);
+	if (--shop->under_way[worker->pass] == 0)
+		pthread_cond_broadcast(&shop->placed);
 	if (!err) {
 		for (unsigned int i = 0; i < worker->unit.count; i++)
 			count_page(worker, i);
@@ -440,6 +472,7 @@ struct kd_error *pipeline_run(struct pipeline *pipeline)
 	struct shop shop = {
 		.pipeline = pipeline,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.placed = PTHREAD_COND_INITIALIZER,
 		.cursor = start_of_pass(pipeline, pipeline->first_pass),
 		.pages = pages,
 		.total = pipeline->total ? pipeline->total : pages,

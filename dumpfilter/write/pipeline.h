@@ -2,8 +2,9 @@
 /** From the vmcore to the writer: read, look for zeros and for known pages, compress, place.
  *
  *  Work comes in units of up to PAGE_UNIT_MAX kept pages. What a unit needs (a window, a codec's context, buffers)
- *  belongs to one worker, and units are placed as they are done, in any order. A worker is a thread; one of them is the
- *  caller's, so that with one worker no thread is made.
+ *  belongs to one worker, and units of one pass are placed as they are done, in any order; no page is placed before all
+ *  pages of earlier passes are. A worker is a thread; one of them is the caller's, so that with one worker no thread is
+ *  made.
  */
 #ifndef DUMPFILTER_WRITE_PIPELINE_H
 #define DUMPFILTER_WRITE_PIPELINE_H
