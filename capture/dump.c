@@ -17,7 +17,7 @@
 #include "capture/clock.h"
 #include "capture/progress.h"
 #include "capture/save.h"
-#include "dumpfilter/cli/report.h"
+#include "dumpfilter/report.h"
 
 #define INCOMPLETE "vmcore-incomplete"
 #define RETRY      "vmcore-incomplete.retry" /* while INCOMPLETE is the best so far */

@@ -14,7 +14,7 @@
 
 #include "base/cleanup.h"
 #include "dumpfilter/cli/mem_usage.h"
-#include "dumpfilter/cli/report.h"
+#include "dumpfilter/report.h"
 #include "dumpfilter/cli/supplement.h"
 #include "dumpfilter/codec/codec.h"
 #include "dumpfilter/dumpfilter.h"

@@ -27,7 +27,7 @@
 #include "capture/save.h"
 #include "capture/target.h"
 #include "capture/uevent.h"
-#include "dumpfilter/cli/report.h"
+#include "dumpfilter/report.h"
 #include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "dumpfilter/cli/report.h"
+#include "dumpfilter/report.h"
 
 #include "base/array.h"
 #include "dumpfilter/kernel/vmcoreinfo.h"

@@ -5,8 +5,8 @@
  * class of pages. All are there; a reader passes over those that it does not know. If pages were unreadable, there are
  *  first_unreadable (the lowest physical address) and first_unreadable_error (why) as well.
  */
-#ifndef DUMPFILTER_CLI_REPORT_H
-#define DUMPFILTER_CLI_REPORT_H
+#ifndef DUMPFILTER_REPORT_H
+#define DUMPFILTER_REPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
