@@ -190,9 +190,28 @@ static void describe(struct crash *crash, const struct dumpfilter_options *optio
 		strcpy(ret->name.release, "unknown");
 }
 
-/* What a dump takes, and how it is made with what there is. @crash has been explored. */
+/* @crash has been explored. */
+static struct selection_request make_request(struct crash *crash, const struct dumpfilter_options *options)
+{
+	const struct writer_ops *writer = writer_of(options);
+
+	return (struct selection_request){
+		.space = &crash->space,
+		.problem = crash->problem,
+		.log = options->log,
+		.level = options->level,
+		.strict_compat = options->strict_compat,
+		.unordered = options->flatten,
+		.whole = !writer->put_window,
+		.window_pages = options->window_pages,
+		.gap_min = writer->gap_min,
+		.run_memory = writer->run_memory,
+	};
+}
+
+/* What a dump takes, and how it is made with what there is. */
 static struct kd_error *plan_memory(struct crash *crash, const struct dumpfilter_options *options,
-				    struct memory_plan *ret)
+				    const struct selection_request *request, struct memory_plan *ret)
 {
 	struct memory_needs needs = {
 		.limit = options->memory_limit,
@@ -213,7 +232,7 @@ static struct kd_error *plan_memory(struct crash *crash, const struct dumpfilter
 
 		needs.limit = available ? needs.resident + available / MEMORY_PART : UINT64_MAX;
 	}
-	selection_needs(crash, options, &needs);
+	selection_needs(request, &needs);
 	err = memory_plan_make(&needs, ret);
 	if (err)
 		return kd_error_wrap(err, "%s", vmcore_path(crash->vmcore));
@@ -256,6 +275,38 @@ static struct pipeline make_pipeline(const struct crash *crash, const struct dum
 	return pipeline;
 }
 
+/* Pages that the vmcore would have if it were whole. */
+static void report_missing(const struct crash *crash, const struct dumpfilter_options *options,
+			   struct dumpfilter_report *report)
+{
+	report->unreadable = vmcore_missing(crash->vmcore) / report->page_size;
+	if (!report->unreadable)
+		return;
+	report->first_unreadable = (struct read_error){ vmcore_first_missing(crash->vmcore),
+							"the vmcore is truncated" };
+	kd_warn(options->log, "%s is truncated: %lu pages of memory are missing, the first at 0x%lx",
+		vmcore_path(crash->vmcore), report->unreadable, report->first_unreadable.paddr);
+}
+
+/* Decide which pages are kept, with as much memory as there is. @crash has been explored. */
+static struct kd_error *make_selection(struct crash *crash, const struct dumpfilter_options *options,
+				       struct memory_plan *plan, struct selection *selection,
+				       struct dumpfilter_report *report)
+{
+	const struct selection_request request = make_request(crash, options);
+	struct kd_error *err = plan_memory(crash, options, &request, plan);
+
+	if (!err)
+		err = selection_make(selection, &request, plan);
+	if (err)
+		return err;
+	memcpy(report->pages, selection->found, sizeof(report->pages));
+	report->unfiltered = selection->unfiltered;
+	report->page_size = crash->space.page_size;
+	report_missing(crash, options, report);
+	return NULL;
+}
+
 /* From the vmcore that has been opened to what is written of it. */
 static struct kd_error *select_pages(struct crash *crash, const struct dumpfilter_options *options,
 				     struct memory_plan *plan, struct selection *selection,
@@ -265,9 +316,7 @@ static struct kd_error *select_pages(struct crash *crash, const struct dumpfilte
 
 	crash_explore(crash, options);
 	err = find_erasures(crash, options);
-	if (!err)
-		err = plan_memory(crash, options, plan);
-	return err ? err : selection_make(selection, crash, options, plan, report);
+	return err ? err : make_selection(crash, options, plan, selection, report);
 }
 
 /* @first: of its pages none has been written yet. */
@@ -504,11 +553,9 @@ static struct kd_error *count_pages(struct crash *crash, const struct dumpfilter
 {
 	_cleanup_(selection_release) struct selection selection = { 0 };
 	struct memory_plan plan;
-	struct kd_error *err;
 
 	crash_explore(crash, options);
-	err = plan_memory(crash, options, &plan);
-	return err ? err : selection_make(&selection, crash, options, &plan, report);
+	return make_selection(crash, options, &plan, &selection, report);
 }
 
 struct kd_error *dumpfilter_census(const char *vmcore_path, const struct dumpfilter_options *options,

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "dumpfilter/pages/page_class.h"
 #include "dumpfilter/vmcore/read_error.h"
 
 struct address_space; /* dumpfilter/kernel/address_space.h */
@@ -21,22 +22,6 @@ struct writer_ops;    /* dumpfilter/write/writer.h */
 struct erase;         /* dumpfilter/pages/erase.h */
 struct vmcore;        /* dumpfilter/vmcore/vmcore.h */
 struct vmcoreinfo;    /* dumpfilter/kernel/vmcoreinfo.h */
-
-/** Page classes, in the order in which they are decided (dump level bits in brackets). */
-enum page_class {
-	PAGE_KEEP,          /* always in the dump */
-	PAGE_ZERO,          /* [1] kept, but stored once */
-	PAGE_CACHE,         /* [2] page cache without private data */
-	PAGE_CACHE_PRIVATE, /* [4] page cache with private data */
-	PAGE_USER,          /* [8] anonymous memory, hugetlb */
-	PAGE_FREE,          /* [16] free in the buddy allocator */
-	PAGE_HWPOISON,      /* never read */
-	PAGE_OFFLINE,       /* ballooned or logically offline */
-	PAGE_UNACCEPTED,    /* [16] memory of a confidential guest that was never accepted */
-	PAGE_CLASS_COUNT
-};
-/** "keep", "zero", "cache", "cache_private", "user", "free", "hwpoison", "offline", "unaccepted". */
-const char *page_class_name(enum page_class page_class);
 
 #define DUMPFILTER_FALLBACK_MAX 7
 #define DUMPFILTER_PARTS_MAX    32                  /* files that one dump is split into */

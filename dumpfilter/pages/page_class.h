@@ -14,8 +14,25 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "dumpfilter/dumpfilter.h"
 #include "dumpfilter/kernel/vmcoreinfo.h"
+
+/** Page classes, in the order in which they are decided (dump level bits in brackets). */
+enum page_class {
+	PAGE_KEEP,          /* always in the dump */
+	PAGE_ZERO,          /* [1] kept, but stored once */
+	PAGE_CACHE,         /* [2] page cache without private data */
+	PAGE_CACHE_PRIVATE, /* [4] page cache with private data */
+	PAGE_USER,          /* [8] anonymous memory, hugetlb */
+	PAGE_FREE,          /* [16] free in the buddy allocator */
+	PAGE_HWPOISON,      /* never read */
+	PAGE_OFFLINE,       /* ballooned or logically offline */
+	PAGE_UNACCEPTED,    /* [16] memory of a confidential guest that was never accepted */
+	PAGE_CLASS_COUNT
+};
+/** "keep", "zero", "cache", "cache_private", "user", "free", "hwpoison", "offline", "unaccepted". */
+const char *page_class_name(enum page_class page_class);
+/** Is the class left out at this dump level? */
+bool page_class_dropped(enum page_class page_class, unsigned int level);
 
 /** A value of page->page_type, which shares its word with _mapcount. */
 struct page_type_rule {
@@ -107,8 +124,5 @@ static inline bool page_is_poisoned(const struct page_rules *rules, const uint8_
 
 	return (flags & rules->hwpoison) && !page_flags_uninitialised(flags);
 }
-
-/** Is the class left out at this dump level? */
-bool page_class_dropped(enum page_class page_class, unsigned int level);
 
 #endif

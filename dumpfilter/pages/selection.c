@@ -5,16 +5,15 @@
 #include <string.h>
 
 #include "dumpfilter/pages/page_scan.h"
-#include "dumpfilter/write/writer.h"
 
 /* Page tables, and where struct pages were found. */
 #define TABLES_MEMORY (UINT64_C(128) << 10)
 /* Any large odd number. */
 #define SUM_FACTOR UINT64_C(0x9e3779b97f4a7c15)
 
-static uint64_t end_pfn_of(const struct crash *crash)
+static uint64_t end_pfn_of(const struct address_space *space)
 {
-	uint64_t page_size = crash->space.page_size, end = vmcore_end_paddr(crash->vmcore);
+	uint64_t page_size = space->page_size, end = vmcore_end_paddr(space->vmcore);
 
 	return end / page_size + (end % page_size != 0);
 }
@@ -25,40 +24,41 @@ static bool in_cycles(const struct selection *selection)
 }
 
 /* A stream is worth nothing before its end: so its tables are in few records. */
-static enum page_order_kind order_kind(const struct dumpfilter_options *options, uint64_t pages, bool cycles)
+static enum page_order_kind order_kind(const struct selection_request *request, uint64_t pages, bool cycles)
 {
-	if (options->flatten)
+	if (request->unordered)
 		return PAGE_ORDER_NONE;
 	/* Bitmaps of a window are as small as is wanted. */
 	return cycles ? PAGE_ORDER_FINE : page_order_affordable(pages);
 }
 
-void selection_needs(const struct crash *crash, const struct dumpfilter_options *options, struct memory_needs *ret)
+void selection_needs(const struct selection_request *request, struct memory_needs *ret)
 {
-	uint64_t pages = end_pfn_of(crash), bitmap = pfn_bitmap_memory(pages);
+	const struct address_space *space = request->space;
+	uint64_t pages = end_pfn_of(space), bitmap = pfn_bitmap_memory(pages);
 
 	ret->pages = pages;
-	ret->bitmaps = bitmap + page_order_memory(order_kind(options, pages, false), pages, &crash->space.walked,
-						  crash->space.page_size);
-	ret->window_bitmaps = options->flatten ? 1 : PASS_COUNT; /* that of kept pages, and one for each pass but one */
-	ret->window_pages = options->window_pages;
+	ret->bitmaps = bitmap +
+		       page_order_memory(order_kind(request, pages, false), pages, &space->walked, space->page_size);
+	ret->window_bitmaps = request->unordered ? 1 :
+						   PASS_COUNT; /* that of kept pages, and one for each pass but one */
+	ret->window_pages = request->window_pages;
 	ret->tables = MEM_MAP_BUFFER + TABLES_MEMORY;
 	/* fill_gaps() takes a bitmap; and then there are no more runs of pages than this, but for holes in the memory.
 	 */
-	if (options->writer && options->writer->gap_min)
-		ret->bitmaps += bitmap + pages / options->writer->gap_min * options->writer->run_memory;
-	if (options->writer && !options->writer->put_window)
+	if (request->gap_min)
+		ret->bitmaps += bitmap + pages / request->gap_min * request->run_memory;
+	if (request->whole)
 		ret->window_bitmaps = 0;
 }
 
-static struct kd_error *selection_init(struct selection *selection, struct crash *crash,
-				       const struct dumpfilter_options *options, const struct memory_plan *plan)
+static struct kd_error *selection_init(struct selection *selection, const struct selection_request *request,
+				       const struct memory_plan *plan)
 {
-	uint64_t pages = end_pfn_of(crash), window_pages = plan->window;
+	uint64_t pages = end_pfn_of(request->space), window_pages = plan->window;
 
-	selection->crash = crash;
-	selection->options = options;
-	selection->plan = plan;
+	selection->request = *request;
+	selection->scanners = plan->scanners;
 	selection->end_pfn = pages;
 	selection->window_pages = window_pages;
 	selection->window_count = pages / window_pages + (pages % window_pages != 0);
@@ -68,9 +68,9 @@ static struct kd_error *selection_init(struct selection *selection, struct crash
 	if (selection->window && in_cycles(selection))
 		pages = window_pages;
 	if (!selection->window || !pfn_bitmap_init(&selection->kept, pages) ||
-	    !page_order_init(&selection->order, order_kind(options, pages, in_cycles(selection)), pages))
+	    !page_order_init(&selection->order, order_kind(request, pages, in_cycles(selection)), pages))
 		return kd_error_create(KD_ERR_NOMEM, "%s: no memory for the bitmaps of %lu page frames",
-				       vmcore_path(crash->vmcore), pages);
+				       vmcore_path(request->space->vmcore), pages);
 	return NULL;
 }
 
@@ -89,22 +89,22 @@ void selection_release(struct selection *selection)
 /* All pages that the file has. */
 static void select_all(struct selection *selection)
 {
-	const struct crash *crash = selection->crash;
+	const struct address_space *space = selection->request.space;
 
-	pfn_bitmap_set_ranges(&selection->kept, vmcore_contents(crash->vmcore), crash->space.page_size,
-			      selection->options->strict_compat);
+	pfn_bitmap_set_ranges(&selection->kept, vmcore_contents(space->vmcore), space->page_size,
+			      selection->request.strict_compat);
 }
 
 /* In cycles without what was walked later, for the kernel's name, say: the same must come out each time. */
 static const struct kd_ranges *walked_frames(const struct selection *selection)
 {
-	return in_cycles(selection) ? &selection->walked : &selection->crash->space.walked;
+	return in_cycles(selection) ? &selection->walked : &selection->request.space->walked;
 }
 
 /* Those of the frames that are in this window. */
 static bool all_kept(const struct selection *selection, const struct kd_ranges *frames)
 {
-	uint64_t page_size = selection->crash->space.page_size;
+	uint64_t page_size = selection->request.space->page_size;
 	const struct pfn_bitmap *kept = &selection->kept;
 	bool last = kept->end_pfn == selection->end_pfn;
 
@@ -126,12 +126,12 @@ static bool all_kept(const struct selection *selection, const struct kd_ranges *
 static void filter(struct selection *selection, size_t number, bool poison_only, uint64_t *pages)
 {
 	struct selection_window *window = &selection->window[number];
-	uint64_t page_size = selection->crash->space.page_size;
+	uint64_t page_size = selection->request.space->page_size;
 	const struct kd_ranges *frames = &selection->map.frames;
 	struct pfn_bitmap *order = selection->order.kind == PAGE_ORDER_FINE && !poison_only ? selection->order.pass :
 											      NULL;
 	struct page_filter pass = {
-		.level = selection->options->level,
+		.level = selection->request.level,
 		.poison_only = poison_only,
 		.kept = &selection->kept,
 		.first = order ? &order[PASS_BASIC] : NULL,
@@ -140,7 +140,7 @@ static void filter(struct selection *selection, size_t number, bool poison_only,
 		.run = window->reaches_in,
 	};
 
-	page_scan(&pass, &selection->rules, &selection->map, PAGE_SCAN_PART, selection->plan->scanners);
+	page_scan(&pass, &selection->rules, &selection->map, PAGE_SCAN_PART, selection->scanners);
 	if (number + 1 < selection->window_count)
 		window[1].reaches_in = pass.run;
 	for (size_t i = 0; i < PAGE_CLASS_COUNT; i++)
@@ -152,7 +152,7 @@ static void filter(struct selection *selection, size_t number, bool poison_only,
 
 static void mark_order(struct selection *selection)
 {
-	page_order_mark(&selection->order, &selection->crash->space, !selection->crash->problem,
+	page_order_mark(&selection->order, selection->request.space, !selection->request.problem,
 			walked_frames(selection));
 }
 
@@ -203,30 +203,30 @@ static void take_stock(const struct selection *selection, struct selection_windo
 /* The kernel image was there before the page allocator. */
 static void learn_boot_flags(struct selection *selection)
 {
-	struct crash *crash = selection->crash;
+	struct address_space *space = selection->request.space;
 	uint64_t stext, paddr, size, pfn;
 	struct mem_map_run run;
 
-	if (!vmcoreinfo_symbol(&crash->info, "_stext", &stext))
+	if (!vmcoreinfo_symbol(space->info, "_stext", &stext))
 		return;
-	_cleanup_(kd_error_destroy) struct kd_error *err = address_space_translate(&crash->space, stext, &paddr, &size);
+	_cleanup_(kd_error_destroy) struct kd_error *err = address_space_translate(space, stext, &paddr, &size);
 	if (err)
 		return;
-	pfn = paddr / crash->space.page_size;
-	if (mem_map_next(&selection->map, &pfn, selection->end_pfn, &run) && run.pfn == paddr / crash->space.page_size)
+	pfn = paddr / space->page_size;
+	if (mem_map_next(&selection->map, &pfn, selection->end_pfn, &run) && run.pfn == paddr / space->page_size)
 		page_rules_learn_boot(&selection->rules, run.pages);
 }
 
 static struct kd_error *prepare_rules(struct selection *selection)
 {
-	struct crash *crash = selection->crash;
-	struct kd_error *err = page_rules_init(&selection->rules, &crash->info, selection->options->log);
+	struct address_space *space = selection->request.space;
+	struct kd_error *err = page_rules_init(&selection->rules, space->info, selection->request.log);
 
 	if (!err && selection->order.kind != PAGE_ORDER_NONE)
-		page_order_learn(&selection->order, &crash->space);
+		page_order_learn(&selection->order, space);
 	page_rules_set_caches(&selection->rules, selection->order.cache, selection->order.cache_count);
 	if (!err)
-		err = mem_map_init(&selection->map, &crash->space, selection->end_pfn);
+		err = mem_map_init(&selection->map, space, selection->end_pfn);
 	if (err)
 		return err;
 	learn_boot_flags(selection);
@@ -242,19 +242,18 @@ static struct kd_error *prepare_rules(struct selection *selection)
  */
 static struct kd_error *fill_gaps(struct selection *selection)
 {
-	const struct dumpfilter_options *options = selection->options;
-	const struct crash *crash = selection->crash;
+	const struct address_space *space = selection->request.space;
 	_cleanup_(pfn_bitmap_release) struct pfn_bitmap readable = { 0 };
 	struct page_filter pass = { .poison_only = true, .kept = &readable };
-	unsigned int gap_min = options->writer ? options->writer->gap_min : 0;
+	unsigned int gap_min = selection->request.gap_min;
 	uint64_t start, end = 0;
 
 	if (!gap_min)
 		return NULL;
 	if (!pfn_bitmap_init(&readable, selection->end_pfn))
 		return kd_error_nomem();
-	pfn_bitmap_set_ranges(&readable, vmcore_contents(crash->vmcore), crash->space.page_size,
-			      options->strict_compat);
+	pfn_bitmap_set_ranges(&readable, vmcore_contents(space->vmcore), space->page_size,
+			      selection->request.strict_compat);
 	page_filter_run(&pass, &selection->rules, &selection->map);
 	for (uint64_t pfn = pfn_bitmap_next(&selection->kept, 0); pfn < selection->end_pfn;
 	     pfn = pfn_bitmap_next(&selection->kept, pfn + 1)) {
@@ -309,48 +308,32 @@ static struct kd_error *decide_or_keep_all(struct selection *selection, uint64_t
 	return kd_error_create(KD_ERR_FORMAT, "the rules would drop the kernel's own page tables or mem_map");
 }
 
-/* Pages that the vmcore would have if it were whole. */
-static void report_missing(const struct crash *crash, const struct dumpfilter_options *options,
-			   struct dumpfilter_report *report)
-{
-	report->unreadable = vmcore_missing(crash->vmcore) / report->page_size;
-	if (!report->unreadable)
-		return;
-	report->first_unreadable = (struct read_error){ vmcore_first_missing(crash->vmcore),
-							"the vmcore is truncated" };
-	kd_warn(options->log, "%s is truncated: %lu pages of memory are missing, the first at 0x%lx",
-		vmcore_path(crash->vmcore), report->unreadable, report->first_unreadable.paddr);
-}
-
-struct kd_error *selection_make(struct selection *selection, struct crash *crash,
-				const struct dumpfilter_options *options, const struct memory_plan *plan,
-				struct dumpfilter_report *report)
+struct kd_error *selection_make(struct selection *selection, const struct selection_request *request,
+				const struct memory_plan *plan)
 {
 	_cleanup_(kd_error_destroy) struct kd_error *problem = NULL, *unfit = NULL;
-	const struct kd_error *cause = crash->problem;
-	struct kd_error *err = selection_init(selection, crash, options, plan);
+	const struct kd_error *cause = request->problem;
+	struct kd_error *err = selection_init(selection, request, plan);
 
 	if (err)
 		return err;
 	if (!cause)
 		cause = problem = prepare_rules(selection);
-	if (in_cycles(selection) && !kd_ranges_copy(&crash->space.walked, &selection->walked))
+	if (in_cycles(selection) && !kd_ranges_copy(&request->space->walked, &selection->walked))
 		return kd_error_nomem();
-	unfit = decide_or_keep_all(selection, report->pages);
+	unfit = decide_or_keep_all(selection, selection->found);
 	if (!cause)
 		cause = unfit;
 	if (cause) {
-		report->unfiltered = true;
-		kd_warn(options->log, "all pages are kept: %s", cause->text);
+		selection->unfiltered = true;
+		kd_warn(request->log, "all pages are kept: %s", cause->text);
 	}
 	if (read_error_is_set(&selection->map.unreadable))
-		kd_warn(options->log,
+		kd_warn(request->log,
 			"struct pages could not be read, the first at 0x%lx: %s; the pages that they describe are kept",
 			selection->map.unreadable.paddr, selection->map.unreadable.text);
 	if (!in_cycles(selection))
 		mem_map_release(&selection->map);
-	report->page_size = crash->space.page_size;
-	report_missing(crash, options, report);
 	return NULL;
 }
 
@@ -371,6 +354,6 @@ struct kd_error *selection_load(struct selection *selection, size_t number)
 	return kd_error_create(KD_ERR_FORMAT,
 			       "%s changes while it is read: of the page frames 0x%lx to 0x%lx other ones "
 			       "would be kept than before (%lu, not %lu)",
-			       vmcore_path(selection->crash->vmcore), selection->kept.start_pfn,
+			       vmcore_path(selection->request.space->vmcore), selection->kept.start_pfn,
 			       selection->kept.end_pfn, again.kept, window->kept);
 }

@@ -8,14 +8,28 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "dumpfilter/crashed_kernel.h"
-#include "dumpfilter/dumpfilter.h"
+#include "base/log.h"
+#include "dumpfilter/kernel/address_space.h"
 #include "dumpfilter/kernel/mem_map.h"
 #include "dumpfilter/pages/memory_plan.h"
 #include "dumpfilter/pages/page_class.h"
 #include "dumpfilter/pages/page_filter.h"
 #include "dumpfilter/pages/page_order.h"
 #include "dumpfilter/pages/pfn_bitmap.h"
+
+/** Whose pages are decided about, and what the output wants of them. Pointers are borrowed. */
+struct selection_request {
+	struct address_space *space;    /* after address_space_init(), whatever came of it */
+	const struct kd_error *problem; /* why it cannot be read; NULL: it can */
+	const struct kd_log *log;       /* may be NULL */
+	unsigned int level;             /* dump level */
+	bool strict_compat;             /* drop partial tail pages of a segment */
+	bool unordered;                 /* no page is worth writing before others */
+	bool whole;                     /* all pages must be known at once, since the format has no windows */
+	uint64_t window_pages;          /* page frames of a window, at most; 0: as many as fit */
+	unsigned int gap_min;           /* shorter runs of excluded pages are kept, as far as they can be read */
+	unsigned int run_memory;        /* bytes that the output needs for each run of kept pages */
+};
 
 /** What is remembered of a window. */
 struct selection_window {
@@ -38,27 +52,26 @@ struct selection {
 	uint64_t window_pages; /* page frames of each window, but for the last */
 	size_t window_count;
 	struct selection_window *window;
+	uint64_t found[PAGE_CLASS_COUNT]; /* pages per class, dropped or not; none of PAGE_ZERO */
+	bool unfiltered;                  /* the rules did not fit this kernel: everything is kept */
 	/* How it is done. */
-	struct crash *crash;
-	const struct dumpfilter_options *options;
-	const struct memory_plan *plan;
+	struct selection_request request;
+	unsigned int scanners;
 	bool filtering;   /* there are rules and struct pages */
 	bool poison_only; /* but only poison matters */
 	struct page_rules rules;
 	struct mem_map map;
-	struct kd_ranges walked; /* in cycles: by crash->space, before anything was decided */
+	struct kd_ranges walked; /* in cycles: by request.space, before anything was decided */
 };
 
 /** What it takes: of @ret all that depends on the machine and its format is filled in (pages, bitmaps, window_bitmaps,
- *  window_pages, tables). @crash has been explored. */
-void selection_needs(const struct crash *crash, const struct dumpfilter_options *options, struct memory_needs *ret);
+ *  window_pages, tables). */
+void selection_needs(const struct selection_request *request, struct memory_needs *ret);
 
-/** Decide about every page of @crash, which has been explored. What goes wrong with that costs filtering, not the dump,
- *  and is said. Pointers are borrowed for as long as the selection lives.
- *  @report: what was found is filled in. To be released in any case. KD_ERR_NOMEM. */
-struct kd_error *selection_make(struct selection *selection, struct crash *crash,
-				const struct dumpfilter_options *options, const struct memory_plan *plan,
-				struct dumpfilter_report *report) MUST_CHECK;
+/** Decide about every page. What goes wrong with that costs filtering, not the dump, and is said. To be released in any
+ *  case. KD_ERR_NOMEM. */
+struct kd_error *selection_make(struct selection *selection, const struct selection_request *request,
+				const struct memory_plan *plan) MUST_CHECK;
 void selection_release(struct selection *selection);
 static inline void selection_release_cleanup(struct selection *selection)
 {

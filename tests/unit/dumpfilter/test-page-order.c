@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "dumpfilter/crashed_kernel.h"
 #include "dumpfilter/pages/selection.h"
 #include "tests/unit/dumpfilter/debuginfo-testing.h"
 #include "tests/unit/temporary.h"
@@ -132,14 +133,15 @@ static void check_order(const struct machine *machine, const struct expectation 
 	const struct dumpfilter_options options = { .level = 0 };
 	const struct memory_plan plan = { .threads = 1, .scanners = 1, .window = RAM_PAGES };
 	struct selection selection = { 0 };
-	struct dumpfilter_report report = { 0 };
 	struct crash crash = { 0 };
+	const struct selection_request request = { .space = &crash.space };
 
 	machine_write(machine, core);
 	assert_no_error(crash_open(&crash, core, &options));
 	crash_explore(&crash, &options);
-	assert_no_error(selection_make(&selection, &crash, &options, &plan, &report));
-	assert_false(report.unfiltered);
+	assert_null(crash.problem);
+	assert_no_error(selection_make(&selection, &request, &plan));
+	assert_false(selection.unfiltered);
 	for (size_t i = 0; i < count; i++)
 		if (pass_of(&selection.order, expected[i].pfn) != expected[i].pass)
 			fail_msg("%s: pass %d, expected %d", expected[i].what,
