@@ -17,13 +17,6 @@
 /* A device driver's dump note may have many MiB; more than this is no kernel's doing. */
 #define VMCORE_NOTES_MAX (UINT64_C(64) << 20)
 
-/* A range of physical memory and where an ELF file has it; sorted and disjoint in struct vmcore. */
-struct extent {
-	uint64_t paddr;
-	uint64_t size;
-	uint64_t file_offset;
-};
-
 struct vmcore {
 	int fd;
 	char *path;
@@ -47,8 +40,6 @@ struct vmcore {
 	uint16_t machine;
 	struct vmcore_segment *segment;
 	size_t segment_count;
-	struct extent *extent;
-	size_t extent_count;
 	struct kd_ranges ram;
 	struct kd_ranges contents;
 	uint64_t missing, first_missing; /* see vmcore_missing() */
@@ -64,7 +55,8 @@ struct vmcore {
 
 struct vmcore_format {
 	const char *name;
-	const char *magic; /* the file begins with it */
+	const char *magic;    /* the file begins with it */
+	uint64_t mapping_max; /* bytes of the file that a window maps, at most; 0: windows map nothing */
 	/** Fill the fields above; there must be some RAM. What it has made by then is freed by close(), also after an
 	 *  error. */
 	struct kd_error *(*open)(struct vmcore *vmcore);

@@ -12,9 +12,8 @@
 
 #include "base/cleanup.h"
 #include "base/elf64.h"
+#include "dumpfilter/vmcore/elf_format.h"
 #include "dumpfilter/write/writer.h"
-
-#define INCOMPLETE 0x1u /* e_flags */
 
 /* Pages that are there, and where. */
 struct run {
@@ -202,7 +201,7 @@ static struct kd_error *write_front(struct writer *writer, const struct dump_des
 	struct kd_error *err;
 
 	kd_elf64_core_header(&writer->ehdr, dump->machine, many ? PN_XNUM : (uint16_t)writer->phdr_count);
-	writer->ehdr.e_flags = INCOMPLETE;
+	writer->ehdr.e_flags = ELF_STATUS_INCOMPLETE;
 	if (many) {
 		writer->ehdr.e_shoff = sizeof(writer->ehdr) + phdrs_size;
 		writer->ehdr.e_shentsize = sizeof(shdr);
