@@ -24,12 +24,8 @@
 #include "dumpfilter/write/pipeline.h"
 #include "dumpfilter/write/writer.h"
 
-#define LEVEL_ZERO 1u
-#define LEVEL_MAX  31u
 /* About what it takes to write a dump, beside what makes its pages. */
 #define WRITING_MEMORY (UINT64_C(512) << 10)
-/* The part of the available memory that a dump may take when nobody says how much: the kernel needs some, to write. */
-#define MEMORY_PART 2
 /* For each thread: tables of a codec, and of a decoder if the vmcore is compressed. */
 #define CODEC_MEMORY (UINT64_C(384) << 10)
 /* What the kernel counts late, of a process that is asked how much it has. */
@@ -166,7 +162,7 @@ static void describe(struct crash *crash, const struct dumpfilter_options *optio
 		.kept_pages = selection->pages,
 		.kept = selection->window_count > 1 ? NULL : &selection->kept,
 		.phys_base = crash->space.arch->phys_base(&crash->space),
-		.level = (report->unfiltered ? options->level & LEVEL_ZERO : options->level) | origin->level,
+		.level = (report->unfiltered ? options->level & DUMP_LEVEL_ZERO : options->level) | origin->level,
 		.cpu_count = vmcore_cpu_count(crash->vmcore),
 		.codec_flag = compressed ? options->codec->flag : 0,
 		.eraseinfo = crash->erase.info,
@@ -230,7 +226,7 @@ static struct kd_error *plan_memory(struct crash *crash, const struct dumpfilter
 	if (!needs.strict) {
 		uint64_t available = memory_available();
 
-		needs.limit = available ? needs.resident + available / MEMORY_PART : UINT64_MAX;
+		needs.limit = available ? needs.resident + available / MEMORY_PART_DUMP : UINT64_MAX;
 	}
 	selection_needs(request, &needs);
 	err = memory_plan_make(&needs, ret);
@@ -264,7 +260,7 @@ static struct pipeline make_pipeline(const struct crash *crash, const struct dum
 		.kept = &selection->kept,
 		.codec = writer_of(options)->uncompressed ? NULL : options->codec,
 		.threads = plan->threads,
-		.share_zero_pages = options->level & LEVEL_ZERO,
+		.share_zero_pages = options->level & DUMP_LEVEL_ZERO,
 		.erase = crash->erase.count ? &crash->erase : NULL,
 		.total = selection->pages,
 	};
@@ -418,9 +414,9 @@ static struct kd_error *check_levels(const struct dumpfilter_options *options)
 	for (unsigned int i = 0; i < options->fallback_count && i < DUMPFILTER_FALLBACK_MAX; i++)
 		if (options->fallback_level[i] > highest)
 			highest = options->fallback_level[i];
-	if (highest > LEVEL_MAX || options->fallback_count > DUMPFILTER_FALLBACK_MAX)
+	if (highest > DUMP_LEVEL_MAX || options->fallback_count > DUMPFILTER_FALLBACK_MAX)
 		return kd_error_create(KD_ERR_USAGE, "dump level %u is not in 0 to %u, or too many of them", highest,
-				       LEVEL_MAX);
+				       DUMP_LEVEL_MAX);
 	return NULL;
 }
 

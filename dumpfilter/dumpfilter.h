@@ -135,6 +135,14 @@ struct dumpfilter_identity {
 };
 struct kd_error *dumpfilter_identify(const char *vmcore_path, struct dumpfilter_identity *ret) MUST_CHECK;
 
+/** makedumpfile's bits of --message-level that mean something here. */
+enum dumpfilter_message {
+	DUMPFILTER_MESSAGE_PROGRESS = 1,
+	DUMPFILTER_MESSAGE_ERROR = 4,
+	DUMPFILTER_MESSAGE_DEBUG = 8,
+	DUMPFILTER_MESSAGE_REPORT = 16,
+};
+
 /** dumpfilter's command line as data: used by the program, and by capture for core_collector.
  *  @argv[0] is the program's name. Options are makedumpfile's, with one difference:
  *  pages are compressed when no option says how. KD_ERR_USAGE. */
@@ -147,7 +155,7 @@ struct dumpfilter_command {
 	bool rearrange, reassemble, show_stats;
 	bool codec_given; /* a codec, or none at all, was asked for; otherwise it is codecs[0] */
 	bool estimate;
-	int message_level;      /* makedumpfile's bit mask, default 7 */
+	int message_level;      /* enum dumpfilter_message, and makedumpfile's other bits; default 7 */
 	unsigned int debug;     /* number of -D */
 	const char *vmlinux;    /* -x; this and what follows is borrowed from argv, and NULL when it is not given */
 	const char *vmcoreinfo; /* -i: a file to be read */

@@ -7,11 +7,10 @@
 #include "base/parse.h"
 #include "dumpfilter/codec/codec.h"
 #include "dumpfilter/dumpfilter.h"
+#include "dumpfilter/vmcore/kdump_format.h"
 #include "dumpfilter/write/writer.h"
 
-#define LEVEL_MAX         31
 #define MESSAGE_LEVEL_MAX 31
-#define MESSAGE_REPORT    16
 #define CYCLIC_BUFFER_MAX (UINT64_C(1) << 32)
 
 enum long_option {
@@ -134,11 +133,11 @@ static struct kd_error *parse_levels(const char *text, struct dumpfilter_options
 
 		if (length < sizeof(item))
 			memcpy(item, rest, length);
-		err = parse_number(item, "-d", LEVEL_MAX, &value);
+		err = parse_number(item, "-d", DUMP_LEVEL_MAX, &value);
 		if (err) {
 			kd_error_destroy(err);
 			return kd_error_create(KD_ERR_USAGE, "-d %s: not a dump level from 0 to %d, or a list of them",
-					       text, LEVEL_MAX);
+					       text, DUMP_LEVEL_MAX);
 		}
 		if (count == 0)
 			options->level = (unsigned int)value;
@@ -443,7 +442,7 @@ struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct du
 	if (command.json && !command.mem_usage)
 		return kd_error_create(KD_ERR_USAGE, "--json goes with --mem-usage");
 	if (command.show_stats)
-		command.message_level |= MESSAGE_REPORT;
+		command.message_level |= DUMPFILTER_MESSAGE_REPORT;
 	if (command.mem_usage) {
 		if (operands > 1)
 			return kd_error_create(KD_ERR_USAGE, "%s: one operand too many", operand[1]);

@@ -22,12 +22,6 @@
 #define EXIT_USAGE 2
 #define EXIT_FULL  3
 
-/* makedumpfile's bits of --message-level. */
-#define MESSAGE_PROGRESS 1
-#define MESSAGE_ERROR    4
-#define MESSAGE_DEBUG    8
-#define MESSAGE_REPORT   16
-
 static void print_usage(void)
 {
 	printf("Usage: dumpfilter [-c|-l|-p|-z|--fast|--small|--uncompressed] [-d LEVEL[,LEVEL]...] [-f] VMCORE DUMPFILE\n"
@@ -205,14 +199,14 @@ static struct kd_error *write_dump(struct dumpfilter_command *command, const str
 	command->options.log = log;
 	command->options.part = command->part;
 	command->options.part_count = command->part_count;
-	if ((command->message_level & MESSAGE_PROGRESS) && isatty(STDERR_FILENO)) {
+	if ((command->message_level & DUMPFILTER_MESSAGE_PROGRESS) && isatty(STDERR_FILENO)) {
 		command->options.progress = show_progress;
 		command->options.progress_arg = &progress;
 	}
 	err = dumpfilter_run(command->input, command->output, &command->options, &report);
 	if (progress.shown)
 		fputc('\n', stderr);
-	if (command->message_level & MESSAGE_REPORT)
+	if (command->message_level & DUMPFILTER_MESSAGE_REPORT)
 		print_report(&report, command->options.flatten ? stderr : stdout);
 	if (command->report)
 		save_report(command->report, &report, log);
@@ -333,9 +327,9 @@ int main(int argc, char **argv)
 	if (command.show_help || command.show_version || command.check_params)
 		return EXIT_SUCCESS;
 
-	if (command.debug || (command.message_level & MESSAGE_DEBUG))
+	if (command.debug || (command.message_level & DUMPFILTER_MESSAGE_DEBUG))
 		log.level = KD_LOG_DEBUG;
-	else if (!(command.message_level & MESSAGE_ERROR))
+	else if (!(command.message_level & DUMPFILTER_MESSAGE_ERROR))
 		log.level = KD_LOG_ERROR;
 	err = run(&command, &log, &full);
 	if (!kd_log_error(&log, err))

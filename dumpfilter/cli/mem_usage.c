@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/json.h"
 #include "dumpfilter/pages/page_class.h"
+#include "dumpfilter/vmcore/kdump_format.h"
 
 #define BAR_WIDTH 40u
 
@@ -14,11 +15,11 @@ static const struct {
 	const char *text;
 } rows[] = {
 	{ PAGE_KEEP, 0, "the kernel's own, and what is not known" },
-	{ PAGE_CACHE, 2, "page cache without private data" },
-	{ PAGE_CACHE_PRIVATE, 4, "page cache with private data" },
-	{ PAGE_USER, 8, "memory of processes, huge pages" },
-	{ PAGE_FREE, 16, "free" },
-	{ PAGE_UNACCEPTED, 16, "never accepted by a confidential guest" },
+	{ PAGE_CACHE, DUMP_LEVEL_CACHE, "page cache without private data" },
+	{ PAGE_CACHE_PRIVATE, DUMP_LEVEL_CACHE_PRIVATE, "page cache with private data" },
+	{ PAGE_USER, DUMP_LEVEL_USER, "memory of processes, huge pages" },
+	{ PAGE_FREE, DUMP_LEVEL_FREE, "free" },
+	{ PAGE_UNACCEPTED, DUMP_LEVEL_FREE, "never accepted by a confidential guest" },
 	{ PAGE_OFFLINE, 0, "given back by a balloon driver, never dumped" },
 	{ PAGE_HWPOISON, 0, "broken, never dumped" },
 };

@@ -6,11 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dumpfilter/codec/codec_flag.h"
+
 struct codec {
 	const char *name;
 	char option;             /* -c, -l, -p, -z; or 0 */
 	const char *long_option; /* "fast", "small"; or NULL */
-	uint32_t flag;           /* of a page_desc, and of the header's status */
+	enum codec_flag flag;
 
 	/** Working memory for one thread, made once and used for every page; NULL: no memory. */
 	void *(*create)(size_t page_size);

@@ -167,7 +167,7 @@ static size_t compress_fast(void *context, const void *in, size_t in_size, void 
 const struct codec codec_lzo = {
 	.name = "lzo",
 	.option = 'l',
-	.flag = 0x2,
+	.flag = CODEC_FLAG_LZO,
 	.create = create,
 	.destroy = free,
 	.bound = bound,
@@ -177,7 +177,7 @@ const struct codec codec_lzo = {
 const struct codec codec_fast = {
 	.name = "lzo",
 	.long_option = "fast",
-	.flag = 0x2,
+	.flag = CODEC_FLAG_LZO,
 	.create = create,
 	.destroy = free,
 	.bound = bound,

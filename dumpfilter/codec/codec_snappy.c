@@ -25,7 +25,7 @@ static size_t compress_page(void *context, const void *in, size_t in_size, void 
 const struct codec codec_snappy = {
 	.name = "snappy",
 	.option = 'p',
-	.flag = 0x4,
+	.flag = CODEC_FLAG_SNAPPY,
 	.create = create,
 	.destroy = destroy,
 	.bound = snappy_max_compressed_length,

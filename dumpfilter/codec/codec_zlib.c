@@ -724,7 +724,7 @@ static size_t compress_page(void *arg, const void *in, size_t in_size, void *out
 
 const struct codec codec_default = {
 	.name = "zlib",
-	.flag = 0x1,
+	.flag = CODEC_FLAG_ZLIB,
 	.create = create_default,
 	.destroy = free,
 	.bound = bound,
@@ -734,7 +734,7 @@ const struct codec codec_default = {
 const struct codec codec_zlib = {
 	.name = "zlib",
 	.option = 'c',
-	.flag = 0x1,
+	.flag = CODEC_FLAG_ZLIB,
 	.create = create_zlib,
 	.destroy = free,
 	.bound = bound,
@@ -744,7 +744,7 @@ const struct codec codec_zlib = {
 const struct codec codec_small = {
 	.name = "zlib",
 	.long_option = "small",
-	.flag = 0x1,
+	.flag = CODEC_FLAG_ZLIB,
 	.create = create_small,
 	.destroy = free,
 	.bound = bound,

@@ -25,7 +25,7 @@ static size_t compress_page(void *context, const void *in, size_t in_size, void 
 const struct codec codec_zstd = {
 	.name = "zstd",
 	.option = 'z',
-	.flag = 0x20,
+	.flag = CODEC_FLAG_ZSTD,
 	.create = create,
 	.destroy = destroy,
 	.bound = ZSTD_compressBound,

@@ -8,9 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dumpfilter/codec/codec_flag.h"
+
 struct decoder {
 	const char *name;
-	uint32_t flag; /* of a page_desc */
+	enum codec_flag flag;
 
 	/** Working memory for one thread, made once and used for every page; NULL: no memory. */
 	void *(*create)(void);

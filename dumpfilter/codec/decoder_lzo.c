@@ -24,7 +24,7 @@ static bool expand(void *context, const void *in, size_t in_size, void *out, siz
 
 const struct decoder decoder_lzo = {
 	.name = "lzo",
-	.flag = 0x2,
+	.flag = CODEC_FLAG_LZO,
 	.create = create,
 	.destroy = destroy,
 	.expand = expand,

@@ -24,7 +24,7 @@ static bool expand(void *context, const void *in, size_t in_size, void *out, siz
 
 const struct decoder decoder_snappy = {
 	.name = "snappy",
-	.flag = 0x4,
+	.flag = CODEC_FLAG_SNAPPY,
 	.create = create,
 	.destroy = destroy,
 	.expand = expand,

@@ -36,7 +36,7 @@ static bool expand(void *context, const void *in, size_t in_size, void *out, siz
 
 const struct decoder decoder_zlib = {
 	.name = "zlib",
-	.flag = 0x1,
+	.flag = CODEC_FLAG_ZLIB,
 	.create = create,
 	.destroy = destroy,
 	.expand = expand,

@@ -20,7 +20,7 @@ static bool expand(void *context, const void *in, size_t in_size, void *out, siz
 
 const struct decoder decoder_zstd = {
 	.name = "zstd",
-	.flag = 0x20,
+	.flag = CODEC_FLAG_ZSTD,
 	.create = create,
 	.destroy = destroy,
 	.expand = expand,

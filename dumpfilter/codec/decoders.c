@@ -19,15 +19,15 @@ _Static_assert(ARRAY_SIZE(decoders) <= DECODERS_MAX + 1, "DECODERS_MAX");
 const char *decoder_name(uint32_t flag)
 {
 	switch (flag) {
-	case 0:
+	case CODEC_FLAG_NONE:
 		return "none";
-	case 0x1:
+	case CODEC_FLAG_ZLIB:
 		return "zlib";
-	case 0x2:
+	case CODEC_FLAG_LZO:
 		return "lzo";
-	case 0x4:
+	case CODEC_FLAG_SNAPPY:
 		return "snappy";
-	case 0x20:
+	case CODEC_FLAG_ZSTD:
 		return "zstd";
 	default:
 		return NULL;

@@ -14,6 +14,10 @@
 
 #include "base/error.h"
 
+/* Parts of the available memory when nobody says how much may be used. */
+#define MEMORY_PART_DUMP    2 /* a dump may take one in two bytes: the kernel needs some to write */
+#define MEMORY_PART_WORKERS 8 /* and one in eight may go to workers other than the first */
+
 /** All but pages and threads in bytes. */
 struct memory_needs {
 	uint64_t limit;              /* that may be resident; UINT64_MAX: any number */

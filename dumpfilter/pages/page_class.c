@@ -3,10 +3,7 @@
 
 #include <string.h>
 
-#define LEVEL_CACHE         2u
-#define LEVEL_CACHE_PRIVATE 4u
-#define LEVEL_USER          8u
-#define LEVEL_FREE          16u
+#include "dumpfilter/vmcore/kdump_format.h"
 
 /* More flags than this there are, but none that matters here; above them come zone, node and section. */
 #define FLAG_BITS UINT64_C(0xffffff)
@@ -18,44 +15,29 @@
 /* An int below this in _mapcount is no count but a type; -1 is "not mapped", and a few below are underflows. */
 #define MAPCOUNT_RESERVE (-128)
 
-static const char *const class_names[PAGE_CLASS_COUNT] = {
-	[PAGE_KEEP] = "keep",
-	[PAGE_ZERO] = "zero",
-	[PAGE_CACHE] = "cache",
-	[PAGE_CACHE_PRIVATE] = "cache_private",
-	[PAGE_USER] = "user",
-	[PAGE_FREE] = "free",
-	[PAGE_HWPOISON] = "hwpoison",
-	[PAGE_OFFLINE] = "offline",
-	[PAGE_UNACCEPTED] = "unaccepted",
+static const struct {
+	const char *name;
+	unsigned int levels; /* bits of the dump level, any of which leaves the class out */
+} classes[PAGE_CLASS_COUNT] = {
+	[PAGE_KEEP] = { "keep", 0 },
+	[PAGE_ZERO] = { "zero", 0 }, /* it is stored once instead */
+	[PAGE_CACHE] = { "cache", DUMP_LEVEL_CACHE | DUMP_LEVEL_CACHE_PRIVATE },
+	[PAGE_CACHE_PRIVATE] = { "cache_private", DUMP_LEVEL_CACHE_PRIVATE },
+	[PAGE_USER] = { "user", DUMP_LEVEL_USER },
+	[PAGE_FREE] = { "free", DUMP_LEVEL_FREE },
+	[PAGE_HWPOISON] = { "hwpoison", 0 },
+	[PAGE_OFFLINE] = { "offline", 0 },
+	[PAGE_UNACCEPTED] = { "unaccepted", DUMP_LEVEL_FREE },
 };
 
 const char *page_class_name(enum page_class page_class)
 {
-	return page_class < PAGE_CLASS_COUNT ? class_names[page_class] : "unknown";
+	return page_class < PAGE_CLASS_COUNT ? classes[page_class].name : "unknown";
 }
 
 bool page_class_dropped(enum page_class page_class, unsigned int level)
 {
-	switch (page_class) {
-	case PAGE_CACHE:
-		return level & (LEVEL_CACHE | LEVEL_CACHE_PRIVATE);
-	case PAGE_CACHE_PRIVATE:
-		return level & LEVEL_CACHE_PRIVATE;
-	case PAGE_USER:
-		return level & LEVEL_USER;
-	case PAGE_FREE:
-	case PAGE_UNACCEPTED:
-		return level & LEVEL_FREE;
-	case PAGE_HWPOISON:
-	case PAGE_OFFLINE:
-		return true;
-	case PAGE_KEEP:
-	case PAGE_ZERO:
-	case PAGE_CLASS_COUNT:
-		break;
-	}
-	return false;
+	return page_class == PAGE_HWPOISON || page_class == PAGE_OFFLINE || (level & classes[page_class].levels);
 }
 
 /* NUMBER(name) as a bit number; 0 if there is none. */

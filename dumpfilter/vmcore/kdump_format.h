@@ -16,10 +16,22 @@
 
 #include <stdint.h>
 
+#include "dumpfilter/codec/codec_flag.h"
+
 #define KDUMP_SIGNATURE               "KDUMP   "
 #define KDUMP_VERSION                 6
 #define KDUMP_STATUS_INCOMPLETE       0x8u
 #define KDUMP_STATUS_EXCLUDED_VMEMMAP 0x10u
+
+/** What is left out, as bits of a dump level (makedumpfile -d). */
+enum dump_level {
+	DUMP_LEVEL_ZERO = 1,          /* zero pages: stored once */
+	DUMP_LEVEL_CACHE = 2,         /* page cache without private data */
+	DUMP_LEVEL_CACHE_PRIVATE = 4, /* all page cache */
+	DUMP_LEVEL_USER = 8,
+	DUMP_LEVEL_FREE = 16,
+	DUMP_LEVEL_MAX = 31,
+};
 
 struct kdump_header {
 	char signature[8];
@@ -28,7 +40,7 @@ struct kdump_header {
 	char padding[6];
 	uint64_t time_sec;
 	uint64_t time_usec; /* 0: libkdumpfile probes a 32-bit layout here */
-	uint32_t status;    /* codec, KDUMP_STATUS_… */
+	uint32_t status;    /* enum codec_flag, KDUMP_STATUS_… */
 	uint32_t block_size;
 	uint32_t sub_header_blocks; /* with the notes */
 	uint32_t bitmap_blocks;     /* both bitmaps */
@@ -40,7 +52,7 @@ _Static_assert(sizeof(struct kdump_header) == 464, "kdump header");
 
 struct kdump_sub_header {
 	uint64_t phys_base;
-	uint32_t dump_level;
+	uint32_t dump_level; /* enum dump_level */
 	uint32_t split;
 	uint64_t start_pfn;
 	uint64_t end_pfn;
@@ -59,7 +71,7 @@ _Static_assert(sizeof(struct kdump_sub_header) == 104, "kdump sub header");
 struct page_desc {
 	uint64_t offset; /* in the file */
 	uint32_t size;
-	uint32_t flags; /* codec, or 0 for a page stored as it is */
+	uint32_t flags; /* enum codec_flag */
 	uint64_t page_flags;
 };
 _Static_assert(sizeof(struct page_desc) == 24, "page_desc");

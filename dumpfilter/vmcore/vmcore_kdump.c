@@ -219,7 +219,7 @@ static struct kd_error *read_sub_header(struct vmcore *vmcore, const struct kdum
 	err = vmcore_read_file(vmcore, header->block_size, ret, sub_header_size(header->header_version), "sub header");
 	if (err)
 		return err;
-	origin->level = ret->dump_level & 31;
+	origin->level = ret->dump_level & DUMP_LEVEL_MAX;
 	origin->phys_base = ret->phys_base;
 	origin->max_mapnr = wide ? ret->max_mapnr_64 : header->max_mapnr;
 	origin->split = ret->split;

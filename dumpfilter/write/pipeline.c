@@ -18,8 +18,6 @@
 /* Beyond this many threads the disk is the limit. */
 #define THREADS_MAX         64u
 #define DEFAULT_THREADS_MAX 16u
-/* The part of the available memory that all but the first worker may take. */
-#define MEMORY_PART 8
 
 /* Slots for the pages of one unit by their hash. */
 #define LOCAL_SLOTS (2 * PAGE_UNIT_MAX)
@@ -487,7 +485,8 @@ struct kd_error *pipeline_run(struct pipeline *pipeline)
 
 unsigned int pipeline_default_threads(uint64_t page_size)
 {
-	uint64_t more = memory_available() / MEMORY_PART / (pipeline_worker_memory(page_size) + THREAD_STACK_BYTES);
+	uint64_t more = memory_available() / MEMORY_PART_WORKERS /
+			(pipeline_worker_memory(page_size) + THREAD_STACK_BYTES);
 	unsigned int threads = DEFAULT_THREADS_MAX;
 	cpu_set_t cpus;
 
