@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dumpfilter/cli/supplement.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "base/io.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "dumpfilter/kernel/arch.h"
 #include "dumpfilter/names/dump_names.h"
 #include "dumpfilter/names/module_names.h"
 #include "dumpfilter/names/vmcoreinfo_make.h"
@@ -17,8 +17,6 @@
 #include "dumpfilter/pages/erase_config.h"
 
 #define FILE_MAX (1u << 20)
-/* Where x86_64 has the kernel image. */
-#define START_KERNEL_MAP UINT64_C(0xffffffff80000000)
 
 struct supplement {
 	struct vmlinux *vmlinux;
@@ -69,19 +67,14 @@ static struct kd_error *check_identity(const char *path, const char *release, co
 /* How far the kernel was moved from @stext, where a file has it (KASLR). */
 static uint64_t find_move(const struct vmcore *vmcore, const struct vmcoreinfo *own, uint64_t stext)
 {
-	const struct vmcore_segment *segment;
+	const struct arch_ops *arch = arch_find(vmcore_machine(vmcore));
 	uint64_t value;
-	size_t count;
 
 	if (vmcoreinfo_hex(own, "KERNELOFFSET", &value))
 		return value;
 	if (vmcoreinfo_symbol(own, "_stext", &value))
 		return value - stext;
-	segment = vmcore_segments(vmcore, &count);
-	for (size_t i = 0; i < count && stext >= START_KERNEL_MAP; i++)
-		if (segment[i].vaddr >= START_KERNEL_MAP)
-			return segment[i].vaddr - stext;
-	return 0;
+	return arch && arch->image_move ? arch->image_move(vmcore, stext) : 0;
 }
 
 /* What a vmlinux says, and symbols and types do not. */
@@ -176,37 +169,13 @@ static struct kd_error *from_file(const struct supplement *supplement, const str
 	return move_symbols(supplement->info, move, ret);
 }
 
-/* Numbers of this boot, which no file has: where the image lies, and what was decided about page tables (x86_64). */
-static void add_boot_numbers(const struct vmcore *vmcore, const struct vmcoreinfo *info, char buf[128])
-{
-	const struct vmcore_segment *segment;
-	int64_t phys_base;
-	uint64_t symbol;
-	uint32_t enabled;
-	size_t count, i;
-
-	*buf = '\0';
-	segment = vmcore_segments(vmcore, &count);
-	for (i = 0; i < count && segment[i].vaddr < START_KERNEL_MAP; i++)
-		;
-	if (i == count || vmcore_machine(vmcore) != EM_X86_64 || vmcoreinfo_number(info, "phys_base", &phys_base))
-		return;
-	phys_base = (int64_t)(segment[i].paddr - (segment[i].vaddr - START_KERNEL_MAP));
-	snprintf(buf, 128, "NUMBER(phys_base)=%ld\n", (long)phys_base);
-	if (!vmcoreinfo_symbol(info, "__pgtable_l5_enabled", &symbol))
-		return;
-	_cleanup_(kd_error_destroy) struct kd_error *err =
-		vmcore_read(vmcore, symbol - START_KERNEL_MAP + (uint64_t)phys_base, &enabled, sizeof(enabled));
-	if (!err)
-		snprintf(buf + strlen(buf), 128 - strlen(buf), "NUMBER(pgtable_l5_enabled)=%u\n", enabled);
-}
-
 static struct kd_error *find_vmcoreinfo(void *arg, const struct vmcore *vmcore, const struct vmcoreinfo *own,
 					char **ret)
 {
 	const struct supplement *supplement = arg;
 	_cleanup_free_ char *file = NULL, *made = NULL, *text = NULL, *joined = NULL;
-	char numbers[128];
+	const struct arch_ops *arch = arch_find(vmcore_machine(vmcore));
+	char numbers[ARCH_NUMBERS_MAX] = "";
 	struct kd_error *err = NULL;
 
 	if (supplement->info)
@@ -221,7 +190,8 @@ static struct kd_error *find_vmcoreinfo(void *arg, const struct vmcore *vmcore, 
 	joined = vmcoreinfo_join(text, own);
 	if (!joined)
 		return kd_error_nomem();
-	add_boot_numbers(vmcore, &(struct vmcoreinfo){ joined, strlen(joined) }, numbers);
+	if (arch && arch->boot_numbers)
+		arch->boot_numbers(vmcore, &(struct vmcoreinfo){ joined, strlen(joined) }, numbers);
 	return kd_format(ret, "%s%s", numbers, text);
 }
 

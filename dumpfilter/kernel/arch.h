@@ -16,6 +16,8 @@ struct arch_section_bits {
 	unsigned int physical;
 };
 
+#define ARCH_NUMBERS_MAX 128u
+
 enum entry_kind {
 	ENTRY_NONE,
 	ENTRY_TABLE, /* it leads to a table of the next level */
@@ -25,6 +27,7 @@ enum entry_kind {
 struct arch_ops {
 	const char *machine; /* uname -m */
 	uint16_t elf_machine;
+	unsigned int page_size; /* if there is but one; 0: VMCOREINFO says */
 
 	/** Fill space->paging from VMCOREINFO (and the segments), its levels last. KD_ERR_FORMAT if something is
 	 * missing. */
@@ -40,6 +43,14 @@ struct arch_ops {
 	uint64_t (*phys_base)(const struct address_space *space);
 
 	struct arch_section_bits (*section_bits)(const struct address_space *space);
+
+	/** How far KASLR moved the kernel image, which its vmlinux has at @stext, by the vmcore's segments; 0: they do
+	 *  not tell. NULL: no segment of this architecture does. */
+	uint64_t (*image_move)(const struct vmcore *vmcore, uint64_t stext);
+
+	/** Numbers of one boot, which no file has, as lines of VMCOREINFO: found by @info's symbols, as far as @info
+	 *  lacks them. "": there are none. NULL: the architecture needs none. */
+	void (*boot_numbers)(const struct vmcore *vmcore, const struct vmcoreinfo *info, char ret[ARCH_NUMBERS_MAX]);
 };
 
 extern const struct arch_ops arch_x86_64;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Intel SDM volume 3, 4.5; Linux arch/x86/kernel/vmcore_info_64.c for the keys. */
 #include <elf.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "dumpfilter/kernel/arch.h"
 
 #define START_KERNEL_MAP  UINT64_C(0xffffffff80000000)
@@ -16,18 +19,25 @@
 #define ENTRY_ADDRESS     UINT64_C(0x000ffffffffff000)
 #define PRSTATUS_RSP      264u /* offset of rsp in struct elf_prstatus */
 
-static bool phys_base_from_segments(const struct address_space *space, uint64_t *ret)
+/* The segment that describes the kernel image by its virtual address; NULL: there is none. */
+static const struct vmcore_segment *image_segment(const struct vmcore *vmcore)
 {
 	size_t count;
-	const struct vmcore_segment *segment = vmcore_segments(space->vmcore, &count);
+	const struct vmcore_segment *segment = vmcore_segments(vmcore, &count);
 
-	for (size_t i = 0; i < count; i++) {
-		if (segment[i].vaddr >= START_KERNEL_MAP) {
-			*ret = segment[i].paddr - (segment[i].vaddr - START_KERNEL_MAP);
-			return true;
-		}
-	}
-	return false;
+	for (size_t i = 0; i < count; i++)
+		if (segment[i].vaddr >= START_KERNEL_MAP)
+			return &segment[i];
+	return NULL;
+}
+
+static bool phys_base_from_segments(const struct vmcore *vmcore, uint64_t *ret)
+{
+	const struct vmcore_segment *image = image_segment(vmcore);
+
+	if (image)
+		*ret = image->paddr - (image->vaddr - START_KERNEL_MAP);
+	return image != NULL;
 }
 
 static struct kd_error *setup(struct address_space *space)
@@ -39,7 +49,7 @@ static struct kd_error *setup(struct address_space *space)
 
 	if (vmcoreinfo_number(space->info, "phys_base", &phys_base))
 		paging->image_paddr = (uint64_t)phys_base;
-	else if (phys_base_from_segments(space, &from_segments))
+	else if (phys_base_from_segments(space->vmcore, &from_segments))
 		paging->image_paddr = from_segments;
 	else
 		return kd_error_create(KD_ERR_FORMAT, "where the kernel image lies is not known (no phys_base)");
@@ -99,12 +109,41 @@ static struct arch_section_bits section_bits(const struct address_space *space)
 	return (struct arch_section_bits){ .section = 27, .physical = space->paging.levels == 5 ? 52 : 46 };
 }
 
+static uint64_t image_move(const struct vmcore *vmcore, uint64_t stext)
+{
+	const struct vmcore_segment *image = image_segment(vmcore);
+
+	return image && stext >= START_KERNEL_MAP ? image->vaddr - stext : 0;
+}
+
+/* Where the image lies, and whether the page tables have five levels. */
+static void boot_numbers(const struct vmcore *vmcore, const struct vmcoreinfo *info, char ret[ARCH_NUMBERS_MAX])
+{
+	uint64_t base, symbol;
+	uint32_t enabled;
+	int64_t number;
+
+	*ret = '\0';
+	if (vmcoreinfo_number(info, "phys_base", &number) || !phys_base_from_segments(vmcore, &base))
+		return;
+	snprintf(ret, ARCH_NUMBERS_MAX, "NUMBER(phys_base)=%" PRId64 "\n", (int64_t)base);
+	if (!vmcoreinfo_symbol(info, "__pgtable_l5_enabled", &symbol))
+		return;
+	_cleanup_(kd_error_destroy) struct kd_error *err = vmcore_read(vmcore, symbol - START_KERNEL_MAP + base,
+								       &enabled, sizeof(enabled));
+	if (!err)
+		snprintf(ret + strlen(ret), ARCH_NUMBERS_MAX - strlen(ret), "NUMBER(pgtable_l5_enabled)=%u\n", enabled);
+}
+
 const struct arch_ops arch_x86_64 = {
 	.machine = "x86_64",
 	.elf_machine = EM_X86_64,
+	.page_size = 4096,
 	.setup = setup,
 	.entry_kind = entry_kind,
 	.stack_pointer = stack_pointer,
 	.phys_base = phys_base,
 	.section_bits = section_bits,
+	.image_move = image_move,
+	.boot_numbers = boot_numbers,
 };

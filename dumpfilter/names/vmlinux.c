@@ -13,6 +13,7 @@
 
 #include "base/elf64.h"
 #include "base/text.h"
+#include "dumpfilter/kernel/arch.h"
 #include "dumpfilter/names/btf.h"
 #include "dumpfilter/names/dwarf_types.h"
 
@@ -76,10 +77,12 @@ const char *vmlinux_build_id(const struct vmlinux *vmlinux)
 
 unsigned int vmlinux_page_size(const struct vmlinux *vmlinux)
 {
+	const struct arch_ops *arch;
 	Elf64_Ehdr ehdr;
 
 	memcpy(&ehdr, vmlinux->map, sizeof(ehdr));
-	return ehdr.e_machine == EM_X86_64 ? 4096 : 0;
+	arch = arch_find(ehdr.e_machine);
+	return arch ? arch->page_size : 0;
 }
 
 /* [offset, offset + size) of the file; NULL if that is not within it. */
