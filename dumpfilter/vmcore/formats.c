@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* All formats: for every program that has no table of its own. */
+/* The formats that a program reads which has no table of its own: all. A file is in the first one whose magic it
+ * begins with. */
 #include <stddef.h>
 
 #include "dumpfilter/vmcore/vmcore_format.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* All formats: for every program that has no table of its own. */
+/* The formats that a program which has no table of its own writes when an option asks for them. writer_kdump, for which
+ * there is no option, is the one that is written otherwise. */
 #include "dumpfilter/write/writer.h"
 
 const struct writer_ops *const writers[] = {
