@@ -55,14 +55,6 @@ struct lz_page {
 	uint16_t *table; /* 1 << table_bits */
 };
 
-LZ_INLINE uint32_t lz_load32(const uint8_t *from)
-{
-	uint32_t value;
-
-	memcpy(&value, from, sizeof(value));
-	return value;
-}
-
 /** First byte lowest. */
 LZ_INLINE uint64_t lz_load64(const uint8_t *from)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dumpfilter/pages/page_class.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "dumpfilter/vmcore/kdump_format.h"
@@ -32,7 +33,8 @@ static const struct {
 
 const char *page_class_name(enum page_class page_class)
 {
-	return page_class < PAGE_CLASS_COUNT ? classes[page_class].name : "unknown";
+	assert(page_class < PAGE_CLASS_COUNT);
+	return classes[page_class].name;
 }
 
 bool page_class_dropped(enum page_class page_class, unsigned int level)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dumpfilter/pages/page_scan.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -151,6 +152,7 @@ void page_scan(struct page_filter *filter, const struct page_rules *rules, struc
 	struct scanner *scanner[THREADS_MAX];
 	unsigned int started = 0;
 
+	assert(part_pages && part_pages % 64 == 0); /* no word of a bitmap belongs to two parts */
 	scan.parts = (scan.end_pfn - scan.start_pfn + part_pages - 1) / part_pages;
 	if (threads > scan.parts)
 		threads = (unsigned int)scan.parts;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dumpfilter/pages/pfn_bitmap.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ uint64_t pfn_bitmap_memory(uint64_t pages)
 
 void pfn_bitmap_move(struct pfn_bitmap *bitmap, uint64_t start_pfn, uint64_t end_pfn)
 {
+	assert(start_pfn % 64 == 0);
 	bitmap->start_pfn = start_pfn;
 	bitmap->end_pfn = end_pfn;
 	memset(bitmap->bits, 0, pfn_bitmap_memory(end_pfn - start_pfn));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dumpfilter/pages/selection.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -342,6 +343,7 @@ struct kd_error *selection_load(struct selection *selection, size_t number)
 	struct selection_window *window = &selection->window[number], again = *window;
 	uint64_t pages[PAGE_CLASS_COUNT] = { 0 }; /* they were counted the first time */
 
+	assert(number < selection->window_count);
 	if (!in_cycles(selection))
 		return NULL;
 	enter_window(selection, number);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dumpfilter/vmcore/vmcore_format.h"
 
+#include <assert.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -326,5 +327,6 @@ void vmcore_window_release(struct vmcore_window *window)
 struct kd_error *vmcore_window_get(struct vmcore_window *window, uint64_t paddr, size_t size, void *buf,
 				   const uint8_t **ret)
 {
+	assert(size <= VMCORE_WINDOW_MAX);
 	return window->vmcore->format->window_get(window, paddr, size, buf, ret);
 }

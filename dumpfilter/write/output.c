@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dumpfilter/write/output.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -204,6 +205,7 @@ struct kd_error *output_reserve(struct output *output, uint64_t offset, uint64_t
 
 void output_begin_data(struct output *output, uint64_t offset)
 {
+	assert(offset % OUTPUT_ALIGN == 0);
 	output->end = offset;
 }
 
@@ -216,6 +218,7 @@ struct kd_error *output_put(struct output *output, uint64_t offset, void *data, 
 {
 	size_t allowed = within_limit(output, offset, size), whole = align_up(allowed), done = 0;
 
+	assert((uintptr_t)data % OUTPUT_ALIGN == 0);
 	if (output->kind != OUTPUT_FILE) {
 		struct kd_error *err = size ? output_write_at(output, offset, data, size) : NULL;
 

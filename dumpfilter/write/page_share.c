@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dumpfilter/write/page_share.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -44,6 +45,7 @@ struct page_share *page_share_create(size_t page_size, uint64_t bytes)
 {
 	_cleanup_(page_share_destroy) struct page_share *share = calloc(1, sizeof(*share) + bytes);
 
+	assert(bytes >= PAGE_SHARE_BYTES_MIN && (bytes & (bytes - 1)) == 0);
 	if (!share)
 		return NULL;
 	share->slots = bytes / sizeof(struct entry);

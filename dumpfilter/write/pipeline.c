@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dumpfilter/write/pipeline.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <pthread.h>
 #include <sched.h>
@@ -477,6 +478,7 @@ struct kd_error *pipeline_run(struct pipeline *pipeline)
 	};
 	_cleanup_(worker_destroy) struct worker *worker = worker_create(&shop);
 
+	assert(pipeline->threads > 0);
 	if (!worker)
 		return kd_error_nomem();
 	run_workers(&shop, worker);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* --split: several kdump files, each with all of the headers and bitmaps, and with the pages of a range of its own. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,8 +133,8 @@ static struct part *part_of(struct writer *writer, uint64_t pfn)
 {
 	struct part *part = writer->part;
 
-	while (pfn >= part->end_pfn)
-		part++;
+	for (; pfn >= part->end_pfn; part++)
+		assert(part + 1 < writer->part + writer->count);
 	return part;
 }
 
