@@ -217,7 +217,9 @@ void address_space_walk_all(struct address_space *space)
 
 struct kd_error *address_space_find_name(const struct address_space *space, uint64_t *ret)
 {
-	uint64_t uts_ns, offset = 4; /* behind a reference count, before the offset had a key of its own (5.11) */
+	/* It lies behind a reference count where the offset has no key of its own, which it got in 5.11 (ca4a9241cc5e
+	 * "kdump: append uts_namespace.name offset to VMCOREINFO"). */
+	uint64_t uts_ns, offset = 4;
 
 	if (!vmcoreinfo_symbol(space->info, "init_uts_ns", &uts_ns))
 		return kd_error_create(KD_ERR_FORMAT, "where the kernel's name lies is not known (no init_uts_ns)");

@@ -14,10 +14,10 @@
 #define VA_BITS_MAX      52
 #define PRSTATUS_SP      360u /* offset of sp in struct elf_prstatus */
 
-/* The width of the addresses that the tables were made for. With 52 configured and a CPU that has but 48, tables of
- * 64 KiB pages stay as they are, and the CPU begins in the middle of the top one; with smaller pages the kernel takes
- * the top level away (arch/arm64/mm/mmu.c). Before TCR_EL1_T1SZ was exported (5.9) there was no such kernel with small
- * pages. */
+/* The width of the addresses that the tables were made for. With 52 configured and a CPU that has but 48, tables of 64
+ * KiB pages stay as they are, and the CPU begins in the middle of the top one; with smaller pages the kernel takes the
+ * top level away (arch/arm64/mm/mmu.c). Before TCR_EL1_T1SZ was exported (5.9, "arm64/crash_core: Export TCR_EL1.T1SZ
+ * in vmcoreinfo") there was no such kernel with small pages. */
 static struct kd_error *find_va_bits(const struct address_space *space, unsigned int *ret)
 {
 	int64_t va_bits, t1sz;
@@ -118,7 +118,8 @@ static uint64_t phys_base(const struct address_space *space)
 	return (uint64_t)phys_offset;
 }
 
-/* Until 5.12, which made them smaller; both numbers have been in VMCOREINFO since, or before. */
+/* Until 5.12, which made sections smaller (f0b13ee23241 "arm64/sparsemem: reduce SECTION_SIZE_BITS"); both numbers have
+ * been in VMCOREINFO since, or before. */
 static struct arch_section_bits section_bits(const struct address_space *space)
 {
 	return (struct arch_section_bits){ .section = 30, .physical = space->paging.va_bits == 52 ? 52 : 48 };

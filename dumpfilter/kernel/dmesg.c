@@ -284,8 +284,8 @@ static struct kd_error *write_descriptor(struct ringbuffer *ring, uint64_t id, F
 	return err;
 }
 
-/* The number of the first record since the log was cleared. Kept twice since 5.12: the half that is not being written
- * counts, which the lowest bit of a counter in front of them tells. */
+/* The number of the first record since the log was cleared. Kept twice since 5.12 ("printk: use seqcount_latch for
+ * clear_seq"): the half that is not being written counts, which the lowest bit of a counter in front of them tells. */
 static struct kd_error *find_cleared(struct ringbuffer *ring, struct address_space *space)
 {
 	uint64_t clear_seq, size, val = 0;

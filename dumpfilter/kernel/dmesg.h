@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** The crashed kernel's log, out of its memory (Linux kernel/printk/printk_ringbuffer.c; before 5.10
- *  kernel/printk/printk.c, struct printk_log). Needs no mem_map. */
+/** The crashed kernel's log, out of its memory (Linux kernel/printk/printk_ringbuffer.c; before 5.10, 896fbe20b4e2
+ *  "printk: use the lockless ringbuffer", kernel/printk/printk.c, struct printk_log). Needs no mem_map. */
 #ifndef DUMPFILTER_KERNEL_DMESG_H
 #define DUMPFILTER_KERNEL_DMESG_H
 

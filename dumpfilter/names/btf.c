@@ -366,7 +366,9 @@ static bool enumerator(const void *data, type_id id, const char *name, int64_t *
 			continue;
 		if (kind_of(&type) == BTF_ENUM64)
 			*ret = (int64_t)((uint64_t)value.high << 32 | value.low);
-		else /* The kind flag says signed; kernels before 6.0 do not say, and meant it. */
+		/* The kind flag says signed; kernels before 6.0 (6089fb325cf7 "bpf: Add btf enum64 support") do not set
+		 * it, and mean signed. */
+		else
 			*ret = (int32_t)value.low;
 		return true;
 	}

@@ -12,9 +12,11 @@
 #define SYMBOLS_MAX (8u << 20)
 #define NAMES_MAX   (UINT64_C(64) << 20)
 #define NAMES_CHUNK (UINT64_C(256) << 10)
-/* A length byte with this bit is the low half of a longer one (6.1). */
+/* A length byte with this bit is the low half of a longer one (6.1, 73bbb94466fd "kallsyms: support "big" kernel
+ * symbols"). */
 #define LONG_NAME 0x80u
-#define NAME_SIZE 512u /* the kernel's KSYM_NAME_LEN since 6.1 */
+/* KSYM_NAME_LEN since 6.1 (b8a94bfb3395 "kallsyms: increase maximum kernel symbol length to 512"). */
+#define NAME_SIZE 512u
 
 /* How an address is made of the 32-bit value at @slot. */
 struct address_rule {
@@ -23,7 +25,8 @@ struct address_rule {
 	uint64_t (*address)(uint64_t base, uint64_t slot, int32_t value);
 };
 
-/* x86_64 to 6.14: per-CPU symbols are offsets of their own, the others count down from the base. */
+/* x86_64 before 6.15 (01157ddc58dc "kallsyms: Remove KALLSYMS_ABSOLUTE_PERCPU"): per-CPU symbols are offsets of their
+ * own, the others count down from the base. */
 static uint64_t absolute_percpu(uint64_t base, uint64_t slot, int32_t value)
 {
 	return value >= 0 ? (uint64_t)value : base - 1 - (uint64_t)(int64_t)value;

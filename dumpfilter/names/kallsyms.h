@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** The crashed kernel's own table of symbols, in its memory (Linux kernel/kallsyms.c, scripts/kallsyms.c).
  *
- *  VMCOREINFO says where it lies since 6.0. Names are compressed: each is a row of tokens. Addresses are 32-bit
- *  values that three rules have been used for; the one that gives the known address of a symbol is taken.
+ *  VMCOREINFO says where it lies since 6.0 (5fd8fea935a1 "vmcoreinfo: include kallsyms symbols"). Names are compressed:
+ *  each is a row of tokens. Addresses are 32-bit values that three rules have been used for; the one that gives the
+ *  known address of a symbol is taken.
  */
 #ifndef DUMPFILTER_NAMES_KALLSYMS_H
 #define DUMPFILTER_NAMES_KALLSYMS_H

@@ -177,8 +177,9 @@ static uint32_t get_u32(const uint8_t *page, uint64_t offset)
 	return value;
 }
 
-/* With hugetlb vmemmap optimisation (5.14 to 7.0) the tails' structs are the head's page of structs, mapped again:
- * they look like heads. The struct behind one is a true tail and tells where the real head is. */
+/* With hugetlb vmemmap optimisation (5.14, f41f2ed43ca5 "mm: hugetlb: free the vmemmap pages associated with each
+ * HugeTLB page", to 7.0) the tails' structs are the head's page of structs, mapped again: they look like heads. The
+ * struct behind one is a true tail and tells where the real head is. */
 static bool is_fake_head(const struct page_rules *rules, uint64_t vaddr, const uint8_t *next)
 {
 	uint64_t word;

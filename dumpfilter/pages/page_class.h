@@ -38,15 +38,22 @@ bool page_class_dropped(enum page_class page_class, unsigned int level);
 struct page_type_rule {
 	bool known;
 	uint32_t value;
-	uint32_t mask; /* bits that are compared: since 6.12 the type is the top byte, the rest is its owner's */
+	/* Bits that are compared. Since 6.12 (4ffca5a96678 "mm: support only one page_type per page") the type is the
+	 * top byte, and the rest is its owner's. */
+	uint32_t mask;
 };
 
 /** How a compound page's order, and that it is hugetlb, is coded. */
 enum compound_rule {
 	COMPOUND_UNKNOWN,
-	COMPOUND_DTOR,      /* to 6.5: bytes in the first tail page: order, and an id of the destructor */
-	COMPOUND_FLAG,      /* 6.6 to 6.8: order in the low byte of the first tail's flags, and a flag there */
-	COMPOUND_PAGE_TYPE, /* 6.9: order there too, and a page type in the head */
+	/* Until 6.5: bytes in the first tail page: order, and an id of the destructor. */
+	COMPOUND_DTOR,
+	/* 6.6 (9c5ccf2db04b "mm: remove HUGETLB_PAGE_DTOR") to 6.8: order in the low byte of the first tail's flags,
+	 * and a flag there. */
+	COMPOUND_FLAG,
+	/* Since 6.9 (d99e3140a4d3 "mm: turn folio_test_hugetlb into a PageType"): order there too, and a page type in
+	 * the head. */
+	COMPOUND_PAGE_TYPE,
 };
 
 struct page_rules {

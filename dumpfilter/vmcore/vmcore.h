@@ -2,14 +2,15 @@
 /** Memory of the crashed kernel, read from /proc/vmcore, from a file copied from it, or from a filtered dump.
  *
  *  What formats are known is a matter of the program (dumpfilter/vmcore/vmcore_format.h): ELF, kdump-compressed, and
- * each of them flattened. Whatever the format, memory is found by its physical address; what is a matter of the file is
- * in struct vmcore_origin.
+ *  each of them flattened. Whatever the format, memory is found by its physical address; what is a matter of the file
+ *  is in struct vmcore_origin.
  *
  *  Layout of ELF (Linux fs/proc/vmcore.c): an ELF64 ET_CORE header, one PT_NOTE, one PT_LOAD per range of RAM. Segments
- *  may overlap: the kernel image is described a second time, by its virtual address. Re-filtered ELF files differ:
- *  more program headers than a u16 can count, and segments whose tail is not in the file.
- *  /proc/kcore, the memory of the running kernel, can be read as well (Linux fs/proc/kcore.c, since 4.19).
- *  Reading a frame that is poisoned in hardware can kill the machine: whoever reads decides by the struct page first.
+ *  may overlap: the kernel image is described a second time, by its virtual address. Re-filtered ELF files differ: more
+ *  program headers than a u16 can count, and segments whose tail is not in the file. /proc/kcore, the memory of the
+ *  running kernel, can be read as well (Linux fs/proc/kcore.c; since 4.19, 23c85094fe18 "proc/kcore: add vmcoreinfo
+ *  note to /proc/kcore"). Reading a frame that is poisoned in hardware can kill the machine: whoever reads decides by
+ *  the struct page first.
  */
 #ifndef DUMPFILTER_VMCORE_VMCORE_H
 #define DUMPFILTER_VMCORE_VMCORE_H
