@@ -35,9 +35,8 @@ extern const struct codec codec_fast; /* LZO: looks less hard */
 extern const struct codec codec_snappy; /* only with HAVE_SNAPPY */
 extern const struct codec codec_zstd;
 
-/** The codecs that a program offers, NULL-terminated; the first of them is for command lines that name none. Not in the
- *  library: each program that reads dumpfilter's command line defines this table, and so links the codecs it names and
- *  no others. */
+/** The codecs that a program offers, NULL-terminated; the first of them is for command lines that name none. Each
+ *  program that reads dumpfilter's command line defines this table itself, so that only the codecs in it are linked. */
 extern const struct codec *const codecs[];
 
 #endif

@@ -57,7 +57,7 @@ static size_t bound(size_t size)
 	return size + size / 16 + 64 + 3;
 }
 
-/* What a length exceeds its instruction's field by, at least 1. */
+/* @rest is the part of a length that its instruction's field cannot hold, at least 1. */
 static uint8_t *put_rest(uint8_t *out, size_t rest)
 {
 	for (; rest > 255; rest -= 255)

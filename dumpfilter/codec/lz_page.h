@@ -24,7 +24,7 @@
 #define LZ_SIZE_MAX  65536u
 #define LZ_TABLE_MAX 4096u
 
-/* What a literal costs, when copies are compared. */
+/* The cost of a literal, when copies are compared. */
 #define LZ_LITERAL_BITS 6
 /* Every copy but the last is of at least 3 bytes. */
 #define LZ_SEQUENCES_MAX(size) ((size) / 3 + 2)
