@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** What an ELF dump says in fields that elf(5) leaves to the file's kind. */
+/** Values of an ELF dump that elf(5) does not define. */
 #ifndef DUMPFILTER_VMCORE_ELF_FORMAT_H
 #define DUMPFILTER_VMCORE_ELF_FORMAT_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The formats that a program reads which has no table of its own: all. A file is in the first one whose magic it
- * begins with. */
+/* All formats, for a program that has no table of its own. Unlike the writers' table, this one is searched by a file's
+ * first bytes, so every format has its row. */
 #include <stddef.h>
 
 #include "dumpfilter/vmcore/vmcore_format.h"

@@ -23,7 +23,7 @@
 #define KDUMP_STATUS_INCOMPLETE       0x8u
 #define KDUMP_STATUS_EXCLUDED_VMEMMAP 0x10u
 
-/** What is left out, as bits of a dump level (makedumpfile -d). */
+/** The bits of a dump level (makedumpfile -d): the pages that are left out. */
 enum dump_level {
 	DUMP_LEVEL_ZERO = 1,          /* zero pages: stored once */
 	DUMP_LEVEL_CACHE = 2,         /* page cache without private data */

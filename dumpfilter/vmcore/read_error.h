@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** The first place of the crashed kernel's memory that could not be read, and why.
  *
- *  The first is the lowest: which one is met first is a matter of chance where several threads read.
+ *  The first is the lowest, because threads may meet the errors in any order.
  */
 #ifndef DUMPFILTER_VMCORE_READ_ERROR_H
 #define DUMPFILTER_VMCORE_READ_ERROR_H
@@ -21,7 +21,7 @@ static inline bool read_error_is_set(const struct read_error *error)
 	return error->text[0] != '\0';
 }
 
-/** @first becomes this one, if it is the first one or lies below the one that it is. */
+/** Stores the error in @first if that has none, or one at a higher address. */
 void read_error_add(struct read_error *first, uint64_t paddr, const struct kd_error *err);
 /** The same with what another thread has noted, which may be nothing. */
 void read_error_join(struct read_error *first, const struct read_error *other);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** Memory of the crashed kernel, read from /proc/vmcore, from a file copied from it, or from a filtered dump.
  *
- *  What formats are known is a matter of the program (dumpfilter/vmcore/vmcore_format.h): ELF, kdump-compressed, and
- *  each of them flattened. Whatever the format, memory is found by its physical address; what is a matter of the file
- *  is in struct vmcore_origin.
+ *  The program chooses the formats that it can read (dumpfilter/vmcore/vmcore_format.h): ELF, kdump-compressed, and
+ *  each of them flattened. In every format memory is found by its physical address; struct vmcore_origin describes the
+ *  file.
  *
  *  Layout of ELF (Linux fs/proc/vmcore.c): an ELF64 ET_CORE header, one PT_NOTE, one PT_LOAD per range of RAM. Segments
  *  may overlap: the kernel image is described a second time, by its virtual address. Re-filtered ELF files differ: more
  *  program headers than a u16 can count, and segments whose tail is not in the file. /proc/kcore, the memory of the
  *  running kernel, can be read as well (Linux fs/proc/kcore.c; since 4.19, 23c85094fe18 "proc/kcore: add vmcoreinfo
- *  note to /proc/kcore"). Reading a frame that is poisoned in hardware can kill the machine: whoever reads decides by
- *  the struct page first.
+ *  note to /proc/kcore"). Reading a frame that is poisoned in hardware can kill the machine: look at the struct page
+ *  before reading a frame.
  */
 #ifndef DUMPFILTER_VMCORE_VMCORE_H
 #define DUMPFILTER_VMCORE_VMCORE_H
@@ -37,7 +37,7 @@ struct vmcore_segment {
 struct vmcore_origin {
 	const char *format; /* "ELF", "kdump" */
 	bool flattened;     /* the format as a stream of records */
-	bool incomplete;    /* whoever wrote it says that it is not whole, or does not say that it is */
+	bool incomplete;    /* its writer says that it is incomplete, or does not say that it is complete */
 	unsigned int level; /* dump level that it was filtered at; 0 for ELF, which does not tell */
 	/* For kdump only, else 0 or NULL: */
 	uint64_t page_size;
@@ -86,7 +86,8 @@ const struct kd_ranges *vmcore_ram(const struct vmcore *vmcore);
 /** The part of it whose contents are in the file. Borrowed. */
 const struct kd_ranges *vmcore_contents(const struct vmcore *vmcore);
 
-/** Bytes of memory that the headers promise, but which would lie behind the file's end: it is a truncated copy. */
+/** Bytes of memory that the headers describe but which would lie behind the end of the file, because it is a truncated
+ *  copy. */
 uint64_t vmcore_missing(const struct vmcore *vmcore);
 /** The physical address of the first of them, if there are any. */
 uint64_t vmcore_first_missing(const struct vmcore *vmcore);

@@ -39,7 +39,8 @@ static struct kd_error *count_program_headers(const struct vmcore *vmcore, const
 
 	if (ehdr->e_phnum == PN_XNUM) {
 		if (ehdr->e_shoff == 0 || ehdr->e_shentsize != sizeof(shdr))
-			return kd_error_create(KD_ERR_FORMAT, "%s: number of program headers is missing", vmcore->path);
+			return kd_error_create(KD_ERR_FORMAT, "%s: the number of program headers is missing",
+					       vmcore->path);
 		err = vmcore_read_file(vmcore, ehdr->e_shoff, &shdr, sizeof(shdr), "section header");
 		if (err)
 			return err;
@@ -68,12 +69,13 @@ static struct kd_error *add_segment(struct vmcore *vmcore, const Elf64_Phdr *phd
 {
 	uint64_t end;
 
-	/* In /proc/kcore some are no memory but mappings of it, which have no physical address. */
+	/* In /proc/kcore some are not memory but mappings of it, which have no physical address. */
 	if (phdr->p_memsz == 0 || phdr->p_paddr == UINT64_MAX)
 		return NULL;
 	if (__builtin_add_overflow(phdr->p_paddr, phdr->p_memsz, &end) || phdr->p_filesz > phdr->p_memsz ||
 	    __builtin_add_overflow(phdr->p_offset, phdr->p_filesz, &end) || end > INT64_MAX)
-		return kd_error_create(KD_ERR_FORMAT, "%s: PT_LOAD at 0x%lx: sizes 0x%lx and 0x%lx, offset 0x%lx",
+		return kd_error_create(KD_ERR_FORMAT,
+				       "%s: PT_LOAD at 0x%lx is impossible: sizes 0x%lx and 0x%lx, offset 0x%lx",
 				       vmcore->path, phdr->p_paddr, phdr->p_memsz, phdr->p_filesz, phdr->p_offset);
 	vmcore->segment[vmcore->segment_count++] = (struct vmcore_segment){
 		.vaddr = phdr->p_vaddr,
@@ -110,7 +112,7 @@ static struct kd_error *read_program_headers(struct vmcore *vmcore, const Elf64_
 			err = add_segment(vmcore, &phdr[i], promised);
 	}
 	if (!err && vmcore->segment_count == 0)
-		err = kd_error_create(KD_ERR_FORMAT, "%s: no memory in it (no PT_LOAD)", vmcore->path);
+		err = kd_error_create(KD_ERR_FORMAT, "%s holds no memory (no PT_LOAD)", vmcore->path);
 	return err;
 }
 
@@ -123,8 +125,8 @@ static int compare_extents(const void *a, const void *b)
 	return x->size > y->size ? -1 : x->size < y->size;
 }
 
-/* What the file holds, as sorted disjoint extents. Segments that overlap repeat the same bytes, so any one of them
- * will do: each extent begins where the one before it ended. */
+/* Makes sorted disjoint extents of the memory that the file holds. Segments that overlap repeat the same bytes, so any
+ * one of them will do: each extent begins where the one before it ended. */
 static struct kd_error *build_extents(struct vmcore *vmcore)
 {
 	uint64_t end = 0;

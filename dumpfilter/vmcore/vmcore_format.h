@@ -14,7 +14,7 @@
 #include "base/ranges.h"
 #include "dumpfilter/vmcore/vmcore.h"
 
-/* A device driver's dump note may have many MiB; more than this is no kernel's doing. */
+/* A device driver's dump note may have many MiB; no kernel writes more than this. */
 #define VMCORE_NOTES_MAX (UINT64_C(64) << 20)
 
 struct vmcore {
@@ -23,8 +23,8 @@ struct vmcore {
 	uint64_t file_size;
 	bool is_proc;   /* reading it page by page is slow, mapping it is not; else it is the other way round */
 	bool in_memory; /* see vmcore_in_memory() */
-	/* The file is /proc/kcore: whoever reads waits for the one before him, since what is read goes through one page
-	 * that belongs to the open file (Linux fs/proc/kcore.c, open_kcore()). */
+	/* The file is /proc/kcore: readers take turns, because the data goes through one page that belongs to the open
+	 * file (Linux fs/proc/kcore.c, open_kcore()). */
 	pthread_mutex_t *turn; /* NULL: it is not */
 
 	/* A layer between the file and its format (NULL: none), such as records that say where their data belongs. */

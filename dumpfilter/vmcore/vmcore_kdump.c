@@ -21,7 +21,7 @@
 #define ERASEINFO_MAX (UINT64_C(16) << 20)
 #define DESCS_AT_ONCE 170u /* a page of them */
 
-/* What reading pages needs; for one thread at a time. */
+/* Buffers for reading pages; for one thread at a time. */
 struct reader {
 	void *context[DECODERS_MAX];
 	uint8_t *packed; /* as a page is in the file; one block */
@@ -47,7 +47,8 @@ struct kdump {
 
 static struct kd_error *bad_header(const struct vmcore *vmcore, const char *what, uint64_t value)
 {
-	return kd_error_create(KD_ERR_FORMAT, "%s: kdump header: %s %lu cannot be", vmcore->path, what, value);
+	return kd_error_create(KD_ERR_FORMAT, "%s: the kdump header has an impossible value: %s is %lu", vmcore->path,
+			       what, value);
 }
 
 /* How much of the sub header a version has; the rest is zero. */
@@ -162,7 +163,7 @@ static struct kd_error *read_bitmaps(struct vmcore *vmcore, const struct kdump_h
 					   vmcore->contents.range[i].end))
 				return kd_error_nomem();
 	if (vmcore->ram.count == 0)
-		return kd_error_create(KD_ERR_FORMAT, "%s: no memory in it (bitmap 1 is empty)", vmcore->path);
+		return kd_error_create(KD_ERR_FORMAT, "%s holds no memory (bitmap 1 is empty)", vmcore->path);
 	return NULL;
 }
 
@@ -187,7 +188,7 @@ static struct kd_error *count_pages(struct vmcore *vmcore)
 	return NULL;
 }
 
-/* What an earlier filter has erased; a line for each. */
+/* Reads the list of data that an earlier filter erased, one line for each. */
 static struct kd_error *read_eraseinfo(struct vmcore *vmcore, const struct kdump_sub_header *sub)
 {
 	struct kdump *kdump = vmcore->data;
@@ -247,7 +248,7 @@ static struct kd_error *open_kdump(struct vmcore *vmcore)
 		return err;
 	if (header.block_size < BLOCK_SIZE_MIN || header.block_size > BLOCK_SIZE_MAX ||
 	    (header.block_size & (header.block_size - 1)))
-		return bad_header(vmcore, "(of a machine with another byte order or word size?) block_size",
+		return bad_header(vmcore, "(is it from a machine with another byte order or word size?) block_size",
 				  header.block_size);
 	kdump->block_size = header.block_size;
 	memcpy(kdump->utsname, header.utsname, sizeof(kdump->utsname));
@@ -504,7 +505,7 @@ struct kd_error *vmcore_kdump_packed(struct vmcore_window *window, uint64_t pfn,
 	struct kd_error *err;
 
 	if (!range || range->start > pfn * kdump->block_size)
-		return kd_error_create(KD_ERR_HOLE, "%s: page 0x%lx is not in it", vmcore->path, pfn);
+		return kd_error_create(KD_ERR_HOLE, "%s does not hold page 0x%lx", vmcore->path, pfn);
 	if (!window->reader)
 		window->reader = reader_create(kdump);
 	if (!window->reader)
