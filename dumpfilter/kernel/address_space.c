@@ -222,7 +222,8 @@ struct kd_error *address_space_find_name(const struct address_space *space, uint
 	uint64_t uts_ns, offset = 4;
 
 	if (!vmcoreinfo_symbol(space->info, "init_uts_ns", &uts_ns))
-		return kd_error_create(KD_ERR_FORMAT, "where the kernel's name lies is not known (no init_uts_ns)");
+		return kd_error_create(KD_ERR_FORMAT,
+				       "VMCOREINFO does not say where the kernel's name is (no init_uts_ns)");
 	vmcoreinfo_offset(space->info, "uts_namespace.name", &offset);
 	*ret = uts_ns + offset;
 	return NULL;
@@ -269,7 +270,7 @@ static struct kd_error *validate(struct address_space *space)
 	if (err)
 		return err;
 	if (strcmp(name.sysname, "Linux") != 0)
-		return kd_error_create(KD_ERR_FORMAT, "there is no kernel's name where it should be");
+		return kd_error_create(KD_ERR_FORMAT, "init_uts_ns does not hold a kernel name: wrong page tables?");
 	if (vmcoreinfo_get_string(space->info, "OSRELEASE", release, sizeof(release)) &&
 	    strcmp(release, name.release) != 0)
 		return kd_error_create(KD_ERR_FORMAT, "the kernel's name is %s in memory, but %s in VMCOREINFO",
@@ -291,14 +292,16 @@ struct kd_error *address_space_init(struct address_space *space, const struct vm
 		.page_size = PAGE_SIZE_MIN,
 	};
 	vmcore_window_init(&space->window, vmcore);
-	/* Of struct pages every byte is looked at once, without need for a copy. */
+	/* Every byte of the struct pages is looked at once, so a mapping saves a copy. */
 	space->window.no_mmap = !vmcore_in_memory(vmcore);
 	if (!space->arch)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s: dumps of ELF machine %u are not supported",
 				       vmcore_path(vmcore), vmcore_machine(vmcore));
 	vmcoreinfo_decimal(info, "PAGESIZE", &page_size);
 	if (page_size < PAGE_SIZE_MIN || page_size > PAGE_SIZE_MAX || (page_size & (page_size - 1)))
-		return kd_error_create(KD_ERR_FORMAT, "%s: a page size of %lu bytes", vmcore_path(vmcore), page_size);
+		return kd_error_create(KD_ERR_FORMAT,
+				       "%s: VMCOREINFO says that a page has %lu bytes, which no kernel uses",
+				       vmcore_path(vmcore), page_size);
 	space->page_size = page_size;
 	err = space->arch->setup(space);
 	if (!err)

@@ -2,8 +2,8 @@
 /** Virtual memory of the crashed kernel: its own page tables, walked in the vmcore.
  *
  *  Which frames were walked and read is remembered. These hold the kernel's most basic data, so two things follow:
- *  they belong into every dump, early (whoever opens it needs them first), and rules that would drop one of them
- *  do not fit this kernel.
+ *  every dump must have them, early (a reader needs them first), and rules that would drop one of them do not fit this
+ *  kernel.
  */
 #ifndef DUMPFILTER_KERNEL_ADDRESS_SPACE_H
 #define DUMPFILTER_KERNEL_ADDRESS_SPACE_H
@@ -67,10 +67,9 @@ struct address_space {
 	uint64_t failed;         /* physical address of the last read that failed */
 };
 
-/** Find the page tables and make sure that they are what they should be: they and the image's formula must agree,
- *  and the kernel's name must be where VMCOREINFO says. All pointers are borrowed; @log may be NULL.
- *  To be released in any case; after an error page_size is still one to work with. KD_ERR_UNSUPPORTED (architecture);
- *  KD_ERR_FORMAT, KD_ERR_HOLE (not usable). */
+/** Find the page tables and check them: they must map the image where its formula does, and the kernel's name must be
+ *  where VMCOREINFO says. All pointers are borrowed; @log may be NULL. Release it even after an error; page_size is
+ *  usable then, too. KD_ERR_UNSUPPORTED (architecture); KD_ERR_FORMAT, KD_ERR_HOLE (not usable). */
 struct kd_error *address_space_init(struct address_space *space, const struct vmcore *vmcore,
 				    const struct vmcoreinfo *info, const struct kd_log *log) MUST_CHECK;
 void address_space_release(struct address_space *space);
@@ -88,17 +87,17 @@ struct kd_error *address_space_read(struct address_space *space, uint64_t vaddr,
 /** As above, but what was read is remembered in @frames. */
 struct kd_error *address_space_read_into(struct address_space *space, uint64_t vaddr, void *buf, size_t size,
 					 struct kd_ranges *frames) MUST_CHECK;
-/** As above, but the bytes are looked at where they are, if they lie in one piece: until the next call, inside of a
- *  mapping of the vmcore, or else in @buf. */
+/** As above, but without a copy where possible: *@ret points into a mapping of the vmcore, or to @buf, until the next
+ *  call. */
 struct kd_error *address_space_view(struct address_space *space, uint64_t vaddr, void *buf, size_t size,
 				    struct kd_ranges *frames, const uint8_t **ret) MUST_CHECK;
-/** What of [@vaddr, @vaddr + @size) could be read, page by page, is remembered in @frames, without being read. */
+/** Remembers in @frames every page of [@vaddr, @vaddr + @size) that could be read, without reading it. */
 void address_space_find_frames(struct address_space *space, uint64_t vaddr, size_t size, struct kd_ranges *frames);
 struct kd_error *address_space_read_u32(struct address_space *space, uint64_t vaddr, uint32_t *ret) MUST_CHECK;
 struct kd_error *address_space_read_u64(struct address_space *space, uint64_t vaddr, uint64_t *ret) MUST_CHECK;
 
-/** Remember as walked what has to be walked to see the whole: every page table below the kernel's half of the root,
- *  and the stacks that the CPUs were on. Best effort. */
+/** Remember as walked every page table below the kernel's half of the root, and the stacks that the CPUs were on. Best
+ *  effort. */
 void address_space_walk_all(struct address_space *space);
 
 /** struct new_utsname of the crashed kernel: six strings of 65 bytes. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** What the architectures differ in: one row of operations, one file each. All of them are built on every host, so
- *  that a dump can be worked on, and each of them tested, anywhere. */
+/** The architectures: one row of operations, in one file, for each. All of them are built on every host, so that a dump
+ *  can be worked on, and each of them tested, anywhere. */
 #ifndef DUMPFILTER_KERNEL_ARCH_H
 #define DUMPFILTER_KERNEL_ARCH_H
 
@@ -33,7 +33,7 @@ struct arch_ops {
 	 * missing. */
 	struct kd_error *(*setup)(struct address_space *space);
 
-	/** What an entry of a page table is; @below: how many levels of tables there are below this one. */
+	/** The kind of a page table's entry; @below: how many levels of tables are below this one. */
 	enum entry_kind (*entry_kind)(uint64_t entry, unsigned int below);
 
 	/** Where the stack was, from an NT_PRSTATUS note; false: not in the kernel. */

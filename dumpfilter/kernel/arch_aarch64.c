@@ -23,11 +23,13 @@ static struct kd_error *find_va_bits(const struct address_space *space, unsigned
 	int64_t va_bits, t1sz;
 
 	if (!vmcoreinfo_number(space->info, "VA_BITS", &va_bits))
-		return kd_error_create(KD_ERR_FORMAT, "how wide addresses are is not known (no VA_BITS)");
+		return kd_error_create(KD_ERR_FORMAT, "VMCOREINFO does not say how wide addresses are (no VA_BITS)");
 	if (space->page_size < PAGE_SIZE_MAX && vmcoreinfo_number(space->info, "TCR_EL1_T1SZ", &t1sz))
 		va_bits = 64 - t1sz;
 	if (va_bits < VA_BITS_MIN || va_bits > VA_BITS_MAX)
-		return kd_error_create(KD_ERR_FORMAT, "addresses of %ld bits", (long)va_bits);
+		return kd_error_create(KD_ERR_FORMAT,
+				       "VMCOREINFO says that addresses have %ld bits, which no kernel uses",
+				       (long)va_bits);
 	*ret = (unsigned int)va_bits;
 	return NULL;
 }
@@ -77,8 +79,9 @@ static struct kd_error *setup(struct address_space *space)
 		return err;
 	if (!vmcoreinfo_symbol(space->info, "swapper_pg_dir", &root) ||
 	    !vmcoreinfo_number(space->info, "kimage_voffset", &voffset))
-		return kd_error_create(KD_ERR_FORMAT, "where the page tables lie is not known (no swapper_pg_dir or "
-						      "kimage_voffset)");
+		return kd_error_create(KD_ERR_FORMAT,
+				       "VMCOREINFO does not say where the page tables are (no swapper_pg_dir or "
+				       "kimage_voffset)");
 	find_image(space, (uint64_t)voffset);
 	if (vmcoreinfo_number(space->info, "MODULES_VADDR", &start) &&
 	    vmcoreinfo_number(space->info, "MODULES_END", &end))

@@ -52,7 +52,8 @@ static struct kd_error *setup(struct address_space *space)
 	else if (phys_base_from_segments(space->vmcore, &from_segments))
 		paging->image_paddr = from_segments;
 	else
-		return kd_error_create(KD_ERR_FORMAT, "where the kernel image lies is not known (no phys_base)");
+		return kd_error_create(KD_ERR_FORMAT,
+				       "VMCOREINFO does not say where the kernel image is (no phys_base)");
 	paging->image_base = START_KERNEL_MAP;
 	paging->image_size = KERNEL_IMAGE_SIZE;
 	if (vmcoreinfo_number(space->info, "KERNEL_IMAGE_SIZE", &number) && number > 0)
@@ -62,7 +63,8 @@ static struct kd_error *setup(struct address_space *space)
 	for (size_t i = 0; i < ARRAY_SIZE(roots) && !root; i++)
 		vmcoreinfo_symbol(space->info, roots[i], &root);
 	if (root < START_KERNEL_MAP)
-		return kd_error_create(KD_ERR_FORMAT, "where the page tables lie is not known (no init_top_pgt)");
+		return kd_error_create(KD_ERR_FORMAT,
+				       "VMCOREINFO does not say where the page tables are (no init_top_pgt)");
 	paging->root = root - START_KERNEL_MAP + paging->image_paddr;
 
 	/* Memory encryption marks entries with an address bit (SME, SEV). */

@@ -31,7 +31,8 @@ struct array {
 	uint8_t *chunk;
 };
 
-/* What would not fit into the dump's memory is no array: tables that lead in circles can pretend anything. */
+/* An array that is larger than the dump's memory cannot be one: page tables that lead in circles can pretend any
+ * size. */
 static struct kd_error *array_init(struct array *array, struct address_space *space, uint64_t vaddr, uint64_t count,
 				   uint64_t element_size)
 {
@@ -82,7 +83,7 @@ struct ringbuffer {
 	uint64_t head_id, tail_id;
 	uint64_t text_left; /* all records together cannot have more than the ring */
 	struct array descs, infos, text;
-	/* Of one descriptor and one info, with the offsets of the fields used. */
+	/* Sizes of one descriptor and one info, and offsets of the fields used. */
 	uint64_t desc_size, info_size;
 	uint64_t state, begin, next;
 	uint64_t ts_nsec, text_len;
@@ -112,9 +113,7 @@ static struct kd_error *get_keys(const struct vmcoreinfo *info, const struct key
 {
 	for (size_t i = 0; i < count; i++)
 		if (!get(info, key[i].name, key[i].ret))
-			return kd_error_create(KD_ERR_FORMAT,
-					       "where the kernel's log lies is not known (no %s in "
-					       "VMCOREINFO)",
+			return kd_error_create(KD_ERR_FORMAT, "the kernel's log cannot be found (no %s in VMCOREINFO)",
 					       key[i].name);
 	return NULL;
 }
@@ -194,7 +193,9 @@ static struct kd_error *ringbuffer_open(struct ringbuffer *ring, struct address_
 	    (err = address_space_read_u64(space, text_ring + layout.data, &text)))
 		return err;
 	if (count_bits == 0 || count_bits > 31 || text_bits < 4 || text_bits > 31)
-		return kd_error_create(KD_ERR_FORMAT, "the log has 2^%u records in 2^%u bytes", count_bits, text_bits);
+		return kd_error_create(KD_ERR_FORMAT,
+				       "VMCOREINFO describes an impossible log: 2^%u records in 2^%u bytes", count_bits,
+				       text_bits);
 	ring->count_bits = count_bits;
 	ring->text_bits = text_bits;
 	ring->text_left = UINT64_C(1) << text_bits;
@@ -390,7 +391,8 @@ static struct kd_error *write_one_record(struct record_buffer *buffer, uint32_t 
 	struct kd_error *err;
 
 	if (*index >= buffer->size || buffer->size - *index < buffer->header_size)
-		return kd_error_create(KD_ERR_FORMAT, "a record at %u of %u bytes", *index, buffer->size);
+		return kd_error_create(KD_ERR_FORMAT, "the log is damaged: a record at %u of %u bytes", *index,
+				       buffer->size);
 	left = buffer->size - *index;
 	err = array_get(&buffer->bytes, *index, buffer->header_size, &header);
 	if (err)
@@ -401,7 +403,7 @@ static struct kd_error *write_one_record(struct record_buffer *buffer, uint32_t 
 	if (length == 0) {
 		/* Had the first record been this one, it would be so again. */
 		if (*index == 0)
-			return kd_error_create(KD_ERR_FORMAT, "a log without records");
+			return kd_error_create(KD_ERR_FORMAT, "VMCOREINFO describes a log without records");
 		*index = 0;
 		return NULL;
 	}
@@ -425,7 +427,7 @@ static struct kd_error *write_records(struct address_space *space, FILE *out)
 	/* Each record but the mark at the end has at least its header: there can be no more of them. */
 	for (uint64_t max = err ? 0 : buffer.size / buffer.header_size + 1; index != buffer.next && !err; max--) {
 		if (!max)
-			return kd_error_create(KD_ERR_FORMAT, "its records do not end");
+			return kd_error_create(KD_ERR_FORMAT, "the log is damaged: its records do not end");
 		err = write_one_record(&buffer, &index, out);
 	}
 	return err;
@@ -439,9 +441,8 @@ struct kd_error *dmesg_write(struct address_space *space, bool since_clear, FILE
 	struct kd_error *err;
 
 	if (records && since_clear)
-		return kd_error_create(KD_ERR_UNSUPPORTED,
-				       "the kernel's log: of kernels before 5.10 it is not known what "
-				       "came after it was cleared");
+		return kd_error_create(KD_ERR_UNSUPPORTED, "the kernel's log: kernels before 5.10 do not say what "
+							   "came after it was cleared");
 	err = records ? write_records(space, out) : write_ringbuffer(space, since_clear, out);
 	if (err)
 		return kd_error_wrap(err, "the kernel's log");

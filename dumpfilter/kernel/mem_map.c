@@ -19,7 +19,7 @@
 
 static struct kd_error *missing(const char *what)
 {
-	return kd_error_create(KD_ERR_FORMAT, "where the mem_map lies is not known (no %s in VMCOREINFO)", what);
+	return kd_error_create(KD_ERR_FORMAT, "VMCOREINFO does not say where the mem_map is (no %s)", what);
 }
 
 /* How many sections there can be, and whether the array holds them or pointers to pages full of them. */
@@ -43,8 +43,10 @@ static struct kd_error *init_sections(struct mem_map *map)
 		bits.physical = (unsigned int)number;
 	if (bits.section < SECTION_BITS_MIN || bits.section > bits.physical || map->section_size < 8 ||
 	    map->section_size > map->space->page_size || map->map_offset > map->section_size - 8)
-		return kd_error_create(KD_ERR_FORMAT, "sections of 2^%u bytes in 2^%u, described by %lu bytes each",
-				       bits.section, bits.physical, map->section_size);
+		return kd_error_create(
+			KD_ERR_FORMAT,
+			"VMCOREINFO describes impossible memory sections: 2^%u bytes of 2^%u, %lu bytes for each",
+			bits.section, bits.physical, map->section_size);
 
 	map->pages_per_section = UINT64_C(1) << (bits.section - page_shift);
 	map->section_limit = UINT64_C(1) << (bits.physical - bits.section);
@@ -102,7 +104,9 @@ struct kd_error *mem_map_init(struct mem_map *map, struct address_space *space, 
 	if (!vmcoreinfo_size(space->info, "page", &map->page_struct_size))
 		return missing("SIZE(page)");
 	if (map->page_struct_size < PAGE_STRUCT_MIN || map->page_struct_size > PAGE_STRUCT_MAX)
-		return kd_error_create(KD_ERR_FORMAT, "a struct page of %lu bytes", map->page_struct_size);
+		return kd_error_create(KD_ERR_FORMAT,
+				       "VMCOREINFO says that a struct page has %lu bytes, which is impossible",
+				       map->page_struct_size);
 	if (vmcoreinfo_symbol(space->info, "mem_map", &symbol)) {
 		err = address_space_read_u64(space, symbol, &map->flat);
 		if (!err && !map->flat)
@@ -130,7 +134,7 @@ void mem_map_release(struct mem_map *map)
 	kd_ranges_free(&map->frames);
 }
 
-/* What is not mapped, or not in the dump, is no fault of what the dump is read from. */
+/* Memory that is not mapped, or not in the dump, is not a read error of the vmcore. */
 static void note_unreadable(struct mem_map *map, const struct kd_error *err)
 {
 	if (err->code != KD_ERR_HOLE)
@@ -196,7 +200,7 @@ static const uint8_t *get_structs(struct mem_map *map, uint64_t vaddr, uint64_t 
 
 	if (!err)
 		return structs;
-	kd_debug(map->space->log, "mem_map at 0x%lx has holes: %s", vaddr, err->text);
+	kd_debug(map->space->log, "the mem_map at 0x%lx has holes: %s", vaddr, err->text);
 	kd_error_destroy(err);
 	for (size_t done = 0, piece; done < size; done += piece) {
 		piece = map->space->page_size - (vaddr + done) % map->space->page_size;

@@ -12,7 +12,7 @@
 #include "dumpfilter/kernel/address_space.h"
 #include "dumpfilter/vmcore/read_error.h"
 
-/** What it reads into. */
+/** Size of the buffer that struct pages are read into. */
 #define MEM_MAP_BUFFER (UINT64_C(2) << 20)
 
 struct mem_map {
@@ -54,7 +54,7 @@ struct mem_map_run {
 	uint64_t vaddr; /* of the first struct page */
 };
 
-/** Find out in which frames all of the array lies (map->frames), as far as it is in the dump, without reading it. */
+/** Find the frames that hold the array (map->frames), as far as they are in the dump, without reading them. */
 void mem_map_find_frames(struct mem_map *map);
 
 /** The next run at or above *@pfn that begins below @end_pfn, whose pages are valid until the next call; *@pfn moves

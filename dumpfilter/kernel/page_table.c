@@ -32,7 +32,7 @@ static struct kd_error *find_leaf(struct address_space *space, uint64_t vaddr, u
 
 	*size_ret = UINT64_C(1) << paging->page_shift;
 	if (!(vaddr >> paging->kernel_bit & 1))
-		return kd_error_create(KD_ERR_HOLE, "virtual address 0x%lx is not the kernel's", vaddr);
+		return kd_error_create(KD_ERR_HOLE, "virtual address 0x%lx is not a kernel address", vaddr);
 	for (unsigned int below = paging->levels - 1;; below--) {
 		unsigned int shift = level_shift(paging, below);
 		uint64_t size = UINT64_C(1) << shift;

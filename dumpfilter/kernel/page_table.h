@@ -14,7 +14,7 @@
 struct kd_error *page_table_walk(struct address_space *space, uint64_t vaddr, uint64_t *paddr_ret,
 				 uint64_t *size_ret) MUST_CHECK;
 
-/** As above, but it is no error if nothing is mapped (false): then *@size_ret says how many bytes from there on belong
+/** As above, but an unmapped address is not an error (false): then *@size_ret says how many bytes from there on belong
  *  to the same empty entry. */
 bool page_table_look(struct address_space *space, uint64_t vaddr, uint64_t *paddr_ret, uint64_t *size_ret);
 
@@ -24,8 +24,8 @@ enum page_rights {
 	PAGE_CODE,
 };
 
-/** What the kernel may do at @vaddr, and how many bytes from there on have the same entry, or are as good as unmapped:
- *  at least one page, in any case. */
+/** Finds the kernel's access rights at @vaddr, and how many bytes from there on have the same entry or are unmapped: at
+ *  least one page. */
 enum page_rights page_table_rights(struct address_space *space, uint64_t vaddr, uint64_t *size_ret);
 
 /** Call @visit with the physical address of every table that the kernel's addresses lead to. Tables that cannot be
