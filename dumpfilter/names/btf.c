@@ -65,7 +65,7 @@ enum btf_kind {
 	BTF_KIND_COUNT
 };
 
-/* What follows a type: so much once, and so much for each of its elements. */
+/* Bytes that follow a type: some once, and some for each of its elements. */
 static const struct {
 	uint8_t once, each;
 } kind_sizes[BTF_KIND_COUNT] = {

@@ -39,7 +39,8 @@ struct type_member {
 	type_id type;
 };
 
-/** Each returns false, with *ret untouched, if there is no such thing. Data may be wrong, but never leads astray. */
+/** Each returns false, with *ret untouched, if the name does not exist. The data may be wrong, but wrong data causes no
+ *  bad access. */
 struct types_ops {
 	/** A struct, union, enumeration or typedef by its name; one that is complete is preferred. */
 	bool (*find)(const void *data, const char *name, type_id *ret);

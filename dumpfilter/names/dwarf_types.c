@@ -20,7 +20,7 @@
 /* A dimension of an array is a type of its own: in the high bits, since DWARF has all of them in one entry. */
 #define DIMENSION_SHIFT 56
 
-/* What is used of libdw. */
+/* The functions of libdw that are used. */
 #define LIBDW_FUNCTIONS(X)                                                                                             \
 	X(dwarf_begin)                                                                                                 \
 	X(dwarf_end)                                                                                                   \

@@ -238,7 +238,7 @@ static struct kd_error *load(struct kallsyms *kallsyms)
 	    !vmcoreinfo_symbol(info, "kallsyms_token_table", &table) ||
 	    !vmcoreinfo_symbol(info, "kallsyms_token_index", &index) ||
 	    !vmcoreinfo_symbol(info, "kallsyms_offsets", &kallsyms->offsets))
-		return kd_error_create(KD_ERR_NOT_FOUND, "VMCOREINFO does not say where it is (kernels before 6.0)");
+		return kd_error_create(KD_ERR_NOT_FOUND, "VMCOREINFO does not say where they are (kernels before 6.0)");
 	err = address_space_read_u32(kallsyms->space, count, &kallsyms->count);
 	if (!err && vmcoreinfo_symbol(info, "kallsyms_relative_base", &base))
 		err = address_space_read_u64(kallsyms->space, base, &kallsyms->base);

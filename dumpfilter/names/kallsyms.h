@@ -17,8 +17,8 @@
 
 struct kallsyms;
 
-/** @space is borrowed. Reads the names; addresses are read when they are asked for.
- *  KD_ERR_NOT_FOUND: VMCOREINFO does not say where the table is; KD_ERR_FORMAT: it makes no sense; KD_ERR_HOLE. */
+/** @space is borrowed. Reads the names; addresses are read when they are asked for. KD_ERR_NOT_FOUND: VMCOREINFO does
+ *  not say where the table is; KD_ERR_FORMAT: it is damaged; KD_ERR_HOLE. */
 struct kd_error *kallsyms_open(struct address_space *space, struct kallsyms **ret) MUST_CHECK;
 void kallsyms_close(struct kallsyms *kallsyms); /* NULL is allowed */
 DEFINE_CLEANUP(struct kallsyms *, kallsyms_close)

@@ -12,9 +12,8 @@
 struct module_names;
 
 /** Those of the module @name (with underscores, as the kernel spells it). @kernel: of vmlinux; symbols "modules" and
- *  "btf_modules", and the types that they lead to. Borrowed.
- *  *ret is NULL if no such module was loaded, which is no error.
- *  Types are the kernel's alone where the module has no BTF. */
+ *  "btf_modules", and the types that they lead to. Borrowed. *ret is NULL if the module was not loaded, which is not an
+ *  error. Types are the kernel's alone where the module has no BTF. */
 struct kd_error *module_names_open(struct address_space *space, const struct debuginfo *kernel,
 				   const struct btf *kernel_btf, const char *name,
 				   struct module_names **ret) MUST_CHECK;

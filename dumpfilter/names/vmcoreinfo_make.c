@@ -65,7 +65,7 @@ static const struct {
 	{ "node_data", "node_data" },
 };
 
-/* What becomes of an enumerator's value. */
+/* How VMCOREINFO's value is made from an enumerator's. */
 enum number_rule {
 	AS_IT_IS,
 	AS_MASK,     /* the bit of this number */

@@ -100,7 +100,7 @@ static struct kd_error *map_file(struct vmlinux *vmlinux)
 	if (vmlinux->fd < 0 || fstat(vmlinux->fd, &st) < 0)
 		return kd_error_os(errno, "%s", vmlinux->path);
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < sizeof(Elf64_Ehdr))
-		return kd_error_create(KD_ERR_FORMAT, "%s: not an ELF file", vmlinux->path);
+		return kd_error_create(KD_ERR_FORMAT, "%s is not an ELF file", vmlinux->path);
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, vmlinux->fd, 0);
 	if (map == MAP_FAILED)
 		return kd_error_os(errno, "%s", vmlinux->path);
@@ -115,14 +115,15 @@ static struct kd_error *read_headers(struct vmlinux *vmlinux)
 
 	memcpy(&ehdr, vmlinux->map, sizeof(ehdr));
 	if (memcmp(ehdr.e_ident, ELFMAG, SELFMAG) != 0)
-		return kd_error_create(KD_ERR_FORMAT, "%s: not an ELF file (a vmlinux is needed, not what boots)",
+		return kd_error_create(KD_ERR_FORMAT,
+				       "%s is not an ELF file: name the vmlinux, not the image that boots",
 				       vmlinux->path);
 	if (ehdr.e_ident[EI_CLASS] != ELFCLASS64 || ehdr.e_ident[EI_DATA] != ELFDATA2LSB)
-		return kd_error_create(KD_ERR_UNSUPPORTED, "%s: not a 64-bit little-endian kernel", vmlinux->path);
+		return kd_error_create(KD_ERR_UNSUPPORTED, "%s is not a 64-bit little-endian kernel", vmlinux->path);
 	vmlinux->section_count = ehdr.e_shentsize == sizeof(Elf64_Shdr) ? ehdr.e_shnum : 0;
 	vmlinux->sections = piece(vmlinux, ehdr.e_shoff, vmlinux->section_count * sizeof(Elf64_Shdr));
 	if (!vmlinux->sections || !vmlinux->section_count)
-		return kd_error_create(KD_ERR_FORMAT, "%s: no sections", vmlinux->path);
+		return kd_error_create(KD_ERR_FORMAT, "%s has no sections", vmlinux->path);
 	return NULL;
 }
 
@@ -162,7 +163,7 @@ static struct kd_error *read_symbols(struct vmlinux *vmlinux)
 		vmlinux->strings_size = strings.sh_size;
 		return NULL;
 	}
-	return kd_error_create(KD_ERR_FORMAT, "%s: it was stripped of its symbols", vmlinux->path);
+	return kd_error_create(KD_ERR_FORMAT, "%s has no symbols: it was stripped", vmlinux->path);
 }
 
 /* As the file has it. */
@@ -193,7 +194,7 @@ static unsigned int find_symbol(void *data, const char *name, uint64_t *ret)
 }
 static const struct symbols_ops vmlinux_symbols = { .find = find_symbol };
 
-/* What the file has for the kernel's memory at @vaddr, and how much of it; NULL: nothing. */
+/* The file's bytes for the kernel's memory at @vaddr, and how many there are; NULL: none. */
 static const char *contents(const struct vmlinux *vmlinux, uint64_t vaddr, uint64_t *size_ret)
 {
 	Elf64_Shdr section;
@@ -258,7 +259,7 @@ static struct kd_error *read_btf(struct vmlinux *vmlinux)
 		memcpy(data, vmlinux->map + section.sh_offset, section.sh_size);
 		return btf_parse(data, section.sh_size, NULL, &vmlinux->btf);
 	}
-	return kd_error_create(KD_ERR_FORMAT, "there is no BTF either");
+	return kd_error_create(KD_ERR_FORMAT, "it has no BTF either");
 }
 
 /* DWARF knows more (the types of variables), BTF is there more often. */
@@ -274,8 +275,8 @@ static struct kd_error *read_types(struct vmlinux *vmlinux, const struct kd_log 
 	}
 	err = read_btf(vmlinux);
 	if (err)
-		return kd_error_wrap(err, "%s: types cannot be had: %s", vmlinux->path, problem->text);
-	kd_debug(log, "%s: types come from BTF: %s", vmlinux->path, problem->text);
+		return kd_error_wrap(err, "%s gives no types: %s", vmlinux->path, problem->text);
+	kd_debug(log, "%s: its types are read from BTF: %s", vmlinux->path, problem->text);
 	vmlinux->info.types = &btf_types;
 	vmlinux->info.types_data = vmlinux->btf;
 	return NULL;
