@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** What has to be overwritten before a page goes into the dump: pieces of physical memory. */
+/** Pieces of physical memory that are overwritten before a page goes into the dump. */
 #ifndef DUMPFILTER_PAGES_ERASE_H
 #define DUMPFILTER_PAGES_ERASE_H
 
@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "dumpfilter/kernel/address_space.h"
 
-/** What the erased bytes become; a pointer that is nullified becomes zeros. */
+/** The value of erased bytes; a pointer that is nullified becomes zeros. */
 #define ERASE_FILL 'X'
 
 /** [start, end) lies within one page. */

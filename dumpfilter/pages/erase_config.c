@@ -317,7 +317,7 @@ static struct kd_error *parse_line(struct parser *parser)
 		return complain(parser, "\"erase\", \"for\", \"endfor\" or \"[module]\" is expected");
 	}
 	if (!err && !at_end(parser))
-		err = kd_error_create(KD_ERR_CONFIG, "%s:%u: not understood: \"%s\"", parser->config->name,
+		err = kd_error_create(KD_ERR_CONFIG, "%s:%u: unexpected text: \"%s\"", parser->config->name,
 				      parser->line, parser->at);
 	return err ? err : append_rule(parser, &rule);
 }
@@ -474,7 +474,8 @@ static struct kd_error *dereference(const struct resolver *resolver, const struc
 		struct kd_error *err;
 
 		if (!describe(resolver, &value->type, type, &target))
-			return kd_error_create(KD_ERR_FORMAT, "%s: a type that makes no sense", expression->path);
+			return kd_error_create(KD_ERR_FORMAT, "%s: the kernel's types describe it in an impossible way",
+					       expression->path);
 		if (type->kind != TYPE_POINTER)
 			return NULL;
 		err = read_pointer(resolver, expression, value->vaddr, &value->vaddr);
@@ -508,7 +509,8 @@ static struct kd_error *follow(const struct resolver *resolver, const struct exp
 		if (err || *null_ret)
 			return err;
 		if (type.kind != TYPE_STRUCT)
-			return kd_error_create(KD_ERR_CONFIG, "%s: what \"%s\" should be a member of is no struct",
+			return kd_error_create(KD_ERR_CONFIG,
+					       "%s: \"%s\" is named as a member of something that is not a struct",
 					       expression->path, name);
 		if (!resolver->info->types->member(resolver->info->types_data, type.id, name, &member))
 			return kd_error_create(KD_ERR_NOT_FOUND, "%s: there is no member \"%s\"", expression->path,
@@ -565,7 +567,7 @@ static struct kd_error *get_integer(const struct resolver *resolver, const struc
 		return err;
 	if (!describe(resolver, &value.type, &type, &target) || type.kind != TYPE_INTEGER || type.size == 0 ||
 	    type.size > 8)
-		return kd_error_create(KD_ERR_CONFIG, "%s: not an integer", expression->path);
+		return kd_error_create(KD_ERR_CONFIG, "%s is not an integer", expression->path);
 	*ret = 0;
 	err = kd_error_wrap(address_space_read(resolver->space, value.vaddr, ret, type.size), "%s", expression->path);
 	if (!err && *ret > SIZE_MAX_ERASED)
@@ -589,11 +591,13 @@ static struct kd_error *get_extent(const struct resolver *resolver, const struct
 	if (err || null)
 		return err;
 	if (!describe(resolver, &value.type, &type, &target))
-		return kd_error_create(KD_ERR_FORMAT, "%s: a type that makes no sense", what->path);
+		return kd_error_create(KD_ERR_FORMAT, "%s: the kernel's types describe it in an impossible way",
+				       what->path);
 	pointer = type.kind == TYPE_POINTER;
 	if (rule->size_kind == SIZE_NULLIFY) {
 		if (!pointer)
-			return kd_error_create(KD_ERR_CONFIG, "%s: not a pointer, cannot be nullified", what->path);
+			return kd_error_create(KD_ERR_CONFIG, "%s is not a pointer, so it cannot be nullified",
+					       what->path);
 		*vaddr_ret = value.vaddr;
 		*size_ret = POINTER_SIZE;
 		return NULL;
@@ -604,7 +608,8 @@ static struct kd_error *get_extent(const struct resolver *resolver, const struct
 		if (err || !*vaddr_ret)
 			return err;
 		if (!describe(resolver, &target, &type, &target))
-			return kd_error_create(KD_ERR_FORMAT, "%s: a type that makes no sense", what->path);
+			return kd_error_create(KD_ERR_FORMAT, "%s: the kernel's types describe it in an impossible way",
+					       what->path);
 	}
 	switch (rule->size_kind) {
 	case SIZE_BYTES:
@@ -649,7 +654,7 @@ static struct kd_error *record(struct erase *erase, const struct rule *rule, uin
 	return info ? NULL : kd_error_nomem();
 }
 
-/* What could not be found: an error, unless it was said not to matter. */
+/* Handles data that could not be found: an error, unless --config-optional makes it a warning. */
 static struct kd_error *fail(struct resolver *resolver, const struct rule *rule, struct kd_error *err)
 {
 	if (!err || resolver->failed)
@@ -700,7 +705,7 @@ static struct kd_error *run_array(struct resolver *resolver, const struct rule *
 
 	if (!describe(resolver, &array->type, &type, &element) || type.kind != TYPE_ARRAY ||
 	    !describe(resolver, &element, &one, &below))
-		return kd_error_create(KD_ERR_CONFIG, "%s: not an array", rule->what.path);
+		return kd_error_create(KD_ERR_CONFIG, "%s is not an array", rule->what.path);
 	if (type.count > ELEMENTS_MAX)
 		return kd_error_create(KD_ERR_LIMIT, "%s: an array of %lu elements", rule->what.path, type.count);
 	for (uint64_t i = 0; i < type.count && !err; i++) {
@@ -721,7 +726,7 @@ static struct kd_error *run_via(struct resolver *resolver, const struct rule *ru
 	if (err || null)
 		return err;
 	if (described.kind != TYPE_STRUCT)
-		return kd_error_create(KD_ERR_CONFIG, "%s: not a struct", rule->what.path);
+		return kd_error_create(KD_ERR_CONFIG, "%s is not a struct", rule->what.path);
 	first = node.vaddr;
 	type = node.type;
 	for (unsigned int i = 0; i < ELEMENTS_MAX; i++) {
@@ -757,7 +762,8 @@ static struct kd_error *run_within(struct resolver *resolver, const struct rule 
 		return kd_error_create(KD_ERR_NOT_FOUND, "%s: there is no member \"%s\" in %s", rule->what.path,
 				       rule->link, rule->container);
 	if (!describe(resolver, &list->type, &type, &target))
-		return kd_error_create(KD_ERR_FORMAT, "%s: a type that makes no sense", rule->what.path);
+		return kd_error_create(KD_ERR_FORMAT, "%s: the kernel's types describe it in an impossible way",
+				       rule->what.path);
 	if (type.kind == TYPE_POINTER) {
 		const char *last = strrchr(rule->what.path, '.');
 
@@ -766,7 +772,7 @@ static struct kd_error *run_within(struct resolver *resolver, const struct rule 
 		else
 			err = read_pointer(resolver, &rule->what, list->vaddr, &head);
 	} else if (type.kind != TYPE_STRUCT) {
-		return kd_error_create(KD_ERR_CONFIG, "%s: not a struct list_head", rule->what.path);
+		return kd_error_create(KD_ERR_CONFIG, "%s is not a struct list_head", rule->what.path);
 	}
 	at = head;
 	for (unsigned int i = 0; i < ELEMENTS_MAX && !err; i++) {

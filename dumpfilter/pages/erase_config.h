@@ -41,10 +41,9 @@ struct erase_names {
 	void *arg;
 };
 
-/** Find everything that @config names. What is there but empty (a NULL pointer, a module that was not loaded) is no
- *  error; what cannot be found is, since data that was to be erased would be in the dump. With @optional it is a
- *  warning.
- *  KD_ERR_NOT_FOUND, KD_ERR_HOLE, KD_ERR_CONFIG, KD_ERR_LIMIT: the text names the line. */
+/** Find everything that @config names. A NULL pointer and a module that was not loaded are not errors. Data that cannot
+ *  be found is an error, because it would be in the dump. With @optional it is a warning. KD_ERR_NOT_FOUND,
+ *  KD_ERR_HOLE, KD_ERR_CONFIG, KD_ERR_LIMIT: the text names the line. */
 struct kd_error *erase_config_resolve(const struct erase_config *config, const struct erase_names *names,
 				      struct address_space *space, bool optional, const struct kd_log *log,
 				      struct erase *ret) MUST_CHECK;

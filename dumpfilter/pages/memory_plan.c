@@ -14,7 +14,7 @@
 #define WINDOW_MIN (UINT64_C(1) << 17)
 /* Windows of this size are large enough for a window's end, where threads wait for each other, not to matter. */
 #define WINDOW_GOOD (UINT64_C(1) << 21)
-/* What is remembered of each. */
+/* Bytes that are remembered of each. */
 #define WINDOW_RECORD 64u
 
 static uint64_t larger(uint64_t a, uint64_t b)
@@ -27,7 +27,7 @@ static uint64_t scanner_memory(const struct memory_needs *needs, const struct me
 	return needs->tables + (plan->mapping ? needs->mapping : 0);
 }
 
-/* Of the whole machine at once. The struct pages have been read when writing begins. */
+/* Memory for the whole machine at once. The struct pages have been read when writing begins. */
 static uint64_t whole_memory(const struct memory_needs *needs, const struct memory_plan *plan)
 {
 	uint64_t reading = plan->scanners * scanner_memory(needs, plan);
@@ -140,7 +140,7 @@ static bool fit_cycles(const struct memory_needs *needs, bool sharing, struct me
 	return false;
 }
 
-/* What does not fit is the least that could be done. */
+/* If nothing fits, the plan is the one that needs least. */
 static void make_plan(const struct memory_needs *needs, struct memory_plan *plan)
 {
 	uint64_t unit = window_unit(needs);
@@ -159,7 +159,7 @@ static void make_plan(const struct memory_needs *needs, struct memory_plan *plan
 
 static struct kd_error *too_little(const struct memory_needs *needs, uint64_t memory)
 {
-	return kd_error_create(KD_ERR_LIMIT, "at most %lu KiB of memory may be used, but at least %lu KiB are needed%s",
+	return kd_error_create(KD_ERR_LIMIT, "the dump may use at most %lu KiB of memory, but needs at least %lu KiB%s",
 			       needs->limit >> 10, (memory + 1023) >> 10,
 			       needs->window_bitmaps ? "" : " (a dump in this format is not made in cycles)");
 }
@@ -177,7 +177,7 @@ struct kd_error *memory_plan_make(const struct memory_needs *needs, struct memor
 	return NULL;
 }
 
-/* A figure of @path in bytes; 0 if it cannot be had. */
+/* A figure of @path in bytes; 0 if it cannot be read. */
 static uint64_t proc_figure(const char *path, const char *key)
 {
 	_cleanup_free_ char *text = NULL;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** How much memory a dump takes, and what it does without when that would be too much.
+/** How much memory a dump takes, and what it gives up when that would be too much.
  *
  *  Given up, in this order, are: a large table of pages with equal contents; further threads; any such table; bitmaps
- * of all of the machine. Without the last one the dump is made in cycles, of one window of page frames at a time. That
- * costs a few passes over the kernel's tables, whatever the size of the windows; so they are made small enough for the
- * rest to come back.
+ *  of all of the machine. Without the last one the dump is made in cycles, of one window of page frames at a time. That
+ *  costs a few passes over the kernel's tables, whatever the size of the windows; so they are made small enough for the
+ *  rest to come back.
  */
 #ifndef DUMPFILTER_PAGES_MEMORY_PLAN_H
 #define DUMPFILTER_PAGES_MEMORY_PLAN_H
@@ -21,7 +21,7 @@
 /** All but pages and threads in bytes. */
 struct memory_needs {
 	uint64_t limit;              /* that may be resident; UINT64_MAX: any number */
-	bool strict;                 /* more than that is an error, not a pity */
+	bool strict;                 /* more than that is an error */
 	uint64_t resident;           /* already, for as long as the dump takes */
 	uint64_t peak;               /* resident at the worst moment so far */
 	uint64_t tables;             /* for each thread to read struct pages */
@@ -33,7 +33,7 @@ struct memory_needs {
 	uint64_t pages;              /* page frames of the machine */
 	uint64_t bitmaps;            /* if there is one window of them all */
 	unsigned int window_bitmaps; /* that windows have otherwise; 0: the format needs all pages at once */
-	uint64_t window_pages;       /* at most so many at once, even if there is memory for more; 0: no matter */
+	uint64_t window_pages;       /* at most so many at once, even if there is memory for more; 0: no limit */
 };
 
 struct memory_plan {
@@ -48,7 +48,7 @@ struct memory_plan {
 /** KD_ERR_LIMIT: it cannot be done, and why. */
 struct kd_error *memory_plan_make(const struct memory_needs *needs, struct memory_plan *ret) MUST_CHECK;
 
-/** What this process has resident now, and had at most; zeros if that is not known. */
+/** Bytes that this process has resident now, and had at most; zeros if that is not known. */
 void memory_resident(uint64_t *now_ret, uint64_t *peak_ret);
 
 /** MemAvailable in bytes; 0 if it is not known. */

@@ -13,7 +13,7 @@
 #define TAIL         1u
 /* 16 GiB of 4 KiB pages: more than the largest hugetlb page of any architecture. */
 #define ORDER_MAX 22u
-/* An int below this in _mapcount is no count but a type; -1 is "not mapped", and a few below are underflows. */
+/* An int below this in _mapcount is not a count but a type; -1 is "not mapped", and a few below are underflows. */
 #define MAPCOUNT_RESERVE (-128)
 
 static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** What a page is used for, read from its struct page (Linux include/linux/mm_types.h, page-flags.h).
+/** The use of a page, read from its struct page (Linux include/linux/mm_types.h, page-flags.h).
  *
  *  Offsets, flag bits and type values come from VMCOREINFO, and whether they are there decides: where something is
  *  missing, pages of that class are kept. A page kept by mistake is harmless; one dropped by mistake may be the one
@@ -77,7 +77,7 @@ struct page_rules {
 	uint64_t lowest_cache, highest_cache;
 };
 
-/** KD_ERR_FORMAT if not even the basic fields are known. What else is missing is said once, as debug lines. */
+/** KD_ERR_FORMAT if not even the basic fields are known. Other missing keys are logged once, as debug lines. */
 struct kd_error *page_rules_init(struct page_rules *rules, const struct vmcoreinfo *info,
 				 const struct kd_log *log) MUST_CHECK;
 
@@ -97,15 +97,15 @@ enum page_interest {
  *  them. */
 void page_rules_learn_boot(struct page_rules *rules, const uint8_t *page);
 
-/** What @page, the struct page at virtual address @vaddr for @pfn, says about [pfn, pfn + count). */
+/** The meaning of @page, the struct page at virtual address @vaddr for @pfn, for [pfn, pfn + count). */
 struct page_verdict {
 	enum page_class class;
 	uint64_t count;
 	enum page_interest interest;
 };
 
-/** @next is the struct page behind it, NULL if that is not at hand. Poison is not looked at, but for hugetlb: one
- *  poisoned piece condemns all of it (PAGE_HWPOISON), since the head does not tell which one it is. */
+/** @next is the struct page behind it; NULL: it has not been read. Poison is checked for hugetlb pages only: one
+ *  poisoned piece makes all of the page PAGE_HWPOISON, because the head does not tell which piece it is. */
 struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, uint64_t vaddr, const uint8_t *page,
 				  const uint8_t *next);
 

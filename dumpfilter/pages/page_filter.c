@@ -44,7 +44,7 @@ void page_filter_run(struct page_filter *filter, const struct page_rules *rules,
 
 	while (mem_map_next(map, &next_pfn, end_pfn, &structs)) {
 		const uint8_t *page = structs.pages, *end = page + structs.count * rules->struct_size;
-		const uint8_t *last = end; /* what lies behind the window is only looked at as the next one */
+		const uint8_t *last = end; /* structs behind the window are read only as @next */
 		uint64_t pfn = structs.pfn;
 
 		if (structs.count > end_pfn - pfn)

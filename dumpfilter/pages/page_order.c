@@ -15,9 +15,9 @@
 
 /* Bytes of a bitmap: 128 GiB of RAM in pages of 4 KiB. */
 #define BITMAP_MAX (UINT64_C(4) << 20)
-/* What a bitmap's memory comes in when little of it is used. */
+/* The unit in which a bitmap's memory is used when few of its bits are set. */
 #define HOST_PAGE UINT64_C(4096)
-/* Of a bitmap, for the kernel image. */
+/* Bytes of a bitmap that the kernel image takes. */
 #define IMAGE_MEMORY (UINT64_C(64) << 10)
 /* No kernel's image is larger, whatever the headers say. */
 #define IMAGE_MAX (UINT64_C(1) << 30)
@@ -37,7 +37,7 @@ enum page_order_kind page_order_affordable(uint64_t end_pfn)
 	return end_pfn / 8 > BITMAP_MAX ? PAGE_ORDER_COARSE : PAGE_ORDER_FINE;
 }
 
-/* Of a bitmap in which these are set. */
+/* Bytes of a bitmap in which these are set. */
 static uint64_t sparse_memory(const struct kd_ranges *ranges, uint64_t page_size)
 {
 	uint64_t piece = HOST_PAGE * 8 * page_size, next = 0, count = 0;
@@ -120,8 +120,8 @@ static struct kd_range find_symbols(const struct address_space *space)
 	return range.start < range.end ? whole_pages(space->page_size, range.start, range.end) : (struct kd_range){ 0 };
 }
 
-/* Where pointers to slab caches lie: those of tasks, and of what the list of tasks leads through. Some are members, and
- * what else lies around them names no slab. */
+/* Where pointers to slab caches are: those of tasks and of structs that the list of tasks leads through. Some are
+ * members of larger structs, whose other words name no slab. */
 static const struct {
 	const char *symbol;
 	unsigned int count;
@@ -178,13 +178,13 @@ void page_order_learn(struct page_order *order, struct address_space *space)
 	const struct kd_ranges walked = space->walked;
 
 	order->symbols = find_symbols(space);
-	/* Whoever opens the dump does not need what is read here. */
+	/* A reader of the dump does not need the pages that are read here. */
 	space->walked = (struct kd_ranges){ 0 };
 	_cleanup_(kd_error_destroy) struct kd_error *err = kallsyms_open(space, &kallsyms);
 	if (!err)
 		ask_symbols(order, space, kallsyms);
 	else
-		kd_debug(space->log, "which pages are needed first is not known in full: %s", err->text);
+		kd_debug(space->log, "some pages that are needed first will be written later: %s", err->text);
 	kd_ranges_free(&space->walked);
 	space->walked = walked;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** The order in which pages are written: what whoever opens the dump needs before anything else comes first, so that a
- *  dump that was cut off can still be worked with.
- */
+/** The order in which pages are written: the pages that a reader needs first come first, so that a dump that was cut
+ *  off can still be opened. */
 #ifndef DUMPFILTER_PAGES_PAGE_ORDER_H
 #define DUMPFILTER_PAGES_PAGE_ORDER_H
 
@@ -14,17 +13,17 @@
 #include "dumpfilter/pages/pfn_bitmap.h"
 
 enum page_pass {
-	PASS_BASIC, /* what opening the dump, its log, its list of tasks and the stacks of the CPUs take */
+	PASS_BASIC, /* needed to open the dump, for its log, its list of tasks and the stacks of the CPUs */
 	PASS_SLAB,  /* most of what the kernel has lists of */
 	PASS_CODE,  /* of the kernel image, which debuggers have from elsewhere */
 	PASS_OTHERS,
-	PASS_LATE, /* what a higher dump level would drop */
+	PASS_LATE, /* pages that a higher dump level would drop */
 	PASS_COUNT
 };
 
 /** Passes that are made together over one window of page frames after the other, when there are several. */
 enum page_phase {
-	PHASE_FRONT, /* whatever comes before PASS_OTHERS */
+	PHASE_FRONT, /* all passes before PASS_OTHERS */
 	PHASE_OTHERS,
 	PHASE_LATE,
 	PHASE_COUNT
@@ -61,7 +60,7 @@ enum page_order_kind page_order_affordable(uint64_t end_pfn);
 uint64_t page_order_memory(enum page_order_kind kind, uint64_t pages, const struct kd_ranges *walked,
 			   uint64_t page_size);
 
-/** Without any page in it. False: no memory. To be released in any case. */
+/** Makes an order without any page. False: no memory. Release it even then. */
 bool page_order_init(struct page_order *order, enum page_order_kind kind, uint64_t end_pfn);
 void page_order_release(struct page_order *order);
 

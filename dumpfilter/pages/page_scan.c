@@ -10,7 +10,7 @@
 
 #define THREADS_MAX 16u
 
-/* What the threads have in common. */
+/* State that the threads share. */
 struct scan {
 	const struct page_filter *filter;
 	const struct page_rules *rules;
@@ -54,7 +54,8 @@ static struct pfn_bitmap *view(const struct pfn_bitmap *bitmap, uint64_t start, 
 	return ret;
 }
 
-/* Parts, until there are none. Whatever has a verdict in one part lies in its part of the bitmaps, or is handed on. */
+/* Scans parts until none is left. A verdict about pages of a part changes only that part of the bitmaps; the rest of it
+ * is handed on. */
 static void scan_parts(struct scan *scan, struct mem_map *map, uint64_t *pages)
 {
 	uint64_t part;
@@ -88,7 +89,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* A thread with its own view of the same memory; NULL if it cannot be had. */
+/* Starts a thread with its own view of the same memory; NULL if that fails. */
 static struct scanner *scanner_start(struct scan *scan, const struct mem_map *map)
 {
 	const struct address_space *space = map->space;

@@ -20,8 +20,8 @@ struct pfn_bitmap {
 	uint64_t end_pfn;
 };
 
-/** Of [0, @end_pfn), all zeros. False: no memory, or more page frames than any machine has. To be released in any case.
- */
+/** Makes a bitmap of [0, @end_pfn), all zeros. False: no memory, or more page frames than any machine has. To be
+ *  released in any case. */
 bool pfn_bitmap_init(struct pfn_bitmap *bitmap, uint64_t end_pfn);
 /** From now on it is of [@start_pfn, @end_pfn), no more page frames than it was made for, and all zeros. */
 void pfn_bitmap_move(struct pfn_bitmap *bitmap, uint64_t start_pfn, uint64_t end_pfn);

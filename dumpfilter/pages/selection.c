@@ -24,7 +24,8 @@ static bool in_cycles(const struct selection *selection)
 	return selection->window_count > 1;
 }
 
-/* A stream is worth nothing before its end: so its tables are in few records. */
+/* A stream is useless before its end, so its pages need no order; in the order of addresses its tables take few
+ * records. */
 static enum page_order_kind order_kind(const struct selection_request *request, uint64_t pages, bool cycles)
 {
 	if (request->unordered)
@@ -63,7 +64,7 @@ static struct kd_error *selection_init(struct selection *selection, const struct
 	selection->end_pfn = pages;
 	selection->window_pages = window_pages;
 	selection->window_count = pages / window_pages + (pages % window_pages != 0);
-	/* Windows would fit, but not end. */
+	/* In windows a larger machine would fit into memory, but the run would not end. */
 	if (pages <= PFN_BITMAP_MAX)
 		selection->window = calloc(selection->window_count, sizeof(*selection->window));
 	if (selection->window && in_cycles(selection))
@@ -102,7 +103,7 @@ static const struct kd_ranges *walked_frames(const struct selection *selection)
 	return in_cycles(selection) ? &selection->walked : &selection->request.space->walked;
 }
 
-/* Those of the frames that are in this window. */
+/* Are all of the frames that lie in this window kept? */
 static bool all_kept(const struct selection *selection, const struct kd_ranges *frames)
 {
 	uint64_t page_size = selection->request.space->page_size;
@@ -157,7 +158,7 @@ static void mark_order(struct selection *selection)
 			walked_frames(selection));
 }
 
-/* Nothing is decided yet about window @number: all of its pages. */
+/* Enters window @number with all of its pages kept. */
 static void enter_window(struct selection *selection, size_t number)
 {
 	uint64_t start = number * selection->window_pages, end = start + selection->window_pages;
@@ -171,7 +172,7 @@ static void enter_window(struct selection *selection, size_t number)
 	select_all(selection);
 }
 
-/* Look at what was decided: how many pages, to be written when, and a sum by which all of it can be known again. */
+/* Counts the pages that were decided about, by phase, and makes a sum by which the same decision is recognised. */
 static void take_stock(const struct selection *selection, struct selection_window *ret)
 {
 	const struct pfn_bitmap *kept = &selection->kept, *pass = selection->order.pass;
@@ -232,8 +233,8 @@ static struct kd_error *prepare_rules(struct selection *selection)
 		return err;
 	learn_boot_flags(selection);
 	selection->filtering = true;
-	/* What tables are walked on the way to the struct pages, and where those are, must be known before the first
-	 * window is done: in which window they lie is a matter of chance. */
+	/* The tables that lead to the struct pages, and the struct pages' own frames, must be known before the first
+	 * window is decided: they may lie in any window. */
 	if (in_cycles(selection))
 		mem_map_find_frames(&selection->map);
 	return NULL;
@@ -299,7 +300,7 @@ static bool decide(struct selection *selection, bool poison_only, uint64_t *page
 	return true;
 }
 
-/* Poison counts even with rules that do not fit, since it is a matter of the machine's safety. */
+/* Poisoned frames are left out even if the other rules do not fit, because reading them can kill the machine. */
 static struct kd_error *decide_or_keep_all(struct selection *selection, uint64_t *pages)
 {
 	if (decide(selection, false, pages))
@@ -354,7 +355,7 @@ struct kd_error *selection_load(struct selection *selection, size_t number)
 	if (again.kept == window->kept && again.sum == window->sum)
 		return NULL;
 	return kd_error_create(KD_ERR_FORMAT,
-			       "%s changes while it is read: of the page frames 0x%lx to 0x%lx other ones "
+			       "%s changes while it is read: of the page frames 0x%lx to 0x%lx, different ones "
 			       "would be kept than before (%lu, not %lu)",
 			       vmcore_path(selection->request.space->vmcore), selection->kept.start_pfn,
 			       selection->kept.end_pfn, again.kept, window->kept);

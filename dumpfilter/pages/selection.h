@@ -17,7 +17,7 @@
 #include "dumpfilter/pages/page_order.h"
 #include "dumpfilter/pages/pfn_bitmap.h"
 
-/** Whose pages are decided about, and what the output wants of them. Pointers are borrowed. */
+/** The memory whose pages are decided about, and the needs of the output. Pointers are borrowed. */
 struct selection_request {
 	struct address_space *space;    /* after address_space_init(), whatever came of it */
 	const struct kd_error *problem; /* why it cannot be read; NULL: it can */
@@ -31,7 +31,7 @@ struct selection_request {
 	unsigned int run_memory;        /* bytes that the output needs for each run of kept pages */
 };
 
-/** What is remembered of a window. */
+/** A record of each window. */
 struct selection_window {
 	uint64_t kept;               /* pages */
 	uint64_t phase[PHASE_COUNT]; /* of these; only in cycles */
@@ -43,10 +43,10 @@ struct selection_window {
  * If it has all page frames, this is done once. Otherwise (in cycles) windows are loaded again whenever their pages are
  *  written, and what is the same each time is in their records. */
 struct selection {
-	/* Of the window that was loaded last. */
+	/* For the window that was loaded last. */
 	struct pfn_bitmap kept;
 	struct page_order order;
-	/* Of the machine. */
+	/* For the whole machine. */
 	uint64_t end_pfn;
 	uint64_t pages;        /* that are kept */
 	uint64_t window_pages; /* page frames of each window, but for the last */
@@ -64,12 +64,12 @@ struct selection {
 	struct kd_ranges walked; /* in cycles: by request.space, before anything was decided */
 };
 
-/** What it takes: of @ret all that depends on the machine and its format is filled in (pages, bitmaps, window_bitmaps,
- *  window_pages, tables). */
+/** Fills in the needs that depend on the machine and the format (pages, bitmaps, window_bitmaps, window_pages,
+ *  tables). */
 void selection_needs(const struct selection_request *request, struct memory_needs *ret);
 
-/** Decide about every page. What goes wrong with that costs filtering, not the dump, and is said. To be released in any
- *  case. KD_ERR_NOMEM. */
+/** Decide about every page. If that fails, all pages are kept, and a warning says why. To be released in any case.
+ *  KD_ERR_NOMEM. */
 struct kd_error *selection_make(struct selection *selection, const struct selection_request *request,
 				const struct memory_plan *plan) MUST_CHECK;
 void selection_release(struct selection *selection);

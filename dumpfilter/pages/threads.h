@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Threads that count little where memory is short. */
+/** Threads with small stacks, for when memory is short. */
 #ifndef DUMPFILTER_PAGES_THREADS_H
 #define DUMPFILTER_PAGES_THREADS_H
 
@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Of each one's stack: otherwise it would count with 8 MiB where address space is limited. */
+/** Size of each thread's stack: the default of 8 MiB would count where address space is limited. */
 #define THREAD_STACK_BYTES (UINT64_C(256) << 10)
 
-/** pthread_create() with such a stack. False: there is none, and somebody else has to do the work. */
+/** pthread_create() with such a stack. False: no thread was made, and another one has to do the work. */
 bool thread_start(pthread_t *thread, void *(*work)(void *), void *arg);
 
 #endif

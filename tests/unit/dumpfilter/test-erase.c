@@ -148,7 +148,7 @@ static void test_erase(void **state)
 		char info[128] = "";
 
 		if (!cases[i].info) {
-			assert_error(run(cases[i].config), KD_ERR_CONFIG, "is no struct");
+			assert_error(run(cases[i].config), KD_ERR_CONFIG, "is not a struct");
 			continue;
 		}
 		assert_no_error(run(cases[i].config));
@@ -211,8 +211,8 @@ static void test_syntax(void **state)
 		{ "erase one size 4Q", "conf:1: the size is not" },
 		{ "erase one size -4", "conf:1: a symbol is expected" },
 		{ "erase one size 99999999999999999999999999999999999", "conf:1: the size is not" },
-		{ "erase one size 4 5", "conf:1: not understood: \"5\"" },
-		{ "erase one nullify 5", "conf:1: not understood: \"5\"" },
+		{ "erase one size 4 5", "conf:1: unexpected text: \"5\"" },
+		{ "erase one nullify 5", "conf:1: unexpected text: \"5\"" },
 		{ "erase (struct one", "conf:1: a type and \")\"" },
 		{ "erase () one", "conf:1: a type and \")\"" },
 		{ "erase (char [x]) one", "conf:1: \"[\", the number" },
@@ -224,7 +224,7 @@ static void test_syntax(void **state)
 		{ "for s in", "conf:1: a symbol is expected" },
 		{ "for s in one via", "conf:1: the member that leads" },
 		{ "for s in one within secret", "conf:1: \"struct:member\"" },
-		{ "for s in one around x", "conf:1: not understood: \"around x\"" },
+		{ "for s in one around x", "conf:1: unexpected text: \"around x\"" },
 		{ "for s in one\nerase s\n", "conf:2: the file ends within a loop" },
 		{ "for s in one\nfor t in s\nendfor", "conf:2: a loop within a loop" },
 		{ "for s in one\n[other]\nendfor", "conf:2: a section begins within" },
@@ -269,8 +269,8 @@ static void test_refused(void **state)
 		{ "erase one.addr size one.buffer", KD_ERR_CONFIG, "not an integer" },
 		{ "erase dangling", KD_ERR_HOLE, "conf:1: dangling: virtual address 0xffffc90000000000" },
 		{ "erase dangling.buffer", KD_ERR_HOLE, "conf:1: dangling.buffer: " },
-		{ "for s in one\nerase s\nendfor", KD_ERR_CONFIG, "conf:1: one: not an array" },
-		{ "for s in text via next\nerase s\nendfor", KD_ERR_CONFIG, "conf:1: text: not a struct" },
+		{ "for s in one\nerase s\nendfor", KD_ERR_CONFIG, "conf:1: one is not an array" },
+		{ "for s in text via next\nerase s\nendfor", KD_ERR_CONFIG, "conf:1: text is not a struct" },
 		{ "for s in one via x\nerase s.buffer\nendfor", KD_ERR_NOT_FOUND, "no member \"x\"" },
 		{ "for s in head within nothing:list\nerase s\nendfor", KD_ERR_NOT_FOUND, "no \"nothing\"" },
 		{ "for s in head within secret:x\nerase s\nendfor", KD_ERR_NOT_FOUND, "no member \"x\"" },
