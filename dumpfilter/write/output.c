@@ -23,7 +23,7 @@ static struct kd_error *os_error(struct output *output)
 static struct kd_error *limit_error(struct output *output)
 {
 	__atomic_store_n(&output->full, true, __ATOMIC_RELAXED);
-	return kd_error_os(ENOSPC, "%s: it may have %lu bytes", output->path, output->limit);
+	return kd_error_os(ENOSPC, "%s may have at most %lu bytes", output->path, output->limit);
 }
 
 static uint64_t align_up(uint64_t size)
@@ -31,7 +31,8 @@ static uint64_t align_up(uint64_t size)
 	return (size + OUTPUT_ALIGN - 1) & ~(uint64_t)(OUTPUT_ALIGN - 1);
 }
 
-/* The same file once more; -1 if its file system has no such way, or if somebody has put another file in its place. */
+/* Opens the same file again with O_DIRECT; -1 if its file system does not support that, or if another file has taken
+ * its place. */
 static int open_direct(const char *path, int fd)
 {
 	int direct_fd = open(path, O_WRONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC);
@@ -134,7 +135,8 @@ struct kd_error *output_end_stream(struct output *output)
 struct kd_error *output_restart(struct output *output)
 {
 	if (output->kind == OUTPUT_STREAM)
-		return kd_error_create(KD_ERR_UNSUPPORTED, "%s: what was written cannot be taken back", output->path);
+		return kd_error_create(KD_ERR_UNSUPPORTED, "%s: data that was written to a stream cannot be taken back",
+				       output->path);
 	output->end = 0;
 	output->full = false;
 	return output->fd >= 0 && ftruncate(output->fd, 0) < 0 ? os_error(output) : NULL;
@@ -190,7 +192,7 @@ struct kd_error *output_reserve(struct output *output, uint64_t offset, uint64_t
 
 	if (within_limit(output, offset, size) < size)
 		return limit_error(output);
-	if (output->kind != OUTPUT_FILE) /* what no record has is zero */
+	if (output->kind != OUTPUT_FILE) /* bytes that no record has are zero */
 		return NULL;
 	if (size == 0 || fallocate(output->fd, 0, (off_t)offset, (off_t)size) == 0)
 		return NULL;
@@ -229,8 +231,8 @@ struct kd_error *output_put(struct output *output, uint64_t offset, void *data, 
 		memset((uint8_t *)data + size, 0, align_up(size) - size);
 		done = write_some(output->direct_fd, data, whole, offset);
 	}
-	/* Whoever does not take it that way says so now; and a disk that is nearly full may have room for less than a
-	 * block more. */
+	/* A file system that does not support O_DIRECT may refuse it only now; and a disk that is nearly full may have
+	 * room for less than a block more. */
 	if (done < allowed)
 		done += write_some(output->fd, (uint8_t *)data + done, allowed - done, offset + done);
 	*done_ret = done < allowed ? done : allowed;

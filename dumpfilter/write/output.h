@@ -29,8 +29,8 @@ struct output {
 	uint64_t limit;   /* the file must not become longer than this; 0: no limit */
 	uint64_t end;     /* claimed so far */
 	bool full;        /* the disk, a quota or the limit: there was no room for something */
-	/* Of a stream: what has been written of the file's beginning, which comes last, since it says whether the dump
-	 * is complete; and in what one thread at a time writes. */
+	/* For a stream: the file's beginning, which is sent last because it says whether the dump is complete; and a
+	 * lock, because one thread at a time writes. */
 	uint8_t *head;
 	size_t head_size;
 	pthread_mutex_t lock;
@@ -38,11 +38,11 @@ struct output {
 
 #define OUTPUT_ALIGN 4096u
 
-/** Create @path (mode 0600, must not exist). @direct: write data past the page cache, if that is possible; worth it
- *  when other threads compute while one waits for the disk. To be released in any case. */
+/** Create @path (mode 0600, must not exist). @direct: write data past the page cache where possible, which pays if
+ *  other threads compute while one waits for the disk. Release it even after an error. */
 struct kd_error *output_create(struct output *output, const char *path, bool direct) MUST_CHECK;
-/** Records go to the open @fd, which is borrowed; @name is for messages. Nothing may be written twice but for the first
- *  OUTPUT_ALIGN bytes. To be released in any case. KD_ERR_NOMEM, KD_ERR_OS (its header is written). */
+/** Records go to the open @fd, which is borrowed; @name is for messages. Only the first OUTPUT_ALIGN bytes may be
+ *  written more than once. Release it even after an error. KD_ERR_NOMEM, KD_ERR_OS (its header is written). */
 struct kd_error *output_create_stream(struct output *output, int fd, const char *name) MUST_CHECK;
 /** The last records: the file's beginning, and the end. Without them a reader takes it for cut off. Of other kinds of
  *  output it is nothing. */

@@ -21,7 +21,7 @@ struct page_share {
 	struct entry entry[];
 };
 
-/* A generator that has not yet gathered what it wants is asked not to wait: a few bytes are enough for it to say so. */
+/* GRND_NONBLOCK: without enough entropy getrandom(2) fails instead of waiting. */
 static bool draw_key(uint64_t *key, size_t size)
 {
 	for (size_t done = 0; done < size;) {

@@ -2,9 +2,10 @@
 /** Pages that are in the dump already, so that equal ones are stored once.
  *
  *  Pages are told apart by a keyed hash alone, NH of UMAC (Black, Halevi, Krawczyk, Krovetz, Rogaway, CRYPTO '99), with
- *  64-bit words: whatever two different pages hold, they collide for at most one of 2^64 keys, and the key is drawn
- *  anew for every dump, after its pages came to be. Each page is looked for among at most 2^18 others, so that even a
- *  dump of 1 TiB of pages in use (2^28) has one wrong page with a probability below 2^-18; memory and disks are worse.
+ *  64-bit words: whatever two different pages hold, they collide for at most one of 2^64 keys, and a new key is drawn
+ *  for every dump, after its pages were written by the kernel. Each page is looked for among at most 2^18 others, so
+ *  that even a dump of 1 TiB of pages in use (2^28) has one wrong page with a probability below 2^-18; memory and disks
+ *  are worse.
  */
 #ifndef DUMPFILTER_WRITE_PAGE_SHARE_H
 #define DUMPFILTER_WRITE_PAGE_SHARE_H
@@ -15,7 +16,8 @@
 
 #include "base/cleanup.h"
 
-/* Of memory: what is worth having, and what no dump is the smaller for. Powers of two. */
+/* Bytes of memory: with less than MIN the search is not worth it, and more than MAX makes no dump smaller. Powers of
+ * two. */
 #define PAGE_SHARE_BYTES_MIN (UINT64_C(1) << 20)
 #define PAGE_SHARE_BYTES_MAX (UINT64_C(8) << 20)
 

@@ -32,7 +32,7 @@ struct cursor {
 	uint64_t rank;    /* kept pages below the word */
 };
 
-/* What the workers have in common. Everything that changes is behind the lock. */
+/* State that the workers share. The lock protects everything that changes. */
 struct shop {
 	struct pipeline *pipeline;
 	pthread_mutex_t lock;
@@ -167,7 +167,7 @@ static unsigned int pick_pages(const struct pipeline *pipeline, struct cursor *c
 	return pass;
 }
 
-/* --- what becomes of them ----------------------------------------------------------------------------------------- */
+/* --- how they are packed ------------------------------------------------------------------------------------------ */
 
 /* An earlier page of this unit that equals page @index, by their hashes; -1: none, and from now on it is this one. */
 static int find_in_unit(struct worker *worker, unsigned int index)
@@ -220,7 +220,7 @@ static void compress_page(struct worker *worker, struct unit_page *page, const u
 	unit->used += size;
 }
 
-/* Ask once for all of a run's pages, that the lock be taken seldom. */
+/* Looks up all pages of a run at once, to take the lock seldom. */
 static void find_shared(struct worker *worker, unsigned int first, unsigned int count)
 {
 	struct shop *shop = worker->shop;
@@ -440,7 +440,7 @@ static unsigned int worker_count(const struct pipeline *pipeline, uint64_t pages
 	return units < threads ? (unsigned int)units : threads;
 }
 
-/* Start worker number @index; its memory is all that may be missing, and then there are fewer. */
+/* Starts one more worker. False: there is no memory for it, and the others do its work. */
 static bool start_worker(struct shop *shop, struct worker **ret)
 {
 	_cleanup_(worker_destroy) struct worker *worker = worker_create(shop);

@@ -23,7 +23,7 @@
 
 #define PIPELINE_PASSES 5u
 
-/** What a page has for a size if it is not in the sample. No page is so small, and none of its bytes is in the unit. */
+/** The size of a page that is not in the sample. No page is so small, and none of its bytes is in the unit. */
 #define PIPELINE_NO_SIZE 1u
 
 struct pipeline {

@@ -14,7 +14,7 @@
 #include "dumpfilter/vmcore/vmcore.h"
 #include "dumpfilter/write/output.h"
 
-/** What the dump says about itself. Pointers are borrowed for as long as the writer lives. */
+/** The description of a dump that goes into its headers. Pointers are borrowed for as long as the writer lives. */
 struct dump_description {
 	uint64_t page_size;
 	uint64_t end_pfn;
@@ -106,8 +106,8 @@ extern const struct writer_ops writer_kdump;
 extern const struct writer_ops writer_elf;
 extern const struct writer_ops writer_split; /* several kdump files */
 
-/** What a program writes beside writer_kdump, NULL-terminated: all (dumpfilter/write/writers.c), unless it defines this
- * table itself; then it is linked with those that it names and no others. */
+/** The formats that a program writes beside writer_kdump, NULL-terminated: all (dumpfilter/write/writers.c), unless it
+ *  defines this table itself; then only the formats that it names are linked. */
 extern const struct writer_ops *const writers[];
 
 #endif

@@ -2,7 +2,7 @@
 /* An ELF core file, for readers of what makedumpfile -E writes: each PT_LOAD of the vmcore is cut where pages are left
  * out. Segments that repeat memory share it in the file. Zero pages are holes of the file.
  *
- * What is left out is a segment of its own that has p_memsz but no p_filesz, and lies behind the file's end:
+ * Memory that is left out is a segment of its own that has p_memsz but no p_filesz, and lies behind the file's end:
  * makedumpfile (1.7.2 to 1.7.8) takes all p_memsz bytes from p_offset on for the segment's when it maps the file, so
  * that segments whose p_memsz reaches beyond their data would get each other's. */
 #include <errno.h>
@@ -133,7 +133,7 @@ static bool add_segments(struct writer *writer, const struct dump_description *d
 	for (size_t i = 0; i < dump->segment_count; i++)
 		if (!add_pieces(writer, &dump->segment[i], there))
 			return false;
-	/* A vmcore that is no ELF file says where RAM is, and that is enough for a reader that has VMCOREINFO. */
+	/* A vmcore that is not an ELF file says where RAM is, and that is enough for a reader that has VMCOREINFO. */
 	for (size_t i = 0; !dump->segment_count && i < dump->ram->count; i++) {
 		const struct vmcore_segment segment = { .paddr = dump->ram->range[i].start,
 							.memory_size = dump->ram->range[i].end -
@@ -157,7 +157,7 @@ static struct kd_error *lay_out(struct writer *writer, const struct dump_descrip
 		writer->run[i].offset = offset;
 		offset += (writer->run[i].end - writer->run[i].start) * writer->page_size;
 	}
-	/* What readers look for is in front: they go through the headers one by one. */
+	/* The program headers that readers look for come first, because readers go through them one by one. */
 	if (!add_phdr(writer, &note) || !add_segments(writer, dump, true) || !add_segments(writer, dump, false))
 		return kd_error_nomem();
 	writer->notes_offset = sizeof(Elf64_Ehdr) + writer->phdr_count * sizeof(Elf64_Phdr) + sizeof(Elf64_Shdr);

@@ -109,7 +109,7 @@ static struct kd_error *write_kept_bitmap(struct writer *writer, const struct pf
 			       kept->bits, blocks(kept->end_pfn - kept->start_pfn, 8));
 }
 
-/* Where everything goes. */
+/* Computes the offset of every part of the file. */
 static void lay_out(struct writer *writer, const struct dump_description *dump)
 {
 	uint64_t block = dump->page_size;
@@ -120,7 +120,7 @@ static void lay_out(struct writer *writer, const struct dump_description *dump)
 	writer->bitmap_offset = block + sub_header_blocks(dump) * block;
 	writer->desc_offset = writer->bitmap_offset + 2 * writer->half_bitmap;
 	writer->zero_page_offset = writer->desc_offset + desc_size;
-	/* Of a file of several, makedumpfile --reassemble looks for it exactly here. */
+	/* If the file is one of several, makedumpfile --reassemble looks for the zero page exactly here. */
 	if (!dump->split)
 		writer->zero_page_offset = blocks(writer->zero_page_offset, block) * block;
 }
@@ -140,8 +140,8 @@ static struct kd_error *write_front(struct writer *writer, const struct dump_des
 	struct kd_error *err;
 
 	err = write_headers(writer, dump);
-	/* First of all, so that there is place for every page_desc, and every piece of bitmap 2, when the disk is full.
-	 */
+	/* This comes first, so that there is room for every page_desc, and every piece of bitmap 2, when the disk is
+	 * full. */
 	if (!err)
 		err = output_reserve(writer->output, later, writer->zero_page_offset + block - later);
 	if (!err)
