@@ -20,7 +20,7 @@ void crash_close(struct crash *crash)
 	crash->vmcore = NULL;
 }
 
-/* From now on @more is known, too; what was known before counts. */
+/* Adds @more to VMCOREINFO; lines that it had before take precedence. */
 static struct kd_error *extend_info(struct crash *crash, const char *more)
 {
 	char *text = vmcoreinfo_join(more, &crash->info);
@@ -33,7 +33,7 @@ static struct kd_error *extend_info(struct crash *crash, const char *more)
 	return NULL;
 }
 
-/* Readers of the dump will miss what is not there, too. */
+/* Readers of the dump will miss the same notes. */
 static void tell_of_notes(const struct crash *crash, const struct kd_log *log)
 {
 	const struct kd_error *problem = vmcore_notes_problem(crash->vmcore);
@@ -70,8 +70,7 @@ struct kd_error *crash_open(struct crash *crash, const char *path, const struct 
 	return err;
 }
 
-/* What VMCOREINFO lacks, this kernel's own symbols and types may tell. Without them it is as if they had not been
- * asked. */
+/* The kernel's own symbols and types may give keys that VMCOREINFO lacks. If they do not, nothing changes. */
 static void learn_info(struct crash *crash, const struct dumpfilter_options *options)
 {
 	_cleanup_(dump_names_release) struct dump_names names = { 0 };
@@ -86,9 +85,11 @@ static void learn_info(struct crash *crash, const struct dumpfilter_options *opt
 	if (!err)
 		err = extend_info(crash, more);
 	if (err)
-		kd_debug(options->log, "VMCOREINFO lacks keys, and they cannot be made up for: %s", err->text);
+		kd_debug(options->log,
+			 "VMCOREINFO lacks keys, and the kernel's own symbols and types do not give them: %s",
+			 err->text);
 	else
-		kd_debug(options->log, "VMCOREINFO lacks keys; from the kernel's own symbols and types: %s", more);
+		kd_debug(options->log, "VMCOREINFO lacks keys; the kernel's own symbols and types give: %s", more);
 }
 
 void crash_explore(struct crash *crash, const struct dumpfilter_options *options)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** A vmcore that is being worked on, and the kernel's memory in it, as far as that can be made sense of. */
+/** An open vmcore, and the crashed kernel's memory in it, as far as it can be read by virtual addresses. */
 #ifndef DUMPFILTER_CRASHED_KERNEL_H
 #define DUMPFILTER_CRASHED_KERNEL_H
 
@@ -24,8 +24,8 @@ struct crash {
 	uint8_t *notes; /* the vmcore's and VMCOREINFO, where it had none */
 };
 
-/** Open @path; space, erase and notes are left for later. @options may be NULL. To be closed in any case.
- *  As vmcore_open(); KD_ERR_UNSUPPORTED (architecture, Xen); what options->vmcoreinfo returns. */
+/** Open @path; space, erase and notes are filled later. @options may be NULL. Close it even after an error. Errors:
+ *  those of vmcore_open(); KD_ERR_UNSUPPORTED (architecture, Xen); those of options->vmcoreinfo. */
 struct kd_error *crash_open(struct crash *crash, const char *path, const struct dumpfilter_options *options) MUST_CHECK;
 void crash_close(struct crash *crash);
 static inline void crash_close_cleanup(struct crash *crash)
@@ -33,7 +33,7 @@ static inline void crash_close_cleanup(struct crash *crash)
 	crash_close(crash);
 }
 
-/** Find the kernel's tables, and walk them. What keeps it from that is crash->problem. */
+/** Find the kernel's tables, and walk them. If that fails, crash->problem says why. */
 void crash_explore(struct crash *crash, const struct dumpfilter_options *options);
 
 #endif

@@ -24,11 +24,11 @@
 #include "dumpfilter/write/pipeline.h"
 #include "dumpfilter/write/writer.h"
 
-/* About what it takes to write a dump, beside what makes its pages. */
+/* About the memory that writing a dump takes beside the memory of the workers. */
 #define WRITING_MEMORY (UINT64_C(512) << 10)
 /* For each thread: tables of a codec, and of a decoder if the vmcore is compressed. */
 #define CODEC_MEMORY (UINT64_C(384) << 10)
-/* What the kernel counts late, of a process that is asked how much it has. */
+/* Resident memory that the kernel adds to a process's count with a delay. */
 #define LATE_MEMORY (UINT64_C(256) << 10)
 
 static const struct writer_ops *writer_of(const struct dumpfilter_options *options)
@@ -36,8 +36,8 @@ static const struct writer_ops *writer_of(const struct dumpfilter_options *optio
 	return options->writer ? options->writer : &writer_kdump;
 }
 
-/* Whoever asked for data to be erased must not get a dump that has it, so everything that goes wrong here ends the run.
- * What is read to find it is not what everybody needs: it is not remembered as walked. */
+/* A dump must not hold data that was to be erased, so every failure here ends the run. The pages that are read to find
+ * that data are not needed by every reader of the dump, so they are not remembered as walked. */
 static struct kd_error *find_erasures(struct crash *crash, const struct dumpfilter_options *options)
 {
 	struct kd_ranges walked = { 0 };
@@ -55,10 +55,10 @@ static struct kd_error *find_erasures(struct crash *crash, const struct dumpfilt
 	err = options->erase(options->supplement, &crash->space, options->log, &crash->erase);
 	kd_ranges_free(&crash->space.walked);
 	crash->space.walked = walked;
-	return kd_error_wrap(err, "no dump is written, since not all can be erased");
+	return kd_error_wrap(err, "no dump is written, because not everything that must be erased can be erased");
 }
 
-/* What was erased, now and by an earlier filter. */
+/* Puts the records of an earlier filter in front of this run's records of erased data. */
 static struct kd_error *join_eraseinfo(struct crash *crash)
 {
 	const struct vmcore_origin *origin = vmcore_origin(crash->vmcore);
@@ -103,7 +103,7 @@ static bool name_of_origin(const struct crash *crash, struct kernel_name *ret)
 	return true;
 }
 
-/* From its memory, or so. False: neither has the name of a kernel of this architecture. */
+/* Finds the kernel's name by either way. False: neither gives the name of a kernel of this architecture. */
 static bool find_name(struct crash *crash, struct kernel_name *ret)
 {
 	_cleanup_(kd_error_destroy) struct kd_error *err = read_name(crash, ret);
@@ -205,7 +205,7 @@ static struct selection_request make_request(struct crash *crash, const struct d
 	};
 }
 
-/* What a dump takes, and how it is made with what there is. */
+/* Plans the threads, tables and windows that fit the memory that may be used. */
 static struct kd_error *plan_memory(struct crash *crash, const struct dumpfilter_options *options,
 				    const struct selection_request *request, struct memory_plan *ret)
 {
@@ -241,7 +241,7 @@ static struct kd_error *plan_memory(struct crash *crash, const struct dumpfilter
 	return NULL;
 }
 
-/* NULL: equal pages are not looked for. */
+/* Returns NULL if equal pages are not looked for. */
 static struct page_share *make_share(const struct crash *crash, const struct memory_plan *plan,
 				     const struct selection *selection)
 {
@@ -250,7 +250,7 @@ static struct page_share *make_share(const struct crash *crash, const struct mem
 		       NULL;
 }
 
-/* All but where the pages go. */
+/* Everything but the writer is set. */
 static struct pipeline make_pipeline(const struct crash *crash, const struct dumpfilter_options *options,
 				     const struct memory_plan *plan, const struct selection *selection)
 {
@@ -303,7 +303,7 @@ static struct kd_error *make_selection(struct crash *crash, const struct dumpfil
 	return NULL;
 }
 
-/* From the vmcore that has been opened to what is written of it. */
+/* Decides which pages of the opened vmcore are written. */
 static struct kd_error *select_pages(struct crash *crash, const struct dumpfilter_options *options,
 				     struct memory_plan *plan, struct selection *selection,
 				     struct dumpfilter_report *report)
@@ -315,7 +315,7 @@ static struct kd_error *select_pages(struct crash *crash, const struct dumpfilte
 	return err ? err : make_selection(crash, options, plan, selection, report);
 }
 
-/* @first: of its pages none has been written yet. */
+/* @first: none of the window's pages has been written yet. */
 static struct kd_error *write_window(struct crash *crash, struct selection *selection, size_t number,
 				     enum page_phase phase, bool first, struct pipeline *pipeline)
 {
@@ -331,8 +331,8 @@ static struct kd_error *write_window(struct crash *crash, struct selection *sele
 	return pipeline_run(pipeline);
 }
 
-/* What whoever opens the dump needs first is written first, of all windows. The first phase goes to windows without
- * such pages, too: where the page_descs of a page are, readers know by how many pages are kept below it. */
+/* The pages that a reader needs first are written first, for all windows. The first phase also visits windows without
+ * such pages, because it writes their part of bitmap 2, by which readers find every page_desc. */
 static struct kd_error *write_cycles(struct crash *crash, struct selection *selection, struct pipeline *pipeline)
 {
 	unsigned int first = selection->order.kind == PAGE_ORDER_NONE ? PHASE_OTHERS : PHASE_FRONT;
@@ -380,7 +380,7 @@ static struct kd_error *write_pages(struct crash *crash, const struct dumpfilter
 	report->unreadable += pipeline.unreadable;
 	read_error_join(&report->first_unreadable, &pipeline.first_unreadable);
 	report->pages_written = pipeline.written;
-	warn_unreadable(options->log, &pipeline, "they are left out (in an ELF file: zeros)");
+	warn_unreadable(options->log, &pipeline, "the dump lacks them (an ELF file has zeros instead)");
 	if (err) {
 		writer_of(options)->give_up(writer);
 		return err;
@@ -415,7 +415,8 @@ static struct kd_error *check_levels(const struct dumpfilter_options *options)
 		if (options->fallback_level[i] > highest)
 			highest = options->fallback_level[i];
 	if (highest > DUMP_LEVEL_MAX || options->fallback_count > DUMPFILTER_FALLBACK_MAX)
-		return kd_error_create(KD_ERR_USAGE, "dump level %u is not in 0 to %u, or too many of them", highest,
+		return kd_error_create(KD_ERR_USAGE,
+				       "dump level %u is not between 0 and %u, or there are too many levels", highest,
 				       DUMP_LEVEL_MAX);
 	return NULL;
 }
@@ -438,11 +439,12 @@ static struct kd_error *estimate_data(struct crash *crash, const struct dumpfilt
 		vmcore_window_release(&crash->space.window);
 		err = estimate_run(estimate, &pipeline, &selection->kept);
 	}
-	warn_unreadable(options->log, &pipeline, "the size is without them");
+	warn_unreadable(options->log, &pipeline, "the size does not include them");
 	return err;
 }
 
-/* Just now as many workers were at work, with all bitmaps there; but of a sample their units were nearly empty. */
+/* The estimate has just used as many workers and all bitmaps as a dump does; but if only a sample was compressed, the
+ * workers' units were nearly empty. */
 static uint64_t estimate_memory(const struct crash *crash, const struct memory_plan *plan,
 				const struct estimate *estimate)
 {
@@ -499,7 +501,7 @@ static struct kd_error *open_output(struct output *output, const char *path, con
 	return output_create(output, path, threads > 1);
 }
 
-/* One dump at options->level. The output is created when there is something to be written, or emptied. */
+/* Makes one dump at options->level. The output is created, or emptied, when there is something to write. */
 static struct kd_error *run_level(const char *vmcore_path, const char *out_path, struct output *output,
 				  const struct dumpfilter_options *options, struct dumpfilter_report *report)
 {

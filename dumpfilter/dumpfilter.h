@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** The library's front door: a vmcore in, a filtered, compressed dump (or the kernel's log) out.
+/** The library's interface: it reads a vmcore and writes a filtered, compressed dump (or the kernel's log).
  *
- *  Nothing here prints, exits or reads argv. What has to be said goes to the log that the caller passes (which
- *  may be NULL); what went wrong is returned.
+ *  Nothing here prints, exits or reads argv. Messages go to the log that the caller passes (it may be NULL); errors are
+ *  returned.
  */
 #ifndef DUMPFILTER_DUMPFILTER_H
 #define DUMPFILTER_DUMPFILTER_H
@@ -47,15 +47,15 @@ struct dumpfilter_options {
 	uint64_t window_pages; /* decide about so many page frames at a time, if the format allows it; 0: as many as fit
 				*/
 	bool no_mmap;          /* read the vmcore, never map it */
-	bool since_clear;      /* of the log: only what came after it was last cleared ("dmesg -C") */
+	bool since_clear;      /* of the log: only records since it was last cleared ("dmesg -C") */
 	bool strict_compat;    /* drop partial tail pages of a segment as makedumpfile does, for bit equality */
 	/** VMCOREINFO from elsewhere, for keys that the vmcore's @own (zeroed: none) lacks: malloc'd, NULL for none.
 	 * NULL: the vmcore's has to do. An error ends the run. */
 	struct kd_error *(*vmcoreinfo)(void *arg, const struct vmcore *vmcore, const struct vmcoreinfo *own,
 				       char **ret);
-	/** Find what must not be in the dump (*ret is zeroed). An error ends the run before anything is written. NULL:
-	 * all may be in it. Called, not known here, so that the capture program is linked without all that this needs.
-	 */
+	/** Finds the data that must not be in the dump (*ret is zeroed). An error ends the run before anything is
+	 *  written. NULL: nothing is erased. It is a callback so that the capture program is linked without the code
+	 *  that it needs. */
 	struct kd_error *(*erase)(void *arg, struct address_space *space, const struct kd_log *log, struct erase *ret);
 	void *supplement;         /* the argument of both */
 	const struct kd_log *log; /* borrowed; may be NULL */
@@ -65,7 +65,7 @@ struct dumpfilter_options {
 	void *progress_arg;
 };
 
-/** What was found and done. */
+/** The result of a run. */
 struct dumpfilter_report {
 	uint64_t pages[PAGE_CLASS_COUNT]; /* found per class, dropped or not; PAGE_ZERO: stored as zero pages */
 	uint64_t unreadable; /* pages that the kernel would not hand out or that were cut off, not in the dump */
@@ -79,11 +79,11 @@ struct dumpfilter_report {
 	bool unfiltered;  /* the rules did not fit this kernel: everything was kept */
 };
 
-/** Filter @vmcore_path into @out_path, created with mode 0600 (an existing file is refused with EEXIST).
- *  The output can be opened by crash and drgn from early on and at any later moment; its header says
- *  "incomplete" until the last write. The file is fsynced before success is returned. On error what was written
- *  stays. @report may be NULL; it is filled as far as things went, on error too.
- *  KD_ERR_OS, KD_ERR_FORMAT (not a vmcore), KD_ERR_UNSUPPORTED (architecture, Xen). */
+/** Filter @vmcore_path into @out_path, created with mode 0600 (an existing file is refused with EEXIST). The output can
+ *  be opened by crash and drgn from early on and at any later moment; its header says "incomplete" until the last
+ *  write. The file is fsynced before success is returned. On error the data that was written stays. @report may be
+ *  NULL; it is filled as far as things went, on error too. KD_ERR_OS, KD_ERR_FORMAT (not a vmcore), KD_ERR_UNSUPPORTED
+ *  (architecture, Xen). */
 struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path, const struct dumpfilter_options *options,
 				struct dumpfilter_report *report) MUST_CHECK;
 
@@ -101,8 +101,8 @@ struct kd_error *dumpfilter_reassemble(const char *const *part, unsigned int cou
 struct kd_error *dumpfilter_census(const char *vmcore_path, const struct dumpfilter_options *options,
 				   struct dumpfilter_report *ret) MUST_CHECK;
 
-/** What a dump of @vmcore_path would be; nothing is written. Its pages are read (at most 16 GiB), and a sample of them
- * is compressed, by as many threads as a dump is made by. */
+/** Estimates a dump of @vmcore_path; nothing is written. The pages are read (at most 16 GiB), and a sample of them is
+ *  compressed, by as many threads as a dump would use. */
 struct dumpfilter_estimate {
 	uint64_t pages;  /* that the dump would have */
 	uint64_t size;   /* bytes of the output; rather a few percent more than less */
@@ -162,20 +162,21 @@ struct dumpfilter_command {
 	const char *generate;   /* -g: a file to be written, and no dump */
 	const char *config;     /* --config: the file that names what is erased */
 	const char *report;     /* --report: a file for what was found and written */
-	bool config_optional;   /* what cannot be found of it does not matter */
+	bool config_optional;   /* data that cannot be found is only warned about */
 	const char *input;      /* borrowed from argv; NULL when left out (capture fills it in) */
 	const char *output;     /* --split: the first */
 	const char *part[DUMPFILTER_PARTS_MAX]; /* --split: the other files; --reassemble: those to be read */
 	unsigned int part_count;
 };
-/** All that the command line alone tells is checked, but for whether operands that capture fills in are there. */
+/** Everything that the command line alone tells is checked, except that operands which capture fills in may be
+ *  missing. */
 struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct dumpfilter_command *ret) MUST_CHECK;
 
-/** Does @command ask for what only the program can do (erasing, reading a vmlinux, other formats), whatever the codec?
- */
+/** Does @command need the program dumpfilter(8) for something other than its codec (erasing, a vmlinux, another
+ *  format)? */
 bool dumpfilter_needs_program(const struct dumpfilter_command *command);
 
-/** Does it write one dump file, as a core_collector must? */
+/** Does it write exactly one dump file, as a core_collector must? */
 bool dumpfilter_writes_file(const struct dumpfilter_command *command);
 
 #endif

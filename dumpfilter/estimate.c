@@ -9,7 +9,7 @@
 /* Sizes of pages differ by about as much as they are: with so many, the standard error is below one percent. */
 #define SAMPLE UINT64_C(65536)
 
-/* What the pipeline takes for a writer. */
+/* The estimate stands in for a writer in the pipeline. */
 struct writer {
 	struct estimate *estimate;
 };
@@ -98,7 +98,8 @@ static double page_bytes(const struct estimate *estimate)
 	return mean + 2 * square_root(variance > 0 ? variance / count : 0);
 }
 
-/* What is lost at the end of a unit, which begins at a multiple of OUTPUT_ALIGN then, is anything up to that. */
+/* With several threads a unit begins at a multiple of OUTPUT_ALIGN, so any number of bytes below that may be lost at
+ * the end of each. */
 static double padding(const struct estimate *estimate)
 {
 	double count = (double)estimate->units;
@@ -110,7 +111,7 @@ uint64_t estimate_size(const struct estimate *estimate)
 {
 	double bytes = (double)estimate->stored * page_bytes(estimate) + padding(estimate);
 
-	/* Which equal pages are missed, since they are at work at the same time, is a matter of chance. */
+	/* Threads that work on equal pages at the same time store both; how often that happens cannot be foretold. */
 	if (estimate->parallel)
 		bytes *= 1.01;
 	return estimate->read ? (uint64_t)(bytes * ((double)estimate->pages / (double)estimate->read) + 0.5) : 0;

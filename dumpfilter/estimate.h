@@ -28,7 +28,7 @@ struct estimate {
 	uint64_t stored;     /* … of which so many would be stored */
 	uint64_t units;      /* of pages, with any data */
 	bool parallel;       /* by several workers, whose units begin at multiples of OUTPUT_ALIGN */
-	/* Of the sizes of pages that were compressed: their number, their sum, and the sum of their squares. */
+	/* Sizes of the pages that were compressed: how many, their sum, and the sum of their squares. */
 	uint64_t count, sum, squares;
 };
 

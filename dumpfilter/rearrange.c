@@ -43,8 +43,9 @@ static struct kd_error *copy_record(int in, int out, const char *out_path, uint6
 	struct kd_error *err = NULL;
 
 	if (size == 0 || size > INT64_MAX || offset > INT64_MAX - size)
-		return kd_error_create(KD_ERR_FORMAT, "the flattened dump has a record of %lu bytes for 0x%lx", size,
-				       offset);
+		return kd_error_create(KD_ERR_FORMAT,
+				       "the flattened dump is damaged: it has a record of %lu bytes for offset 0x%lx",
+				       size, offset);
 	for (uint64_t piece; size > 0 && !err; size -= piece, offset += piece) {
 		piece = size < PIECE ? size : PIECE;
 		err = read_exactly(in, buf, piece);

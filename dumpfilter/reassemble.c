@@ -55,9 +55,10 @@ static struct kd_error *check(const struct set *set)
 			return kd_error_create(KD_ERR_FORMAT, "%s and %s are not of the same dump",
 					       vmcore_path(set->part[0]), vmcore_path(part));
 		if (origin->start_pfn != next)
-			return kd_error_create(KD_ERR_FORMAT,
-					       "%s begins with page 0x%lx, but 0x%lx comes next: is a file missing?",
-					       vmcore_path(part), origin->start_pfn, next);
+			return kd_error_create(
+				KD_ERR_FORMAT,
+				"%s begins with page 0x%lx, but page 0x%lx comes next: is a file missing?",
+				vmcore_path(part), origin->start_pfn, next);
 		next = origin->end_pfn;
 	}
 	if (next < end)
@@ -79,7 +80,7 @@ static struct kd_error *set_open(struct set *set, const char *const *path, unsig
 		set->count++;
 		origin = vmcore_origin(set->part[i]);
 		if (!origin->split)
-			return kd_error_create(KD_ERR_FORMAT, "%s is not one of several files: --split makes such",
+			return kd_error_create(KD_ERR_FORMAT, "%s is not one of several files that --split wrote",
 					       path[i]);
 		if (origin->max_mapnr > end)
 			end = origin->max_mapnr;
@@ -197,8 +198,8 @@ struct kd_error *dumpfilter_reassemble(const char *const *part, unsigned int cou
 		err = copy_pages(&set, writer, unit);
 	for (unsigned int i = 0; i < set.count && !err; i++)
 		if (vmcore_origin(set.part[i])->incomplete)
-			err = kd_error_create(KD_ERR_FORMAT, "%s is incomplete, and so is %s", vmcore_path(set.part[i]),
-					      out_path);
+			err = kd_error_create(KD_ERR_FORMAT, "%s is incomplete, so %s is incomplete, too",
+					      vmcore_path(set.part[i]), out_path);
 	if (writer && err)
 		writer_kdump.give_up(writer);
 	else if (!err)

@@ -15,7 +15,7 @@
 #define SHARE_BYTES (UINT64_C(64) << 20)  /* of memory, that a thread takes for itself */
 #define THREADS_MAX 64u
 
-/* What the threads have in common. */
+/* State that the threads share. */
 struct work {
 	const struct vmcore *vmcore;
 	uint64_t page_size;
@@ -59,7 +59,7 @@ void verify_add_problem(struct verification *verification, enum verdict verdict,
 	va_end(args);
 }
 
-/* A page that could not be had. Of an ELF file nothing is known of its data, but that it ends too early. */
+/* Counts a page that could not be read. In an ELF file data cannot be recognised as damaged, only as missing. */
 static void add_bad_page(struct work *work, const struct kd_error *err)
 {
 	struct verification *result = work->result;
@@ -185,7 +185,7 @@ static struct kd_error *read_all(struct work *work, unsigned int threads)
 	return one_worked ? NULL : kd_error_nomem();
 }
 
-/* What whoever opens the dump needs: notes, and the kernel's tables where they should be. */
+/* Checks what a reader of the dump needs: the notes, and the kernel's page tables. */
 static void check_kernel(const struct vmcore *vmcore, struct verification *result)
 {
 	enum verdict verdict = result->origin.incomplete || result->missing_pages ? VERDICT_INCOMPLETE :
@@ -197,7 +197,7 @@ static void check_kernel(const struct vmcore *vmcore, struct verification *resul
 	if (vmcore_notes_problem(vmcore))
 		verify_add_problem(result, verdict, "%s", vmcore_notes_problem(vmcore)->text);
 	if (!info.text) {
-		verify_add_problem(result, verdict, "there is no VMCOREINFO note");
+		verify_add_problem(result, verdict, "the dump has no VMCOREINFO note");
 		return;
 	}
 	if (!arch_find(vmcore_machine(vmcore)) || result->origin.split)
@@ -205,7 +205,7 @@ static void check_kernel(const struct vmcore *vmcore, struct verification *resul
 	_cleanup_(address_space_release) struct address_space space = { 0 };
 	_cleanup_(kd_error_destroy) struct kd_error *err = address_space_init(&space, vmcore, &info, NULL);
 	if (err)
-		verify_add_problem(result, verdict, "the kernel's memory makes no sense: %s", err->text);
+		verify_add_problem(result, verdict, "the kernel's memory cannot be understood: %s", err->text);
 }
 
 static void describe(const struct vmcore *vmcore, struct verification *result)
@@ -225,8 +225,8 @@ static void describe(const struct vmcore *vmcore, struct verification *result)
 	if (result->origin.incomplete)
 		verify_add_problem(result, VERDICT_INCOMPLETE,
 				   result->origin.flattened ?
-					   "it says that it is not complete, or its end record is missing" :
-					   "its header says that it is not complete");
+					   "the stream says that it is incomplete, or its end record is missing" :
+					   "the dump's header says that it is incomplete");
 	if (vmcore_missing(vmcore)) {
 		result->missing_pages = vmcore_missing(vmcore) / result->page_size;
 		verify_add_problem(result, VERDICT_INCOMPLETE,
@@ -234,7 +234,8 @@ static void describe(const struct vmcore *vmcore, struct verification *result)
 				   result->file_size);
 	}
 	if (result->origin.stray_pages)
-		verify_add_problem(result, VERDICT_DAMAGED, "bitmaps: %lu pages are in the dump, but are not memory",
+		verify_add_problem(result, VERDICT_DAMAGED,
+				   "the bitmaps contradict each other: %lu pages are in the dump, but are not memory",
 				   result->origin.stray_pages);
 }
 

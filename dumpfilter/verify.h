@@ -12,8 +12,8 @@
 
 enum verdict {
 	VERDICT_GOOD,
-	VERDICT_INCOMPLETE, /* what is there is sound, but not all is there */
-	VERDICT_DAMAGED,    /* something that is there is not what was written */
+	VERDICT_INCOMPLETE, /* the data in it is sound, but some is missing */
+	VERDICT_DAMAGED,    /* some data differs from what was written */
 };
 /** "good", "incomplete", "damaged". */
 const char *verdict_name(enum verdict verdict);
@@ -29,10 +29,10 @@ struct verification {
 	uint64_t pages;            /* that should be in the file … */
 	uint64_t good_pages;       /* … and are */
 	uint64_t missing_pages;    /* never written, or cut off */
-	uint64_t damaged_pages;    /* do not expand, or lie where they cannot */
+	uint64_t damaged_pages;    /* cannot be expanded, or have an impossible place */
 	uint64_t unreadable_pages; /* the disk does not give them */
 	unsigned int cpus;         /* that saved their registers */
-	/* What is wrong, each with the page or the offset; no more than fit. */
+	/* Problems, each with the page or the offset; further ones are not kept. */
 	char *problem[VERIFY_PROBLEMS_MAX];
 	unsigned int problem_count;
 };

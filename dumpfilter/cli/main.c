@@ -33,40 +33,40 @@ static void print_usage(void)
 	       "       dumpfilter --dump-dmesg [-f] VMCORE LOGFILE\n"
 	       "       dumpfilter --mem-usage [--json] [/proc/kcore]\n"
 	       "\n"
-	       "Copy the memory of a crashed Linux kernel (/proc/vmcore, or a dump), leaving out pages that\n"
-	       "tell nothing about the crash, or only the kernel's log.\n"
+	       "Filter and compress the memory of a crashed Linux kernel (/proc/vmcore, or a dump), or write\n"
+	       "only the kernel's log.\n"
 	       "\n"
 	       "  -d LEVEL             leave out: 1 zero pages, 2 page cache, 4 page cache with private\n"
-	       "                       data too, 8 user memory, 16 free pages; added up, 0 to 31\n");
+	       "                       data too, 8 user memory, 16 free pages; the sum, 0 to 31\n");
 	for (size_t i = 0; codecs[i]; i++)
 		if (codecs[i]->option)
 			printf("  -%c                   compress with %s\n", codecs[i]->option, codecs[i]->name);
 	printf("  --fast               compress fastest (lzo)\n"
 	       "  --small              compress smallest (zlib)\n"
-	       "  --uncompressed       do not compress; without all of these: zlib, nearly as fast as -l\n"
+	       "  --uncompressed       do not compress; the default is zlib, nearly as fast as -l\n"
 	       "  -E                   write an ELF file\n"
 	       "  -F                   write to standard output, in the flattened format for pipes\n"
-	       "  -R                   make a file of a flattened dump\n"
-	       "  --split              write several files, each a part of the dump\n"
-	       "  --reassemble         make one file of them\n"
-	       "  --dry-run            write nothing (with --show-stats: how much it would be)\n"
-	       "  --show-stats         say at the end what was found and written\n"
-	       "  --report FILE        the same for programs, into FILE\n"
+	       "  -R                   make a dump file of a flattened dump\n"
+	       "  --split              split the dump into several files\n"
+	       "  --reassemble         join the files that --split wrote\n"
+	       "  --dry-run            write nothing (--show-stats prints the size the dump would have)\n"
+	       "  --show-stats         print at the end how many pages were found and written\n"
+	       "  --report FILE        write the same to FILE, for programs\n"
 	       "  -f                   replace DUMPFILE if it exists\n"
-	       "  -x VMLINUX           symbols and types, beside what the dump says\n"
-	       "  -i FILE              the same from a file that -g has written\n"
-	       "  -g FILE              write FILE from what -x names, and no dump\n"
-	       "  --config FILE        overwrite the data that FILE names; no dump if any cannot be found\n"
-	       "  --config-optional    what cannot be found does not matter\n"
-	       "  -D                   say more\n"
+	       "  -x VMLINUX           take symbols and types that the dump lacks from VMLINUX\n"
+	       "  -i FILE              the same from a file that -g wrote\n"
+	       "  -g FILE              make FILE from VMLINUX (-x); no dump\n"
+	       "  --config FILE        overwrite the data that FILE names; no dump if any is not found\n"
+	       "  --config-optional    only warn about data that is not found\n"
+	       "  -D                   print more messages\n"
 	       "  --dump-dmesg         write the kernel's log\n"
-	       "  --mem-usage          show what the memory of the running kernel is used for\n"
+	       "  --mem-usage          show how the running kernel uses its memory\n"
 	       "  --check-params       check the command line, do nothing\n"
-	       "  --message-level N    1 progress, 4 errors, 8 debugging, 16 report; added up (7)\n"
+	       "  --message-level N    1 progress, 4 errors, 8 debugging, 16 report; the sum (7)\n"
 	       "  --num-threads N      threads to use (default: one per CPU, as far as memory allows)\n"
-	       "  --estimate           tell how large the dump of VMCORE will be, and how much memory it takes\n"
-	       "  --size-limit SIZE    write at most so many bytes (K, M, G, T)\n"
-	       "  --max-memory SIZE    use at most so much memory, and work in cycles if need be\n"
+	       "  --estimate           print the size of a dump of VMCORE, and the memory it takes\n"
+	       "  --size-limit SIZE    write at most this many bytes (K, M, G, T)\n"
+	       "  --max-memory SIZE    use at most this much memory, in cycles if needed\n"
 	       "  -h, --help           this text\n"
 	       "  -v, --version        version and compressions\n");
 }
@@ -111,7 +111,7 @@ static void print_report(const struct dumpfilter_report *report, FILE *out)
 	fprintf(out, "bytes %-15s %12lu\n", "written", report->bytes_written);
 }
 
-/* Without it the dump is as good. */
+/* The dump does not depend on it, so a failure is only a warning. */
 static void save_report(const char *path, const struct dumpfilter_report *report, const struct kd_log *log)
 {
 	FILE *out = fopen(path, "we");
@@ -130,7 +130,7 @@ static struct kd_error *make_room_for(const char *path)
 		return errno == ENOENT ? NULL : kd_error_os(errno, "%s", path);
 	/* Never a device or a directory. */
 	if (!S_ISREG(st.st_mode))
-		return kd_error_create(KD_ERR_USAGE, "%s: not a regular file, not replaced", path);
+		return kd_error_create(KD_ERR_USAGE, "%s is not a regular file, so -f does not replace it", path);
 	return unlink(path) < 0 ? kd_error_os(errno, "%s", path) : NULL;
 }
 
@@ -269,19 +269,21 @@ static struct kd_error *check_operands(const struct dumpfilter_command *command)
 	if (command->estimate)
 		return command->input && !command->output ?
 			       NULL :
-			       kd_error_create(KD_ERR_USAGE, "--estimate wants one VMCORE, and nothing else");
+			       kd_error_create(KD_ERR_USAGE, "--estimate takes one VMCORE and no other operand");
 	if (command->input && (command->output || command->vtop))
 		return NULL;
 	if (command->rearrange || command->reassemble)
-		return command->output ? NULL : kd_error_create(KD_ERR_USAGE, "DUMPFILE is needed");
+		return command->output ? NULL : kd_error_create(KD_ERR_USAGE, "the operand DUMPFILE is missing");
 	if (command->options.flatten && !command->options.dry_run && isatty(STDOUT_FILENO))
-		return kd_error_create(KD_ERR_USAGE, "-F: standard output is a terminal");
+		return kd_error_create(KD_ERR_USAGE,
+				       "-F: standard output is a terminal; redirect it to a pipe or a file");
 	if (command->options.flatten || command->options.dry_run)
-		return command->input ? NULL : kd_error_create(KD_ERR_USAGE, "VMCORE is needed");
-	return kd_error_create(KD_ERR_USAGE, "VMCORE and %s are needed", command->dump_dmesg ? "LOGFILE" : "DUMPFILE");
+		return command->input ? NULL : kd_error_create(KD_ERR_USAGE, "the operand VMCORE is missing");
+	return kd_error_create(KD_ERR_USAGE, "the operands VMCORE and %s are missing",
+			       command->dump_dmesg ? "LOGFILE" : "DUMPFILE");
 }
 
-/* *full_ret: it failed for want of room. */
+/* *full_ret: it failed because there was not enough room. */
 static struct kd_error *run(struct dumpfilter_command *command, const struct kd_log *log, bool *full_ret)
 {
 	if (command->generate)

@@ -8,7 +8,7 @@
 
 #define BAR_WIDTH 40u
 
-/* What has no row is not told apart without reading all of the memory: zero pages. */
+/* Zero pages have no row: they could only be found by reading all of the memory. */
 static const struct {
 	enum page_class class;
 	unsigned int level; /* the bit of -d that leaves it out; 0: it stays */

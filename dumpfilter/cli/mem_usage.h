@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** What the memory is used for, as a table for people or programs. */
+/** Prints the use of the memory as a table for people or programs. */
 #ifndef DUMPFILTER_CLI_MEM_USAGE_H
 #define DUMPFILTER_CLI_MEM_USAGE_H
 

@@ -42,13 +42,13 @@ static struct kd_error *read_text(const char *path, char **ret)
 	struct kd_error *err = kd_read_file(path, FILE_MAX, ret, &size);
 
 	if (!err && strlen(*ret) != size)
-		err = kd_error_create(KD_ERR_CONFIG, "%s: not a text file", path);
+		err = kd_error_create(KD_ERR_CONFIG, "%s is not a text file", path);
 	return err;
 }
 
 /* --- VMCOREINFO --------------------------------------------------------------------------------------------------- */
 
-/* What @name and @build_id, of the file @path, say must not contradict the vmcore. */
+/* @release and @build_id, from the file @path, must not contradict the vmcore. */
 static struct kd_error *check_identity(const char *path, const char *release, const char *build_id,
 				       const struct vmcoreinfo *own)
 {
@@ -56,11 +56,13 @@ static struct kd_error *check_identity(const char *path, const char *release, co
 
 	if (*release && vmcoreinfo_get_string(own, "OSRELEASE", own_release, sizeof(own_release)) &&
 	    strcmp(release, own_release) != 0)
-		return kd_error_create(KD_ERR_USAGE, "%s is of kernel %s, but %s crashed", path, release, own_release);
+		return kd_error_create(KD_ERR_USAGE, "%s belongs to kernel %s, but kernel %s crashed", path, release,
+				       own_release);
 	if (*build_id && vmcoreinfo_get_string(own, "BUILD-ID", own_id, sizeof(own_id)) &&
 	    strcmp(build_id, own_id) != 0)
-		return kd_error_create(KD_ERR_USAGE, "%s is of another build (%s) than the kernel that crashed (%s)",
-				       path, build_id, own_id);
+		return kd_error_create(KD_ERR_USAGE,
+				       "%s belongs to a different build (%s) than the kernel that crashed (%s)", path,
+				       build_id, own_id);
 	return NULL;
 }
 
@@ -77,7 +79,7 @@ static uint64_t find_move(const struct vmcore *vmcore, const struct vmcoreinfo *
 	return arch && arch->image_move ? arch->image_move(vmcore, stext) : 0;
 }
 
-/* What a vmlinux says, and symbols and types do not. */
+/* Adds the lines that a vmlinux gives and its symbols and types do not. */
 static struct kd_error *make_from_vmlinux(const struct vmlinux *vmlinux, uint64_t move, const struct vmcoreinfo *own,
 					  char **ret)
 {
@@ -203,13 +205,14 @@ struct kd_error *supplement_generate(const struct dumpfilter_command *command, c
 	struct kd_error *err;
 
 	if (!command->vmlinux)
-		return kd_error_create(KD_ERR_USAGE, "-g %s: -x VMLINUX is needed, which it is made of",
+		return kd_error_create(KD_ERR_USAGE, "-g %s: name the vmlinux to make it from with -x",
 				       command->generate);
 	err = vmlinux_open(command->vmlinux, log, &vmlinux);
 	if (!err)
 		err = make_from_vmlinux(vmlinux, 0, &none, &text);
 	if (!err && !strstr(text, "OSRELEASE="))
-		err = kd_error_create(KD_ERR_FORMAT, "%s: not a Linux kernel (no linux_banner)", command->vmlinux);
+		err = kd_error_create(KD_ERR_FORMAT, "%s is not a Linux kernel (it has no linux_banner)",
+				      command->vmlinux);
 	if (!err)
 		err = kd_write_file_atomic(command->generate, text, strlen(text), 0644);
 	return err;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** What the operator adds to a vmcore: its vmlinux (-x), a VMCOREINFO file (-i), a file that names what has to be
- * erased
- *  (--config). For the program, not for capture. */
+/** Files that the operator adds to a vmcore: its vmlinux (-x), a VMCOREINFO file (-i), and a file that names the data
+ *  to be erased (--config). Only the program uses them, not capture. */
 #ifndef DUMPFILTER_CLI_SUPPLEMENT_H
 #define DUMPFILTER_CLI_SUPPLEMENT_H
 

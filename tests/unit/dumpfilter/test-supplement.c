@@ -115,10 +115,11 @@ static void test_refused(void **state)
 	make_machine(&machine, 0);
 	strcpy(machine.info, "OSRELEASE=6.1.0-other\n");
 	machine_write(&machine, core);
-	assert_error(run(&command, &report), KD_ERR_USAGE, "is of kernel 6.1.0-test, but 6.1.0-other crashed");
+	assert_error(run(&command, &report), KD_ERR_USAGE,
+		     "belongs to kernel 6.1.0-test, but kernel 6.1.0-other crashed");
 	strcpy(machine.info, "BUILD-ID=44556677\n");
 	machine_write(&machine, core);
-	assert_error(run(&command, &report), KD_ERR_USAGE, "is of another build (00112233)");
+	assert_error(run(&command, &report), KD_ERR_USAGE, "belongs to a different build (00112233)");
 	assert_int_equal(access(dump, F_OK), -1);
 	machine_release(&machine);
 
@@ -129,7 +130,7 @@ static void test_refused(void **state)
 	command = (struct dumpfilter_command){ .vmlinux = file };
 	assert_error(run(&command, &report), KD_ERR_FORMAT, "not an ELF file");
 	command = (struct dumpfilter_command){ .generate = dump };
-	assert_error(supplement_generate(&command, NULL), KD_ERR_USAGE, "-x VMLINUX is needed");
+	assert_error(supplement_generate(&command, NULL), KD_ERR_USAGE, "name the vmlinux to make it from with -x");
 	command = (struct dumpfilter_command){ .generate = dump, .vmlinux = "/proc/self/exe" };
 	struct kd_error *err = supplement_generate(&command, NULL);
 	assert_non_null(err); /* not a kernel, or no types to be had */
