@@ -8,69 +8,49 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/array.h"
-#include "base/parse.h"
 #include "capture/uevent.h"
 
 DEFINE_CLEANUP(blkid_probe, blkid_free_probe)
 
-static const struct {
-	const char *prefix;
-	const char *blkid_name; /* NULL: compared with the device's path */
-} keys[] = {
-	[DEVICE_PATH] = { "/dev/", NULL },
-	[DEVICE_UUID] = { "UUID=", "UUID" },
-	[DEVICE_LABEL] = { "LABEL=", "LABEL" },
-	[DEVICE_PARTUUID] = { "PARTUUID=", "PART_ENTRY_UUID" },
-	[DEVICE_PARTLABEL] = { "PARTLABEL=", "PART_ENTRY_NAME" },
-	[DEVICE_UUID_SUB] = { "UUID_SUB=", "UUID_SUB" },
+/* What libblkid calls the tags; NULL: the name is compared with the path of the device. */
+static const char *const blkid_names[] = {
+	[KD_DEVICE_PATH] = NULL,
+	[KD_DEVICE_UUID] = "UUID",
+	[KD_DEVICE_LABEL] = "LABEL",
+	[KD_DEVICE_PARTUUID] = "PART_ENTRY_UUID",
+	[KD_DEVICE_PARTLABEL] = "PART_ENTRY_NAME",
+	[KD_DEVICE_UUID_SUB] = "UUID_SUB",
 };
-
-bool device_tag_parse(const char *text, struct device_tag *ret)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(keys); i++) {
-		size_t length = strlen(keys[i].prefix);
-
-		if (!kd_starts_with(text, keys[i].prefix) || !text[length])
-			continue;
-		*ret = (struct device_tag){ i, i == DEVICE_PATH ? text : text + length };
-		return true;
-	}
-	return false;
-}
 
 /* libblkid's safe probing tells nothing of a file system on a member of a RAID, nor of contradictory signatures: rather
  * no target than one that is damaged by writing to it. */
-static bool bears(const char *node, const struct device_tag *tag)
+static bool bears(const char *node, const struct kd_device_name *tag)
 {
 	_cleanup_(blkid_free_probe) blkid_probe probe = NULL;
 	const char *value;
 
-	if (!keys[tag->key].blkid_name)
+	if (!blkid_names[tag->key])
 		return strcmp(node, tag->value) == 0;
 	probe = blkid_new_probe_from_filename(node);
 	if (!probe)
 		return false;
 	blkid_probe_enable_superblocks(probe, 1);
 	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL);
-	if (tag->key == DEVICE_PARTUUID || tag->key == DEVICE_PARTLABEL) {
+	if (tag->key == KD_DEVICE_PARTUUID || tag->key == KD_DEVICE_PARTLABEL) {
 		blkid_probe_enable_superblocks(probe, 0);
 		blkid_probe_enable_partitions(probe, 1);
 		blkid_probe_set_partitions_flags(probe, BLKID_PARTS_ENTRY_DETAILS);
 	}
-	if (blkid_do_safeprobe(probe) != 0 ||
-	    blkid_probe_lookup_value(probe, keys[tag->key].blkid_name, &value, NULL) < 0)
+	if (blkid_do_safeprobe(probe) != 0 || blkid_probe_lookup_value(probe, blkid_names[tag->key], &value, NULL) < 0)
 		return false;
 	/* UUIDs are written in either case (FAT, NTFS, GPT); labels are not. */
-	if (tag->key == DEVICE_UUID || tag->key == DEVICE_PARTUUID || tag->key == DEVICE_UUID_SUB)
+	if (tag->key == KD_DEVICE_UUID || tag->key == KD_DEVICE_PARTUUID || tag->key == KD_DEVICE_UUID_SUB)
 		return strcasecmp(value, tag->value) == 0;
 	return strcmp(value, tag->value) == 0;
 }
 
 struct search {
-	struct device_tag tag;
+	struct kd_device_name tag;
 	bool (*take)(void *arg, const char *node);
 	void *arg;
 };
@@ -111,7 +91,7 @@ struct kd_error *device_wait(const char *text, int64_t deadline, bool (*take)(vo
 	struct kd_error *err;
 	bool taken;
 
-	if (!device_tag_parse(text, &search.tag))
+	if (!kd_device_name_parse(text, &search.tag))
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s is not a device", text);
 	/* First listen, then look: what appears in between is not missed. */
 	err = uevent_open(&events);

@@ -112,7 +112,7 @@ static struct kd_error *volume_number(const struct table_context *context, const
 static struct kd_error *translate_word(void *arg, const char *word, char **ret)
 {
 	const struct table_context *context = arg;
-	struct device_tag tag;
+	struct kd_device_name tag;
 	struct kd_error *err;
 	dev_t number;
 	size_t size;
@@ -125,7 +125,7 @@ static struct kd_error *translate_word(void *arg, const char *word, char **ret)
 	}
 	if (kd_starts_with(word, KD_PLAN_VOLUME_PREFIX))
 		err = volume_number(context, word + strlen(KD_PLAN_VOLUME_PREFIX), &number);
-	else if (device_tag_parse(word, &tag))
+	else if (kd_device_name_parse(word, &tag))
 		err = wait_for_number(word, context->assembly->deadline, &number);
 	else
 		return (*ret = strdup(word)) ? NULL : kd_error_nomem();

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/parse.h"
 #include "base/text.h"
-#include "initramfs/device.h"
 #include "initramfs/names.h"
 
 static const char *last_part(const char *path)
@@ -625,7 +625,7 @@ static struct kd_error *add_remote_devices(const struct drivers *drivers, const 
 
 struct kd_error *drivers_add_target(const struct drivers *drivers, const char *device, const char *type)
 {
-	_cleanup_free_ char *directory = NULL;
+	_cleanup_free_ char *node = NULL, *directory = NULL;
 	struct kd_error *err;
 	size_t i;
 
@@ -637,7 +637,9 @@ struct kd_error *drivers_add_target(const struct drivers *drivers, const char *d
 			err = add_file_system(drivers, type);
 		return kd_error_wrap(err, "dump target %s", device);
 	}
-	err = device_find(drivers->root, device, &directory);
+	err = kd_block_find(drivers->root, device, &node);
+	if (!err)
+		err = kd_block_directory(drivers->root, node, &directory);
 	if (!err)
 		err = walk_block_device(drivers, directory, 0);
 	if (!err && strcmp(type, "btrfs") == 0)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/parse.h"
 #include "base/text.h"
 #include "initramfs/hash.h"
@@ -131,7 +132,7 @@ static struct kd_error *by_entries(const struct kd_sysroot *root, const char *na
 static struct kd_error *by_device(const struct kd_sysroot *root, const char *name, char **ret)
 {
 	_cleanup_free_ char *node = NULL, *uuid = NULL, *number = NULL;
-	struct kd_error *err = block_find(root, name, &node);
+	struct kd_error *err = kd_block_find(root, name, &node);
 
 	if (!err && kd_starts_with(name, "UUID="))
 		err = block_uuid(root, node, &uuid);
@@ -191,7 +192,7 @@ static struct kd_error *by_fstab(const struct kd_sysroot *root, const char *name
 {
 	_cleanup_(mounts_free) struct mounts fstab = { 0 };
 	_cleanup_free_ char *node = NULL;
-	struct kd_error *err = block_find(root, name, &node);
+	struct kd_error *err = kd_block_find(root, name, &node);
 	size_t i;
 
 	if (!err)
@@ -201,7 +202,7 @@ static struct kd_error *by_fstab(const struct kd_sysroot *root, const char *name
 	for (i = 0; i < fstab.count; i++) {
 		_cleanup_free_ char *source = NULL;
 
-		if (!kd_error_discard(block_find(root, fstab.mount[i].source, &source)) && strcmp(source, node) == 0)
+		if (!kd_error_discard(kd_block_find(root, fstab.mount[i].source, &source)) && strcmp(source, node) == 0)
 			return mount_identity(&fstab.mount[i], fstab.mount[i].options, ret);
 	}
 	return copy(ABSENT, ret);

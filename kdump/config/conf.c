@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/device_name.h"
 #include "base/parse.h"
 
 struct parser {
@@ -83,6 +84,7 @@ static struct kd_error *set_words(struct parser *p, const struct directive *d, c
 static struct kd_error *set_target(struct parser *p, const struct directive *d, const char *value)
 {
 	struct kd_conf *conf = p->conf;
+	struct kd_device_name name;
 	struct kd_error *err;
 
 	if (conf->target_type)
@@ -93,9 +95,9 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 	if (strcmp(d->name, "virtiofs") == 0) {
 		if (!*value || strchr(value, '/'))
 			return bad_value(p, d, value, "give the tag that the host has for the directory");
-	} else if (*value != '/' && !kd_starts_with(value, "UUID=") && !kd_starts_with(value, "LABEL=") &&
-		   !kd_starts_with(value, "PARTUUID="))
-		return bad_value(p, d, value, "give /dev/…, UUID=…, LABEL=… or PARTUUID=…");
+	} else if (!kd_device_name_parse(value, &name) || name.key == KD_DEVICE_UUID_SUB) {
+		return bad_value(p, d, value, "give " KD_DEVICE_FORMS);
+	}
 	if ((err = replace_string(&conf->target_type, d->name)) || (err = replace_string(&conf->target, value)))
 		return err;
 	conf->target_line = p->line;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Block devices by the names that people and configurations give them. "Node" is the kernel's own: "/dev/dm-0". */
+/** What block devices of the healthy machine are and carry. base/block.h finds them by name; "node" as there. */
 #ifndef KDUMP_STORAGE_BLOCK_H
 #define KDUMP_STORAGE_BLOCK_H
 
@@ -9,10 +9,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/sysroot.h"
-
-/** The node that @spec names: a path (links are followed), UUID=, LABEL=, PARTUUID= or PARTLABEL=.
- *  KD_ERR_NOT_FOUND; *ret is owned by the caller. */
-struct kd_error *block_find(const struct kd_sysroot *root, const char *spec, char **ret) MUST_CHECK;
 
 /** The node with this number. KD_ERR_NOT_FOUND. */
 struct kd_error *block_by_number(const struct kd_sysroot *root, dev_t number, char **ret) MUST_CHECK;

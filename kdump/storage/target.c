@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/parse.h"
 #include "kdump/storage/block.h"
 #include "kdump/storage/mounts.h"
@@ -121,7 +122,7 @@ static struct kd_error *node_of_mount(const struct kd_sysroot *root, const struc
 			return NULL;
 		kd_error_destroy(err);
 	}
-	return kd_error_wrap(block_find(root, mount->source, ret), "what is mounted at %s", mount->mount_point);
+	return kd_error_wrap(kd_block_find(root, mount->source, ret), "what is mounted at %s", mount->mount_point);
 }
 
 /* No target is named: take the file system that path lies on. */
@@ -169,7 +170,7 @@ static bool mount_has_node(const struct kd_sysroot *root, const struct mount *mo
 
 	if (major(mount->number))
 		return block_has_number(root, node, mount->number);
-	return !kd_error_discard(block_find(root, mount->source, &source)) && strcmp(source, node) == 0;
+	return !kd_error_discard(kd_block_find(root, mount->source, &source)) && strcmp(source, node) == 0;
 }
 
 static struct kd_error *wrong_type(const struct kd_conf *conf, const char *type)
@@ -364,7 +365,7 @@ static struct kd_error *resolve_named(const struct kd_sysroot *root, const struc
 	if (!fs)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s:%u: target type %s is not implemented yet", conf->file,
 				       conf->target_line, conf->target_type);
-	err = fs->tagged ? set(&target->device, conf->target) : block_find(root, conf->target, &target->node);
+	err = fs->tagged ? set(&target->device, conf->target) : kd_block_find(root, conf->target, &target->node);
 	if (err)
 		return kd_error_wrap(err, "%s:%u", conf->file, conf->target_line);
 	err = set(&target->type, conf->target_type);

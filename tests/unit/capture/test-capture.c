@@ -16,7 +16,6 @@
 #include "capture/clock.h"
 #include "capture/copy.h"
 #include "capture/crash.h"
-#include "capture/device.h"
 #include "capture/dump.h"
 #include "capture/hooks.h"
 #include "capture/ladder.h"
@@ -456,23 +455,6 @@ static void test_uevent(void **state)
 	assert_false(uevent_parse("add@/devices", 12, &event));
 }
 
-static void test_device_tag(void **state)
-{
-	struct device_tag tag;
-
-	assert_true(device_tag_parse("UUID=12-34", &tag));
-	assert_int_equal(tag.key, DEVICE_UUID);
-	assert_string_equal(tag.value, "12-34");
-	assert_true(device_tag_parse("PARTUUID=ab", &tag));
-	assert_int_equal(tag.key, DEVICE_PARTUUID);
-	assert_true(device_tag_parse("/dev/vda1", &tag));
-	assert_int_equal(tag.key, DEVICE_PATH);
-	assert_string_equal(tag.value, "/dev/vda1");
-	assert_false(device_tag_parse("LABEL=", &tag));
-	assert_false(device_tag_parse("vda", &tag));
-	assert_false(device_tag_parse("", &tag));
-}
-
 static void test_mount_flags(void **state)
 {
 	char data[16];
@@ -862,7 +844,6 @@ int main(void)
 		cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_meminfo),
 		cmocka_unit_test(test_uevent),
-		cmocka_unit_test(test_device_tag),
 		cmocka_unit_test(test_mount_flags),
 		cmocka_unit_test(test_directory_name),
 		WITH_DIRECTORY(test_save_file),

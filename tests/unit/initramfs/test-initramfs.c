@@ -132,6 +132,7 @@ static void make_sysfs(const struct tree *tree)
 	make_device(tree, VIRTIO_DEVICE "/virtio1", "virtio_blk", "virtio_blk");
 	tree_link(tree, "/dev/disk/by-uuid/1111-2222", "../../vda1");
 	tree_link(tree, "/dev/disk/by-label/my\\x20disk", "../../vda1");
+	tree_link(tree, "/dev/disk/by-partuuid/0815-01", "../../vda1");
 
 	make_block(tree, "nvme0n1p2", NVME_DEVICE "/nvme/nvme0/nvme0n1/nvme0n1p2");
 	make_device(tree, NVME_DEVICE, "nvme", "nvme");
@@ -252,10 +253,8 @@ static void assert_modules(const struct machine *machine, const char *names)
 static void test_virtio_disk(void **state)
 {
 	static const char *const names[] = {
-		"/dev/vda1",
-		"UUID=1111-2222",
-		"LABEL=my disk",
-		"/dev/disk/by-uuid/1111-2222",
+		"/dev/vda1",         "UUID=1111-2222",   "LABEL=my disk",
+		"LABEL=\"my disk\"", "PARTUUID=0815-01", "/dev/disk/by-uuid/1111-2222",
 	};
 	struct machine *machine = *state;
 	size_t i;
@@ -478,11 +477,11 @@ static void test_missing_things(void **state)
 	struct machine *machine = *state;
 
 	add_target(machine, "ext4", "UUID=dead");
-	assert_error(build(machine), KD_ERR_NOT_FOUND, "there is no block device UUID=dead");
+	assert_error(build(machine), KD_ERR_NOT_FOUND, "there is no device UUID=dead");
 	remove_plan(state);
 	make_plan(state);
 	add_target(machine, "ext4", "vda1");
-	assert_error(build(machine), KD_ERR_CONFIG, "\"vda1\" names no device");
+	assert_error(build(machine), KD_ERR_NOT_FOUND, "vda1 is not a device: write /dev/");
 	remove_plan(state);
 	make_plan(state);
 	add_target(machine, "minix", "/dev/vda1");

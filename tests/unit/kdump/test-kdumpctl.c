@@ -460,10 +460,12 @@ static void test_target_named(void **state)
 	put_root(m, "30 22 254:2 / /srv rw - xfs /dev/vda2 rw\n");
 	put_device(m, "vda2", "254:2", "bbbb-2");
 	put_link(m, "/dev/disk/by-label/dump\\x20disk", "../../vda2");
+	put_link(m, "/dev/disk/by-partlabel/dumps", "../../vda2");
 	put_directory(m, "/srv/d");
 	expect_target(m, "xfs /dev/vda2\npath /d", "xfs UUID=bbbb-2 [] /d");
 	expect_target(m, "xfs UUID=bbbb-2\npath /d", "xfs UUID=bbbb-2 [] /d");
 	expect_target(m, "xfs LABEL=\"dump disk\"\npath /d", "xfs UUID=bbbb-2 [] /d");
+	expect_target(m, "xfs PARTLABEL=dumps\npath /d", "xfs UUID=bbbb-2 [] /d");
 	expect_refused(m, "path /d\next4 /dev/vda2", KD_ERR_CONFIG,
 		       "/etc/kdump.conf:2: /dev/vda2 holds xfs, not ext4: write \"xfs /dev/vda2\"");
 	expect_refused(m, "ext4 /dev/vdz1", KD_ERR_NOT_FOUND, "/etc/kdump.conf:1: there is no device /dev/vdz1");

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/block.h"
+
+#include <blkid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/parse.h"
+#include "base/text.h"
+
+#define NO_DEVICE "there is no device %s: \"lsblk -f\" shows the file systems of this machine"
+
+/* Where udev keeps links by tags; NULL: nowhere. */
+static const char *const link_directories[] = {
+	[KD_DEVICE_PATH] = NULL,
+	[KD_DEVICE_UUID] = "/dev/disk/by-uuid",
+	[KD_DEVICE_LABEL] = "/dev/disk/by-label",
+	[KD_DEVICE_PARTUUID] = "/dev/disk/by-partuuid",
+	[KD_DEVICE_PARTLABEL] = "/dev/disk/by-partlabel",
+	[KD_DEVICE_UUID_SUB] = NULL,
+};
+
+/* The node that @link, "../../sda1", leads to, in @node. The node itself need not exist. */
+static bool read_link(int dir, const char *link, char node[PATH_MAX])
+{
+	char target[PATH_MAX - sizeof("/dev/")];
+	ssize_t size = readlinkat(dir, link, target, sizeof(target) - 1);
+	const char *name = target;
+
+	if (size < 0)
+		return false;
+	target[size] = '\0';
+	while (kd_starts_with(name, "../"))
+		name += strlen("../");
+	if (kd_starts_with(name, "/dev/"))
+		name += strlen("/dev/");
+	strcpy(stpcpy(node, "/dev/"), name);
+	return true;
+}
+
+/* The value of a tag, without quotes, as udev writes it in a file name. */
+static bool encode_value(const char *value, char *ret, size_t size)
+{
+	char plain[256];
+	size_t length = strlen(value);
+
+	if (length >= 2 && (*value == '"' || *value == '\'') && value[length - 1] == *value) {
+		value++;
+		length -= 2;
+	}
+	if (length == 0 || length >= sizeof(plain))
+		return false;
+	memcpy(plain, value, length);
+	plain[length] = '\0';
+	return blkid_encode_string(plain, ret, size) == 0;
+}
+
+static struct kd_error *find_tag(const struct kd_sysroot *root, const char *name, const struct kd_device_name *tag,
+				 char **ret)
+{
+	_cleanup_close_ int dir = kd_sysroot_open_file(root, link_directories[tag->key], O_RDONLY | O_DIRECTORY);
+	char value[1024], node[PATH_MAX];
+	_cleanup_free_ char *probed = NULL;
+
+	if (!encode_value(tag->value, value, sizeof(value)))
+		return kd_error_create(KD_ERR_NOT_FOUND, "%s is not the name of a device", name);
+	if (dir >= 0 && read_link(dir, value, node))
+		return kd_set_text(ret, node);
+	probed = kd_sysroot_is_live(root) ? blkid_evaluate_spec(name, NULL) : NULL;
+	if (!probed)
+		return kd_error_create(KD_ERR_NOT_FOUND, NO_DEVICE, name);
+	return kd_sysroot_realpath(root, probed, ret);
+}
+
+struct kd_error *kd_block_find(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	struct kd_device_name parsed;
+	struct kd_error *err;
+	char *node = NULL;
+
+	if (!kd_device_name_parse(name, &parsed) || parsed.key == KD_DEVICE_UUID_SUB)
+		return kd_error_create(KD_ERR_NOT_FOUND, "%s is not a device: write " KD_DEVICE_FORMS, name);
+	if (parsed.key == KD_DEVICE_PATH)
+		err = kd_sysroot_realpath(root, name, &node);
+	else
+		err = find_tag(root, name, &parsed, &node);
+	if (err && err->errnum == ENOENT) {
+		kd_error_destroy(err);
+		return kd_error_create(KD_ERR_NOT_FOUND, NO_DEVICE, name);
+	}
+	if (!err)
+		*ret = node;
+	return err;
+}
+
+struct kd_error *kd_block_name(const struct kd_sysroot *root, const char *node, enum kd_device_key key, char **ret)
+{
+	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(root, link_directories[key]);
+	char target[PATH_MAX];
+	const char *link;
+
+	*ret = NULL;
+	while (dir && (link = kd_next_entry(dir)))
+		if (read_link(dirfd(dir), link, target) && strcmp(target, node) == 0)
+			return kd_format(ret, "%s%s", kd_device_key_prefix(key), link);
+	return NULL;
+}
+
+/* The entry of sysfs that links to the device. */
+static struct kd_error *sysfs_link(const struct kd_sysroot *root, const char *node, char **ret)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, node, O_PATH);
+	struct kd_error *err;
+	struct stat st;
+	char *p;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISBLK(st.st_mode))
+		return kd_format(ret, "/sys/dev/block/%u:%u", major(st.st_rdev), minor(st.st_rdev));
+	err = kd_format(ret, "/sys/class/block/%s", node + strlen("/dev/"));
+	/* sysfs writes '!' for a slash in the name of a device: cciss!c0d0. */
+	for (p = err ? NULL : *ret + strlen("/sys/class/block/"); p && (p = strchr(p, '/'));)
+		*p = '!';
+	return err;
+}
+
+struct kd_error *kd_block_directory(const struct kd_sysroot *root, const char *node, char **ret)
+{
+	_cleanup_free_ char *link = NULL;
+	struct kd_error *err;
+
+	if (!kd_starts_with(node, "/dev/"))
+		return kd_error_create(KD_ERR_NOT_FOUND, "%s is not a block device", node);
+	err = sysfs_link(root, node, &link);
+	if (!err)
+		err = kd_sysroot_realpath(root, link, ret);
+	if (err && err->errnum == ENOENT) {
+		kd_error_destroy(err);
+		return kd_error_create(KD_ERR_NOT_FOUND, "%s is not a block device", node);
+	}
+	return err;
+}
