@@ -46,8 +46,8 @@ struct kd_plan_volume {
 
 /** One place to save to; tried in order until one works. */
 struct kd_plan_target {
-	char *type;            /* "ext2" "ext3" "ext4" "xfs" "btrfs": a row of capture's target table */
-	char *device;          /* "UUID=…", "LABEL=…", "PARTUUID=…", or "/dev/…" */
+	char *type;            /* "ext4" …: a row of base/target_types.c */
+	char *device;          /* as base/device_name.h has it; virtiofs: the tag */
 	char *options;         /* mount options, comma separated; "" for none */
 	char *path;            /* directory on that file system (not on the root of the healthy machine), absolute */
 	unsigned int deadline; /* seconds for the device to appear and be mounted */

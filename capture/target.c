@@ -14,6 +14,7 @@
 
 #include "base/array.h"
 #include "base/sysroot.h"
+#include "base/target_types.h"
 #include "capture/clock.h"
 #include "capture/device.h"
 #include "capture/uevent.h"
@@ -21,14 +22,6 @@
 
 /* For a target, once a volume is known to be missing. */
 #define MISSING_VOLUME_SECONDS 5
-
-struct target_type {
-	const char *name;
-	/* Before a mount with @node is tried; NULL: nothing to do. */
-	void (*prepare)(const char *node);
-	bool several_devices; /* a mount that fails may work when the next device has come */
-	bool tagged;          /* mounted by a tag, not by a device */
-};
 
 /* A btrfs of several devices mounts once the kernel has been told of each. */
 static void btrfs_prepare(const char *node)
@@ -42,27 +35,21 @@ static void btrfs_prepare(const char *node)
 	ioctl(fd, BTRFS_IOC_SCAN_DEV, &args);
 }
 
-/* clang-format off */
-static const struct target_type types[] = {
-	{ "ext2", NULL, false, false },
-	{ "ext3", NULL, false, false },
-	{ "ext4", NULL, false, false },
-	{ "minix", NULL, false, false },
-	{ "xfs", NULL, false, false },
-	{ "btrfs", btrfs_prepare, true, false },
-	{ "virtiofs", NULL, false, true },
+/* What has to be done with the device @node before a mount with it is tried. */
+static const struct {
+	const char *type;
+	void (*prepare)(const char *node);
+} steps[] = {
+	{ "btrfs", btrfs_prepare },
 };
-/* clang-format on */
 
-static const struct target_type *find_type(const char *name)
+static void prepare(const struct kd_target_type *type, const char *node)
 {
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(types); i++) {
-		if (strcmp(types[i].name, name) == 0)
-			return &types[i];
-	}
-	return NULL;
+	for (i = 0; i < ARRAY_SIZE(steps); i++)
+		if (strcmp(steps[i].type, type->name) == 0)
+			steps[i].prepare(node);
 }
 
 /* --- mount options ------------------------------------------------------------------------------------------------ */
@@ -142,7 +129,7 @@ unsigned long target_mount_flags(const char *options, char *data, size_t size)
 /* --- connecting --------------------------------------------------------------------------------------------------- */
 
 struct mounting {
-	const struct target_type *type;
+	const struct kd_target_type *type;
 	const char *options;
 	struct target_place *place;
 	int errnum; /* of the last mount that failed; 0: mounted, or none was tried */
@@ -178,11 +165,11 @@ static bool try_mount(void *arg, const char *node)
 	struct mounting *mounting = arg;
 
 	snprintf(mounting->place->node, sizeof(mounting->place->node), "%s", node);
-	if (mounting->type->prepare)
-		mounting->type->prepare(node);
+	prepare(mounting->type, node);
 	mounting->errnum = 0;
 	if (!mount_node(mounting, node)) {
 		mounting->errnum = errno;
+		/* The mount may work when the next device has come. */
 		return !mounting->type->several_devices;
 	}
 	if (!make_writable()) {
@@ -285,7 +272,9 @@ static struct kd_error *make_directory(const struct kd_plan *plan, const char *p
 struct kd_error *target_connect(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,
 				int64_t deadline, const struct kd_log *log, struct target_place *ret)
 {
-	struct mounting mounting = { .type = find_type(target->type), .options = target->options, .place = ret };
+	struct mounting mounting = { .type = kd_target_type_find(target->type),
+				     .options = target->options,
+				     .place = ret };
 	struct kd_error *err;
 
 	if (!mounting.type)
@@ -295,7 +284,7 @@ struct kd_error *target_connect(const struct kd_plan *plan, const struct kd_plan
 	/* What is missing may not be this target's. */
 	if (volumes_assemble(plan, deadline, log))
 		deadline = clock_deadline(MISSING_VOLUME_SECONDS, deadline);
-	if (mounting.type->tagged)
+	if (mounting.type->source == KD_TARGET_TAG)
 		err = wait_for_tag(&mounting, target->device, deadline);
 	else
 		err = device_wait(target->device, deadline, try_mount, &mounting);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Where dumps go: a row per kind of target, and a directory for this crash on it. */
+/** Where dumps go: a target of one of the types in base/target_types.h, and a directory for this crash on it. */
 #ifndef CAPTURE_TARGET_H
 #define CAPTURE_TARGET_H
 

@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "base/block.h"
 #include "base/parse.h"
+#include "base/target_types.h"
 #include "base/text.h"
 #include "initramfs/names.h"
 
@@ -555,22 +556,28 @@ struct kd_error *drivers_add_volume(const struct drivers *drivers, const struct 
 	return kd_error_create(KD_ERR_UNSUPPORTED, "volume %s: unknown kind %s", volume->name, volume->kind);
 }
 
-/* A btrfs of several devices mounts only after each of them has been announced to the kernel. */
-static struct kd_error *refuse_multiple_devices(const struct drivers *drivers, const char *device)
+/* A file system on several devices mounts only after each of them has been announced to the kernel. */
+static struct kd_error *refuse_multiple_devices(const struct drivers *drivers, const struct kd_target_type *type,
+						const char *device)
 {
-	_cleanup_closedir_ DIR *all = kd_sysroot_open_dir(drivers->root, "/sys/fs/btrfs");
+	_cleanup_free_ char *list = NULL;
+	_cleanup_closedir_ DIR *all = NULL;
 	const char *fsid, *entry;
+	struct kd_error *err;
 
+	err = kd_format(&list, "/sys/fs/%s", type->name);
+	if (err)
+		return err;
+	all = kd_sysroot_open_dir(drivers->root, list);
 	while (all && (fsid = kd_next_entry(all))) {
 		_cleanup_free_ char *path = NULL;
 		_cleanup_closedir_ DIR *devices = NULL;
 		bool ours = false;
 		size_t count = 0;
 
-		if (asprintf(&path, "/sys/fs/btrfs/%s/devices", fsid) < 0) {
-			path = NULL;
-			return kd_error_nomem();
-		}
+		err = kd_format(&path, "%s/%s/devices", list, fsid);
+		if (err)
+			return err;
 		devices = kd_sysroot_open_dir(drivers->root, path);
 		while (devices && (entry = kd_next_entry(devices))) {
 			count++;
@@ -578,9 +585,9 @@ static struct kd_error *refuse_multiple_devices(const struct drivers *drivers, c
 		}
 		if (ours && count > 1)
 			return kd_error_create(KD_ERR_UNSUPPORTED,
-					       "its btrfs spans %zu devices, which this version cannot put together "
+					       "its %s spans %zu devices, which this version cannot put together "
 					       "in the capture kernel; choose a file system on one device",
-					       count);
+					       type->name, count);
 	}
 	return NULL;
 }
@@ -599,14 +606,9 @@ static struct kd_error *add_file_system(const struct drivers *drivers, const cha
 	return err;
 }
 
-/* File systems that are not on a block device: the devices that the driver has here, and the driver. */
-static const struct {
-	const char *type, *devices;
-} remote_types[] = {
-	{ "virtiofs", "/sys/bus/virtio/drivers/virtiofs" },
-};
-
-static struct kd_error *add_remote_devices(const struct drivers *drivers, const char *directory)
+/* All devices of the driver. Which of them has the tag sysfs tells only since Linux 6.9 (a8f62f50b4e4 "virtiofs: export
+ * filesystem tags through sysfs"). */
+static struct kd_error *add_tag_devices(const struct drivers *drivers, const char *directory)
 {
 	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(drivers->root, directory);
 	_cleanup_(names_free) struct names seen = { 0 };
@@ -623,29 +625,36 @@ static struct kd_error *add_remote_devices(const struct drivers *drivers, const 
 	return err;
 }
 
-struct kd_error *drivers_add_target(const struct drivers *drivers, const char *device, const char *type)
+static struct kd_error *add_block_devices(const struct drivers *drivers, const char *device,
+					  const struct kd_target_type *type)
 {
 	_cleanup_free_ char *node = NULL, *directory = NULL;
-	struct kd_error *err;
-	size_t i;
+	struct kd_error *err = kd_block_find(drivers->root, device, &node);
 
-	for (i = 0; i < ARRAY_SIZE(remote_types); i++) {
-		if (strcmp(type, remote_types[i].type) != 0)
-			continue;
-		err = add_remote_devices(drivers, remote_types[i].devices);
-		if (!err)
-			err = add_file_system(drivers, type);
-		return kd_error_wrap(err, "dump target %s", device);
-	}
-	err = kd_block_find(drivers->root, device, &node);
 	if (!err)
 		err = kd_block_directory(drivers->root, node, &directory);
 	if (!err)
 		err = walk_block_device(drivers, directory, 0);
-	if (!err && strcmp(type, "btrfs") == 0)
-		err = refuse_multiple_devices(drivers, directory);
+	if (!err && type->several_devices)
+		err = refuse_multiple_devices(drivers, type, directory);
+	return err;
+}
+
+struct kd_error *drivers_add_target(const struct drivers *drivers, const char *device, const char *type_name)
+{
+	const struct kd_target_type *type = kd_target_type_find(type_name);
+	struct kd_error *err;
+
+	if (!type)
+		err = kd_error_create(KD_ERR_UNSUPPORTED,
+				      "the capture cannot mount %s; choose a target with " KD_TARGET_RECOMMENDED,
+				      type_name);
+	else if (type->source == KD_TARGET_TAG)
+		err = add_tag_devices(drivers, type->devices);
+	else
+		err = add_block_devices(drivers, device, type);
 	if (!err)
-		err = add_file_system(drivers, type);
+		err = add_file_system(drivers, type_name);
 	return kd_error_wrap(err, "dump target %s", device);
 }
 

@@ -23,10 +23,11 @@ struct drivers {
 				     * NULL */
 };
 
-/** Modules for the block device @device ("UUID=…", "/dev/…") and the file system @type on it.
+/** Modules for the device @device ("UUID=…", "/dev/…"; virtiofs: a tag) and the file system @type on it.
  *  KD_ERR_NOT_FOUND: no such device, or the kernel has no module for it.
- *  KD_ERR_UNSUPPORTED: it is made of other devices, and is no volume of the plan (the text names the whole stack), or
- * programs that the capture environment does not have fetch it from a server (iSCSI …). */
+ *  KD_ERR_UNSUPPORTED: @type is not in base/target_types.h, or the device is made of other devices and is not a volume
+ *  of the plan (the text names the whole stack), or it comes from a server by programs that the capture does not have
+ *  (iSCSI …). */
 struct kd_error *drivers_add_target(const struct drivers *drivers, const char *device, const char *type) MUST_CHECK;
 
 /** Modules that put @volume together: of the device mapper's targets and their ciphers, of the RAID level. What it is

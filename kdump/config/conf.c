@@ -11,10 +11,12 @@
 #include "base/array.h"
 #include "base/device_name.h"
 #include "base/parse.h"
+#include "base/target_types.h"
 
 struct parser {
 	const char *file;
 	unsigned int line;
+	const char *name; /* of the directive on that line */
 	struct kd_conf *conf;
 	void (*warn)(void *arg, const char *message);
 	void *warn_arg;
@@ -24,7 +26,7 @@ struct directive;
 typedef struct kd_error *set_fn(struct parser *p, const struct directive *directive, const char *value);
 
 struct directive {
-	const char *name;
+	const char *name; /* NULL: of a type of target */
 	set_fn *set;
 	size_t offset;    /* of the field in struct kd_conf; 0: none of its own (a target) */
 	const char *text; /* the default; of directives that are refused, what else to do */
@@ -36,7 +38,7 @@ static struct kd_error *bad_value(const struct parser *p, const struct directive
 				  const char *expected)
 {
 	return kd_error_create(KD_ERR_CONFIG, "%s:%u: Invalid kdump config value for option '%s': \"%s\"; %s", p->file,
-			       p->line, d->name, value, expected);
+			       p->line, p->name, value, expected);
 }
 
 static void *field(struct parser *p, const struct directive *d)
@@ -92,13 +94,13 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 			KD_ERR_CONFIG,
 			"%s:%u: More than one dump targets specified (the other is on line %u); keep one", p->file,
 			p->line, conf->target_line);
-	if (strcmp(d->name, "virtiofs") == 0) {
+	if (kd_target_type_find(p->name)->source == KD_TARGET_TAG) {
 		if (!*value || strchr(value, '/'))
 			return bad_value(p, d, value, "give the tag that the host has for the directory");
 	} else if (!kd_device_name_parse(value, &name) || name.key == KD_DEVICE_UUID_SUB) {
 		return bad_value(p, d, value, "give " KD_DEVICE_FORMS);
 	}
-	if ((err = replace_string(&conf->target_type, d->name)) || (err = replace_string(&conf->target, value)))
+	if ((err = replace_string(&conf->target_type, p->name)) || (err = replace_string(&conf->target, value)))
 		return err;
 	conf->target_line = p->line;
 	return NULL;
@@ -196,15 +198,11 @@ static struct kd_error *deprecated(struct parser *p, const struct directive *d, 
 /* --- the table ---------------------------------------------------------------------------------------------------- */
 
 #define FIELD(name) offsetof(struct kd_conf, name)
-#define USE_LOCAL   "dump to a local ext2, ext3, ext4, xfs or btrfs file system"
+#define USE_LOCAL   "dump to a local " KD_TARGET_RECOMMENDED " file system"
 
 static const struct directive directives[] = {
 	{ "path", set_path, FIELD(path), "/var/crash" },
-	{ "ext2", set_target, 0, NULL },
-	{ "ext3", set_target, 0, NULL },
-	{ "ext4", set_target, 0, NULL },
-	{ "xfs", set_target, 0, NULL },
-	{ "btrfs", set_target, 0, NULL },
+	{ NULL, set_target, 0, NULL }, /* the name of any type of base/target_types.c */
 	{ "core_collector", set_words, FIELD(core_collector), "dumpfilter -d 31" },
 	{ "kdump_pre", set_path, FIELD(kdump_pre), NULL },
 	{ "kdump_post", set_path, FIELD(kdump_post), NULL },
@@ -222,8 +220,6 @@ static const struct directive directives[] = {
 	{ "keep_size", set_size, FIELD(keep_size), "0" },
 	{ "keep_free", set_keep_free, FIELD(keep_free), "0" },
 
-	{ "minix", set_target, 0, NULL },
-	{ "virtiofs", set_target, 0, NULL },
 	{ "raw", refuse, 0, USE_LOCAL },
 	{ "nfs", refuse, 0, USE_LOCAL },
 	{ "ssh", refuse, 0, USE_LOCAL },
@@ -265,7 +261,7 @@ static const struct directive *find_directive(const char *name)
 	size_t i;
 
 	for (i = 0; i < DIRECTIVE_COUNT; i++)
-		if (strcmp(name, directives[i].name) == 0)
+		if (directives[i].name ? strcmp(name, directives[i].name) == 0 : kd_target_type_find(name) != NULL)
 			return &directives[i];
 	return NULL;
 }
@@ -292,7 +288,7 @@ static struct kd_error *note(struct parser *p, const struct directive *d, const 
 {
 	struct kd_conf_setting *setting = &p->conf->setting[canonical(d) - directives];
 
-	setting->name = canonical(d)->name;
+	setting->name = canonical(d)->name ? canonical(d)->name : p->conf->target_type;
 	setting->line = p->line;
 	return replace_string(&setting->value, value);
 }
@@ -313,6 +309,7 @@ static struct kd_error *parse_line(struct parser *p, char *line, unsigned int se
 		*value++ = '\0';
 	value = strip_quotes(kd_strip(value));
 
+	p->name = name;
 	d = find_directive(name);
 	if (!d)
 		return kd_error_create(KD_ERR_CONFIG, "%s:%u: Invalid kdump config option %s; see kdump.conf(5)",

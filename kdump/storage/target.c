@@ -14,24 +14,9 @@
 #include "base/array.h"
 #include "base/block.h"
 #include "base/parse.h"
+#include "base/target_types.h"
 #include "kdump/storage/block.h"
 #include "kdump/storage/mounts.h"
-
-/* File systems that the capture can mount by a block device. */
-static const struct fs {
-	const char *type;
-	const char *options; /* that the mount needs when @path is counted from the top of the file system */
-	bool tagged;         /* mounted by a tag of the host's, not by a device */
-} filesystems[] = {
-	{ "ext2", "", false },
-	{ "ext3", "", false },
-	{ "ext4", "", false },
-	{ "minix", "", false },
-	{ "xfs", "", false },
-	/* Without it the default subvolume would be mounted, and mountinfo counts from the top, which is number 5. */
-	{ "btrfs", "subvolid=5", false },
-	{ "virtiofs", "", true },
-};
 
 /* Why others cannot take a dump. */
 static const struct {
@@ -48,18 +33,7 @@ static const struct {
 	{ "zfs", "is not part of the kernel" },
 };
 
-#define REMEDY                                                                                                         \
-	"let \"path\" lead to a disk with ext2, ext3, ext4, xfs or btrfs, or name one, for example \"ext4 UUID=…\""
-
-static const struct fs *find_fs(const char *type)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(filesystems); i++)
-		if (strcmp(type, filesystems[i].type) == 0)
-			return &filesystems[i];
-	return NULL;
-}
+#define REMEDY "let \"path\" lead to a disk with " KD_TARGET_RECOMMENDED ", or name one, for example \"ext4 UUID=…\""
 
 static struct kd_error *refuse_fs(const struct kd_conf *conf, const struct mount *mount)
 {
@@ -131,7 +105,7 @@ static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const str
 {
 	_cleanup_free_ char *path = NULL;
 	const struct mount *mount;
-	const struct fs *fs;
+	const struct kd_target_type *type;
 	struct kd_error *err;
 
 	err = resolve_path(root, conf, &path);
@@ -141,19 +115,20 @@ static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const str
 	if (!mount)
 		return kd_error_create(KD_ERR_NOT_FOUND, "no mount is known below which path %s lies: " REMEDY,
 				       conf->path);
-	fs = find_fs(mount->type);
-	if (!fs)
+	type = kd_target_type_find(mount->type);
+	if (!type)
 		return refuse_fs(conf, mount);
 	if (mount->read_only)
 		return kd_error_create(KD_ERR_STATE,
 				       "path %s lies on %s, which is mounted read-only at %s: "
 				       "\"mount -o remount,rw %s\", or choose another path or target in %s",
 				       conf->path, mount->source, mount->mount_point, mount->mount_point, conf->file);
-	err = fs->tagged ? set(&target->device, mount->source) : node_of_mount(root, mount, &target->node);
+	err = type->source == KD_TARGET_TAG ? set(&target->device, mount->source) :
+					      node_of_mount(root, mount, &target->node);
 	if (!err)
 		err = set(&target->type, mount->type);
 	if (!err)
-		err = set(&target->options, fs->options);
+		err = set(&target->options, type->options);
 	if (!err)
 		err = set(&target->mount_point, mount->mount_point);
 	if (err)
@@ -188,11 +163,12 @@ static struct kd_error *no_directory(const struct kd_conf *conf, const char *mou
 			       conf->path, conf->target, directory ? directory : conf->path);
 }
 
-/* Where @path, counted from the top of the file system (btrfs: of the subvolume), can be seen through @mount. NULL in
+/* Where @path, counted from the top of the file system or, if the type has them, of the subvolume, can be seen through @mount. NULL in
  * *ret: that part is not mounted there. */
-static struct kd_error *directory_through(const struct mount *mount, const char *path, char **ret)
+static struct kd_error *directory_through(const struct kd_target_type *type, const struct mount *mount,
+					  const char *path, char **ret)
 {
-	const char *rest = strcmp(mount->type, "btrfs") != 0 ? path_below(path, mount->root) : path;
+	const char *rest = type->subvolumes ? path : path_below(path, mount->root);
 
 	*ret = rest ? path_join(mount->mount_point, rest) : NULL;
 	return rest && !*ret ? kd_error_nomem() : NULL;
@@ -202,10 +178,11 @@ static struct kd_error *directory_through(const struct mount *mount, const char 
 static struct kd_error *take_mount(const struct kd_sysroot *root, const struct kd_conf *conf, const struct mount *mount,
 				   struct target *target, bool *found)
 {
+	const struct kd_target_type *type = kd_target_type_find(mount->type);
 	_cleanup_free_ char *directory = NULL;
 	struct kd_error *err;
 
-	err = directory_through(mount, conf->path, &directory);
+	err = directory_through(type, mount, conf->path, &directory);
 	*found = !err && directory && is_directory(root, directory);
 	if (err || !*found)
 		return err;
@@ -213,13 +190,13 @@ static struct kd_error *take_mount(const struct kd_sysroot *root, const struct k
 		return kd_error_create(KD_ERR_STATE,
 				       "the dump target %s is mounted read-only at %s: \"mount -o remount,rw %s\"",
 				       conf->target, mount->mount_point, mount->mount_point);
-	target->path = strcmp(mount->type, "btrfs") != 0 ? strdup(conf->path) : path_join(mount->root, conf->path);
+	target->path = type->subvolumes ? path_join(mount->root, conf->path) : strdup(conf->path);
 	if (!target->path)
 		return kd_error_nomem();
 	target->directory = take_ptr(directory);
 	err = set(&target->mount_point, mount->mount_point);
 	if (!err)
-		err = set(&target->options, find_fs(mount->type)->options);
+		err = set(&target->options, type->options);
 	return err;
 }
 
@@ -256,14 +233,14 @@ static struct kd_error *resolve_mounted(const struct kd_sysroot *root, const str
 }
 
 /* Of fstab's options those that decide what is seen of the file system. */
-static struct kd_error *useful_options(const char *options, char **ret)
+static struct kd_error *useful_options(const struct kd_target_type *type, const char *options, char **ret)
 {
 	static const char *const names[] = { "subvol", "subvolid" };
 	_cleanup_free_ char *text = strdup("");
 	size_t i, size;
 	char *value;
 
-	for (i = 0; text && i < ARRAY_SIZE(names); i++) {
+	for (i = 0; type->subvolumes && text && i < ARRAY_SIZE(names); i++) {
 		_cleanup_free_ char *before = text;
 
 		if (mnt_optstr_get_option(options, names[i], &value, &size) || !value) {
@@ -346,7 +323,7 @@ static struct kd_error *resolve_fstab(const struct kd_sysroot *root, const struc
 	type = target->node ? block_fs_type(root, target->node) : NULL;
 	if (type && strcmp(type, conf->target_type) != 0)
 		return wrong_type(conf, type);
-	err = useful_options(fstab.mount[i].options, &target->options);
+	err = useful_options(kd_target_type_find(conf->target_type), fstab.mount[i].options, &target->options);
 	if (!err)
 		err = set(&target->path, conf->path);
 	if (!err && kd_sysroot_is_live(root))
@@ -358,14 +335,15 @@ static struct kd_error *resolve_fstab(const struct kd_sysroot *root, const struc
 static struct kd_error *resolve_named(const struct kd_sysroot *root, const struct kd_conf *conf,
 				      const struct mounts *mounts, struct target *target)
 {
-	const struct fs *fs = find_fs(conf->target_type);
+	const struct kd_target_type *type = kd_target_type_find(conf->target_type);
 	struct kd_error *err;
 	bool found;
 
-	if (!fs)
+	if (!type)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s:%u: target type %s is not implemented yet", conf->file,
 				       conf->target_line, conf->target_type);
-	err = fs->tagged ? set(&target->device, conf->target) : kd_block_find(root, conf->target, &target->node);
+	err = type->source == KD_TARGET_TAG ? set(&target->device, conf->target) :
+					      kd_block_find(root, conf->target, &target->node);
 	if (err)
 		return kd_error_wrap(err, "%s:%u", conf->file, conf->target_line);
 	err = set(&target->type, conf->target_type);

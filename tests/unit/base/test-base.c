@@ -539,12 +539,17 @@ static void test_conf_values(void **state)
 static void test_conf_rootfs(void **state)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	size_t i, found = 0;
 
 	assert_no_error(kd_conf_parse("failure_action dump_to_rootfs\nvirtiofs dumps\n", "k", &conf, NULL, NULL));
 	assert_true(conf.dump_to_rootfs);
 	assert_int_equal(conf.failure_action, KD_ACTION_REBOOT);
 	assert_string_equal(conf.target_type, "virtiofs");
 	assert_string_equal(conf.target, "dumps");
+	for (i = 0; i < conf.setting_count; i++)
+		found += conf.setting[i].name && strcmp(conf.setting[i].name, "virtiofs") == 0 &&
+			 strcmp(conf.setting[i].value, "dumps") == 0 && conf.setting[i].line == 2;
+	assert_int_equal(found, 1);
 }
 
 static void test_conf_refuses(void **state)

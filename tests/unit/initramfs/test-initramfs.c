@@ -42,6 +42,7 @@ static const struct {
 	{ "fs/jbd2.ko", "softdep=pre:+crypto-crc32c", "j_start", "" },
 	{ "fs/ext4.ko", "alias=fs-ext4 softdep=pre:+crypto-crc32c", "", "j_start" },
 	{ "fs/btrfs.ko", "alias=fs-btrfs", "", "" },
+	{ "fs/vfat.ko", "alias=fs-vfat", "", "" },
 	{ "nvme/nvme-core.ko", "license=GPL", "n_core", "" },
 	{ "nvme/nvme.ko", "alias=pci:v*d*sv*sd*bc01sc08i02*", "", "n_core" },
 	{ "extra/lead.ko", "softdep=post:+follow alias=pci:v00008086d*sv*sd*bc*sc*i*", "", "" },
@@ -458,6 +459,15 @@ static void test_remote_disks_are_refused(void **state)
 	make_plan(state);
 	add_target(machine, "ext4", "/dev/nvme2n1");
 	assert_error(build(machine), KD_ERR_UNSUPPORTED, "nvme2 is an NVMe over Fabrics disk");
+}
+
+/* A kernel that has a file system does not make it a target that the capture can mount. */
+static void test_unknown_type(void **state)
+{
+	struct machine *machine = *state;
+
+	add_target(machine, "vfat", "/dev/vda1");
+	assert_error(build(machine), KD_ERR_UNSUPPORTED, "the capture cannot mount vfat; choose a target with ext2");
 }
 
 static void test_btrfs_of_two_devices(void **state)
@@ -1040,6 +1050,7 @@ int main(void)
 		initramfs_test(test_volumes),
 		initramfs_test(test_secrets),
 		initramfs_test(test_remote_disks_are_refused),
+		initramfs_test(test_unknown_type),
 		initramfs_test(test_btrfs_of_two_devices),
 		initramfs_test(test_missing_things),
 		initramfs_test(test_damaged_index),

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/target_types.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/array.h"
+
+static const struct kd_target_type types[] = {
+	{ .name = "ext2", .options = "" },
+	{ .name = "ext3", .options = "" },
+	{ .name = "ext4", .options = "" },
+	{ .name = "minix", .options = "" },
+	{ .name = "xfs", .options = "" },
+	{
+		.name = "btrfs",
+		/* Without it the default subvolume would be mounted; mountinfo counts from the top, which is number 5
+		 * (BTRFS_FS_TREE_OBJECTID). */
+		.options = "subvolid=5",
+		.subvolumes = true,
+		.several_devices = true,
+	},
+	{
+		.name = "virtiofs",
+		.source = KD_TARGET_TAG,
+		.devices = "/sys/bus/virtio/drivers/virtiofs",
+		.options = "",
+	},
+};
+
+const struct kd_target_type *kd_target_type_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(types); i++)
+		if (strcmp(name, types[i].name) == 0)
+			return &types[i];
+	return NULL;
+}
