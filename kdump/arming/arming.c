@@ -157,6 +157,7 @@ static void remark_keys(const struct kdumpctl *ctl, const struct arming *arming)
 
 static struct kd_error *resolve(const struct kdumpctl *ctl, struct arming *arming)
 {
+	struct target_request request;
 	struct kd_error *err;
 
 	err = note_settings(ctl, arming);
@@ -164,8 +165,9 @@ static struct kd_error *resolve(const struct kdumpctl *ctl, struct arming *armin
 		err = settings_load(&ctl->root, &ctl->log, &arming->settings);
 	if (!err)
 		err = kernel_find(&ctl->root, &arming->settings, ctl->kernel, &arming->kernel);
+	request = kd_conf_target(&arming->conf);
 	if (!err)
-		err = target_resolve(&ctl->root, &arming->conf, &ctl->log, &arming->target);
+		err = target_resolve(&ctl->root, &request, &ctl->log, &arming->target);
 	if (!err)
 		err = plan_resolve(&ctl->root, &ctl->log, &arming->conf, arming->kernel.release, &arming->target,
 				   &arming->rootfs, &arming->plan, &arming->programs, &arming->keys);

@@ -326,10 +326,11 @@ struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log
 			      struct kd_plan *plan, struct plan_programs *programs, struct volume_keys *keys)
 {
 	const struct target *targets[] = { target, conf->dump_to_rootfs ? rootfs : NULL, NULL };
+	const struct target_request request = kd_conf_target(conf);
 	struct kd_error *err = NULL;
 
 	if (conf->dump_to_rootfs)
-		err = target_resolve_rootfs(root, conf, log, rootfs);
+		err = target_resolve_rootfs(root, &request, log, rootfs);
 	if (!err)
 		err = plan_build(root, conf, release, targets, plan, programs);
 	for (size_t i = 0; targets[i] && !err; i++)

@@ -398,6 +398,11 @@ struct kd_error *kd_conf_parse(const char *text, const char *file, struct kd_con
 	return NULL;
 }
 
+struct target_request kd_conf_target(const struct kd_conf *conf)
+{
+	return (struct target_request){ conf->target_type, conf->target, conf->path, conf->file, conf->target_line };
+}
+
 void kd_conf_free(struct kd_conf *conf)
 {
 	size_t i;

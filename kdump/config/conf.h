@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/plan.h"
+#include "kdump/storage/target.h"
 
 /** What one directive says, and where that comes from. */
 struct kd_conf_setting {
@@ -60,6 +61,9 @@ struct kd_error *kd_conf_parse(const char *text, const char *file, struct kd_con
 
 /** Defaults only, as from an empty file. */
 struct kd_error *kd_conf_default(struct kd_conf *ret) MUST_CHECK;
+
+/** Where @conf wants the dump. The strings are @conf's. */
+struct target_request kd_conf_target(const struct kd_conf *conf);
 
 /** A zeroed struct is allowed. */
 void kd_conf_free(struct kd_conf *conf);

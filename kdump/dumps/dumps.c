@@ -436,6 +436,7 @@ static struct kd_error *configured_path(const struct kdumpctl *ctl, char **ret)
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	_cleanup_(target_free) struct target target = { 0 };
 	struct kd_error *err = kdumpctl_read_conf(ctl, &conf);
+	struct target_request request;
 
 	/* Dumps are looked at on other machines, too. */
 	if (err && err->errnum == ENOENT) {
@@ -448,7 +449,8 @@ static struct kd_error *configured_path(const struct kdumpctl *ctl, char **ret)
 		*ret = kd_sysroot_path(&ctl->root, conf.path);
 		return *ret ? NULL : kd_error_nomem();
 	}
-	err = target_resolve(&ctl->root, &conf, &ctl->log, &target);
+	request = kd_conf_target(&conf);
+	err = target_resolve(&ctl->root, &request, &ctl->log, &target);
 	if (err)
 		return kd_error_wrap(err, "where the dumps lie (--path DIR names another place)");
 	if (!target.directory)

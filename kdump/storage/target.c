@@ -15,6 +15,7 @@
 #include "base/block.h"
 #include "base/parse.h"
 #include "base/target_types.h"
+#include "base/text.h"
 #include "kdump/storage/block.h"
 #include "kdump/storage/mounts.h"
 
@@ -35,7 +36,7 @@ static const struct {
 
 #define REMEDY "let \"path\" lead to a disk with " KD_TARGET_RECOMMENDED ", or name one, for example \"ext4 UUID=…\""
 
-static struct kd_error *refuse_fs(const struct kd_conf *conf, const struct mount *mount)
+static struct kd_error *refuse_fs(const struct target_request *request, const struct mount *mount)
 {
 	const char *why = "is not a file system that the capture can mount";
 	size_t i;
@@ -44,7 +45,7 @@ static struct kd_error *refuse_fs(const struct kd_conf *conf, const struct mount
 		if (strcmp(mount->type, refused[i].type) == 0)
 			why = refused[i].why;
 	return kd_error_create(KD_ERR_UNSUPPORTED, "path %s lies on %s (mounted at %s), which %s: %s: " REMEDY,
-			       conf->path, mount->type, mount->mount_point, why, conf->file);
+			       request->path, mount->type, mount->mount_point, why, request->file);
 }
 
 static bool is_directory(const struct kd_sysroot *root, const char *path)
@@ -54,34 +55,26 @@ static bool is_directory(const struct kd_sysroot *root, const char *path)
 	return fd >= 0;
 }
 
-/* Put a copy of @value into @field. */
-static struct kd_error *set(char **field, const char *value)
-{
-	free(*field);
-	*field = value ? strdup(value) : NULL;
-	return value && !*field ? kd_error_nomem() : NULL;
-}
-
-/* conf->path with its links followed. The default directory may be missing (kdumpctl makes it): then what there is of
+/* The path with its links followed. The default directory may be missing (kdumpctl makes it): then what there is of
  * it is resolved. */
-static struct kd_error *resolve_path(const struct kd_sysroot *root, const struct kd_conf *conf, char **ret)
+static struct kd_error *resolve_path(const struct kd_sysroot *root, const struct target_request *request, char **ret)
 {
 	_cleanup_free_ char *parent = NULL, *real = NULL;
-	struct kd_error *err = kd_sysroot_realpath(root, conf->path, ret);
+	struct kd_error *err = kd_sysroot_realpath(root, request->path, ret);
 
 	if (!err || err->errnum != ENOENT)
 		return err;
 	kd_error_destroy(err);
-	if (strcmp(conf->path, TARGET_DEFAULT_PATH) != 0)
+	if (strcmp(request->path, TARGET_DEFAULT_PATH) != 0)
 		return kd_error_create(KD_ERR_NOT_FOUND, "path %s (%s) does not exist: \"mkdir -p %s\" makes it",
-				       conf->path, conf->file, conf->path);
-	parent = strndup(conf->path, strrchr(conf->path, '/') - conf->path);
+				       request->path, request->file, request->path);
+	parent = strndup(request->path, strrchr(request->path, '/') - request->path);
 	if (!parent)
 		return kd_error_nomem();
 	err = kd_sysroot_realpath(root, parent, &real);
 	if (err)
 		return err;
-	*ret = path_join(real, strrchr(conf->path, '/'));
+	*ret = path_join(real, strrchr(request->path, '/'));
 	return *ret ? NULL : kd_error_nomem();
 }
 
@@ -100,7 +93,7 @@ static struct kd_error *node_of_mount(const struct kd_sysroot *root, const struc
 }
 
 /* No target is named: take the file system that path lies on. */
-static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const struct kd_conf *conf,
+static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const struct target_request *request,
 					const struct mounts *mounts, struct target *target)
 {
 	_cleanup_free_ char *path = NULL;
@@ -108,29 +101,30 @@ static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const str
 	const struct kd_target_type *type;
 	struct kd_error *err;
 
-	err = resolve_path(root, conf, &path);
+	err = resolve_path(root, request, &path);
 	if (err)
 		return err;
 	mount = mounts_find(mounts, path);
 	if (!mount)
 		return kd_error_create(KD_ERR_NOT_FOUND, "no mount is known below which path %s lies: " REMEDY,
-				       conf->path);
+				       request->path);
 	type = kd_target_type_find(mount->type);
 	if (!type)
-		return refuse_fs(conf, mount);
+		return refuse_fs(request, mount);
 	if (mount->read_only)
 		return kd_error_create(KD_ERR_STATE,
 				       "path %s lies on %s, which is mounted read-only at %s: "
 				       "\"mount -o remount,rw %s\", or choose another path or target in %s",
-				       conf->path, mount->source, mount->mount_point, mount->mount_point, conf->file);
-	err = type->source == KD_TARGET_TAG ? set(&target->device, mount->source) :
+				       request->path, mount->source, mount->mount_point, mount->mount_point,
+				       request->file);
+	err = type->source == KD_TARGET_TAG ? kd_set_text(&target->device, mount->source) :
 					      node_of_mount(root, mount, &target->node);
 	if (!err)
-		err = set(&target->type, mount->type);
+		err = kd_set_text(&target->type, mount->type);
 	if (!err)
-		err = set(&target->options, type->options);
+		err = kd_set_text(&target->options, type->options);
 	if (!err)
-		err = set(&target->mount_point, mount->mount_point);
+		err = kd_set_text(&target->mount_point, mount->mount_point);
 	if (err)
 		return err;
 	target->path = path_join(mount->root, path_below(path, mount->mount_point));
@@ -148,23 +142,23 @@ static bool mount_has_node(const struct kd_sysroot *root, const struct mount *mo
 	return !kd_error_discard(kd_block_find(root, mount->source, &source)) && strcmp(source, node) == 0;
 }
 
-static struct kd_error *wrong_type(const struct kd_conf *conf, const char *type)
+static struct kd_error *wrong_type(const struct target_request *request, const char *type)
 {
-	return kd_error_create(KD_ERR_CONFIG, "%s:%u: %s holds %s, not %s: write \"%s %s\"", conf->file,
-			       conf->target_line, conf->target, type, conf->target_type, type, conf->target);
+	return kd_error_create(KD_ERR_CONFIG, "%s:%u: %s holds %s, not %s: write \"%s %s\"", request->file,
+			       request->line, request->device, type, request->type, type, request->device);
 }
 
-static struct kd_error *no_directory(const struct kd_conf *conf, const char *mount_point)
+static struct kd_error *no_directory(const struct target_request *request, const char *mount_point)
 {
-	_cleanup_free_ char *directory = path_join(mount_point, conf->path);
+	_cleanup_free_ char *directory = path_join(mount_point, request->path);
 
 	return kd_error_create(KD_ERR_NOT_FOUND,
 			       "directory %s does not exist on the dump target %s: \"mkdir -p %s\" makes it",
-			       conf->path, conf->target, directory ? directory : conf->path);
+			       request->path, request->device, directory ? directory : request->path);
 }
 
-/* Where @path, counted from the top of the file system or, if the type has them, of the subvolume, can be seen through @mount. NULL in
- * *ret: that part is not mounted there. */
+/* Where @path, counted from the top of the file system (or of the subvolume, if @type has them), can be seen through
+ * @mount. NULL in *ret: that part is not mounted there. */
 static struct kd_error *directory_through(const struct kd_target_type *type, const struct mount *mount,
 					  const char *path, char **ret)
 {
@@ -175,28 +169,28 @@ static struct kd_error *directory_through(const struct kd_target_type *type, con
 }
 
 /* The named target is mounted here. *found is false if path cannot be reached through this mount. */
-static struct kd_error *take_mount(const struct kd_sysroot *root, const struct kd_conf *conf, const struct mount *mount,
-				   struct target *target, bool *found)
+static struct kd_error *take_mount(const struct kd_sysroot *root, const struct target_request *request,
+				   const struct mount *mount, struct target *target, bool *found)
 {
 	const struct kd_target_type *type = kd_target_type_find(mount->type);
 	_cleanup_free_ char *directory = NULL;
 	struct kd_error *err;
 
-	err = directory_through(type, mount, conf->path, &directory);
+	err = directory_through(type, mount, request->path, &directory);
 	*found = !err && directory && is_directory(root, directory);
 	if (err || !*found)
 		return err;
 	if (mount->read_only)
 		return kd_error_create(KD_ERR_STATE,
 				       "the dump target %s is mounted read-only at %s: \"mount -o remount,rw %s\"",
-				       conf->target, mount->mount_point, mount->mount_point);
-	target->path = type->subvolumes ? path_join(mount->root, conf->path) : strdup(conf->path);
+				       request->device, mount->mount_point, mount->mount_point);
+	target->path = type->subvolumes ? path_join(mount->root, request->path) : strdup(request->path);
 	if (!target->path)
 		return kd_error_nomem();
 	target->directory = take_ptr(directory);
-	err = set(&target->mount_point, mount->mount_point);
+	err = kd_set_text(&target->mount_point, mount->mount_point);
 	if (!err)
-		err = set(&target->options, type->options);
+		err = kd_set_text(&target->options, type->options);
 	return err;
 }
 
@@ -209,7 +203,7 @@ static bool is_target(const struct kd_sysroot *root, const struct mount *mount, 
 }
 
 /* Look for the target among what is mounted. */
-static struct kd_error *resolve_mounted(const struct kd_sysroot *root, const struct kd_conf *conf,
+static struct kd_error *resolve_mounted(const struct kd_sysroot *root, const struct target_request *request,
 					const struct mounts *mounts, struct target *target, bool *found)
 {
 	const struct mount *seen = NULL;
@@ -222,14 +216,14 @@ static struct kd_error *resolve_mounted(const struct kd_sysroot *root, const str
 
 		if (!is_target(root, mount, target))
 			continue;
-		if (strcmp(mount->type, conf->target_type) != 0)
-			return wrong_type(conf, mount->type);
+		if (strcmp(mount->type, request->type) != 0)
+			return wrong_type(request, mount->type);
 		seen = mount;
-		err = take_mount(root, conf, mount, target, found);
+		err = take_mount(root, request, mount, target, found);
 		if (err || *found)
 			return err;
 	}
-	return seen ? no_directory(conf, seen->mount_point) : NULL;
+	return seen ? no_directory(request, seen->mount_point) : NULL;
 }
 
 /* Of fstab's options those that decide what is seen of the file system. */
@@ -237,6 +231,7 @@ static struct kd_error *useful_options(const struct kd_target_type *type, const 
 {
 	static const char *const names[] = { "subvol", "subvolid" };
 	_cleanup_free_ char *text = strdup("");
+	struct kd_error *err;
 	size_t i, size;
 	char *value;
 
@@ -247,8 +242,10 @@ static struct kd_error *useful_options(const struct kd_target_type *type, const 
 			before = NULL;
 			continue;
 		}
-		if (asprintf(&text, "%s%s%s=%.*s", before, *before ? "," : "", names[i], (int)size, value) < 0)
-			text = NULL;
+		text = NULL;
+		err = kd_format(&text, "%s%s%s=%.*s", before, *before ? "," : "", names[i], (int)size, value);
+		if (err)
+			return err;
 	}
 	if (!text)
 		return kd_error_nomem();
@@ -286,7 +283,8 @@ static struct kd_error *mount_detached(const struct target *target, int *ret)
 }
 
 /* The target is in fstab but not mounted (Red Hat: "noauto"): look inside. */
-static struct kd_error *look_inside(const struct kd_conf *conf, const char *mount_point, struct target *target)
+static struct kd_error *look_inside(const struct target_request *request, const char *mount_point,
+				    struct target *target)
 {
 	_cleanup_close_ int fd = -1, dir = -1;
 	struct statvfs space;
@@ -295,15 +293,16 @@ static struct kd_error *look_inside(const struct kd_conf *conf, const char *moun
 	err = mount_detached(target, &fd);
 	if (err)
 		return err;
-	dir = openat(fd, conf->path + 1, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0 && conf->path[1])
-		return no_directory(conf, mount_point);
+	dir = openat(fd, request->path + 1, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 && request->path[1])
+		return no_directory(request, mount_point);
 	if (fstatvfs(fd, &space) == 0)
 		target->available = (uint64_t)space.f_bavail * space.f_frsize;
 	return NULL;
 }
 
-static struct kd_error *resolve_fstab(const struct kd_sysroot *root, const struct kd_conf *conf, struct target *target)
+static struct kd_error *resolve_fstab(const struct kd_sysroot *root, const struct target_request *request,
+				      struct target *target)
 {
 	_cleanup_(mounts_free) struct mounts fstab = { 0 };
 	_cleanup_free_ char *type = NULL;
@@ -319,38 +318,38 @@ static struct kd_error *resolve_fstab(const struct kd_sysroot *root, const struc
 		return kd_error_create(KD_ERR_CONFIG,
 				       "%s:%u: Dump target \"%s\" is neither mounted nor in /etc/fstab: "
 				       "mount it, or add it there with the option noauto",
-				       conf->file, conf->target_line, conf->target);
+				       request->file, request->line, request->device);
 	type = target->node ? block_fs_type(root, target->node) : NULL;
-	if (type && strcmp(type, conf->target_type) != 0)
-		return wrong_type(conf, type);
-	err = useful_options(kd_target_type_find(conf->target_type), fstab.mount[i].options, &target->options);
+	if (type && strcmp(type, request->type) != 0)
+		return wrong_type(request, type);
+	err = useful_options(kd_target_type_find(request->type), fstab.mount[i].options, &target->options);
 	if (!err)
-		err = set(&target->path, conf->path);
+		err = kd_set_text(&target->path, request->path);
 	if (!err && kd_sysroot_is_live(root))
-		err = look_inside(conf, fstab.mount[i].mount_point, target);
+		err = look_inside(request, fstab.mount[i].mount_point, target);
 	return err;
 }
 
 /* The configuration names the target. */
-static struct kd_error *resolve_named(const struct kd_sysroot *root, const struct kd_conf *conf,
+static struct kd_error *resolve_named(const struct kd_sysroot *root, const struct target_request *request,
 				      const struct mounts *mounts, struct target *target)
 {
-	const struct kd_target_type *type = kd_target_type_find(conf->target_type);
+	const struct kd_target_type *type = kd_target_type_find(request->type);
 	struct kd_error *err;
 	bool found;
 
 	if (!type)
-		return kd_error_create(KD_ERR_UNSUPPORTED, "%s:%u: target type %s is not implemented yet", conf->file,
-				       conf->target_line, conf->target_type);
-	err = type->source == KD_TARGET_TAG ? set(&target->device, conf->target) :
-					      kd_block_find(root, conf->target, &target->node);
+		return kd_error_create(KD_ERR_UNSUPPORTED, "%s:%u: target type %s is not implemented yet",
+				       request->file, request->line, request->type);
+	err = type->source == KD_TARGET_TAG ? kd_set_text(&target->device, request->device) :
+					      kd_block_find(root, request->device, &target->node);
 	if (err)
-		return kd_error_wrap(err, "%s:%u", conf->file, conf->target_line);
-	err = set(&target->type, conf->target_type);
+		return kd_error_wrap(err, "%s:%u", request->file, request->line);
+	err = kd_set_text(&target->type, request->type);
 	if (!err)
-		err = resolve_mounted(root, conf, mounts, target, &found);
+		err = resolve_mounted(root, request, mounts, target, &found);
 	if (!err && !found)
-		err = resolve_fstab(root, conf, target);
+		err = resolve_fstab(root, request, target);
 	return err;
 }
 
@@ -365,7 +364,7 @@ static struct kd_error *name_device(const struct kd_sysroot *root, const struct 
 		return err;
 	if (!target->device) {
 		kd_warn(log, "%s has no UUID that could be found: its name may change until the crash", target->node);
-		err = set(&target->device, target->node);
+		err = kd_set_text(&target->device, target->node);
 	}
 	return err;
 }
@@ -383,8 +382,8 @@ static struct kd_error *finish(const struct kd_sysroot *root, const struct kd_lo
 	return NULL;
 }
 
-struct kd_error *target_resolve(const struct kd_sysroot *root, const struct kd_conf *conf, const struct kd_log *log,
-				struct target *ret)
+struct kd_error *target_resolve(const struct kd_sysroot *root, const struct target_request *request,
+				const struct kd_log *log, struct target *ret)
 {
 	_cleanup_(target_free) struct target target = { .available = UINT64_MAX };
 	_cleanup_(mounts_free) struct mounts mounts = { 0 };
@@ -392,8 +391,8 @@ struct kd_error *target_resolve(const struct kd_sysroot *root, const struct kd_c
 
 	err = mounts_load(root, &mounts);
 	if (!err)
-		err = conf->target_type ? resolve_named(root, conf, &mounts, &target) :
-					  resolve_by_path(root, conf, &mounts, &target);
+		err = request->type ? resolve_named(root, request, &mounts, &target) :
+				      resolve_by_path(root, request, &mounts, &target);
 	if (!err)
 		err = finish(root, log, &target);
 	if (err)
@@ -403,12 +402,12 @@ struct kd_error *target_resolve(const struct kd_sysroot *root, const struct kd_c
 	return NULL;
 }
 
-struct kd_error *target_resolve_rootfs(const struct kd_sysroot *root, const struct kd_conf *conf,
+struct kd_error *target_resolve_rootfs(const struct kd_sysroot *root, const struct target_request *request,
 				       const struct kd_log *log, struct target *ret)
 {
-	struct kd_conf unnamed = *conf;
+	struct target_request unnamed = *request;
 
-	unnamed.target_type = unnamed.target = NULL;
+	unnamed.type = unnamed.device = NULL;
 	return kd_error_wrap(target_resolve(root, &unnamed, log, ret), "failure_action dump_to_rootfs");
 }
 

@@ -17,9 +17,10 @@ static struct kd_error *find_dumps(const struct kdumpctl *ctl, struct target *ta
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	struct kd_error *err = kdumpctl_read_conf(ctl, &conf);
+	const struct target_request request = kd_conf_target(&conf);
 
 	if (!err)
-		kd_error_destroy(target_resolve(&ctl->root, &conf, NULL, target));
+		kd_error_destroy(target_resolve(&ctl->root, &request, NULL, target));
 	return err;
 }
 

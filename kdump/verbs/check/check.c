@@ -119,6 +119,7 @@ static inline void resolved_free_cleanup(struct resolved *r)
 static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 {
 	struct check_context *context = &r->context;
+	struct target_request request;
 
 	context->ctl = ctl;
 	context->now = kd_sysroot_is_live(&ctl->root) ? time(NULL) : 0;
@@ -132,8 +133,9 @@ static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 		r->kernel_error = kernel_find(&ctl->root, &r->settings, ctl->kernel, &r->kernel);
 	if (context->settings && !r->kernel_error)
 		context->kernel = &r->kernel;
+	request = kd_conf_target(&r->conf);
 	if (context->conf)
-		r->target_error = target_resolve(&ctl->root, &r->conf, NULL, &r->target);
+		r->target_error = target_resolve(&ctl->root, &request, NULL, &r->target);
 	if (context->conf && !r->target_error)
 		context->target = &r->target;
 	if (context->kernel && context->target)

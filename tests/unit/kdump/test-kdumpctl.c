@@ -321,9 +321,11 @@ static void test_mounts_none(void **state)
 static struct kd_error *resolve(struct machine *m, const char *conf_text, struct target *target)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct target_request request;
 
 	parse_conf(conf_text, &conf);
-	return target_resolve(&m->root, &conf, NULL, target);
+	request = kd_conf_target(&conf);
+	return target_resolve(&m->root, &request, NULL, target);
 }
 
 static void expect_target(struct machine *m, const char *conf, const char *expected)
