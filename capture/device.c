@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/cleanup.h"
+#include "base/sysroot.h"
 #include "capture/uevent.h"
 
 DEFINE_CLEANUP(blkid_probe, blkid_free_probe)
@@ -68,17 +70,13 @@ static bool consider(const struct search *search, const char *name)
 
 static bool scan(const struct search *search)
 {
-	DIR *dir = opendir("/sys/class/block");
-	struct dirent *entry;
+	/* There may be no block device yet; there is one when the first event comes. */
+	_cleanup_closedir_ DIR *dir = opendir("/sys/class/block");
 	bool taken = false;
+	const char *name;
 
-	if (!dir)
-		return false; /* no block device yet; there is one when the first event comes */
-	while (!taken && (entry = readdir(dir))) {
-		if (entry->d_name[0] != '.')
-			taken = consider(search, entry->d_name);
-	}
-	closedir(dir);
+	while (dir && !taken && (name = kd_next_entry(dir)))
+		taken = consider(search, name);
 	return taken;
 }
 

@@ -16,6 +16,7 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "capture/clock.h"
 #include "capture/device.h"
 
@@ -84,13 +85,6 @@ struct table_context {
 	int control;
 };
 
-static struct kd_error *number_text(dev_t number, char **ret)
-{
-	if (asprintf(ret, "%u:%u", major(number), minor(number)) < 0)
-		return kd_error_nomem();
-	return NULL;
-}
-
 /* The number of another volume of the plan. */
 static struct kd_error *volume_number(const struct table_context *context, const char *name, dev_t *ret)
 {
@@ -128,8 +122,8 @@ static struct kd_error *translate_word(void *arg, const char *word, char **ret)
 	else if (kd_device_name_parse(word, &tag))
 		err = wait_for_number(word, context->assembly->deadline, &number);
 	else
-		return (*ret = strdup(word)) ? NULL : kd_error_nomem();
-	return err ? err : number_text(number, ret);
+		return kd_format(ret, "%s", word);
+	return err ? err : kd_format(ret, "%u:%u", major(number), minor(number));
 }
 
 /* One row, up to the next KD_PLAN_ROW_END, which *words is moved to. */

@@ -70,8 +70,7 @@ static struct kd_error *read_modalias(const struct kd_sysroot *root, const char 
 	for (rest = text; rest && (line = strsep(&rest, "\n"));) {
 		if (!kd_starts_with(line, "MODALIAS="))
 			continue;
-		*ret = strdup(line + strlen("MODALIAS="));
-		return *ret ? NULL : kd_error_nomem();
+		return kd_set_text(ret, line + strlen("MODALIAS="));
 	}
 	return NULL;
 }
@@ -400,12 +399,10 @@ static struct kd_error *walk_block_device(const struct drivers *drivers, const c
 static struct kd_error *add_alias(const struct drivers *drivers, const char *prefix, const char *name, bool *found)
 {
 	_cleanup_free_ char *alias = NULL;
+	struct kd_error *err;
 
-	if (asprintf(&alias, "%s%s", prefix, name) < 0) {
-		alias = NULL;
-		return kd_error_nomem();
-	}
-	return modules_add(drivers->modules, alias, found);
+	err = kd_format(&alias, "%s%s", prefix, name);
+	return err ? err : modules_add(drivers->modules, alias, found);
 }
 
 static struct kd_error *add_needed(const struct drivers *drivers, const char *prefix, const char *name)

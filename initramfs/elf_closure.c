@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "initramfs/elf_object.h"
 #include "initramfs/names.h"
 
@@ -61,29 +61,12 @@ static void closure_free_cleanup(struct closure *closure)
 	closure_free(closure);
 }
 
-static struct kd_error *format(char **ret, const char *fmt, ...) PRINTF_FORMAT(2, 3);
-
-/* asprintf(3) with our error. */
-static struct kd_error *format(char **ret, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vasprintf(ret, fmt, ap);
-	va_end(ap);
-	if (n >= 0)
-		return NULL;
-	*ret = NULL;
-	return kd_error_nomem();
-}
-
 /* dirname(3) into new memory. */
 static struct kd_error *directory_of(const char *path, char **ret)
 {
 	const char *slash = strrchr(path, '/');
 
-	return format(ret, "%.*s", slash && slash > path ? (int)(slash - path) : 1, slash ? path : ".");
+	return kd_format(ret, "%.*s", slash && slash > path ? (int)(slash - path) : 1, slash ? path : ".");
 }
 
 static bool is_regular(const struct kd_sysroot *root, const char *path)
@@ -104,11 +87,11 @@ static struct kd_error *find_program(const struct kd_sysroot *root, const char *
 	if (strchr(program, '/')) {
 		if (program[0] != '/' || !is_regular(root, program))
 			return kd_error_create(KD_ERR_NOT_FOUND, "%s not found", program);
-		return format(ret, "%s", program);
+		return kd_format(ret, "%s", program);
 	}
 	for (i = 0; program_dirs[i]; i++) {
 		free(path);
-		err = format(&path, "%s/%s", program_dirs[i], program);
+		err = kd_format(&path, "%s/%s", program_dirs[i], program);
 		if (err)
 			return err;
 		if (is_regular(root, path)) {
@@ -132,7 +115,7 @@ static struct kd_error *include_confs(struct closure *closure, const char *patte
 	glob_t found;
 	size_t i;
 
-	err = format(&full, "%s%s%s", prefix, pattern[0] == '/' ? "" : "/etc/", pattern);
+	err = kd_format(&full, "%s%s%s", prefix, pattern[0] == '/' ? "" : "/etc/", pattern);
 	if (err)
 		return err;
 	if (glob(full, 0, NULL, &found) != 0)
@@ -177,7 +160,7 @@ static struct kd_error *try_directory(const struct closure *closure, const struc
 	struct kd_error *err;
 	ssize_t n;
 
-	err = format(&path, "%s/%s", directory, name);
+	err = kd_format(&path, "%s/%s", directory, name);
 	if (err || !is_regular(closure->root, path))
 		return err;
 	fd = kd_sysroot_open_file(closure->root, path, O_RDONLY);
@@ -200,7 +183,7 @@ static struct kd_error *try_search_path(const struct closure *closure, const str
 		return NULL;
 	err = directory_of(path, &origin);
 	if (!err)
-		err = format(&copy, "%s", search);
+		err = kd_format(&copy, "%s", search);
 	for (rest = copy; !err && !*ret && (element = strsep(&rest, ":"));) {
 		_cleanup_free_ char *directory = NULL;
 		const char *tail = NULL;
@@ -209,7 +192,7 @@ static struct kd_error *try_search_path(const struct closure *closure, const str
 			tail = element + strlen("$ORIGIN");
 		else if (kd_starts_with(element, "${ORIGIN}"))
 			tail = element + strlen("${ORIGIN}");
-		err = format(&directory, "%s%s", tail ? origin : "", tail ? tail : element);
+		err = kd_format(&directory, "%s%s", tail ? origin : "", tail ? tail : element);
 		if (!err && directory[0] == '/' && !strchr(directory, '$'))
 			err = try_directory(closure, object, directory, name, ret);
 	}
@@ -319,7 +302,7 @@ static struct kd_error *add_needed(struct closure *closure, const struct elf_obj
 	if (!err)
 		err = add_library(closure, real);
 	if (!err)
-		err = format(&link, "%s/%s", closure->loader_dir, name);
+		err = kd_format(&link, "%s/%s", closure->loader_dir, name);
 	if (!err && strcmp(link, real) != 0)
 		err = image_add_symlink(closure->image, link, real);
 	return err;

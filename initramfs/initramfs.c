@@ -58,18 +58,12 @@ static struct kd_error *record_write(const char *output, const struct record *re
 {
 	_cleanup_free_ char *path = NULL, *text = NULL;
 	struct kd_error *err;
-	int n;
 
 	err = record_path(output, &path);
-	if (err)
-		return err;
-	n = asprintf(&text, "kdump-initramfs %s %s %" PRIu64 " %" PRIu64 "\n", record->inputs, record->image,
-		     record->image_size, record->unpacked_size);
-	if (n < 0) {
-		text = NULL;
-		return kd_error_nomem();
-	}
-	return kd_write_file_atomic(path, text, n, 0600);
+	if (!err)
+		err = kd_format(&text, "kdump-initramfs %s %s %" PRIu64 " %" PRIu64 "\n", record->inputs, record->image,
+				record->image_size, record->unpacked_size);
+	return err ? err : kd_write_file_atomic(path, text, strlen(text), 0600);
 }
 
 /* Is the image at @output, byte for byte, the one that @record was written for? */
@@ -267,16 +261,16 @@ static struct kd_error *choose_compression(const struct initramfs_request *reque
 		const char *before, *after; /* the release */
 	} places[] = { { "/boot/config-", "" }, { "/lib/modules/", "/config" } };
 	const char *option = image_compression_config(request->compression);
+	struct kd_error *err;
 	size_t i;
 
 	*ret = request->compression;
 	for (i = 0; option && i < ARRAY_SIZE(places); i++) {
 		_cleanup_free_ char *path = NULL, *text = NULL;
 
-		if (asprintf(&path, "%s%s%s", places[i].before, request->plan->kernel_release, places[i].after) < 0) {
-			path = NULL;
-			return kd_error_nomem();
-		}
+		err = kd_format(&path, "%s%s%s", places[i].before, request->plan->kernel_release, places[i].after);
+		if (err)
+			return err;
 		kd_error_destroy(kd_sysroot_read(request->root, path, &text, NULL));
 		if (text && !config_has(text, option)) {
 			kd_debug(request->log, "%s lacks %s: the archive stays uncompressed", path, option);

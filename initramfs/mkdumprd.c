@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "initramfs/initramfs.h"
 
 #define EXIT_USAGE 2
@@ -159,20 +160,13 @@ static struct kd_error *parse_options(int argc, char **argv, struct options *ret
 static struct kd_error *read_plan(const struct options *options, struct kd_plan *ret)
 {
 	const char *file = strcmp(options->plan, "-") == 0 ? "/dev/stdin" : options->plan;
-	_cleanup_free_ char *text = NULL, *release = NULL;
+	_cleanup_free_ char *text = NULL;
 	struct kd_error *err;
 
 	err = kd_read_file(file, PLAN_MAX, &text, NULL);
 	if (!err)
 		err = kd_plan_parse(text, options->plan, ret);
-	if (err || !options->kernel)
-		return err;
-	release = strdup(options->kernel);
-	if (!release)
-		return kd_error_nomem();
-	free(ret->kernel_release);
-	ret->kernel_release = take_ptr(release);
-	return NULL;
+	return err || !options->kernel ? err : kd_set_text(&ret->kernel_release, options->kernel);
 }
 
 static struct kd_error *build(const struct options *options, const struct kd_log *log)

@@ -58,10 +58,8 @@ static struct kd_error *open_kmod(const struct kd_sysroot *root, const char *dir
 			err = kd_error_nomem();
 	}
 	/* Soft dependencies that modules carry themselves; libkmod reads them only as configuration. */
-	if (!err && asprintf(&paths[i], "%s/modules.softdep", directory) < 0) {
-		paths[i] = NULL;
-		err = kd_error_nomem();
-	}
+	if (!err)
+		err = kd_format(&paths[i], "%s/modules.softdep", directory);
 	if (!err) {
 		*ret = kmod_new(directory, (const char *const *)paths);
 		if (!*ret)

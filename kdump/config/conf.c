@@ -12,6 +12,7 @@
 #include "base/device_name.h"
 #include "base/parse.h"
 #include "base/target_types.h"
+#include "base/text.h"
 
 struct parser {
 	const char *file;
@@ -46,20 +47,9 @@ static void *field(struct parser *p, const struct directive *d)
 	return (char *)p->conf + d->offset;
 }
 
-static struct kd_error *replace_string(char **string, const char *value)
-{
-	char *copy = strdup(value);
-
-	if (!copy)
-		return kd_error_nomem();
-	free(*string);
-	*string = copy;
-	return NULL;
-}
-
 static struct kd_error *set_string(struct parser *p, const struct directive *d, const char *value)
 {
-	return replace_string(field(p, d), value);
+	return kd_set_text(field(p, d), value);
 }
 
 static struct kd_error *set_path(struct parser *p, const struct directive *d, const char *value)
@@ -100,7 +90,7 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 	} else if (!kd_device_name_parse(value, &name) || name.key == KD_DEVICE_UUID_SUB) {
 		return bad_value(p, d, value, "give " KD_DEVICE_FORMS);
 	}
-	if ((err = replace_string(&conf->target_type, p->name)) || (err = replace_string(&conf->target, value)))
+	if ((err = kd_set_text(&conf->target_type, p->name)) || (err = kd_set_text(&conf->target, value)))
 		return err;
 	conf->target_line = p->line;
 	return NULL;
@@ -290,7 +280,7 @@ static struct kd_error *note(struct parser *p, const struct directive *d, const 
 
 	setting->name = canonical(d)->name ? canonical(d)->name : p->conf->target_type;
 	setting->line = p->line;
-	return replace_string(&setting->value, value);
+	return kd_set_text(&setting->value, value);
 }
 
 static struct kd_error *parse_line(struct parser *p, char *line, unsigned int seen[DIRECTIVE_COUNT])
@@ -382,7 +372,7 @@ struct kd_error *kd_conf_parse(const char *text, const char *file, struct kd_con
 		return kd_error_nomem();
 	err = kd_conf_default(&conf);
 	if (!err)
-		err = replace_string(&conf.file, file);
+		err = kd_set_text(&conf.file, file);
 	while (!err && (line = strsep(&cursor, "\n"))) {
 		p.line++;
 		err = parse_line(&p, line, seen);

@@ -8,6 +8,7 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/text.h"
 
 #define CRYPTTAB "/etc/crypttab"
 #define REMEDY                                                                                                           \
@@ -63,10 +64,9 @@ static struct kd_error *take_entry(const struct kd_sysroot *root, const char *na
 		return kd_error_os(errno, "its key file %s%s", root->prefix, file);
 	if (!S_ISREG(st.st_mode))
 		return refuse(name, "names no plain file");
-	entry.key_file = strdup(file);
-	if (!entry.key_file)
-		return kd_error_nomem();
-	err = apply_options(name, field[3], &entry);
+	err = kd_set_text(&entry.key_file, file);
+	if (!err)
+		err = apply_options(name, field[3], &entry);
 	if (err)
 		return err;
 	*ret = entry;

@@ -124,8 +124,7 @@ static struct kd_error *whole_device(const struct kd_sysroot *root, const char *
 	if (partition && (slash = strrchr(path, '/')))
 		*slash = '\0';
 	slash = strrchr(path, '/');
-	*ret = strdup(slash ? slash + 1 : path);
-	return *ret ? NULL : kd_error_nomem();
+	return kd_set_text(ret, slash ? slash + 1 : path);
 }
 
 static char *dm_name(const struct kd_sysroot *root, const char *name)
@@ -212,9 +211,7 @@ static struct kd_error *keep_key(const struct resolving *resolving, const char *
 	resolving->keys->key = grown;
 	key = &grown[resolving->keys->count++];
 	*key = (struct volume_key){ .text = text, .file = strdup(entry->key_file) };
-	if (asprintf(&key->path, KD_PLAN_KEYS "/%s", name) < 0)
-		key->path = NULL;
-	return key->path && key->file ? NULL : kd_error_nomem();
+	return key->file ? kd_format(&key->path, KD_PLAN_KEYS "/%s", name) : kd_error_nomem();
 }
 
 /* The word that stands for the key of encrypted volume @name. */
@@ -228,9 +225,7 @@ static struct kd_error *take_key(const struct resolving *resolving, const char *
 		err = resolving->source->key(name, entry.key_file, entry.offset, entry.size, &text);
 	if (!err)
 		err = keep_key(resolving, name, &entry, text);
-	if (!err && asprintf(ret, KD_PLAN_KEY_PREFIX "%s", name) < 0)
-		err = kd_error_nomem();
-	return err;
+	return err ? err : kd_format(ret, KD_PLAN_KEY_PREFIX "%s", name);
 }
 
 /* "252:3" → "UUID=…" */
@@ -382,17 +377,17 @@ static void describe_dm(char *table, FILE *out)
 	}
 }
 
-static void describe_md(const struct kd_sysroot *root, const char *name, const char *level, FILE *out)
+static struct kd_error *describe_md(const struct kd_sysroot *root, const char *name, const char *level, FILE *out)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
 	struct dirent **entries = NULL;
+	struct kd_error *err;
 	int count;
 
-	if (asprintf(&path, "/sys/class/block/%s/slaves", name) < 0) {
-		path = NULL;
-		return;
-	}
+	err = kd_format(&path, "/sys/class/block/%s/slaves", name);
+	if (err)
+		return err;
 	fd = kd_sysroot_open_file(root, path, O_RDONLY | O_DIRECTORY);
 	count = fd < 0 ? 0 : scandirat(fd, ".", &entries, is_no_dot, alphasort);
 	fprintf(out, "%s", level);
@@ -401,6 +396,7 @@ static void describe_md(const struct kd_sysroot *root, const char *name, const c
 		free(entries[i]);
 	}
 	free(entries);
+	return NULL;
 }
 
 struct kd_error *volumes_describe(const struct kd_sysroot *root, const struct volumes_source *source, const char *name,
@@ -421,11 +417,13 @@ struct kd_error *volumes_describe(const struct kd_sysroot *root, const struct vo
 	if (!out)
 		return kd_error_nomem();
 	if (level)
-		describe_md(root, name, level, out);
+		err = describe_md(root, name, level, out);
 	else
 		describe_dm(table, out);
-	if (fclose(out) != 0)
-		return kd_error_nomem();
+	if (fclose(out) != 0 && !err)
+		err = kd_error_nomem();
+	if (err)
+		return err;
 	*ret = take_ptr(text);
 	return NULL;
 }
