@@ -179,7 +179,8 @@ static bool try_mount(void *arg, const char *node)
 	return true;
 }
 
-/* Nothing bears a tag that could be waited for: whatever the kernel announces may be the device behind it. */
+/* Whatever the kernel announces may be the device that has the tag. Only since Linux 6.9 it announces tags themselves
+ * (9086b2d9e9f3 "virtiofs: emit uevents on filesystem events"). */
 static struct kd_error *wait_for_tag(struct mounting *mounting, const char *tag, int64_t deadline)
 {
 	_cleanup_close_ int events = -1;

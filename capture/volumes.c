@@ -260,7 +260,8 @@ static bool parse_version(const char *text, mdu_array_info_t *ret)
 	return true;
 }
 
-/* The kernel makes an array's device when its name is written here. */
+/* The kernel makes an array's device when its name is written here. It takes any "mdNNN" since Linux 4.12 (039b7225e6e9
+ * "md: allow creation of mdNNN arrays via md_mod/parameters/new_array"). */
 static void md_make_node(const char *name)
 {
 	_cleanup_close_ int fd = open(MD_NEW_ARRAY, O_WRONLY | O_CLOEXEC);

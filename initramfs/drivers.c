@@ -133,7 +133,8 @@ static struct kd_error *add_driver(const struct drivers *drivers, const char *di
 
 static struct kd_error *walk_up(const struct drivers *drivers, const char *device, struct names *seen);
 
-/* Devices that this one cannot work without though it does not hang on them: PHYs, clocks, regulators, IOMMUs. */
+/* Devices that this one cannot work without though it does not hang on them: PHYs, clocks, regulators, IOMMUs. sysfs
+ * tells since Linux 5.9 (287905e68dd2 "driver core: Expose device link details in sysfs"). */
 static struct kd_error *walk_suppliers(const struct drivers *drivers, const char *directory, struct names *seen)
 {
 	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(drivers->root, directory);
@@ -595,7 +596,9 @@ static struct kd_error *add_file_system(const struct drivers *drivers, const cha
 	bool found;
 
 	err = add_alias(drivers, "fs-", type, &found);
-	if (!err && !found) /* built into a kernel too old to list the aliases of what is built in */
+	/* Before Linux 5.2 a kernel does not list the aliases of what is built in (898490c010b5 "moduleparam: Save
+	 * information about built-in modules in separate file"). */
+	if (!err && !found)
 		err = modules_add(drivers->modules, type, &found);
 	if (!err && !found)
 		err = kd_error_create(KD_ERR_NOT_FOUND, "kernel %s has no module for file system %s", drivers->release,
