@@ -27,10 +27,10 @@ struct directive;
 typedef struct kd_error *set_fn(struct parser *p, const struct directive *directive, const char *value);
 
 struct directive {
-	const char *name; /* NULL: of a type of target */
+	const char *name; /* NULL: the name of any type of target */
 	set_fn *set;
-	size_t offset;    /* of the field in struct kd_conf; 0: none of its own (a target) */
-	const char *text; /* the default; of directives that are refused, what else to do */
+	size_t offset;    /* of the field in struct kd_conf; 0: it has no field of its own (a target) */
+	const char *text; /* the default; for a refused directive, what to do instead */
 };
 
 /* --- values ------------------------------------------------------------------------------------------------------- */
@@ -67,7 +67,7 @@ static struct kd_error *set_words(struct parser *p, const struct directive *d, c
 	if (!split)
 		return errno == EINVAL ? bad_value(p, d, value, "close the quote") : kd_error_nomem();
 	if (*value && !split[0])
-		return bad_value(p, d, value, "there are only blanks in the quotes");
+		return bad_value(p, d, value, "the quotes contain only blanks");
 	free(*words);
 	*words = take_ptr(split);
 	return NULL;
@@ -86,7 +86,7 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 			p->line, conf->target_line);
 	if (kd_target_type_find(p->name)->source == KD_TARGET_TAG) {
 		if (!*value || strchr(value, '/'))
-			return bad_value(p, d, value, "give the tag that the host has for the directory");
+			return bad_value(p, d, value, "give the tag that the host has assigned to the directory");
 	} else if (!kd_device_name_parse(value, &name) || name.key == KD_DEVICE_UUID_SUB) {
 		return bad_value(p, d, value, "give " KD_DEVICE_FORMS);
 	}
@@ -170,7 +170,8 @@ static struct kd_error *set_keep_free(struct parser *p, const struct directive *
 	return NULL;
 }
 
-/* Named, known to Red Hat's kdump.conf, and not there yet: saying so beats a machine that is not protected. */
+/* Red Hat's kdump.conf knows this directive, and kdump does not support it yet. An error is better than a machine that
+ * is not protected. */
 static struct kd_error *refuse(struct parser *p, const struct directive *d, const char *value)
 {
 	return kd_error_create(KD_ERR_CONFIG, "%s:%u: option '%s' is not implemented yet: %s", p->file, p->line,
@@ -229,7 +230,7 @@ static const struct directive directives[] = {
 
 /* --- lines -------------------------------------------------------------------------------------------------------- */
 
-/* A '#' starts a comment at the start of the line or behind a blank, outside quotes. */
+/* Outside quotes, a '#' at the start of the line or after a blank starts a comment. */
 static void cut_comment(char *line)
 {
 	char quote = '\0', *p;
@@ -256,7 +257,7 @@ static const struct directive *find_directive(const char *name)
 	return NULL;
 }
 
-/* One pair of quotes around the whole value; quotes inside are the words' own. */
+/* Remove one pair of quotes around the whole value; quotes inside belong to its words. */
 static char *strip_quotes(char *value)
 {
 	size_t length = strlen(value);
@@ -304,7 +305,7 @@ static struct kd_error *parse_line(struct parser *p, char *line, unsigned int se
 	if (!d)
 		return kd_error_create(KD_ERR_CONFIG, "%s:%u: Invalid kdump config option %s; see kdump.conf(5)",
 				       p->file, p->line, name);
-	/* What is refused is refused whatever its value. */
+	/* A refused directive is refused whatever its value is. */
 	if (d->set == refuse || d->set == deprecated)
 		return d->set(p, d, value);
 	if (!*value)

@@ -22,11 +22,11 @@
 #include "base/plan.h"
 #include "kdump/storage/target.h"
 
-/** What one directive says, and where that comes from. */
+/** The value of one directive, and where it comes from. */
 struct kd_conf_setting {
 	const char
 		*name; /* of the directive; NULL: there is nothing to tell (refused ones, targets that are not given) */
-	char *value;   /* as it is written, without quotes around it; NULL: it is not given, and has no default */
+	char *value;   /* as written, without quotes around it; NULL: it is not given and has no default */
 	unsigned int line; /* in the file; 0: the default */
 };
 
@@ -55,14 +55,14 @@ struct kd_conf {
 };
 
 /** Parse @text, which was read from @file (for messages only). *ret is to be freed with kd_conf_free().
- *  @warn, if not NULL, is called for what is accepted with a remark (obsolete "default"). */
+ *  @warn, if not NULL, is called with a message for each obsolete directive ("default"). */
 struct kd_error *kd_conf_parse(const char *text, const char *file, struct kd_conf *ret,
 			       void (*warn)(void *arg, const char *message), void *warn_arg) MUST_CHECK;
 
 /** Defaults only, as from an empty file. */
 struct kd_error *kd_conf_default(struct kd_conf *ret) MUST_CHECK;
 
-/** Where @conf wants the dump. The strings are @conf's. */
+/** The target that @conf asks for. The strings belong to @conf. */
 struct target_request kd_conf_target(const struct kd_conf *conf);
 
 /** A zeroed struct is allowed. */

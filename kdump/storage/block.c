@@ -27,7 +27,7 @@ struct kd_error *block_by_number(const struct kd_sysroot *root, dev_t number, ch
 	for (cursor = text; (line = strsep(&cursor, "\n"));)
 		if (kd_starts_with(line, "DEVNAME="))
 			return kd_format(ret, "/dev/%s", line + strlen("DEVNAME="));
-	return kd_error_create(KD_ERR_NOT_FOUND, "%s%s names no device", root->prefix, path);
+	return kd_error_create(KD_ERR_NOT_FOUND, "%s%s does not name a device", root->prefix, path);
 }
 
 bool block_has_number(const struct kd_sysroot *root, const char *node, dev_t number)
@@ -40,7 +40,7 @@ bool block_has_number(const struct kd_sysroot *root, const char *node, dev_t num
 	       !kd_error_discard(kd_sysroot_read_line(root, &text, "%s/dev", directory)) && strcmp(text, expected) == 0;
 }
 
-/* Ask the device itself for @value ("UUID", "TYPE"); NULL if it does not tell. */
+/* Read @value ("UUID", "TYPE") from the device itself; NULL if the device does not have it. */
 static char *probe(const char *node, const char *value)
 {
 	_cleanup_(blkid_free_probe) blkid_probe pr = blkid_new_probe_from_filename(node);
@@ -57,7 +57,7 @@ struct kd_error *block_uuid(const struct kd_sysroot *root, const char *node, cha
 {
 	_cleanup_free_ char *uuid = kd_sysroot_is_live(root) ? probe(node, "UUID") : NULL;
 
-	/* The device itself is asked first: of a file system on several devices udev's link leads to one only. */
+	/* Read the device first: if a file system has several devices, udev's link leads to only one of them. */
 	if (!uuid)
 		return kd_block_name(root, node, KD_DEVICE_UUID, ret);
 	return kd_format(ret, "UUID=%s", uuid);
@@ -75,7 +75,7 @@ struct kd_error *block_identity(const struct kd_sysroot *root, const struct kd_l
 		err = kd_block_name(root, node, KD_DEVICE_PARTUUID, ret);
 	if (err || *ret)
 		return err;
-	kd_warn(log, "%s has no UUID that could be found: its name may change until the crash", node);
+	kd_warn(log, "no UUID was found on %s, and its name may change before the crash", node);
 	return kd_set_text(ret, node);
 }
 

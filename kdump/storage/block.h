@@ -16,17 +16,17 @@ struct kd_error *block_by_number(const struct kd_sysroot *root, dev_t number, ch
 /** Does the node have this number? */
 bool block_has_number(const struct kd_sysroot *root, const char *node, dev_t number);
 
-/** "UUID=…" of the file system on @node: from udev's links, or, on the running machine, from the device itself.
+/** The "UUID=…" of the file system on @node, read from the device on the running machine, else from udev's links.
  *  *ret is owned by the caller, and NULL if there is none. */
 struct kd_error *block_uuid(const struct kd_sysroot *root, const char *node, char **ret) MUST_CHECK;
 
-/** What the capture can find @node by: "UUID_SUB=…" for a member of an array, "UUID=…", "PARTUUID=…" or, with a
- * warning, the node itself. *ret is owned by the caller. */
+/** The name by which the capture finds @node: "UUID_SUB=…" for a member of an array, "UUID=…", "PARTUUID=…" or, with a
+ *  warning, the node itself. *ret is owned by the caller. */
 struct kd_error *block_identity(const struct kd_sysroot *root, const struct kd_log *log, const char *node,
 				char **ret) MUST_CHECK;
 
-/** Type of the file system on @node ("ext4"), owned by the caller; NULL if that cannot be told, which is always so
- *  for a machine that is not running. */
+/** The type of the file system on @node ("ext4"), owned by the caller. NULL if it is unknown, as it always is in a
+ *  captured tree. */
 char *block_fs_type(const struct kd_sysroot *root, const char *node);
 
 /** Is the device itself write-protected? */

@@ -26,7 +26,7 @@ static struct kd_error *refuse(const char *name, const char *why)
 	return kd_error_create(KD_ERR_UNSUPPORTED, "it is encrypted, and " CRYPTTAB " %s for %s: " REMEDY, why, name);
 }
 
-/* Options that say where in the file the key is. */
+/* Take the options that tell where in the file the key lies. */
 static struct kd_error *apply_options(const char *name, char *options, struct crypttab_entry *entry)
 {
 	char *option;
@@ -56,14 +56,14 @@ static struct kd_error *take_entry(const struct kd_sysroot *root, const char *na
 	struct stat st;
 
 	if (!file || strcmp(file, "none") == 0 || strcmp(file, "-") == 0)
-		return refuse(name, "names no key file");
+		return refuse(name, "does not name a key file");
 	if (*file != '/' || strchr(file, ':'))
-		return refuse(name, "names no plain file");
+		return refuse(name, "does not name a regular file");
 	fd = kd_sysroot_open_file(root, file, O_PATH);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return kd_error_os(errno, "its key file %s%s", root->prefix, file);
 	if (!S_ISREG(st.st_mode))
-		return refuse(name, "names no plain file");
+		return refuse(name, "does not name a regular file");
 	err = kd_set_text(&entry.key_file, file);
 	if (!err)
 		err = apply_options(name, field[3], &entry);
@@ -93,5 +93,5 @@ struct kd_error *crypttab_find(const struct kd_sysroot *root, const char *name, 
 		if (count && *field[0] != '#' && strcmp(field[0], name) == 0)
 			return take_entry(root, name, field, ret);
 	}
-	return refuse(name, "has no line");
+	return refuse(name, "has no entry");
 }

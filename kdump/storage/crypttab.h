@@ -10,12 +10,12 @@
 
 struct crypttab_entry {
 	char *key_file;  /* absolute */
-	uint64_t offset; /* of the key in it, in bytes */
-	uint64_t size;   /* 0: to its end */
+	uint64_t offset; /* of the key in the file, in bytes */
+	uint64_t size;   /* 0: to the end of the file */
 };
 
-/** How volume @name is opened without anybody's help. KD_ERR_UNSUPPORTED: it is not, or not by a file; the text says
- *  what would help. */
+/** The key file with which this machine opens volume @name by itself. KD_ERR_UNSUPPORTED: crypttab names none; the
+ *  message says what would help. */
 struct kd_error *crypttab_find(const struct kd_sysroot *root, const char *name, struct crypttab_entry *ret) MUST_CHECK;
 
 /** A zeroed struct is allowed. */

@@ -57,7 +57,7 @@ static struct kd_error *copy_table(struct libmnt_table *table, struct mounts *re
 	return NULL;
 }
 
-/* libmount skips lines it cannot read if the callback returns 1: an odd line must not cost the dump. */
+/* libmount skips a line that it cannot read if this returns 1. One bad line must not cost the dump. */
 static int skip_line(struct libmnt_table *table, const char *file, int line)
 {
 	return 1;
@@ -82,7 +82,7 @@ static struct kd_error *load(const struct kd_sysroot *root, const char *path, st
 		if (!file)
 			return kd_error_os(errno, "cannot read %s%s", root->prefix, path);
 		if (mnt_table_parse_stream(table, file, path))
-			return kd_error_create(KD_ERR_FORMAT, "cannot make sense of %s%s", root->prefix, path);
+			return kd_error_create(KD_ERR_FORMAT, "%s%s is malformed", root->prefix, path);
 	}
 	return copy_table(table, ret);
 }
@@ -145,7 +145,7 @@ char *path_join(const char *dir, const char *rest)
 	return path;
 }
 
-/* The mount that the table starts from: its parent is outside the table (or it is its own parent). */
+/* The mount at the top of the table: its parent is outside of the table, or it is its own parent. */
 static const struct mount *find_top(const struct mounts *mounts)
 {
 	size_t i, k;
@@ -164,7 +164,7 @@ static const struct mount *find_top(const struct mounts *mounts)
 	return NULL;
 }
 
-/* Of the mounts on @parent, the one that a walk along @path meets first. */
+/* The first mount on @parent that a walk along @path meets. */
 static const struct mount *find_child(const struct mounts *mounts, const struct mount *parent, const char *path)
 {
 	const struct mount *found = NULL;
@@ -185,7 +185,7 @@ const struct mount *mounts_find(const struct mounts *mounts, const char *path)
 	const struct mount *found = find_top(mounts), *next;
 	size_t steps;
 
-	/* A table with a loop in it would be a lie; the bound keeps us from following it for ever. */
+	/* No real table has a loop; the bound keeps a bad one from being followed forever. */
 	for (steps = 0; found && steps < mounts->count; steps++, found = next) {
 		next = find_child(mounts, found, path);
 		if (!next)

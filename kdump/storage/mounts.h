@@ -13,7 +13,7 @@
 struct mount {
 	int id, parent; /* 0 in fstab */
 	dev_t number;   /* of the device; major 0 for btrfs and for what has none; 0 in fstab */
-	char *root;     /* which directory of the file system is mounted, from its top; "/" in fstab */
+	char *root;     /* the mounted directory, from the top of the file system; "/" in fstab */
 	char *mount_point;
 	char *type;
 	char *source;  /* "/dev/vda1", "UUID=…" (fstab) … */
@@ -26,7 +26,7 @@ struct mounts {
 	size_t count;
 };
 
-/** KD_ERR_OS, KD_ERR_FORMAT. fstab may be missing: no entries then. */
+/** KD_ERR_OS, KD_ERR_FORMAT. A missing fstab has no entries. */
 struct kd_error *mounts_load(const struct kd_sysroot *root, struct mounts *ret) MUST_CHECK;
 struct kd_error *mounts_load_fstab(const struct kd_sysroot *root, struct mounts *ret) MUST_CHECK;
 
@@ -37,11 +37,11 @@ static inline void mounts_free_cleanup(struct mounts *mounts)
 	mounts_free(mounts);
 }
 
-/** The mount that @path (canonical, absolute) is reached through, as a path walk would: mounts hidden below a later
- *  one do not count. NULL if there is none (inside a chroot, say). */
+/** The mount through which the kernel reaches @path (canonical, absolute). A mount that a later one hides does not
+ *  count. NULL if there is none, as in a chroot. */
 const struct mount *mounts_find(const struct mounts *mounts, const char *path);
 
-/** What is left of @path below directory @dir: "" for the same, "/rest", or NULL if it is not below. */
+/** The rest of @path below directory @dir: "/rest", "" if both are the same, or NULL if @path is not below @dir. */
 const char *path_below(const char *path, const char *dir);
 
 /** "/a" and "/b/c" to "/a/b/c"; either may be "/" or "". NULL: no memory. */

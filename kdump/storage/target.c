@@ -19,15 +19,15 @@
 #include "kdump/storage/block.h"
 #include "kdump/storage/mounts.h"
 
-/* Why others cannot take a dump. */
+/* Why other file systems cannot take a dump. */
 static const struct {
 	const char *type, *why;
 } refused[] = {
-	{ "overlay", "is put together from directories of other file systems (a container or a live system)" },
-	{ "tmpfs", "lies in memory, which is lost with the reboot" },
-	{ "ramfs", "lies in memory, which is lost with the reboot" },
-	{ "rootfs", "lies in memory, which is lost with the reboot" },
-	{ "squashfs", "cannot be written" },
+	{ "overlay", "combines directories of other file systems (a container or a live system)" },
+	{ "tmpfs", "lies in memory, which the reboot erases" },
+	{ "ramfs", "lies in memory, which the reboot erases" },
+	{ "rootfs", "lies in memory, which the reboot erases" },
+	{ "squashfs", "is read-only" },
 	{ "nfs", "is on the network, and network targets are not implemented yet" },
 	{ "nfs4", "is on the network, and network targets are not implemented yet" },
 	{ "cifs", "is on the network, and network targets are not implemented yet" },
@@ -55,8 +55,8 @@ static bool is_directory(const struct kd_sysroot *root, const char *path)
 	return fd >= 0;
 }
 
-/* The path with its links followed. The default directory may be missing (kdumpctl makes it): then what there is of
- * it is resolved. */
+/* Follow the links of the path. The default directory may be missing, since kdumpctl creates it: then its parent is
+ * resolved. */
 static struct kd_error *resolve_path(const struct kd_sysroot *root, const struct target_request *request, char **ret)
 {
 	_cleanup_free_ char *parent = NULL, *real = NULL;
@@ -66,7 +66,7 @@ static struct kd_error *resolve_path(const struct kd_sysroot *root, const struct
 		return err;
 	kd_error_destroy(err);
 	if (strcmp(request->path, TARGET_DEFAULT_PATH) != 0)
-		return kd_error_create(KD_ERR_NOT_FOUND, "path %s (%s) does not exist: \"mkdir -p %s\" makes it",
+		return kd_error_create(KD_ERR_NOT_FOUND, "path %s (%s) does not exist: \"mkdir -p %s\" creates it",
 				       request->path, request->file, request->path);
 	parent = strndup(request->path, strrchr(request->path, '/') - request->path);
 	if (!parent)
@@ -78,7 +78,7 @@ static struct kd_error *resolve_path(const struct kd_sysroot *root, const struct
 	return *ret ? NULL : kd_error_nomem();
 }
 
-/* The node that is mounted. Where the number says nothing (btrfs), the source does. */
+/* The node of the mounted device. The source tells it where the device number does not (btrfs). */
 static struct kd_error *node_of_mount(const struct kd_sysroot *root, const struct mount *mount, char **ret)
 {
 	struct kd_error *err;
@@ -89,10 +89,10 @@ static struct kd_error *node_of_mount(const struct kd_sysroot *root, const struc
 			return NULL;
 		kd_error_destroy(err);
 	}
-	return kd_error_wrap(kd_block_find(root, mount->source, ret), "what is mounted at %s", mount->mount_point);
+	return kd_error_wrap(kd_block_find(root, mount->source, ret), "device mounted at %s", mount->mount_point);
 }
 
-/* No target is named: take the file system that path lies on. */
+/* The configuration names no target: take the file system that contains the path. */
 static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const struct target_request *request,
 					const struct mounts *mounts, struct target *target)
 {
@@ -106,8 +106,7 @@ static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const str
 		return err;
 	mount = mounts_find(mounts, path);
 	if (!mount)
-		return kd_error_create(KD_ERR_NOT_FOUND, "no mount is known below which path %s lies: " REMEDY,
-				       request->path);
+		return kd_error_create(KD_ERR_NOT_FOUND, "no mount contains path %s: " REMEDY, request->path);
 	type = kd_target_type_find(mount->type);
 	if (!type)
 		return refuse_fs(request, mount);
@@ -132,7 +131,7 @@ static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const str
 	return target->path ? NULL : kd_error_nomem();
 }
 
-/* Is this what is mounted (or would be, in fstab)? */
+/* Does @mount, which may be an entry of fstab, mount @node? */
 static bool mount_has_node(const struct kd_sysroot *root, const struct mount *mount, const char *node)
 {
 	_cleanup_free_ char *source = NULL;
@@ -153,12 +152,12 @@ static struct kd_error *no_directory(const struct target_request *request, const
 	_cleanup_free_ char *directory = path_join(mount_point, request->path);
 
 	return kd_error_create(KD_ERR_NOT_FOUND,
-			       "directory %s does not exist on the dump target %s: \"mkdir -p %s\" makes it",
+			       "directory %s does not exist on the dump target %s: \"mkdir -p %s\" creates it",
 			       request->path, request->device, directory ? directory : request->path);
 }
 
-/* Where @path, counted from the top of the file system (or of the subvolume, if @type has them), can be seen through
- * @mount. NULL in *ret: that part is not mounted there. */
+/* The place where @mount shows @path, which is counted from the top of the file system (or of the subvolume, if @type
+ * has them). *ret stays NULL if @mount does not show it. */
 static struct kd_error *directory_through(const struct kd_target_type *type, const struct mount *mount,
 					  const char *path, char **ret)
 {
@@ -168,7 +167,7 @@ static struct kd_error *directory_through(const struct kd_target_type *type, con
 	return rest && !*ret ? kd_error_nomem() : NULL;
 }
 
-/* The named target is mounted here. *found is false if path cannot be reached through this mount. */
+/* @mount mounts the named target. *found is false if this mount does not show the path. */
 static struct kd_error *take_mount(const struct kd_sysroot *root, const struct target_request *request,
 				   const struct mount *mount, struct target *target, bool *found)
 {
@@ -194,7 +193,7 @@ static struct kd_error *take_mount(const struct kd_sysroot *root, const struct t
 	return err;
 }
 
-/* Is this what the configuration names? */
+/* Does @mount mount the target that the configuration names? */
 static bool is_target(const struct kd_sysroot *root, const struct mount *mount, const struct target *target)
 {
 	if (target->node)
@@ -202,7 +201,7 @@ static bool is_target(const struct kd_sysroot *root, const struct mount *mount, 
 	return strcmp(mount->type, target->type) == 0 && strcmp(mount->source, target->device) == 0;
 }
 
-/* Look for the target among what is mounted. */
+/* Look for the target among the mounts. */
 static struct kd_error *resolve_mounted(const struct kd_sysroot *root, const struct target_request *request,
 					const struct mounts *mounts, struct target *target, bool *found)
 {
@@ -226,7 +225,7 @@ static struct kd_error *resolve_mounted(const struct kd_sysroot *root, const str
 	return seen ? no_directory(request, seen->mount_point) : NULL;
 }
 
-/* Of fstab's options those that decide what is seen of the file system. */
+/* Keep those of fstab's options that decide which part of the file system a mount shows. */
 static struct kd_error *useful_options(const struct kd_target_type *type, const char *options, char **ret)
 {
 	static const char *const names[] = { "subvol", "subvolid" };
@@ -253,7 +252,7 @@ static struct kd_error *useful_options(const struct kd_target_type *type, const 
 	return NULL;
 }
 
-/* Mount the target where nobody sees it (no mount point, gone when the descriptor is closed), to look at it. */
+/* Mount the target without a mount point, to look at it. The mount ends when its descriptor is closed. */
 static struct kd_error *mount_detached(const struct target *target, int *ret)
 {
 	_cleanup_close_ int context = fsopen(target->type, FSOPEN_CLOEXEC), fd = -1;
@@ -262,7 +261,8 @@ static struct kd_error *mount_detached(const struct target *target, int *ret)
 	size_t size;
 
 	if (context < 0 && errno == ENODEV)
-		return kd_error_create(KD_ERR_NOT_FOUND, "the running kernel has no %s: \"modprobe %s\" says why",
+		return kd_error_create(KD_ERR_NOT_FOUND,
+				       "the running kernel does not know file system %s: \"modprobe %s\" shows why",
 				       target->type, target->type);
 	if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "source", source, 0) < 0 ||
 	    fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0)
@@ -282,7 +282,7 @@ static struct kd_error *mount_detached(const struct target *target, int *ret)
 	return NULL;
 }
 
-/* The target is in fstab but not mounted (Red Hat: "noauto"): look inside. */
+/* The target is in fstab but not mounted (Red Hat: "noauto"): look into it. */
 static struct kd_error *look_inside(const struct target_request *request, const char *mount_point,
 				    struct target *target)
 {
@@ -358,18 +358,21 @@ static struct kd_error *name_device(const struct kd_sysroot *root, const struct 
 	struct kd_error *err;
 
 	if (block_is_read_only(root, target->node))
-		return kd_error_create(KD_ERR_STATE, "the target %s is write-protected", target->node);
+		return kd_error_create(
+			KD_ERR_STATE,
+			"the target %s is write-protected: the capture could not write to it; choose another target",
+			target->node);
 	err = block_uuid(root, target->node, &target->device);
 	if (err)
 		return err;
 	if (!target->device) {
-		kd_warn(log, "%s has no UUID that could be found: its name may change until the crash", target->node);
+		kd_warn(log, "no UUID was found on %s, and its name may change before the crash", target->node);
 		err = kd_set_text(&target->device, target->node);
 	}
 	return err;
 }
 
-/* What holds however the target was found. */
+/* The checks and facts that do not depend on how the target was found. */
 static struct kd_error *finish(const struct kd_sysroot *root, const struct kd_log *log, struct target *target)
 {
 	struct kd_error *err = target->node ? name_device(root, log, target) : NULL;

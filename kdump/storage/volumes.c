@@ -63,14 +63,14 @@ static inline void words_release_cleanup(struct words *words)
 	words_release(words);
 }
 
-/* @word is taken over, and may be NULL: no memory. */
+/* Take over @word; NULL means that there was no memory for it. */
 static struct kd_error *words_take(struct words *words, char *word)
 {
 	if (!word)
 		return kd_error_nomem();
 	if (words->count == WORDS_MAX) {
 		free(word);
-		return kd_error_create(KD_ERR_LIMIT, "it is made of too many parts");
+		return kd_error_create(KD_ERR_LIMIT, "its table has too many words");
 	}
 	words->word[words->count++] = word;
 	return NULL;
@@ -86,7 +86,7 @@ static struct kd_error *words_add(struct words *words, const char *word)
 struct lower {
 	char *node;      /* "/dev/vda3" */
 	char *number;    /* "252:3" */
-	char *reference; /* what the plan calls it */
+	char *reference; /* its name in the plan */
 };
 
 struct lowers {
@@ -107,7 +107,7 @@ static inline void lowers_release_cleanup(struct lowers *lowers)
 	lowers_release(lowers);
 }
 
-/* The device that @name is a partition of, or itself: "md0" for "md0p1". */
+/* The device that contains partition @name ("md0" for "md0p1"), or the device itself. */
 static struct kd_error *whole_device(const struct kd_sysroot *root, const char *name, char **ret)
 {
 	_cleanup_free_ char *path = NULL, *link = NULL, *partition = NULL;
@@ -135,7 +135,7 @@ static char *dm_name(const struct kd_sysroot *root, const char *name)
 	return dm;
 }
 
-/* A volume by its name, anything else by what it bears. */
+/* A volume is referred to by its name, any other device by its UUID. */
 static struct kd_error *refer(const struct resolving *resolving, const char *name, const char *node, char **ret)
 {
 	_cleanup_free_ char *dm = dm_name(resolving->root, name);
@@ -160,7 +160,7 @@ static struct kd_error *add_lower(const struct resolving *resolving, const char 
 	struct kd_error *err;
 
 	if (lowers->count == ARRAY_SIZE(lowers->lower))
-		return kd_error_create(KD_ERR_LIMIT, "it stands on more than %zu devices", lowers->count);
+		return kd_error_create(KD_ERR_LIMIT, "it consists of more than %zu devices", lowers->count);
 	err = resolve(resolving, name, depth + 1);
 	if (err)
 		return err;
@@ -172,7 +172,7 @@ static struct kd_error *add_lower(const struct resolving *resolving, const char 
 	return err ? err : refer(resolving, name, lower->node, &lower->reference);
 }
 
-/* Resolve what @name stands on, in the order of the names, so that plans made at different times are alike. */
+/* Resolve the devices below @name in the order of their names, so that the same machine always gets the same plan. */
 static struct kd_error *find_lowers(const struct resolving *resolving, const char *name, unsigned int depth,
 				    struct lowers *lowers)
 {
@@ -214,7 +214,7 @@ static struct kd_error *keep_key(const struct resolving *resolving, const char *
 	return key->file ? kd_format(&key->path, KD_PLAN_KEYS "/%s", name) : kd_error_nomem();
 }
 
-/* The word that stands for the key of encrypted volume @name. */
+/* Keep the key of encrypted volume @name. *ret: the word that stands for it in the plan. */
 static struct kd_error *take_key(const struct resolving *resolving, const char *name, char **ret)
 {
 	_cleanup_(crypttab_entry_free) struct crypttab_entry entry = { 0 };
@@ -237,9 +237,9 @@ static const char *replace_number(const struct lowers *lowers, const char *word)
 	return word;
 }
 
-#define CRYPT_KEY 4 /* which word of a row of dm-crypt's is the key: START LENGTH crypt CIPHER KEY … */
+#define CRYPT_KEY 4 /* the word of a row of dm-crypt that is the key: START LENGTH crypt CIPHER KEY … */
 
-/* A line of the table, as words of the plan. */
+/* Translate a line of the table into words of the plan. */
 static struct kd_error *put_row(const struct resolving *resolving, const char *name, char *line,
 				const struct lowers *lowers, struct words *words)
 {
@@ -262,7 +262,7 @@ static struct kd_error *put_row(const struct resolving *resolving, const char *n
 		}
 	}
 	if (!err && words->count - first < 3)
-		err = kd_error_create(KD_ERR_FORMAT, "a row of its table is too short");
+		err = kd_error_create(KD_ERR_FORMAT, "a row of its device-mapper table is too short");
 	return err;
 }
 
@@ -278,11 +278,10 @@ static struct kd_error *resolve_dm(const struct resolving *resolving, const char
 
 	kd_error_destroy(kd_sysroot_read_line(resolving->root, &uuid, "/sys/class/block/%s/dm/uuid", name));
 	if (uuid && kd_starts_with(uuid, "mpath-"))
-		return kd_error_create(
-			KD_ERR_UNSUPPORTED,
-			"%s (%s) is a multipath device, which the capture cannot put together yet; choose a "
-			"target on a disk with one path",
-			dm, name);
+		return kd_error_create(KD_ERR_UNSUPPORTED,
+				       "%s (%s) is a multipath device, which the capture cannot assemble yet; choose a "
+				       "target on a disk with one path",
+				       dm, name);
 	err = find_lowers(resolving, name, depth, &lowers);
 	if (!err)
 		err = resolving->source->table(resolving->root, dm, &table);
@@ -290,7 +289,7 @@ static struct kd_error *resolve_dm(const struct resolving *resolving, const char
 		if (*line)
 			err = put_row(resolving, dm, line, &lowers, &words);
 	if (!err && !words.count)
-		err = kd_error_create(KD_ERR_STATE, "its table is empty");
+		err = kd_error_create(KD_ERR_STATE, "its device-mapper table is empty");
 	return err ? err : kd_plan_add_volume(resolving->plan, "dm", dm, words.word);
 }
 
@@ -310,8 +309,8 @@ static struct kd_error *resolve_md(const struct resolving *resolving, const char
 		return err;
 	if (version[0] != '0' && version[0] != '1')
 		return kd_error_create(KD_ERR_UNSUPPORTED,
-				       "%s has \"%s\" metadata, which programs outside of the kernel look after: the "
-				       "capture cannot put it together; choose a target elsewhere",
+				       "%s has \"%s\" metadata, which a program in user space manages: the "
+				       "capture cannot assemble it; choose another target",
 				       name, version);
 	err = find_lowers(resolving, name, depth, &lowers);
 	if (!err)
@@ -334,7 +333,8 @@ static struct kd_error *resolve(const struct resolving *resolving, const char *n
 	struct kd_error *err;
 
 	if (depth == DEPTH_MAX)
-		return kd_error_create(KD_ERR_UNSUPPORTED, "%s stands on more than %d layers of devices", name, depth);
+		return kd_error_create(KD_ERR_UNSUPPORTED, "%s consists of more than %d layers of devices", name,
+				       depth);
 	err = whole_device(resolving->root, name, &whole);
 	if (err)
 		return err;
@@ -360,7 +360,7 @@ struct kd_error *volumes_resolve(const struct kd_sysroot *root, const struct kd_
 
 /* --- comparing ---------------------------------------------------------------------------------------------------- */
 
-/* The table without the keys of encrypted rows. */
+/* Print the table without the keys of encrypted rows. */
 static void describe_dm(char *table, FILE *out)
 {
 	char *line, *word;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** What a block device is made of, as volumes of the plan: the device-mapper tables and RAID members of the healthy
- *  machine, with device numbers (which change) replaced by what the devices bear, and keys by references.
+/** The volumes below a block device, for the plan: the device-mapper tables and RAID members of the healthy machine.
+ *  UUIDs replace device numbers, which change, and references replace keys.
  *
- *  Encrypted volumes are taken only if crypttab(5) names a key file for them: then this machine opens them without
- *  anybody's help anyway. The volume key that the file opens goes into the capture's image (mode 0600), so that the
- *  capture kernel needs neither the file nor the memory that LUKS takes to check it. */
+ *  An encrypted volume is accepted only if crypttab(5) names a key file for it: this machine then opens it by itself
+ *  anyway. The volume key that the file unlocks goes into the image (mode 0600), so that the capture kernel needs
+ *  neither the file nor the memory that LUKS needs to check it. */
 #ifndef KDUMP_STORAGE_VOLUMES_H
 #define KDUMP_STORAGE_VOLUMES_H
 
@@ -17,7 +17,7 @@
 #include "base/sysroot.h"
 #include "kdump/storage/target.h"
 
-/** Keys on their way into the image. */
+/** The keys that go into the image. */
 struct volume_keys {
 	struct volume_key {
 		char *path; /* in the image */
@@ -33,7 +33,7 @@ static inline void volume_keys_free_cleanup(struct volume_keys *keys)
 	volume_keys_free(keys);
 }
 
-/** What only the running machine can say. */
+/** The facts that only the running machine can tell. */
 struct volumes_source {
 	/** The table of device-mapper device @name: "START LENGTH TYPE PARAMETERS" lines. Owned by the caller, to be
 	 *  wiped: it may hold a key. */
@@ -44,15 +44,15 @@ struct volumes_source {
 };
 extern const struct volumes_source volumes_live;
 
-/** Append to @plan what the device of @target ("/dev/dm-0") and what it stands on is made of, lowest first. Nothing is
- *  done for a disk or partition, or where there is no device. KD_ERR_UNSUPPORTED: a volume that the capture could not
- * put together; the text says what to do. */
+/** Append to @plan the volumes that make up the device of @target ("/dev/dm-0"), lowest first. A disk, a partition or a
+ *  target without a device has none. KD_ERR_UNSUPPORTED: the capture could not assemble a volume; the message says
+ *  what to do. */
 struct kd_error *volumes_resolve(const struct kd_sysroot *root, const struct kd_log *log,
 				 const struct volumes_source *source, const struct target *target, struct kd_plan *plan,
 				 struct volume_keys *keys) MUST_CHECK;
 
-/** What volume @name is made of at this moment, as text to be compared later, without any key. *ret is owned by the
- *  caller. KD_ERR_OS (ENXIO, ENOENT: there is no such volume; EACCES: only root is told). */
+/** Describe the present parts of volume @name in a text that can be compared later and holds no key. *ret is owned by
+ *  the caller. KD_ERR_OS (ENXIO, ENOENT: the volume does not exist; EACCES: only root may read this). */
 struct kd_error *volumes_describe(const struct kd_sysroot *root, const struct volumes_source *source, const char *name,
 				  char **ret) MUST_CHECK;
 

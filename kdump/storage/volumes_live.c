@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the running machine says of its volumes: device-mapper tables from the kernel (Linux drivers/md/dm-ioctl.c),
- * keys through libcryptsetup, which is loaded only where there is an encrypted target. */
+/* The volumes of the running machine: device-mapper tables come from the kernel (Linux drivers/md/dm-ioctl.c), keys
+ * from libcryptsetup, which is loaded only for an encrypted target. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #define DM_CONTROL "/dev/mapper/control"
 #define TABLE_MAX  ((size_t)1 << 20)
 
-/* The rows behind @head as text. */
+/* Print the rows behind @head as text. */
 static struct kd_error *print_table(const struct dm_ioctl *head, char **ret)
 {
 	const char *data = (const char *)head + head->data_start;
@@ -46,7 +46,7 @@ static struct kd_error *read_table(const struct kd_sysroot *root, const char *na
 
 	if (!kd_sysroot_is_live(root))
 		return kd_error_create(KD_ERR_UNSUPPORTED,
-				       "a captured tree does not tell what device-mapper volumes are made of");
+				       "a captured tree does not contain the tables of device-mapper volumes");
 	control = open(DM_CONTROL, O_RDWR | O_CLOEXEC);
 	if (control < 0)
 		return kd_error_os(errno, "cannot open " DM_CONTROL);
@@ -109,7 +109,7 @@ static bool load_cryptsetup(struct cryptsetup *ret)
 	return library != NULL;
 }
 
-/* Nobody but main() prints. */
+/* Only main() prints. */
 static void say_nothing(int level, const char *text, void *arg)
 {
 }
@@ -140,7 +140,7 @@ static struct kd_error *open_with(const struct cryptsetup *lib, struct crypt_dev
 	lib->safe_free(pass);
 	if (result < 0)
 		err = kd_error_create(KD_ERR_CONFIG,
-				      "key file %s does not open it: \"cryptsetup luksAddKey\" adds a key to "
+				      "key file %s does not unlock it: \"cryptsetup luksAddKey\" adds a key to "
 				      "the volume",
 				      file);
 	else
@@ -158,12 +158,12 @@ static struct kd_error *read_key(const char *name, const char *file, uint64_t of
 
 	if (!load_cryptsetup(&lib))
 		return kd_error_create(KD_ERR_NOT_FOUND,
-				       "libcryptsetup.so.12 is needed to get its key: install libcryptsetup "
+				       "libcryptsetup.so.12, which reads its key, is missing: install libcryptsetup "
 				       "(Debian: libcryptsetup12, Red Hat: cryptsetup-libs)");
 	lib.set_log(NULL, say_nothing, NULL);
 	result = lib.init_by_name(&device, name);
 	if (result < 0)
-		return kd_error_os(-result, "libcryptsetup does not know it");
+		return kd_error_os(-result, "libcryptsetup cannot open it");
 	err = open_with(&lib, device, file, offset, size, ret);
 	lib.free(device);
 	return err;

@@ -420,7 +420,7 @@ static void test_target_refused(void **state)
 	put_directory(m, "/var/crash");
 	put_directory(m, "/run/x");
 	expect_refused(m, "", KD_ERR_UNSUPPORTED,
-		       "path /var/crash lies on overlay (mounted at /), which is put together");
+		       "path /var/crash lies on overlay (mounted at /), which combines directories");
 	expect_refused(m, "path /run/x", KD_ERR_UNSUPPORTED, "tmpfs (mounted at /run), which lies in memory");
 }
 
@@ -447,12 +447,12 @@ static void test_target_missing_path(void **state)
 	put(m, "/proc/self/mountinfo", ROOT_MOUNT);
 	put_device(m, "vda1", "254:1", "aaaa-1");
 	put_directory(m, "/var");
-	expect_refused(m, "path /srv/none", KD_ERR_NOT_FOUND, "\"mkdir -p /srv/none\" makes it");
+	expect_refused(m, "path /srv/none", KD_ERR_NOT_FOUND, "\"mkdir -p /srv/none\" creates it");
 	/* The default directory is made by start. */
 	expect_no_error(resolve(m, "", &t));
 	assert_string_equal(t.path, "/var/crash");
 	assert_string_equal(t.directory, "/var/crash");
-	expect_refused(m, "ext4 /dev/vda1\npath /none", KD_ERR_NOT_FOUND, "\"mkdir -p /none\" makes it");
+	expect_refused(m, "ext4 /dev/vda1\npath /none", KD_ERR_NOT_FOUND, "\"mkdir -p /none\" creates it");
 }
 
 static void test_target_named(void **state)

@@ -219,13 +219,13 @@ static void test_luks_without_key(void **state)
 	static const struct {
 		const char *crypttab, *why;
 	} cases[] = {
-		{ "", "has no line for secret" },
-		{ "secret /dev/vg/root\n", "names no key file" },
-		{ "secret /dev/vg/root none luks\n", "names no key file" },
-		{ "secret /dev/vg/root - luks\n", "names no key file" },
-		{ "secret /dev/vg/root key:UUID=1 luks\n", "names no plain file" },
-		{ "secret /dev/vg/root /etc/keys:LABEL=stick luks\n", "names no plain file" },
-		{ "secret /dev/vg/root /etc luks\n", "names no plain file" },
+		{ "", "has no entry for secret" },
+		{ "secret /dev/vg/root\n", "does not name a key file" },
+		{ "secret /dev/vg/root none luks\n", "does not name a key file" },
+		{ "secret /dev/vg/root - luks\n", "does not name a key file" },
+		{ "secret /dev/vg/root key:UUID=1 luks\n", "does not name a regular file" },
+		{ "secret /dev/vg/root /etc/keys:LABEL=stick luks\n", "does not name a regular file" },
+		{ "secret /dev/vg/root /etc luks\n", "does not name a regular file" },
 		{ "secret /dev/vg/root /etc/crypttab keyscript=/bin/ask\n", "asks a program" },
 		{ "secret /dev/vg/root /etc/crypttab keyfile-size=many\n", "bad option \"keyfile-size=many\"" },
 		{ "secret /dev/vg/root /etc/keys/gone luks\n", "/etc/keys/gone" },
@@ -363,7 +363,8 @@ static void test_bad_tables(void **state)
 		unsigned int rows;
 		size_t size;
 
-		assert_error(volumes_dm_table(words, shout, NULL, &table, &size, &rows), KD_ERR_FORMAT, "bad row");
+		assert_error(volumes_dm_table(words, shout, NULL, &table, &size, &rows), KD_ERR_FORMAT,
+			     "bad row");
 	}
 }
 
