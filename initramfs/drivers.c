@@ -21,7 +21,7 @@ static const char *last_part(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Where the link @path leads; *ret stays NULL if there is no such link. */
+/* The path that link @directory/@entry leads to; *ret stays NULL if there is no such link. */
 static struct kd_error *follow(const struct kd_sysroot *root, const char *directory, const char *entry, char **ret)
 {
 	_cleanup_free_ char *path = NULL;
@@ -38,7 +38,7 @@ static struct kd_error *follow(const struct kd_sysroot *root, const char *direct
 	return err;
 }
 
-/* Is the capture kernel of another build than the one whose sysfs is read? */
+/* Is the capture kernel a different build from the kernel whose sysfs is read? */
 static bool is_other_kernel(const struct drivers *drivers)
 {
 	_cleanup_free_ char *running = NULL;
@@ -49,7 +49,7 @@ static bool is_other_kernel(const struct drivers *drivers)
 	return running && strcmp(running, drivers->release) != 0;
 }
 
-/* As a module: what is built in has no initstate. */
+/* Is @name loaded as a module? A built-in module has no initstate. */
 static bool is_loaded(const struct kd_sysroot *root, const char *name)
 {
 	_cleanup_free_ char *state = NULL;
@@ -58,7 +58,8 @@ static bool is_loaded(const struct kd_sysroot *root, const char *name)
 	return state != NULL;
 }
 
-/* From the device's uevent, as not every bus has a file for it; *ret stays NULL if the device has none. */
+/* Read the modalias from the device's uevent, as not every bus has a file for it. *ret stays NULL if the device has
+ * none. */
 static struct kd_error *read_modalias(const struct kd_sysroot *root, const char *directory, char **ret)
 {
 	_cleanup_free_ char *text = NULL;
@@ -75,8 +76,8 @@ static struct kd_error *read_modalias(const struct kd_sysroot *root, const char 
 	return NULL;
 }
 
-/* Modules that say they can drive the device at @directory. In the kernel that runs, only one that is loaded may be
- * what does. */
+/* Add the modules whose aliases match the device at @directory. In the running kernel only a loaded one can be its
+ * driver. */
 static struct kd_error *add_by_modalias(const struct drivers *drivers, const char *directory, bool *found)
 {
 	bool other_kernel = is_other_kernel(drivers);
@@ -95,16 +96,16 @@ static struct kd_error *add_by_modalias(const struct drivers *drivers, const cha
 
 		if (!other_kernel && !is_loaded(drivers->root, names.name[i]))
 			continue;
-		kd_debug(drivers->log, "module %s answers to %s of %s", names.name[i], modalias, directory);
+		kd_debug(drivers->log, "module %s matches %s of %s", names.name[i], modalias, directory);
 		err = modules_add(drivers->modules, names.name[i], &found_one);
 		*found = *found || found_one;
 	}
 	return err;
 }
 
-/* The module that drives the device at @directory. A device without a driver works without one in this kernel, so it
- * will in the next. A driver that names no module is built in (another kernel may have it as a module) or comes from
- * one of the few modules that do not own up to theirs, such as mmc_block. */
+/* Add the module that drives the device at @directory. A device that works without a driver in this kernel will do so
+ * in the capture kernel. A driver without a link to a module is either built in (the capture kernel may have it as a
+ * module) or belongs to one of the few modules, such as mmc_block, that do not set such a link. */
 static struct kd_error *add_driver(const struct drivers *drivers, const char *directory)
 {
 	_cleanup_free_ char *driver = NULL, *module = NULL;
@@ -133,8 +134,8 @@ static struct kd_error *add_driver(const struct drivers *drivers, const char *di
 
 static struct kd_error *walk_up(const struct drivers *drivers, const char *device, struct names *seen);
 
-/* Devices that this one cannot work without though it does not hang on them: PHYs, clocks, regulators, IOMMUs. sysfs
- * tells since Linux 5.9 (287905e68dd2 "driver core: Expose device link details in sysfs"). */
+/* Add the devices that this one needs although it is not attached to them: PHYs, clocks, regulators, IOMMUs. sysfs
+ * tells them since Linux 5.9 (287905e68dd2 "driver core: Expose device link details in sysfs"). */
 static struct kd_error *walk_suppliers(const struct drivers *drivers, const char *directory, struct names *seen)
 {
 	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(drivers->root, directory);
@@ -156,7 +157,7 @@ static struct kd_error *walk_suppliers(const struct drivers *drivers, const char
 	return err;
 }
 
-/* From the device to the root of its bus. What it hangs on is inserted before it. */
+/* Walk from the device to the root of its bus. The device that it is attached to is inserted before it. */
 static struct kd_error *walk_up(const struct drivers *drivers, const char *device, struct names *seen)
 {
 	_cleanup_free_ char *parent = strdup(device);
@@ -181,7 +182,7 @@ static struct kd_error *walk_up(const struct drivers *drivers, const char *devic
 	return err;
 }
 
-/* Kinds of block devices that programs put together: by dm/uuid for the device mapper, else by name. */
+/* Kinds of block devices that programs assemble: by dm/uuid for the device mapper, else by name. */
 static const struct {
 	const char *prefix, *what;
 } dm_kinds[] = {
@@ -250,8 +251,7 @@ static struct kd_error *describe_stack(const struct kd_sysroot *root, const char
 	return err;
 }
 
-/* Disks that are no hardware: they come from a server, once programs have logged in there. By a part of their
- * path. */
+/* Disks that a server provides once a program has logged in there, by a part of their path. */
 static const struct {
 	const char *part, *what;
 } remote_kinds[] = {
@@ -291,12 +291,12 @@ static struct kd_error *refuse_stack(const struct drivers *drivers, const char *
 	if (err)
 		return err;
 	return kd_error_create(KD_ERR_UNSUPPORTED,
-			       "%s cannot be assembled in the capture kernel by this version; choose a file system "
+			       "this version cannot assemble %s in the capture kernel; choose a file system "
 			       "on a disk, a partition, LVM, software RAID or LUKS as the dump target in kdump.conf",
 			       stack);
 }
 
-/* NVMe multipath: the disk is virtual, and its subsystem's directory links to the controllers that lead to it. */
+/* NVMe multipath: the disk is virtual, and the directory of its subsystem links to the controllers that reach it. */
 static struct kd_error *walk_nvme_controllers(const struct drivers *drivers, const char *device, struct names *seen)
 {
 	static const char prefix[] = "/sys/devices/virtual/nvme-subsystem/";
@@ -324,11 +324,12 @@ static struct kd_error *walk_nvme_controllers(const struct drivers *drivers, con
 			err = walk_up(drivers, controller, seen);
 	}
 	if (!err && !count)
-		err = kd_error_create(KD_ERR_NOT_FOUND, "%s has no NVMe controller", device);
+		err = kd_error_create(KD_ERR_NOT_FOUND, "no NVMe controller reaches %s", device);
 	return err;
 }
 
-/* How much of @directory is that of the virtual device itself, and not of a partition of it; 0: no such device. */
+/* The length of the part of @directory that names the virtual device itself and not a partition of it; 0: @directory is
+ * not that of a virtual device. */
 static size_t virtual_device_length(const char *directory)
 {
 	static const char prefix[] = "/sys/devices/virtual/block/";
@@ -338,7 +339,7 @@ static size_t virtual_device_length(const char *directory)
 	return sizeof(prefix) - 1 + strcspn(directory + sizeof(prefix) - 1, "/");
 }
 
-/* The plan's volume that the device at @directory, or the device that it is a partition of, is; NULL: none. */
+/* The volume of the plan that is the device at @directory, or that contains it as a partition; NULL: there is none. */
 static const struct kd_plan_volume *volume_of(const struct drivers *drivers, const char *directory)
 {
 	size_t length = virtual_device_length(directory);
@@ -355,7 +356,7 @@ static const struct kd_plan_volume *volume_of(const struct drivers *drivers, con
 
 static struct kd_error *walk_block_device(const struct drivers *drivers, const char *device, unsigned int depth);
 
-/* What a volume is made of. */
+/* Walk the devices that make up a volume. */
 static struct kd_error *walk_slaves(const struct drivers *drivers, const char *device, unsigned int depth)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -416,7 +417,7 @@ static struct kd_error *add_needed(const struct drivers *drivers, const char *pr
 	return err;
 }
 
-/* As above, where the kernel may do without. */
+/* As add_needed(), for a module that the kernel may lack. */
 static struct kd_error *add_if_there(const struct drivers *drivers, const char *prefix, const char *name)
 {
 	bool found;
@@ -424,8 +425,8 @@ static struct kd_error *add_if_there(const struct drivers *drivers, const char *
 	return add_alias(drivers, prefix, name, &found);
 }
 
-/* Modules whose implementations of @algorithm ("xts(aes)") the running kernel has, from /proc/crypto: blocks of
- * "key : value" lines, in which the module follows the name. */
+/* Add the modules that implement @algorithm ("xts(aes)") in the running kernel, from /proc/crypto: blocks of "key :
+ * value" lines, in which the module follows the name. */
 static struct kd_error *add_algorithm(const struct drivers *drivers, const char *algorithm)
 {
 	_cleanup_free_ char *text = NULL;
@@ -448,8 +449,8 @@ static struct kd_error *add_algorithm(const struct drivers *drivers, const char 
 	return err;
 }
 
-/* @cipher is dm-crypt's: "aes-xts-plain64", "aes-cbc-essiv:sha256", "capi:xts(aes)-plain64". Modules with the best
- * implementations are those that the running kernel has loaded; templates and the plain ones go by their names. */
+/* @cipher is dm-crypt's: "aes-xts-plain64", "aes-cbc-essiv:sha256", "capi:xts(aes)-plain64". The running
+ * kernel has loaded the modules with the best implementations; templates and generic modules are known by name. */
 static struct kd_error *add_cipher(const struct drivers *drivers, const char *cipher)
 {
 	bool capi = kd_starts_with(cipher, "capi:");
@@ -469,7 +470,7 @@ static struct kd_error *add_cipher(const struct drivers *drivers, const char *ci
 		iv = rest;
 	}
 	if (!name || !mode)
-		return kd_error_create(KD_ERR_UNSUPPORTED, "cipher %s is not understood", cipher);
+		return kd_error_create(KD_ERR_UNSUPPORTED, "cipher %s has an unknown form", cipher);
 	hash = iv ? strchr(iv, ':') : NULL;
 	err = kd_format(&algorithm, "%s(%s)", mode, name);
 	if (err)
@@ -505,7 +506,7 @@ static const char *dm_module(const char *type)
 	return NULL;
 }
 
-/* Rows of START LENGTH TYPE PARAMETER…. */
+/* @word: rows of START LENGTH TYPE PARAMETER…. */
 static struct kd_error *add_dm(const struct drivers *drivers, char *const *word)
 {
 	struct kd_error *err = add_needed(drivers, "", "dm-mod");
@@ -519,7 +520,7 @@ static struct kd_error *add_dm(const struct drivers *drivers, char *const *word)
 			count++;
 		word += count + (row[count] != NULL);
 		if (count < 3)
-			return kd_error_create(KD_ERR_FORMAT, "a row of its table is too short");
+			return kd_error_create(KD_ERR_FORMAT, "a row of its device-mapper table is too short");
 		module = dm_module(row[2]);
 		err = add_needed(drivers, module ? "" : "dm-", module ? module : row[2]);
 		if (!err && strcmp(row[2], "crypt") == 0 && count > 3)
@@ -528,7 +529,7 @@ static struct kd_error *add_dm(const struct drivers *drivers, char *const *word)
 	return err;
 }
 
-/* LEVEL VERSION MEMBER… */
+/* @word: LEVEL VERSION MEMBER… */
 static struct kd_error *add_md(const struct drivers *drivers, char *const *word)
 {
 	struct kd_error *err = add_needed(drivers, "", "md-mod");
@@ -554,7 +555,7 @@ struct kd_error *drivers_add_volume(const struct drivers *drivers, const struct 
 	return kd_error_create(KD_ERR_UNSUPPORTED, "volume %s: unknown kind %s", volume->name, volume->kind);
 }
 
-/* A file system on several devices mounts only after each of them has been announced to the kernel. */
+/* The capture kernel would need the drivers of all devices of a file system. */
 static struct kd_error *refuse_multiple_devices(const struct drivers *drivers, const struct kd_target_type *type,
 						const char *device)
 {
@@ -583,7 +584,7 @@ static struct kd_error *refuse_multiple_devices(const struct drivers *drivers, c
 		}
 		if (ours && count > 1)
 			return kd_error_create(KD_ERR_UNSUPPORTED,
-					       "its %s spans %zu devices, which this version cannot put together "
+					       "its %s spans %zu devices, which this version cannot assemble "
 					       "in the capture kernel; choose a file system on one device",
 					       type->name, count);
 	}
@@ -606,8 +607,8 @@ static struct kd_error *add_file_system(const struct drivers *drivers, const cha
 	return err;
 }
 
-/* All devices of the driver. Which of them has the tag sysfs tells only since Linux 6.9 (a8f62f50b4e4 "virtiofs: export
- * filesystem tags through sysfs"). */
+/* Add all devices of the driver: sysfs tells which of them has the tag only since Linux 6.9 (a8f62f50b4e4 "virtiofs:
+ * export filesystem tags through sysfs"). */
 static struct kd_error *add_tag_devices(const struct drivers *drivers, const char *directory)
 {
 	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(drivers->root, directory);

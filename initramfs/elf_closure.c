@@ -24,8 +24,8 @@
 static const char *const program_dirs[] = {
 	"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", NULL,
 };
-/* The loader's own list, Debian's with its directories per machine. Libraries in them for another machine or word size
- * are passed over, as the loader does. */
+/* The loader's own list, and Debian's directories for each architecture. As in the loader, libraries for another
+ * architecture or word size are skipped. */
 static const char *const library_dirs[] = {
 	"/lib/x86_64-linux-gnu",
 	"/usr/lib/x86_64-linux-gnu",
@@ -42,8 +42,8 @@ struct closure {
 	const struct kd_sysroot *root;
 	struct image *image;
 	struct names conf_dirs; /* of ld.so.conf(5) */
-	struct names done;      /* canonical paths of what is in, with all it needs */
-	char *loader_dir;       /* where the program's loader lies: a directory that every loader searches */
+	struct names done;      /* canonical paths of the files that are complete */
+	char *loader_dir;       /* of the program's loader, which every loader searches */
 	char *main_path;        /* the program's canonical path */
 	char *main_rpath;       /* its RPATH, which its libraries inherit; NULL for none */
 };
@@ -61,7 +61,7 @@ static void closure_free_cleanup(struct closure *closure)
 	closure_free(closure);
 }
 
-/* dirname(3) into new memory. */
+/* dirname(3) in new memory. */
 static struct kd_error *directory_of(const char *path, char **ret)
 {
 	const char *slash = strrchr(path, '/');
@@ -77,7 +77,7 @@ static bool is_regular(const struct kd_sysroot *root, const char *path)
 	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* The path of @program, which may be a bare name. */
+/* Find the path of @program, which may be a bare name. */
 static struct kd_error *find_program(const struct kd_sysroot *root, const char *program, char **ret)
 {
 	_cleanup_free_ char *path = NULL;
@@ -86,7 +86,7 @@ static struct kd_error *find_program(const struct kd_sysroot *root, const char *
 
 	if (strchr(program, '/')) {
 		if (program[0] != '/' || !is_regular(root, program))
-			return kd_error_create(KD_ERR_NOT_FOUND, "%s not found", program);
+			return kd_error_create(KD_ERR_NOT_FOUND, "program %s does not exist", program);
 		return kd_format(ret, "%s", program);
 	}
 	for (i = 0; program_dirs[i]; i++) {
@@ -99,12 +99,10 @@ static struct kd_error *find_program(const struct kd_sysroot *root, const char *
 			return NULL;
 		}
 	}
-	return kd_error_create(KD_ERR_NOT_FOUND, "%s not found in any directory for programs", program);
+	return kd_error_create(KD_ERR_NOT_FOUND, "program %s is in none of the usual directories", program);
 }
 
-/*
- * ld.so.conf
- */
+/* --- ld.so.conf --------------------------------------------------------------------------------------------------- */
 static struct kd_error *read_conf(struct closure *closure, const char *path, unsigned int depth);
 
 static struct kd_error *include_confs(struct closure *closure, const char *pattern, unsigned int depth)
@@ -146,11 +144,9 @@ static struct kd_error *read_conf(struct closure *closure, const char *path, uns
 	return err;
 }
 
-/*
- * Looking for a library
- */
+/* --- looking for a library ---------------------------------------------------------------------------------------- */
 
-/* Is there a library at @directory/@name that @object can use? Then *ret is its path. */
+/* *ret: @directory/@name, if it is a library that @object can use. */
 static struct kd_error *try_directory(const struct closure *closure, const struct elf_object *object,
 				      const char *directory, const char *name, char **ret)
 {
@@ -170,8 +166,8 @@ static struct kd_error *try_directory(const struct closure *closure, const struc
 	return NULL;
 }
 
-/* @search is a list of directories as in RPATH; @path, which the list belongs to, stands for $ORIGIN. An element with
- * another $-token is skipped. */
+/* @search is a list of directories as in RPATH. The directory of @path, the file that has the list, replaces $ORIGIN. A
+ * directory with another $-token is skipped. */
 static struct kd_error *try_search_path(const struct closure *closure, const struct elf_object *object,
 					const char *search, const char *path, const char *name, char **ret)
 {
@@ -210,8 +206,8 @@ static struct kd_error *try_list(const struct closure *closure, const struct elf
 	return err;
 }
 
-/* Where the loader would find library @name for @object, which was loaded from @path. *by_rpath_ret: through a path
- * that @object itself carries, so that the loader finds it there in the capture environment too. */
+/* Find library @name as the loader would for @object, which was loaded from @path. *by_rpath_ret: a path inside @object
+ * led to it, so that the loader finds it in the capture environment too. */
 static struct kd_error *find_library(const struct closure *closure, const struct elf_object *object, const char *path,
 				     const char *name, char **ret, bool *by_rpath_ret)
 {
@@ -232,16 +228,14 @@ static struct kd_error *find_library(const struct closure *closure, const struct
 	if (!err && !*ret)
 		err = try_list(closure, object, library_dirs, SIZE_MAX, name, ret);
 	if (!err && !*ret)
-		err = kd_error_create(KD_ERR_NOT_FOUND, "%s needs library %s, which is not there", path, name);
+		err = kd_error_create(KD_ERR_NOT_FOUND, "%s needs library %s, which does not exist", path, name);
 	return err;
 }
 
-/*
- * Adding
- */
+/* --- adding ------------------------------------------------------------------------------------------------------- */
 
-/* The file at @path: *real_ret is its canonical name, to which @path becomes a link if the two differ. *data_ret is
- * the content, to be added by the caller, or stays NULL if that has been done before. */
+/* Read the file at @path. *real_ret is its canonical name; @path becomes a link to it if the two differ. *data_ret is
+ * its content, which the caller adds; it stays NULL if the file was added before. */
 static struct kd_error *claim_file(struct closure *closure, const char *path, char **real_ret, char **data_ret,
 				   size_t *size_ret)
 {
@@ -264,7 +258,7 @@ static struct kd_error *claim_file(struct closure *closure, const char *path, ch
 
 static struct kd_error *add_libraries(struct closure *closure, const struct elf_object *object, const char *path);
 
-/* @path: as the loader will find it. */
+/* @path: where the loader will find the library. */
 static struct kd_error *add_library(struct closure *closure, const char *path)
 {
 	_cleanup_(elf_object_free) struct elf_object object = { 0 };
@@ -282,8 +276,8 @@ static struct kd_error *add_library(struct closure *closure, const char *path)
 	return err ? err : add_libraries(closure, &object, path);
 }
 
-/* The image has no ld.so.cache, so what lies in a directory that only ld.so.conf names would not be found there: such
- * libraries are linked to from the loader's own directory. */
+/* The image has no ld.so.cache, so the loader would not find libraries in a directory that only ld.so.conf names. A
+ * link in the loader's own directory leads to each of them. */
 static struct kd_error *add_needed(struct closure *closure, const struct elf_object *object, const char *path,
 				   const char *name)
 {
@@ -308,7 +302,7 @@ static struct kd_error *add_needed(struct closure *closure, const struct elf_obj
 	return err;
 }
 
-/* Depth is bounded by the number of libraries, as each is done once. */
+/* The number of libraries limits the depth, as each is added once. */
 static struct kd_error *add_libraries(struct closure *closure, const struct elf_object *object, const char *path)
 {
 	struct kd_error *err = NULL;
@@ -319,7 +313,7 @@ static struct kd_error *add_libraries(struct closure *closure, const struct elf_
 	return err;
 }
 
-/* Takes over @data. */
+/* Take over @data. */
 static struct kd_error *add_elf_program(struct closure *closure, const char *real, char *data, size_t size)
 {
 	_cleanup_(elf_object_free) struct elf_object object = { 0 };
@@ -332,7 +326,7 @@ static struct kd_error *add_elf_program(struct closure *closure, const char *rea
 	if (err || !object.interpreter)
 		return err;
 	if (!is_regular(closure->root, object.interpreter))
-		return kd_error_create(KD_ERR_NOT_FOUND, "%s needs loader %s, which is not there", real,
+		return kd_error_create(KD_ERR_NOT_FOUND, "%s needs loader %s, which does not exist", real,
 				       object.interpreter);
 	free(closure->loader_dir);
 	free(closure->main_path);
@@ -352,7 +346,7 @@ static struct kd_error *add_elf_program(struct closure *closure, const char *rea
 
 static struct kd_error *add_program(struct closure *closure, const char *program, unsigned int depth);
 
-/* Takes over @data, which starts with "#!". */
+/* Take over @data, which starts with "#!". */
 static struct kd_error *add_script(struct closure *closure, const char *real, char *data, size_t size,
 				   unsigned int depth)
 {
@@ -368,7 +362,7 @@ static struct kd_error *add_script(struct closure *closure, const char *real, ch
 	interpreter = kd_next_word(&rest, &(bool){ false });
 	argument = interpreter ? kd_next_word(&rest, &(bool){ false }) : NULL;
 	if (!interpreter || interpreter[0] != '/' || depth == SCRIPT_DEPTH_MAX)
-		return kd_error_create(KD_ERR_FORMAT, "%s: bad interpreter", real);
+		return kd_error_create(KD_ERR_FORMAT, "%s: its first line does not name an interpreter", real);
 	err = add_program(closure, interpreter, depth + 1);
 	/* "#!/usr/bin/env python3" */
 	if (!err && argument && argument[0] != '-' && strcmp(strrchr(interpreter, '/'), "/env") == 0)

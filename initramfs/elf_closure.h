@@ -2,7 +2,7 @@
 /** Programs with everything they need to start: dynamic loader, shared libraries, interpreters of scripts.
  *
  *  Every file goes in under its canonical path; names by which it is looked up (/bin/sh, libc.so.6) become symbolic
- *  links to it. Libraries opened at run time with dlopen(3) cannot be seen from outside and are not included.
+ *  links to it. A library that a program opens with dlopen(3) is not known and not included.
  */
 #ifndef INITRAMFS_ELF_CLOSURE_H
 #define INITRAMFS_ELF_CLOSURE_H
@@ -11,8 +11,8 @@
 #include "base/sysroot.h"
 #include "initramfs/image.h"
 
-/** Add @program to @image: an absolute path on the machine @root, or a name to look for in the usual directories.
- *  KD_ERR_NOT_FOUND names the program, library or interpreter that is missing, and who needs it. */
+/** Add @program to @image: an absolute path on the machine @root, or a name that is looked up in the usual directories.
+ *  KD_ERR_NOT_FOUND: the message names the missing program, library or interpreter, and the file that needs it. */
 struct kd_error *elf_closure_add(const struct kd_sysroot *root, const char *program, struct image *image) MUST_CHECK;
 
 #endif

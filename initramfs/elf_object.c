@@ -13,7 +13,7 @@ static void elf_end_p(Elf **elf)
 }
 #define _cleanup_elf_ __attribute__((cleanup(elf_end_p)))
 
-/* A string table: @data is NULL where there is none. */
+/* A string table; @data is NULL if there is none. */
 struct strings {
 	const char *data;
 	size_t size;
@@ -26,7 +26,7 @@ bool elf_object_probe(const void *data, size_t size)
 
 static struct kd_error *corrupt(const char *name, const char *what)
 {
-	return kd_error_create(KD_ERR_FORMAT, "%s: bad ELF file (%s)", name, what);
+	return kd_error_create(KD_ERR_FORMAT, "%s is not a valid ELF file (%s)", name, what);
 }
 
 /* Copy of the NUL-terminated string at @offset. */
@@ -51,7 +51,7 @@ static bool find_segment(Elf *elf, size_t count, GElf_Word type, GElf_Phdr *ret)
 	return false;
 }
 
-/* Bytes of the file that are loaded at @vaddr and up to the end of that segment. */
+/* The bytes of the file from @vaddr to the end of its segment. */
 static struct strings file_at(Elf *elf, size_t count, uint64_t vaddr, const char *data, size_t size)
 {
 	size_t i;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** What the dynamic loader would read out of an ELF file, of either word size and byte order. */
+/** The facts that the dynamic loader reads from an ELF file of either word size and byte order. */
 #ifndef INITRAMFS_ELF_OBJECT_H
 #define INITRAMFS_ELF_OBJECT_H
 

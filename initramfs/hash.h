@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** SHA-256 as people and files write it: 64 hex digits and a NUL. */
+/** SHA-256 as text: 64 hex digits and a NUL. */
 #ifndef INITRAMFS_HASH_H
 #define INITRAMFS_HASH_H
 

@@ -18,7 +18,7 @@
 #include "base/decompress.h"
 #include "initramfs/hash.h"
 
-/* Changes whenever the same list would give another archive. */
+/* Change this when the same list gives a different archive. */
 #define IMAGE_FORMAT "kdump-initramfs 1"
 
 /* zlib's level 9 takes ten times as long as 6 on kernel modules and saves 0.8 %. */
@@ -44,7 +44,7 @@ struct image {
 /* Rows of enum image_compression. */
 static const struct {
 	const char *name;
-	const char *kernel_config; /* what a kernel that expands it has "=y"; NULL: every kernel does */
+	const char *kernel_config; /* the option that the kernel needs as "=y"; NULL: every kernel can expand it */
 	int (*add_filter)(struct archive *archive);
 	const char *options; /* of the filter: no times in the output */
 } compressions[] = {
@@ -114,7 +114,7 @@ static const struct entry *find(const struct image *image, const char *path)
 	return NULL;
 }
 
-/* Takes over @entry, also on failure. */
+/* Take over @entry, also on failure. */
 static struct kd_error *append(struct image *image, struct entry entry)
 {
 	const struct entry *old;
@@ -155,7 +155,7 @@ static struct kd_error *add_parents(struct image *image, const char *path)
 	const char *slash;
 
 	if (path[0] != '/' || path[1] == '\0')
-		return kd_error_create(KD_ERR_FORMAT, "\"%s\" is no path for the initramfs", path);
+		return kd_error_create(KD_ERR_FORMAT, "\"%s\" is not a path for the initramfs", path);
 	for (slash = strchr(path + 1, '/'); slash && !err; slash = strchr(slash + 1, '/'))
 		err = append(image, (struct entry){ .path = strndup(path, slash - path), .mode = S_IFDIR | 0755 });
 	return err;
@@ -274,7 +274,7 @@ static struct kd_error *gzip(const void *data, size_t size, const char *what, vo
 	return NULL;
 }
 
-/* The bytes to store for @entry; *ret stays NULL when they are those of the entry itself. */
+/* The bytes to store for @entry; *ret stays NULL when the entry's own bytes are stored. */
 static struct kd_error *stored_bytes(const struct entry *entry, void **ret, size_t *size_ret)
 {
 	_cleanup_free_ void *expanded = NULL;
@@ -287,7 +287,7 @@ static struct kd_error *stored_bytes(const struct entry *entry, void **ret, size
 		return NULL;
 	decompress = kd_decompress_probe(entry->data, entry->size);
 	if (decompress == kd_decompress_gzip)
-		return NULL; /* is what it shall be */
+		return NULL; /* is stored as it is */
 	if (decompress)
 		err = decompress(entry->data, entry->size, EXPANDED_MAX, entry->path, &expanded, &size);
 	if (err)

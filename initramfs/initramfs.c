@@ -18,7 +18,8 @@
 #define MODULE_DIR "/lib/modules" /* in the image */
 #define INPUT_MAX  ((size_t)256 << 20)
 
-/* What "<output>.hash" says: one line "kdump-initramfs <input hash> <image hash> <image size> <unpacked size>". */
+/* The contents of "<output>.hash": one line "kdump-initramfs <input hash> <image hash> <image size> <unpacked size>".
+ * */
 struct record {
 	char inputs[HASH_TEXT_SIZE];
 	char image[HASH_TEXT_SIZE];
@@ -31,7 +32,7 @@ static struct kd_error *record_path(const char *output, char **ret)
 	return kd_format(ret, "%s.hash", output);
 }
 
-/* False: there is no record, or it is not one of ours. */
+/* False: there is no record, or it was written by another program. */
 static bool record_read(const char *output, struct record *ret)
 {
 	_cleanup_free_ char *path = NULL, *text = NULL;
@@ -66,7 +67,7 @@ static struct kd_error *record_write(const char *output, const struct record *re
 	return err ? err : kd_write_file_atomic(path, text, strlen(text), 0600);
 }
 
-/* Is the image at @output, byte for byte, the one that @record was written for? */
+/* Is the image at @output, byte for byte, the one that @record describes? */
 static bool image_is_intact(const char *output, const struct record *record)
 {
 	_cleanup_free_ char *data = NULL;
@@ -95,9 +96,8 @@ static struct initramfs_result result_of(const struct record *record, bool rebui
 	return result;
 }
 
-/*
- * What goes in
- */
+/* --- collecting --------------------------------------------------------------------------------------------------- */
+
 static struct kd_error *find_modules(const struct initramfs_request *request, struct modules *modules)
 {
 	const struct drivers drivers = {
@@ -126,7 +126,7 @@ static struct kd_error *find_modules(const struct initramfs_request *request, st
 	}
 	if (err)
 		return err;
-	/* A dump without the watchdog's driver may succeed; no dump at all never does. */
+	/* A dump may succeed without the driver of a watchdog. Without an image there is none. */
 	err = drivers_add_watchdogs(&drivers);
 	if (err && err->code != KD_ERR_NOMEM)
 		kd_warn(request->log, "%s", err->text);
@@ -159,7 +159,7 @@ static struct kd_error *add_file(struct image *image, const char *path, mode_t m
 	return err ? err : image_add_file(image, path, mode, store, data, size);
 }
 
-/* Modules into the image, and into the plan. */
+/* Add the modules to the image and to the plan. */
 static struct kd_error *add_modules(const struct initramfs_request *request, struct image *image)
 {
 	_cleanup_(modules_close) struct modules *modules = NULL;
@@ -187,7 +187,7 @@ static struct kd_error *add_modules(const struct initramfs_request *request, str
 	return err;
 }
 
-/* The file by which the collector erases data: without it there would be no dump. */
+/* Add the file that tells the collector which data to erase: without it there is no dump. */
 static struct kd_error *add_collector_config(const struct initramfs_request *request, struct image *image)
 {
 	const char *path = kd_collector_config(request->plan->collector);
@@ -236,11 +236,11 @@ static struct kd_error *add_skeleton(struct image *image)
 
 	for (i = 0; i < ARRAY_SIZE(directories) && !err; i++)
 		err = image_add_directory(image, directories[i].path, directories[i].mode);
-	/* The kernel opens it before it runs /init. */
+	/* The kernel opens the console before it runs /init. */
 	return err ? err : image_add_character_device(image, "/dev/console", 0600, 5, 1);
 }
 
-/* Does @text, a kernel's configuration, say "@option=y"? */
+/* Does @text, the configuration of a kernel, set "@option=y"? */
 static bool config_has(const char *text, const char *option)
 {
 	size_t length = strlen(option);
@@ -253,8 +253,8 @@ static bool config_has(const char *text, const char *option)
 	return false;
 }
 
-/* The compression to use: the one asked for, or none if the configuration of the kernel says that it cannot expand
- * that. A kernel whose configuration is nowhere to be found can, as all of the distributions do. */
+/* Use the compression that was asked for, or none if the kernel's configuration says that it cannot expand it. If the
+ * configuration is missing, the kernel is assumed to expand it, as the kernels of all distributions do. */
 static struct kd_error *choose_compression(const struct initramfs_request *request, enum image_compression *ret)
 {
 	static const struct {
@@ -291,8 +291,8 @@ static struct kd_error *add_plan(const struct kd_plan *plan, struct image *image
 	return err ? err : image_add_file(image, KD_PLAN_PATH, 0600, IMAGE_STORE_PLAIN, text, strlen(text));
 }
 
-/* The capture program lies in the image as a compressed member when the program that expands it is there: while the
- * kernel unpacks the image it holds every byte of it twice. */
+/* The capture program is compressed in the image if the program that expands it exists: while the kernel unpacks the
+ * image it holds every byte of it twice. */
 static struct kd_error *add_capture(const char *capture, struct image *image)
 {
 	_cleanup_free_ char *unpack = NULL;
@@ -324,7 +324,7 @@ static struct kd_error *add_secrets(const struct initramfs_request *request, str
 	return err;
 }
 
-/* All but the plan, which is completed on the way. */
+/* Add everything but the plan, which this completes. */
 static struct kd_error *collect(const struct initramfs_request *request, struct image *image)
 {
 	struct kd_error *err;
@@ -339,7 +339,7 @@ static struct kd_error *collect(const struct initramfs_request *request, struct 
 	return err ? err : add_secrets(request, image);
 }
 
-/* The hash of @image together with the plan, leaving out when that was made. */
+/* The hash of @image and the plan, without the time when the plan was made. */
 static struct kd_error *hash_inputs(const struct initramfs_request *request, struct image *image,
 				    enum image_compression compression, char ret[static HASH_TEXT_SIZE])
 {

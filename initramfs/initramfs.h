@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Build the capture initramfs: the capture program as /init, the plan, the modules that the plan's targets need,
- *  and what the user asked for. Nothing else.
+/** Build the capture initramfs: the capture program as /init, the plan, the modules that the plan's targets need, and
+ *  the programs and modules that the user asked for. It holds nothing else.
  *
  *  Inside the image: /init, /etc/kdump.plan, /lib/modules/NAME.ko.gz, programs under their own paths, /dev/console,
  *  and empty /dev /mnt /proc /run /sys /tmp.
@@ -17,7 +17,7 @@
 #include "base/sysroot.h"
 #include "initramfs/image.h"
 
-/** Something that must not be seen, and goes into the image with mode 0600. */
+/** A file with a secret, which goes into the image with mode 0600. */
 struct initramfs_secret {
 	const char *path; /* in the image */
 	const void *data;
@@ -33,28 +33,28 @@ struct initramfs_request {
 	char *const *extra_modules; /* NULL-terminated, may be NULL */
 	const struct initramfs_secret *secret;
 	size_t secret_count;
-	const char *output;                 /* written atomically, mode 0600; its directory is made if need be */
+	const char *output; /* written atomically, mode 0600; its directory is created if it is missing */
 	enum image_compression compression; /* of the archive as a whole; none if the kernel could not expand it */
 	bool force;                         /* build even if nothing changed */
-	bool no_rebuild;                    /* take an existing image whatever has changed */
+	bool no_rebuild;                    /* use an existing image even if its inputs have changed */
 	const struct kd_log *log;           /* may be NULL */
 };
 
 struct initramfs_result {
 	bool rebuilt;
-	char hash[HASH_TEXT_SIZE]; /* SHA-256 (hex) of everything that went in */
+	char hash[HASH_TEXT_SIZE]; /* SHA-256 (hex) of all inputs */
 	uint64_t image_size;       /* bytes on disk */
 	uint64_t unpacked_size;    /* bytes that the capture kernel's rootfs takes */
 };
 
 /** Build @request->output unless the image there was made from the same inputs (content hash, kept in the image's
- *  sibling "<output>.hash") and is undamaged. When the plan was made does not count as a change.
+ *  sibling "<output>.hash") and is undamaged. A new time of the plan alone is not a change.
  *
  *  Beside extra_bins, the plan's hooks and a core_collector other than "dumpfilter" bring their programs, and failure
  *  action "shell" brings /bin/sh.
  *
  *  KD_ERR_NOT_FOUND: a target device, driver, program or library is missing. KD_ERR_UNSUPPORTED: the capture
- *  environment could not reach a target (see drivers.h). An extra module that does not exist is only warned of. */
+ *  environment cannot reach a target (see drivers.h). An extra module that does not exist only causes a warning. */
 struct kd_error *initramfs_build(const struct initramfs_request *request, struct initramfs_result *ret) MUST_CHECK;
 
 #endif

@@ -61,17 +61,17 @@ static void usage(FILE *out)
 	fputs("Usage: mkdumprd [options] --plan FILE OUTPUT [KERNEL]\n"
 	      "       mkdumprd --print IMAGE\n"
 	      "\n"
-	      "Build the initramfs in which a kernel crash is captured, if its inputs have changed.\n"
+	      "Build the initramfs that captures a kernel crash, if its inputs have changed.\n"
 	      "\n"
 	      "  -p, --plan FILE         the plan to build for (kdump-plan(5)); - reads it from standard input\n"
 	      "  -f, --force             build even if nothing has changed\n"
-	      "  -k, --kernel RELEASE    kernel whose modules go in (default: the plan's)\n"
-	      "      --capture FILE      program that becomes /init (default: " KD_LIBEXECDIR "/capture)\n"
+	      "  -k, --kernel RELEASE    use the modules of this kernel (default: the plan's)\n"
+	      "      --capture FILE      the capture program (default: " KD_LIBEXECDIR "/capture)\n"
 	      "      --extra-bin FILE    add a program and its libraries; may be repeated\n"
 	      "      --extra-module NAME add a kernel module; may be repeated\n"
-	      "      --compression NAME  of the whole archive: none (default), gzip, zstd\n"
-	      "      --sysroot DIR       look at the machine captured in DIR instead of this one\n"
-	      "      --print             list what the image holds\n"
+	      "      --compression NAME  compress the whole archive: none (default), gzip, zstd\n"
+	      "      --sysroot DIR       read the machine captured in DIR instead of this one\n"
+	      "      --print             list the contents of the image\n"
 	      "  -v, --verbose           say which device needs which module\n"
 	      "  -h, --help              print this help\n"
 	      "      --version           print the version\n",
@@ -99,7 +99,7 @@ static struct kd_error *take_arguments(int count, char **arguments, struct optio
 	return NULL;
 }
 
-/* *done_ret: help or version was asked for and given. */
+/* *done_ret: the help or the version was printed. */
 static struct kd_error *parse_options(int argc, char **argv, struct options *ret, bool *done_ret)
 {
 	int c;
@@ -150,7 +150,7 @@ static struct kd_error *parse_options(int argc, char **argv, struct options *ret
 			puts("mkdumprd (" PACKAGE_NAME ") " PACKAGE_VERSION);
 			*done_ret = true;
 			return NULL;
-		default: /* getopt has said what is wrong */
+		default: /* getopt has printed the reason */
 			return kd_error_create(KD_ERR_USAGE, "try --help");
 		}
 	}

@@ -16,7 +16,7 @@
 
 struct modules {
 	struct kmod_ctx *kmod;
-	struct names seen; /* modules visited, built-in ones too */
+	struct names seen; /* modules visited, including built-in ones */
 	struct module_file *file;
 	size_t count;
 	size_t capacity;
@@ -36,7 +36,7 @@ static void kmod_list_p(struct kmod_list **list)
 #define _cleanup_module_      __attribute__((cleanup(kmod_module_unref_p)))
 #define _cleanup_module_list_ __attribute__((cleanup(kmod_list_p)))
 
-/* Where modprobe.d(5) fragments lie, highest priority first. */
+/* The directories of modprobe.d(5), highest priority first. */
 static const char *const config_dirs[] = {
 	"/etc/modprobe.d",
 	"/run/modprobe.d",
@@ -45,7 +45,7 @@ static const char *const config_dirs[] = {
 };
 #define CONFIG_DIR_COUNT (ARRAY_SIZE(config_dirs))
 
-/* libkmod takes its own defaults, which are this host's, unless it is told the paths. */
+/* Without these paths libkmod would use those of this host. */
 static struct kd_error *open_kmod(const struct kd_sysroot *root, const char *directory, struct kmod_ctx **ret)
 {
 	char *paths[CONFIG_DIR_COUNT + 2] = { NULL };
@@ -57,7 +57,7 @@ static struct kd_error *open_kmod(const struct kd_sysroot *root, const char *dir
 		if (!paths[i])
 			err = kd_error_nomem();
 	}
-	/* Soft dependencies that modules carry themselves; libkmod reads them only as configuration. */
+	/* The soft dependencies that are stored in the modules; libkmod reads them only as configuration. */
 	if (!err)
 		err = kd_format(&paths[i], "%s/modules.softdep", directory);
 	if (!err) {
@@ -93,11 +93,12 @@ static struct kd_error *find_directory(const struct kd_sysroot *root, const char
 	return NULL;
 }
 
-/* What depmod(8) writes begins so: a magic number, big-endian, a version, where the root is (kmod, libkmod-index.h). */
+/* The head of an index of depmod(8): magic number, version and place of the root, big-endian (kmod, libkmod-index.h).
+ * */
 #define INDEX_MAGIC 0xb007f457u
 #define INDEX_HEAD  12
 
-/* What libkmod would not read, told by itself: it says no more than "Invalid argument". NULL: it is not this file. */
+/* Say why libkmod cannot read the index at @path: libkmod itself says only "Invalid argument". NULL: it is readable. */
 static struct kd_error *blame_index(const char *path, bool optional, const char *release)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -117,11 +118,12 @@ static struct kd_error *blame_index(const char *path, bool optional, const char 
 		return kd_error_create(KD_ERR_FORMAT, "%s ends after %zd bytes: run \"depmod %s\"", path, size,
 				       release);
 	if (be32toh(head[0]) != INDEX_MAGIC)
-		return kd_error_create(KD_ERR_FORMAT, "%s is no index of modules: run \"depmod %s\"", path, release);
+		return kd_error_create(KD_ERR_FORMAT, "%s is not an index of modules: run \"depmod %s\"", path,
+				       release);
 	return NULL;
 }
 
-/* The index in @directory that libkmod failed to read, with @errnum. */
+/* Name the index in @directory that libkmod failed to read with @errnum. */
 static struct kd_error *find_bad_index(const char *directory, const char *release, int errnum)
 {
 	static const struct {
@@ -145,7 +147,7 @@ static struct kd_error *find_bad_index(const char *directory, const char *releas
 		if (err)
 			return err;
 	}
-	return kd_error_os(errnum, "cannot read the module index in %s (\"depmod %s\" writes it again)", directory,
+	return kd_error_os(errnum, "cannot read the module index in %s (\"depmod %s\" writes a new one)", directory,
 			   release);
 }
 
@@ -222,7 +224,7 @@ static bool is_built_in(struct kmod_module *module)
 	return kmod_module_get_initstate(module) == KMOD_MODULE_BUILTIN;
 }
 
-/* A line of modprobe.d alone makes libkmod know a module, too. */
+/* libkmod also returns a module that only a line of modprobe.d names. */
 static bool is_there(struct kmod_module *module)
 {
 	return is_built_in(module) || kmod_module_get_path(module);
@@ -246,7 +248,7 @@ static struct kd_error *visit_list(struct modules *modules, struct kmod_list *li
 	return err;
 }
 
-/* Depth is bounded by the number of modules, each being visited once, and cycles end at the second visit. */
+/* Each module is visited once. This limits the depth and ends cycles. */
 static struct kd_error *visit(struct modules *modules, struct kmod_module *module)
 {
 	_cleanup_module_list_ struct kmod_list *pre = NULL, *post = NULL, *hard = NULL;

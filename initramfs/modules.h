@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** The kernel modules of one kernel release: from names and aliases to files in insertion order.
+/** The modules of one kernel release: names and aliases become files in insertion order.
  *
- *  Insertion order is what modprobe(8) would do: soft dependencies "pre", hard dependencies, the module itself, soft
- *  dependencies "post", each only once. Options come from modprobe.d(5); "install" commands there are not followed,
- *  since the capture environment has no shell.
+ *  The order is that of modprobe(8): soft dependencies "pre", hard dependencies, the module itself, soft
+ *  dependencies "post", each only once. Options come from modprobe.d(5); "install" commands there are ignored, since
+ *  the capture environment has no shell.
  */
 #ifndef INITRAMFS_MODULES_H
 #define INITRAMFS_MODULES_H
@@ -30,15 +30,15 @@ void modules_close(struct modules *modules);
 DEFINE_CLEANUP(struct modules *, modules_close)
 
 /** Add every module that @alias (a module's name or an alias such as "fs-ext4") stands for, with what each depends
- *  on. Blacklists do not count, as the caller knows what it wants.
- *  *found: something answered to the alias; what is built into the kernel counts, though nothing is added for it. */
+ *  on. Blacklists do not apply, as the caller asks for this module.
+ *  *found: the alias stands for a module. A built-in module counts, though nothing is added for it. */
 struct kd_error *modules_add(struct modules *modules, const char *alias, bool *found) MUST_CHECK;
 
-/** Names of the modules that answer to a device's @modalias ("pci:v…"), without those that modprobe.d blacklists;
- *  nothing is added to the list of files. */
+/** The names of the modules that match a device's @modalias ("pci:v…"), without those that modprobe.d blacklists.
+ *  Nothing is added to the list of files. */
 struct kd_error *modules_resolve(struct modules *modules, const char *modalias, struct names *ret) MUST_CHECK;
 
-/** What has been added so far, in insertion order. Borrowed, valid until the next modules_add(). */
+/** The files added so far, in insertion order. Borrowed, valid until the next modules_add(). */
 const struct module_file *modules_list(const struct modules *modules, size_t *count_ret);
 
 #endif

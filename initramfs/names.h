@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** A set of strings that keeps the order in which they came. A zeroed struct is an empty set. */
+/** A set of strings in the order in which they were added. A zeroed struct is an empty set. */
 #ifndef INITRAMFS_NAMES_H
 #define INITRAMFS_NAMES_H
 

@@ -383,11 +383,11 @@ static void test_stacks_are_refused(void **state)
 
 	add_target(machine, "ext4", "/dev/mapper/secret");
 	assert_error(build(machine), KD_ERR_UNSUPPORTED,
-		     "dm-1 (encrypted volume) on dm-0 (LVM logical volume) on vda1 cannot be assembled");
+		     "cannot assemble dm-1 (encrypted volume) on dm-0 (LVM logical volume) on vda1 in the capture");
 	remove_plan(state);
 	make_plan(state);
 	add_target(machine, "xfs", "/dev/md0");
-	assert_error(build(machine), KD_ERR_UNSUPPORTED, "md0 (software RAID) cannot be assembled");
+	assert_error(build(machine), KD_ERR_UNSUPPORTED, "cannot assemble md0 (software RAID) in the capture kernel");
 	assert_int_not_equal(access(machine->output, F_OK), 0);
 }
 
@@ -514,7 +514,8 @@ static void test_damaged_index(void **state)
 	} cases[] = {
 		{ MODULES "/modules.builtin.bin", "", MODULES "/modules.builtin.bin is empty" },
 		{ MODULES "/modules.dep.bin", "\xb0\x07\xf4\x57", MODULES "/modules.dep.bin ends after 4 bytes" },
-		{ MODULES "/modules.alias.bin", "something quite different", MODULES "/modules.alias.bin is no index" },
+		{ MODULES "/modules.alias.bin", "something quite different",
+		  MODULES "/modules.alias.bin is not an index" },
 		{ MODULES "/modules.symbols.bin", NULL, MODULES "/modules.symbols.bin does not exist" },
 	};
 	struct machine *machine = *state;
@@ -821,7 +822,7 @@ static void test_conflicting_kinds(void **state)
 	assert_no_error(image_add_symlink(image, "/a", "/b"));
 	assert_no_error(image_add_symlink(image, "/a", "/b"));
 	assert_error(image_add_directory(image, "/a", 0755), KD_ERR_FORMAT, "/a would be two kinds of file");
-	assert_error(image_add_directory(image, "a", 0755), KD_ERR_FORMAT, "\"a\" is no path");
+	assert_error(image_add_directory(image, "a", 0755), KD_ERR_FORMAT, "\"a\" is not a path");
 	image_free(image);
 }
 
@@ -946,10 +947,10 @@ static const struct {
 	  "/usr/bin/envscript\n/usr/bin/script\n/usr/lib64/ld-2.0.so\n/usr/lib64/libc.so.6\n" },
 	{ "/usr/bin/broken", KD_ERR_NOT_FOUND, "/usr/bin/broken needs library libgone.so.3" },
 	{ "loaderless", KD_ERR_NOT_FOUND, "/usr/bin/loaderless needs loader /lib64/gone.so" },
-	{ "orphan", KD_ERR_NOT_FOUND, "interpreter of /usr/bin/orphan: /usr/bin/nothing not found" },
-	{ "bare", KD_ERR_FORMAT, "/usr/bin/bare: bad interpreter" },
-	{ "nosuch", KD_ERR_NOT_FOUND, "nosuch not found in any directory" },
-	{ "usr/bin/sh", KD_ERR_NOT_FOUND, "usr/bin/sh not found" },
+	{ "orphan", KD_ERR_NOT_FOUND, "interpreter of /usr/bin/orphan: program /usr/bin/nothing does not exist" },
+	{ "bare", KD_ERR_FORMAT, "/usr/bin/bare: its first line does not name an interpreter" },
+	{ "nosuch", KD_ERR_NOT_FOUND, "program nosuch is in none of the usual directories" },
+	{ "usr/bin/sh", KD_ERR_NOT_FOUND, "program usr/bin/sh does not exist" },
 };
 
 static void test_closures(void **state)
