@@ -24,8 +24,8 @@ static const char *const blkid_names[] = {
 	[KD_DEVICE_UUID_SUB] = "UUID_SUB",
 };
 
-/* libblkid's safe probing tells nothing of a file system on a member of a RAID, nor of contradictory signatures: rather
- * no target than one that is damaged by writing to it. */
+/* libblkid's safe probing reports nothing for a member of a RAID or for contradictory signatures. No target is better
+ * than one that a write would damage. */
 static bool bears(const char *node, const struct kd_device_name *tag)
 {
 	_cleanup_(blkid_free_probe) blkid_probe probe = NULL;
@@ -45,7 +45,7 @@ static bool bears(const char *node, const struct kd_device_name *tag)
 	}
 	if (blkid_do_safeprobe(probe) != 0 || blkid_probe_lookup_value(probe, blkid_names[tag->key], &value, NULL) < 0)
 		return false;
-	/* UUIDs are written in either case (FAT, NTFS, GPT); labels are not. */
+	/* The case of a UUID does not matter (FAT, NTFS, GPT); that of a label does. */
 	if (tag->key == KD_DEVICE_UUID || tag->key == KD_DEVICE_PARTUUID || tag->key == KD_DEVICE_UUID_SUB)
 		return strcasecmp(value, tag->value) == 0;
 	return strcmp(value, tag->value) == 0;
@@ -63,14 +63,14 @@ static bool consider(const struct search *search, const char *name)
 	char *p;
 
 	snprintf(node, sizeof(node), "/dev/%s", name);
-	for (p = node; (p = strchr(p, '!'));) /* the way /sys writes a slash: cciss!c0d0 */
+	for (p = node; (p = strchr(p, '!'));) /* sysfs writes '!' for a slash: cciss!c0d0 */
 		*p = '/';
 	return bears(node, &search->tag) && search->take(search->arg, node);
 }
 
 static bool scan(const struct search *search)
 {
-	/* There may be no block device yet; there is one when the first event comes. */
+	/* There may be no block device before the first event. */
 	_cleanup_closedir_ DIR *dir = opendir("/sys/class/block");
 	bool taken = false;
 	const char *name;
@@ -91,14 +91,14 @@ struct kd_error *device_wait(const char *text, int64_t deadline, bool (*take)(vo
 
 	if (!kd_device_name_parse(text, &search.tag))
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s is not a device", text);
-	/* First listen, then look: what appears in between is not missed. */
+	/* Listen before looking, so that a device that appears in between is not missed. */
 	err = uevent_open(&events);
 	if (err)
 		return err;
 	for (taken = scan(&search); !taken;) {
 		switch (uevent_wait(events, deadline, message, sizeof(message), &event)) {
 		case UEVENT_TIMEOUT:
-			return kd_error_create(KD_ERR_TIMEOUT, "it did not appear");
+			return kd_error_create(KD_ERR_TIMEOUT, "the device did not appear");
 		case UEVENT_LOST:
 			taken = scan(&search);
 			break;

@@ -9,7 +9,7 @@
 #include "base/device_name.h"
 #include "base/error.h"
 
-/** Hand every block device that bears @tag to @take, those present first, then those that appear, until @take returns
+/** Hand every block device that has @tag to @take, those present first, then those that appear, until @take returns
  *  true or @deadline (clock_ms()) has passed: KD_ERR_TIMEOUT. @node is its path in /dev. */
 struct kd_error *device_wait(const char *tag, int64_t deadline, bool (*take)(void *arg, const char *node),
 			     void *arg) MUST_CHECK;

@@ -20,10 +20,10 @@
 #include "capture/uevent.h"
 #include "capture/volumes.h"
 
-/* For a target, once a volume is known to be missing. */
+/* The time that a target has to appear when a volume is missing. */
 #define MISSING_VOLUME_SECONDS 5
 
-/* A btrfs of several devices mounts once the kernel has been told of each. */
+/* A btrfs of several devices can be mounted when the kernel has been told of each of them. */
 static void btrfs_prepare(const char *node)
 {
 	_cleanup_close_ int fd = open("/dev/btrfs-control", O_RDWR | O_CLOEXEC);
@@ -56,7 +56,7 @@ static void prepare(const struct kd_target_type *type, const char *node)
 
 static const struct {
 	const char *name;
-	unsigned long flag; /* 0: of no meaning here */
+	unsigned long flag; /* 0: ignored */
 } mount_words[] = {
 	{ "defaults", 0 },
 	{ "rw", 0 },
@@ -92,7 +92,7 @@ static bool find_mount_word(const char *word, size_t length, unsigned long *flag
 {
 	size_t i;
 
-	/* Written for systemd, mount(8) and their kin. */
+	/* Options for systemd, mount(8) and similar programs. */
 	if ((length > 2 && (strncmp(word, "x-", 2) == 0 || strncmp(word, "X-", 2) == 0)) ||
 	    (length > 8 && strncmp(word, "comment=", 8) == 0))
 		return true;
@@ -140,12 +140,13 @@ static bool mount_node(const struct mounting *mounting, const char *node)
 	char data[1024];
 	unsigned long flags = target_mount_flags(mounting->options, data, sizeof(data));
 
-	/* Options that this kernel or this state of the file system refuses are not worth a dump. */
+	/* The kernel may refuse options, or the file system in its present state. The dump matters more than the
+	 * options. */
 	return mount(node, TARGET_MOUNT, mounting->type->name, flags, data) == 0 ||
 	       mount(node, TARGET_MOUNT, mounting->type->name, 0, NULL) == 0;
 }
 
-/* A file system that found damage may have made itself read-only. */
+/* A file system that found damage may have become read-only. */
 static bool make_writable(void)
 {
 	struct statvfs fs;
@@ -179,7 +180,7 @@ static bool try_mount(void *arg, const char *node)
 	return true;
 }
 
-/* Whatever the kernel announces may be the device that has the tag. Only since Linux 6.9 it announces tags themselves
+/* Any device that the kernel announces may have the tag. It announces tags themselves only since Linux 6.9
  * (9086b2d9e9f3 "virtiofs: emit uevents on filesystem events"). */
 static struct kd_error *wait_for_tag(struct mounting *mounting, const char *tag, int64_t deadline)
 {
@@ -196,7 +197,7 @@ static struct kd_error *wait_for_tag(struct mounting *mounting, const char *tag,
 	return NULL;
 }
 
-/* mkdir -p of @path below @root, where symbolic links lead into the target and not into the image. */
+/* Create the directories of @path below @root, so that symbolic links lead into the target and not into the image. */
 static struct kd_error *open_path(const struct kd_sysroot *root, const char *path, int *ret)
 {
 	_cleanup_free_ char *part = strdup(path);
@@ -282,7 +283,7 @@ struct kd_error *target_connect(const struct kd_plan *plan, const struct kd_plan
 		return kd_error_create(KD_ERR_UNSUPPORTED, "unknown target type %s", target->type);
 	if (mkdir(TARGET_MOUNT, 0700) < 0 && errno != EEXIST)
 		return kd_error_os(errno, "cannot create " TARGET_MOUNT);
-	/* What is missing may not be this target's. */
+	/* The target may not need the missing volume. */
 	if (volumes_assemble(plan, deadline, log))
 		deadline = clock_deadline(MISSING_VOLUME_SECONDS, deadline);
 	if (mounting.type->source == KD_TARGET_TAG)

@@ -12,26 +12,27 @@
 
 #define TARGET_MOUNT "/target"
 
-/** What connecting found out. Fixed sizes: it comes from a child process, through shared memory. */
+/** The result of connecting. Its size is fixed, as it comes from a child process through shared memory. */
 struct target_place {
 	char node[64];       /* the device */
 	char directory[512]; /* of this crash, as seen on the target */
 };
 
-/** Put the plan's volumes together, wait for the target's device, mount it for writing at TARGET_MOUNT, and make a
- * directory for a crash at @crash_time (seconds since the epoch). May block for as long as a disk does: run it in a
- * child. KD_ERR_TIMEOUT (device), KD_ERR_UNSUPPORTED (type), KD_ERR_OS (mount, directory). */
+/** Assemble the plan's volumes, wait for the target's device, mount it for writing at TARGET_MOUNT, and create a
+ *  directory for a crash at @crash_time (seconds since the epoch). It may block as long as a disk does: run it in a
+ *  child. KD_ERR_TIMEOUT (device), KD_ERR_UNSUPPORTED (type), KD_ERR_OS (mount, directory). */
 struct kd_error *target_connect(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,
 				int64_t deadline, const struct kd_log *log, struct target_place *ret) MUST_CHECK;
 
-/** Open the directory that target_connect() has made. */
+/** Open the directory that target_connect() has created. */
 struct kd_error *target_open(const struct target_place *place, int *ret) MUST_CHECK;
 
-/** Write everything to the device and let go of it. May block: run it in a child. Nothing mounted is fine. */
+/** Write everything to the device and unmount it. It may block: run it in a child. It is not an error if nothing is
+ *  mounted. */
 struct kd_error *target_disconnect(void) MUST_CHECK;
 
-/** Mount options as in fstab, taken apart: the kernel's flags, and in @data what is left for the file system (at most
- *  @size - 1 characters). Options for fstab's own readers are dropped, and so is "ro": a dump must be written. */
+/** Split mount options as in fstab: return the kernel's flags, and put the options of the file system into @data (at
+ *  most @size - 1 characters). Options for other programs are dropped, and so is "ro", since a dump must be written. */
 unsigned long target_mount_flags(const char *options, char *data, size_t size);
 
 /** "<address>-YYYY-MM-DD-HH:MM:SS", for the @attempt'th (from 0) directory of that name with "-<attempt>" behind it. */

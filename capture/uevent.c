@@ -17,7 +17,7 @@ bool uevent_parse(const char *message, size_t size, struct uevent *ret)
 	const char *end = message + size, *at = memchr(message, '@', size), *p;
 	struct uevent event = { 0 };
 
-	/* libudev's own messages, on another group, start differently. */
+	/* Messages of libudev, which belong to another group, start differently. */
 	if (!at || strlen(message) < (size_t)(at - message))
 		return false;
 	for (p = message + strlen(message) + 1; p < end; p += strlen(p) + 1) {
@@ -41,7 +41,7 @@ struct kd_error *uevent_open(int *ret)
 	int size = RECEIVE_BUFFER;
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return kd_error_os(errno, "cannot listen for devices");
+		return kd_error_os(errno, "cannot receive announcements of devices");
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	*ret = take_fd(fd);
 	return NULL;
@@ -51,7 +51,7 @@ enum uevent_next uevent_wait(int fd, int64_t deadline, char *buf, size_t size, s
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 
-	/* The clock is asked too, lest a storm of events go on for ever. */
+	/* Check the clock too, so that a storm of events does not last forever. */
 	while (clock_ms() < deadline && poll(&poll_fd, 1, clock_timeout(deadline)) > 0) {
 		struct sockaddr_nl from = { 0 };
 		socklen_t from_size = sizeof(from);
@@ -59,7 +59,7 @@ enum uevent_next uevent_wait(int fd, int64_t deadline, char *buf, size_t size, s
 
 		if (n < 0 && errno == ENOBUFS)
 			return UEVENT_LOST;
-		if (n <= 0 || from.nl_pid != 0) /* only the kernel is believed */
+		if (n <= 0 || from.nl_pid != 0) /* not from the kernel */
 			continue;
 		buf[n] = '\0';
 		if (uevent_parse(buf, n, ret))

@@ -25,7 +25,7 @@
 #define KEY_MAX      4096
 
 enum {
-	LATE_MEMBER_SECONDS = 10, /* for the second and further members of an array, which may do without */
+	LATE_MEMBER_SECONDS = 10, /* for each member of an array but the first; the array may work without it */
 	DM_ROWS_MAX = 4096,
 };
 
@@ -35,7 +35,7 @@ struct assembly {
 	int64_t deadline;
 };
 
-/* --- what they are made of ---------------------------------------------------------------------------------------- */
+/* --- members ------------------------------------------------------------------------------------------------------ */
 
 static bool note_node(void *arg, const char *node)
 {
@@ -85,7 +85,7 @@ struct table_context {
 	int control;
 };
 
-/* The number of another volume of the plan. */
+/* The device number of another volume of the plan. */
 static struct kd_error *volume_number(const struct table_context *context, const char *name, dev_t *ret)
 {
 	const struct kd_plan_volume *volume = kd_plan_find_volume(context->assembly->plan, name);
@@ -93,7 +93,7 @@ static struct kd_error *volume_number(const struct table_context *context, const
 	struct stat st;
 
 	if (!volume)
-		return kd_error_create(KD_ERR_FORMAT, "there is no volume %s", name);
+		return kd_error_create(KD_ERR_FORMAT, "the plan has no volume %s", name);
 	if (strcmp(volume->kind, "dm") == 0)
 		return dm_number(context->control, name, ret);
 	snprintf(node, sizeof(node), "/dev/%s", name);
@@ -126,7 +126,7 @@ static struct kd_error *translate_word(void *arg, const char *word, char **ret)
 	return err ? err : kd_format(ret, "%u:%u", major(number), minor(number));
 }
 
-/* One row, up to the next KD_PLAN_ROW_END, which *words is moved to. */
+/* Write one row, and move *words to the KD_PLAN_ROW_END behind it. */
 static struct kd_error *put_row(FILE *out, char *const **words,
 				struct kd_error *(*translate)(void *arg, const char *word, char **ret), void *arg)
 {
@@ -141,7 +141,7 @@ static struct kd_error *put_row(FILE *out, char *const **words,
 	if (!word[0] || !word[1] || !word[2] || strlen(word[2]) >= sizeof(spec.target_type) ||
 	    !kd_parse_u64(word[0], 10, (uint64_t *)&spec.sector_start) ||
 	    !kd_parse_u64(word[1], 10, (uint64_t *)&spec.length))
-		return kd_error_create(KD_ERR_FORMAT, "bad row in its table");
+		return kd_error_create(KD_ERR_FORMAT, "its table has a malformed row");
 	strcpy(spec.target_type, word[2]);
 	text = open_memstream(&parameters, &size);
 	if (!text)
@@ -206,8 +206,8 @@ static struct kd_error *dm_load(int control, const char *name, const char *table
 	if (ioctl(control, DM_TABLE_LOAD, head) < 0)
 		return kd_error_os(errno, "the kernel refuses its table");
 	dm_prepare(head, sizeof(*head), name);
-	/* Without the flag that would suspend it, this call makes the device work. */
-	return ioctl(control, DM_DEV_SUSPEND, head) < 0 ? kd_error_os(errno, "cannot switch it on") : NULL;
+	/* Without DM_SUSPEND_FLAG this call resumes the device, which activates the table. */
+	return ioctl(control, DM_DEV_SUSPEND, head) < 0 ? kd_error_os(errno, "cannot activate it") : NULL;
 }
 
 static struct kd_error *dm_assemble(const struct assembly *assembly, const struct kd_plan_volume *volume)
@@ -260,17 +260,17 @@ static bool parse_version(const char *text, mdu_array_info_t *ret)
 	return true;
 }
 
-/* The kernel makes an array's device when its name is written here. It takes any "mdNNN" since Linux 4.12 (039b7225e6e9
- * "md: allow creation of mdNNN arrays via md_mod/parameters/new_array"). */
+/* The kernel creates an array's device when its name is written here. It takes any "mdNNN" since Linux 4.12
+ * (039b7225e6e9 "md: allow creation of mdNNN arrays via md_mod/parameters/new_array"). */
 static void md_make_node(const char *name)
 {
 	_cleanup_close_ int fd = open(MD_NEW_ARRAY, O_WRONLY | O_CLOEXEC);
 
 	if (fd >= 0 && write(fd, name, strlen(name)) < 0)
-		return; /* that there is no such device is told by opening it */
+		return; /* opening the device reports the error */
 }
 
-/* All members that come in time: the first may take as long as disks do, and an array can do without some. */
+/* Add the members that appear in time: the first may take as long as disks do, and an array may work without some. */
 static struct kd_error *md_add_members(const struct assembly *assembly, int fd, char *const *member)
 {
 	struct kd_error *err = NULL, *first = NULL;
@@ -312,14 +312,14 @@ static struct kd_error *md_assemble(const struct assembly *assembly, const struc
 	char node[300];
 
 	if (!volume->argv[0] || !volume->argv[1] || !parse_version(volume->argv[1], &info))
-		return kd_error_create(KD_ERR_FORMAT, "bad words in the plan");
+		return kd_error_create(KD_ERR_FORMAT, "its line in the plan is malformed");
 	snprintf(node, sizeof(node), "/dev/%s", volume->name);
 	md_make_node(volume->name);
 	fd = open(node, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return kd_error_os(errno, "%s", node);
 	if (ioctl(fd, GET_ARRAY_INFO, &(mdu_array_info_t){ 0 }) == 0)
-		return NULL; /* it runs */
+		return NULL; /* the array runs already */
 	if (ioctl(fd, SET_ARRAY_INFO, &info) < 0)
 		return kd_error_os(errno, "%s: metadata %s", node, volume->argv[1]);
 	err = md_add_members(assembly, fd, volume->argv + 2);
@@ -347,7 +347,7 @@ static struct kd_error *assemble(const struct assembly *assembly, const struct k
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (strcmp(volume->kind, kinds[i].kind) == 0)
 			return kinds[i].assemble(assembly, volume);
-	return kd_error_create(KD_ERR_UNSUPPORTED, "unknown kind %s", volume->kind);
+	return kd_error_create(KD_ERR_UNSUPPORTED, "the kind %s is unknown", volume->kind);
 }
 
 size_t volumes_assemble(const struct kd_plan *plan, int64_t deadline, const struct kd_log *log)

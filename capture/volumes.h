@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Block devices made of others: what LVM, software RAID and encryption have put together on the healthy machine is put
- *  together again from the plan, by the kernel's own interfaces and without their programs. */
+/** Volumes: the capture assembles what LVM, software RAID and encryption assembled on the healthy machine, from the
+ *  plan, by the kernel's own interfaces and without their programs. */
 #ifndef CAPTURE_VOLUMES_H
 #define CAPTURE_VOLUMES_H
 
@@ -11,14 +11,14 @@
 #include "base/log.h"
 #include "base/plan.h"
 
-/** Put together the volumes of @plan, in its order, waiting for what they are made of until @deadline (clock_ms()).
- *  One that is there already stays as it is. May block for as long as a disk does: run it in a child. Returns how many
- *  are missing; why, has been logged. */
+/** Assemble the volumes of @plan in its order, and wait for their members until @deadline (clock_ms()). A volume that
+ *  exists stays as it is. It may block as long as a disk does: run it in a child. Returns how many volumes are missing;
+ *  the log says why. */
 size_t volumes_assemble(const struct kd_plan *plan, int64_t deadline, const struct kd_log *log);
 
-/** A device-mapper table as the ioctl wants it (struct dm_target_spec, parameters, struct …) from the plan's words:
- *  rows of START LENGTH TYPE PARAMETER…, KD_PLAN_ROW_END between them. @translate turns each parameter into text (to be
- *  freed); *ret is owned by the caller, *rows_ret counts the rows. KD_ERR_FORMAT. */
+/** Make a device-mapper table as the ioctl wants it (struct dm_target_spec, parameters, struct …) from the plan's
+ *  words: rows of START LENGTH TYPE PARAMETER…, KD_PLAN_ROW_END between them. @translate turns each parameter into text
+ *  (to be freed); *ret is owned by the caller, *rows_ret counts the rows. KD_ERR_FORMAT. */
 struct kd_error *volumes_dm_table(char *const *words,
 				  struct kd_error *(*translate)(void *arg, const char *word, char **ret), void *arg,
 				  char **ret, size_t *size_ret, unsigned int *rows_ret) MUST_CHECK;

@@ -364,7 +364,7 @@ static void test_bad_tables(void **state)
 		size_t size;
 
 		assert_error(volumes_dm_table(words, shout, NULL, &table, &size, &rows), KD_ERR_FORMAT,
-			     "bad row");
+			     "malformed row");
 	}
 }
 
