@@ -6,31 +6,30 @@ struct stock {
 	uint64_t dumps, size, available;
 };
 
-static uint64_t wanted_free(const struct kd_conf *conf, const struct retention_space *space)
+static uint64_t wanted_free(const struct retention_limits *limits, const struct retention_space *space)
 {
-	uint64_t percent = space->total / 100 * conf->keep_free_percent;
+	uint64_t percent = space->total / 100 * limits->free_percent;
 
-	return percent > conf->keep_free ? percent : conf->keep_free;
+	return percent > limits->free ? percent : limits->free;
 }
 
 /* The limit that @dump, the oldest that may go, offends; NULL: none. */
-static const char *offended(const struct kd_conf *conf, const struct retention_space *space, const struct stock *stock,
-			    const struct dump *dump, int64_t now)
+static const char *offended(const struct retention_limits *limits, const struct retention_space *space,
+			    const struct stock *stock, const struct dump *dump, int64_t now)
 {
-	if (conf->keep_dumps && stock->dumps > conf->keep_dumps)
+	if (limits->dumps && stock->dumps > limits->dumps)
 		return "keep_dumps";
-	if (conf->keep_size && stock->size > conf->keep_size)
+	if (limits->size && stock->size > limits->size)
 		return "keep_size";
-	if (stock->available < wanted_free(conf, space))
+	if (stock->available < wanted_free(limits, space))
 		return "keep_free";
-	if (conf->keep_days && conf->keep_days < INT64_MAX / 86400 &&
-	    dump->time < now - (int64_t)conf->keep_days * 86400)
+	if (limits->days && limits->days < INT64_MAX / 86400 && dump->time < now - (int64_t)limits->days * 86400)
 		return "keep_days";
 	return NULL;
 }
 
-void retention_decide(const struct kd_conf *conf, const struct dumps *dumps, const struct retention_space *space,
-		      int64_t now, const char **why)
+void retention_decide(const struct retention_limits *limits, const struct dumps *dumps,
+		      const struct retention_space *space, int64_t now, const char **why)
 {
 	struct stock stock = { .dumps = dumps->count, .available = space->available };
 	size_t i;
@@ -44,7 +43,7 @@ void retention_decide(const struct kd_conf *conf, const struct dumps *dumps, con
 
 		if (dump->pinned)
 			continue;
-		why[i] = offended(conf, space, &stock, dump, now);
+		why[i] = offended(limits, space, &stock, dump, now);
 		if (!why[i])
 			continue;
 		stock.dumps--;

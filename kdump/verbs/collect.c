@@ -263,6 +263,7 @@ static struct kd_error *apply_limits(const struct kdumpctl *ctl, const struct du
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	_cleanup_free_ const char **why = calloc(dumps->count + 1, sizeof(*why));
 	struct retention_space space = { .available = UINT64_MAX };
+	struct retention_limits limits;
 	struct kd_error *err;
 	struct statvfs fs;
 	size_t i;
@@ -275,7 +276,14 @@ static struct kd_error *apply_limits(const struct kdumpctl *ctl, const struct du
 	if (statvfs(dumps->path, &fs) == 0)
 		space = (struct retention_space){ (uint64_t)fs.f_bavail * fs.f_frsize,
 						  (uint64_t)fs.f_blocks * fs.f_frsize };
-	retention_decide(&conf, dumps, &space, time(NULL), why);
+	limits = (struct retention_limits){
+		.dumps = conf.keep_dumps,
+		.days = conf.keep_days,
+		.size = conf.keep_size,
+		.free = conf.keep_free,
+		.free_percent = conf.keep_free_percent,
+	};
+	retention_decide(&limits, dumps, &space, time(NULL), why);
 	for (i = 0; i < dumps->count; i++)
 		if (why[i])
 			remove_one(ctl, dumps, &dumps->dump[i], why[i]);

@@ -329,18 +329,18 @@ static void test_retention(void **state)
 	enum { COUNT = 5 };
 	static const struct {
 		const char *name;
-		struct kd_conf conf;
+		struct retention_limits limits;
 		struct retention_space space;
 		const char *goes; /* a letter per dump: '-' stays, 'x' goes */
 	} rows[] = {
 		{ "no limit", { 0 }, { 0, 1000 }, "-----" },
-		{ "count", { .keep_dumps = 3 }, { 1000, 1000 }, "x-x--" },
-		{ "one at least", { .keep_dumps = 1 }, { 1000, 1000 }, "x-xx-" },
-		{ "size", { .keep_size = 350 }, { 1000, 1000 }, "x-x--" },
-		{ "age", { .keep_days = 2 }, { 1000, 1000 }, "x-x--" },
-		{ "free", { .keep_free = 100 }, { 50, 1000 }, "x----" },
-		{ "free percent", { .keep_free_percent = 25 }, { 90, 1000 }, "x-x--" },
-		{ "what cannot be reached", { .keep_free = 1000000 }, { 50, 1000 }, "x-xx-" },
+		{ "count", { .dumps = 3 }, { 1000, 1000 }, "x-x--" },
+		{ "one at least", { .dumps = 1 }, { 1000, 1000 }, "x-xx-" },
+		{ "size", { .size = 350 }, { 1000, 1000 }, "x-x--" },
+		{ "age", { .days = 2 }, { 1000, 1000 }, "x-x--" },
+		{ "free", { .free = 100 }, { 50, 1000 }, "x----" },
+		{ "free percent", { .free_percent = 25 }, { 90, 1000 }, "x-x--" },
+		{ "what cannot be reached", { .free = 1000000 }, { 50, 1000 }, "x-xx-" },
 	};
 	struct dump dump[COUNT] = { 0 };
 	struct dumps dumps = { .dump = dump, .count = COUNT };
@@ -352,7 +352,7 @@ static void test_retention(void **state)
 		dump[i] = (struct dump){ .size = 100, .time = (int64_t)i * DAY };
 	dump[1].pinned = true;
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		retention_decide(&rows[i].conf, &dumps, &rows[i].space, 5 * DAY, why);
+		retention_decide(&rows[i].limits, &dumps, &rows[i].space, 5 * DAY, why);
 		for (k = 0; k < COUNT; k++)
 			goes[k] = why[k] ? 'x' : '-';
 		if (strcmp(goes, rows[i].goes) != 0)
