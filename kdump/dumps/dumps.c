@@ -17,7 +17,6 @@
 #include "base/parse.h"
 #include "kdump/dumps/identity.h"
 #include "kdump/storage/mounts.h"
-#include "kdump/storage/target.h"
 
 #define REPORT_MAX (1u << 20)
 #define PIN_FILE   "pinned"
@@ -430,37 +429,6 @@ static struct kd_error *add(struct dumps *dumps, int fd, const char *name)
 	return err ? err : dump_read_files(dump, dir, false);
 }
 
-/* Where the configuration puts dumps, as a path on this machine. */
-static struct kd_error *configured_path(const struct kdumpctl *ctl, char **ret)
-{
-	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
-	_cleanup_(target_free) struct target target = { 0 };
-	struct kd_error *err = kdumpctl_read_conf(ctl, &conf);
-	struct target_request request;
-
-	/* Dumps are looked at on other machines, too. */
-	if (err && err->errnum == ENOENT) {
-		kd_error_destroy(err);
-		err = kd_conf_default(&conf);
-	}
-	if (err)
-		return err;
-	if (!conf.target_type) { /* the path is the machine's own */
-		*ret = kd_sysroot_path(&ctl->root, conf.path);
-		return *ret ? NULL : kd_error_nomem();
-	}
-	request = kd_conf_target(&conf);
-	err = target_resolve(&ctl->root, &request, &ctl->log, &target);
-	if (err)
-		return kd_error_wrap(err, "where the dumps lie (--path DIR names another place)");
-	if (!target.directory)
-		return kd_error_create(
-			KD_ERR_STATE, "the dump target %s is not mounted: mount it, and name the place with --path DIR",
-			conf.target);
-	*ret = kd_sysroot_path(&ctl->root, target.directory);
-	return *ret ? NULL : kd_error_nomem();
-}
-
 /* A path without the slashes at its end. */
 static size_t path_length(const char *path)
 {
@@ -471,19 +439,16 @@ static size_t path_length(const char *path)
 	return length;
 }
 
-struct kd_error *dumps_load(const struct kdumpctl *ctl, const char *path, struct dumps *ret)
+struct kd_error *dumps_load(const char *directory, struct dumps *ret)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *entry;
 	struct kd_error *err = NULL;
 
-	if (path && !(dumps.path = strdup(path)))
+	dumps.path = strdup(directory);
+	if (!dumps.path)
 		return kd_error_nomem();
-	if (!path)
-		err = configured_path(ctl, &dumps.path);
-	if (err)
-		return err;
 	dir = opendir(dumps.path);
 	if (!dir && errno != ENOENT)
 		return kd_error_os(errno, "cannot read %s", dumps.path);

@@ -14,7 +14,6 @@
 
 #include "base/error.h"
 #include "kdump/dumps/crash_log.h"
-#include "kdump/verbs/kdumpctl.h"
 
 enum dump_state {
 	DUMP_COMPLETE,   /* vmcore is there under its final name */
@@ -49,9 +48,8 @@ struct dumps {
 	size_t count;
 };
 
-/** All dumps below @path; NULL: where kdump.conf puts them now. A directory that is not there holds no dumps.
- *  KD_ERR_OS; what kdumpctl_read_conf() and target_resolve() say. */
-struct kd_error *dumps_load(const struct kdumpctl *ctl, const char *path, struct dumps *ret) MUST_CHECK;
+/** All dumps below @directory. A directory that is not there holds no dumps. KD_ERR_OS. */
+struct kd_error *dumps_load(const char *directory, struct dumps *ret) MUST_CHECK;
 /** A zeroed struct is allowed. */
 void dumps_free(struct dumps *dumps);
 static inline void dumps_free_cleanup(struct dumps *dumps)
@@ -108,8 +106,5 @@ const char *report_unreadable(struct json_object *report, char *buf, size_t size
 
 /** A step of the capture, in words of at most 14 characters; of a name that is not known, the name. */
 const char *report_step_words(const char *name);
-
-/* The verbs of this folder. */
-kdumpctl_verb dumps_list, dumps_info, dumps_log, dumps_verify, dumps_remove, dumps_pin, dumps_unpin, dumps_collect;
 
 #endif

@@ -15,7 +15,6 @@
 #include "base/parse.h"
 #include "dumpfilter/dumpfilter.h"
 #include "kdump/storage/mounts.h"
-#include "kdump/verbs/dump_options.h"
 
 static bool is_of_type(const char *words, mode_t type)
 {
@@ -27,6 +26,16 @@ static bool is_of_type(const char *words, mode_t type)
 bool dump_is_named_file(const char *words)
 {
 	return is_of_type(words, S_IFREG);
+}
+
+bool dump_is_directory(const char *words)
+{
+	return is_of_type(words, S_IFDIR);
+}
+
+bool dump_is_path(const char *words)
+{
+	return words && (strchr(words, '/') || dump_is_named_file(words));
 }
 
 static struct kd_error *no_dump(const char *path)
@@ -122,10 +131,10 @@ static struct kd_error *open_file(struct dump *dump, const char *real, const str
 
 /* --- either ------------------------------------------------------------------------------------------------------- */
 
-static struct kd_error *open_named(const char *words, struct dumps *ret, struct dump **dump_ret)
+struct kd_error *dump_open(const char *path, struct dumps *dumps_ret, struct dump **ret)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { .dump = calloc(1, sizeof(struct dump)), .count = 1 };
-	_cleanup_free_ char *real = realpath(words, NULL); /* who names a link means what it leads to */
+	_cleanup_free_ char *real = realpath(path, NULL); /* who names a link means what it leads to */
 	struct dump *dump = dumps.dump;
 	struct kd_error *err;
 	struct stat st;
@@ -135,42 +144,25 @@ static struct kd_error *open_named(const char *words, struct dumps *ret, struct 
 		return kd_error_nomem();
 	}
 	if (!real || stat(real, &st) < 0)
-		return kd_error_os(errno, "cannot open %s", words);
-	dump->given = strdup(words);
+		return kd_error_os(errno, "cannot open %s", path);
+	dump->given = strdup(path);
 	dump->name = strdup(strrchr(real, '/')[1] ? strrchr(real, '/') + 1 : real);
 	if (!dump->given || !dump->name)
 		return kd_error_nomem();
 	if (S_ISREG(st.st_mode))
 		err = open_file(dump, real, &st);
 	else if (S_ISDIR(st.st_mode))
-		err = open_directory(dump, real, words);
+		err = open_directory(dump, real, path);
 	else
-		err = kd_error_create(KD_ERR_NOT_FOUND, "%s is no dump: it is neither a file nor a directory", words);
+		err = kd_error_create(KD_ERR_NOT_FOUND, "%s is no dump: it is neither a file nor a directory", path);
 	if (err)
 		return err;
 	if (!dump->time)
 		dump_time_of_name(strrchr(dump->path, '/') + 1, &dump->time);
-	*dump_ret = dump;
-	*ret = dumps;
+	*ret = dump;
+	*dumps_ret = dumps;
 	dumps = (struct dumps){ 0 };
 	return NULL;
-}
-
-struct kd_error *dumps_choose(const struct kdumpctl *ctl, const char *path, const char *words, struct dumps *dumps,
-			      struct dump **ret)
-{
-	struct kd_error *err;
-
-	if (words && (strchr(words, '/') || dump_is_named_file(words)))
-		return open_named(words, dumps, ret);
-	err = dumps_load(ctl, path, dumps);
-	if (!err)
-		err = dumps_find(dumps, words, ret);
-	if (!err || !is_of_type(words, S_IFDIR))
-		return err;
-	kd_error_destroy(err);
-	dumps_free(dumps);
-	return open_named(words, dumps, ret);
 }
 
 /* --- what the dump itself tells ----------------------------------------------------------------------------------- */
@@ -218,14 +210,51 @@ struct kd_error *dump_read_log(const struct dump *dump, char **ret)
 	return dump->state == DUMP_DAMAGED ? no_dump(path) : extract_log(path, ret);
 }
 
-struct kd_error *dump_look_inside(struct dump *dump, char **format)
+static void take_identity(struct dump *dump, const struct dumpfilter_identity *identity)
+{
+	if (identity->crash_time)
+		dump->time = (int64_t)identity->crash_time;
+	if (!dump->release && *identity->release)
+		dump->release = strdup(identity->release);
+	if (!dump->build_id && *identity->build_id)
+		dump->build_id = strdup(identity->build_id);
+	if (!dump->host && *identity->nodename)
+		dump->host = strdup(identity->nodename);
+}
+
+/* What the file says by its headers alone. A time is taken only where the directory's name has none to the second. */
+static struct kd_error *ask_file(struct dump *dump, const char *path, struct vmcore_origin *origin)
+{
+	_cleanup_(vmcore_close) struct vmcore *vmcore = NULL;
+	struct dumpfilter_identity identity;
+	struct kd_error *err = vmcore_open(path, &vmcore);
+
+	if (err)
+		return err;
+	*origin = *vmcore_origin(vmcore);
+	origin->utsname = NULL;
+	origin->eraseinfo = NULL;
+	origin->eraseinfo_size = 0;
+	/* No name tells it of a file from elsewhere. */
+	if (dump->given && dump->state == DUMP_COMPLETE && (origin->incomplete || vmcore_missing(vmcore)))
+		dump->state = DUMP_INCOMPLETE;
+	if (dump->report)
+		return NULL;
+	err = dumpfilter_identify(path, &identity);
+	if (!err)
+		take_identity(dump, &identity);
+	kd_error_destroy(err);
+	return NULL;
+}
+
+struct kd_error *dump_look_inside(struct dump *dump, struct vmcore_origin *origin)
 {
 	_cleanup_free_ char *log = NULL, *path = dump->vmcore ? path_join(dump->path, dump->vmcore) : NULL;
 	struct kd_error *err = NULL;
 
 	if (!path)
 		return dump->vmcore ? kd_error_nomem() : NULL;
-	err = dump->state == DUMP_DAMAGED ? no_dump(path) : dump_ask_file(dump, path, format);
+	err = dump->state == DUMP_DAMAGED ? no_dump(path) : ask_file(dump, path, origin);
 	/* What is wrong with the file is verify's business, but where there is nothing else to tell of. */
 	if (err && dump->given && !dump->log_file && !dump->report)
 		return err;

@@ -24,6 +24,8 @@
 #include "kdump/dumps/dumps.h"
 #include "kdump/dumps/retention.h"
 #include "kdump/storage/mounts.h"
+#include "kdump/verbs/dump_choice.h"
+#include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/terminal.h"
 
 #define SEEN_FILE      KD_STATEDIR "/seen"
@@ -297,7 +299,7 @@ struct kd_error *dumps_collect(struct kdumpctl *ctl, int *status)
 	struct kd_error *err;
 	size_t i;
 
-	err = dumps_load(ctl, NULL, &dumps);
+	err = load_dumps(ctl, NULL, &dumps);
 	if (err)
 		return err;
 	complain(ctl, read_seen(ctl, &seen));

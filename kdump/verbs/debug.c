@@ -17,6 +17,7 @@
 #include "kdump/dumps/named.h"
 #include "kdump/storage/mounts.h"
 #include "kdump/verbs/crash_version.h"
+#include "kdump/verbs/dump_choice.h"
 
 enum { OPTION_DEBUGGER, OPTION_VMLINUX, OPTION_PRINT, OPTION_PATH };
 
@@ -447,13 +448,13 @@ static size_t own_arguments(const struct kdumpctl *ctl)
 
 static struct kd_error *find_dump(const struct kdumpctl *ctl, struct dumps *dumps, struct dump **ret)
 {
-	_cleanup_free_ char *format = NULL;
+	struct vmcore_origin origin = { 0 };
 	struct dump *dump;
-	struct kd_error *err = dumps_choose(ctl, ctl->option[OPTION_PATH], own_arguments(ctl) ? ctl->argument[0] : NULL,
-					    dumps, &dump);
+	struct kd_error *err = choose_dump(ctl, ctl->option[OPTION_PATH], own_arguments(ctl) ? ctl->argument[0] : NULL,
+					   dumps, &dump);
 
 	if (!err && (dump->given || !dump->release))
-		err = dump_look_inside(dump, &format);
+		err = dump_look_inside(dump, &origin);
 	if (err)
 		return err;
 	if (!dump->vmcore || dump->state == DUMP_DAMAGED)

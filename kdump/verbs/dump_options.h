@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Options of the verbs of this folder, and what those verbs share. */
+/** The verbs that deal with dumps, their options, and what they share. */
 #ifndef KDUMP_VERBS_DUMP_OPTIONS_H
 #define KDUMP_VERBS_DUMP_OPTIONS_H
 
 #include "base/json.h"
+#include "dumpfilter/vmcore/vmcore.h"
 #include "kdump/dumps/dumps.h"
+#include "kdump/verbs/kdumpctl.h"
+
+kdumpctl_verb dumps_list, dumps_info, dumps_log, dumps_verify, dumps_remove, dumps_pin, dumps_unpin, dumps_collect;
 
 extern const struct verb_option dumps_list_options[], dumps_info_options[], dumps_log_options[], dumps_remove_options[],
 	dumps_verify_options[], dumps_path_options[];
@@ -14,10 +18,8 @@ extern const struct verb_option dumps_list_options[], dumps_info_options[], dump
  *  @now. False leaves *ret untouched. */
 bool dumps_parse_time(const char *text, int64_t now, int64_t *ret);
 
-/** What the file of a dump (@path) says by its headers alone: fills what is not known of @dump yet (release, build-id,
- * host, time when the directory's name has none to the second). *format := a line about the format, owned by the
- * caller: "kdump, lzo, level 31". What vmcore_open() says. */
-struct kd_error *dump_ask_file(struct dump *dump, const char *path, char **format) MUST_CHECK;
+/** "kdump, lzo, level 31". *ret is owned by the caller. KD_ERR_NOMEM. */
+struct kd_error *describe_format(const struct vmcore_origin *origin, char **ret) MUST_CHECK;
 
 /** What list knows of a dump, as members of the object that is open. */
 void dump_put_members(struct kd_json *json, const struct dump *dump);

@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "kdump/dumps/dumps.h"
 #include "kdump/dumps/named.h"
+#include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/html.h"
 #include "kdump/verbs/terminal.h"
@@ -285,12 +286,15 @@ struct kd_error *dumps_info(struct kdumpctl *ctl, int *status)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
 	_cleanup_free_ char *format = NULL;
+	struct vmcore_origin origin = { 0 };
 	struct dump *dump;
 	struct kd_error *err;
 
-	err = dumps_choose(ctl, ctl->option[OPTION_PATH], ctl->argument_count ? ctl->argument[0] : NULL, &dumps, &dump);
+	err = choose_dump(ctl, ctl->option[OPTION_PATH], ctl->argument_count ? ctl->argument[0] : NULL, &dumps, &dump);
 	if (!err)
-		err = dump_look_inside(dump, &format);
+		err = dump_look_inside(dump, &origin);
+	if (!err && origin.format)
+		err = describe_format(&origin, &format);
 	if (err)
 		return err;
 	if (ctl->option[OPTION_HTML])

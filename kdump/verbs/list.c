@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/parse.h"
 #include "kdump/dumps/dumps.h"
+#include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/terminal.h"
 
@@ -273,7 +274,7 @@ struct kd_error *dumps_list(struct kdumpctl *ctl, int *status)
 		err = kd_error_create(KD_ERR_USAGE, "list: name one directory, %s or --path=%s", ctl->argument[0],
 				      path);
 	if (!err)
-		err = dumps_load(ctl, ctl->argument_count ? ctl->argument[0] : path, &dumps);
+		err = load_dumps(ctl, ctl->argument_count ? ctl->argument[0] : path, &dumps);
 	if (err)
 		return err;
 	chosen = calloc(dumps.count + 1, sizeof(*chosen));

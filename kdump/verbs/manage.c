@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "kdump/dumps/named.h"
 #include "kdump/storage/mounts.h"
+#include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/terminal.h"
 
@@ -46,7 +47,7 @@ struct kd_error *dumps_log(struct kdumpctl *ctl, int *status)
 
 	if (ctl->option[LOG_LINES] && !kd_parse_u64(ctl->option[LOG_LINES], 10, &count))
 		return kd_error_create(KD_ERR_USAGE, "--lines=%s: give a number", ctl->option[LOG_LINES]);
-	err = dumps_choose(ctl, ctl->option[LOG_PATH], ctl->argument_count ? ctl->argument[0] : NULL, &dumps, &dump);
+	err = choose_dump(ctl, ctl->option[LOG_PATH], ctl->argument_count ? ctl->argument[0] : NULL, &dumps, &dump);
 	if (!err)
 		err = dump_read_log(dump, &text);
 	if (err)
@@ -109,7 +110,7 @@ static struct kd_error *split_path(const char *words, char **parent_ret, char **
 }
 
 /* Only what a capture has left is changed: a directory of that name, and no link to one. */
-static struct kd_error *find_path(const struct kdumpctl *ctl, const char *words, struct choice *ret)
+static struct kd_error *find_path(const char *words, struct choice *ret)
 {
 	_cleanup_free_ char *parent = NULL, *path = NULL;
 	struct kd_error *err;
@@ -119,7 +120,7 @@ static struct kd_error *find_path(const struct kdumpctl *ctl, const char *words,
 		return kd_error_os(errno, "%s", words);
 	err = split_path(words, &parent, &path);
 	if (!err)
-		err = dumps_load(ctl, parent, &ret->dumps);
+		err = dumps_load(parent, &ret->dumps);
 	if (err)
 		return err;
 	err = dumps_find(&ret->dumps, path, &ret->dump);
@@ -138,8 +139,8 @@ static struct kd_error *choose(const struct kdumpctl *ctl, const char *path, con
 	struct kd_error *err;
 
 	if (!path && strchr(words, '/'))
-		return find_path(ctl, words, ret);
-	err = dumps_load(ctl, path, &ret->dumps);
+		return find_path(words, ret);
+	err = load_dumps(ctl, path, &ret->dumps);
 	return err ? err : dumps_find(&ret->dumps, words, &ret->dump);
 }
 

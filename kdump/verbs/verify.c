@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kdumpctl verify: is a dump whole and sound? And what info learns from the file. */
+/* kdumpctl verify: is a dump whole and sound? */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "dumpfilter/codec/decoder.h"
 #include "dumpfilter/dumpfilter.h"
 #include "dumpfilter/verify.h"
 #include "kdump/dumps/named.h"
 #include "kdump/storage/mounts.h"
+#include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/terminal.h"
 
@@ -26,56 +28,17 @@ const struct verb_option dumps_verify_options[] = {
 	{ .name = NULL },
 };
 
-/* "kdump, lzo, level 31". */
-static char *describe_format(const struct vmcore_origin *origin)
+struct kd_error *describe_format(const struct vmcore_origin *origin, char **ret)
 {
-	const char *codec = decoder_name(origin->codec);
-	char *text;
+	const char *stream = origin->flattened ? "flattened " : "",
+		   *incomplete = origin->incomplete ? ", says that it is incomplete" : "",
+		   *codec = decoder_name(origin->codec);
 
 	if (!origin->page_size)
-		return asprintf(&text, "%s%s%s", origin->flattened ? "flattened " : "", origin->format,
-				origin->incomplete ? ", says that it is incomplete" : "") < 0 ?
-			       NULL :
-			       text;
-	return asprintf(&text, "%s%s, %s, level %u%s%s", origin->flattened ? "flattened " : "", origin->format,
-			codec && *codec != 'n' ? codec : "not compressed", origin->level,
-			origin->split ? ", split" : "", origin->incomplete ? ", says that it is incomplete" : "") < 0 ?
-		       NULL :
-		       text;
-}
-
-static void take_identity(struct dump *dump, const struct dumpfilter_identity *identity)
-{
-	if (identity->crash_time)
-		dump->time = (int64_t)identity->crash_time;
-	if (!dump->release && *identity->release)
-		dump->release = strdup(identity->release);
-	if (!dump->build_id && *identity->build_id)
-		dump->build_id = strdup(identity->build_id);
-	if (!dump->host && *identity->nodename)
-		dump->host = strdup(identity->nodename);
-}
-
-struct kd_error *dump_ask_file(struct dump *dump, const char *path, char **format)
-{
-	_cleanup_(vmcore_close) struct vmcore *vmcore = NULL;
-	struct dumpfilter_identity identity;
-	struct kd_error *err = vmcore_open(path, &vmcore);
-
-	if (err)
-		return err;
-	*format = describe_format(vmcore_origin(vmcore));
-	/* No name tells it of a file from elsewhere. */
-	if (dump->given && dump->state == DUMP_COMPLETE &&
-	    (vmcore_origin(vmcore)->incomplete || vmcore_missing(vmcore)))
-		dump->state = DUMP_INCOMPLETE;
-	if (dump->report)
-		return NULL;
-	err = dumpfilter_identify(path, &identity);
-	if (!err)
-		take_identity(dump, &identity);
-	kd_error_destroy(err);
-	return NULL;
+		return kd_format(ret, "%s%s%s", stream, origin->format, incomplete);
+	return kd_format(ret, "%s%s, %s, level %u%s%s", stream, origin->format,
+			 codec && *codec != 'n' ? codec : "not compressed", origin->level,
+			 origin->split ? ", split" : "", incomplete);
 }
 
 /* --- what the capture has recorded -------------------------------------------------------------------------------- */
@@ -103,17 +66,20 @@ static void row(const char *key, uint64_t value)
 		printf("%14s  %" PRIu64 "\n", key, value);
 }
 
-static void print_text(const char *path, const struct verification *result)
+static struct kd_error *print_text(const char *path, const struct verification *result)
 {
 	static const enum term_colour colours[] = {
 		[VERDICT_GOOD] = TERM_GREEN,
 		[VERDICT_INCOMPLETE] = TERM_YELLOW,
 		[VERDICT_DAMAGED] = TERM_RED,
 	};
-	_cleanup_free_ char *format = result->origin.format ? describe_format(&result->origin) : NULL;
+	_cleanup_free_ char *format = NULL;
+	struct kd_error *err = result->origin.format ? describe_format(&result->origin, &format) : NULL;
 	char size[TERM_SIZE_MAX];
 	struct term term;
 
+	if (err)
+		return err;
 	term_init(&term, stdout);
 	term_text(&term, path);
 	printf(": %s%s%s\n", term_start(&term, colours[result->verdict]), verdict_name(result->verdict),
@@ -135,6 +101,7 @@ static void print_text(const char *path, const struct verification *result)
 	}
 	if (result->problem_count == VERIFY_PROBLEMS_MAX)
 		printf("%14s  there may be more: only the first %u are named\n", "", VERIFY_PROBLEMS_MAX);
+	return NULL;
 }
 
 static void print_json(const char *path, const struct verification *result)
@@ -188,10 +155,10 @@ static struct kd_error *verify_file(const struct kdumpctl *ctl, const char *path
 	if (ctl->json)
 		print_json(path, &result);
 	else
-		print_text(path, &result);
-	if (result.verdict != VERDICT_GOOD)
+		err = print_text(path, &result);
+	if (!err && result.verdict != VERDICT_GOOD)
 		*status = result.verdict == VERDICT_DAMAGED ? EXIT_DAMAGED : EXIT_INCOMPLETE;
-	return NULL;
+	return err;
 }
 
 struct kd_error *dumps_verify(struct kdumpctl *ctl, int *status)
@@ -204,7 +171,7 @@ struct kd_error *dumps_verify(struct kdumpctl *ctl, int *status)
 
 	if (dump_is_named_file(words))
 		return verify_file(ctl, words, NULL, status);
-	err = dumps_choose(ctl, ctl->option[OPTION_PATH], words, &dumps, &dump);
+	err = choose_dump(ctl, ctl->option[OPTION_PATH], words, &dumps, &dump);
 	if (err)
 		return err;
 	if (!dump->vmcore)

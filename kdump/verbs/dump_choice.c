@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/verbs/dump_choice.h"
+
+#include <errno.h>
+
+#include "kdump/config/conf.h"
+#include "kdump/dumps/named.h"
+#include "kdump/storage/target.h"
+
+/* Dumps are looked at on machines without kdump.conf, too. */
+static struct kd_error *read_conf_or_default(const struct kdumpctl *ctl, struct kd_conf *ret)
+{
+	struct kd_error *err = kdumpctl_read_conf(ctl, ret);
+
+	if (!err || err->errnum != ENOENT)
+		return err;
+	kd_error_destroy(err);
+	return kd_conf_default(ret);
+}
+
+/* The directory where kdump.conf puts dumps now, as a path on this machine. */
+static struct kd_error *configured_directory(const struct kdumpctl *ctl, char **ret)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	_cleanup_(target_free) struct target target = { 0 };
+	struct kd_error *err = read_conf_or_default(ctl, &conf);
+	struct target_request request;
+
+	if (err)
+		return err;
+	if (conf.target_type) {
+		request = kd_conf_target(&conf);
+		err = target_resolve(&ctl->root, &request, &ctl->log, &target);
+		if (err)
+			return kd_error_wrap(err, "where the dumps lie (--path DIR names another place)");
+		if (!target.directory)
+			return kd_error_create(
+				KD_ERR_STATE,
+				"the dump target %s is not mounted: mount it, and name the place with --path DIR",
+				conf.target);
+	}
+	/* Without a target, path is a path of the machine itself. */
+	*ret = kd_sysroot_path(&ctl->root, conf.target_type ? target.directory : conf.path);
+	return *ret ? NULL : kd_error_nomem();
+}
+
+struct kd_error *load_dumps(const struct kdumpctl *ctl, const char *directory, struct dumps *ret)
+{
+	_cleanup_free_ char *configured = NULL;
+	struct kd_error *err = directory ? NULL : configured_directory(ctl, &configured);
+
+	return err ? err : dumps_load(directory ? directory : configured, ret);
+}
+
+struct kd_error *choose_dump(const struct kdumpctl *ctl, const char *directory, const char *words, struct dumps *dumps,
+			     struct dump **ret)
+{
+	struct kd_error *err;
+
+	if (dump_is_path(words))
+		return dump_open(words, dumps, ret);
+	err = load_dumps(ctl, directory, dumps);
+	if (!err)
+		err = dumps_find(dumps, words, ret);
+	if (!err || !dump_is_directory(words))
+		return err;
+	kd_error_destroy(err);
+	dumps_free(dumps);
+	return dump_open(words, dumps, ret);
+}
