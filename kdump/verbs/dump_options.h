@@ -4,7 +4,6 @@
 #define KDUMP_VERBS_DUMP_OPTIONS_H
 
 #include "base/json.h"
-#include "dumpfilter/vmcore/vmcore.h"
 #include "kdump/dumps/dumps.h"
 #include "kdump/verbs/kdumpctl.h"
 
@@ -17,6 +16,8 @@ extern const struct verb_option dumps_list_options[], dumps_info_options[], dump
  * from
  *  @now. False leaves *ret untouched. */
 bool dumps_parse_time(const char *text, int64_t now, int64_t *ret);
+
+struct vmcore_origin; /* dumpfilter/vmcore/vmcore.h */
 
 /** "kdump, lzo, level 31". *ret is owned by the caller. KD_ERR_NOMEM. */
 struct kd_error *describe_format(const struct vmcore_origin *origin, char **ret) MUST_CHECK;

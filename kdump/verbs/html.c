@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/utf8.h"
+#include "kdump/dumps/classes.h"
 #include "kdump/dumps/named.h"
 #include "kdump/storage/mounts.h"
 #include "kdump/verbs/terminal.h"
@@ -490,16 +491,10 @@ static void put_memory_bar(FILE *out, const uint64_t bytes[DUMP_CLASSES], uint64
 
 static void put_memory(FILE *out, const struct dump *dump)
 {
-	uint64_t bytes[DUMP_CLASSES], all = 0;
+	uint64_t bytes[DUMP_CLASSES], all = dump_class_bytes(dump, bytes);
 	char size[TERM_SIZE_MAX];
 	size_t i;
 
-	for (i = 0; i < DUMP_CLASSES; i++) {
-		bytes[i] = dump_class_bytes(dump, i);
-		if (bytes[i] > UINT64_MAX - all)
-			bytes[i] = 0;
-		all += bytes[i];
-	}
 	if (!all)
 		return;
 	open_section(out, "memory", "Memory", term_size(all, size));

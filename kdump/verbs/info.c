@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "base/json.h"
 #include "base/parse.h"
+#include "kdump/dumps/classes.h"
 #include "kdump/dumps/dumps.h"
 #include "kdump/dumps/named.h"
 #include "kdump/verbs/dump_choice.h"
@@ -122,43 +123,12 @@ static void print_modules(const struct term *term, const struct crash_log *log, 
 	printf("%s%zu in all%s\n", shown ? "; " : " ", log->modules, all ? "" : " (-v names them)");
 }
 
-const struct dump_class dump_classes[DUMP_CLASSES] = {
-	{ "keep", "kernel and other data", "#3b6ea5" },
-	{ "zero", "kept, all zeros", "#8fb3d9" },
-	{ "user", "user programs", "#c78a2c" },
-	{ "cache", "page cache", "#5a9367" },
-	{ "cache_private", "page cache, private", "#8cc09a" },
-	{ "free", "free", "#b9bec5" },
-	{ "hwpoison", "broken", "#b03a3a" },
-	{ "offline", "offline", "#6b6f76" },
-	{ "unaccepted", "never accepted", "#85888d" },
-};
-
-uint64_t dump_class_bytes(const struct dump *dump, size_t class)
-{
-	char path[48];
-	uint64_t page_size = report_u64(dump->report, "pages.page_size"), pages, zero;
-
-	snprintf(path, sizeof(path), "pages.%s", dump_classes[class].key);
-	pages = report_u64(dump->report, path);
-	/* Zero pages are a part of what was kept. */
-	if (class == 0) {
-		zero = report_u64(dump->report, "pages.zero");
-		pages -= zero < pages ? zero : pages;
-	}
-	return page_size && pages <= UINT64_MAX / page_size ? pages * page_size : 0;
-}
-
 static void print_memory(const struct term *term, const struct dump *dump)
 {
-	uint64_t bytes[DUMP_CLASSES], all = 0;
+	uint64_t bytes[DUMP_CLASSES], all = dump_class_bytes(dump, bytes);
 	char size[TERM_SIZE_MAX];
 	size_t i;
 
-	for (i = 0; i < DUMP_CLASSES; i++) {
-		bytes[i] = dump_class_bytes(dump, i);
-		all += bytes[i];
-	}
 	if (!all)
 		return;
 	heading(term, "Memory");

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/io.h"
+#include "kdump/dumps/classes.h"
 #include "kdump/dumps/crash_log.h"
 #include "kdump/dumps/dumps.h"
 #include "kdump/dumps/retention.h"
@@ -408,6 +409,32 @@ static void test_step_words(void **state)
 	json_object_put(report);
 }
 
+/* Each page counts once, and figures that cannot be true do not make a sum that wraps. */
+static void test_classes(void **state)
+{
+	static const struct {
+		const char *pages;
+		uint64_t kept, free, all;
+	} rows[] = {
+		{ "{}", 0, 0, 0 },
+		{ "{\"page_size\": 4096, \"keep\": 10, \"zero\": 4, \"free\": 6}", 6 * 4096, 6 * 4096, 16 * 4096 },
+		{ "{\"page_size\": 4096, \"keep\": 1, \"zero\": 4}", 0, 0, 4 * 4096 },
+		{ "{\"page_size\": 9223372036854775807, \"keep\": 2, \"free\": 2}", UINT64_MAX - 1, 0, UINT64_MAX - 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct dump dump = { .report = json_object_new_object() };
+		uint64_t bytes[DUMP_CLASSES];
+
+		json_object_object_add(dump.report, "pages", json_tokener_parse(rows[i].pages));
+		assert_int_equal(dump_class_bytes(&dump, bytes), rows[i].all);
+		assert_int_equal(bytes[0], rows[i].kept);
+		assert_string_equal(dump_classes[5].key, "free");
+		assert_int_equal(bytes[5], rows[i].free);
+		json_object_put(dump.report);
+	}
+}
+
 /* --- the page ----------------------------------------------------------------------------------------------------- */
 
 /* Whatever a log says, none of it becomes markup, and nothing is fetched. */
@@ -498,6 +525,7 @@ int main(void)
 		cmocka_unit_test(test_retention),
 		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_step_words),
+		cmocka_unit_test(test_classes),
 		cmocka_unit_test_setup_teardown(test_page_escapes, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(test_page_severities, make_place, remove_place),
 	};
