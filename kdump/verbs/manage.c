@@ -1,24 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kdumpctl log, remove, pin, unpin. */
+/* kdumpctl remove, pin, unpin: the verbs that change dumps. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/parse.h"
 #include "kdump/dumps/named.h"
 #include "kdump/storage/mounts.h"
 #include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
-#include "kdump/verbs/terminal.h"
-
-enum { LOG_LINES, LOG_PATH };
-
-const struct verb_option dumps_log_options[] = {
-	[LOG_LINES] = { "lines", 'n', "N", "only the last N lines" },
-	[LOG_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" },
-	{ .name = NULL },
-};
 
 enum { REMOVE_FORCE, REMOVE_PATH };
 
@@ -34,35 +24,6 @@ const struct verb_option dumps_path_options[] = {
 	[PATH_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" },
 	{ .name = NULL },
 };
-
-struct kd_error *dumps_log(struct kdumpctl *ctl, int *status)
-{
-	_cleanup_(dumps_free) struct dumps dumps = { 0 };
-	_cleanup_free_ char *text = NULL;
-	uint64_t count = UINT64_MAX;
-	struct dump *dump;
-	struct term term;
-	struct kd_error *err;
-	char *cursor, *line;
-
-	if (ctl->option[LOG_LINES] && !kd_parse_u64(ctl->option[LOG_LINES], 10, &count))
-		return kd_error_create(KD_ERR_USAGE, "--lines=%s: give a number", ctl->option[LOG_LINES]);
-	err = choose_dump(ctl, ctl->option[LOG_PATH], ctl->argument_count ? ctl->argument[0] : NULL, &dumps, &dump);
-	if (!err)
-		err = dump_read_log(dump, &text);
-	if (err)
-		return err;
-	term_init(&term, stdout);
-	cursor = (char *)crash_log_tail(text, count);
-	while (cursor && *cursor) {
-		line = strsep(&cursor, "\n");
-		term_text(&term, line);
-		putchar('\n');
-	}
-	return NULL;
-}
-
-/* --- those that change dumps -------------------------------------------------------------------------------------- */
 
 /* What each operand means: a dump, among those that lay beside it before any was changed. */
 struct choice {
