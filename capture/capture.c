@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/io.h"
+#include "base/klog.h"
 #include "capture/child.h"
 #include "capture/clock.h"
 #include "capture/hooks.h"
@@ -417,7 +418,7 @@ static struct kd_error *step_trace(struct capture *capture)
 	if (err)
 		return err;
 	kd_info(capture->log, "nothing could be saved; the end of the crashed kernel's log:");
-	for (line = (char *)crash_log_tail(text, size, TRACE_LINES); line < text + size;) {
+	for (line = (char *)kd_klog_tail(text, TRACE_LINES); line < text + size;) {
 		char *next = line + strcspn(line, "\n");
 
 		*next = '\0';

@@ -24,11 +24,9 @@ struct crash_facts {
  * kernel that died of who knows what: run it in a child. */
 struct kd_error *crash_examine(const struct kd_log *log, struct crash_facts *ret) MUST_CHECK;
 
-/** The line that tells why, without its time stamp: the last "Kernel panic", else the last line that reports a fault or
- *  bug, else the last "Oops". "" if there is none. */
-void crash_panic_message(const char *log, size_t size, char *buf, size_t buf_size);
-
-/** Where the last @lines lines of @log begin. */
-const char *crash_log_tail(const char *log, size_t size, unsigned int lines);
+/** The message of @log (NUL-terminated) that tells why the kernel died, without its time stamp: the one that
+ *  kd_klog_weigh() finds heaviest, and of equals the last, since the kernel survived those before. "" if there is none.
+ *  @log is cut at its newlines. */
+void crash_panic_message(char *log, char *buf, size_t size);
 
 #endif

@@ -8,71 +8,12 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/klog.h"
 #include "base/parse.h"
 #include "base/sha256.h"
 #include "base/text.h"
 
 /* --- tables ------------------------------------------------------------------------------------------------------- */
-
-/* What a crash begins with. The first row that fits a line names it; a panic whose words say nothing more special takes
- * the kind of the oops before it. */
-static const struct {
-	const char *words, *kind;
-} openings[] = {
-	{ "sysrq: Trigger a crash", "sysrq" },
-	{ "BUG: kernel NULL pointer dereference", "null-dereference" },
-	{ "BUG: unable to handle kernel NULL pointer dereference", "null-dereference" },
-	{ "Unable to handle kernel NULL pointer dereference", "null-dereference" },
-	{ "BUG: stack guard page was hit", "stack-overflow" },
-	{ "BUG: TASK stack guard page was hit", "stack-overflow" },
-	{ "BUG: IRQ stack guard page was hit", "stack-overflow" },
-	{ "kernel stack overflow", "stack-overflow" },
-	{ "BUG: unable to handle page fault", "bad-address" },
-	{ "BUG: unable to handle kernel paging request", "bad-address" },
-	{ "Unable to handle kernel paging request", "bad-address" },
-	{ "Unable to handle kernel access", "bad-address" },
-	{ "general protection fault", "general-protection-fault" },
-	{ "kernel BUG at ", "bug" },
-	{ "divide error: ", "divide-error" },
-	{ "invalid opcode: ", "invalid-opcode" },
-	{ "double fault: ", "double-fault" },
-	{ "BUG: scheduling while atomic", "scheduling-while-atomic" },
-	{ "BUG: soft lockup", "soft-lockup" },
-	{ "Watchdog detected hard LOCKUP", "hard-lockup" },
-	{ "rcu_sched self-detected stall", "rcu-stall" },
-	{ "self-detected stall on CPU", "rcu-stall" },
-	{ "detected stalls on CPUs/tasks", "rcu-stall" },
-	{ "blocked for more than", "hung-task" },
-	{ "invoked oom-killer", "out-of-memory" },
-	{ "Machine check: ", "machine-check" },
-	{ "BUG: KASAN: ", "kasan" },
-	{ "Internal error: ", "oops" },
-	{ "Oops: ", "oops" },
-	{ "Oops - ", "oops" },
-};
-
-static const struct {
-	const char *words, *kind;
-} panics[] = {
-	{ "sysrq triggered crash", "sysrq" },
-	{ "Out of memory", "out-of-memory" },
-	{ "System is deadlocked on memory", "out-of-memory" },
-	{ "out of memory", "out-of-memory" },
-	{ "hung_task: blocked tasks", "hung-task" },
-	{ "softlockup: hung tasks", "soft-lockup" },
-	{ "Hard LOCKUP", "hard-lockup" },
-	{ "hard LOCKUP", "hard-lockup" },
-	{ "RCU Stall", "rcu-stall" },
-	{ "Attempted to kill init", "init-killed" },
-	{ "corrupted stack end", "stack-overflow" },
-	{ "stack-protector", "stack-corruption" },
-	{ "VFS: Unable to mount root fs", "no-root" },
-	{ "No working init found", "no-init" },
-	{ "Machine Check", "machine-check" },
-	{ "machine check", "machine-check" },
-	{ "NMI", "nmi" },
-	{ "panic_on_warn", "warning" },
-};
 
 /* Frames that every crash of a kind has in common; they do not tell one from another. */
 /* clang-format off */
@@ -129,49 +70,6 @@ const char *crash_log_taint(char letter)
 
 /* --- lines -------------------------------------------------------------------------------------------------------- */
 
-/* "[   12.345678] " and "[  T123] " or "[    C0] " (CONFIG_PRINTK_CALLER), which may follow. */
-const char *crash_log_message(const char *line, double *time_ret)
-{
-	const char *p = line;
-	double stamp = -1;
-	char *end;
-
-	if (*p == '[') {
-		double value = strtod(p + 1, &end);
-
-		if (end != p + 1 && *end == ']') {
-			stamp = value;
-			p = end + 1;
-			p += *p == ' ';
-		}
-	}
-	if (stamp >= 0 && *p == '[') {
-		const char *q = p + 1;
-
-		q += strspn(q, " ");
-		if ((*q == 'T' || *q == 'C') && isdigit((unsigned char)q[1])) {
-			q += 1 + strspn(q + 1, "0123456789");
-			if (*q == ']')
-				p = q + 1 + (q[1] == ' ');
-		}
-	}
-	if (time_ret)
-		*time_ret = stamp;
-	return p;
-}
-
-const char *crash_log_tail(const char *text, size_t count)
-{
-	const char *p = text + strlen(text);
-
-	while (p > text && count) {
-		p--;
-		if (p > text && p[-1] == '\n')
-			count--;
-	}
-	return p;
-}
-
 struct lines {
 	char *text;
 	char **line;
@@ -208,32 +106,19 @@ static struct kd_error *split(const char *text, struct lines *ret)
 	return NULL;
 }
 
-static const char *opening_kind(const char *message)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(openings); i++)
-		if (strstr(message, openings[i].words))
-			return openings[i].kind;
-	return NULL;
-}
-
-static const char *panic_kind(const char *message)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(panics); i++)
-		if (strstr(message, panics[i].words))
-			return panics[i].kind;
-	return NULL;
-}
-
-#define PANIC     "Kernel panic - not syncing"
 #define STORY_MAX 250 /* lines that an oops may take up before its panic */
+
+/* The kind of trouble that @line, which is no panic, reports; NULL: it reports none, or does not name its kind. */
+static const char *opening_kind(const char *line)
+{
+	const char *kind;
+
+	return kd_klog_weigh(kd_klog_message(line, NULL), &kind) == KD_KLOG_PANIC ? NULL : kind;
+}
 
 static bool is_panic(const char *line)
 {
-	return kd_starts_with(crash_log_message(line, NULL), PANIC);
+	return kd_klog_weigh(kd_klog_message(line, NULL), NULL) == KD_KLOG_PANIC;
 }
 
 /* Where the last crash of the log begins, and which line names its reason. False: there is none. */
@@ -252,7 +137,7 @@ static bool find_story(const struct lines *lines, size_t *begin, size_t *reason,
 	first = end > STORY_MAX ? end - STORY_MAX : 0;
 	/* Backwards over the headlines that belong together: "BUG: …", then "Oops: …". */
 	for (i = end; i > first; i--) {
-		special = opening_kind(crash_log_message(lines->line[i - 1], NULL));
+		special = opening_kind(lines->line[i - 1]);
 		if (special && *kind && *begin - (i - 1) > 12)
 			break;
 		if (special) {
@@ -262,7 +147,7 @@ static bool find_story(const struct lines *lines, size_t *begin, size_t *reason,
 	}
 	if (end == lines->count)
 		return *kind != NULL;
-	special = panic_kind(crash_log_message(lines->line[end], NULL));
+	kd_klog_weigh(kd_klog_message(lines->line[end], NULL), &special);
 	/* A panic in words of its own counts more than what came before it; "Fatal exception" only ends an oops. */
 	if (special || !*kind) {
 		if (!*kind || strcmp(special, *kind) != 0)
@@ -473,7 +358,7 @@ struct kd_error *crash_log_parse(const char *text, struct crash_log *ret)
 		return err;
 	log.line = lines.count;
 	if (find_story(&lines, &log.line, &reason, &log.kind)) {
-		const char *message = crash_log_message(lines.line[reason], &stamp);
+		const char *message = kd_klog_message(lines.line[reason], &stamp);
 
 		if (stamp > 0)
 			log.uptime = stamp;
@@ -483,7 +368,7 @@ struct kd_error *crash_log_parse(const char *text, struct crash_log *ret)
 		log.kind = "unknown";
 	}
 	for (i = log.line; i < lines.count; i++)
-		if (!read_line(crash_log_message(lines.line[i], NULL), &trace, &log))
+		if (!read_line(kd_klog_message(lines.line[i], NULL), &trace, &log))
 			return kd_error_nomem();
 	sign(&log);
 	*ret = log;

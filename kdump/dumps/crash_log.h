@@ -23,7 +23,7 @@ struct crash_frame {
 };
 
 struct crash_log {
-	const char *kind; /* "null-dereference", "sysrq" …: crash_log_kinds; "unknown" */
+	const char *kind; /* as kd_klog_weigh() names it, "null-dereference"; "panic"; "unknown" */
 	char *reason;     /* the line that says why, without its time stamp; NULL: the log does not say */
 	char *task;       /* that was running on the CPU that died */
 	long pid, cpu;    /* of it; -1: not known */
@@ -44,13 +44,6 @@ struct kd_error *crash_log_parse(const char *text, struct crash_log *ret) MUST_C
 
 /** What a letter of the taint means (Documentation/admin-guide/tainted-kernels.rst); NULL: not known. */
 const char *crash_log_taint(char letter);
-
-/** The message in a line of the log: behind "[   12.345678] " and "[T123] ". @time_ret (may be NULL) := the stamp, -1
- * if there is none. */
-const char *crash_log_message(const char *line, double *time_ret);
-
-/** Where the last @count lines of @text begin. */
-const char *crash_log_tail(const char *text, size_t count);
 
 /** A zeroed struct is allowed. */
 void crash_log_free(struct crash_log *log);

@@ -14,6 +14,7 @@
 
 #include "base/array.h"
 #include "base/io.h"
+#include "base/klog.h"
 #include "base/parse.h"
 #include "kdump/dumps/identity.h"
 #include "kdump/storage/mounts.h"
@@ -383,7 +384,7 @@ static void dump_free(struct dump *dump)
 const char *dump_reason(const struct dump *dump)
 {
 	const char *reason = dump->log.reason ? dump->log.reason : report_string(dump->report, "panic");
-	static const char panic[] = "Kernel panic - not syncing: ";
+	static const char panic[] = KD_KLOG_PANIC_WORDS ": ";
 
 	if (!reason)
 		return "not known";

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/array.h"
+#include "base/klog.h"
 #include "base/utf8.h"
 #include "kdump/dumps/classes.h"
 #include "kdump/dumps/named.h"
@@ -258,49 +259,29 @@ static const char *const severity_names[] = {
 	[PLAIN] = "plain", [DETAIL] = "detail", [WARN] = "warn", [ERROR] = "error", [FATAL] = "fatal",
 };
 
-/* Saved logs have no levels; the words tell. The first row that fits counts. */
+/* Saved logs have no levels; the words tell. Of a line that reports no crash the first row that fits counts. */
 static const struct {
 	const char *words;
 	bool at_start;
 	enum severity severity;
 } severities[] = {
-	{ "Kernel panic - ", true, FATAL },
-	{ "BUG:", true, FATAL },
-	{ "Oops", true, FATAL },
-	{ "kernel BUG at", true, FATAL },
-	{ "Unable to handle kernel", true, FATAL },
-	{ "Internal error:", true, FATAL },
-	{ "general protection fault", true, FATAL },
-	{ "watchdog: BUG:", true, FATAL },
-	{ "Code: ", true, DETAIL },
-	{ "RSP: ", true, DETAIL },
-	{ "RAX: ", true, DETAIL },
-	{ "RDX: ", true, DETAIL },
-	{ "RBP: ", true, DETAIL },
-	{ "R10: ", true, DETAIL },
-	{ "R13: ", true, DETAIL },
-	{ "FS: ", true, DETAIL },
-	{ "CS: ", true, DETAIL },
-	{ "CR2: ", true, DETAIL },
-	{ "PKRU: ", true, DETAIL },
-	{ " ? ", true, DETAIL },
-	{ "hardware error", false, ERROR },
-	{ "I/O error", false, ERROR },
-	{ "Out of memory", false, ERROR },
-	{ "rcu: INFO:", true, ERROR },
-	{ "WARNING:", true, ERROR }, /* before the words below, which it may hold */
-	{ "failed", false, WARN },
-	{ "failure", false, WARN },
-	{ "error:", false, WARN },
-	{ "warning", false, WARN },
-	{ "taints kernel", false, WARN },
-	{ "tainting kernel", false, WARN },
+	{ "Code: ", true, DETAIL },         { "RSP: ", true, DETAIL },        { "RAX: ", true, DETAIL },
+	{ "RDX: ", true, DETAIL },          { "RBP: ", true, DETAIL },        { "R10: ", true, DETAIL },
+	{ "R13: ", true, DETAIL },          { "FS: ", true, DETAIL },         { "CS: ", true, DETAIL },
+	{ "CR2: ", true, DETAIL },          { "PKRU: ", true, DETAIL },       { " ? ", true, DETAIL },
+	{ "hardware error", false, ERROR }, { "I/O error", false, ERROR },    { "Out of memory", false, ERROR },
+	{ "rcu: INFO:", true, ERROR },      { "WARNING:", true, ERROR }, /* before the words below, which it may hold */
+	{ "failed", false, WARN },          { "failure", false, WARN },       { "error:", false, WARN },
+	{ "warning", false, WARN },         { "taints kernel", false, WARN }, { "tainting kernel", false, WARN },
 };
 
 static enum severity judge(const char *message)
 {
+	enum kd_klog_weight weight = kd_klog_weigh(message, NULL);
 	size_t i;
 
+	if (weight != KD_KLOG_PLAIN)
+		return weight == KD_KLOG_TROUBLE ? ERROR : FATAL;
 	for (i = 0; i < ARRAY_SIZE(severities); i++)
 		if (severities[i].at_start ? strncmp(message, severities[i].words, strlen(severities[i].words)) == 0 :
 					     strcasestr(message, severities[i].words) != NULL)
@@ -338,7 +319,7 @@ static void fill_timeline(struct timeline *timeline, char *const *line, size_t c
 	size_t i, at;
 
 	for (i = 0; i < count; i++) {
-		enum severity severity = judge(crash_log_message(line[i], &stamp));
+		enum severity severity = judge(kd_klog_message(line[i], &stamp));
 
 		if (!isfinite(stamp) || stamp < 0)
 			continue;
@@ -406,7 +387,7 @@ static void put_timeline(FILE *out, char *const *line, size_t count, double cras
 static void put_line(FILE *out, const struct crash_log *log, const char *line)
 {
 	double stamp;
-	const char *message = crash_log_message(line, &stamp);
+	const char *message = kd_klog_message(line, &stamp);
 	enum severity severity = judge(message);
 
 	fputs("<div><time>", out);

@@ -2,6 +2,7 @@
 /* kdumpctl log: the kernel's log up to the crash. */
 #include <string.h>
 
+#include "base/klog.h"
 #include "base/parse.h"
 #include "kdump/dumps/named.h"
 #include "kdump/verbs/dump_choice.h"
@@ -34,7 +35,7 @@ struct kd_error *dumps_log(struct kdumpctl *ctl, int *status)
 	if (err)
 		return err;
 	term_init(&term, stdout);
-	cursor = (char *)crash_log_tail(text, count);
+	cursor = (char *)kd_klog_tail(text, count);
 	while (cursor && *cursor) {
 		line = strsep(&cursor, "\n");
 		term_text(&term, line);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/klog.h"
 #include "kdump/dumps/crash_log.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -11,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_free_ char *text = fuzz_text(data, size);
 	_cleanup_(crash_log_free) struct crash_log log = { 0 };
-	const char *tail = crash_log_tail(text, 3);
+	const char *tail = kd_klog_tail(text, 3);
 
 	REQUIRE(tail >= text && tail <= text + size);
 	if (fuzz_error(crash_log_parse(text, &log)))

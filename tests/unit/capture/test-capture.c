@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "base/klog.h"
 #include "capture/child.h"
 #include "capture/clock.h"
 #include "capture/copy.h"
@@ -261,9 +262,11 @@ static void test_ladder_erasing(void **state)
 
 static void assert_panic(const char *log, const char *expected)
 {
+	_cleanup_free_ char *copy = strdup(log);
 	char message[64];
 
-	crash_panic_message(log, strlen(log), message, sizeof(message));
+	assert_non_null(copy);
+	crash_panic_message(copy, message, sizeof(message));
 	assert_string_equal(message, expected);
 }
 
@@ -288,10 +291,10 @@ static void test_log_tail(void **state)
 {
 	const char *log = "a\nb\nc\n";
 
-	assert_string_equal(crash_log_tail(log, 6, 2), "b\nc\n");
-	assert_ptr_equal(crash_log_tail(log, 6, 50), log);
-	assert_string_equal(crash_log_tail("x\ny", 3, 1), "y");
-	assert_ptr_equal(crash_log_tail(log, 0, 3), log);
+	assert_string_equal(kd_klog_tail(log, 2), "b\nc\n");
+	assert_ptr_equal(kd_klog_tail(log, 50), log);
+	assert_string_equal(kd_klog_tail("x\ny", 1), "y");
+	assert_string_equal(kd_klog_tail("", 3), "");
 }
 
 /* --- json and the report ------------------------------------------------------------------------------------------ */

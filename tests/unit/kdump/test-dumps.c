@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/io.h"
+#include "base/klog.h"
 #include "kdump/dumps/classes.h"
 #include "kdump/dumps/crash_log.h"
 #include "kdump/dumps/dumps.h"
@@ -137,6 +138,52 @@ static void test_other_kernels(void **state)
 	assert_string_equal(other.kind, "soft-lockup");
 	assert_string_equal(other.task, "my task");
 	assert_string_equal(other.reason, "Kernel panic - not syncing: softlockup: hung tasks");
+}
+
+/* Each of these is a crash to everybody who looks: to the reason of a dump, to its page, to the capture. */
+static void test_headlines(void **state)
+{
+	static const struct {
+		const char *line, *kind;
+		enum kd_klog_weight weight;
+	} rows[] = {
+		{ "[    1.0][  T12] Kernel panic - not syncing: Fatal exception", NULL, KD_KLOG_PANIC },
+		{ "[    1.0] Kernel panic - not syncing: RCU Stall", "rcu-stall", KD_KLOG_PANIC },
+		{ "[    1.0] BUG: unable to handle page fault for address: 00", "bad-address", KD_KLOG_FAULT },
+		{ "[    1.0] BUG: Bad page state in process x", NULL, KD_KLOG_FAULT },
+		{ "[    1.0] watchdog: BUG: soft lockup - CPU#1 stuck for 22s!", "soft-lockup", KD_KLOG_FAULT },
+		{ "[    1.0] general protection fault, probably for non-canonical address 0",
+		  "general-protection-fault", KD_KLOG_FAULT },
+		{ "[    1.0] Oops: 0002 [#1] PREEMPT SMP", "oops", KD_KLOG_OOPS },
+		{ "[    1.0] INFO: task x:7 blocked for more than 120 seconds.", "hung-task", KD_KLOG_TROUBLE },
+		{ "[    1.0] traps: x[7] general protection fault ip:1 sp:2 error:0 in x", NULL, KD_KLOG_PLAIN },
+		{ "[    1.0] x[7]: BUG: unable to handle page fault", NULL, KD_KLOG_PLAIN },
+		{ "[    1.0] x says Kernel panic - not syncing: no", NULL, KD_KLOG_PLAIN },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *kind;
+
+		assert_int_equal(kd_klog_weigh(kd_klog_message(rows[i].line, NULL), &kind), rows[i].weight);
+		if (rows[i].kind)
+			assert_string_equal(kind, rows[i].kind);
+		else
+			assert_null(kind);
+	}
+}
+
+/* A program that died just before is not the reason. */
+static void test_fault_of_a_program(void **state)
+{
+	static const char text[] = "[   12.1] traps: demo[7] general protection fault ip:1 sp:2 error:0 in demo[1+2]\n"
+				   "[   12.2] BUG: kernel NULL pointer dereference, address: 0000000000000000\n"
+				   "[   12.2] Oops: 0002 [#1] PREEMPT SMP\n"
+				   "[   12.3] Kernel panic - not syncing: Fatal exception\n";
+	_cleanup_(crash_log_free) struct crash_log log = { 0 };
+
+	parse(text, &log);
+	assert_string_equal(log.kind, "null-dereference");
+	assert_string_equal(log.reason, "BUG: kernel NULL pointer dereference, address: 0000000000000000");
 }
 
 /* Nothing, noise, and whatever a real log becomes when bytes of it change: no crash, no endless loop. */
@@ -486,6 +533,10 @@ static void test_page_severities(void **state)
 		{ "x: Warning: odd", "warn" },
 		{ "x: probe failed with error -5", "warn" },
 		{ "x: loading out-of-tree module taints kernel.", "warn" },
+		{ "watchdog: BUG: soft lockup - CPU#1 stuck for 22s!", "fatal" },
+		{ "Watchdog detected hard LOCKUP on cpu 1", "fatal" },
+		{ "INFO: task x:7 blocked for more than 120 seconds.", "error" },
+		{ "traps: x[7] general protection fault ip:1 sp:2 error:0 in x", "warn" },
 		{ "Code: 00", "detail" },
 		{ "x: fine", "plain" },
 	};
@@ -518,6 +569,8 @@ int main(void)
 		cmocka_unit_test(test_real_logs),
 		cmocka_unit_test(test_signature),
 		cmocka_unit_test(test_other_kernels),
+		cmocka_unit_test(test_headlines),
+		cmocka_unit_test(test_fault_of_a_program),
 		cmocka_unit_test(test_hostile_logs),
 		cmocka_unit_test_setup_teardown(test_enumeration, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(test_pin_and_remove, make_place, remove_place),
