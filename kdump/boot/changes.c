@@ -68,7 +68,7 @@ static bool same_kernel(const char *named, const char *asked)
 }
 
 /* Is @release a whole part of the path @kernel, as in /boot/vmlinuz-6.1.0 or /id/6.1.0/linux? */
-static bool is_release(const char *kernel, const char *release)
+static bool names_release(const char *kernel, const char *release)
 {
 	size_t length = strlen(release);
 	const char *found;
@@ -114,13 +114,13 @@ static bool is_asked(const struct kd_sysroot *root, const struct boot_plan *plan
 	if (!region->kernel)
 		return false;
 	if (request->release)
-		return is_release(region->kernel, request->release);
+		return names_release(region->kernel, request->release);
 	if (strcmp(request->kernel, "DEFAULT") == 0)
 		return is_default(root, &plan->config, file);
 	return same_kernel(region->kernel, request->kernel);
 }
 
-static struct kd_error *check_kernel(const struct boot_plan *plan, const struct boot_request *request)
+static struct kd_error *check_kernel_option(const struct boot_plan *plan, const struct boot_request *request)
 {
 	if (is_all(request) || request->release)
 		return NULL;
@@ -439,7 +439,7 @@ struct kd_error *boot_plan_make(const struct kd_sysroot *root, const struct boot
 	bool outdated = false;
 	struct kd_error *err;
 
-	err = check_kernel(&plan, request);
+	err = check_kernel_option(&plan, request);
 	if (!err)
 		err = loader->read(root, &plan.config);
 	if (err)

@@ -73,7 +73,7 @@ static struct kd_error *find_inside(struct dump *dump, int fd, const char *words
 	return NULL;
 }
 
-static struct kd_error *open_directory(struct dump *dump, const char *real, const char *words)
+static struct kd_error *read_directory(struct dump *dump, const char *real, const char *words)
 {
 	_cleanup_close_ int fd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct kd_error *err;
@@ -99,7 +99,7 @@ static struct kd_error *open_directory(struct dump *dump, const char *real, cons
 /* --- a file ------------------------------------------------------------------------------------------------------- */
 
 /* Log and report beside it are its own if the directory's dump is this one: otherwise it stands alone. */
-static struct kd_error *open_file(struct dump *dump, const char *real, const struct stat *st)
+static struct kd_error *read_file(struct dump *dump, const char *real, const struct stat *st)
 {
 	_cleanup_close_ int fd = -1;
 	const char *name = strrchr(real, '/') + 1;
@@ -150,9 +150,9 @@ struct kd_error *dump_open(const char *path, struct dumps *dumps_ret, struct dum
 	if (!dump->given || !dump->name)
 		return kd_error_nomem();
 	if (S_ISREG(st.st_mode))
-		err = open_file(dump, real, &st);
+		err = read_file(dump, real, &st);
 	else if (S_ISDIR(st.st_mode))
-		err = open_directory(dump, real, path);
+		err = read_directory(dump, real, path);
 	else
 		err = kd_error_create(KD_ERR_NOT_FOUND, "%s is no dump: it is neither a file nor a directory", path);
 	if (err)

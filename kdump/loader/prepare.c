@@ -84,7 +84,7 @@ static uint64_t control_pages(const struct loader_image *image)
 
 /* While the initramfs is unpacked, the kernel, the packed and the unpacked files are in memory at once: less than
  * that, and the capture kernel dies of it. What it really needs beyond depends on the machine. */
-static struct kd_error *check_reservation(const struct loader_image *image, uint64_t elfcorehdr_size)
+static struct kd_error *check_room(const struct loader_image *image, uint64_t elfcorehdr_size)
 {
 	uint64_t have = kd_ranges_total(&image->memory.crash) + kd_ranges_total(&image->memory.cma);
 	uint64_t need = image->kernel.mem_size + 2 * segment_round(image->initrd_size) + elfcorehdr_size +
@@ -248,7 +248,7 @@ static struct kd_error *lay_out(const struct loader_request *request, struct loa
 	if (!err && image->policy == LOADER_PANIC) {
 		err = build_elfcorehdr(request->root, image, &elfcorehdr_memsz);
 		if (!err)
-			err = check_reservation(image, elfcorehdr_memsz);
+			err = check_room(image, elfcorehdr_memsz);
 	}
 	if (!err)
 		err = place_kernel(image);

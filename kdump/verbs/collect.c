@@ -244,7 +244,8 @@ static void tell(const struct kdumpctl *ctl, const struct dump *dump)
 
 /* --- retention ---------------------------------------------------------------------------------------------------- */
 
-static void remove_one(const struct kdumpctl *ctl, const struct dumps *dumps, const struct dump *dump, const char *why)
+static void remove_expired(const struct kdumpctl *ctl, const struct dumps *dumps, const struct dump *dump,
+			   const char *why)
 {
 	_cleanup_free_ char *message = NULL;
 	struct kd_error *err = dump_remove(dumps, dump);
@@ -288,7 +289,7 @@ static struct kd_error *apply_limits(const struct kdumpctl *ctl, const struct du
 	retention_decide(&limits, dumps, &space, time(NULL), why);
 	for (i = 0; i < dumps->count; i++)
 		if (why[i])
-			remove_one(ctl, dumps, &dumps->dump[i], why[i]);
+			remove_expired(ctl, dumps, &dumps->dump[i], why[i]);
 	return NULL;
 }
 
