@@ -192,7 +192,7 @@ const struct verb kdumpctl_verbs[] = {
 		.flags = VERB_JSON | VERB_DUMP | VERB_FILE,
 		.arguments = "[DUMP|FILE|DIR]",
 		.arguments_max = 1,
-		.options = dumps_verify_options,
+		.options = dumps_path_options,
 		.help = "read all of a dump: is it whole and sound? (without DUMP: the newest)",
 	},
 	{

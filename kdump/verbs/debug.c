@@ -18,14 +18,15 @@
 #include "kdump/storage/mounts.h"
 #include "kdump/verbs/crash_version.h"
 #include "kdump/verbs/dump_choice.h"
+#include "kdump/verbs/dump_options.h"
 
-enum { OPTION_DEBUGGER, OPTION_VMLINUX, OPTION_PRINT, OPTION_PATH };
+enum { OPTION_DEBUGGER = DUMP_OPTION_PATH + 1, OPTION_VMLINUX, OPTION_PRINT };
 
 const struct verb_option debug_options[] = {
+	DUMP_PATH_OPTION,
 	[OPTION_DEBUGGER] = { "debugger", 0, "NAME", "crash or drgn; without it: the first of them that is installed" },
 	[OPTION_VMLINUX] = { "vmlinux", 0, "FILE", "the kernel with debugging symbols, instead of looking for it" },
 	[OPTION_PRINT] = { "print", 0, NULL, "only print the command" },
-	[OPTION_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" },
 	{ .name = NULL },
 };
 
@@ -450,8 +451,7 @@ static struct kd_error *find_dump(const struct kdumpctl *ctl, struct dumps *dump
 {
 	struct vmcore_origin origin = { 0 };
 	struct dump *dump;
-	struct kd_error *err = choose_dump(ctl, ctl->option[OPTION_PATH], own_arguments(ctl) ? ctl->argument[0] : NULL,
-					   dumps, &dump);
+	struct kd_error *err = choose_dump(ctl, own_arguments(ctl) ? ctl->argument[0] : NULL, dumps, &dump);
 
 	if (!err && (dump->given || !dump->release))
 		err = dump_look_inside(dump, &origin);

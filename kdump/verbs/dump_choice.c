@@ -6,6 +6,12 @@
 #include "kdump/config/conf.h"
 #include "kdump/dumps/named.h"
 #include "kdump/storage/target.h"
+#include "kdump/verbs/dump_options.h"
+
+const struct verb_option dumps_path_options[] = {
+	DUMP_PATH_OPTION,
+	{ .name = NULL },
+};
 
 /* Dumps are looked at on machines without kdump.conf, too. */
 static struct kd_error *read_conf_or_default(const struct kdumpctl *ctl, struct kd_conf *ret)
@@ -52,14 +58,13 @@ struct kd_error *load_dumps(const struct kdumpctl *ctl, const char *directory, s
 	return err ? err : dumps_load(directory ? directory : configured, ret);
 }
 
-struct kd_error *choose_dump(const struct kdumpctl *ctl, const char *directory, const char *words, struct dumps *dumps,
-			     struct dump **ret)
+struct kd_error *choose_dump(const struct kdumpctl *ctl, const char *words, struct dumps *dumps, struct dump **ret)
 {
 	struct kd_error *err;
 
 	if (dump_is_path(words))
 		return dump_open(words, dumps, ret);
-	err = load_dumps(ctl, directory, dumps);
+	err = load_dumps(ctl, ctl->option[DUMP_OPTION_PATH], dumps);
 	if (!err)
 		err = dumps_find(dumps, words, ret);
 	if (!err || !dump_is_directory(words))

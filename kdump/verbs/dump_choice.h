@@ -11,9 +11,9 @@
 struct kd_error *load_dumps(const struct kdumpctl *ctl, const char *directory, struct dumps *ret) MUST_CHECK;
 
 /** The dump that @words (an operand, or NULL for the newest) mean. A path is opened as dump_open() does. Anything else
- *  is looked for by dumps_find() below @directory, as for load_dumps(), and at last it may be a directory's name.
- *  *dumps (zeroed) := the dump, and its neighbours unless it was opened by a path; *ret is one of them. */
-struct kd_error *choose_dump(const struct kdumpctl *ctl, const char *directory, const char *words, struct dumps *dumps,
+ *  is looked for by dumps_find() below the directory of --path, as for load_dumps(), and at last it may be the name of
+ *  a directory. *dumps (zeroed) := the dump, and its neighbours unless it was opened by a path; *ret is one of them. */
+struct kd_error *choose_dump(const struct kdumpctl *ctl, const char *words, struct dumps *dumps,
 			     struct dump **ret) MUST_CHECK;
 
 #endif

@@ -9,8 +9,14 @@
 
 kdumpctl_verb dumps_list, dumps_info, dumps_log, dumps_verify, dumps_remove, dumps_pin, dumps_unpin, dumps_collect;
 
+/** The option that all of them have, first in each table. */
+enum { DUMP_OPTION_PATH };
+#define DUMP_PATH_OPTION                                                                                               \
+	[DUMP_OPTION_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" }
+
+/** dumps_path_options has no other. */
 extern const struct verb_option dumps_list_options[], dumps_info_options[], dumps_log_options[], dumps_remove_options[],
-	dumps_verify_options[], dumps_path_options[];
+	dumps_path_options[];
 
 /** "2026-11-24", "2026-11-24 10:31[:07]", "now", "today", "yesterday", "3 days ago", "@1795485623"; local time, seen
  * from

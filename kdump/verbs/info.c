@@ -15,11 +15,11 @@
 #include "kdump/verbs/html.h"
 #include "kdump/verbs/terminal.h"
 
-enum { OPTION_HTML, OPTION_PATH };
+enum { OPTION_HTML = DUMP_OPTION_PATH + 1 };
 
 const struct verb_option dumps_info_options[] = {
+	DUMP_PATH_OPTION,
 	[OPTION_HTML] = { "html", 0, NULL, "a page for a browser, on standard output" },
-	[OPTION_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" },
 	{ .name = NULL },
 };
 
@@ -260,7 +260,7 @@ struct kd_error *dumps_info(struct kdumpctl *ctl, int *status)
 	struct dump *dump;
 	struct kd_error *err;
 
-	err = choose_dump(ctl, ctl->option[OPTION_PATH], ctl->argument_count ? ctl->argument[0] : NULL, &dumps, &dump);
+	err = choose_dump(ctl, ctl->argument_count ? ctl->argument[0] : NULL, &dumps, &dump);
 	if (!err)
 		err = dump_look_inside(dump, &origin);
 	if (!err && origin.format)

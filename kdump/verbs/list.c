@@ -13,14 +13,14 @@
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/terminal.h"
 
-enum { OPTION_COUNT, OPTION_SINCE, OPTION_UNTIL, OPTION_PATH, OPTION_SIGNATURE, OPTION_STATE };
+enum { OPTION_COUNT = DUMP_OPTION_PATH + 1, OPTION_SINCE, OPTION_UNTIL, OPTION_SIGNATURE, OPTION_STATE };
 
 const struct verb_option dumps_list_options[] = {
+	DUMP_PATH_OPTION,
 	[OPTION_COUNT] = { "lines", 'n', "N", "only the newest N" },
 	[OPTION_SINCE] = { "since", 'S', "TIME",
 			   "not those before: 2026-11-24, \"2026-11-24 10:31\", yesterday, \"3 days ago\", @SECONDS" },
 	[OPTION_UNTIL] = { "until", 'U', "TIME", "not those after" },
-	[OPTION_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" },
 	[OPTION_SIGNATURE] = { "signature", 0, "HEX", "only crashes like this one" },
 	[OPTION_STATE] = { "state", 0, "STATE", "only complete, incomplete, log-only or damaged ones" },
 	{ .name = NULL },
@@ -264,7 +264,7 @@ struct kd_error *dumps_list(struct kdumpctl *ctl, int *status)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
 	_cleanup_free_ const struct dump **chosen = NULL;
-	const char *path = ctl->option[OPTION_PATH];
+	const char *path = ctl->option[DUMP_OPTION_PATH];
 	struct selection selection;
 	struct kd_error *err;
 	size_t count;

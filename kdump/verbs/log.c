@@ -9,11 +9,11 @@
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/terminal.h"
 
-enum { OPTION_LINES, OPTION_PATH };
+enum { OPTION_LINES = DUMP_OPTION_PATH + 1 };
 
 const struct verb_option dumps_log_options[] = {
+	DUMP_PATH_OPTION,
 	[OPTION_LINES] = { "lines", 'n', "N", "only the last N lines" },
-	[OPTION_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" },
 	{ .name = NULL },
 };
 
@@ -29,7 +29,7 @@ struct kd_error *dumps_log(struct kdumpctl *ctl, int *status)
 
 	if (ctl->option[OPTION_LINES] && !kd_parse_u64(ctl->option[OPTION_LINES], 10, &count))
 		return kd_error_create(KD_ERR_USAGE, "--lines=%s: give a number", ctl->option[OPTION_LINES]);
-	err = choose_dump(ctl, ctl->option[OPTION_PATH], ctl->argument_count ? ctl->argument[0] : NULL, &dumps, &dump);
+	err = choose_dump(ctl, ctl->argument_count ? ctl->argument[0] : NULL, &dumps, &dump);
 	if (!err)
 		err = dump_read_log(dump, &text);
 	if (err)

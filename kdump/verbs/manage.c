@@ -10,18 +10,11 @@
 #include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
 
-enum { REMOVE_FORCE, REMOVE_PATH };
+enum { OPTION_FORCE = DUMP_OPTION_PATH + 1 };
 
 const struct verb_option dumps_remove_options[] = {
-	[REMOVE_FORCE] = { "force", 'f', NULL, "pinned ones, too" },
-	[REMOVE_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" },
-	{ .name = NULL },
-};
-
-enum { PATH_PATH };
-
-const struct verb_option dumps_path_options[] = {
-	[PATH_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" },
+	DUMP_PATH_OPTION,
+	[OPTION_FORCE] = { "force", 'f', NULL, "pinned ones, too" },
 	{ .name = NULL },
 };
 
@@ -95,8 +88,9 @@ static struct kd_error *find_path(const char *words, struct choice *ret)
 			       words);
 }
 
-static struct kd_error *choose(const struct kdumpctl *ctl, const char *path, const char *words, struct choice *ret)
+static struct kd_error *choose(const struct kdumpctl *ctl, const char *words, struct choice *ret)
 {
+	const char *path = ctl->option[DUMP_OPTION_PATH];
 	struct kd_error *err;
 
 	if (!path && strchr(words, '/'))
@@ -117,7 +111,7 @@ static bool is_again(const struct choices *choices, size_t i)
 }
 
 /* Do something to each dump that is named, once all are found; the first that fails ends it. */
-static struct kd_error *for_each(struct kdumpctl *ctl, const char *path,
+static struct kd_error *for_each(struct kdumpctl *ctl,
 				 struct kd_error *(*work)(struct kdumpctl *ctl, const struct dumps *dumps,
 							  const struct dump *dump))
 {
@@ -129,7 +123,7 @@ static struct kd_error *for_each(struct kdumpctl *ctl, const char *path,
 	if (!choices.choice)
 		return kd_error_nomem();
 	for (i = 0; i < ctl->argument_count && !err; i++, choices.count++)
-		err = choose(ctl, path, ctl->argument[i], &choices.choice[i]);
+		err = choose(ctl, ctl->argument[i], &choices.choice[i]);
 	for (i = 0; i < ctl->argument_count && !err; i++)
 		if (!is_again(&choices, i))
 			err = work(ctl, &choices.choice[i].dumps, choices.choice[i].dump);
@@ -140,7 +134,7 @@ static struct kd_error *remove_one(struct kdumpctl *ctl, const struct dumps *dum
 {
 	struct kd_error *err;
 
-	if (dump->pinned && !ctl->option[REMOVE_FORCE])
+	if (dump->pinned && !ctl->option[OPTION_FORCE])
 		return kd_error_create(KD_ERR_STATE, "%s is pinned: \"kdumpctl unpin %s\" first, or use --force",
 				       dump->name, dump->path);
 	err = dump_remove(dumps, dump);
@@ -169,15 +163,15 @@ static struct kd_error *unpin_one(struct kdumpctl *ctl, const struct dumps *dump
 
 struct kd_error *dumps_remove(struct kdumpctl *ctl, int *status)
 {
-	return for_each(ctl, ctl->option[REMOVE_PATH], remove_one);
+	return for_each(ctl, remove_one);
 }
 
 struct kd_error *dumps_pin(struct kdumpctl *ctl, int *status)
 {
-	return for_each(ctl, ctl->option[PATH_PATH], pin_one);
+	return for_each(ctl, pin_one);
 }
 
 struct kd_error *dumps_unpin(struct kdumpctl *ctl, int *status)
 {
-	return for_each(ctl, ctl->option[PATH_PATH], unpin_one);
+	return for_each(ctl, unpin_one);
 }

@@ -21,13 +21,6 @@
 #define EXIT_DAMAGED    1
 #define EXIT_INCOMPLETE 4
 
-enum { OPTION_PATH };
-
-const struct verb_option dumps_verify_options[] = {
-	[OPTION_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" },
-	{ .name = NULL },
-};
-
 struct kd_error *describe_format(const struct vmcore_origin *origin, char **ret)
 {
 	const char *stream = origin->flattened ? "flattened " : "",
@@ -171,7 +164,7 @@ struct kd_error *dumps_verify(struct kdumpctl *ctl, int *status)
 
 	if (dump_is_named_file(words))
 		return verify_file(ctl, words, NULL, status);
-	err = choose_dump(ctl, ctl->option[OPTION_PATH], words, &dumps, &dump);
+	err = choose_dump(ctl, words, &dumps, &dump);
 	if (err)
 		return err;
 	if (!dump->vmcore)
