@@ -8,7 +8,7 @@
 #include "base/array.h"
 #include "base/json.h"
 #include "base/parse.h"
-#include "kdump/dumps/dumps.h"
+#include "kdump/dumps/named.h"
 #include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/terminal.h"
@@ -260,11 +260,34 @@ static void print_json(const struct dump **dump, size_t count)
 	kd_json_close(&json, ']');
 }
 
+/* A directory from elsewhere, as bug-1234/, may hold a dump itself: *ret := that dump, which tells what it can. Any
+ * other directory leaves *ret as it is. */
+static struct kd_error *load_itself(const char *directory, struct dumps *ret)
+{
+	_cleanup_(dumps_free) struct dumps dumps = { 0 };
+	struct vmcore_origin origin = { 0 };
+	struct dump *dump;
+	struct kd_error *err = dump_open(directory, &dumps, &dump);
+
+	if (err && err->code == KD_ERR_NOT_FOUND) {
+		kd_error_destroy(err);
+		return NULL;
+	}
+	if (err)
+		return err;
+	kd_error_destroy(dump_look_inside(dump, &origin)); /* a damaged dump is listed as such */
+	dumps.path = take_ptr(ret->path);
+	dumps_free(ret);
+	*ret = dumps;
+	dumps = (struct dumps){ 0 };
+	return NULL;
+}
+
 struct kd_error *dumps_list(struct kdumpctl *ctl, int *status)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
 	_cleanup_free_ const struct dump **chosen = NULL;
-	const char *path = ctl->option[DUMP_OPTION_PATH];
+	const char *path = ctl->option[DUMP_OPTION_PATH], *directory = ctl->argument_count ? ctl->argument[0] : path;
 	struct selection selection;
 	struct kd_error *err;
 	size_t count;
@@ -274,7 +297,9 @@ struct kd_error *dumps_list(struct kdumpctl *ctl, int *status)
 		err = kd_error_create(KD_ERR_USAGE, "list: name one directory, %s or --path=%s", ctl->argument[0],
 				      path);
 	if (!err)
-		err = load_dumps(ctl, ctl->argument_count ? ctl->argument[0] : path, &dumps);
+		err = load_dumps(ctl, directory, &dumps);
+	if (!err && !dumps.count && dump_is_directory(directory))
+		err = load_itself(directory, &dumps);
 	if (err)
 		return err;
 	chosen = calloc(dumps.count + 1, sizeof(*chosen));
