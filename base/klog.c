@@ -124,6 +124,22 @@ const char *kd_klog_tail(const char *text, size_t count)
 	return p;
 }
 
+char **kd_klog_cut(char *text, size_t *count_ret)
+{
+	size_t count = 0;
+	char **line, *p;
+
+	for (p = text; *p; p++)
+		count += *p == '\n';
+	line = calloc(count + 1, sizeof(*line));
+	if (!line)
+		return NULL;
+	for (count = 0; text && *text; count++)
+		line[count] = strsep(&text, "\n");
+	*count_ret = count;
+	return line;
+}
+
 /* --- crashes ------------------------------------------------------------------------------------------------------ */
 
 static const char *panic_kind(const char *message)

@@ -20,6 +20,10 @@ const char *kd_klog_message(const char *line, double *time_ret);
 /** Where the last @count lines of @text begin. */
 const char *kd_klog_tail(const char *text, size_t count);
 
+/** Cut @text at its newlines. Returns its lines, which are parts of @text; the list is owned by the caller. NULL: no
+ *  memory. */
+char **kd_klog_cut(char *text, size_t *count_ret);
+
 /** How much a message tells about a crash, in rising order. */
 enum kd_klog_weight {
 	KD_KLOG_PLAIN,

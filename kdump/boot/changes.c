@@ -211,9 +211,10 @@ static struct kd_error *edit(struct boot_plan *plan, size_t index, const struct 
 	err = crashkernel_put(now + region->start, region->end - region->start, setting, &words);
 	if (err)
 		return err;
-	if (asprintf(&text, "%.*s%s%s%s", (int)region->start, now, region->missing ? region->missing : "", words,
-		     now + region->end) < 0)
-		return kd_error_nomem();
+	err = kd_format(&text, "%.*s%s%s%s", (int)region->start, now, region->missing ? region->missing : "", words,
+			now + region->end);
+	if (err)
+		return err;
 	free(plan->text[index]);
 	plan->text[index] = text;
 	return NULL;
@@ -349,15 +350,11 @@ static struct kd_error *add_grubby(const struct kd_sysroot *root, struct boot_pl
 	bool below_boot = kd_starts_with(kernel, "/boot/") || kernel[0] != '/';
 	struct kd_error *err = crashkernel_put("", 0, setting, &words);
 
-	if (err)
-		return err;
-	if (asprintf(&which, "--update-kernel=%s%s", below_boot ? "" : "/boot", kernel) < 0)
-		which = NULL;
-	if (asprintf(&args, "--args=%s", words) < 0)
-		args = NULL;
-	if (!which || !args)
-		return kd_error_nomem();
-	return add_command(plan, (const char *const[]){ tool, which, args, NULL });
+	if (!err)
+		err = kd_format(&which, "--update-kernel=%s%s", below_boot ? "" : "/boot", kernel);
+	if (!err)
+		err = kd_format(&args, "--args=%s", words);
+	return err ? err : add_command(plan, (const char *const[]){ tool, which, args, NULL });
 }
 
 /* One command for all entries where all change alike, else one for each. */

@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/bytes.h"
 #include "base/parse.h"
 #include "base/proc.h"
+#include "base/text.h"
 #include "kdump/loader/memory_map.h"
 
 #define NAME     "crashkernel="
-#define RAM_UNIT (UINT64_C(128) << 20)
+#define RAM_UNIT KD_MIB(128)
 
 static const char *const suffix[] = {
 	[CRASHKERNEL_PLAIN] = "",
@@ -267,6 +269,7 @@ struct kd_error *crashkernel_get(const char *cmdline, size_t size, char **ret)
 
 	for (at = 0; next_word(cmdline, size, at, &word); at = word.end) {
 		const char *value = word_value(cmdline, &word, &length);
+		struct kd_error *err;
 		bool replaces;
 		char *grown;
 
@@ -274,8 +277,9 @@ struct kd_error *crashkernel_get(const char *cmdline, size_t size, char **ret)
 			continue;
 		replaces = !setting || is_plain(value, length);
 		plain |= is_plain(value, length);
-		if (asprintf(&grown, "%s%s%.*s", replaces ? "" : setting, replaces ? "" : " ", (int)length, value) < 0)
-			return kd_error_nomem();
+		err = kd_format(&grown, "%s%s%.*s", replaces ? "" : setting, replaces ? "" : " ", (int)length, value);
+		if (err)
+			return err;
 		free(setting);
 		setting = grown;
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "base/text.h"
 
 enum { ENTRIES_MAX = 1024 };
 
@@ -357,12 +358,9 @@ struct kd_error *boot_config_add_all(const struct kd_sysroot *root, const char *
 
 		if (!err && i < ENTRIES_MAX && length > tail &&
 		    strcmp(entries[i]->d_name + length - tail, suffix) == 0) {
-			if (asprintf(&path, "%s/%s", directory, entries[i]->d_name) < 0) {
-				path = NULL;
-				err = kd_error_nomem();
-			} else {
+			err = kd_format(&path, "%s/%s", directory, entries[i]->d_name);
+			if (!err)
 				err = boot_config_add(root, path, scan, arg, config);
-			}
 		}
 		free(entries[i]);
 	}

@@ -71,40 +71,9 @@ const char *crash_log_taint(char letter)
 /* --- lines -------------------------------------------------------------------------------------------------------- */
 
 struct lines {
-	char *text;
 	char **line;
 	size_t count;
 };
-
-static void lines_free(struct lines *lines)
-{
-	free(lines->text);
-	free(lines->line);
-}
-static inline void lines_free_cleanup(struct lines *lines)
-{
-	lines_free(lines);
-}
-
-static struct kd_error *split(const char *text, struct lines *ret)
-{
-	_cleanup_(lines_free) struct lines lines = { .text = strdup(text) };
-	size_t count = 1;
-	char *p;
-
-	if (!lines.text)
-		return kd_error_nomem();
-	for (p = lines.text; *p; p++)
-		count += *p == '\n';
-	lines.line = calloc(count, sizeof(*lines.line));
-	if (!lines.line)
-		return kd_error_nomem();
-	for (p = lines.text; p && *p;)
-		lines.line[lines.count++] = strsep(&p, "\n");
-	*ret = lines;
-	lines = (struct lines){ 0 };
-	return NULL;
-}
 
 #define STORY_MAX 250 /* lines that an oops may take up before its panic */
 
@@ -348,14 +317,17 @@ static void sign(struct crash_log *log)
 struct kd_error *crash_log_parse(const char *text, struct crash_log *ret)
 {
 	_cleanup_(crash_log_free) struct crash_log log = { .kind = "unknown", .pid = -1, .cpu = -1 };
-	_cleanup_(lines_free) struct lines lines = { 0 };
+	_cleanup_free_ char *copy = strdup(text);
+	_cleanup_free_ char **line = NULL;
+	struct lines lines = { 0 };
 	enum trace trace = TRACE_BEFORE;
-	struct kd_error *err = split(text, &lines);
 	size_t i, reason = 0;
 	double stamp;
 
-	if (err)
-		return err;
+	line = copy ? kd_klog_cut(copy, &lines.count) : NULL;
+	if (!line)
+		return kd_error_nomem();
+	lines.line = line;
 	log.line = lines.count;
 	if (find_story(&lines, &log.line, &reason, &log.kind)) {
 		const char *message = kd_klog_message(lines.line[reason], &stamp);

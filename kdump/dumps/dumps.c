@@ -16,10 +16,11 @@
 #include "base/io.h"
 #include "base/klog.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "kdump/dumps/identity.h"
 #include "kdump/storage/mounts.h"
 
-#define REPORT_MAX (1u << 20)
+#define REPORT_MAX KD_MIB(1)
 #define PIN_FILE   "pinned"
 
 const char *dump_state_name(enum dump_state state)
@@ -213,19 +214,28 @@ static bool take_file(struct dump *dump, const char *name, size_t best[2])
 	return (dump->vmcore = strdup(name)) != NULL;
 }
 
+struct kd_error *dump_open_entries(const char *path, int fd, DIR **ret)
+{
+	_cleanup_close_ int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+
+	if (!dir)
+		return kd_error_os(errno, "cannot read %s", path);
+	copy = -1; /* the stream's now */
+	*ret = dir;
+	return NULL;
+}
+
 struct kd_error *dump_scan(struct dump *dump, int fd)
 {
 	size_t best[2] = { ARRAY_SIZE(files), ARRAY_SIZE(files) };
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *entry;
 	struct stat st;
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct kd_error *err = dump_open_entries(dump->path, fd, &dir);
 
-	if (copy < 0 || !(dir = fdopendir(copy))) {
-		if (copy >= 0)
-			close(copy);
-		return kd_error_os(errno, "cannot read %s", dump->path);
-	}
+	if (err)
+		return err;
 	dump->state = DUMP_LOG_ONLY;
 	while ((entry = readdir(dir))) {
 		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
@@ -287,14 +297,16 @@ bool dump_recognise(int fd, const char *name, bool *flattened)
 	return true;
 }
 
-static bool copy_string(char **field, const char *text)
+/* An empty text tells nothing. */
+static struct kd_error *take_text(char **field, const char *text)
 {
-	return !text || !*text || (*field = strdup(text)) != NULL;
+	return text && *text ? kd_set_text(field, text) : NULL;
 }
 
 static struct kd_error *read_report(struct dump *dump, int fd)
 {
 	_cleanup_free_ char *text = read_member(fd, "report.json", REPORT_MAX);
+	struct kd_error *err;
 	uint64_t when;
 
 	if (!text)
@@ -305,17 +317,19 @@ static struct kd_error *read_report(struct dump *dump, int fd)
 	when = report_u64(dump->report, "crash_time");
 	if (when)
 		dump->time = when;
-	if (!copy_string(&dump->host, report_string(dump->report, "host")) ||
-	    !copy_string(&dump->release, report_string(dump->report, "kernel.release")) ||
-	    !copy_string(&dump->build_id, report_string(dump->report, "kernel.build_id")))
-		return kd_error_nomem();
-	return NULL;
+	err = take_text(&dump->host, report_string(dump->report, "host"));
+	if (!err)
+		err = take_text(&dump->release, report_string(dump->report, "kernel.release"));
+	if (!err)
+		err = take_text(&dump->build_id, report_string(dump->report, "kernel.build_id"));
+	return err;
 }
 
 /* What a report does not tell the dump does. */
 static struct kd_error *read_identity(struct dump *dump, int fd)
 {
 	_cleanup_close_ int file = -1;
+	struct kd_error *err = NULL;
 	struct identity identity;
 
 	if (dump->release && dump->build_id)
@@ -327,10 +341,11 @@ static struct kd_error *read_identity(struct dump *dump, int fd)
 	/* The two belong together: a report that names another kernel is believed alone. */
 	if (dump->release && identity.release[0] && strcmp(dump->release, identity.release) != 0)
 		return NULL;
-	if ((!dump->release && !copy_string(&dump->release, identity.release)) ||
-	    (!dump->build_id && !copy_string(&dump->build_id, identity.build_id)))
-		return kd_error_nomem();
-	return NULL;
+	if (!dump->release)
+		err = take_text(&dump->release, identity.release);
+	if (!err && !dump->build_id)
+		err = take_text(&dump->build_id, identity.build_id);
+	return err;
 }
 
 /* Without a report the log still tells the release: "Linux version 6.1.0-56-amd64 (…". */

@@ -8,10 +8,12 @@
 #ifndef KDUMP_DUMPS_DUMPS_H
 #define KDUMP_DUMPS_DUMPS_H
 
+#include <dirent.h>
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "kdump/dumps/crash_log.h"
 
@@ -67,8 +69,10 @@ static inline const char *dump_operand(const struct dump *dump)
 	return dump->given ? dump->given : dump->name;
 }
 
-/** Steps of dumps_load(), for a dump that is named by a path. Which files there are in directory @fd, and their room.
- */
+/** Steps of dumps_load(), for a dump that is named by a path. The entries of directory @fd, which stays open; @path is
+ *  its name in errors. */
+struct kd_error *dump_open_entries(const char *path, int fd, DIR **ret) MUST_CHECK;
+/** Which files there are in directory @fd, and their room. */
 struct kd_error *dump_scan(struct dump *dump, int fd) MUST_CHECK;
 /** What these files say. @alone: what lies beside the vmcore is not its own. */
 struct kd_error *dump_read_files(struct dump *dump, int fd, bool alone) MUST_CHECK;
@@ -79,7 +83,7 @@ bool dump_time_of_name(const char *name, int64_t *ret);
 /** Take over what the log says. */
 struct kd_error *dump_read_log_text(struct dump *dump, const char *log) MUST_CHECK;
 
-#define DUMP_LOG_MAX (32u << 20) /* bytes of a log that are read */
+#define DUMP_LOG_MAX KD_MIB(32) /* bytes of a log that are read */
 /** The whole of dump->log_file, owned by the caller. */
 struct kd_error *dump_read_log_file(const struct dump *dump, char **ret) MUST_CHECK;
 

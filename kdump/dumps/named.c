@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "base/text.h"
 #include "dumpfilter/dumpfilter.h"
 #include "kdump/storage/mounts.h"
 
@@ -51,14 +52,11 @@ static struct kd_error *find_inside(struct dump *dump, int fd, const char *words
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *entry;
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct kd_error *err = dump_open_entries(words, fd, &dir);
 	bool flattened;
 
-	if (copy < 0 || !(dir = fdopendir(copy))) {
-		if (copy >= 0)
-			close(copy);
-		return kd_error_os(errno, "cannot read %s", words);
-	}
+	if (err)
+		return err;
 	while ((entry = readdir(dir))) {
 		if (!dump_recognise(fd, entry->d_name, &flattened))
 			continue;
@@ -185,13 +183,12 @@ static struct kd_error *extract_log(const char *path, char **ret)
 		return kd_starts_with(err->text, path) ? err : kd_error_wrap(err, "%s", path);
 	if (err) {
 		_cleanup_free_ char *cut = take_ptr(text);
-		int length = asprintf(&text, "%s(the rest of the log cannot be read: %s)\n", cut, err->text);
+		struct kd_error *format_err = kd_format(&text, "%s(the rest of the log cannot be read: %s)\n", cut,
+							err->text);
 
 		kd_error_destroy(err);
-		if (length < 0) {
-			text = NULL;
-			return kd_error_nomem();
-		}
+		if (format_err)
+			return format_err;
 	}
 	*ret = take_ptr(text);
 	return NULL;

@@ -19,6 +19,7 @@
 
 #include "base/array.h"
 #include "base/io.h"
+#include "base/text.h"
 #include "kdump/arming/creation_test.h"
 #include "kdump/arming/journal.h"
 #include "kdump/dumps/dumps.h"
@@ -117,7 +118,7 @@ struct announcement {
 };
 
 /* The journal's fields are the environment of the programs of notify.d, too. */
-static bool announce(const struct dump *dump, struct announcement *ret)
+static struct kd_error *announce(const struct dump *dump, struct announcement *ret)
 {
 	*ret = (struct announcement){
 		.field = {
@@ -134,12 +135,8 @@ static bool announce(const struct dump *dump, struct announcement *ret)
 		},
 	};
 	term_time(dump->time, ret->time);
-	if (asprintf(&ret->message, "The kernel crashed at %s: %s (%s; \"kdumpctl info %s\" tells more)", ret->time,
-		     dump_reason(dump), dump_state_name(dump->state), dump->name) < 0) {
-		ret->message = NULL;
-		return false;
-	}
-	return true;
+	return kd_format(&ret->message, "The kernel crashed at %s: %s (%s; \"kdumpctl info %s\" tells more)", ret->time,
+			 dump_reason(dump), dump_state_name(dump->state), dump->name);
 }
 
 /* environ of a program: PATH and the fields. NULL-terminated; each string is owned. */
@@ -152,7 +149,8 @@ static void make_environment(const struct announcement *announcement, char *envi
 	for (i = 0; i < ARRAY_SIZE(announcement->field); i++) {
 		const struct journal_field *field = &announcement->field[i];
 
-		if (field->value && asprintf(&environment[count], "%s=%s", field->name, field->value) >= 0)
+		if (field->value &&
+		    !kd_error_discard(kd_format(&environment[count], "%s=%s", field->name, field->value)))
 			count++;
 	}
 	environment[count] = NULL;
@@ -230,9 +228,12 @@ static void notify(const struct kdumpctl *ctl, const struct dump *dump, const st
 static void tell(const struct kdumpctl *ctl, const struct dump *dump)
 {
 	struct announcement announcement;
+	struct kd_error *err = announce(dump, &announcement);
 
-	if (!announce(dump, &announcement))
+	if (err) {
+		complain(ctl, err);
 		return;
+	}
 	kd_info(&ctl->log, "%s", announcement.message);
 	if (kd_sysroot_is_live(&ctl->root))
 		journal_send(JOURNAL_CRASH, LOG_CRIT, announcement.message, announcement.field,
@@ -251,8 +252,9 @@ static void remove_expired(const struct kdumpctl *ctl, const struct dumps *dumps
 	struct kd_error *err = dump_remove(dumps, dump);
 	const struct journal_field fields[] = { { "KDUMP_DUMP", dump->path }, { "KDUMP_LIMIT", why } };
 
-	if (err ||
-	    asprintf(&message, "Removed the dump %s to keep the limits of kdump.conf (%s)", dump->path, why) < 0) {
+	if (!err)
+		err = kd_format(&message, "Removed the dump %s to keep the limits of kdump.conf (%s)", dump->path, why);
+	if (err) {
 		complain(ctl, err);
 		return;
 	}

@@ -221,18 +221,16 @@ static char *cached(const char *build_id)
 	const char *home = getenv("HOME"), *own = getenv("DEBUGINFOD_CACHE_PATH"), *xdg = getenv("XDG_CACHE_HOME");
 	_cleanup_free_ char *path = NULL;
 	char found[BUILD_ID_MAX];
-	int length;
+	struct kd_error *err;
 
 	if (own)
-		length = asprintf(&path, "%s/%s/debuginfo", own, build_id);
+		err = kd_format(&path, "%s/%s/debuginfo", own, build_id);
 	else if (xdg)
-		length = asprintf(&path, "%s/debuginfod_client/%s/debuginfo", xdg, build_id);
+		err = kd_format(&path, "%s/debuginfod_client/%s/debuginfo", xdg, build_id);
 	else
-		length = asprintf(&path, "%s/.cache/debuginfod_client/%s/debuginfo", home ? home : "", build_id);
-	if (length < 0) {
-		path = NULL;
+		err = kd_format(&path, "%s/.cache/debuginfod_client/%s/debuginfo", home ? home : "", build_id);
+	if (kd_error_discard(err))
 		return NULL;
-	}
 	if (!read_build_id(NULL, path, found, sizeof(found)) || strcmp(found, build_id) != 0)
 		return NULL;
 	return_ptr(path);

@@ -398,23 +398,6 @@ static void put_line(FILE *out, const struct crash_log *log, const char *line)
 	fputs("</span></div>\n", out);
 }
 
-/* Cut @text at its newlines. NULL: no memory. */
-static char **cut_lines(char *text, size_t *count_ret)
-{
-	size_t count = 0;
-	char **line, *p;
-
-	for (p = text; *p; p++)
-		count += *p == '\n';
-	line = calloc(count + 1, sizeof(*line));
-	if (!line)
-		return NULL;
-	for (count = 0; text && *text; count++)
-		line[count] = strsep(&text, "\n");
-	*count_ret = count;
-	return line;
-}
-
 static struct kd_error *put_log(FILE *out, const struct dump *dump)
 {
 	_cleanup_free_ char *text = NULL;
@@ -424,7 +407,7 @@ static struct kd_error *put_log(FILE *out, const struct dump *dump)
 
 	if (kd_error_discard(dump_read_log(dump, &text)))
 		return NULL; /* no log: no section */
-	line = cut_lines(text, &count);
+	line = kd_klog_cut(text, &count);
 	if (!line)
 		return kd_error_nomem();
 	if (log->reason && log->line < count)

@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "kdump/boot/changes.h"
 #include "kdump/boot/crashkernel.h"
 #include "kdump/loader/loader.h"
@@ -32,10 +33,8 @@ const struct verb_option reset_options[] = {
 static struct kd_error *make_setting(const struct estimate *estimate, char **ret)
 {
 	if (estimate->recommended == crashkernel_setting_size(crashkernel_default(), estimate->ram))
-		*ret = strdup(crashkernel_default());
-	else if (asprintf(ret, "%" PRIu64 "M", estimate->recommended >> 20) < 0)
-		*ret = NULL;
-	return *ret ? NULL : kd_error_nomem();
+		return kd_set_text(ret, crashkernel_default());
+	return kd_format(ret, "%" PRIu64 "M", estimate->recommended >> 20);
 }
 
 /* The setting for this machine; the default where its need cannot be told. *known: was it told? */
@@ -48,8 +47,7 @@ static struct kd_error *recommend(const struct kdumpctl *ctl, struct estimate *e
 		return make_setting(estimate, ret);
 	kd_info(&ctl->log, "%s: the default is taken", err->text);
 	kd_error_destroy(err);
-	*ret = strdup(crashkernel_default());
-	return *ret ? NULL : kd_error_nomem();
+	return kd_set_text(ret, crashkernel_default());
 }
 
 /* *ret := NULL if nothing is recorded, or nothing that is a setting. */
@@ -74,11 +72,11 @@ static struct kd_error *write_record(const struct kdumpctl *ctl, const char *set
 	_cleanup_free_ char *directory = kd_sysroot_path(&ctl->root, KD_STATEDIR), *line = NULL;
 	struct kd_error *err;
 
-	if (!path || !directory || asprintf(&line, "%s\n", setting) < 0) {
-		line = NULL;
+	if (!path || !directory)
 		return kd_error_nomem();
-	}
-	err = kd_mkdir_p(directory, 0755);
+	err = kd_format(&line, "%s\n", setting);
+	if (!err)
+		err = kd_mkdir_p(directory, 0755);
 	return err ? err : kd_write_file_atomic(path, line, strlen(line), 0644);
 }
 
