@@ -10,9 +10,9 @@ const struct dump_class dump_classes[DUMP_CLASSES] = {
 	{ "cache", "page cache", "#5a9367" },
 	{ "cache_private", "page cache, private", "#8cc09a" },
 	{ "free", "free", "#b9bec5" },
-	{ "hwpoison", "broken", "#b03a3a" },
+	{ "hwpoison", "hardware poisoned", "#b03a3a" },
 	{ "offline", "offline", "#6b6f76" },
-	{ "unaccepted", "never accepted", "#85888d" },
+	{ "unaccepted", "not accepted", "#85888d" },
 };
 
 static uint64_t class_bytes(const struct dump *dump, size_t class)
@@ -22,7 +22,7 @@ static uint64_t class_bytes(const struct dump *dump, size_t class)
 
 	snprintf(path, sizeof(path), "pages.%s", dump_classes[class].key);
 	pages = report_u64(dump->report, path);
-	/* Zero pages are a part of what was kept. */
+	/* The kept pages include the zero pages. */
 	if (class == 0) {
 		zero = report_u64(dump->report, "pages.zero");
 		pages -= zero < pages ? zero : pages;
@@ -37,7 +37,7 @@ uint64_t dump_class_bytes(const struct dump *dump, uint64_t bytes[DUMP_CLASSES])
 
 	for (i = 0; i < DUMP_CLASSES; i++) {
 		bytes[i] = class_bytes(dump, i);
-		/* A report can lie: what would overflow is left out. */
+		/* A report can lie: a class that would overflow the sum counts as empty. */
 		if (bytes[i] > UINT64_MAX - all)
 			bytes[i] = 0;
 		all += bytes[i];

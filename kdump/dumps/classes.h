@@ -17,7 +17,7 @@ struct dump_class {
 };
 extern const struct dump_class dump_classes[DUMP_CLASSES];
 
-/** Bytes of each class in @dump; each page counts once. Returns their sum, 0 if the report does not tell. */
+/** Bytes of each class in @dump; each page counts once. Returns their sum, 0 if the report has no figures. */
 uint64_t dump_class_bytes(const struct dump *dump, uint64_t bytes[DUMP_CLASSES]);
 
 #endif

@@ -15,7 +15,7 @@
 
 /* --- tables ------------------------------------------------------------------------------------------------------- */
 
-/* Frames that every crash of a kind has in common; they do not tell one from another. */
+/* All crashes of a kind have these frames, so they do not distinguish one crash from another. */
 /* clang-format off */
 static const char *const generic_frames[] = {
 	"dump_stack", "dump_stack_lvl", "show_stack", "dump_backtrace", "__dump_stack", "panic", "vpanic", "nmi_panic",
@@ -77,7 +77,7 @@ struct lines {
 
 #define STORY_MAX 250 /* lines that an oops may take up before its panic */
 
-/* The kind of trouble that @line, which is no panic, reports; NULL: it reports none, or does not name its kind. */
+/* The kind of trouble that @line reports if it is not a panic; NULL: it reports no trouble, or not its kind. */
 static const char *opening_kind(const char *line)
 {
 	const char *kind;
@@ -90,13 +90,14 @@ static bool is_panic(const char *line)
 	return kd_klog_weigh(kd_klog_message(line, NULL), NULL) == KD_KLOG_PANIC;
 }
 
-/* Where the last crash of the log begins, and which line names its reason. False: there is none. */
+/* Find the line where the last crash of the log begins, and the line that gives its reason. False: there is no crash.
+ */
 static bool find_story(const struct lines *lines, size_t *begin, size_t *reason, const char **kind)
 {
 	size_t end = lines->count, i, first;
 	const char *special;
 
-	/* The last panic; what a kernel still says afterwards is no other crash. */
+	/* The last panic: later messages belong to the same crash. */
 	for (i = lines->count; i > 0 && end == lines->count; i--)
 		if (is_panic(lines->line[i - 1]))
 			end = i - 1;
@@ -104,7 +105,7 @@ static bool find_story(const struct lines *lines, size_t *begin, size_t *reason,
 		end--;
 	*kind = NULL;
 	first = end > STORY_MAX ? end - STORY_MAX : 0;
-	/* Backwards over the headlines that belong together: "BUG: …", then "Oops: …". */
+	/* Go back over the headlines that belong together: "BUG: …", then "Oops: …". */
 	for (i = end; i > first; i--) {
 		special = opening_kind(lines->line[i - 1]);
 		if (special && *kind && *begin - (i - 1) > 12)
@@ -117,7 +118,7 @@ static bool find_story(const struct lines *lines, size_t *begin, size_t *reason,
 	if (end == lines->count)
 		return *kind != NULL;
 	kd_klog_weigh(kd_klog_message(lines->line[end], NULL), &special);
-	/* A panic in words of its own counts more than what came before it; "Fatal exception" only ends an oops. */
+	/* A panic with a reason of its own outweighs the lines before it; "Fatal exception" only ends an oops. */
 	if (special || !*kind) {
 		if (!*kind || strcmp(special, *kind) != 0)
 			*begin = end;
@@ -129,7 +130,7 @@ static bool find_story(const struct lines *lines, size_t *begin, size_t *reason,
 
 /* --- facts -------------------------------------------------------------------------------------------------------- */
 
-/* A copy of @length bytes of @text in *field, which must be empty. */
+/* Store a copy of @length bytes of @text in *field, unless it has a text already. False: no memory. */
 static bool keep(char **field, const char *text, size_t length)
 {
 	if (!*field)
@@ -137,7 +138,7 @@ static bool keep(char **field, const char *text, size_t length)
 	return *field != NULL;
 }
 
-/* "CPU: 1 PID: 138 Comm: sh Kdump: loaded Tainted: G        W  O       6.1.0 #1": since 6.11 "UID: 0" as well. */
+/* "CPU: 1 PID: 138 Comm: sh Kdump: loaded Tainted: G        W  O       6.1.0 #1"; since 6.11 with "UID: 0". */
 static bool read_cpu_line(const char *message, struct crash_log *log)
 {
 	const char *pid, *comm, *end, *taint;
@@ -181,7 +182,7 @@ static bool is_location(const char *text)
 	return name && text[name] == '+' && kd_starts_with(text + name, "+0x") && strchr(text + name, '/');
 }
 
-/* The name alone: without offset, and without what compilers append to clones. */
+/* The length of the name alone, without the offset and the suffix that compilers append to clones. */
 static size_t symbol_length(const char *text)
 {
 	size_t length = strcspn(text, "+ "), i;
@@ -208,7 +209,7 @@ static bool read_rip(const char *message, struct crash_log *log)
 {
 	const char *place = NULL;
 
-	if (kd_starts_with(message, "RIP: 0010:")) /* not 0033:, which is the user's */
+	if (kd_starts_with(message, "RIP: 0010:")) /* 0033: is user space */
 		place = message + 10;
 	else if (kd_starts_with(message, "pc : "))
 		place = message + 5;
@@ -236,15 +237,15 @@ static bool add_modules(struct crash_log *log, const char *list)
 
 enum trace { TRACE_BEFORE, TRACE_INSIDE, TRACE_AFTER };
 
-/* A line of the first backtrace. Marks like <TASK>, <IRQ> and the registers of an interrupted function stand between.
- */
+/* Read a line of the first backtrace. Marks such as <TASK> and <IRQ> and the registers of an interrupted function may
+ * stand between its frames. */
 static bool read_trace(const char *message, enum trace *trace, struct crash_log *log)
 {
 	const char *text = message + strspn(message, " ");
 
 	if (*trace == TRACE_BEFORE && (kd_starts_with(text, "Call Trace:") || kd_starts_with(text, "Call trace:"))) {
 		*trace = TRACE_INSIDE;
-		/* An exception's trace begins with the caller of the function that it met. */
+		/* The trace of an exception begins with the caller of the interrupted function. */
 		return !log->rip || add_frame(log, log->rip);
 	}
 	if (*trace != TRACE_INSIDE)
@@ -254,7 +255,7 @@ static bool read_trace(const char *message, enum trace *trace, struct crash_log 
 		*trace = TRACE_AFTER;
 		return true;
 	}
-	/* arm64 has it in the trace, too, with " (P)" behind it. */
+	/* arm64 repeats the interrupted function in the trace, followed by " (P)". */
 	if (log->frames == 1 && log->rip && kd_starts_with(text, log->rip))
 		return true;
 	return *text == '?' || !is_location(text) || add_frame(log, text);
@@ -304,7 +305,7 @@ static void sign(struct crash_log *log)
 		kd_sha256_update(&hash, log->frame[i].symbol, strlen(log->frame[i].symbol));
 		used++;
 	}
-	/* Without a place the words have to do, but for numbers, which differ from crash to crash. */
+	/* Without a location, sign the words of the reason. Numbers differ from crash to crash and are left out. */
 	for (i = 0; !used && !log->rip && log->reason && log->reason[i]; i++)
 		if (!isxdigit((unsigned char)log->reason[i]))
 			kd_sha256_update(&hash, &log->reason[i], 1);

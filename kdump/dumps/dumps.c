@@ -98,7 +98,7 @@ const char *report_unreadable(struct json_object *report, char *buf, size_t size
 		if (error)
 			snprintf(buf, size, "%" PRIu64 " %s, the first at %s0x%" PRIx64 ": %s", count, kinds[i].unit,
 				 kinds[i].where, report_u64(report, kinds[i].place), error);
-		else /* an older report does not tell */
+		else /* older reports do not record the first one */
 			snprintf(buf, size, "%" PRIu64 " %s", count, kinds[i].unit);
 		return buf;
 	}
@@ -134,7 +134,7 @@ const char *report_step_words(const char *name)
 
 /* --- one dump ----------------------------------------------------------------------------------------------------- */
 
-/* Digits as in @pattern ('d' stands for one), the rest literally. */
+/* Does @text begin like @pattern? 'd' stands for a digit, every other character for itself. */
 static bool looks_like(const char *text, const char *pattern)
 {
 	for (; *pattern; text++, pattern++)
@@ -172,11 +172,11 @@ bool dump_time_of_name(const char *name, int64_t *ret)
 	return true;
 }
 
-/* The names that the files of a dump have, by whoever wrote it. A name that ends in '.' is a beginning. */
+/* The names of the files of a dump, for all programs that write dumps. A name that ends in '.' is a prefix. */
 static const struct {
 	const char *name;
 	bool log;
-	enum dump_state state; /* of a vmcore under this name */
+	enum dump_state state; /* of a dump whose vmcore has this name */
 } files[] = {
 	{ "vmcore", false, DUMP_COMPLETE },
 	{ "vmcore.flat", false, DUMP_COMPLETE },
@@ -195,7 +195,7 @@ static bool file_fits(size_t row, const char *name)
 	return pattern[length - 1] == '.' ? kd_starts_with(name, pattern) : strcmp(name, pattern) == 0;
 }
 
-/* One file of the directory. *best: the row of what was found before, so that the better name wins. */
+/* Take one file of the directory. best[]: the row of the dump and of the log found so far; the first row wins. */
 static bool take_file(struct dump *dump, const char *name, size_t best[2])
 {
 	size_t row;
@@ -221,7 +221,7 @@ struct kd_error *dump_open_entries(const char *path, int fd, DIR **ret)
 
 	if (!dir)
 		return kd_error_os(errno, "cannot read %s", path);
-	copy = -1; /* the stream's now */
+	copy = -1; /* the stream owns it now */
 	*ret = dir;
 	return NULL;
 }
@@ -249,7 +249,7 @@ struct kd_error *dump_scan(struct dump *dump, int fd)
 	return NULL;
 }
 
-/* A regular file of the directory; NULL for whatever reason it cannot be had. */
+/* The text of a regular file of the directory; NULL if it cannot be read for any reason. */
 static char *read_member(int fd, const char *name, size_t max)
 {
 	_cleanup_close_ int file = openat(fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -269,13 +269,14 @@ static char *read_member(int fd, const char *name, size_t max)
 	return_ptr(text);
 }
 
-/* Of ELF files only cores: programs and kernels may lie beside a dump. Little-endian, or for the reader to refuse. */
+/* Is the ELF file a core? Programs and kernels may lie beside a dump. Big-endian cores count as well: the reader
+ * refuses them with a message. */
 static bool is_core(const char *head)
 {
 	return head[EI_DATA] == ELFDATA2MSB ? head[17] == ET_CORE : head[16] == ET_CORE && !head[17];
 }
 
-/* kdump-compressed, ELF, or makedumpfile's flattened stream. */
+/* A dump is kdump-compressed, ELF, or makedumpfile's flattened stream. */
 bool dump_recognise(int fd, const char *name, bool *flattened)
 {
 	static const char *const magics[] = { "KDUMP   ", "DISKDUMP", ELFMAG, "makedumpfile" };
@@ -297,7 +298,7 @@ bool dump_recognise(int fd, const char *name, bool *flattened)
 	return true;
 }
 
-/* An empty text tells nothing. */
+/* Copy @text to *field, unless it is empty. */
 static struct kd_error *take_text(char **field, const char *text)
 {
 	return text && *text ? kd_set_text(field, text) : NULL;
@@ -325,7 +326,7 @@ static struct kd_error *read_report(struct dump *dump, int fd)
 	return err;
 }
 
-/* What a report does not tell the dump does. */
+/* Read the release and build-id from the dump if the report does not have them. */
 static struct kd_error *read_identity(struct dump *dump, int fd)
 {
 	_cleanup_close_ int file = -1;
@@ -338,7 +339,7 @@ static struct kd_error *read_identity(struct dump *dump, int fd)
 	if (file < 0)
 		return NULL;
 	identity_read(file, &identity);
-	/* The two belong together: a report that names another kernel is believed alone. */
+	/* Release and build-id belong together: if the report names another kernel, the report counts alone. */
 	if (dump->release && identity.release[0] && strcmp(dump->release, identity.release) != 0)
 		return NULL;
 	if (!dump->release)
@@ -348,7 +349,7 @@ static struct kd_error *read_identity(struct dump *dump, int fd)
 	return err;
 }
 
-/* Without a report the log still tells the release: "Linux version 6.1.0-56-amd64 (…". */
+/* Without a report, take the release from the log: "Linux version 6.1.0-56-amd64 (…". */
 static bool release_of_log(struct dump *dump, const char *text)
 {
 	static const char words[] = "] Linux version ";
@@ -373,7 +374,7 @@ struct kd_error *dump_read_files(struct dump *dump, int fd, bool alone)
 
 	if (err)
 		return err;
-	/* What must not be read is not ours to judge. */
+	/* A dump that this user may not read is not called damaged. */
 	if (dump->vmcore && !dump_recognise(fd, dump->vmcore, &dump->flattened) && errno != EACCES)
 		dump->state = DUMP_DAMAGED;
 	else if (dump->vmcore && (err = read_identity(dump, fd)))
@@ -402,7 +403,7 @@ const char *dump_reason(const struct dump *dump)
 	static const char panic[] = KD_KLOG_PANIC_WORDS ": ";
 
 	if (!reason)
-		return "not known";
+		return "unknown";
 	return kd_starts_with(reason, panic) ? reason + strlen(panic) : reason;
 }
 
@@ -417,7 +418,7 @@ static int by_time(const void *a, const void *b)
 	return strcmp(left->name, right->name);
 }
 
-/* Add the directory @name, if it is a dump's. */
+/* Add the directory @name if it has the name of a dump. */
 static struct kd_error *add(struct dumps *dumps, int fd, const char *name)
 {
 	_cleanup_close_ int dir = -1;
@@ -440,12 +441,12 @@ static struct kd_error *add(struct dumps *dumps, int fd, const char *name)
 	if (!dump->name || !dump->path)
 		return kd_error_nomem();
 	if (dir < 0)
-		return kd_error_os(EACCES, "cannot look into %s: use sudo", dump->path);
+		return kd_error_os(EACCES, "cannot read %s: use sudo", dump->path);
 	err = dump_scan(dump, dir);
 	return err ? err : dump_read_files(dump, dir, false);
 }
 
-/* A path without the slashes at its end. */
+/* The length of a path without its trailing slashes. */
 static size_t path_length(const char *path)
 {
 	size_t length = strlen(path);
@@ -490,7 +491,7 @@ void dumps_free(struct dumps *dumps)
 	*dumps = (struct dumps){ 0 };
 }
 
-/* "-1" is the newest. */
+/* Find a dump by its number: "-1" is the newest. */
 static bool counted(const struct dumps *dumps, const char *words, struct dump **ret)
 {
 	uint64_t number;
@@ -531,7 +532,7 @@ struct kd_error *dumps_find(const struct dumps *dumps, const char *words, struct
 	}
 	if (matches != 1)
 		return kd_error_create(KD_ERR_NOT_FOUND, "%s %s: \"kdumpctl list\" names the dumps in %s",
-				       matches ? "several dumps are called" : "there is no dump", words, dumps->path);
+				       matches ? "several dumps match" : "there is no dump", words, dumps->path);
 	*ret = found;
 	return NULL;
 }
@@ -558,7 +559,7 @@ struct kd_error *dump_read_log_file(const struct dump *dump, char **ret)
 		return err;
 	text = read_member(fd, dump->log_file, DUMP_LOG_MAX);
 	if (!text)
-		return kd_error_create(KD_ERR_NOT_FOUND, "%s/%s cannot be read", dump->path, dump->log_file);
+		return kd_error_create(KD_ERR_NOT_FOUND, "cannot read %s/%s", dump->path, dump->log_file);
 	*ret = text;
 	return NULL;
 }
@@ -592,7 +593,7 @@ struct kd_error *dump_remove(const struct dumps *dumps, const struct dump *dump)
 	dir = fdopendir(fd);
 	if (!dir)
 		return kd_error_os(errno, "cannot read %s", dump->path);
-	fd = -1; /* the stream's now */
+	fd = -1; /* the stream owns it now */
 	while ((entry = readdir(dir))) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;

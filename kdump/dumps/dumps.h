@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** The dumps of this machine: directories below the dump path, each of which a capture has left.
+/** The dumps of this machine: directories below the dump path, each written by a capture.
  *
- *  A directory counts if its name is Red Hat's and ours, "<address>-YYYY-MM-DD-HH:MM:SS" (with "-N" behind it for the
- *  second of one second), or a time as Debian's kdump-tools writes it ("202611241031"); everything else that lies there
- *  is left alone. Links are not followed. What is in the files is not trusted.
+ *  A directory is a dump if its name has the form of Red Hat's kdump and ours, "<address>-YYYY-MM-DD-HH:MM:SS" (with
+ *  "-N" at the end for further dumps of the same second), or of Debian's kdump-tools, "202611241031". All other
+ *  directories are ignored. Links are not followed. The contents of the files are not trusted.
  */
 #ifndef KDUMP_DUMPS_DUMPS_H
 #define KDUMP_DUMPS_DUMPS_H
@@ -18,39 +18,39 @@
 #include "kdump/dumps/crash_log.h"
 
 enum dump_state {
-	DUMP_COMPLETE,   /* vmcore is there under its final name */
+	DUMP_COMPLETE,   /* the vmcore has its final name */
 	DUMP_INCOMPLETE, /* vmcore-incomplete */
 	DUMP_LOG_ONLY,   /* no vmcore */
-	DUMP_DAMAGED,    /* a vmcore that is empty, or is no dump at all */
+	DUMP_DAMAGED,    /* the vmcore is empty or is not a dump */
 	DUMP_STATES,
 };
 const char *dump_state_name(enum dump_state state);
 
 struct dump {
-	char *name;     /* last component of the directory, which users type */
+	char *name;     /* last component of the directory's path, which users type */
 	char *path;     /* of the directory */
-	char *given;    /* the path by which a user named it, if its name alone does not lead to it; else NULL */
-	int64_t time;   /* of the crash: of the report, else of the name; seconds since the epoch; 0: not known */
-	char *host;     /* NULL: not known; so are the following */
+	char *given;    /* the path that the user typed, if the dump is not found by its name; otherwise NULL */
+	int64_t time;   /* of the crash, from the report or the directory's name; seconds since the epoch; 0: unknown */
+	char *host;     /* NULL: unknown, as for the following fields */
 	char *release;  /* uname -r of the crashed kernel */
 	char *build_id; /* hex */
-	char *vmcore;   /* file name in the directory: "vmcore", "vmcore-incomplete", "dump.2026…" */
+	char *vmcore;   /* name of the dump file: "vmcore", "vmcore-incomplete", "dump.2026…" */
 	char *log_file; /* "vmcore-dmesg.txt", "dmesg.2026…" */
-	uint64_t size;  /* bytes that the directory's files take on the disk */
+	uint64_t size;  /* bytes of disk space of all files in the directory */
 	enum dump_state state;
 	bool flattened; /* a stream of records */
 	bool pinned;
-	struct json_object *report; /* report.json (capture/report.h); NULL: none that can be read */
-	struct crash_log log;       /* zeroed without a log */
+	struct json_object *report; /* report.json (capture/report.h); NULL: there is no readable report */
+	struct crash_log log;       /* zeroed if there is no log */
 };
 
 struct dumps {
-	char *path;        /* the directory they lie in */
+	char *path;        /* the directory that contains them */
 	struct dump *dump; /* oldest first */
 	size_t count;
 };
 
-/** All dumps below @directory. A directory that is not there holds no dumps. KD_ERR_OS. */
+/** Load all dumps below @directory. A directory that does not exist contains no dumps. KD_ERR_OS. */
 struct kd_error *dumps_load(const char *directory, struct dumps *ret) MUST_CHECK;
 /** A zeroed struct is allowed. */
 void dumps_free(struct dumps *dumps);
@@ -59,56 +59,56 @@ static inline void dumps_free_cleanup(struct dumps *dumps)
 	dumps_free(dumps);
 }
 
-/** The dump that @words mean: a name, the beginning of one that only one dump has, a path of a dump's directory below
- *  dumps->path, or "-1" for the newest, "-2" … NULL is the newest. KD_ERR_NOT_FOUND. */
+/** Find the dump that @words select: its name, a prefix of its name or its signature if only one dump matches, the
+ *  path of its directory below dumps->path, or "-1" for the newest, "-2" for the one before. NULL selects the newest.
+ *  KD_ERR_NOT_FOUND. */
 struct kd_error *dumps_find(const struct dumps *dumps, const char *words, struct dump **ret) MUST_CHECK;
 
-/** What a user types to name it. */
+/** The word that a user types to select @dump. */
 static inline const char *dump_operand(const struct dump *dump)
 {
 	return dump->given ? dump->given : dump->name;
 }
 
-/** Steps of dumps_load(), for a dump that is named by a path. The entries of directory @fd, which stays open; @path is
- *  its name in errors. */
+/** The following are steps of dumps_load(), for a dump that is opened by its path. Open the entries of directory @fd,
+ *  which stays open; @path is its name in errors. */
 struct kd_error *dump_open_entries(const char *path, int fd, DIR **ret) MUST_CHECK;
-/** Which files there are in directory @fd, and their room. */
+/** Find the files of the dump in directory @fd, and their size. */
 struct kd_error *dump_scan(struct dump *dump, int fd) MUST_CHECK;
-/** What these files say. @alone: what lies beside the vmcore is not its own. */
+/** Read these files. @alone: the files beside the vmcore do not belong to it. */
 struct kd_error *dump_read_files(struct dump *dump, int fd, bool alone) MUST_CHECK;
-/** Does the file @name of directory @fd begin as a dump does? False: no, or (EACCES in errno) it must not be read. */
+/** Does the file @name in directory @fd begin like a dump? False: no, or (EACCES in errno) it may not be read. */
 bool dump_recognise(int fd, const char *name, bool *flattened);
-/** The time that a directory's name tells, as local time. False: it is no dump's name. */
+/** The time in a directory's name, which is local time. False: @name is not the name of a dump. */
 bool dump_time_of_name(const char *name, int64_t *ret);
-/** Take over what the log says. */
+/** Parse @log, and take the release from it if it is unknown. */
 struct kd_error *dump_read_log_text(struct dump *dump, const char *log) MUST_CHECK;
 
-#define DUMP_LOG_MAX KD_MIB(32) /* bytes of a log that are read */
-/** The whole of dump->log_file, owned by the caller. */
+#define DUMP_LOG_MAX KD_MIB(32) /* bytes of a log; the rest is not read */
+/** Read the whole file dump->log_file. *ret is owned by the caller. */
 struct kd_error *dump_read_log_file(const struct dump *dump, char **ret) MUST_CHECK;
 
-/** A dump's reason for one line of a table: the log's, else the report's; never NULL. */
+/** The reason of a dump for one line of a table, from the log or else from the report; never NULL. */
 const char *dump_reason(const struct dump *dump);
 
-/** Mark it so that retention and remove let it be, or not. */
+/** Pin @dump, so that retention and remove do not delete it, or unpin it. */
 struct kd_error *dump_pin(const struct dump *dump, bool pin) MUST_CHECK;
 
-/** Delete its files and its directory. Only regular files and links themselves are deleted; a directory inside stops
- * it. */
+/** Delete the files of @dump and its directory. Links are deleted, not followed. A subdirectory is an error. */
 struct kd_error *dump_remove(const struct dumps *dumps, const struct dump *dump) MUST_CHECK;
 
-/** A member of a report along @path ("memory.peak"); NULL if it is not there. Borrowed. */
+/** The member of a report at @path ("memory.peak"); NULL if it does not exist. Borrowed. */
 struct json_object *report_get(struct json_object *report, const char *path);
-/** The same as text or number; NULL and 0 if it is not there or not of that type. */
+/** The same member as text or number; NULL or 0 if it does not exist or has another type. */
 const char *report_string(struct json_object *report, const char *path);
 uint64_t report_u64(struct json_object *report, const char *path);
 double report_number(struct json_object *report, const char *path);
 
-/** What the capture could not read, by the report, as "206 pages, the first at 0x7c000: Input/output error", in @buf;
- * NULL if there is nothing. */
+/** The memory that the capture could not read, by its report, as "206 pages, the first at 0x7c000: Input/output error"
+ *  in @buf; NULL if it could read everything. */
 const char *report_unreadable(struct json_object *report, char *buf, size_t size);
 
-/** A step of the capture, in words of at most 14 characters; of a name that is not known, the name. */
+/** The words for a step of the capture, at most 14 characters; for an unknown step, its name. */
 const char *report_step_words(const char *name);
 
 #endif

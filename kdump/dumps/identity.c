@@ -11,11 +11,11 @@
 #include "dumpfilter/kernel/vmcoreinfo.h"
 #include "dumpfilter/vmcore/kdump_format.h"
 
-#define NOTES_MAX   (16u << 20) /* a note for each CPU, VMCOREINFO, and what drivers add */
-#define HEADERS_MAX 64          /* the notes' comes first */
+#define NOTES_MAX   (16u << 20) /* a note for each CPU, VMCOREINFO, and notes of drivers */
+#define HEADERS_MAX 64          /* the header of the notes comes first */
 #define BLOCK_MAX   (64u << 10)
 
-/* @size bytes at @offset; NULL: they are not there, or too many. Owned by the caller. */
+/* Read @size bytes at @offset; NULL: the file is too short, or @size too large. Owned by the caller. */
 static void *read_part(int fd, uint64_t offset, uint64_t size)
 {
 	_cleanup_free_ void *data = NULL;
@@ -57,7 +57,7 @@ static void read_elf(int fd, const Elf64_Ehdr *ehdr, struct identity *ret)
 			read_notes(fd, &phdr[i], ret);
 }
 
-/* Where VMCOREINFO is has been told since version 3. */
+/* The sub header gives the position of VMCOREINFO since version 3. */
 static void read_kdump(int fd, const struct kdump_header *header, struct identity *ret)
 {
 	_cleanup_free_ struct kdump_sub_header *sub = NULL;

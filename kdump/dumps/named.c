@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The one dump that a verb looks at: one of the machine's, or a file or directory of any name that came from elsewhere.
- * Nothing but what was named is looked at, and no link inside of it is followed. */
+/* A dump that is opened by its path: a file or directory of any name, from any machine. No other file is opened, and
+ * links inside the directory are not followed. */
 #include "kdump/dumps/named.h"
 
 #include <dirent.h>
@@ -41,13 +41,13 @@ bool dump_is_path(const char *words)
 
 static struct kd_error *no_dump(const char *path)
 {
-	return kd_error_create(KD_ERR_FORMAT, "%s is no dump: neither an ELF core, nor kdump-compressed, nor flattened",
+	return kd_error_create(KD_ERR_FORMAT, "%s is not a dump: it is not an ELF core, kdump-compressed or flattened",
 			       path);
 }
 
 /* --- a directory -------------------------------------------------------------------------------------------------- */
 
-/* None of the names that captures use is there: which file begins as a dump does? */
+/* The directory has none of the names that captures use: find the file that begins like a dump. */
 static struct kd_error *find_inside(struct dump *dump, int fd, const char *words)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -61,7 +61,8 @@ static struct kd_error *find_inside(struct dump *dump, int fd, const char *words
 		if (!dump_recognise(fd, entry->d_name, &flattened))
 			continue;
 		if (dump->vmcore)
-			return kd_error_create(KD_ERR_STATE, "%s holds several dumps, as %s and %s: name the file",
+			return kd_error_create(KD_ERR_STATE,
+					       "%s holds several dumps, such as %s and %s: name one of these files",
 					       words, dump->vmcore, entry->d_name);
 		dump->state = DUMP_COMPLETE;
 		dump->vmcore = strdup(entry->d_name);
@@ -77,7 +78,7 @@ static struct kd_error *read_directory(struct dump *dump, const char *real, cons
 	struct kd_error *err;
 
 	if (fd < 0)
-		return kd_error_os(errno, "cannot look into %s", words);
+		return kd_error_os(errno, "cannot open %s", words);
 	dump->path = strdup(real);
 	if (!dump->path)
 		return kd_error_nomem();
@@ -96,7 +97,7 @@ static struct kd_error *read_directory(struct dump *dump, const char *real, cons
 
 /* --- a file ------------------------------------------------------------------------------------------------------- */
 
-/* Log and report beside it are its own if the directory's dump is this one: otherwise it stands alone. */
+/* The log and report beside the file belong to it if it has the name of a capture's dump. */
 static struct kd_error *read_file(struct dump *dump, const char *real, const struct stat *st)
 {
 	_cleanup_close_ int fd = -1;
@@ -112,7 +113,7 @@ static struct kd_error *read_file(struct dump *dump, const char *real, const str
 		return kd_error_os(errno, "cannot open %s", dump->path);
 	err = dump_scan(dump, fd);
 	alone = err || !dump->vmcore || strcmp(dump->vmcore, name) != 0;
-	kd_error_destroy(err); /* a directory that must not be read */
+	kd_error_destroy(err); /* the directory may not be readable */
 	if (alone) {
 		free(dump->vmcore);
 		free(dump->log_file);
@@ -132,7 +133,7 @@ static struct kd_error *read_file(struct dump *dump, const char *real, const str
 struct kd_error *dump_open(const char *path, struct dumps *dumps_ret, struct dump **ret)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { .dump = calloc(1, sizeof(struct dump)), .count = 1 };
-	_cleanup_free_ char *real = realpath(path, NULL); /* who names a link means what it leads to */
+	_cleanup_free_ char *real = realpath(path, NULL); /* a link that the user names is followed */
 	struct dump *dump = dumps.dump;
 	struct kd_error *err;
 	struct stat st;
@@ -152,7 +153,7 @@ struct kd_error *dump_open(const char *path, struct dumps *dumps_ret, struct dum
 	else if (S_ISDIR(st.st_mode))
 		err = read_directory(dump, real, path);
 	else
-		err = kd_error_create(KD_ERR_NOT_FOUND, "%s is no dump: it is neither a file nor a directory", path);
+		err = kd_error_create(KD_ERR_NOT_FOUND, "%s is not a dump: it is neither a file nor a directory", path);
 	if (err)
 		return err;
 	if (!dump->time)
@@ -163,9 +164,9 @@ struct kd_error *dump_open(const char *path, struct dumps *dumps_ret, struct dum
 	return NULL;
 }
 
-/* --- what the dump itself tells ----------------------------------------------------------------------------------- */
+/* --- reading the dump itself -------------------------------------------------------------------------------------- */
 
-/* A log that ends in the middle, since the dump does, is better than none: its last line says so. */
+/* A truncated dump has a truncated log. That is better than no log, and its last line says so. */
 static struct kd_error *extract_log(const char *path, char **ret)
 {
 	_cleanup_free_ char *text = calloc(1, DUMP_LOG_MAX + 1);
@@ -174,7 +175,7 @@ static struct kd_error *extract_log(const char *path, char **ret)
 
 	if (!text)
 		return kd_error_nomem();
-	out = fmemopen(text, DUMP_LOG_MAX, "w"); /* what a hostile dump has beyond is not taken */
+	out = fmemopen(text, DUMP_LOG_MAX, "w"); /* a hostile dump may have more than this */
 	if (!out)
 		return kd_error_os(errno, "cannot read the log of %s", path);
 	err = dumpfilter_dmesg(path, out, NULL);
@@ -201,7 +202,7 @@ struct kd_error *dump_read_log(const struct dump *dump, char **ret)
 	if (dump->log_file)
 		return dump_read_log_file(dump, ret);
 	if (!dump->vmcore)
-		return kd_error_create(KD_ERR_NOT_FOUND, "%s holds no log of the kernel", dump->path);
+		return kd_error_create(KD_ERR_NOT_FOUND, "%s has no kernel log", dump->path);
 	if (!path)
 		return kd_error_nomem();
 	return dump->state == DUMP_DAMAGED ? no_dump(path) : extract_log(path, ret);
@@ -219,7 +220,7 @@ static void take_identity(struct dump *dump, const struct dumpfilter_identity *i
 		dump->host = strdup(identity->nodename);
 }
 
-/* What the file says by its headers alone. A time is taken only where the directory's name has none to the second. */
+/* Read the headers of the file. If it is incomplete, its name need not say so. */
 static struct kd_error *ask_file(struct dump *dump, const char *path, struct vmcore_origin *origin)
 {
 	_cleanup_(vmcore_close) struct vmcore *vmcore = NULL;
@@ -232,7 +233,7 @@ static struct kd_error *ask_file(struct dump *dump, const char *path, struct vmc
 	origin->utsname = NULL;
 	origin->eraseinfo = NULL;
 	origin->eraseinfo_size = 0;
-	/* No name tells it of a file from elsewhere. */
+	/* A file from another machine need not have the name of an incomplete dump. */
 	if (dump->given && dump->state == DUMP_COMPLETE && (origin->incomplete || vmcore_missing(vmcore)))
 		dump->state = DUMP_INCOMPLETE;
 	if (dump->report)
@@ -252,7 +253,7 @@ struct kd_error *dump_look_inside(struct dump *dump, struct vmcore_origin *origi
 	if (!path)
 		return dump->vmcore ? kd_error_nomem() : NULL;
 	err = dump->state == DUMP_DAMAGED ? no_dump(path) : ask_file(dump, path, origin);
-	/* What is wrong with the file is verify's business, but where there is nothing else to tell of. */
+	/* Problems of the file are reported by verify. Report one here only if there is nothing else to print. */
 	if (err && dump->given && !dump->log_file && !dump->report)
 		return err;
 	if (!err && !dump->log_file)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** The one dump that a verb looks at: of this machine, or a file or a directory from anywhere, whatever its name. */
+/** A dump that is opened by its path: a file or a directory from any machine, whatever its name. */
 #ifndef KDUMP_DUMPS_NAMED_H
 #define KDUMP_DUMPS_NAMED_H
 
@@ -8,24 +8,23 @@
 
 /** Does @words (an operand, or NULL) name a file? */
 bool dump_is_named_file(const char *words);
-/** Does it name a directory? */
+/** Does @words name a directory? */
 bool dump_is_directory(const char *words);
-/** Must it be a path: has it a slash, or is there a file of that name? */
+/** Is @words a path: does it have a slash, or is there a file of that name? */
 bool dump_is_path(const char *words);
 
-/** The dump at @path: a dump file, or a directory that holds one. *dumps := it alone, *ret := the same. A file that is
- *  no dump is DUMP_DAMAGED. KD_ERR_OS; KD_ERR_NOT_FOUND, with @path in the text; KD_ERR_STATE (several dumps in one
- *  directory). */
+/** Open the dump at @path: a dump file, or a directory that contains one. *dumps := this dump alone, *ret := the same
+ *  dump. A file that is not a dump is DUMP_DAMAGED. KD_ERR_OS; KD_ERR_NOT_FOUND, with @path in the text; KD_ERR_STATE
+ *  (several dumps in one directory). */
 struct kd_error *dump_open(const char *path, struct dumps *dumps, struct dump **ret) MUST_CHECK;
 
-/** The whole log, owned by the caller: the file beside the dump, else out of the dump's memory. KD_ERR_NOT_FOUND if
- * there is none; KD_ERR_FORMAT (no dump); what dumpfilter_dmesg() says. */
+/** Read the whole log from the file beside the dump, or else from the dump. *ret is owned by the caller.
+ *  KD_ERR_NOT_FOUND (there is no log); KD_ERR_FORMAT (not a dump); errors of dumpfilter_dmesg(). */
 struct kd_error *dump_read_log(const struct dump *dump, char **ret) MUST_CHECK;
 
-/** Fill what is not known of @dump yet, from the dump itself: release, build-id, host, time, the story of its log.
- *  *origin (zeroed) := its format, without what would have to be borrowed from the file (utsname, eraseinfo);
- *  untouched if it does not tell.
- *  An error is only returned if the dump was named by a path and there is nothing else to tell: it cannot be opened. */
+/** Fill the unknown fields of @dump from the dump file: release, build-id, host, time, log. *origin (zeroed) := its
+ *  format, without the pointers that only an open file has (utsname, eraseinfo); untouched if the file cannot be read.
+ *  An error is returned only if the dump was opened by its path and there is neither a log nor a report. */
 struct kd_error *dump_look_inside(struct dump *dump, struct vmcore_origin *origin) MUST_CHECK;
 
 #endif

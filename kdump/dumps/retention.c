@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kdump/dumps/retention.h"
 
-/* What there is as long as nothing more is removed. */
+/* The dumps that are left after those removed so far. */
 struct stock {
 	uint64_t dumps, size, available;
 };
@@ -13,7 +13,7 @@ static uint64_t wanted_free(const struct retention_limits *limits, const struct 
 	return percent > limits->free ? percent : limits->free;
 }
 
-/* The limit that @dump, the oldest that may go, offends; NULL: none. */
+/* The limit that is exceeded while @dump, the oldest dump that may be deleted, exists; NULL: none. */
 static const char *offended(const struct retention_limits *limits, const struct retention_space *space,
 			    const struct stock *stock, const struct dump *dump, int64_t now)
 {

@@ -291,7 +291,7 @@ static void test_enumeration(void **state)
 	assert_string_equal(dumps.dump[0].log.kind, "sysrq");
 	assert_int_equal(dumps.dump[1].state, DUMP_DAMAGED);
 	assert_true(dumps.dump[1].pinned);
-	assert_string_equal(dump_reason(&dumps.dump[1]), "not known");
+	assert_string_equal(dump_reason(&dumps.dump[1]), "unknown");
 	assert_int_equal(dumps.dump[2].state, DUMP_INCOMPLETE);
 	assert_int_equal(dumps.dump[2].time, 1795399223);
 	assert_null(dumps.dump[2].report);
