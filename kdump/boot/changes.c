@@ -21,7 +21,8 @@ extern char **environ;
 #define DROP_IN_HEADER "# Written by kdumpctl reset-crashkernel.\n"
 #define SELINUX_LABEL  "security.selinux"
 
-/* What packages reserve without asking: Debian's kdump-tools (two ages), Ubuntu's. Nobody chose these. */
+/* Values that packages set without asking: Debian's kdump-tools (two versions) and Ubuntu's. No administrator chose
+ * these. */
 static const char *const packaged[] = {
 	"384M-:128M",
 	"512M-:192M",
@@ -38,7 +39,7 @@ static bool is_packaged(const char *setting)
 	return false;
 }
 
-/* What should stand where @old (NULL: nothing) stands; NULL: what stands. */
+/* The setting to put in place of @old (NULL: no setting); NULL: keep @old. */
 static const char *decide(const struct boot_request *request, const char *old)
 {
 	if (request->setting)
@@ -57,7 +58,7 @@ static bool is_all(const struct boot_request *request)
 	return !request->release && (!request->kernel || strcmp(request->kernel, "ALL") == 0);
 }
 
-/* Entries name kernels as the boot loader sees them: from the top of their file system. */
+/* Entries name kernels by the path that the boot loader uses, from the top of their file system. */
 static bool same_kernel(const char *named, const char *asked)
 {
 	size_t n = strlen(named), a = strlen(asked);
@@ -79,7 +80,7 @@ static bool names_release(const char *kernel, const char *release)
 	return false;
 }
 
-/* GRUB shows the entries of the Boot Loader Specification by falling version of their file names. */
+/* GRUB sorts entries of the Boot Loader Specification by the version in their file names, newest first. */
 static size_t menu_index(const struct boot_config *config, size_t file)
 {
 	size_t i, before = 0;
@@ -90,7 +91,7 @@ static size_t menu_index(const struct boot_config *config, size_t file)
 	return before;
 }
 
-/* The entry that GRUB starts by itself: saved_entry of its environment, else the first of its menu. */
+/* Is it the entry that GRUB starts by default: saved_entry of its environment, or else the first in its menu? */
 static bool is_default(const struct kd_sysroot *root, const struct boot_config *config, size_t file)
 {
 	_cleanup_free_ char *text = NULL, *wanted = NULL;
@@ -128,8 +129,8 @@ static struct kd_error *check_kernel_option(const struct boot_plan *plan, const 
 		return plan->loader->indexed || !plan->loader->per_kernel ?
 			       NULL :
 			       kd_error_create(KD_ERR_USAGE,
-					       "--kernel=DEFAULT: which entry %s starts is not known here; name its "
-					       "kernel's file, or use ALL",
+					       "--kernel=DEFAULT: kdumpctl does not know which entry %s starts: name "
+					       "the file of its kernel, or use ALL",
 					       plan->loader->name);
 	if (!plan->loader->per_kernel)
 		return kd_error_create(KD_ERR_USAGE,
@@ -150,7 +151,7 @@ static bool same_owner(const struct boot_region *a, const struct boot_region *b)
 	return a->kernel && b->kernel ? strcmp(a->kernel, b->kernel) == 0 : !a->kernel && !b->kernel;
 }
 
-/* Does another region of @file say it for the same kernel? */
+/* Does another region of @file set the parameter for the same kernel? */
 static struct kd_error *said_elsewhere(const struct boot_file *file, const struct boot_region *region, bool *ret)
 {
 	size_t i;
@@ -192,7 +193,7 @@ static struct kd_error *add_change(struct boot_plan *plan, size_t file, const st
 		       NULL;
 }
 
-/* Put @setting into @region of what has become of the file's text. */
+/* Put @setting into @region of the file's text, as edited so far. */
 static struct kd_error *edit(struct boot_plan *plan, size_t index, const struct boot_region *region,
 			     const char *setting)
 {
@@ -205,7 +206,7 @@ static struct kd_error *edit(struct boot_plan *plan, size_t index, const struct 
 	if (region->bare && strchr(setting, ' '))
 		return kd_error_create(
 			KD_ERR_UNSUPPORTED,
-			"%s: the value that has crashkernel= is not in quotes and cannot take two words: put "
+			"%s: the value that contains crashkernel= has no quotes and cannot hold two words: put "
 			"it in quotes",
 			file->path);
 	err = crashkernel_put(now + region->start, region->end - region->start, setting, &words);
@@ -220,7 +221,7 @@ static struct kd_error *edit(struct boot_plan *plan, size_t index, const struct 
 	return NULL;
 }
 
-/* *matched: it is one that was asked for; *said: it has the parameter now or will have it. */
+/* *matched := true if the request selects the region; *said := true if it has the parameter now or will have it. */
 static struct kd_error *decide_region(const struct kd_sysroot *root, struct boot_plan *plan,
 				      const struct boot_request *request, size_t index,
 				      const struct boot_region *region, bool *matched, bool *said)
@@ -244,7 +245,7 @@ static struct kd_error *decide_region(const struct kd_sysroot *root, struct boot
 	return old || wanted ? add_change(plan, index, region, old, wanted) : NULL;
 }
 
-/* From the last region to the first, so that those not yet done stay where they are. */
+/* Edit from the last region to the first, so that the offsets of the remaining regions stay valid. */
 static struct kd_error *edit_all(struct boot_plan *plan)
 {
 	struct kd_error *err = NULL;
@@ -259,7 +260,7 @@ static struct kd_error *edit_all(struct boot_plan *plan)
 	return err;
 }
 
-/* A line at the end of the file that the loader's row names: nothing takes the parameter otherwise. */
+/* No region takes the parameter: add a line at the end of the file that the loader's row names. */
 static struct kd_error *add_line(const struct kd_sysroot *root, struct boot_plan *plan,
 				 const struct boot_request *request)
 {
@@ -311,7 +312,7 @@ static struct kd_error *decide_all(const struct kd_sysroot *root, struct boot_pl
 			err = decide_region(root, plan, request, i, &plan->config.file[i].region[j], &matched, &said);
 	if (err)
 		return err;
-	/* What is set for all kernels is set for the default and for a new one, too. */
+	/* A setting for all kernels also covers the default kernel and new kernels. */
 	if (!said && plan->loader->add_to)
 		return add_line(root, plan, request);
 	if (!matched && !request->release && !request->only_recorded)
@@ -357,7 +358,7 @@ static struct kd_error *add_grubby(const struct kd_sysroot *root, struct boot_pl
 	return err ? err : add_command(plan, (const char *const[]){ tool, which, args, NULL });
 }
 
-/* One command for all entries where all change alike, else one for each. */
+/* Add one command for all entries if all change alike, otherwise one for each. */
 static struct kd_error *add_tool_commands(const struct kd_sysroot *root, struct boot_plan *plan,
 					  const struct boot_request *request)
 {
@@ -405,7 +406,7 @@ const char *boot_plan_result(const struct boot_plan *plan)
 	return !last ? NULL : last->new_ ? last->new_ : last->old;
 }
 
-/* Does a file that was made from what is configured say something else? A run that failed half-way leaves it so. */
+/* Does a generated file lack the setting that is configured? It does after a run that failed half-way. */
 static struct kd_error *is_outdated(const struct kd_sysroot *root, const struct boot_plan *plan, bool *ret)
 {
 	const char *setting = boot_plan_result(plan), *const *path = plan->loader->generated;
@@ -484,7 +485,7 @@ static const char *skip_line(const char *text)
 	return text + (*text == '\n');
 }
 
-/* Edits replace words of a line, or put a line behind one: what differs is either. */
+/* An edit replaces words in a line or inserts a line, so these are the only differences. */
 static void print_diff(const char *old, const char *new_, FILE *out)
 {
 	while (*old || *new_) {
@@ -528,8 +529,8 @@ void boot_plan_print(const struct boot_plan *plan, FILE *out)
 
 /* --- doing -------------------------------------------------------------------------------------------------------- */
 
-/* The new file is what the old one was to everybody but for its text. Not every file system (that of the EFI partition)
- * has owners and labels: what cannot be set there is the same anyway. */
+/* Give the new file the owner, mode and label of the old one. Some file systems, such as that of the EFI partition,
+ * have no owners and labels: failing to set them there changes nothing. */
 static int copy_attributes(const char *path, int fd)
 {
 	char label[256];
@@ -615,8 +616,7 @@ struct kd_error *boot_run(const char *const *words)
 		if (errno != EINTR)
 			return kd_error_os(errno, "cannot wait for %s", words[0]);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return kd_error_create(KD_ERR_STATE,
-				       "%s failed: the change does not count until it has been run with success",
+		return kd_error_create(KD_ERR_STATE, "%s failed: the change has no effect until this command succeeds",
 				       words[0]);
 	return NULL;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** What is to be changed so that crashkernel= is as it should be: decided as plain data, which can be printed, or
- *  carried out. */
+/** The changes that set crashkernel= as requested, as plain data that can be printed or applied. */
 #ifndef KDUMP_BOOT_CHANGES_H
 #define KDUMP_BOOT_CHANGES_H
 
@@ -13,67 +12,67 @@
 #include "kdump/boot/loaders.h"
 #include "kdump/boot/regions.h"
 
-/** The setting (kdump/boot/crashkernel.h) that was last written as a recommendation: a file of one line. What differs
- *  from it in a boot loader was chosen by the administrator, and is left alone. */
+/** The setting (kdump/boot/crashkernel.h) that was last written as a recommendation: a file of one line. Any other
+ *  setting in a boot loader is an administrator's choice, and is left alone. */
 #define BOOT_RECORD_PATH KD_STATEDIR "/crashkernel"
 
 struct boot_request {
-	const char *setting; /* what the administrator asks for; NULL: the recommendation where nothing was chosen */
-	const char *recommended; /* setting */
-	const char *recorded;    /* in BOOT_RECORD_PATH; NULL: none */
-	const char *kernel;  /* file of the only kernel to be changed, or "DEFAULT"; NULL or "ALL": all, and new ones */
-	const char *release; /* only entries of this uname -r; NULL: any */
-	bool only_recorded;  /* touch only what is as recorded */
+	const char *setting;     /* the administrator's choice; NULL: the recommendation, unless one was made */
+	const char *recommended; /* the recommended setting */
+	const char *recorded;    /* the setting in BOOT_RECORD_PATH; NULL: none */
+	const char
+		*kernel; /* path of the only kernel to change, or "DEFAULT"; NULL or "ALL": all kernels, and new ones */
+	const char *release; /* change only entries of this release (uname -r); NULL: any release */
+	bool only_recorded;  /* change only settings that equal the recorded one */
 };
 
 enum boot_outcome {
 	BOOT_CHANGED,
-	BOOT_SAME, /* is so already */
-	BOOT_KEPT, /* chosen by the administrator */
+	BOOT_SAME, /* the setting is already there */
+	BOOT_KEPT, /* the administrator chose another setting */
 };
 
 struct boot_change {
 	enum boot_outcome outcome;
 	size_t file;
 	const struct boot_region *region; /* NULL: a new line at the end of the file */
-	char *kernel;                     /* NULL: all */
-	size_t index;                     /* of the entry in GRUB's menu, if the loader counts them */
-	char *old;                        /* setting; NULL: there was none */
-	char *new_;                       /* setting; NULL unless changed */
+	char *kernel;                     /* NULL: all kernels */
+	size_t index;                     /* number of the entry in GRUB's menu, if the loader counts entries */
+	char *old;                        /* the setting before; NULL: none */
+	char *new_;                       /* the new setting; NULL unless changed */
 };
 
 struct boot_plan {
 	const struct boot_loader *loader;
 	struct boot_config config;
-	char **text; /* for each file: its new text; NULL: stays */
+	char **text; /* the new text of each file; NULL: the file does not change */
 	struct boot_change *change;
 	size_t changes;
-	char ***command; /* to be run, in order: argument lists */
+	char ***command; /* argument lists of the commands to run, in order */
 	size_t commands;
 };
 
-/** Read the configuration of @loader and decide. Nothing is written.
- *  KD_ERR_NOT_FOUND: no entry of that kernel; KD_ERR_USAGE: --kernel= makes no sense with this loader;
- * KD_ERR_UNSUPPORTED: a line that cannot be edited. */
+/** Read the configuration of @loader and decide on the changes. Nothing is written. KD_ERR_NOT_FOUND: the kernel has
+ *  no entry; KD_ERR_USAGE: --kernel= makes no sense with this loader; KD_ERR_UNSUPPORTED: a line cannot be edited. */
 struct kd_error *boot_plan_make(const struct kd_sysroot *root, const struct boot_loader *loader,
 				const struct boot_request *request, struct boot_plan *ret) MUST_CHECK;
 
 /** Does the plan change anything? */
 bool boot_plan_changes(const struct boot_plan *plan);
 
-/** The setting that the next boot will have; NULL: none is known. */
+/** The setting of the next boot; NULL: unknown. */
 const char *boot_plan_result(const struct boot_plan *plan);
 
-/** Show changed lines, and commands, as they would be written and run. */
+/** Print the lines that would be written and the commands that would be run. */
 void boot_plan_print(const struct boot_plan *plan, FILE *out);
 
-/** Write every file (whole or not at all; owner, mode and label stay) and run the commands; on a machine that is a
- *  directory these are only named. */
+/** Write every file (atomically; owner, mode and label stay) and run the commands. If @root is not the running
+ *  machine, print the commands instead. */
 struct kd_error *boot_plan_apply(const struct kd_sysroot *root, const struct boot_plan *plan,
 				 const struct kd_log *log) MUST_CHECK;
 
-/** Run a program (NULL-terminated list, its path first) to its end; its standard output goes to standard error.
- *  KD_ERR_STATE: it failed. */
+/** Run a program (NULL-terminated list, its path first) and wait until it ends. Its standard output goes to standard
+ *  error. KD_ERR_STATE: the program failed. */
 struct kd_error *boot_run(const char *const *words) MUST_CHECK;
 
 /** A zeroed struct is allowed. */

@@ -30,7 +30,7 @@ const char *crashkernel_default(void)
 
 /* --- one value ---------------------------------------------------------------------------------------------------- */
 
-/* A size at *cursor, which moves behind it: digits and a unit. */
+/* Parse a size, digits and a unit, at *cursor, and move *cursor past it. */
 static bool take_size(const char **cursor, uint64_t *ret)
 {
 	size_t length = strspn(*cursor, "0123456789abcdefABCDEFxX");
@@ -47,7 +47,7 @@ static bool take_size(const char **cursor, uint64_t *ret)
 	return true;
 }
 
-/* START-[END]:SIZE */
+/* Parse START-[END]:SIZE. Returns the error, or NULL. */
 static const char *take_range(const char **cursor, struct crashkernel_range *ret)
 {
 	ret->end = UINT64_MAX;
@@ -56,13 +56,13 @@ static const char *take_range(const char **cursor, struct crashkernel_range *ret
 	if (*(*cursor)++ != '-')
 		return "a range is START-END:SIZE";
 	if (**cursor != ':' && !take_size(cursor, &ret->end))
-		return "a size or ':' is expected behind the '-' of a range";
+		return "a size or ':' is expected after the '-' of a range";
 	if (ret->end <= ret->start)
 		return "a range ends before it begins";
 	if (*(*cursor)++ != ':')
 		return "a range is START-END:SIZE";
 	if (!take_size(cursor, &ret->size))
-		return "a size is expected behind the ':' of a range";
+		return "a size is expected after the ':' of a range";
 	return NULL;
 }
 
@@ -77,7 +77,7 @@ static const char *take_ranges(const char **cursor, struct crashkernel *value)
 		fault = take_range(cursor, &value->range[value->count++]);
 	} while (!fault && *(*cursor)++ == ',');
 	if (!fault)
-		--*cursor; /* at what ended the list */
+		--*cursor; /* back to the character that ended the list */
 	return fault;
 }
 
@@ -93,7 +93,7 @@ static enum crashkernel_kind take_suffix(const char **cursor)
 	return CRASHKERNEL_PLAIN;
 }
 
-/* Returns what is wrong, or NULL. */
+/* Returns the error, or NULL. */
 static const char *parse(const char *cursor, struct crashkernel *value)
 {
 	const char *fault = NULL;
@@ -114,9 +114,9 @@ static const char *parse(const char *cursor, struct crashkernel *value)
 		cursor++;
 		value->fixed = true;
 		if (!take_size(&cursor, &value->offset))
-			return "an address is expected behind '@'";
+			return "an address is expected after '@'";
 	}
-	return *cursor ? "there is something behind its end" : NULL;
+	return *cursor ? "unexpected text follows the value" : NULL;
 }
 
 struct kd_error *crashkernel_parse(const char *text, struct crashkernel *ret)
@@ -141,7 +141,7 @@ uint64_t crashkernel_size(const struct crashkernel *value, uint64_t ram)
 	for (i = 0; i < value->count; i++) {
 		const struct crashkernel_range *range = &value->range[i];
 
-		/* The kernel refuses the whole parameter at a size that is not there. */
+		/* The kernel refuses the whole parameter if a size exceeds the memory. */
 		if (value->by_memory && range->size >= rounded)
 			return 0;
 		if (!value->by_memory || (rounded >= range->start && rounded < range->end))
@@ -152,7 +152,7 @@ uint64_t crashkernel_size(const struct crashkernel *value, uint64_t ram)
 
 /* --- settings ----------------------------------------------------------------------------------------------------- */
 
-/* The next blank-separated value of a setting, at *cursor; its length, 0 at the end. */
+/* Move *cursor to the next blank-separated value of a setting. Returns its length, 0 at the end. */
 static size_t next_value(const char **cursor)
 {
 	*cursor += strspn(*cursor, " ");
@@ -220,7 +220,7 @@ struct word {
 	size_t start, end;
 };
 
-/* The next word at or behind @from. Quotes group, escaped ones too: they stand so in files that a shell reads. */
+/* Find the next word at or after @from. Quotes group words. So do escaped quotes, as in files that a shell reads. */
 static bool next_word(const char *cmdline, size_t size, size_t from, struct word *ret)
 {
 	char quote = 0;
@@ -236,7 +236,7 @@ static bool next_word(const char *cmdline, size_t size, size_t from, struct word
 	return from < size;
 }
 
-/* The value of a crashkernel= word; NULL: it is another parameter. */
+/* The value of a crashkernel= word; NULL: the word is another parameter. */
 static const char *word_value(const char *cmdline, const struct word *word, size_t *length)
 {
 	size_t name = strlen(NAME);
@@ -308,7 +308,7 @@ static bool has_cma(const char *setting)
 	return false;
 }
 
-/* Where a new word goes: behind the last word that is the kernel's ("--" starts those of init). */
+/* The place for a new word: after the last word of the kernel ("--" starts those of init). */
 static size_t append_place(const char *cmdline, size_t size)
 {
 	struct word word;
@@ -333,7 +333,7 @@ static void put_replaced(FILE *out, const char *cmdline, size_t size, const char
 
 		if (!value || (is_cma(value, length) && !replace_cma))
 			continue;
-		/* A word that goes takes the blanks before it along. */
+		/* The blanks before a removed word are removed as well. */
 		fwrite(cmdline + copied, 1, (placed ? at : word.start) - copied, out);
 		if (!placed)
 			put_setting(out, setting);

@@ -42,7 +42,7 @@ static struct kd_error *read_grub(const struct kd_sysroot *root, struct boot_con
 	return err;
 }
 
-/* Drop-ins are Debian's: GRUB's own grub-mkconfig does not read them. */
+/* Only Debian's GRUB reads drop-ins; the upstream grub-mkconfig does not. */
 static const char *grub_add_to(const struct kd_sysroot *root)
 {
 	return kd_sysroot_exists(root, "/usr/sbin/update-grub") || kd_sysroot_exists(root, GRUB_DROP_INS) ?
@@ -70,7 +70,7 @@ static bool detect_grubby(const struct kd_sysroot *root)
 	return any_exists(root, tools) && kd_sysroot_exists(root, "/boot/loader/entries");
 }
 
-/* Besides the entries, what new entries are made from. */
+/* Read the entries, and the files from which new entries are made. */
 static struct kd_error *read_grubby(const struct kd_sysroot *root, struct boot_config *ret)
 {
 	struct kd_error *err = boot_config_add_all(root, "/boot/loader/entries", ".conf", boot_scan_entry, NULL, ret);
@@ -100,8 +100,8 @@ static bool detect_systemd_boot(const struct kd_sysroot *root)
 	return false;
 }
 
-/* The boot loader that started this kernel says so in an EFI variable: four bytes of attributes, then UTF-16 (Boot
- * Loader Interface). */
+/* An EFI variable names the boot loader that started this kernel: four bytes of attributes, then UTF-16 (Boot Loader
+ * Interface). */
 static bool detect_systemd_boot_running(const struct kd_sysroot *root)
 {
 	static const char path[] = "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
@@ -122,7 +122,8 @@ static bool detect_systemd_boot_running(const struct kd_sysroot *root)
 	return detect_systemd_boot(root);
 }
 
-/* /etc/kernel/cmdline is what kernel-install(8) writes into new entries; without it, they get the running kernel's. */
+/* kernel-install(8) writes /etc/kernel/cmdline into new entries. Without that file, it uses the running kernel's
+ * command line. */
 static struct kd_error *read_systemd_boot(const struct kd_sysroot *root, struct boot_config *ret)
 {
 	struct kd_error *err = boot_config_add(root, "/etc/kernel/cmdline", boot_scan_words, NULL, ret);
@@ -190,8 +191,8 @@ static struct kd_error *read_extlinux(const struct kd_sysroot *root, struct boot
 
 /* --- the table ---------------------------------------------------------------------------------------------------- */
 
-/* The first that is there is taken: what the firmware tells counts most, then programs that make a loader's files, then
- * files that only their loader reads. */
+/* The first loader that is detected is used: first the one that the firmware names, then those whose files a program
+ * generates, then those that read their files directly. */
 static const struct boot_loader boot_loaders[] = {
 	{
 		.name = "grubby",
@@ -266,9 +267,9 @@ struct kd_error *boot_loader_choose(const struct kd_sysroot *root, const char *n
 	if (!loader)
 		return kd_error_create(
 			KD_ERR_NOT_FOUND,
-			"no boot loader that is known here was found: add crashkernel=128M (\"kdumpctl "
-			"estimate\" tells the size) to the kernel's command line by hand, or name the boot "
-			"loader with --bootloader=");
+			"no supported boot loader was found: add crashkernel=128M (\"kdumpctl estimate\" "
+			"prints the size) to the kernel's command line by hand, or name the boot loader with "
+			"--bootloader=");
 	*ret = loader;
 	return NULL;
 }

@@ -25,7 +25,7 @@ static struct kd_error *add_region(struct boot_file *file, const struct boot_reg
 
 /* --- lines -------------------------------------------------------------------------------------------------------- */
 
-/* A line of "key words": offsets in the text. */
+/* A line "key words", as offsets in the text. */
 struct line {
 	size_t key, key_end;     /* after leading blanks */
 	size_t value, value_end; /* without blanks at either end */
@@ -37,7 +37,7 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* The line that starts at *at, which moves to the next. False at the end of the text. */
+/* Parse the line at *at, and move *at to the next line. False: end of the text. */
 static bool next_line(const char *text, size_t *at, struct line *line)
 {
 	size_t i = *at;
@@ -70,15 +70,15 @@ static bool key_is(const char *text, const struct line *line, const char *key)
 
 /* --- entries and labels ------------------------------------------------------------------------------------------- */
 
-/* What has been seen of one boot entry. */
+/* The parts of one boot entry that have been read so far. */
 struct entry {
 	char *kernel;
-	size_t kernel_end;  /* of its line */
-	size_t first, last; /* its regions, [first, last) */
+	size_t kernel_end;  /* end of its line */
+	size_t first, last; /* the entry's regions, [first, last) */
 };
 
-/* The entry is complete: its regions are this kernel's, and the last takes a new word; if there is none, there is room
- * for one behind the line that names the kernel. */
+/* The entry is complete. Its regions belong to its kernel, and the last region takes a new word. If it has no region,
+ * add one after the line that names the kernel. */
 static struct kd_error *end_entry(struct boot_file *file, struct entry *entry, const char *missing)
 {
 	struct kd_error *err = NULL;
@@ -170,7 +170,7 @@ struct kd_error *boot_scan_words(struct boot_file *file, const void *arg)
 
 /* --- shell -------------------------------------------------------------------------------------------------------- */
 
-/* Is there "NAME=" or "NAME+=", perhaps behind "export", at @text? Returns where its value starts, or NULL. */
+/* Is there "NAME=" or "NAME+=" at @text, with or without "export"? Returns the start of the value, or NULL. */
 static const char *assignment(const char *text, const char *name)
 {
 	size_t length = strlen(name);
@@ -184,7 +184,7 @@ static const char *assignment(const char *text, const char *name)
 	return *text == '=' ? text + 1 : NULL;
 }
 
-/* The end of a piece of a shell word that starts behind an opening @quote, or, with none, at @text. */
+/* The end of a piece of a shell word that starts at @at, after an opening @quote (0: without quotes). */
 static size_t piece_end(const char *text, size_t at, char quote)
 {
 	while (text[at] && (quote ? text[at] != quote : !strchr(" \t\r\n;#&|\"'", text[at])))
@@ -192,7 +192,7 @@ static size_t piece_end(const char *text, size_t at, char quote)
 	return at;
 }
 
-/* The pieces of the value at @at: "…", '…' and what stands bare between them. */
+/* Add the pieces of the value at @at: "…", '…' and the unquoted text between them. */
 static struct kd_error *add_pieces(struct boot_file *file, size_t at, size_t *end)
 {
 	const char *text = file->text;
@@ -204,7 +204,7 @@ static struct kd_error *add_pieces(struct boot_file *file, size_t at, size_t *en
 
 		at = piece_end(text, start, quote);
 		if (quote && !text[at])
-			return kd_error_create(KD_ERR_FORMAT, "%s: a %c is never closed: mend the file first",
+			return kd_error_create(KD_ERR_FORMAT, "%s: a %c is not closed: correct the file first",
 					       file->path, quote);
 		err = add_region(file, &(struct boot_region){ .start = start, .end = at, .bare = !quote });
 		at += !!quote;
@@ -229,7 +229,7 @@ struct kd_error *boot_scan_shell(struct boot_file *file, const void *arg)
 			if (!value)
 				continue;
 			err = add_pieces(file, value - file->text, &end);
-			if (!err && end > at) /* a quote that spans lines */
+			if (!err && end > at) /* the quote spans several lines */
 				at = end + strcspn(file->text + end, "\n");
 			break;
 		}
@@ -246,12 +246,12 @@ struct kd_error *boot_scan_shell_add(struct boot_file *file, const void *arg)
 	return err;
 }
 
-/* Does the assignment to @name whose first piece is @region forget what was there before? */
+/* Does the assignment to @name that starts with @region drop the old value? */
 static bool forgets(const struct boot_file *file, const struct boot_region *region, const char *name)
 {
 	size_t length = strlen(name), start = region->start - !region->bare, i;
 
-	/* Only first pieces follow "NAME=". */
+	/* Only the first piece follows "NAME=". */
 	if (start < length + 1 || file->text[start - 1] != '=' ||
 	    strncmp(file->text + start - 1 - length, name, length) != 0 ||
 	    (start > length + 1 && !strchr(" \t\n;", file->text[start - 2 - length])))
@@ -264,7 +264,7 @@ static bool forgets(const struct boot_file *file, const struct boot_region *regi
 	return true;
 }
 
-/* Is @region a piece of an assignment to @name? The name stands before its line's first '='. */
+/* Is @region a piece of an assignment to @name? The name is before the first '=' of the line. */
 static bool is_of(const struct boot_file *file, const struct boot_region *region, const char *name)
 {
 	size_t start = region->start;
@@ -320,7 +320,7 @@ struct kd_error *boot_config_add(const struct kd_sysroot *root, const char *path
 		return NULL;
 	}
 	if (!err && strlen(text) != size)
-		err = kd_error_create(KD_ERR_FORMAT, "%s%s is no text file", root->prefix, path);
+		err = kd_error_create(KD_ERR_FORMAT, "%s%s is not a text file", root->prefix, path);
 	if (!err)
 		err = kd_sysroot_realpath(root, path, &real);
 	if (!err)

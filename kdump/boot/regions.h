@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** A boot loader's configuration, as far as it holds kernel command lines: files, and the regions of their texts that
- *  are command lines. What is read or written of crashkernel= is read or written there, and nowhere else.
+/** The configuration of a boot loader: files, and the regions of their texts that are kernel command lines.
+ *  crashkernel= is read and written in these regions and nowhere else.
  */
 #ifndef KDUMP_BOOT_REGIONS_H
 #define KDUMP_BOOT_REGIONS_H
@@ -11,21 +11,21 @@
 #include "base/error.h"
 #include "base/sysroot.h"
 
-/** [start, end) of a file's text. */
+/** A part [start, end) of a file's text. */
 struct boot_region {
 	size_t start, end;
-	char *kernel;        /* file, as the boot loader names it; NULL: the words are for all kernels */
-	const char *missing; /* there is no such line yet: what stands before the words when they are put at start */
-	bool add;            /* this is where crashkernel= goes if there is none */
-	bool bare;           /* a shell word without quotes: can take no blanks */
-	bool void_;          /* a later assignment forgets it */
+	char *kernel;        /* path in the boot loader's terms; NULL: the words apply to all kernels */
+	const char *missing; /* the line does not exist yet: the text to put before the words at @start */
+	bool add;            /* takes crashkernel= if there is none */
+	bool bare;           /* a shell word without quotes, which cannot contain blanks */
+	bool void_;          /* a later assignment drops it */
 };
 
 struct boot_file {
-	char *path; /* below the root, links resolved */
-	char *text; /* NUL-terminated; "" for a file that is to be made */
+	char *path; /* path below the root, links resolved */
+	char *text; /* NUL-terminated; "" for a file that does not exist yet */
 	bool absent;
-	bool by_tool; /* read only: a program changes it (grubby) */
+	bool by_tool; /* only read here: a program changes it (grubby) */
 	struct boot_region *region;
 	size_t regions;
 };
@@ -40,27 +40,27 @@ typedef struct kd_error *boot_scan(struct boot_file *file, const void *arg);
 
 /** NAME="words" lines of a file that a shell reads; @arg: a NULL-terminated list of NAMEs (const char *const *). */
 boot_scan boot_scan_shell;
-/** The same, and the last of them takes a new word if it is quoted. */
+/** The same, and the last region takes a new word if it is quoted. */
 boot_scan boot_scan_shell_add;
 /** A boot loader entry with "linux" and "options" lines (Boot Loader Specification, type 1). */
 boot_scan boot_scan_entry;
 /** Labels with "linux" or "kernel", and "append" lines (syslinux, extlinux, U-Boot's distro boot). */
 boot_scan boot_scan_extlinux;
-/** Nothing but a command line, and lines of comment (/etc/kernel/cmdline). */
+/** A file with only a command line and comment lines (/etc/kernel/cmdline). */
 boot_scan boot_scan_words;
 
-/** Read @path, scan it and append it to @config. No such file: nothing is appended, success. */
+/** Read @path, scan it and append it to @config. If the file does not exist, nothing is appended; that is success. */
 struct kd_error *boot_config_add(const struct kd_sysroot *root, const char *path, boot_scan *scan, const void *arg,
 				 struct boot_config *config) MUST_CHECK;
 
-/** Every file in @directory whose name ends with @suffix, in the order of their names. */
+/** Do the same with every file in @directory whose name ends with @suffix, in the order of their names. */
 struct kd_error *boot_config_add_all(const struct kd_sysroot *root, const char *directory, const char *suffix,
 				     boot_scan *scan, const void *arg, struct boot_config *config) MUST_CHECK;
 
-/** A file that is not there, without regions. */
+/** Append a file that does not exist, without regions. */
 struct kd_error *boot_config_add_absent(const char *path, struct boot_config *config) MUST_CHECK;
 
-/** Mark the regions of variable @name that a later assignment without "$NAME" forgets, over all files in order. */
+/** Mark the regions of variable @name that a later assignment without "$NAME" drops, over all files in order. */
 void boot_config_void(struct boot_config *config, const char *name);
 
 /** A zeroed struct is allowed. */

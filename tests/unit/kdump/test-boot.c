@@ -262,7 +262,7 @@ static void test_scan_shell_open_quote(void **state)
 {
 	struct boot_file file = { .path = strdup("/f"), .text = strdup("A=\"one\n\n") };
 
-	assert_error(boot_scan_shell(&file, names), KD_ERR_FORMAT, "/f: a \" is never closed");
+	assert_error(boot_scan_shell(&file, names), KD_ERR_FORMAT, "/f: a \" is not closed");
 	release(&file);
 }
 
