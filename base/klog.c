@@ -32,7 +32,7 @@ static const struct {
 	{ "BUG: unable to handle kernel paging request", AT_START, KD_KLOG_FAULT, "bad-address" },
 	{ "Unable to handle kernel paging request", AT_START, KD_KLOG_FAULT, "bad-address" },
 	{ "Unable to handle kernel access", AT_START, KD_KLOG_FAULT, "bad-address" },
-	/* A program's is logged with its name in front. */
+	/* A program's fault is logged with the program's name in front. */
 	{ "general protection fault", AT_START, KD_KLOG_FAULT, "general-protection-fault" },
 	{ "kernel BUG at ", AT_START, KD_KLOG_FAULT, "bug" },
 	{ "divide error: ", AT_START, KD_KLOG_FAULT, "divide-error" },
@@ -50,7 +50,7 @@ static const struct {
 	{ "Internal error: ", AT_START, KD_KLOG_FAULT, "oops" },
 	{ "Oops: ", AT_START, KD_KLOG_OOPS, "oops" },
 	{ "Oops - ", AT_START, KD_KLOG_OOPS, "oops" },
-	/* Without a kind: most of these are survived, and say nothing about a crash that comes later. */
+	/* Without a kind: the kernel survives most of these, and they do not explain a later crash. */
 	{ "BUG: ", AT_START, KD_KLOG_FAULT, NULL },
 	{ "Unable to handle kernel ", AT_START, KD_KLOG_FAULT, NULL },
 };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Lines of a kernel's log: where the message begins, and whether it reports a crash.
+/** Lines of a kernel's log: the message in a line, and whether it reports a crash.
  *
  *  The log is hostile: the crashed kernel, and whoever could write to /dev/kmsg, chose every byte of it. Words that a
- *  program could log as well only count at the start of a message, where programs have their name.
+ *  program could log as well count only at the start of a message, where a program's message has its name.
  *  The messages come from the kernel's kernel/panic.c, kernel/watchdog.c, kernel/rcu/tree_stall.h, mm/oom_kill.c,
- *  arch/x86/mm/fault.c, arch/x86/kernel/traps.c and arch/arm64/mm/fault.c; they have looked alike since 4.18.
+ *  arch/x86/mm/fault.c, arch/x86/kernel/traps.c and arch/arm64/mm/fault.c; their form has been stable since 4.18.
  */
 #ifndef BASE_KLOG_H
 #define BASE_KLOG_H

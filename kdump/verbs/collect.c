@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kdumpctl _collect, run at boot: new dumps are announced, old ones are removed. Nothing here fails the boot: what
- * cannot be done is said, and the rest goes on. */
+/* kdumpctl _collect runs at boot: it announces new dumps and deletes old ones. Nothing here fails the boot: an error
+ * is printed, and the remaining work goes on. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@
 #define NOTIFY_DIR     KD_SYSCONFDIR "/kdump/notify.d"
 #define NOTIFY_SECONDS 60
 
-/* A dump older than this is no news to a machine that has no record yet. */
+/* On a machine without a record of seen dumps, a dump older than this is not new. */
 #define NEWS_SECONDS (24 * 3600)
 
 static void complain(const struct kdumpctl *ctl, struct kd_error *err)
@@ -43,7 +43,7 @@ static void complain(const struct kdumpctl *ctl, struct kd_error *err)
 	kd_error_destroy(err);
 }
 
-/* --- what was seen before ----------------------------------------------------------------------------------------- */
+/* --- the record of seen dumps ------------------------------------------------------------------------------------- */
 
 static bool has_line(const char *text, const char *line)
 {
@@ -56,7 +56,7 @@ static bool has_line(const char *text, const char *line)
 	return false;
 }
 
-/* @seen: the record, NULL if there is none yet. */
+/* Is @dump new? @seen is the record of seen dumps, NULL if it does not exist yet. */
 static bool is_news(const struct dump *dump, const char *seen)
 {
 	return seen ? !has_line(seen, dump->name) : dump->time > (int64_t)time(NULL) - NEWS_SECONDS;
@@ -94,7 +94,7 @@ static struct kd_error *write_seen(const struct kdumpctl *ctl, const struct dump
 	return err ? err : kd_write_file_atomic(path, text, size, 0600);
 }
 
-/* The size of the next reservation is judged by it, when the dump itself is gone long since. */
+/* Keep the report for "kdumpctl estimate", which needs it after the dump has been deleted. */
 static struct kd_error *keep_report(const struct kdumpctl *ctl, const struct dump *dump)
 {
 	_cleanup_free_ char *path = NULL;
@@ -117,7 +117,7 @@ struct announcement {
 	struct journal_field field[9];
 };
 
-/* The journal's fields are the environment of the programs of notify.d, too. */
+/* The journal's fields are also the environment of the programs in notify.d. */
 static struct kd_error *announce(const struct dump *dump, struct announcement *ret)
 {
 	*ret = (struct announcement){
@@ -139,7 +139,7 @@ static struct kd_error *announce(const struct dump *dump, struct announcement *r
 			 dump_reason(dump), dump_state_name(dump->state), dump->name);
 }
 
-/* environ of a program: PATH and the fields. NULL-terminated; each string is owned. */
+/* Make the environment of a program: PATH and the fields. NULL-terminated; the caller owns each string. */
 static void make_environment(const struct announcement *announcement, char *environment[12])
 {
 	size_t count = 0, i;
@@ -169,7 +169,7 @@ static struct kd_error *wait_for(pid_t pid, const char *path)
 	if (waitpid(pid, &status, 0) < 0)
 		return kd_error_os(errno, "cannot wait for %s", path);
 	if (late)
-		return kd_error_create(KD_ERR_TIMEOUT, "%s did not end within %d seconds, and was killed", path,
+		return kd_error_create(KD_ERR_TIMEOUT, "%s was killed: it did not end within %d seconds", path,
 				       NOTIFY_SECONDS);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		return kd_error_create(KD_ERR_STATE, "%s failed (%s %d)", path,
@@ -196,7 +196,7 @@ static int is_program(const struct dirent *entry)
 {
 	size_t length = strlen(entry->d_name);
 
-	/* Not what editors and package managers leave behind. */
+	/* Ignore files that editors and package managers leave behind. */
 	return entry->d_name[0] != '.' && entry->d_name[length - 1] != '~' && !strstr(entry->d_name, ".dpkg-") &&
 	       !strstr(entry->d_name, ".rpm");
 }

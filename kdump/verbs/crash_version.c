@@ -20,16 +20,16 @@ struct version {
 	unsigned int part[3];
 };
 
-/* From which kernel on which crash is needed, newest first. */
+/* The first kernel that needs a newer crash, and that version of crash; newest first. */
 static const struct {
 	struct version kernel, crash;
 	const char *reason;
 } needs[] = {
-	/* Linux ac3b43283923 ("module: replace module_layout with module_memory"); crash 8.0.3 is older than it. Seen
-	 * with 8.0.2 and Linux 6.12. */
-	{ { { 6, 4 } }, { { 8, 0, 4 } }, "the kernel's modules are described differently since Linux 6.4" },
+	/* Linux ac3b43283923 ("module: replace module_layout with module_memory"); crash 8.0.3 is older than this
+	 * commit. Seen with crash 8.0.2 and Linux 6.12. */
+	{ { { 6, 4 } }, { { 8, 0, 4 } }, "Linux 6.4 changed the description of modules" },
 	/* Linux d122019bf061 ("mm: Split slab into its own type"); crash-utility/crash issue 115, with 8.0.0. */
-	{ { { 5, 17 } }, { { 8, 0, 1 } }, "slabs are described differently since Linux 5.17" },
+	{ { { 5, 17 } }, { { 8, 0, 1 } }, "Linux 5.17 changed the description of slabs" },
 };
 
 static int compare(const struct version *a, const struct version *b)
@@ -42,7 +42,7 @@ static int compare(const struct version *a, const struct version *b)
 	return 0;
 }
 
-/* The first words of "crash --version" are "crash 8.0.2". False: they are something else. */
+/* Parse the first words of "crash --version", "crash 8.0.2". False: unknown words. */
 static bool parse_version(const char *text, struct version *ret)
 {
 	return sscanf(text, " crash %u.%u.%u", &ret->part[0], &ret->part[1], &ret->part[2]) >= 2;
@@ -67,7 +67,7 @@ static bool ask(struct version *ret)
 	close(ends[1]);
 	got = result == 0 ? kd_read_all(ends[0], text, sizeof(text) - 1) : -1;
 	while (got > 0 && read(ends[0], rest, sizeof(rest)) > 0)
-		; /* nobody dies of a closed pipe */
+		; /* read to the end, so that crash does not die of a closed pipe */
 	close(ends[0]);
 	if (result == 0)
 		waitpid(pid, &status, 0);
@@ -85,10 +85,11 @@ struct kd_error *crash_too_old(const char *release, char **ret)
 	for (i = 0; i < ARRAY_SIZE(needs); i++) {
 		if (compare(&kernel, &needs[i].kernel) < 0 || compare(&crash, &needs[i].crash) >= 0)
 			continue;
-		return kd_format(
-			ret, "crash %u.%u.%u is too old for Linux %u.%u: %s, which crash %u.%u.%u is the first to know",
-			crash.part[0], crash.part[1], crash.part[2], kernel.part[0], kernel.part[1], needs[i].reason,
-			needs[i].crash.part[0], needs[i].crash.part[1], needs[i].crash.part[2]);
+		return kd_format(ret,
+				 "crash %u.%u.%u is too old for Linux %u.%u (%s; crash %u.%u.%u or newer is needed)",
+				 crash.part[0], crash.part[1], crash.part[2], kernel.part[0], kernel.part[1],
+				 needs[i].reason, needs[i].crash.part[0], needs[i].crash.part[1],
+				 needs[i].crash.part[2]);
 	}
 	return NULL;
 }

@@ -24,15 +24,15 @@ enum { OPTION_DEBUGGER = DUMP_OPTION_PATH + 1, OPTION_VMLINUX, OPTION_PRINT };
 
 const struct verb_option debug_options[] = {
 	DUMP_PATH_OPTION,
-	[OPTION_DEBUGGER] = { "debugger", 0, "NAME", "crash or drgn; without it: the first of them that is installed" },
-	[OPTION_VMLINUX] = { "vmlinux", 0, "FILE", "the kernel with debugging symbols, instead of looking for it" },
-	[OPTION_PRINT] = { "print", 0, NULL, "only print the command" },
+	[OPTION_DEBUGGER] = { "debugger", 0, "NAME", "crash or drgn; default: the first one that is installed" },
+	[OPTION_VMLINUX] = { "vmlinux", 0, "FILE", "the kernel with debugging symbols; default: search for it" },
+	[OPTION_PRINT] = { "print", 0, NULL, "print the command, do not run it" },
 	{ .name = NULL },
 };
 
 /* --- build-ids ---------------------------------------------------------------------------------------------------- */
 
-/* elf_end() returns a count that nobody needs. */
+/* elf_end() returns a count, which a cleanup function must not. */
 static void close_elf(Elf *elf)
 {
 	elf_end(elf);
@@ -58,9 +58,10 @@ static bool note_build_id(Elf_Data *data, char *hex, size_t size)
 	return false;
 }
 
-#define BUILD_ID_MAX 129 /* hex digits and the NUL; the linker's are 20 bytes, SHA-512 would be 64 */
+#define BUILD_ID_MAX 129 /* hex digits and the NUL; linkers use 20 bytes, SHA-512 has 64 */
 
-/* The GNU build-id of an ELF file below @root (NULL: of a plain path), as hex. False: not ELF, or it has none. */
+/* Read the GNU build-id of an ELF file below @root (NULL: of a plain path), as hex. False: the file is not ELF or has
+ * no build-id. */
 static bool read_build_id(const struct kd_sysroot *root, const char *path, char *hex, size_t size)
 {
 	_cleanup_close_ int fd = root ? kd_sysroot_open_file(root, path, O_RDONLY) : open(path, O_RDONLY | O_CLOEXEC);
@@ -80,8 +81,8 @@ static bool read_build_id(const struct kd_sysroot *root, const char *path, char 
 
 /* --- places ------------------------------------------------------------------------------------------------------- */
 
-/* {r}: the release, {f}: its last part, "default" of "6.4.0-150600-default"; {i}: the first two digits of the
- * build-id, {d}: the rest. */
+/* Paths of kernels with symbols. {r} is the release, {f} its last part ("default" of "6.4.0-150600-default"), {i} the
+ * first two digits of the build-id, {d} the rest. */
 /* clang-format off */
 static const char *const places[] = {
 	"/usr/lib/debug/.build-id/{i}/{d}.debug",
@@ -95,7 +96,7 @@ static const char *const places[] = {
 };
 /* clang-format on */
 
-/* Which package has the symbols, by ID or ID_LIKE of os-release(5). */
+/* The command that installs the symbols, by ID or ID_LIKE of os-release(5). */
 static const struct {
 	const char *id, *install;
 } packages[] = {
@@ -108,7 +109,7 @@ static const struct {
 	{ "arch", "pacman -S linux-debug" },
 };
 
-/* What the letter in a pattern's braces stands for; NULL: that is not known. *length := of it. */
+/* The value of the letter in a pattern's braces, NULL if unknown; *length := its length. */
 static const char *value_of(char letter, const char *release, const char *build_id, size_t *length)
 {
 	const char *flavour = strrchr(release, '-'), *value = NULL;
@@ -131,7 +132,7 @@ static const char *value_of(char letter, const char *release, const char *build_
 	return value;
 }
 
-/* @pattern with its {…} replaced. NULL: no memory, or what one of them stands for is not known. */
+/* Replace each {…} in @pattern. NULL: no memory, or a value is unknown. */
 static char *expand(const char *pattern, const char *release, const char *build_id)
 {
 	_cleanup_free_ char *text = NULL;
@@ -174,7 +175,7 @@ static bool has_word(const char *text, const char *key, const char *word)
 	return false;
 }
 
-/* How to get the symbols here; owned by the caller. */
+/* How to install the symbols on this distribution; owned by the caller. */
 static char *advice(const struct kd_sysroot *root, const char *release)
 {
 	_cleanup_free_ char *text = NULL;
@@ -189,8 +190,8 @@ static char *advice(const struct kd_sysroot *root, const char *release)
 
 /* --- debuginfod --------------------------------------------------------------------------------------------------- */
 
-/* Through the library if it is installed and servers are configured: downloads are the user's decision, and the library
- * no dependency. NULL: not to be had. */
+/* Download the symbols with libdebuginfod, if it is installed and servers are configured: the user decides about
+ * downloads, and the library is not a dependency. NULL: not found. */
 static char *fetch(const struct kdumpctl *ctl, const char *build_id)
 {
 	const char *urls = getenv("DEBUGINFOD_URLS");
@@ -206,7 +207,8 @@ static char *fetch(const struct kdumpctl *ctl, const char *build_id)
 	*(void **)&end = dlsym(library, "debuginfod_end");
 	if (begin && find && end && (client = begin())) {
 		kd_info(&ctl->log, "Asking %s for the symbols of build %s", urls, build_id);
-		fd = find(client, (const unsigned char *)build_id, 0, &path); /* length 0: the id is hex text */
+		fd = find(client, (const unsigned char *)build_id, 0,
+			  &path); /* a length of 0 says that the id is hex text */
 		end(client);
 	}
 	if (fd >= 0)
@@ -215,7 +217,8 @@ static char *fetch(const struct kdumpctl *ctl, const char *build_id)
 	return fd >= 0 ? path : NULL;
 }
 
-/* What was downloaded before, by the library or by other tools, even if the library is gone. NULL: nothing. */
+/* The file that the library or another tool downloaded before; the library need not be installed. NULL: there is none.
+ */
 static char *cached(const char *build_id)
 {
 	const char *home = getenv("HOME"), *own = getenv("DEBUGINFOD_CACHE_PATH"), *xdg = getenv("XDG_CACHE_HOME");
@@ -238,7 +241,7 @@ static char *cached(const char *build_id)
 
 /* --- finding ------------------------------------------------------------------------------------------------------ */
 
-/* What a report says becomes a part of paths: only what looks like what it should be is taken. */
+/* These strings come from a report and become parts of paths, so only well-formed ones are used. */
 static bool is_release(const char *text)
 {
 	return text && *text && *text != '.' && !strchr(text, '/');
@@ -249,9 +252,9 @@ static bool is_build_id(const char *text)
 	return text && strlen(text) >= 8 && strspn(text, "0123456789abcdef") == strlen(text);
 }
 
-/* The vmlinux of kernel @release whose GNU build-id is @build_id (hex; NULL: not known, then the release has to do), in
- * the places where distributions put it. KD_ERR_NOT_FOUND: the text names the package to install, and candidates of
- * another build. */
+/* Find the vmlinux of kernel @release with the GNU build-id @build_id (hex; NULL: unknown, then the release decides)
+ * in the places where distributions install it. KD_ERR_NOT_FOUND: the text names the package to install, and a file
+ * with another build-id. */
 static struct kd_error *find_installed(const struct kd_sysroot *root, const char *release, const char *build_id,
 				       char **ret)
 {
@@ -260,7 +263,7 @@ static struct kd_error *find_installed(const struct kd_sysroot *root, const char
 	size_t i;
 
 	if (!is_release(release))
-		return kd_error_create(KD_ERR_NOT_FOUND, "no release of a kernel: \"%s\"", release);
+		return kd_error_create(KD_ERR_NOT_FOUND, "\"%s\" is not the release of a kernel", release);
 	if (!is_build_id(build_id))
 		build_id = NULL;
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
@@ -280,10 +283,10 @@ static struct kd_error *find_installed(const struct kd_sysroot *root, const char
 		return kd_error_nomem();
 	return kd_error_create(KD_ERR_NOT_FOUND, "no kernel %s with debugging symbols%s%s is installed%s%s%s: %s",
 			       release, build_id ? " of build " : "", build_id ? build_id : "", other ? " (" : "",
-			       other ? other : "", other ? " is of another build)" : "", remedy);
+			       other ? other : "", other ? " has another build-id)" : "", remedy);
 }
 
-/* The file that the user names is used in any case: he may know better. */
+/* Use the file that the user names in any case: the user may know better. */
 static struct kd_error *named_vmlinux(const struct kdumpctl *ctl, const struct dump *dump, char **ret)
 {
 	const char *path = ctl->option[OPTION_VMLINUX];
@@ -292,7 +295,7 @@ static struct kd_error *named_vmlinux(const struct kdumpctl *ctl, const struct d
 	if (access(path, R_OK) < 0)
 		return kd_error_os(errno, "--vmlinux=%s", path);
 	if (dump->build_id && read_build_id(NULL, path, found, sizeof(found)) && strcmp(found, dump->build_id) != 0)
-		kd_warn(&ctl->log, "%s is of another build: %s, but the kernel that crashed was %s", path, found,
+		kd_warn(&ctl->log, "%s has the build-id %s, but the kernel that crashed has %s", path, found,
 			dump->build_id);
 	*ret = strdup(path);
 	return *ret ? NULL : kd_error_nomem();
@@ -306,9 +309,9 @@ static struct kd_error *find_vmlinux(const struct kdumpctl *ctl, const struct du
 	if (ctl->option[OPTION_VMLINUX])
 		return named_vmlinux(ctl, dump, ret);
 	if (!dump->release)
-		return kd_error_create(KD_ERR_NOT_FOUND,
-				       "%s does not tell which kernel crashed: name its file with symbols by --vmlinux",
-				       dump->path);
+		return kd_error_create(
+			KD_ERR_NOT_FOUND,
+			"%s does not say which kernel crashed: name the kernel with symbols by --vmlinux", dump->path);
 	err = find_installed(&ctl->root, dump->release, dump->build_id, ret);
 	if (!err || err->code != KD_ERR_NOT_FOUND || !is_build_id(dump->build_id))
 		return err;
@@ -324,11 +327,11 @@ static struct kd_error *find_vmlinux(const struct kdumpctl *ctl, const struct du
 
 /* --- debuggers ---------------------------------------------------------------------------------------------------- */
 
-/* Their command lines, in the order in which they are chosen. */
+/* The debuggers and their command lines, in order of preference. */
 static const struct debugger {
 	const char *name, *before_vmlinux, *before_vmcore;
 	const char *package;
-	bool reads_flattened; /* makedumpfile -F's stream */
+	bool reads_flattened; /* the stream of makedumpfile -F */
 } debuggers[] = {
 	{ "crash", NULL, NULL, "crash", true },
 	{ "drgn", "-s", "-c", "python3-drgn or drgn", false },
@@ -349,7 +352,7 @@ static bool is_installed(const char *name)
 	return false;
 }
 
-/* Should @debugger be passed over for the one behind it? Only crash is known to be too old at times. */
+/* *ret := true if the next debugger should be used instead of @debugger. Only crash is ever known to be too old. */
 static struct kd_error *pass_over(const struct kdumpctl *ctl, const struct debugger *debugger, const struct dump *dump,
 				  bool *ret)
 {
@@ -364,9 +367,9 @@ static struct kd_error *pass_over(const struct kdumpctl *ctl, const struct debug
 		return err;
 	*ret = !ctl->option[OPTION_DEBUGGER] && !dump->flattened && is_installed("drgn");
 	if (*ret)
-		kd_info(&ctl->log, "%s; drgn is used instead", why);
+		kd_info(&ctl->log, "%s: using drgn instead", why);
 	else
-		kd_warn(&ctl->log, "%s; drgn may do better", why);
+		kd_warn(&ctl->log, "%s: drgn may open this dump", why);
 	return NULL;
 }
 
@@ -400,19 +403,20 @@ static struct kd_error *choose_debugger(const struct kdumpctl *ctl, const struct
 			return NULL;
 		}
 		if (name)
-			return kd_error_create(KD_ERR_NOT_FOUND, "%s is not installed: the package is called %s", name,
+			return kd_error_create(KD_ERR_NOT_FOUND, "%s is not installed: install the package %s", name,
 					       debugger->package);
 	}
 	if (name)
 		return kd_error_create(KD_ERR_USAGE, "--debugger=%s: use crash or drgn", name);
-	return kd_error_create(KD_ERR_NOT_FOUND, flattened ?
-							 "crash, which reads flattened dumps, is not installed" :
-							 "neither crash nor drgn is installed: install one of them");
+	return kd_error_create(KD_ERR_NOT_FOUND,
+			       flattened ?
+				       "crash is not installed: install it, since only crash reads flattened dumps" :
+				       "neither crash nor drgn is installed: install one of them");
 }
 
 /* --- the verb ----------------------------------------------------------------------------------------------------- */
 
-/* For a shell: quoted where that is needed. */
+/* Print a word for a shell, in quotes if it needs them. */
 static void print_word(const char *word)
 {
 	static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=/.,:@%";
@@ -438,8 +442,8 @@ static void print_command(const char *const *argv)
 	putchar('\n');
 }
 
-/* Which operands are the debugger's: those behind the dump, and all behind "--", so that "debug -- -s" opens the
- * newest. */
+/* The index of the debugger's first operand. Operands after the dump or after "--" belong to the debugger, so "debug
+ * -- -s" opens the newest dump. */
 static size_t own_arguments(const struct kdumpctl *ctl)
 {
 	return ctl->leading ? 1 : 0;
@@ -457,7 +461,7 @@ static struct kd_error *find_dump(const struct kdumpctl *ctl, struct dumps *dump
 		return err;
 	if (!dump->vmcore || dump->state == DUMP_DAMAGED)
 		return kd_error_create(KD_ERR_STATE,
-				       "%s holds no dump that could be opened: \"kdumpctl log %s\" shows the log",
+				       "%s has no dump that can be opened: \"kdumpctl log %s\" prints the log",
 				       dump->path, dump_operand(dump));
 	if (dump->state == DUMP_INCOMPLETE)
 		kd_warn(&ctl->log, "%s is incomplete: some memory will be missing", dump->name);

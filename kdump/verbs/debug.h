@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** kdumpctl debug: the right kernel with debugging symbols for a dump, and the debugger for both. */
+/** kdumpctl debug: find the kernel with debugging symbols for a dump, and open both in a debugger. */
 #ifndef KDUMP_VERBS_DEBUG_H
 #define KDUMP_VERBS_DEBUG_H
 

@@ -13,7 +13,7 @@ const struct verb_option dumps_path_options[] = {
 	{ .name = NULL },
 };
 
-/* Dumps are looked at on machines without kdump.conf, too. */
+/* Read kdump.conf. A machine without it, where dumps are only examined, has the defaults. */
 static struct kd_error *read_conf_or_default(const struct kdumpctl *ctl, struct kd_conf *ret)
 {
 	struct kd_error *err = kdumpctl_read_conf(ctl, ret);
@@ -24,7 +24,7 @@ static struct kd_error *read_conf_or_default(const struct kdumpctl *ctl, struct 
 	return kd_conf_default(ret);
 }
 
-/* The directory where kdump.conf puts dumps now, as a path on this machine. */
+/* The directory where kdump.conf puts dumps, as a path on this machine. */
 static struct kd_error *configured_directory(const struct kdumpctl *ctl, char **ret)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** The verbs that deal with dumps, their options, and what they share. */
+/** The verbs for dumps, their options, and the functions that they share. */
 #ifndef KDUMP_VERBS_DUMP_OPTIONS_H
 #define KDUMP_VERBS_DUMP_OPTIONS_H
 
@@ -9,26 +9,25 @@
 
 kdumpctl_verb dumps_list, dumps_info, dumps_log, dumps_verify, dumps_remove, dumps_pin, dumps_unpin, dumps_collect;
 
-/** The option that all of them have, first in each table. */
+/** The option that all of these verbs have, first in each table. */
 enum { DUMP_OPTION_PATH };
 #define DUMP_PATH_OPTION                                                                                               \
-	[DUMP_OPTION_PATH] = { "path", 'p', "DIR", "dumps below DIR instead of where kdump.conf puts them" }
+	[DUMP_OPTION_PATH] = { "path", 'p', "DIR", "look for dumps below DIR, not where kdump.conf puts them" }
 
-/** dumps_path_options has no other. */
+/** Their tables; dumps_path_options has no other option. */
 extern const struct verb_option dumps_list_options[], dumps_info_options[], dumps_log_options[], dumps_remove_options[],
 	dumps_path_options[];
 
-/** "2026-11-24", "2026-11-24 10:31[:07]", "now", "today", "yesterday", "3 days ago", "@1795485623"; local time, seen
- * from
- *  @now. False leaves *ret untouched. */
+/** Parse "2026-11-24", "2026-11-24 10:31[:07]", "now", "today", "yesterday", "3 days ago" or "@1795485623": local
+ *  time, relative to @now. False leaves *ret untouched. */
 bool dumps_parse_time(const char *text, int64_t now, int64_t *ret);
 
 struct vmcore_origin; /* dumpfilter/vmcore/vmcore.h */
 
-/** "kdump, lzo, level 31". *ret is owned by the caller. KD_ERR_NOMEM. */
+/** Describe a format: "kdump, lzo, level 31". *ret is owned by the caller. KD_ERR_NOMEM. */
 struct kd_error *describe_format(const struct vmcore_origin *origin, char **ret) MUST_CHECK;
 
-/** What list knows of a dump, as members of the object that is open. */
+/** Write the columns of list as members of the open object. */
 void dump_put_members(struct kd_json *json, const struct dump *dump);
 
 #endif

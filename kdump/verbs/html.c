@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The page is HTML that is XML, too (every element closed), so that a strict parser can check it. Charts are SVG
- * without text that stretches with the page; labels beside them are HTML, which keeps its size on a phone. */
+/* The page is both HTML and XML (every element is closed), so that a strict parser can check it. Charts are SVG that
+ * stretches with the page and has no text. Their labels are HTML, which keeps its size on a phone. */
 #include "kdump/verbs/html.h"
 
 #include <errno.h>
@@ -19,12 +19,12 @@
 #include "kdump/storage/mounts.h"
 #include "kdump/verbs/terminal.h"
 
-#define LINE_BYTES   400 /* of one line that are shown */
-#define LINES_BEFORE 20  /* of the log, before the story of the crash */
-#define LINES_MAX    180 /* of the log in all */
-#define LIST_MAX     64  /* steps, attempts, errors of a report */
+#define LINE_BYTES   400 /* bytes shown of one line */
+#define LINES_BEFORE 20  /* lines shown of the log before the crash */
+#define LINES_MAX    180 /* lines shown of the log in all */
+#define LIST_MAX     64  /* steps, attempts and errors shown of a report */
 
-/* The policy forbids whatever a hostile log might try, should the escaping ever fail. */
+/* If the escaping ever fails, the policy still forbids scripts and loads that a hostile log contains. */
 static const char head[] =
 	"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
 	"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n"
@@ -70,8 +70,8 @@ static const char head[] =
 
 /* --- text --------------------------------------------------------------------------------------------------------- */
 
-/* Characters that a page must not hold, or that change how what surrounds them reads: C1 controls, overrides of the
- * writing direction, U+FFFE and U+FFFF. */
+/* Is it a character that a page must not contain, or one that changes how the text around it reads: C1 controls,
+ * overrides of the writing direction, U+FFFE and U+FFFF? */
 static bool is_harmful(const unsigned char *s, unsigned int length)
 {
 	if (length == 1)
@@ -102,7 +102,7 @@ static const char *entity(char c)
 	}
 }
 
-/* The first @size bytes of @text, at most @max of them; what is left out is marked. */
+/* Print the first @size bytes of @text, but at most @max. An ellipsis marks omitted bytes. */
 static void put_part(FILE *out, const char *text, size_t size, size_t max)
 {
 	const char *start = text, *end = text + size;
@@ -137,7 +137,7 @@ static void put_fact(FILE *out, const char *key, const char *value)
 	fputs("</dd></div>\n", out);
 }
 
-/* "vfs_write" plain, "+0xc7/0x3f0 [ext4]" dim. */
+/* Print "vfs_write" plain and "+0xc7/0x3f0 [ext4]" dim. */
 static void put_place(FILE *out, const char *text)
 {
 	size_t symbol = strcspn(text, "+ ");
@@ -205,7 +205,7 @@ static void put_taint(FILE *out, const struct crash_log *log)
 		fputs(p > log->taint ? "<br/>" : "", out);
 		put_part(out, p, 1, 1);
 		meaning = crash_log_taint(*p);
-		fprintf(out, ": %s", meaning ? meaning : "not known");
+		fprintf(out, ": %s", meaning ? meaning : "unknown");
 	}
 	fputs("</dd></div>\n", out);
 }
@@ -253,27 +253,33 @@ static void put_backtrace(FILE *out, const struct crash_log *log)
 
 /* --- the log ------------------------------------------------------------------------------------------------------ */
 
-/* In rising order. */
+/* In ascending order. */
 enum severity { PLAIN, DETAIL, WARN, ERROR, FATAL };
 static const char *const severity_names[] = {
 	[PLAIN] = "plain", [DETAIL] = "detail", [WARN] = "warn", [ERROR] = "error", [FATAL] = "fatal",
 };
 
-/* Saved logs have no levels; the words tell. Of a line that reports no crash the first row that fits counts. */
+/* Saved logs have no log levels, so words decide. For a line that does not report a crash, the first matching row
+ * counts. */
 static const struct {
 	const char *words;
 	bool at_start;
 	enum severity severity;
-} severities[] = {
-	{ "Code: ", true, DETAIL },         { "RSP: ", true, DETAIL },        { "RAX: ", true, DETAIL },
-	{ "RDX: ", true, DETAIL },          { "RBP: ", true, DETAIL },        { "R10: ", true, DETAIL },
-	{ "R13: ", true, DETAIL },          { "FS: ", true, DETAIL },         { "CS: ", true, DETAIL },
-	{ "CR2: ", true, DETAIL },          { "PKRU: ", true, DETAIL },       { " ? ", true, DETAIL },
-	{ "hardware error", false, ERROR }, { "I/O error", false, ERROR },    { "Out of memory", false, ERROR },
-	{ "rcu: INFO:", true, ERROR },      { "WARNING:", true, ERROR }, /* before the words below, which it may hold */
-	{ "failed", false, WARN },          { "failure", false, WARN },       { "error:", false, WARN },
-	{ "warning", false, WARN },         { "taints kernel", false, WARN }, { "tainting kernel", false, WARN },
-};
+} severities
+	[] = {
+		{ "Code: ", true, DETAIL },         { "RSP: ", true, DETAIL },
+		{ "RAX: ", true, DETAIL },          { "RDX: ", true, DETAIL },
+		{ "RBP: ", true, DETAIL },          { "R10: ", true, DETAIL },
+		{ "R13: ", true, DETAIL },          { "FS: ", true, DETAIL },
+		{ "CS: ", true, DETAIL },           { "CR2: ", true, DETAIL },
+		{ "PKRU: ", true, DETAIL },         { " ? ", true, DETAIL },
+		{ "hardware error", false, ERROR }, { "I/O error", false, ERROR },
+		{ "Out of memory", false, ERROR },  { "rcu: INFO:", true, ERROR },
+		{ "WARNING:", true, ERROR }, /* before the words below, which the line may contain */
+		{ "failed", false, WARN },          { "failure", false, WARN },
+		{ "error:", false, WARN },          { "warning", false, WARN },
+		{ "taints kernel", false, WARN },   { "tainting kernel", false, WARN },
+	};
 
 static enum severity judge(const char *message)
 {
@@ -290,7 +296,7 @@ static enum severity judge(const char *message)
 }
 
 #define BUCKETS 200
-#define CLOSE   0.01 /* seconds from the crash within which lines are not told apart */
+#define CLOSE   0.01 /* seconds before the crash that share one bucket */
 
 struct timeline {
 	double span; /* seconds from the first line to the crash */
@@ -301,8 +307,8 @@ struct timeline {
 	unsigned int most;
 };
 
-/* Where a moment @before the crash (seconds) lies, from 0 to 1. The scale is logarithmic: what led to the crash is
- * near. */
+/* The position of a moment @before the crash (seconds), from 0 to 1. The scale is logarithmic, since the last moments
+ * before a crash matter most. */
 static double position(double span, double before)
 {
 	double x;
@@ -323,7 +329,7 @@ static void fill_timeline(struct timeline *timeline, char *const *line, size_t c
 
 		if (!isfinite(stamp) || stamp < 0)
 			continue;
-		if (timeline->span == 0) /* the first stamp */
+		if (timeline->span == 0) /* the first time stamp */
 			timeline->span = crash - stamp > 1 ? crash - stamp : 1;
 		at = position(timeline->span, crash - stamp) * (BUCKETS - 1) + 0.5;
 		timeline->bucket[at].lines++;
@@ -406,7 +412,7 @@ static struct kd_error *put_log(FILE *out, const struct dump *dump)
 	size_t count = 0, first, end, i;
 
 	if (kd_error_discard(dump_read_log(dump, &text)))
-		return NULL; /* no log: no section */
+		return NULL; /* without a log there is no section */
 	line = kd_klog_cut(text, &count);
 	if (!line)
 		return kd_error_nomem();
@@ -480,12 +486,12 @@ static void put_memory(FILE *out, const struct dump *dump)
 
 struct step {
 	const char *name;
-	double start, seconds; /* of the capture kernel's time */
+	double start, seconds; /* time of the capture kernel, in seconds */
 	bool ok;
-	bool inner; /* a part of one before it */
+	bool inner; /* part of a step before it */
 };
 
-/* The steps of the report that can be drawn. */
+/* Read the steps of the report that can be drawn. Returns their number. */
 static size_t read_steps(const struct dump *dump, struct step step[LIST_MAX])
 {
 	struct json_object *steps = report_get(dump->report, "steps"), *row;
@@ -581,7 +587,7 @@ static void put_modules(FILE *out, const struct crash_log *log)
 	open_section(out, "modules", "Modules", remark);
 	fputs("<ul class=\"chips\">\n", out);
 	for (i = 0; i < log->modules; i++) {
-		/* Marks in brackets: from outside the tree, unsigned, forced, … */
+		/* Letters in parentheses mark out-of-tree, unsigned, forced … modules. */
 		fprintf(out, "<li%s>", strchr(log->module[i], '(') ? " class=\"warn\"" : "");
 		put_part(out, log->module[i], strlen(log->module[i]), 80);
 		fputs("</li>\n", out);
@@ -589,7 +595,7 @@ static void put_modules(FILE *out, const struct crash_log *log)
 	fputs("</ul></section>\n", out);
 }
 
-/* Is the vmcore still what the capture wrote? */
+/* Print the size of the vmcore, compared with the size that the capture wrote. */
 static void put_vmcore(FILE *out, const struct dump *dump)
 {
 	_cleanup_free_ char *path = path_join(dump->path, dump->vmcore);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** One dump as one page for a browser: nothing is fetched, no script is run, it reads well on a phone. */
+/** A dump as one HTML page, which loads nothing, runs no script and fits on a phone. */
 #ifndef KDUMP_VERBS_HTML_H
 #define KDUMP_VERBS_HTML_H
 
@@ -7,7 +7,7 @@
 
 #include "kdump/dumps/dumps.h"
 
-/** Write the page. Whatever comes from the dump is escaped. KD_ERR_OS. */
+/** Write the page. All text from the dump is escaped. KD_ERR_OS. */
 struct kd_error *html_write(FILE *out, const struct dump *dump) MUST_CHECK;
 
 #endif

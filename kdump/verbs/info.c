@@ -19,7 +19,7 @@ enum { OPTION_HTML = DUMP_OPTION_PATH + 1 };
 
 const struct verb_option dumps_info_options[] = {
 	DUMP_PATH_OPTION,
-	[OPTION_HTML] = { "html", 0, NULL, "a page for a browser, on standard output" },
+	[OPTION_HTML] = { "html", 0, NULL, "write an HTML page to standard output" },
 	{ .name = NULL },
 };
 
@@ -30,7 +30,7 @@ static void heading(const struct term *term, const char *text)
 	printf("\n%s%s%s\n", term_start(term, TERM_BOLD), text, term_stop(term));
 }
 
-/* A line "key   value"; nothing for a value that is not known. */
+/* Print a line "key   value", or nothing if the value is unknown. */
 static void row(const struct term *term, const char *key, const char *value)
 {
 	if (!value || !*value)
@@ -85,7 +85,7 @@ static void print_taint(const struct term *term, const struct crash_log *log)
 
 	for (p = log->taint ? log->taint : ""; *p; p++) {
 		meaning = crash_log_taint(*p);
-		snprintf(text, sizeof(text), "%c: %s", *p, meaning ? meaning : "not known to this version");
+		snprintf(text, sizeof(text), "%c: %s", *p, meaning ? meaning : "unknown to this version");
 		row(term, p == log->taint ? "Tainted" : "", text);
 	}
 }
@@ -96,7 +96,7 @@ static void print_backtrace(const struct term *term, const struct crash_log *log
 
 	if (!log->frames)
 		return;
-	heading(term, "Backtrace (of the log)");
+	heading(term, "Backtrace (from the log)");
 	for (i = 0; i < log->frames; i++) {
 		printf("  #%-2zu ", i);
 		term_text(term, log->frame[i].text);
@@ -104,7 +104,7 @@ static void print_backtrace(const struct term *term, const struct crash_log *log
 	}
 }
 
-/* Modules from outside the tree or unsigned are what one looks for first. */
+/* Out-of-tree and unsigned modules are the first suspects, so they are always listed. */
 static void print_modules(const struct term *term, const struct crash_log *log, bool all)
 {
 	size_t i, shown = 0;
@@ -120,7 +120,7 @@ static void print_modules(const struct term *term, const struct crash_log *log, 
 		term_text(term, log->module[i]);
 		shown++;
 	}
-	printf("%s%zu in all%s\n", shown ? "; " : " ", log->modules, all ? "" : " (-v names them)");
+	printf("%s%zu in all%s\n", shown ? "; " : " ", log->modules, all ? "" : " (-v lists them)");
 }
 
 static void print_memory(const struct term *term, const struct dump *dump)

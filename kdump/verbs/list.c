@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kdumpctl list: which dumps there are. */
+/* kdumpctl list: a table of the dumps. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,19 +17,20 @@ enum { OPTION_COUNT = DUMP_OPTION_PATH + 1, OPTION_SINCE, OPTION_UNTIL, OPTION_S
 
 const struct verb_option dumps_list_options[] = {
 	DUMP_PATH_OPTION,
-	[OPTION_COUNT] = { "lines", 'n', "N", "only the newest N" },
+	[OPTION_COUNT] = { "lines", 'n', "N", "list only the newest N dumps" },
 	[OPTION_SINCE] = { "since", 'S', "TIME",
-			   "not those before: 2026-11-24, \"2026-11-24 10:31\", yesterday, \"3 days ago\", @SECONDS" },
-	[OPTION_UNTIL] = { "until", 'U', "TIME", "not those after" },
-	[OPTION_SIGNATURE] = { "signature", 0, "HEX", "only crashes like this one" },
-	[OPTION_STATE] = { "state", 0, "STATE", "only complete, incomplete, log-only or damaged ones" },
+			   "list only dumps since TIME: 2026-11-24, \"2026-11-24 10:31\", yesterday, \"3 days ago\", @SECONDS" },
+	[OPTION_UNTIL] = { "until", 'U', "TIME", "list only dumps until TIME" },
+	[OPTION_SIGNATURE] = { "signature", 0, "HEX", "list only dumps with this signature" },
+	[OPTION_STATE] = { "state", 0, "STATE",
+			   "list only dumps in this state: complete, incomplete, log-only or damaged" },
 	{ .name = NULL },
 };
 
-/* --- which -------------------------------------------------------------------------------------------------------- */
+/* --- selecting ---------------------------------------------------------------------------------------------------- */
 
 struct selection {
-	uint64_t count; /* the newest so many */
+	uint64_t count; /* only this many, the newest */
 	int64_t since, until;
 	const char *signature, *state;
 };
@@ -101,7 +102,7 @@ static struct kd_error *parse_time_option(const struct kdumpctl *ctl, unsigned i
 	if (text && !dumps_parse_time(text, time(NULL), ret))
 		return kd_error_create(
 			KD_ERR_USAGE,
-			"--%s=%s is no time: write 2026-11-24, \"2026-11-24 10:31\", yesterday, \"3 days ago\" "
+			"--%s=%s is not a time: write 2026-11-24, \"2026-11-24 10:31\", yesterday, \"3 days ago\" "
 			"or @SECONDS",
 			dumps_list_options[option].name, text);
 	return NULL;
@@ -144,7 +145,7 @@ static bool fits(const struct selection *selection, const struct dump *dump)
 	       (!selection->state || strcmp(selection->state, dump_state_name(dump->state)) == 0);
 }
 
-/* Reduce @dumps to those that are wanted. */
+/* Choose the dumps that the selection matches. */
 static void select_dumps(const struct selection *selection, const struct dump **chosen, size_t *count,
 			 const struct dumps *dumps)
 {
@@ -188,7 +189,7 @@ static int widest(const struct dump **dump, size_t count, bool release)
 	return width < 40 ? width : 40;
 }
 
-/* A cell of a fixed width, without the power to steer the terminal. */
+/* Print a cell of a fixed width. Control characters are replaced. */
 static void put_cell(const struct term *term, const char *text, int width)
 {
 	char cell[64];
@@ -260,8 +261,8 @@ static void print_json(const struct dump **dump, size_t count)
 	kd_json_close(&json, ']');
 }
 
-/* A directory from elsewhere, as bug-1234/, may hold a dump itself: *ret := that dump, which tells what it can. Any
- * other directory leaves *ret as it is. */
+/* A directory such as bug-1234/ may itself be the directory of a dump: *ret := that dump. For any other directory,
+ * *ret stays as it is. */
 static struct kd_error *load_itself(const char *directory, struct dumps *ret)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
@@ -275,7 +276,7 @@ static struct kd_error *load_itself(const char *directory, struct dumps *ret)
 	}
 	if (err)
 		return err;
-	kd_error_destroy(dump_look_inside(dump, &origin)); /* a damaged dump is listed as such */
+	kd_error_destroy(dump_look_inside(dump, &origin)); /* a damaged dump is listed as damaged */
 	dumps.path = take_ptr(ret->path);
 	dumps_free(ret);
 	*ret = dumps;

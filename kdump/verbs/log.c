@@ -13,7 +13,7 @@ enum { OPTION_LINES = DUMP_OPTION_PATH + 1 };
 
 const struct verb_option dumps_log_options[] = {
 	DUMP_PATH_OPTION,
-	[OPTION_LINES] = { "lines", 'n', "N", "only the last N lines" },
+	[OPTION_LINES] = { "lines", 'n', "N", "print only the last N lines" },
 	{ .name = NULL },
 };
 

@@ -14,11 +14,11 @@ enum { OPTION_FORCE = DUMP_OPTION_PATH + 1 };
 
 const struct verb_option dumps_remove_options[] = {
 	DUMP_PATH_OPTION,
-	[OPTION_FORCE] = { "force", 'f', NULL, "pinned ones, too" },
+	[OPTION_FORCE] = { "force", 'f', NULL, "delete pinned dumps, too" },
 	{ .name = NULL },
 };
 
-/* What each operand means: a dump, among those that lay beside it before any was changed. */
+/* The dump that an operand selects, and its neighbours before any dump was changed. */
 struct choice {
 	struct dumps dumps;
 	struct dump *dump;
@@ -42,7 +42,7 @@ static inline void choices_free_cleanup(struct choices *choices)
 	choices_free(choices);
 }
 
-/* A path is cut into the directory that the dump lies in, and the dump's path as it is known there. */
+/* Split a path into its parent directory and the path that dumps_load() gives to a dump in it. */
 static struct kd_error *split_path(const char *words, char **parent_ret, char **path_ret)
 {
 	_cleanup_free_ char *copy = strdup(words), *parent = NULL, *path = NULL;
@@ -63,7 +63,7 @@ static struct kd_error *split_path(const char *words, char **parent_ret, char **
 	return NULL;
 }
 
-/* Only what a capture has left is changed: a directory of that name, and no link to one. */
+/* Find a dump by its path. Only a directory with the name of a dump may be changed, and not a link to one. */
 static struct kd_error *find_path(const char *words, struct choice *ret)
 {
 	_cleanup_free_ char *parent = NULL, *path = NULL;
@@ -82,8 +82,8 @@ static struct kd_error *find_path(const char *words, struct choice *ret)
 		return err;
 	kd_error_destroy(err);
 	return kd_error_create(KD_ERR_NOT_FOUND,
-			       "%s is not the directory of a dump, by its name "
-			       "(ADDRESS-YYYY-MM-DD-HH:MM:SS or YYYYMMDDHHMM): only those can be "
+			       "%s does not have the name of a dump's directory "
+			       "(ADDRESS-YYYY-MM-DD-HH:MM:SS or YYYYMMDDHHMM): only such directories can be "
 			       "removed, pinned and unpinned",
 			       words);
 }
@@ -99,7 +99,7 @@ static struct kd_error *choose(const struct kdumpctl *ctl, const char *words, st
 	return err ? err : dumps_find(&ret->dumps, words, &ret->dump);
 }
 
-/* Was it named before? */
+/* Did an earlier operand select the same dump? */
 static bool is_again(const struct choices *choices, size_t i)
 {
 	size_t k;
@@ -110,7 +110,7 @@ static bool is_again(const struct choices *choices, size_t i)
 	return false;
 }
 
-/* Do something to each dump that is named, once all are found; the first that fails ends it. */
+/* Find all dumps that the operands select, then call @work for each. The first error ends the loop. */
 static struct kd_error *for_each(struct kdumpctl *ctl,
 				 struct kd_error *(*work)(struct kdumpctl *ctl, const struct dumps *dumps,
 							  const struct dump *dump))
@@ -135,7 +135,7 @@ static struct kd_error *remove_one(struct kdumpctl *ctl, const struct dumps *dum
 	struct kd_error *err;
 
 	if (dump->pinned && !ctl->option[OPTION_FORCE])
-		return kd_error_create(KD_ERR_STATE, "%s is pinned: \"kdumpctl unpin %s\" first, or use --force",
+		return kd_error_create(KD_ERR_STATE, "%s is pinned: run \"kdumpctl unpin %s\" first, or use --force",
 				       dump->name, dump->path);
 	err = dump_remove(dumps, dump);
 	if (!err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* "kdumpctl reset-crashkernel" and its kin. */
+/* kdumpctl reset-crashkernel, get-default-crashkernel, and the verbs for package scripts. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,9 +19,9 @@ enum { RESET_KERNEL, RESET_BOOTLOADER, RESET_PRINT, RESET_REBOOT, RESET_FADUMP }
 
 const struct verb_option reset_options[] = {
 	[RESET_KERNEL] = { "kernel", 0, "PATH|ALL|DEFAULT",
-			   "only the entries of this kernel; default: ALL, and new ones" },
+			   "change only the entries of this kernel; default: ALL, and new entries" },
 	[RESET_BOOTLOADER] = { "bootloader", 0, "NAME", "grub, grubby, systemd-boot, u-boot-menu or extlinux" },
-	[RESET_PRINT] = { "print", 0, NULL, "show the change, make none" },
+	[RESET_PRINT] = { "print", 0, NULL, "print the change, do not make it" },
 	[RESET_REBOOT] = { "reboot", 0, NULL, "reboot if the change needs it" },
 	[RESET_FADUMP] = { "fadump", 0, "on|off|nocma", "firmware-assisted dump: only on PPC" },
 	{ 0 },
@@ -29,7 +29,7 @@ const struct verb_option reset_options[] = {
 
 /* --- the recommendation and its record ---------------------------------------------------------------------------- */
 
-/* In the syntax with ranges where that says the same, as it stays right when the machine's memory changes. */
+/* Use the default with its ranges if it gives the same size: it stays right when the machine's memory changes. */
 static struct kd_error *make_setting(const struct estimate *estimate, char **ret)
 {
 	if (estimate->recommended == crashkernel_setting_size(crashkernel_default(), estimate->ram))
@@ -37,7 +37,7 @@ static struct kd_error *make_setting(const struct estimate *estimate, char **ret
 	return kd_format(ret, "%" PRIu64 "M", estimate->recommended >> 20);
 }
 
-/* The setting for this machine; the default where its need cannot be told. *known: was it told? */
+/* The setting for this machine. *known := false if its need cannot be estimated; then it is the default. */
 static struct kd_error *recommend(const struct kdumpctl *ctl, struct estimate *estimate, bool *known, char **ret)
 {
 	struct kd_error *err = kdumpctl_estimate(ctl, estimate);
@@ -45,12 +45,12 @@ static struct kd_error *recommend(const struct kdumpctl *ctl, struct estimate *e
 	*known = !err;
 	if (!err)
 		return make_setting(estimate, ret);
-	kd_info(&ctl->log, "%s: the default is taken", err->text);
+	kd_info(&ctl->log, "%s: using the default", err->text);
 	kd_error_destroy(err);
 	return kd_set_text(ret, crashkernel_default());
 }
 
-/* *ret := NULL if nothing is recorded, or nothing that is a setting. */
+/* *ret stays as it is if no valid setting is recorded. */
 static struct kd_error *read_record(const struct kdumpctl *ctl, char **ret)
 {
 	_cleanup_free_ char *text = NULL;
@@ -80,7 +80,7 @@ static struct kd_error *write_record(const struct kdumpctl *ctl, const char *set
 	return err ? err : kd_write_file_atomic(path, line, strlen(line), 0644);
 }
 
-/* What was given by hand is the administrator's from now on. */
+/* The administrator has chosen a size, which is not to be changed from now on. */
 static struct kd_error *remove_record(const struct kdumpctl *ctl)
 {
 	_cleanup_free_ char *path = kd_sysroot_path(&ctl->root, BOOT_RECORD_PATH);
@@ -92,9 +92,9 @@ static struct kd_error *remove_record(const struct kdumpctl *ctl)
 	return NULL;
 }
 
-/* --- what is said ------------------------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------------------------------- */
 
-/* "kernel=/boot/vmlinuz-…", or the file that speaks for all kernels. */
+/* The place of a change: "kernel=/boot/vmlinuz-…", or the file for all kernels. */
 static void name_place(const struct boot_plan *plan, const struct boot_change *change, char *buffer, size_t size)
 {
 	if (change->kernel)
@@ -123,13 +123,13 @@ static void say_change(const struct kdumpctl *ctl, const struct boot_plan *plan,
 		break;
 	case BOOT_KEPT:
 		kd_info(&ctl->log, "No need to update crashkernel value for %s", place);
-		kd_info(&ctl->log, "crashkernel=%s in %s was chosen by hand and stays: give a SIZE to change it",
+		kd_info(&ctl->log, "An administrator chose crashkernel=%s in %s, so it stays: give a SIZE to change it",
 			change->old, plan->config.file[change->file].path);
 		break;
 	}
 }
 
-/* Has the running kernel reserved already what @setting stands for? */
+/* Has the running kernel already reserved the size of @setting? */
 static bool is_in_effect(const struct kdumpctl *ctl, const char *setting)
 {
 	_cleanup_free_ char *cmdline = NULL, *running = NULL;
@@ -159,7 +159,7 @@ static struct kd_error *advise_reboot(const struct kdumpctl *ctl, const struct b
 		return NULL;
 	if (is_in_effect(ctl, setting)) {
 		if (boot_plan_changes(plan))
-			kd_info(&ctl->log, "The running kernel has reserved that much already: no reboot is needed.");
+			kd_info(&ctl->log, "The running kernel has already reserved this size: no reboot is needed.");
 		return NULL;
 	}
 	kd_info(&ctl->log, "Please reboot the system for the change to take effect.");
@@ -168,7 +168,7 @@ static struct kd_error *advise_reboot(const struct kdumpctl *ctl, const struct b
 
 /* --- verbs -------------------------------------------------------------------------------------------------------- */
 
-/* Decide, say it, and do it unless it is only to be shown. */
+/* Decide on the changes, and print or apply them. */
 static struct kd_error *carry_out(const struct kdumpctl *ctl, const char *bootloader,
 				  const struct boot_request *request, bool print, struct boot_plan *plan)
 {
@@ -209,19 +209,19 @@ static struct kd_error *check_options(const struct kdumpctl *ctl)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "firmware-assisted dumps are not supported");
 	}
 	err = ctl->argument_count ? crashkernel_check_setting(ctl->argument[0]) : NULL;
-	if (err) /* the text has the argument already, but this is what Red Hat's says of it */
+	if (err) /* the text contains the argument already, but these words are Red Hat's */
 		return kd_error_wrap(err, "%s not recognized", ctl->argument[0]);
 	return NULL;
 }
 
-/* The next boot then only has to load it, its size is known here, and what is wrong with the configuration is told
- * before the reboot. */
+/* Build the image now: its size counts for the estimate, the next boot only has to load it, and errors in the
+ * configuration are reported before the reboot. */
 static void build_ahead(struct kdumpctl *ctl)
 {
 	struct kd_error *err = kd_sysroot_is_live(&ctl->root) ? service_build_ahead(ctl, ctl->kernel) : NULL;
 
 	if (err)
-		kd_warn(&ctl->log, "no capture image could be built yet: %s", err->text);
+		kd_warn(&ctl->log, "cannot build a capture image yet: %s", err->text);
 	kd_error_destroy(err);
 }
 
@@ -257,7 +257,7 @@ struct kd_error *reset_crashkernel(struct kdumpctl *ctl, int *status)
 	return err ? err : advise_reboot(ctl, &plan, ctl->option[RESET_REBOOT] != NULL);
 }
 
-/* Is it kdumpctl's to change crashkernel= by itself? *recorded := what it has set; NULL: no. */
+/* May kdumpctl change crashkernel= by itself? *recorded := the setting that it wrote; NULL: it may not. */
 static struct kd_error *may_act(const struct kdumpctl *ctl, char **recorded)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
@@ -310,7 +310,7 @@ struct kd_error *reset_for_kernel(struct kdumpctl *ctl, int *status)
 	if (err || !recorded)
 		return err;
 	err = boot_loader_choose(&ctl->root, NULL, &loader);
-	if (err || !loader->per_kernel) /* what is set for all kernels is set for this one */
+	if (err || !loader->per_kernel) /* a setting for all kernels covers this one */
 		return err;
 	request.recommended = request.recorded = recorded;
 	return carry_out(ctl, NULL, &request, ctl->dry_run, &plan);

@@ -10,12 +10,12 @@ extern const struct verb_option reset_options[];
 /** reset-crashkernel [SIZE]; get-default-crashkernel [kdump|fadump]. */
 kdumpctl_verb reset_crashkernel, reset_get_default;
 
-/** _reset-crashkernel-after-update, for package scripts: where auto_reset_crashkernel is on, and only in places where
- * the value is the one that kdumpctl recommended last, and if that is no longer right. */
+/** _reset-crashkernel-after-update, for package scripts: if auto_reset_crashkernel is on, replace the value that
+ *  kdumpctl recommended last if it is no longer right. */
 kdumpctl_verb reset_after_update;
 
-/** _reset-crashkernel-for-installed_kernel KVER, for kernel-install: the entry of a new kernel gets what kdumpctl has
- * set for the others. */
+/** _reset-crashkernel-for-installed_kernel KVER, for kernel-install: give the entry of a new kernel the setting that
+ *  kdumpctl wrote for the others. */
 kdumpctl_verb reset_for_kernel;
 
 #endif

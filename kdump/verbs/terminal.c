@@ -51,7 +51,7 @@ void term_bar(const struct term *term, uint64_t part, uint64_t whole, unsigned i
 
 	full = whole ? (unsigned int)((double)(part < whole ? part : whole) / whole * width * steps + 0.5) : 0;
 	if (part && !full)
-		full = 1; /* something is not nothing */
+		full = 1; /* a small part is still visible */
 	for (i = 0; i<width; i++, full -= full> steps ? steps : full) {
 		if (full >= steps)
 			fputs(utf8 ? "█" : "#", term->out);
@@ -66,7 +66,7 @@ const char *term_size(uint64_t bytes, char buffer[TERM_SIZE_MAX])
 	double value = bytes;
 	size_t i;
 
-	/* What would be rounded up to four digits is one of the next unit. */
+	/* A value that rounds to four digits is printed in the next unit. */
 	for (i = 0; i < ARRAY_SIZE(units) - 1 && value >= 999.5; i++)
 		value /= 1024;
 	snprintf(buffer, TERM_SIZE_MAX, "%.*f %s", !i || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2, value, units[i]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Output for people: colours where they are wanted, bars, sizes and times as one reads them. */
+/** Output for people: colours where they are wanted, bars, readable sizes and times. */
 #ifndef KDUMP_VERBS_TERMINAL_H
 #define KDUMP_VERBS_TERMINAL_H
 
@@ -12,12 +12,12 @@ enum term_colour { TERM_PLAIN, TERM_BOLD, TERM_DIM, TERM_RED, TERM_GREEN, TERM_Y
 struct term {
 	FILE *out;
 	bool colour;        /* a terminal, TERM is not "dumb", and NO_COLOR is not set (no-color.org) */
-	unsigned int width; /* columns; 80 where there is no telling */
+	unsigned int width; /* columns; 80 if unknown */
 };
 
 void term_init(struct term *term, FILE *out);
 
-/** What switches to @colour, and back: "" without colours. For printf's %s. */
+/** The sequence that switches to @colour, and the one that switches back; "" without colours. For printf's %s. */
 const char *term_start(const struct term *term, enum term_colour colour);
 const char *term_stop(const struct term *term);
 
@@ -36,8 +36,8 @@ const char *term_time(int64_t seconds, char buffer[TERM_TIME_MAX]);
 /** "3 days ago", "1 minute ago", "just now". */
 const char *term_age(int64_t since, char buffer[TERM_TIME_MAX]);
 
-/** Print @text, whatever bytes it has, without the power to steer the terminal: control characters come out as \xNN.
- *  Texts of a crashed kernel are not to be trusted. */
+/** Print @text, which may contain any bytes: control characters are printed as \xNN, so that the text of a crashed
+ *  kernel cannot control the terminal. */
 void term_text(const struct term *term, const char *text);
 
 #endif

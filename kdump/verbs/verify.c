@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kdumpctl verify: is a dump whole and sound? */
+/* kdumpctl verify: check whether a dump is complete and undamaged. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,7 +34,7 @@ struct kd_error *describe_format(const struct vmcore_origin *origin, char **ret)
 			 origin->split ? ", split" : "", incomplete);
 }
 
-/* --- what the capture has recorded -------------------------------------------------------------------------------- */
+/* --- comparing with the report ------------------------------------------------------------------------------------ */
 
 static void compare_with_report(const struct dump *dump, struct verification *result)
 {
@@ -42,13 +42,15 @@ static void compare_with_report(const struct dump *dump, struct verification *re
 	uint64_t there = result->pages - result->missing_pages;
 
 	if (size && result->file_size < size)
-		verify_add_problem(result, VERDICT_DAMAGED, "it has %" PRIu64 " bytes, but the capture wrote %" PRIu64,
-				   result->file_size, size);
+		verify_add_problem(result, VERDICT_DAMAGED,
+				   "the file has %" PRIu64 " bytes, but the capture wrote %" PRIu64, result->file_size,
+				   size);
 	if (written && result->origin.page_size && there < written)
-		verify_add_problem(result, VERDICT_DAMAGED, "it has %" PRIu64 " pages, but the capture wrote %" PRIu64,
-				   there, written);
+		verify_add_problem(result, VERDICT_DAMAGED,
+				   "the file has %" PRIu64 " pages, but the capture wrote %" PRIu64, there, written);
 	if (dump->state == DUMP_INCOMPLETE)
-		verify_add_problem(result, VERDICT_INCOMPLETE, "the capture left it under the name %s", dump->vmcore);
+		verify_add_problem(result, VERDICT_INCOMPLETE, "the capture left the file under the name %s",
+				   dump->vmcore);
 }
 
 /* --- output ------------------------------------------------------------------------------------------------------- */
@@ -168,8 +170,8 @@ struct kd_error *dumps_verify(struct kdumpctl *ctl, int *status)
 	if (err)
 		return err;
 	if (!dump->vmcore)
-		return kd_error_create(KD_ERR_NOT_FOUND, "%s has no dump, only a log (\"kdumpctl log %s\")", dump->path,
-				       dump_operand(dump));
+		return kd_error_create(KD_ERR_NOT_FOUND, "%s has no dump, only a log: \"kdumpctl log %s\" prints it",
+				       dump->path, dump_operand(dump));
 	path = path_join(dump->path, dump->vmcore);
 	return path ? verify_file(ctl, path, dump, status) : kd_error_nomem();
 }
