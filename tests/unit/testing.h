@@ -28,6 +28,15 @@
 			fail_msg("%s", _err->text);                                                                    \
 	} while (0)
 
+/** @expr is an error of this kind. */
+#define assert_code(expr, expected)                                                                                    \
+	do {                                                                                                           \
+		struct kd_error *_err = (expr);                                                                        \
+		assert_non_null(_err);                                                                                 \
+		assert_int_equal(_err->code, expected);                                                                \
+		kd_error_destroy(_err);                                                                                \
+	} while (0)
+
 /** @err is an error of this kind whose text contains @part; it is destroyed. */
 static inline void assert_error(struct kd_error *err, enum kd_error_code code, const char *part)
 {

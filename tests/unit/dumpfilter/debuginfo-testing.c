@@ -116,3 +116,89 @@ void machine_kallsyms(struct machine *machine, const struct test_symbol *symbol,
 	if (rule != RULE_PLACE_RELATIVE)
 		machine_info(machine, "SYMBOL(kallsyms_relative_base)=%lx\n", base);
 }
+
+/* struct page, its flags, and struct zone, as 6.12 has them, as far as the filter looks; and lists of modules. */
+static size_t add_kernel_types(struct machine *machine)
+{
+	uint32_t integer, area, areas, flags, list, list_ptr, symbols_ptr, module_ptr, btf_ptr, name;
+	struct btf_builder b;
+	uint8_t *data;
+	size_t size;
+
+	btf_begin(&b, 0, 0);
+	integer = btf_type(&b, "long unsigned int", KIND_INT, 0, 8);
+	btf_words(&b, 64, 0, 0, 1);
+	btf_type(&b, "page", KIND_STRUCT, 5, 64);
+	btf_member(&b, "flags", integer, 0);
+	btf_member(&b, "compound_head", integer, 64);
+	btf_member(&b, "mapping", integer, 192);
+	btf_member(&b, "private", integer, 320);
+	btf_member(&b, "_mapcount", integer, 384);
+	flags = btf_type(&b, "pageflags", KIND_ENUM, 5, 4);
+	btf_words(&b, btf_string(&b, "PG_lru"), 4, 0, 2);
+	btf_words(&b, btf_string(&b, "PG_head"), 16, 0, 2);
+	btf_words(&b, btf_string(&b, "PG_private"), 13, 0, 2);
+	btf_words(&b, btf_string(&b, "PG_slab"), 9, 0, 2);
+	btf_words(&b, btf_string(&b, "PG_hwpoison"), 23, 0, 2);
+	assert(flags == b.types);
+	area = btf_type(&b, "free_area", KIND_STRUCT, 0, 88);
+	areas = btf_type(&b, NULL, KIND_ARRAY, 0, 0);
+	btf_words(&b, area, integer, 11, 3);
+	btf_type(&b, "zone", KIND_STRUCT, 1, 1536);
+	btf_member(&b, "free_area", areas, 256 * 8);
+	btf_type(&b, "mem_section", KIND_STRUCT, 1, 32);
+	btf_member(&b, "section_mem_map", integer, 0);
+	/* Modules. */
+	list_ptr = btf_type(&b, NULL, KIND_PTR, 0, b.types + 2);
+	list = btf_type(&b, "list_head", KIND_STRUCT, 2, 16);
+	btf_member(&b, "next", list_ptr, 0);
+	btf_member(&b, "prev", list_ptr, 64);
+	btf_type(&b, "mod_kallsyms", KIND_STRUCT, 3, 32);
+	btf_member(&b, "symtab", integer, 0);
+	btf_member(&b, "num_symtab", integer, 64);
+	btf_member(&b, "strtab", integer, 128);
+	symbols_ptr = btf_type(&b, NULL, KIND_PTR, 0, b.types);
+	name = btf_type(&b, NULL, KIND_ARRAY, 0, 0);
+	btf_words(&b, integer, integer, 7, 3);
+	btf_type(&b, "module", KIND_STRUCT, 3, 256);
+	btf_member(&b, "list", list, 64);
+	btf_member(&b, "name", name, 192);
+	btf_member(&b, "kallsyms", symbols_ptr, 640);
+	module_ptr = btf_type(&b, NULL, KIND_PTR, 0, b.types);
+	btf_type(&b, "btf", KIND_STRUCT, 2, 64);
+	btf_member(&b, "data", integer, 0);
+	btf_member(&b, "data_size", integer, 64);
+	btf_ptr = btf_type(&b, NULL, KIND_PTR, 0, b.types);
+	btf_type(&b, "btf_module", KIND_STRUCT, 3, 64);
+	btf_member(&b, "list", list, 0);
+	btf_member(&b, "module", module_ptr, 128);
+	btf_member(&b, "btf", btf_ptr, 192);
+	data = btf_finish(&b, &size);
+	memcpy(machine->ram + (BTF_AT - STEXT + STEXT_PHYS), data, size);
+	free(data);
+	/* Of a module: it goes on from here. */
+	btf_begin(&b, b.types, b.strings_size);
+	btf_type(&b, "secret_of_mine", KIND_STRUCT, 0, 48);
+	data = btf_finish(&b, &size);
+	memcpy(machine->ram + (DATA_AT + 0x800 - STEXT + STEXT_PHYS), data, size);
+	machine_put(machine, DATA_AT + 0x700 - STEXT + STEXT_PHYS, DATA_AT + 0x800, 8);
+	machine_put(machine, DATA_AT + 0x708 - STEXT + STEXT_PHYS, size, 4);
+	free(data);
+	return 0x1000;
+}
+
+void machine_add_kernel_names(struct machine *machine)
+{
+	size_t size = add_kernel_types(machine);
+	/* clang-format off */
+	const struct test_symbol symbol[] = {
+		{ "T_stext", STEXT }, { "Dinit_uts_ns", UTS_NS }, { "Bmem_section", MEM_SECTION },
+		{ "dmodules", MODULES }, { "dbtf_modules", BTF_MODULES },
+		{ "R__start_BTF", BTF_AT }, { "R__stop_BTF", BTF_AT + size },
+	};
+	/* clang-format on */
+
+	/* The types end before that; the rest is not looked at. */
+	machine_put(machine, MEM_SECTION - STEXT + STEXT_PHYS, SECTIONS, 8);
+	machine_kallsyms(machine, symbol, ARRAY_SIZE(symbol), RULE_PLACE_RELATIVE);
+}

@@ -56,7 +56,13 @@ enum kallsyms_rule { RULE_ABSOLUTE_PERCPU, RULE_BASE_RELATIVE, RULE_PLACE_RELATI
 #define BTF_AT      (STEXT + 0x190000)
 #define DATA_AT     (STEXT + 0x1a0000)
 
+#define MODULES     (DATA_AT + 0x10)
+#define BTF_MODULES (DATA_AT + 0x20)
+#define MEM_SECTION (DATA_AT + 0x30)
+
 /** Put a table of symbols into the machine, and where it is into VMCOREINFO. */
 void machine_kallsyms(struct machine *machine, const struct test_symbol *symbol, size_t count, enum kallsyms_rule rule);
+/** The symbols and types of a kernel that the filter asks for; at MODULES and BTF_MODULES are its lists of modules. */
+void machine_add_kernel_names(struct machine *machine);
 
 #endif

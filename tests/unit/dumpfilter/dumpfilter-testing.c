@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/elf64.h"
 
 #define PRSTATUS_RSP 264u /* offset of rsp in struct elf_prstatus */
@@ -161,6 +162,41 @@ void machine_release(struct machine *machine)
 {
 	free(machine->ram);
 	machine->ram = NULL;
+}
+
+void machine_populate(struct machine *machine)
+{
+	static const struct {
+		uint64_t pfn, flags, mapping;
+		uint32_t mapcount;
+		uint64_t private_data;
+	} pages[] = {
+		{ 100, LRU, 0x1000, 0, 0 },
+		{ 101, LRU | PRIVATE, 0x1000, 0, 0 },
+		{ 102, LRU | SWAPBACKED, 0x1001, 0, 0 },
+		{ 128, 0, 0, (uint32_t)-129, 4 },
+		{ 200, HWPOISON, 0, UNMAPPED, 0 },
+		{ 201, 0, 0, (uint32_t)-257, 0 },
+		{ 512, HEAD_6_1 | LRU, 1, UNMAPPED, 0 },
+		{ 600, HWPOISON, 0, UNMAPPED, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+		uint64_t page = machine_page(pages[i].pfn);
+
+		machine_put(machine, page, pages[i].flags, 8);
+		machine_put(machine, page + 24, pages[i].mapping, 8);
+		machine_put(machine, page + 40, pages[i].private_data, 8);
+		machine_put(machine, page + 48, pages[i].mapcount, 4);
+	}
+	for (uint64_t pfn = 513; pfn < 1024; pfn++)
+		machine_put(machine, machine_page(pfn) + 8, (VMEMMAP + 512 * 64) | 1, 8);
+	machine->ram[machine_page(513) + 17] = 9;
+	/* Something to compress, and something that cannot be. */
+	for (uint64_t i = 0; i < 4096; i++) {
+		machine->ram[50 * 4096 + i] = (uint8_t)(i / 100);
+		machine->ram[51 * 4096 + i] = (uint8_t)((i * 2654435761u) >> 13 ^ (i * i * 40503u) >> 7);
+	}
 }
 
 size_t machine_write_note(FILE *out, const char *name, uint32_t type, const void *desc, uint32_t size)

@@ -31,6 +31,16 @@
 #define VMEMMAP     UINT64_C(0xffffea0000000000)
 #define VMEMMAP_L5  UINT64_C(0xffd4000000000000)
 
+/* Flags of 6.1's struct page, and the _mapcount of a page that no table maps. */
+#define LRU        (UINT64_C(1) << 4)
+#define SLAB       (UINT64_C(1) << 9)
+#define SWAPCACHE  (UINT64_C(1) << 10)
+#define PRIVATE    (UINT64_C(1) << 13)
+#define HEAD_6_1   (UINT64_C(1) << 16)
+#define SWAPBACKED (UINT64_C(1) << 19)
+#define HWPOISON   (UINT64_C(1) << 23)
+#define UNMAPPED   UINT32_MAX
+
 struct machine {
 	uint8_t *ram;
 	unsigned int levels;
@@ -48,6 +58,8 @@ void machine_init_log(struct machine *machine);
 /** A record, and from then on the newest one. Its block of the ring is where @begin and @next say. */
 void machine_add_record(struct machine *machine, unsigned int number, unsigned int state, uint64_t begin, uint64_t next,
 			const char *text);
+/** Pages of every class, a poisoned tail among them. */
+void machine_populate(struct machine *machine);
 void machine_release(struct machine *machine);
 
 /** An ELF note; how many bytes it takes. */

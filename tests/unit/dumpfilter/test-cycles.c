@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dumps made in cycles, of one window of page frames after the other: what is in them is what is in one that was made
- * at once. And how it comes to that: what is planned when there is little memory. */
+ * at once. */
 #include <elf.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -23,20 +23,6 @@
 #include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
-#define assert_code(expr, expected)                                                                                    \
-	do {                                                                                                           \
-		struct kd_error *_err = (expr);                                                                        \
-		assert_non_null(_err);                                                                                 \
-		assert_int_equal(_err->code, expected);                                                                \
-		kd_error_destroy(_err);                                                                                \
-	} while (0)
-
-#define UNMAPPED   UINT32_MAX
-#define LRU        (UINT64_C(1) << 4)
-#define SLAB       (UINT64_C(1) << 9)
-#define PRIVATE    (UINT64_C(1) << 13)
-#define HEAD       (UINT64_C(1) << 16)
-#define HWPOISON   (UINT64_C(1) << 23)
 #define FREE       ((uint32_t)-129)
 #define SLAB_PAGE  UINT64_C(6000) /* in one of the last windows */
 #define STEXT_PAGE (STEXT_PHYS / 4096)
@@ -76,8 +62,8 @@ static void populate(void)
 	put_page(101, LRU | PRIVATE, 0x1000, 0, 0);
 	put_page(200, HWPOISON, 0, UNMAPPED, 0);
 	put_page(201, 0, 0, (uint32_t)-257, 0);
-	put_page(2048, 0, 0, FREE, 10);            /* a free block of 1024 pages */
-	put_page(512, HEAD | LRU, 1, UNMAPPED, 0); /* anonymous, 512 pages */
+	put_page(2048, 0, 0, FREE, 10);                /* a free block of 1024 pages */
+	put_page(512, HEAD_6_1 | LRU, 1, UNMAPPED, 0); /* anonymous, 512 pages */
 	for (uint64_t pfn = 513; pfn < 1024; pfn++)
 		machine_put(&machine, machine_page(pfn) + 8, (VMEMMAP + 512 * 64) | 1, 8);
 	machine.ram[machine_page(513) + 17] = 9;
@@ -514,94 +500,6 @@ static void test_limit(void **state)
 	}
 }
 
-/* What is given up, and in which order. */
-static void test_plan(void **state)
-{
-	const uint64_t mib = 1 << 20, pages = UINT64_C(1) << 28; /* 1 TiB: a bitmap has 32 MiB */
-	const struct memory_needs needs = {
-		.resident = 4 * mib,
-		.tables = 2 * mib,
-		.worker = 3 * mib,
-		.share = 8 * mib,
-		.share_least = mib,
-		.threads = 4,
-		.mapping = 8 * mib,
-		.pages = pages,
-		.bitmaps = 34 * mib,
-		.window_bitmaps = 6,
-		.strict = true,
-	};
-	static const struct {
-		uint64_t limit;
-		unsigned int threads, scanners, share;
-		bool mapping, whole;
-		/* clang-format off */
-	} rows[] = {
-		{ 1024, 4, 4, 8, true, true },
-		{ 52, 4, 1, 1, true, true },   /* 4 + 1 + 34 + 4 * 3 + 1; 4 + 1 + 34 + 1 * (8 + 2) */
-		{ 51, 3, 1, 2, true, true },
-		{ 48, 2, 4, 2, false, true },
-		{ 43, 1, 2, 1, false, true },
-		{ 42, 1, 1, 0, false, true },
-		{ 41, 4, 3, 4, true, false },  /* bitmaps are small now */
-		{ 16, 2, 4, 1, false, false },
-		{ 14, 1, 3, 1, false, false },
-		{ 11, 1, 2, 0, false, false },
-	};
-	/* clang-format on */
-	struct memory_plan plan;
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct memory_needs limited = needs;
-
-		limited.limit = rows[i].limit * mib;
-		assert_no_error(memory_plan_make(&limited, &plan));
-		assert_int_equal(plan.window >= pages, rows[i].whole);
-		assert_int_equal(plan.threads, rows[i].threads);
-		assert_int_equal(plan.scanners, rows[i].scanners);
-		assert_int_equal(plan.share, rows[i].share * mib);
-		assert_int_equal(plan.mapping, rows[i].mapping);
-		assert_true(plan.memory <= limited.limit);
-		assert_int_equal(plan.window % 64, 0);
-	}
-	struct memory_needs little = needs;
-	little.limit = 9 * mib;
-	assert_code(memory_plan_make(&little, &plan), KD_ERR_LIMIT);
-	/* Nobody has named a limit: the least that can be done. */
-	little.strict = false;
-	assert_no_error(memory_plan_make(&little, &plan));
-	assert_true(plan.window < pages && plan.threads == 1 && !plan.share);
-	/* It was too much before. */
-	little = needs;
-	little.limit = 64 * mib;
-	little.peak = 65 * mib;
-	assert_code(memory_plan_make(&little, &plan), KD_ERR_LIMIT);
-	/* A format that is not made in cycles. */
-	little.peak = little.window_bitmaps = 0;
-	little.limit = 41 * mib;
-	assert_code(memory_plan_make(&little, &plan), KD_ERR_LIMIT);
-	/* Windows that were asked for, though there is room. */
-	little = needs;
-	little.limit = UINT64_MAX;
-	little.window_pages = UINT64_C(1) << 20;
-	assert_no_error(memory_plan_make(&little, &plan));
-	assert_int_equal(plan.window, UINT64_C(1) << 20);
-	assert_int_equal(plan.threads, 4);
-	little.window_pages = pages;
-	assert_no_error(memory_plan_make(&little, &plan));
-	assert_int_equal(plan.window, pages);
-	/* More than there is. */
-	little = needs;
-	little.limit = 24 * mib;
-	for (uint64_t i = 1; i < UINT64_C(1) << 36; i = i * 3 + 64) {
-		little.pages = i;
-		little.bitmaps = 6 * (i / 8 + 8);
-		assert_no_error(memory_plan_make(&little, &plan));
-		assert_true(plan.memory <= little.limit && plan.window > 0);
-		assert_true(plan.window == i || plan.window % 64 == 0);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -619,7 +517,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_census, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_formats, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_limit, set_up, tear_down),
-		cmocka_unit_test(test_plan),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

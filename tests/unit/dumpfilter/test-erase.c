@@ -12,25 +12,9 @@
 #include "dumpfilter/names/dump_names.h"
 #include "dumpfilter/pages/erase_config.h"
 #include "dumpfilter/vmcore/kdump_format.h"
+#include "tests/unit/dumpfilter/dump-testing.h"
 #include "tests/unit/dumpfilter/secrets-testing.h"
-#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
-
-static char dir[TEMPORARY_SIZE], core[96], dump[96];
-
-static int make_dir(void **state)
-{
-	temporary_make(dir);
-	snprintf(core, sizeof(core), "%s/vmcore", dir);
-	snprintf(dump, sizeof(dump), "%s/dump", dir);
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	temporary_remove(dir);
-	return 0;
-}
 
 static const char *text_of_config;
 static bool optional;
@@ -321,5 +305,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+	return cmocka_run_group_tests(tests, dump_setup, dump_teardown);
 }

@@ -22,14 +22,6 @@
 #include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
-#define assert_code(expr, expected)                                                                                    \
-	do {                                                                                                           \
-		struct kd_error *_err = (expr);                                                                        \
-		assert_non_null(_err);                                                                                 \
-		assert_int_equal(_err->code, expected);                                                                \
-		kd_error_destroy(_err);                                                                                \
-	} while (0)
-
 static char dir[TEMPORARY_SIZE], core[96], dump[96], other[96];
 static struct machine machine;
 

@@ -10,35 +10,18 @@
 #include "dumpfilter/crashed_kernel.h"
 #include "dumpfilter/pages/selection.h"
 #include "tests/unit/dumpfilter/debuginfo-testing.h"
-#include "tests/unit/temporary.h"
+#include "tests/unit/dumpfilter/dump-testing.h"
 #include "tests/unit/testing.h"
 
 #define ENTRY_WRITABLE   UINT64_C(2)
 #define ENTRY_NO_EXECUTE (UINT64_C(1) << 63)
-#define SLAB             (UINT64_C(1) << 9)
-#define LRU              (UINT64_C(1) << 4)
 /* Addresses of slab caches. */
 #define TASKS         UINT64_C(0xffff888000123000)
 #define PIDS          UINT64_C(0xffff888000123400)
 #define DENTRIES      UINT64_C(0xffff888000123800)
 #define STACK         UINT64_C(0xffffc90000008000)
-#define MODULES       UINT64_C(0xffffffffc0000000)
+#define MODULE_AREA   UINT64_C(0xffffffffc0000000)
 #define IMAGE_PAGE(n) (STEXT_PHYS / 4096 + (n))
-
-static char dir[TEMPORARY_SIZE], core[96];
-
-static int make_dir(void **state)
-{
-	temporary_make(dir);
-	snprintf(core, sizeof(core), "%s/vmcore", dir);
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	temporary_remove(dir);
-	return 0;
-}
 
 static uint64_t get(const struct machine *machine, uint64_t paddr)
 {
@@ -109,8 +92,8 @@ static void make_machine(struct machine *machine)
 	/* What is on no stack does not count. */
 	machine_put(machine, 299 * 4096, STEXT + 12 * 4096, 8);
 	/* Two pages of modules, with a hole between them, and something behind what modules have. */
-	machine_map(machine, MODULES, 310 * 4096, 4096);
-	machine_map(machine, MODULES + (UINT64_C(64) << 20), 312 * 4096, 4096);
+	machine_map(machine, MODULE_AREA, 310 * 4096, 4096);
+	machine_map(machine, MODULE_AREA + (UINT64_C(64) << 20), 312 * 4096, 4096);
 	machine_map(machine, UINT64_C(0xffffffffff5fe000), 314 * 4096, 4096);
 }
 
@@ -252,5 +235,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+	return cmocka_run_group_tests(tests, dump_setup, dump_teardown);
 }
