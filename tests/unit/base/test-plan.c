@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The plan: written and read. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/plan.h"
+#include "tests/unit/testing.h"
+
+static void test_plan_round_trip(void **state)
+{
+	static char *const hook[] = { (char *)"/etc/kdump/pre.d/a script", (char *)"", (char *)"100%", NULL };
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 }, copy = { 0 };
+	_cleanup_free_ char *text = NULL, *again = NULL;
+
+	assert_no_error(kd_plan_init(&plan));
+	plan.created = 1795409463;
+	plan.utc_offset = -3600;
+	plan.failure_action = KD_ACTION_SHELL;
+	assert_no_error(kd_plan_add_module(&plan, "/lib/modules/virtio_pci.ko.gz", ""));
+	assert_no_error(kd_plan_add_module(&plan, "/lib/modules/libata.ko.gz", "force=1.0:noncq debug=\"x\""));
+	assert_no_error(kd_plan_add_target(&plan, "ext4", "UUID=1234", "subvol=/a b", "/var/crash", 60));
+	assert_no_error(kd_plan_add_hook(&plan, "pre.d", hook));
+	assert_no_error(kd_plan_format(&plan, &text));
+	assert_non_null(strstr(text, "\nmodule /lib/modules/libata.ko.gz force=1.0:noncq%20debug=%22x%22\n"));
+	assert_non_null(strstr(text, "\nhook pre.d /etc/kdump/pre.d/a%20script % 100%25\n"));
+	assert_no_error(kd_plan_parse(text, "plan", &copy));
+	assert_no_error(kd_plan_format(&copy, &again));
+	assert_string_equal(text, again);
+	assert_string_equal(copy.hook[0].argv[2], "100%");
+	assert_string_equal(copy.target[0].options, "subvol=/a b");
+	assert_null(copy.hook[0].argv[3]);
+}
+
+static void test_plan_refuses(void **state)
+{
+	static const char head[] = "kdump-plan 1\ncreated 1\nkernel 6.1\nhost h\naddress 127.0.0.1\nutc-offset 0\n"
+				   "deadline 60\nquiesce on\n";
+	static const struct {
+		const char *lines, *message;
+	} cases[] = {
+		{ "collector cp\nfailure-action reboot\nfinal-action reboot\n", "truncated" },
+		{ "collector cp\nfailure-action reboot\nend\n", "no \"final-action\" line" },
+		{ "frobnicate 1\nend\n", "p:9: unknown key \"frobnicate\"" },
+		{ "created 2\nend\n", "p:9: created is there twice" },
+		{ "target ext4 UUID=1 % relative 60\nend\n", "p:9: bad value for target" },
+		{ "target ext4 UUID=1 % /x 0\nend\n", "p:9: bad value for target" },
+		{ "target ext4 UUID=1 % /x\nend\n", "p:9: target has 4 words" },
+		{ "module /a %2\nend\n", "p:9: bad escape" },
+		{ "module /a %00\nend\n", "p:9: bad escape" },
+		{ "module  /a\nend\n", "p:9: bad escape" },
+		{ "final-action shell\nend\n", "p:9: bad value for final-action" },
+	};
+	struct kd_plan plan;
+	char text[512];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(text, sizeof(text), "%s%s", head, cases[i].lines);
+		assert_error(kd_plan_parse(text, "p", &plan), KD_ERR_FORMAT, cases[i].message);
+	}
+	assert_error(kd_plan_parse("kdump-plan 2\nend\n", "p", &plan), KD_ERR_FORMAT, "p:1: \"kdump-plan 2\"");
+	assert_error(kd_plan_parse("", "p", &plan), KD_ERR_FORMAT, "p:1:");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plan_round_trip),
+		cmocka_unit_test(test_plan_refuses),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

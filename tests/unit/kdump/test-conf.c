@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* kdump.conf: values, and what is refused. */
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "kdump/config/conf.h"
+#include "tests/unit/testing.h"
+
+static void count_warning(void *arg, const char *message)
+{
+	++*(int *)arg;
+}
+
+static void test_conf_values(void **state)
+{
+	static const char text[] = "# comment\n"
+				   "\n"
+				   "path /var/crash2   # where\n"
+				   "ext4 UUID=03138356-5e61-4ab3-b58e-27507ac41937\n"
+				   "core_collector \"makedumpfile -l --message-level 7 -d 31\"\n"
+				   "extra_bins /usr/bin/lftp /a/b\n"
+				   "\tdefault halt\n"
+				   "force_rebuild 1\n"
+				   "auto_reset_crashkernel yes\n"
+				   "keep_dumps 5\nkeep_days 90\nkeep_size 20G\nkeep_free 10%";
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	int warnings = 0;
+
+	assert_no_error(kd_conf_parse(text, "k.conf", &conf, count_warning, &warnings));
+	assert_int_equal(warnings, 1);
+	assert_int_equal(conf.keep_dumps, 5);
+	assert_int_equal(conf.keep_days, 90);
+	assert_int_equal(conf.keep_size, UINT64_C(20) << 30);
+	assert_int_equal(conf.keep_free, 0);
+	assert_int_equal(conf.keep_free_percent, 10);
+	assert_string_equal(conf.path, "/var/crash2");
+	assert_string_equal(conf.target_type, "ext4");
+	assert_string_equal(conf.target, "UUID=03138356-5e61-4ab3-b58e-27507ac41937");
+	assert_int_equal(conf.target_line, 4);
+	assert_string_equal(conf.core_collector[0], "makedumpfile");
+	assert_string_equal(conf.core_collector[5], "31");
+	assert_string_equal(conf.extra_bins[1], "/a/b");
+	assert_null(conf.extra_modules[0]);
+	assert_int_equal(conf.failure_action, KD_ACTION_HALT);
+	assert_false(conf.dump_to_rootfs);
+	assert_int_equal(conf.final_action, KD_ACTION_REBOOT);
+	assert_true(conf.force_rebuild);
+}
+
+static void test_conf_rootfs(void **state)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	size_t i, found = 0;
+
+	assert_no_error(kd_conf_parse("failure_action dump_to_rootfs\nvirtiofs dumps\n", "k", &conf, NULL, NULL));
+	assert_true(conf.dump_to_rootfs);
+	assert_int_equal(conf.failure_action, KD_ACTION_REBOOT);
+	assert_string_equal(conf.target_type, "virtiofs");
+	assert_string_equal(conf.target, "dumps");
+	for (i = 0; i < conf.setting_count; i++)
+		found += conf.setting[i].name && strcmp(conf.setting[i].name, "virtiofs") == 0 &&
+			 strcmp(conf.setting[i].value, "dumps") == 0 && conf.setting[i].line == 2;
+	assert_int_equal(found, 1);
+}
+
+static void test_conf_refuses(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} cases[] = {
+		{ "foo bar", "k:1: Invalid kdump config option foo" },
+		{ "\npath\n", "k:2: Invalid kdump config value for option 'path'" },
+		{ "path # nothing\n", "k:1: Invalid kdump config value for option 'path'" },
+		{ "path var/crash\n", "\"var/crash\"; give an absolute path" },
+		{ "path /a\npath /b\n", "k:2: Duplicated kdump config value of option path (first on line 1)" },
+		{ "ext4 /dev/sda\nxfs /dev/sdb\n",
+		  "k:2: More than one dump targets specified (the other is on line 1)" },
+		{ "ext4 /dev/sda\next4 /dev/sda\n", "k:2: More than one dump targets specified" },
+		{ "ext4 sda1\n", "give /dev/" },
+		{ "ext4 /etc/passwd\n", "give /dev/" },
+		{ "ext4 UUID_SUB=1\n", "give /dev/" },
+		{ "ext4 LABEL=\n", "give /dev/" },
+		{ "net 1.2.3.4\n", "k:1: Deprecated kdump config option: net. Refer to kdump.conf manpage" },
+		{ "nfs host:/export\n", "k:1: option 'nfs' is not implemented yet" },
+		{ "dracut_args\n", "k:1: option 'dracut_args' is not implemented yet" },
+		{ "virtiofs /dev/vda\n", "give the tag" },
+		{ "failure_action panic\n", "use reboot, halt, poweroff, shell or dump_to_rootfs" },
+		{ "final_action shell\n", "use reboot, halt or poweroff" },
+		{ "force_rebuild 2\n", "k:1: Invalid kdump config value for option 'force_rebuild': \"2\"" },
+		{ "force_rebuild 1\nforce_no_rebuild 1\n", "enabled simultaneously" },
+		{ "core_collector \" \"\n", "only blanks" },
+		{ "core_collector makedumpfile 'x\n", "close the quote" },
+	};
+	struct kd_conf conf;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_error(kd_conf_parse(cases[i].text, "k", &conf, NULL, NULL), KD_ERR_CONFIG, cases[i].message);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_conf_values),
+		cmocka_unit_test(test_conf_rootfs),
+		cmocka_unit_test(test_conf_refuses),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
