@@ -15,8 +15,9 @@
 #include "initramfs/elf_closure.h"
 #include "initramfs/elf_object.h"
 #include "initramfs/initramfs.h"
-#include "tests/unit/initramfs/initramfs-tree.h"
+#include "tests/unit/initramfs/elf-testing.h"
 #include "tests/unit/testing.h"
+#include "tests/unit/tree.h"
 
 #define RELEASE "6.1.0-test"
 #define MODULES "/lib/modules/" RELEASE
@@ -24,7 +25,6 @@
 /* A machine with a plan for it. */
 struct machine {
 	struct tree tree;
-	struct kd_sysroot root;
 	struct kd_plan plan;
 	char output[128], capture[128];
 	struct initramfs_request request;
@@ -171,7 +171,6 @@ static int make_group(void **state)
 	if (have_depmod())
 		make_modules(&machine->tree);
 	tree_text(&machine->tree, "/build/capture", "the capture program");
-	assert_no_error(kd_sysroot_open(machine->tree.path, &machine->root));
 	*state = machine;
 	return 0;
 }
@@ -181,7 +180,6 @@ static int remove_group(void **state)
 	struct machine *machine = *state;
 
 	tree_remove(&machine->tree);
-	kd_sysroot_close(&machine->root);
 	free(machine);
 	return 0;
 }
@@ -197,7 +195,7 @@ static int make_plan(void **state)
 	snprintf(machine->capture, sizeof(machine->capture), "%s/build/capture", machine->tree.path);
 	snprintf(machine->output, sizeof(machine->output), "%s/output/test.img", machine->tree.path);
 	machine->request = (struct initramfs_request){
-		.root = &machine->root,
+		.root = &machine->tree.root,
 		.plan = &machine->plan,
 		.capture = machine->capture,
 		.output = machine->output,
@@ -963,7 +961,7 @@ static void test_closures(void **state)
 		struct image *image;
 
 		assert_no_error(image_new(&image));
-		err = elf_closure_add(&machine->root, closures[i].program, image);
+		err = elf_closure_add(&machine->tree.root, closures[i].program, image);
 		if (closures[i].code) {
 			assert_error(err, closures[i].code, closures[i].expected);
 		} else {

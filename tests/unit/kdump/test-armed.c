@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the armed image was made from, and what is seen when that changes: on made-up machines. */
-#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
+#include "tests/unit/tree.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -18,74 +18,76 @@
 #include "kdump/arming/inputs.h"
 #include "kdump/arming/transition.h"
 
-struct machine {
-	char directory[TEMPORARY_SIZE];
-	struct kd_sysroot root;
-};
-
-static void put(struct machine *m, const char *path, const char *text)
-{
-	char full[512], parent[512];
-
-	snprintf(full, sizeof(full), "%s%s", m->directory, path);
-	strcpy(parent, full);
-	*strrchr(parent, '/') = '\0';
-	assert_no_error(kd_mkdir_p(parent, 0755));
-	assert_no_error(kd_write_file_atomic(full, text, strlen(text), 0644));
-}
-
-static void drop(struct machine *m, const char *path)
-{
-	char full[512];
-
-	snprintf(full, sizeof(full), "%s%s", m->directory, path);
-	assert_int_equal(unlink(full), 0);
-}
-
-static void point(struct machine *m, const char *path, const char *to)
-{
-	char full[512];
-
-	put(m, path, "");
-	drop(m, path);
-	snprintf(full, sizeof(full), "%s%s", m->directory, path);
-	assert_int_equal(symlink(to, full), 0);
-}
-
 #define ROOT_MOUNT "22 1 254:1 / / rw,relatime - ext4 /dev/vda1 rw\n"
 
 static int setup(void **state)
 {
-	struct machine *m = calloc(1, sizeof(*m));
+	struct tree *m;
 
-	assert_non_null(m);
-	temporary_make(m->directory);
-	assert_no_error(kd_sysroot_open(m->directory, &m->root));
-	put(m, "/etc/kdump.conf", "path /var/crash\n");
-	put(m, "/etc/fstab", "UUID=aaaa-1 /crash ext4 noauto 0 0\n");
-	put(m, "/etc/kdump/pre.d/one", "one");
-	put(m, "/boot/vmlinuz", "kernel");
-	put(m, "/root/key", "secret");
-	put(m, "/var/crash/dump", "");
-	put(m, "/dev/vda1", "");
-	put(m, "/sys/class/block/vda1/dev", "254:1\n");
-	put(m, "/proc/self/mountinfo", ROOT_MOUNT);
-	put(m, "/proc/sys/kernel/random/boot_id", "0000-boot\n");
-	put(m, "/sys/devices/system/cpu/present", "0-1\n");
-	put(m, "/proc/iomem", "00001000-0009fbff : System RAM\n00100000-7ffdffff : System RAM\n");
-	point(m, "/dev/disk/by-uuid/aaaa-1", "../../vda1");
-	*state = m;
+	tree_setup(state);
+	m = *state;
+	tree_text(m, "/etc/kdump.conf", "path /var/crash\n");
+	tree_text(m, "/etc/fstab", "UUID=aaaa-1 /crash ext4 noauto 0 0\n");
+	tree_text(m, "/etc/kdump/pre.d/one", "one");
+	tree_text(m, "/boot/vmlinuz", "kernel");
+	tree_text(m, "/root/key", "secret");
+	tree_text(m, "/var/crash/dump", "");
+	tree_text(m, "/dev/vda1", "");
+	tree_text(m, "/sys/class/block/vda1/dev", "254:1\n");
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT);
+	tree_text(m, "/proc/sys/kernel/random/boot_id", "0000-boot\n");
+	tree_text(m, "/sys/devices/system/cpu/present", "0-1\n");
+	tree_text(m, "/proc/iomem", "00001000-0009fbff : System RAM\n00100000-7ffdffff : System RAM\n");
+	tree_link(m, "/dev/disk/by-uuid/aaaa-1", "../../vda1");
 	return 0;
 }
 
-static int teardown(void **state)
+static void test_armed(void **state)
 {
-	struct machine *m = *state;
+	struct tree *m = *state;
+	struct armed armed = { .kernel = (char *)"/boot/vmlinuz", .cmdline = (char *)"a b=\"c d\"", .time = 42 };
+	_cleanup_(armed_free) struct armed read = { 0 };
+	struct armed none;
+	bool found;
 
-	kd_sysroot_close(&m->root);
-	temporary_remove(m->directory);
-	free(m);
-	return 0;
+	tree_text(m, "/proc/sys/kernel/random/boot_id", "one\n");
+	assert_no_error(armed_read(&m->root, &none, &found));
+	assert_false(found);
+	assert_no_error(armed_write(&m->root, &armed));
+	assert_no_error(armed_read(&m->root, &read, &found));
+	assert_true(found);
+	assert_string_equal(read.kernel, "/boot/vmlinuz");
+	assert_string_equal(read.cmdline, "a b=\"c d\"");
+	assert_null(read.target);
+	assert_int_equal(read.time, 42);
+
+	tree_text(m, "/proc/sys/kernel/random/boot_id", "two\n");
+	assert_no_error(armed_read(&m->root, &none, &found));
+	assert_false(found);
+	tree_text(m, ARMED_PATH, "nonsense\n");
+	assert_error(armed_read(&m->root, &none, &found), KD_ERR_FORMAT, "not a \"key value\" line: nonsense");
+	assert_no_error(armed_remove(&m->root));
+	assert_no_error(armed_remove(&m->root));
+	assert_no_error(armed_read(&m->root, &none, &found));
+	assert_false(found);
+}
+
+static void test_armed_judge(void **state)
+{
+	assert_int_equal(armed_judge(false, false), ARMED_NOTHING);
+	assert_int_equal(armed_judge(true, true), ARMED_OURS);
+	assert_int_equal(armed_judge(true, false), ARMED_FOREIGN);
+	assert_int_equal(armed_judge(false, true), ARMED_LOST);
+}
+
+static void test_armed_hash(void **state)
+{
+	struct tree *m = *state;
+	_cleanup_free_ char *hash = NULL;
+
+	tree_text(m, "/f", "abc");
+	assert_no_error(armed_hash_file(&m->root, "/f", &hash));
+	assert_string_equal(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 static const struct {
@@ -100,7 +102,7 @@ static const struct {
 };
 
 /* All of them, through the record on the disk. */
-static void arm(struct machine *m, struct armed *ret)
+static void arm(struct tree *m, struct armed *ret)
 {
 	struct armed armed = { .release = (char *)"6.1", .time = 1 };
 	bool found;
@@ -119,7 +121,7 @@ static void arm(struct machine *m, struct armed *ret)
 }
 
 /* Exactly one input has changed: @kind @name @how; kind NULL: none has. */
-static void expect_change(struct machine *m, const struct armed *armed, const char *kind, const char *name,
+static void expect_change(struct tree *m, const struct armed *armed, const char *kind, const char *name,
 			  const char *how)
 {
 	_cleanup_free_ struct input_change *change = NULL;
@@ -138,7 +140,7 @@ static void expect_change(struct machine *m, const struct armed *armed, const ch
 
 static void test_each_change(void **state)
 {
-	struct machine *m = *state;
+	struct tree *m = *state;
 	const struct {
 		const char *file, *text; /* NULL text: removed */
 		const char *kind, *name, *how;
@@ -168,16 +170,16 @@ static void test_each_change(void **state)
 		_cleanup_(armed_free) struct armed armed = { 0 };
 
 		if (i) {
-			teardown(state);
+			tree_teardown(state);
 			setup(state);
 			m = *state;
 		}
 		arm(m, &armed);
 		expect_change(m, &armed, NULL, NULL, NULL);
 		if (rows[i].text)
-			put(m, rows[i].file, rows[i].text);
+			tree_text(m, rows[i].file, rows[i].text);
 		else
-			drop(m, rows[i].file);
+			tree_delete(m, rows[i].file);
 		expect_change(m, &armed, rows[i].kind, rows[i].name, rows[i].how);
 	}
 }
@@ -185,14 +187,14 @@ static void test_each_change(void **state)
 /* The file system got another UUID: both what the plan names and fstab's line lead nowhere. */
 static void test_uuid(void **state)
 {
-	struct machine *m = *state;
+	struct tree *m = *state;
 	_cleanup_(armed_free) struct armed armed = { 0 };
 	_cleanup_free_ struct input_change *change = NULL;
 	size_t count;
 
 	arm(m, &armed);
-	drop(m, "/dev/disk/by-uuid/aaaa-1");
-	point(m, "/dev/disk/by-uuid/bbbb-2", "../../vda1");
+	tree_delete(m, "/dev/disk/by-uuid/aaaa-1");
+	tree_link(m, "/dev/disk/by-uuid/bbbb-2", "../../vda1");
 	assert_no_error(inputs_compare(&m->root, &armed.inputs, &change, &count));
 	assert_int_equal(count, 2);
 	assert_string_equal(change[0].kind, INPUT_DEVICE);
@@ -203,13 +205,13 @@ static void test_uuid(void **state)
 /* A kernel that keeps the image up to date itself. */
 static void test_hardware(void **state)
 {
-	struct machine *m = *state;
+	struct tree *m = *state;
 	_cleanup_(inputs_free) struct inputs both = { 0 }, memory = { 0 };
 
-	put(m, "/sys/devices/system/cpu/crash_hotplug", "0\n");
+	tree_text(m, "/sys/devices/system/cpu/crash_hotplug", "0\n");
 	assert_no_error(inputs_add_hardware(&m->root, &both));
 	assert_int_equal(both.count, 2);
-	put(m, "/sys/devices/system/cpu/crash_hotplug", "1\n");
+	tree_text(m, "/sys/devices/system/cpu/crash_hotplug", "1\n");
 	assert_no_error(inputs_add_hardware(&m->root, &memory));
 	assert_int_equal(memory.count, 1);
 	assert_string_equal(inputs_kind(&memory.input[0]), INPUT_MEMORY);
@@ -217,7 +219,7 @@ static void test_hardware(void **state)
 
 static void test_secrets(void **state)
 {
-	struct machine *m = *state;
+	struct tree *m = *state;
 	_cleanup_(inputs_free) struct inputs inputs = { 0 };
 	_cleanup_free_ char *hash = NULL;
 
@@ -229,7 +231,7 @@ static void test_secrets(void **state)
 /* A kind that the table does not have is a mistake in this program, and ends it where it is made. */
 static void test_unknown_kind(void **state)
 {
-	struct machine *m = *state;
+	struct tree *m = *state;
 	pid_t pid = fork();
 	int status;
 
@@ -266,7 +268,7 @@ static void test_lines(void **state)
 
 static void test_transitions(void **state)
 {
-	struct machine *m = *state;
+	struct tree *m = *state;
 
 	assert_int_equal(transition_last(&m->root), STANDING_OFF);
 	transition_note(&m->root, NULL, STANDING_NOT_ARMED, "no target");
@@ -275,20 +277,23 @@ static void test_transitions(void **state)
 	assert_int_equal(transition_last(&m->root), STANDING_ARMED);
 	transition_note(&m->root, NULL, STANDING_STALE, "/etc/kdump.conf has changed");
 	assert_int_equal(transition_last(&m->root), STANDING_STALE);
-	put(m, TRANSITION_PATH, "armedness\n");
+	tree_text(m, TRANSITION_PATH, "armedness\n");
 	assert_int_equal(transition_last(&m->root), STANDING_OFF);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_each_change, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_uuid, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_hardware, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_secrets, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_unknown_kind, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_armed, tree_setup, tree_teardown),
+		cmocka_unit_test(test_armed_judge),
+		cmocka_unit_test_setup_teardown(test_armed_hash, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_each_change, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_uuid, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_hardware, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_secrets, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_unknown_kind, setup, tree_teardown),
 		cmocka_unit_test(test_lines),
-		cmocka_unit_test_setup_teardown(test_transitions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_transitions, setup, tree_teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

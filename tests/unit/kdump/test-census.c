@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The census of memory: classes of pages, and the size of the dump that they make. */
-#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
+#include "tests/unit/tree.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -56,44 +56,8 @@ static void test_tails(void **state)
 
 /* --- a machine ---------------------------------------------------------------------------------------------------- */
 
-struct machine {
-	char directory[TEMPORARY_SIZE];
-	struct kd_sysroot root;
-};
-
-static void put(struct machine *m, const char *path, const void *data, size_t size)
-{
-	char full[256], parent[256];
-
-	snprintf(full, sizeof(full), "%s%s", m->directory, path);
-	strcpy(parent, full);
-	*strrchr(parent, '/') = '\0';
-	assert_no_error(kd_mkdir_p(parent, 0755));
-	assert_no_error(kd_write_file_atomic(full, data, size, 0644));
-}
-
-static int setup(void **state)
-{
-	struct machine *m = calloc(1, sizeof(*m));
-
-	temporary_make(m->directory);
-	assert_no_error(kd_sysroot_open(m->directory, &m->root));
-	*state = m;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct machine *m = *state;
-
-	kd_sysroot_close(&m->root);
-	temporary_remove(m->directory);
-	free(m);
-	return 0;
-}
-
 /* 16 pages from page 16, of which the last 4 are reserved for the capture: 6 free, 3 user, 3 kernel's. */
-static void put_pages(struct machine *m)
+static void put_pages(struct tree *m)
 {
 	static const char iomem[] = "00010000-0001ffff : System RAM\n  0001c000-0001ffff : Crash kernel\n"
 				    "fee00000-feefffff : PCI\n";
@@ -104,13 +68,13 @@ static void put_pages(struct machine *m)
 		flags[i] = F(10);
 	for (; i < 25; i++)
 		flags[i] = F(12);
-	put(m, "/proc/iomem", iomem, strlen(iomem));
-	put(m, "/proc/kpageflags", flags, sizeof(flags));
+	tree_write(m, "/proc/iomem", iomem, strlen(iomem));
+	tree_write(m, "/proc/kpageflags", flags, sizeof(flags));
 }
 
 static void test_flags(void **state)
 {
-	struct machine *m = *state;
+	struct tree *m = *state;
 	struct census census;
 
 	put_pages(m);
@@ -136,19 +100,19 @@ static void test_free_without_flags(void **state)
 		{ 37, 37, 27 }, { 64, 64, 0 }, { 1000, 64, 0 }, /* no more than there is */
 	};
 	uint64_t flags[80] = { 0 };
-	struct machine *m = *state;
+	struct tree *m = *state;
 	size_t i;
 
 	for (i = 16; i < 48; i++)
 		flags[i] = F(10);
-	put(m, "/proc/iomem", iomem, strlen(iomem));
-	put(m, "/proc/kpageflags", flags, sizeof(flags));
+	tree_write(m, "/proc/iomem", iomem, strlen(iomem));
+	tree_write(m, "/proc/kpageflags", flags, sizeof(flags));
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct census census;
 		char meminfo[64];
 
 		snprintf(meminfo, sizeof(meminfo), "MemTotal: 256 kB\nMemFree: %u kB\n", cases[i].meminfo_pages * 4);
-		put(m, "/proc/meminfo", meminfo, strlen(meminfo));
+		tree_write(m, "/proc/meminfo", meminfo, strlen(meminfo));
 		assert_no_error(census_take(&m->root, &census));
 		assert_true(census.flags);
 		assert_int_equal(census.total, 64);
@@ -164,11 +128,11 @@ static void test_sums(void **state)
 	   meminfo[] =
 		   "MemTotal:       400 kB\nMemFree:        100 kB\nBuffers:         20 kB\nCached:          60 kB\n"
 		   "AnonPages:       40 kB\n";
-	struct machine *m = *state;
+	struct tree *m = *state;
 	struct census census;
 
-	put(m, "/proc/iomem", iomem, strlen(iomem));
-	put(m, "/proc/meminfo", meminfo, strlen(meminfo));
+	tree_write(m, "/proc/iomem", iomem, strlen(iomem));
+	tree_write(m, "/proc/meminfo", meminfo, strlen(meminfo));
 	assert_no_error(census_take(&m->root, &census));
 	assert_false(census.flags);
 	assert_int_equal(census.total, 100);
@@ -186,7 +150,7 @@ static void test_estimate(void **state)
 		   *free_only[] = { "makedumpfile", "-c", "-d", "16", NULL },
 		   *usual[] = { "/usr/sbin/dumpfilter", "-d", "31", NULL },
 		   *theirs[] = { "makedumpfile", "-d", "31", NULL };
-	struct machine *m = *state;
+	struct tree *m = *state;
 	struct census_dump dump;
 	struct census census;
 
@@ -209,13 +173,13 @@ static void test_estimate(void **state)
 	assert_int_equal(dump.permil, 1000);
 
 	/* The last capture's, when it was by the same collector. */
-	put(m, KD_STATEDIR "/last-capture.json", report, strlen(report));
+	tree_write(m, KD_STATEDIR "/last-capture.json", report, strlen(report));
 	census_estimate(&m->root, &census, (char *const *)lzo, &dump);
 	assert_true(dump.measured);
 	assert_int_equal(dump.permil, 250);
 	census_estimate(&m->root, &census, (char *const *)free_only, &dump);
 	assert_false(dump.measured);
-	put(m, KD_STATEDIR "/last-capture.json", "{ \"pages\": 7", 12);
+	tree_write(m, KD_STATEDIR "/last-capture.json", "{ \"pages\": 7", 12);
 	census_estimate(&m->root, &census, (char *const *)lzo, &dump);
 	assert_false(dump.measured);
 }
@@ -225,10 +189,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_classes),
 		cmocka_unit_test(test_tails),
-		cmocka_unit_test_setup_teardown(test_flags, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_free_without_flags, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sums, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_estimate, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_flags, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_free_without_flags, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_sums, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_estimate, tree_setup, tree_teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The rows of "kdumpctl check", each on a machine that is a directory, as it should be and as it should not. */
-#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
+#include "tests/unit/tree.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -21,27 +21,16 @@
 #define NOW 1800000000 /* later than any file that a test makes by itself */
 
 struct machine {
-	char directory[TEMPORARY_SIZE];
+	struct tree tree;
 	struct kdumpctl ctl;
 	struct kd_conf conf;
 	struct target target;
 	struct check_context context;
 };
 
-static void path_of(const struct machine *m, const char *path, char full[256])
-{
-	assert_true(snprintf(full, 256, "%s%s", m->directory, path) < 256);
-}
-
 static void put(struct machine *m, const char *path, const char *text)
 {
-	char full[256], parent[256];
-
-	path_of(m, path, full);
-	strcpy(parent, full);
-	*strrchr(parent, '/') = '\0';
-	assert_no_error(kd_mkdir_p(parent, 0755));
-	assert_no_error(kd_write_file_atomic(full, text, strlen(text), 0600));
+	tree_text(&m->tree, path, text);
 }
 
 static int setup(void **state)
@@ -49,8 +38,8 @@ static int setup(void **state)
 	struct machine *m = calloc(1, sizeof(*m));
 
 	assert_non_null(m);
-	temporary_make(m->directory);
-	assert_no_error(kd_sysroot_open(m->directory, &m->ctl.root));
+	tree_make(&m->tree);
+	m->ctl.root = m->tree.root;
 	m->ctl.conf_file = "/etc/kdump.conf";
 	put(m, "/etc/kdump.conf", "");
 	put(m, "/proc/sys/kernel/random/boot_id", "0000-boot\n");
@@ -69,8 +58,7 @@ static int teardown(void **state)
 	struct machine *m = *state;
 
 	kd_conf_free(&m->conf);
-	kd_sysroot_close(&m->ctl.root);
-	temporary_remove(m->directory);
+	tree_remove(&m->tree);
 	free(m);
 	return 0;
 }
@@ -125,7 +113,6 @@ static void test_keys(void **state)
 	struct machine *m = *state;
 	struct volume_key key = { .file = (char *)"/etc/keys/dumps" };
 	const struct volume_keys keys = { &key, 1 }, none = { 0 };
-	char full[256];
 
 	expect(m, check_keys, CHECK_NOT_APPLICABLE, "which keys go into the image is not known");
 	m->context.keys = &none;
@@ -135,9 +122,9 @@ static void test_keys(void **state)
 	put(m, "/etc/keys/dumps", "");
 	expect(m, check_keys, CHECK_FAILURE, "cannot be read"); /* an empty key opens nothing */
 	put(m, "/etc/keys/dumps", "secret");
+	tree_mode(&m->tree, "/etc/keys/dumps", 0600);
 	expect(m, check_keys, CHECK_OK, "1 key files");
-	path_of(m, "/etc/keys/dumps", full);
-	assert_int_equal(chmod(full, 0644), 0);
+	tree_mode(&m->tree, "/etc/keys/dumps", 0644);
 	expect(m, check_keys, CHECK_WARNING, "others than root can read the key file /etc/keys/dumps");
 }
 
@@ -160,12 +147,7 @@ const struct volumes_source volumes_live = { table, key_of };
 
 static void point(struct machine *m, const char *path, const char *target)
 {
-	char full[256];
-
-	put(m, path, "");
-	path_of(m, path, full);
-	assert_int_equal(unlink(full), 0);
-	assert_int_equal(symlink(target, full), 0);
+	tree_link(&m->tree, path, target);
 }
 
 static void put_encrypted_target(struct machine *m)
@@ -194,6 +176,7 @@ static void put_encrypted_target(struct machine *m)
 	point(m, "/sys/class/block/vda3", "../../devices/pci0/vda/vda3");
 	put(m, "/etc/crypttab", "secret /dev/vda3 /etc/keys/dumps luks\n");
 	put(m, "/etc/keys/dumps", "secret");
+	tree_mode(&m->tree, "/etc/keys/dumps", 0600);
 }
 
 /* What "kdumpctl check --json" prints. */
@@ -238,14 +221,12 @@ static void expect_row(struct machine *m, const char *name, const char *part)
 static void test_keys_of_machine(void **state)
 {
 	struct machine *m = *state;
-	char full[256];
 
 	m->ctl.kernel = "6.1";
 	expect_row(m, "keys", "is not known");
 	put_encrypted_target(m);
 	expect_row(m, "keys", "1 key files can be read");
-	path_of(m, "/etc/keys/dumps", full);
-	assert_int_equal(chmod(full, 0604), 0);
+	tree_mode(&m->tree, "/etc/keys/dumps", 0604);
 	expect_row(m, "keys", "others than root can read the key file /etc/keys/dumps");
 	put(m, "/etc/kdump.conf", "ext4 /dev/vda1\npath /\n");
 	expect_row(m, "keys", "no key goes into the image");
@@ -311,9 +292,7 @@ static void test_armed_image(void **state)
 	expect(m, check_armed_image, CHECK_OK, "/image is what was loaded");
 	put(m, "/image", "two");
 	expect(m, check_armed_image, CHECK_WARNING, "/image is not what was loaded");
-	char full[256];
-	path_of(m, "/image", full);
-	assert_int_equal(unlink(full), 0);
+	tree_delete(&m->tree, "/image");
 	expect(m, check_armed_image, CHECK_WARNING, "/image");
 }
 

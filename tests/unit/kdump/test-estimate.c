@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the capture needs, on made-up machines with the figures of measured ones. */
-#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
+#include "tests/unit/tree.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -18,33 +18,12 @@
 #define MIB(n)  ((uint64_t)(n) << 20)
 #define RELEASE "6.1.0-56-amd64"
 
-struct machine {
-	char directory[TEMPORARY_SIZE];
-	struct kd_sysroot root;
-};
-
-static void put_bytes(const struct machine *m, const char *path, const void *data, size_t size)
-{
-	char *full = kd_sysroot_path(&m->root, path), *slash = strrchr(full, '/');
-
-	*slash = '\0';
-	assert_no_error(kd_mkdir_p(full, 0755));
-	*slash = '/';
-	assert_no_error(kd_write_file_atomic(full, data, size, 0644));
-	free(full);
-}
-
-static void put(const struct machine *m, const char *path, const char *text)
-{
-	put_bytes(m, path, text, strlen(text));
-}
-
-static void put_number(const struct machine *m, const char *path, uint64_t number)
+static void put_number(const struct tree *m, const char *path, uint64_t number)
 {
 	char text[32];
 
 	sprintf(text, "%" PRIu64 "\n", number);
-	put(m, path, text);
+	tree_text(m, path, text);
 }
 
 static void set_le(uint8_t *at, uint64_t value, int bytes)
@@ -56,7 +35,7 @@ static void set_le(uint8_t *at, uint64_t value, int bytes)
 }
 
 /* A boot header (Linux Documentation/arch/x86/boot.rst) and nothing that could run. */
-static void put_kernel(const struct machine *m, uint32_t init_size)
+static void put_kernel(const struct tree *m, uint32_t init_size)
 {
 	static uint8_t image[8192];
 
@@ -74,7 +53,7 @@ static void put_kernel(const struct machine *m, uint32_t init_size)
 	set_le(image + 0x238, 2047, 4);
 	set_le(image + 0x258, 0x1000000, 8);
 	set_le(image + 0x260, init_size, 4);
-	put_bytes(m, "/boot/vmlinuz", image, sizeof(image));
+	tree_write(m, "/boot/vmlinuz", image, sizeof(image));
 }
 
 static void add_member(struct archive *archive, const char *path, const void *data, size_t size)
@@ -90,7 +69,7 @@ static void add_member(struct archive *archive, const char *path, const void *da
 }
 
 /* An image with a program and a module whose last bytes say that it expands to @expanded. */
-static void put_image(const struct machine *m, size_t program, uint32_t expanded)
+static void put_image(const struct tree *m, size_t program, uint32_t expanded)
 {
 	struct archive *archive = archive_write_new();
 	uint8_t *data = calloc(1, program + 4096), module[32] = { 0 };
@@ -105,12 +84,12 @@ static void put_image(const struct machine *m, size_t program, uint32_t expanded
 	add_member(archive, "lib/modules/ext4.ko.gz", module, sizeof(module));
 	assert_int_equal(archive_write_close(archive), ARCHIVE_OK);
 	archive_write_free(archive);
-	put_bytes(m, "/var/lib/kdump/image", out, used);
+	tree_write(m, "/var/lib/kdump/image", out, used);
 	free(data);
 	free(out);
 }
 
-static void put_report(const struct machine *m, const char *dump, const char *release, uint64_t total, uint64_t peak)
+static void put_report(const struct tree *m, const char *dump, const char *release, uint64_t total, uint64_t peak)
 {
 	char text[256], path[128];
 
@@ -118,36 +97,24 @@ static void put_report(const struct machine *m, const char *dump, const char *re
 		"{\"kernel\": {\"release\": \"%s\"}, \"memory\": {\"total\": %" PRIu64 ", \"peak\": %" PRIu64 "}}",
 		release, total, peak);
 	sprintf(path, "/var/crash/%s/report.json", dump);
-	put(m, path, text);
+	tree_text(m, path, text);
 }
 
 /* 2 GiB, 128 MiB reserved, the generic kernel of Debian 12 and an image like its own. */
 static int setup(void **state)
 {
-	struct machine *m = calloc(1, sizeof(*m));
+	struct tree *m;
 
-	assert_non_null(m);
-	temporary_make(m->directory);
-	assert_no_error(kd_sysroot_open(m->directory, &m->root));
+	tree_setup(state);
+	m = *state;
 	put_number(m, "/sys/kernel/kexec_crash_size", MIB(128));
-	put(m, "/proc/meminfo", "MemTotal:        2012073 kB\nMemFree: 1 kB\n");
+	tree_text(m, "/proc/meminfo", "MemTotal:        2012073 kB\nMemFree: 1 kB\n");
 	put_kernel(m, 66682880);
 	put_image(m, 1250000, 2400000);
-	*state = m;
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	struct machine *m = *state;
-
-	kd_sysroot_close(&m->root);
-	temporary_remove(m->directory);
-	free(m);
-	return 0;
-}
-
-static void make(const struct machine *m, struct estimate *ret)
+static void make(const struct tree *m, struct estimate *ret)
 {
 	struct estimate_request request = {
 		.root = &m->root,
@@ -203,7 +170,7 @@ static void test_large_machine(void **state)
 	struct estimate small, large;
 
 	make(*state, &small);
-	put(*state, "/proc/meminfo", "MemTotal: 1073741824 kB\n"); /* 1 TiB */
+	tree_text(*state, "/proc/meminfo", "MemTotal: 1073741824 kB\n"); /* 1 TiB */
 	put_number(*state, "/sys/kernel/crash_elfcorehdr_size", 900000);
 	make(*state, &large);
 	/* Two bits a page; and the elfcorehdr. */
@@ -219,7 +186,7 @@ static void test_no_image(void **state)
 	struct estimate with, without;
 
 	make(*state, &with);
-	put(*state, "/var/lib/kdump/image", "070701 is how an archive begins, and this is none");
+	tree_text(*state, "/var/lib/kdump/image", "070701 is how an archive begins, and this is none");
 	make(*state, &without);
 	assert_true(without.assumed_image);
 	assert_true(without.computed > with.computed);
@@ -229,7 +196,7 @@ static void test_no_image(void **state)
 
 static void test_no_kernel(void **state)
 {
-	struct machine *m = *state;
+	struct tree *m = *state;
 	struct estimate_request request = { .root = &m->root, .kernel = "/boot/nothing", .release = RELEASE };
 	struct estimate estimate;
 
@@ -258,7 +225,7 @@ static void test_recorded_last(void **state)
 				   "\"memory\": {\"total\": 80867328, \"peak\": 22802432}}";
 	struct estimate estimate;
 
-	put(*state, LAST_CAPTURE_PATH, text);
+	tree_text(*state, LAST_CAPTURE_PATH, text);
 	make(*state, &estimate);
 	assert_string_equal(estimate.report, LAST_CAPTURE_PATH);
 	assert_int_equal(estimate.recorded_peak, 22802432);
@@ -317,13 +284,12 @@ static void test_reports_passed_over(void **state)
 		"{\"kernel\": {\"release\": \"" RELEASE "\"}, \"memory\": {\"total\": \"5\", \"peak\": []}}",
 		"{\"kernel\": {\"release\": \"" RELEASE "\"}, \"memory\": 7}",
 	};
-	struct machine *m = *state;
+	struct tree *m = *state;
 	struct estimate estimate;
-	char path[256];
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(texts); i++) {
-		put(m, "/var/crash/d/report.json", texts[i]);
+		tree_text(m, "/var/crash/d/report.json", texts[i]);
 		make(m, &estimate);
 		assert_null(estimate.report);
 		assert_int_equal(estimate.recorded, 0);
@@ -331,8 +297,7 @@ static void test_reports_passed_over(void **state)
 	}
 	/* Links lead out of the place. */
 	put_report(m, "../elsewhere", RELEASE, 80867328, 22802432);
-	snprintf(path, sizeof(path), "%s/var/crash/link", m->directory);
-	assert_int_equal(symlink("../elsewhere", path), 0);
+	tree_link(m, "/var/crash/link", "../elsewhere");
 	make(m, &estimate);
 	assert_null(estimate.report);
 	estimate_free(&estimate);
@@ -359,17 +324,17 @@ static void test_judge(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_computed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_computed_cloud, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_large_machine, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_no_image, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_no_kernel, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_recorded, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_recorded_last, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_recorded_cloud, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_recorded_elsewhere, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_recorded_floor, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_reports_passed_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_computed, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_computed_cloud, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_large_machine, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_no_image, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_no_kernel, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_recorded, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_recorded_last, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_recorded_cloud, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_recorded_elsewhere, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_recorded_floor, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_reports_passed_over, setup, tree_teardown),
 		cmocka_unit_test(test_judge),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What start, stop and reload say, with the system calls of kexec replaced: nothing is loaded here. */
-#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
+#include "tests/unit/tree.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ struct kd_error *kexec_call_reboot(void)
 /* --- a machine ---------------------------------------------------------------------------------------------------- */
 
 struct machine {
-	char directory[TEMPORARY_SIZE];
+	struct tree tree;
 	struct kdumpctl ctl;
 	char *said; /* on standard error, once it is flushed */
 	size_t size;
@@ -55,13 +55,7 @@ struct machine {
 
 static void put(struct machine *m, const char *path, const char *text)
 {
-	char full[256], parent[256];
-
-	snprintf(full, sizeof(full), "%s%s", m->directory, path);
-	strcpy(parent, full);
-	*strrchr(parent, '/') = '\0';
-	assert_no_error(kd_mkdir_p(parent, 0755));
-	assert_no_error(kd_write_file_atomic(full, text, strlen(text), 0644));
+	tree_text(&m->tree, path, text);
 }
 
 static int setup(void **state)
@@ -70,8 +64,8 @@ static int setup(void **state)
 	FILE *out;
 
 	assert_non_null(m);
-	temporary_make(m->directory);
-	assert_no_error(kd_sysroot_open(m->directory, &m->ctl.root));
+	tree_make(&m->tree);
+	m->ctl.root = m->tree.root;
 	out = open_memstream(&m->said, &m->size);
 	assert_non_null(out);
 	kd_log_init(&m->ctl.log, out, "kdump", KD_LOG_INFO);
@@ -94,8 +88,7 @@ static int teardown(void **state)
 
 	fclose(m->ctl.log.stream);
 	free(m->said);
-	kd_sysroot_close(&m->ctl.root);
-	temporary_remove(m->directory);
+	tree_remove(&m->tree);
 	free(m);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Devices made of others: found on a made-up machine, written into the plan, read from it, made into tables. */
-#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
+#include "tests/unit/tree.h"
 
 #include <errno.h>
 #include <linux/dm-ioctl.h>
@@ -17,8 +17,7 @@
 #include "kdump/storage/volumes.h"
 
 struct machine {
-	char directory[TEMPORARY_SIZE];
-	struct kd_sysroot root;
+	struct tree tree;
 	struct kd_plan plan;
 	struct volume_keys keys;
 };
@@ -28,8 +27,7 @@ static int setup(void **state)
 	struct machine *m = calloc(1, sizeof(*m));
 
 	assert_non_null(m);
-	temporary_make(m->directory);
-	assert_no_error(kd_sysroot_open(m->directory, &m->root));
+	tree_make(&m->tree);
 	assert_no_error(kd_plan_init(&m->plan));
 	*state = m;
 	return 0;
@@ -41,8 +39,7 @@ static int teardown(void **state)
 
 	kd_plan_free(&m->plan);
 	volume_keys_free(&m->keys);
-	kd_sysroot_close(&m->root);
-	temporary_remove(m->directory);
+	tree_remove(&m->tree);
 	free(m);
 	return 0;
 }
@@ -50,21 +47,13 @@ static int teardown(void **state)
 /* A file with @text, or a link if @link. */
 static PRINTF_FORMAT(4, 5) void put(const struct machine *m, bool link, const char *text, const char *path_fmt, ...)
 {
-	size_t length = strlen(m->directory);
-	char path[512], parent[512];
+	char path[256];
 	va_list args;
 
-	memcpy(path, m->directory, length);
 	va_start(args, path_fmt);
-	vsnprintf(path + length, sizeof(path) - length, path_fmt, args);
+	vsnprintf(path, sizeof(path), path_fmt, args);
 	va_end(args);
-	strcpy(parent, path);
-	*strrchr(parent, '/') = '\0';
-	assert_no_error(kd_mkdir_p(parent, 0755));
-	if (link)
-		assert_int_equal(symlink(text, path), 0);
-	else
-		assert_no_error(kd_write_file_atomic(path, text, strlen(text), 0600));
+	(link ? tree_link : tree_text)(&m->tree, path, text);
 }
 
 /* A block device in sysfs; @place: below /sys/devices. */
@@ -143,7 +132,7 @@ static struct kd_error *resolve(struct machine *m, const char *node)
 {
 	const struct target target = { .node = (char *)node };
 
-	return volumes_resolve(&m->root, NULL, &source, &target, &m->plan, &m->keys);
+	return volumes_resolve(&m->tree.root, NULL, &source, &target, &m->plan, &m->keys);
 }
 
 static void assert_volume(const struct kd_plan *plan, size_t number, const char *expected)
@@ -286,10 +275,10 @@ static void test_describe(void **state)
 	struct machine *m = *state;
 	_cleanup_free_ char *text = NULL;
 
-	assert_no_error(volumes_describe(&m->root, &source, "secret", &text));
+	assert_no_error(volumes_describe(&m->tree.root, &source, "secret", &text));
 	assert_null(strstr(text, "logon"));
 	assert_non_null(strstr(text, "aes-xts-plain64 0 253:0 32768"));
-	assert_error(volumes_describe(&m->root, &source, "gone", &text), KD_ERR_OS, "gone");
+	assert_error(volumes_describe(&m->tree.root, &source, "gone", &text), KD_ERR_OS, "gone");
 }
 
 /* --- the plan ----------------------------------------------------------------------------------------------------- */

@@ -1,88 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tests/unit/initramfs/initramfs-tree.h"
-
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/initramfs/elf-testing.h"
 
 #include <elf.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/io.h"
-
-static void no_error(struct kd_error *err)
-{
-	if (err)
-		fail_msg("%s", err->text);
-}
-
-void tree_make(struct tree *tree)
-{
-	temporary_make(tree->path);
-}
-
-void tree_remove(const struct tree *tree)
-{
-	temporary_remove(tree->path);
-}
-
-const char *tree_path(const struct tree *tree, const char *path)
-{
-	static char full[512];
-
-	assert_true(snprintf(full, sizeof(full), "%s%s", tree->path, path) < (int)sizeof(full));
-	return full;
-}
-
-void tree_directory(const struct tree *tree, const char *path)
-{
-	no_error(kd_mkdir_p(tree_path(tree, path), 0755));
-}
-
-static void make_parent(const struct tree *tree, const char *path)
-{
-	char parent[256];
-
-	snprintf(parent, sizeof(parent), "%.*s", (int)(strrchr(path, '/') - path), path);
-	tree_directory(tree, parent);
-}
-
-void tree_write(const struct tree *tree, const char *path, const void *data, size_t size)
-{
-	FILE *file;
-
-	make_parent(tree, path);
-	file = fopen(tree_path(tree, path), "w");
-	assert_non_null(file);
-	assert_int_equal(fwrite(data, 1, size, file), size);
-	assert_int_equal(fclose(file), 0);
-}
-
-void tree_text(const struct tree *tree, const char *path, const char *text)
-{
-	tree_write(tree, path, text, strlen(text));
-}
-
-void tree_link(const struct tree *tree, const char *path, const char *target)
-{
-	make_parent(tree, path);
-	assert_int_equal(symlink(target, tree_path(tree, path)), 0);
-}
-
-void tree_delete(const struct tree *tree, const char *path)
-{
-	assert_int_equal(remove(tree_path(tree, path)), 0);
-}
-
-void tree_read(const struct tree *tree, const char *path, char **ret, size_t *size_ret)
-{
-	no_error(kd_read_file(tree_path(tree, path), 64 << 20, ret, size_ret));
-}
+#include "tests/unit/testing.h"
 
 /* A file that grows. */
 struct bytes {

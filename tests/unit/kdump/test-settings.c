@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* /etc/default/kdump, which is read and not run. */
+#include <stdio.h>
+
+#include "base/array.h"
+#include "kdump/config/settings.h"
+#include "tests/unit/testing.h"
+#include "tests/unit/tree.h"
+
+static void test_settings(void **state)
+{
+	_cleanup_(settings_free) struct settings s = { 0 };
+
+	assert_no_error(settings_parse("# Kernel\n\nKDUMP_KERNELVER=\"\"\n"
+				       "KDUMP_COMMANDLINE_REMOVE=\"hugepages quiet\"\n"
+				       "  KDUMP_COMMANDLINE_APPEND='nr_cpus=1 x=$y' # why\n"
+				       "KEXEC_ARGS=\"-s\"\nKDUMP_IMG=vmlinuz\nKDUMP_STDLOGLVL=3\n"
+				       "KDUMP_BOOTDIR=/boot #x\n",
+				       "f", NULL, &s));
+	assert_null(s.kernel_version);
+	assert_string_equal(s.commandline_remove, "hugepages quiet");
+	assert_string_equal(s.commandline_append, "nr_cpus=1 x=$y");
+	assert_string_equal(s.image, "vmlinuz");
+	assert_string_equal(s.boot_dir, "/boot");
+	assert_int_equal(s.call, LOADER_CALL_FILE_LOAD);
+	assert_string_equal(s.file, "f");
+}
+
+static void test_settings_errors(void **state)
+{
+	static const struct {
+		const char *text, *expected;
+	} cases[] = {
+		{ "\nKDUMP_IMG=\"$(ls)\"\n", "f:2: value of KDUMP_IMG: quotes, $" },
+		{ "KDUMP_IMG=`ls`\n", "not run by a shell" },
+		{ "KDUMP_IMG=\"abc\n", "closing quote" },
+		{ "KDUMP_IMG=a b\n", "needs quotes" },
+		{ "KDUMP_IMG=a;b\n", "needs quotes" },
+		{ "KDUMP_IMG='a'b'\n", "not understood" },
+		{ "KDUMP_IMG = a\n", "is not a name" },
+		{ "export KDUMP_IMG=a\n", "is not a name" },
+		{ "source /etc/x\n", "not a KEY=value line" },
+		{ "KEXEC_ARGS=\"--reset-vga\"\n", "f:1: KEXEC_ARGS takes -s, -c or -a, not --reset-vga" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct settings s;
+
+		assert_error(settings_parse(cases[i].text, "f", NULL, &s), KD_ERR_CONFIG, cases[i].expected);
+	}
+}
+
+static void test_settings_unknown_warns(void **state)
+{
+	_cleanup_(settings_free) struct settings s = { 0 };
+	_cleanup_free_ char *text = NULL;
+	struct kd_log log;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	kd_log_init(&log, out, "kdump", KD_LOG_INFO);
+	assert_no_error(settings_parse("KDUMP_SAVEDIR=\"/x\"\nKDUMP_STDLOGLVL=1\n", "f", &log, &s));
+	fclose(out);
+	assert_string_equal(text, "kdump: WARNING: f:1: KDUMP_SAVEDIR is not known here and ignored\n");
+}
+
+static void test_settings_files(void **state)
+{
+	struct tree *m = *state;
+	_cleanup_(settings_free) struct settings none = { 0 }, some = { 0 };
+
+	assert_no_error(settings_load(&m->root, NULL, &none));
+	assert_null(none.file);
+	assert_int_equal(none.call, LOADER_CALL_AUTO);
+	tree_text(m, KD_SYSCONFDIR "/default/kdump", "KEXEC_ARGS=-c\n");
+	assert_no_error(settings_load(&m->root, NULL, &some));
+	assert_int_equal(some.call, LOADER_CALL_LOAD);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_settings_errors),
+		cmocka_unit_test(test_settings_unknown_warns),
+		cmocka_unit_test_setup_teardown(test_settings_files, tree_setup, tree_teardown),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

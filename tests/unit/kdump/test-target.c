@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From a directive of kdump.conf to the target in the plan. */
+#include <stdio.h>
+
+#include "kdump/config/conf.h"
+#include "kdump/storage/target.h"
+#include "tests/unit/testing.h"
+#include "tests/unit/tree.h"
+
+/* A block device as udev and sysfs show it. */
+static void put_device(struct tree *m, const char *name, const char *number, const char *uuid)
+{
+	char path[256], text[256];
+
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	tree_text(m, path, "");
+	snprintf(path, sizeof(path), "/sys/class/block/%s/dev", name);
+	snprintf(text, sizeof(text), "%s\n", number);
+	tree_text(m, path, text);
+	snprintf(path, sizeof(path), "/sys/dev/block/%s/uevent", number);
+	snprintf(text, sizeof(text), "MAJOR=254\nDEVNAME=%s\nDEVTYPE=partition\n", name);
+	tree_text(m, path, text);
+	if (!uuid)
+		return;
+	snprintf(path, sizeof(path), "/dev/disk/by-uuid/%s", uuid);
+	snprintf(text, sizeof(text), "../../%s", name);
+	tree_link(m, path, text);
+}
+
+static void parse_conf(const char *text, struct kd_conf *conf)
+{
+	assert_no_error(kd_conf_parse(text, "/etc/kdump.conf", conf, NULL, NULL));
+}
+
+static struct kd_error *resolve(struct tree *m, const char *conf_text, struct target *target)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct target_request request;
+
+	parse_conf(conf_text, &conf);
+	request = kd_conf_target(&conf);
+	return target_resolve(&m->root, &request, NULL, target);
+}
+
+static void expect_target(struct tree *m, const char *conf, const char *expected)
+{
+	_cleanup_(target_free) struct target t = { 0 };
+	char found[512];
+
+	assert_no_error(resolve(m, conf, &t));
+	snprintf(found, sizeof(found), "%s %s [%s] %s", t.type, t.device, t.options, t.path);
+	assert_string_equal(found, expected);
+}
+
+static void expect_refused(struct tree *m, const char *conf, enum kd_error_code code, const char *text)
+{
+	struct target t = { 0 };
+
+	assert_error(resolve(m, conf, &t), code, text);
+	assert_null(t.type);
+}
+
+#define ROOT_MOUNT "22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/root rw,errors=remount-ro\n"
+
+static void put_root(struct tree *m, const char *more)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), ROOT_MOUNT "%s", more);
+	tree_text(m, "/proc/self/mountinfo", text);
+	put_device(m, "vda1", "254:1", "aaaa-1");
+	tree_directory(m, "/var/crash");
+}
+
+static void test_target_plain(void **state)
+{
+	struct tree *m = *state;
+
+	put_root(m, "");
+	expect_target(m, "", "ext4 UUID=aaaa-1 [] /var/crash");
+	tree_directory(m, "/srv/dumps");
+	expect_target(m, "path /srv/dumps", "ext4 UUID=aaaa-1 [] /srv/dumps");
+	tree_link(m, "/dumps", "/srv/dumps");
+	expect_target(m, "path /dumps", "ext4 UUID=aaaa-1 [] /srv/dumps");
+}
+
+static void test_target_separate_var(void **state)
+{
+	struct tree *m = *state;
+
+	put_root(m, "30 22 254:2 / /var rw,relatime - xfs /dev/vda2 rw,attr2\n");
+	put_device(m, "vda2", "254:2", "bbbb-2");
+	expect_target(m, "", "xfs UUID=bbbb-2 [] /crash");
+}
+
+static void test_target_bind(void **state)
+{
+	struct tree *m = *state;
+
+	put_root(m, "30 22 254:2 /exports/dumps /var/crash rw - ext4 /dev/vda2 rw\n");
+	put_device(m, "vda2", "254:2", "bbbb-2");
+	expect_target(m, "", "ext4 UUID=bbbb-2 [] /exports/dumps");
+	/* Named, path counts from the top of the file system, of which only this part is mounted. */
+	expect_target(m, "ext4 /dev/vda2\npath /exports/dumps", "ext4 UUID=bbbb-2 [] /exports/dumps");
+	expect_refused(m, "ext4 /dev/vda2\npath /other", KD_ERR_NOT_FOUND, "directory /other does not exist");
+}
+
+static void test_target_btrfs(void **state)
+{
+	struct tree *m = *state;
+
+	tree_text(m, "/proc/self/mountinfo",
+		  "22 1 0:30 /@ / rw,relatime - btrfs /dev/vda1 rw,subvolid=256,subvol=/@\n"
+		  "30 22 0:30 /@/srv/x /mnt/bind rw - btrfs /dev/vda1 rw,subvolid=256,subvol=/@\n"
+		  "31 22 0:30 /@data /data rw - btrfs /dev/vda1 rw,subvolid=257,subvol=/@data\n");
+	put_device(m, "vda1", "254:1", "cccc-3");
+	tree_directory(m, "/var/crash");
+	tree_directory(m, "/mnt/bind/d");
+	tree_directory(m, "/data/crash");
+	expect_target(m, "", "btrfs UUID=cccc-3 [subvolid=5] /@/var/crash");
+	expect_target(m, "path /mnt/bind/d", "btrfs UUID=cccc-3 [subvolid=5] /@/srv/x/d");
+	expect_target(m, "path /data/crash", "btrfs UUID=cccc-3 [subvolid=5] /@data/crash");
+	/* Named, path counts from the subvolume in which it is found. */
+	expect_target(m, "btrfs UUID=cccc-3\npath /crash", "btrfs UUID=cccc-3 [subvolid=5] /@data/crash");
+}
+
+static void test_target_refused(void **state)
+{
+	struct tree *m = *state;
+
+	tree_text(m, "/proc/self/mountinfo",
+		  "22 1 0:40 / / rw - overlay overlay rw,lowerdir=/l\n"
+		  "23 22 0:41 / /run rw - tmpfs tmpfs rw\n");
+	tree_directory(m, "/var/crash");
+	tree_directory(m, "/run/x");
+	expect_refused(m, "", KD_ERR_UNSUPPORTED,
+		       "path /var/crash lies on overlay (mounted at /), which combines directories");
+	expect_refused(m, "path /run/x", KD_ERR_UNSUPPORTED, "tmpfs (mounted at /run), which lies in memory");
+}
+
+static void test_target_read_only(void **state)
+{
+	struct tree *m = *state;
+
+	put_root(m, "30 22 254:2 / /srv rw - ext4 /dev/vda2 ro\n31 22 254:1 /var /ro ro - ext4 /dev/vda1 rw\n");
+	put_device(m, "vda2", "254:2", "bbbb-2");
+	tree_directory(m, "/srv/d");
+	tree_directory(m, "/ro/crash");
+	expect_refused(m, "path /srv/d", KD_ERR_STATE, "mounted read-only at /srv: \"mount -o remount,rw /srv\"");
+	expect_refused(m, "path /ro/crash", KD_ERR_STATE, "mounted read-only at /ro");
+	expect_refused(m, "ext4 UUID=bbbb-2\npath /d", KD_ERR_STATE, "UUID=bbbb-2 is mounted read-only at /srv");
+	tree_text(m, "/sys/class/block/vda1/ro", "1\n");
+	expect_refused(m, "", KD_ERR_STATE, "/dev/vda1 is write-protected");
+}
+
+static void test_target_missing_path(void **state)
+{
+	struct tree *m = *state;
+	_cleanup_(target_free) struct target t = { 0 };
+
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT);
+	put_device(m, "vda1", "254:1", "aaaa-1");
+	tree_directory(m, "/var");
+	expect_refused(m, "path /srv/none", KD_ERR_NOT_FOUND, "\"mkdir -p /srv/none\" creates it");
+	/* The default directory is made by start. */
+	assert_no_error(resolve(m, "", &t));
+	assert_string_equal(t.path, "/var/crash");
+	assert_string_equal(t.directory, "/var/crash");
+	expect_refused(m, "ext4 /dev/vda1\npath /none", KD_ERR_NOT_FOUND, "\"mkdir -p /none\" creates it");
+}
+
+static void test_target_named(void **state)
+{
+	struct tree *m = *state;
+
+	put_root(m, "30 22 254:2 / /srv rw - xfs /dev/vda2 rw\n");
+	put_device(m, "vda2", "254:2", "bbbb-2");
+	tree_link(m, "/dev/disk/by-label/dump\\x20disk", "../../vda2");
+	tree_link(m, "/dev/disk/by-partlabel/dumps", "../../vda2");
+	tree_directory(m, "/srv/d");
+	expect_target(m, "xfs /dev/vda2\npath /d", "xfs UUID=bbbb-2 [] /d");
+	expect_target(m, "xfs UUID=bbbb-2\npath /d", "xfs UUID=bbbb-2 [] /d");
+	expect_target(m, "xfs LABEL=\"dump disk\"\npath /d", "xfs UUID=bbbb-2 [] /d");
+	expect_target(m, "xfs PARTLABEL=dumps\npath /d", "xfs UUID=bbbb-2 [] /d");
+	expect_refused(m, "path /d\next4 /dev/vda2", KD_ERR_CONFIG,
+		       "/etc/kdump.conf:2: /dev/vda2 holds xfs, not ext4: write \"xfs /dev/vda2\"");
+	expect_refused(m, "ext4 /dev/vdz1", KD_ERR_NOT_FOUND, "/etc/kdump.conf:1: there is no device /dev/vdz1");
+	expect_refused(m, "ext4 UUID=dead", KD_ERR_NOT_FOUND, "there is no device UUID=dead");
+	expect_refused(m, "ext4 UUID=../../etc", KD_ERR_NOT_FOUND, "there is no device");
+}
+
+static void test_target_fstab(void **state)
+{
+	struct tree *m = *state;
+
+	put_root(m, "");
+	put_device(m, "vdb1", "254:17", "dddd-4");
+	expect_refused(m, "ext4 /dev/vdb1", KD_ERR_CONFIG,
+		       "Dump target \"/dev/vdb1\" is neither mounted nor in /etc/fstab");
+	tree_text(m, "/etc/fstab",
+		  "# no\nUUID=aaaa-1 / ext4 defaults 0 1\nUUID=dddd-4 /dump ext4 noauto,noatime 0 0\n");
+	expect_target(m, "ext4 /dev/vdb1", "ext4 UUID=dddd-4 [] /var/crash");
+	tree_text(m, "/etc/fstab", "UUID=dddd-4 /dump btrfs noauto,subvol=@dump,compress=zstd 0 0\n");
+	expect_target(m, "btrfs /dev/vdb1\npath /", "btrfs UUID=dddd-4 [subvol=@dump] /");
+}
+
+/* No udev links: the kernel's name has to do. */
+static void test_target_without_uuid(void **state)
+{
+	struct tree *m = *state;
+
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT);
+	put_device(m, "vda1", "254:1", NULL);
+	tree_directory(m, "/var/crash");
+	expect_target(m, "", "ext4 /dev/vda1 [] /var/crash");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_target_plain, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_separate_var, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_bind, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_btrfs, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_refused, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_read_only, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_missing_path, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_named, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_fstab, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_without_uuid, tree_setup, tree_teardown),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

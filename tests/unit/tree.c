@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tests/unit/tree.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "tests/unit/testing.h"
+
+void tree_make(struct tree *tree)
+{
+	temporary_make(tree->path);
+	assert_no_error(kd_sysroot_open(tree->path, &tree->root));
+}
+
+void tree_remove(struct tree *tree)
+{
+	kd_sysroot_close(&tree->root);
+	temporary_remove(tree->path);
+}
+
+int tree_setup(void **state)
+{
+	struct tree *tree = calloc(1, sizeof(*tree));
+
+	assert_non_null(tree);
+	tree_make(tree);
+	*state = tree;
+	return 0;
+}
+
+int tree_teardown(void **state)
+{
+	tree_remove(*state);
+	free(*state);
+	return 0;
+}
+
+const char *tree_path(const struct tree *tree, const char *path)
+{
+	static char full[512];
+
+	assert_true(snprintf(full, sizeof(full), "%s%s", tree->path, path) < (int)sizeof(full));
+	return full;
+}
+
+void tree_directory(const struct tree *tree, const char *path)
+{
+	assert_no_error(kd_mkdir_p(tree_path(tree, path), 0755));
+}
+
+static void make_parent(const struct tree *tree, const char *path)
+{
+	char parent[256];
+
+	snprintf(parent, sizeof(parent), "%.*s", (int)(strrchr(path, '/') - path), path);
+	tree_directory(tree, parent);
+}
+
+/* Not kd_write_file_atomic(): nothing here has to outlive a crash, and some tests write hundreds of files. */
+void tree_write(const struct tree *tree, const char *path, const void *data, size_t size)
+{
+	char temporary[520];
+	FILE *file;
+
+	make_parent(tree, path);
+	snprintf(temporary, sizeof(temporary), "%s.new", tree_path(tree, path));
+	file = fopen(temporary, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(data, 1, size, file), size);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(rename(temporary, tree_path(tree, path)), 0);
+}
+
+void tree_text(const struct tree *tree, const char *path, const char *text)
+{
+	tree_write(tree, path, text, strlen(text));
+}
+
+void tree_program(const struct tree *tree, const char *path, const char *text)
+{
+	tree_text(tree, path, text);
+	tree_mode(tree, path, 0755);
+}
+
+void tree_mode(const struct tree *tree, const char *path, mode_t mode)
+{
+	assert_int_equal(chmod(tree_path(tree, path), mode), 0);
+}
+
+void tree_link(const struct tree *tree, const char *path, const char *target)
+{
+	make_parent(tree, path);
+	assert_int_equal(symlink(target, tree_path(tree, path)), 0);
+}
+
+void tree_delete(const struct tree *tree, const char *path)
+{
+	assert_int_equal(remove(tree_path(tree, path)), 0);
+}
+
+void tree_read(const struct tree *tree, const char *path, char **ret, size_t *size_ret)
+{
+	assert_no_error(kd_read_file(tree_path(tree, path), 64 << 20, ret, size_ret));
+}
