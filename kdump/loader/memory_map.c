@@ -160,7 +160,8 @@ static struct kd_error *read_iomem(const struct kd_sysroot *root, struct memory_
 	return NULL;
 }
 
-/* /sys/kernel/kexec_crash_cma_ranges: "start-end" lines; the file is there from Linux 6.17 on. */
+/* Lines "start-end", end inclusive. A kernel without this file ("crash: export crashkernel CMA reservation to
+ * userspace") may have such a reservation all the same: the capture kernel then does without it. */
 static struct kd_error *read_cma(const struct kd_sysroot *root, struct memory_map *map)
 {
 	_cleanup_(kd_error_destroy) struct kd_error *err = NULL;
@@ -168,7 +169,7 @@ static struct kd_error *read_cma(const struct kd_sysroot *root, struct memory_ma
 	char *cursor, *line;
 	struct kd_range range;
 
-	err = kd_sysroot_read(root, "/sys/kernel/kexec_crash_cma_ranges", &text, NULL);
+	err = kd_sysroot_read(root, "/sys/kernel/kexec/crash_cma_ranges", &text, NULL);
 	if (err && err->errnum == ENOENT)
 		return NULL;
 	if (err)

@@ -622,6 +622,36 @@ static void test_reboot_keeps_out(void **state)
 	machine_close(&m);
 }
 
+/* crashkernel=…,cma: memory of the capture kernel, and of no dump. */
+static void test_cma(void **state)
+{
+	struct loader_image *image;
+	struct e820 e820[64];
+	struct machine m;
+	Elf64_Ehdr ehdr;
+	size_t count;
+
+	make_machine(&m, IOMEM_64M, 20 << 20, 4096);
+	write_text("root/sys/kernel/kexec/crash_cma_ranges", "20000000-20ffffff\n30000000-307fffff\n");
+	assert_no_error(loader_prepare(&m.request, &image));
+	assert_true(kd_ranges_contain(&image->memory.cma, 0x30000000, 0x30800000));
+	assert_int_equal(kd_ranges_total(&image->memory.cma), 24 << 20);
+	count = read_e820(image, e820);
+	assert_true(e820_covers(e820, count, 1, 0x20000000, 0x21000000));
+	assert_true(e820_covers(e820, count, 1, 0x30000000, 0x30800000));
+	memcpy(&ehdr, image->elfcorehdr, sizeof(ehdr));
+	for (size_t i = 0; i < ehdr.e_phnum; i++) {
+		Elf64_Phdr phdr;
+
+		memcpy(&phdr, (char *)image->elfcorehdr + ehdr.e_phoff + i * sizeof(phdr), sizeof(phdr));
+		if (phdr.p_type == PT_LOAD)
+			assert_true(phdr.p_paddr + phdr.p_memsz <= 0x20000000 || phdr.p_paddr == 0x21000000 ||
+				    phdr.p_paddr >= 0x30800000);
+	}
+	loader_image_free(image);
+	machine_close(&m);
+}
+
 static void test_low_memory_counts(void **state)
 {
 	struct loader_image *image;
@@ -935,6 +965,7 @@ int main(void)
 		TEST(test_no_reservation),
 		TEST(test_hidden_iomem),
 		TEST(test_reservation_too_small),
+		TEST(test_cma),
 		TEST(test_low_memory_counts),
 		TEST(test_control_pages),
 		TEST(test_reboot_keeps_out),
