@@ -248,10 +248,8 @@ static struct kd_error *make_cmdline(const struct options *o, const struct kd_sy
 	const char *append = o->append ? o->append : "";
 	struct kd_error *err;
 
-	if (!o->reuse_cmdline) {
-		*ret = strdup(append);
-		return *ret ? NULL : kd_error_nomem();
-	}
+	if (!o->reuse_cmdline)
+		return kd_format(ret, "%s", append);
 	err = kd_sysroot_read(root, "/proc/cmdline", &running, NULL);
 	if (!err)
 		err = loader_cmdline_remove(running,

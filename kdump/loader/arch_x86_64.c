@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "base/array.h"
+#include "base/bytes.h"
 #include "base/parse.h"
 #include "kdump/loader/layout.h"
 #include "kdump/loader/le.h"
@@ -64,7 +65,6 @@ static const struct {
 	uint16_t offset, size;
 } inherited[] = {
 	{ 0x000, 64 },  /* screen_info */
-	{ 0x070, 8 },   /* acpi_rsdp_addr */
 	{ 0x140, 128 }, /* edid_info */
 	{ 0x1e9, 2 },   /* numbers of EDD and MBR signature entries … */
 	{ 0x290, 64 },  /* … MBR signatures … */
@@ -594,7 +594,7 @@ const struct loader_arch loader_arch_x86_64 = {
 	.name = "x86_64",
 	.machine = EM_X86_64,
 	.highest = (uint64_t)64 << 40, /* MAXMEM with 4-level paging */
-	.low_reserved = 1 << 20,
+	.low_reserved = KD_MIB(1),
 	.elfcorehdr_on_cmdline = true,
 	.purgatory = loader_purgatory,
 	.purgatory_end = loader_purgatory_end,

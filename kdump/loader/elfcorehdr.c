@@ -64,15 +64,15 @@ static struct kd_error *list_cpus(const struct kd_sysroot *root, uint64_t **ret,
 {
 	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(root, CPU_DIR);
 	_cleanup_free_ uint64_t *cpus = NULL;
-	struct dirent *entry;
+	const char *name;
 	size_t count = 0;
 
 	if (!dir)
 		return kd_error_os(errno, "%s%s", root->prefix, CPU_DIR);
-	while ((entry = readdir(dir))) {
+	while ((name = kd_next_entry(dir))) {
 		uint64_t *grown, number;
 
-		if (!kd_starts_with(entry->d_name, "cpu") || !kd_parse_u64(entry->d_name + 3, 10, &number))
+		if (!kd_starts_with(name, "cpu") || !kd_parse_u64(name + 3, 10, &number))
 			continue;
 		grown = reallocarray(cpus, count + 1, sizeof(*grown));
 		if (!grown)

@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/decompress.h"
 #include "base/io.h"
+#include "base/text.h"
 #include "kdump/loader/le.h"
 
 #define IMAGE_MAX ((size_t)1 << 30)
@@ -213,10 +214,9 @@ struct kd_error *kernel_image_parse(const char *path, void *file, size_t size, s
 	_cleanup_(kernel_image_free) struct kernel_image image = { .file = file, .file_size = size };
 	struct kd_error *err;
 
-	image.path = strdup(path);
-	if (!image.path)
-		return kd_error_nomem();
-	err = recognise(&image);
+	err = kd_set_text(&image.path, path);
+	if (!err)
+		err = recognise(&image);
 	if (err)
 		return err;
 	*ret = image;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "kdump/loader/elfcorehdr.h"
 #include "kdump/loader/layout.h"
 #include "kdump/loader/purgatory_segment.h"
@@ -63,7 +64,8 @@ static struct kd_error *choose_call(const struct loader_request *request, struct
 	return NULL;
 }
 
-/* Size that the kernel asks for if it is to keep the elfcorehdr up to date itself (Linux 6.6); 0: it does not. */
+/* Size that the kernel asks for if it is to keep the elfcorehdr up to date itself (Linux 6.6, a72bbec70da2 "crash:
+ * hotplug support for kexec_load()"); 0: it does not. */
 static struct kd_error *hotplug_size(const struct kd_sysroot *root, uint64_t *ret)
 {
 	struct kd_error *err;
@@ -206,20 +208,20 @@ static struct kd_error *place_elfcorehdr(struct loader_image *image, uint64_t me
 
 static struct kd_error *complete_cmdline(struct loader_image *image)
 {
-	int length;
+	struct kd_error *err;
+	size_t length;
 
 	if (image->policy == LOADER_PANIC && image->arch->elfcorehdr_on_cmdline)
-		length = asprintf(&image->boot_cmdline, "%s%selfcorehdr=0x%" PRIx64, image->cmdline,
-				  image->cmdline[0] ? " " : "", image->elfcorehdr_address);
+		err = kd_format(&image->boot_cmdline, "%s%selfcorehdr=0x%" PRIx64, image->cmdline,
+				image->cmdline[0] ? " " : "", image->elfcorehdr_address);
 	else
-		length = asprintf(&image->boot_cmdline, "%s", image->cmdline);
-	if (length < 0) {
-		image->boot_cmdline = NULL;
-		return kd_error_nomem();
-	}
-	if ((size_t)length > image->kernel.cmdline_max)
+		err = kd_set_text(&image->boot_cmdline, image->cmdline);
+	if (err)
+		return err;
+	length = strlen(image->boot_cmdline);
+	if (length > image->kernel.cmdline_max)
 		return kd_error_create(KD_ERR_LIMIT,
-				       "the command line has %d characters with elfcorehdr=; kernel %s takes %zu",
+				       "the command line has %zu characters with elfcorehdr=; kernel %s takes %zu",
 				       length, image->kernel.path, image->kernel.cmdline_max);
 	return NULL;
 }
@@ -289,10 +291,9 @@ struct kd_error *loader_prepare(const struct loader_request *request, struct loa
 		return kd_error_nomem();
 	image->policy = request->policy;
 	image->log = request->log;
-	image->cmdline = strdup(request->cmdline);
-	if (!image->cmdline)
-		return kd_error_nomem();
-	err = memory_map_read(request->root, &image->memory);
+	err = kd_set_text(&image->cmdline, request->cmdline);
+	if (!err)
+		err = memory_map_read(request->root, &image->memory);
 	if (!err && image->policy == LOADER_PANIC && !image->memory.crash.count)
 		err = kd_error_create(
 			KD_ERR_STATE,
