@@ -236,7 +236,8 @@ static bool has_name(const char *text, const char *name)
 }
 
 /* A user who wants more than one CPU: waking up the one that the machine booted from, after a panic on another,
- * resets the machine. Linux before 6.9 has to be told which it is. */
+ * resets the machine. Linux before 6.9 (5c5682b9f87a "x86/cpu: Detect real BSP on crash kernels") has to be told which
+ * it is. */
 static void put_boot_cpu(FILE *out, const struct kd_sysroot *root, const char *remove, const char *append)
 {
 	_cleanup_free_ char *cpuinfo = NULL;

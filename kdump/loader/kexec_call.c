@@ -17,12 +17,13 @@
 /* The headers of distributions lack the newer ones. Linux include/uapi/linux/kexec.h. */
 enum {
 	CALL_ON_CRASH = 0x1,
-	CALL_UPDATE_ELFCOREHDR = 0x4, /* Linux 6.6 */
+	CALL_UPDATE_ELFCOREHDR = 0x4, /* Linux 6.6, a72bbec70da2 "crash: hotplug support for kexec_load()" */
 
 	CALL_FILE_UNLOAD = 0x1,
 	CALL_FILE_ON_CRASH = 0x2,
 	CALL_FILE_NO_INITRAMFS = 0x4,
-	CALL_FILE_DEBUG = 0x8, /* Linux 6.8 */
+	/* Linux 6.8, cbc2fe9d9cb2 "kexec_file: add kexec_file flag to control debug printing" */
+	CALL_FILE_DEBUG = 0x8,
 };
 
 /* struct kexec_segment; its field buf is const here. */

@@ -7,7 +7,8 @@
 
 #include "base/text.h"
 
-/* Linux 7.0 has /sys/kernel/kexec/crash_size etc. and links with the older names, /sys/kernel/kexec_crash_size etc. */
+/* Linux 7.0 ("kexec: move sysfs entries to /sys/kernel/kexec") has /sys/kernel/kexec/crash_size and its like; the older
+ * names, /sys/kernel/kexec_crash_size and its like, are links to them. */
 static struct kd_error *read_state(const struct kd_sysroot *root, const char *name, uint64_t *ret)
 {
 	struct kd_error *err = kd_sysroot_read_u64(root, 10, ret, "/sys/kernel/kexec/%s", name);
