@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kexec(8): the loader's second front end, with the options of kexec-tools that are in use. */
+/* kexec(8): the loader's second front end, beside kdumpctl. It has the options of kexec-tools that are in use. */
 #include "config.h"
 
 #include <errno.h>
@@ -35,7 +35,7 @@ enum {
 	OPT_DRY_RUN,
 	OPT_CORRUPT,
 	OPT_IGNORED,
-	OPT_MISSING, /* known from kexec-tools, but not here */
+	OPT_MISSING, /* options of kexec-tools that this program does not have */
 };
 
 static const struct option long_options[] = {
@@ -64,7 +64,7 @@ static const struct option long_options[] = {
 	{ "sysroot", required_argument, NULL, OPT_SYSROOT },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ "test-corrupt-segment", required_argument, NULL, OPT_CORRUPT },
-	/* What they ask for is done anyway. */
+	/* Accepted: this program always does what they ask for. */
 	{ "args-linux", no_argument, NULL, OPT_IGNORED },
 	{ "hotplug", no_argument, NULL, OPT_IGNORED },
 	{ "elf64-core-headers", no_argument, NULL, OPT_IGNORED },
@@ -99,29 +99,29 @@ static const struct option long_options[] = {
 
 static const char usage[] =
 	"Usage: kexec [OPTION]... [KERNEL]\n"
-	"Load KERNEL to be run without firmware, at the next reboot or when this kernel panics.\n\n"
+	"Load KERNEL to start it without firmware, at the next reboot or when this kernel panics.\n\n"
 	"  -l, --load                load KERNEL for the next reboot\n"
-	"  -p, --load-panic          load KERNEL to be run on panic\n"
-	"  -u, --unload              unload it (with -p: the panic kernel)\n"
-	"  -e, --exec                reboot into what is loaded, at once\n"
-	"  -S, --status              exit with 1 if a panic kernel (-l: a kernel) is loaded, else 0\n"
+	"  -p, --load-panic          load KERNEL to start it on panic\n"
+	"  -u, --unload              unload the loaded kernel (with -p: the panic kernel)\n"
+	"  -e, --exec                reboot into the loaded kernel at once\n"
+	"  -S, --status              exit with 1 if a panic kernel is loaded (-l: a kernel for the next reboot), else 0\n"
 	"      --initrd=FILE, --ramdisk=FILE\n"
 	"                            initramfs for KERNEL\n"
 	"      --append=STRING, --command-line=STRING\n"
 	"                            command line for KERNEL\n"
-	"      --reuse-cmdline       take the running kernel's command line, then --append\n"
+	"      --reuse-cmdline       start with the running kernel's command line, then add --append\n"
 	"  -s, --kexec-file-syscall  use kexec_file_load(2)\n"
 	"  -c, --kexec-syscall       use kexec_load(2)\n"
-	"  -a, --kexec-syscall-auto  use kexec_load(2), or kexec_file_load(2) where that is forbidden (default)\n"
-	"  -i, --no-checks           no SHA-256 check of what was loaded before it is run\n"
+	"  -a, --kexec-syscall-auto  use kexec_load(2), or kexec_file_load(2) where kexec_load(2) is forbidden (default)\n"
+	"  -i, --no-checks           start the loaded kernel without checking its SHA-256 sums\n"
 	"  -f, --force               without -l, -p, -e: reboot at once instead of calling shutdown\n"
 	"  -x, --no-ifdown           -e: leave network interfaces up\n"
 	"  -y, --no-sync             -e: do not write back file systems\n"
-	"  -t, --type=TYPE           type of KERNEL: only bzImage is known\n"
+	"  -t, --type=TYPE           type of KERNEL: only bzImage is supported\n"
 	"      --print-ckr-size      print the bytes reserved for a panic kernel\n"
 	"      --dry-run             with -l, -p: print the layout, load nothing\n"
-	"      --sysroot=DIR         with --dry-run, -S, --print-ckr-size: look at the machine captured in DIR\n"
-	"  -d, --debug               say what is done\n"
+	"      --sysroot=DIR         with --dry-run, -S, --print-ckr-size: describe the machine captured in DIR\n"
+	"  -d, --debug               print each step and the layout\n"
 	"  -h, --help                show this text\n"
 	"  -v, --version             show the version\n\n"
 	"Without -l, -p, -u, -e, -S: load KERNEL, then shutdown -r now.\n";
@@ -130,8 +130,7 @@ static struct kd_error *parse_type(const char *type)
 {
 	if (strcmp(type, "bzImage") == 0 || strcmp(type, "bzImage64") == 0)
 		return NULL;
-	return kd_error_create(KD_ERR_USAGE, "--type=%s is not supported; give a bzImage, whose type is found out",
-			       type);
+	return kd_error_create(KD_ERR_USAGE, "--type=%s is not supported; give a bzImage, which needs no --type", type);
 }
 
 static struct kd_error *parse_segment(const char *text, unsigned int *ret)
@@ -212,12 +211,12 @@ static struct kd_error *take_option(int option, int index, struct options *o)
 		return NULL;
 	case OPT_MISSING:
 		return kd_error_create(KD_ERR_USAGE, "--%s is not supported by this kexec", long_options[index].name);
-	default: /* getopt has said what is wrong */
+	default: /* getopt has printed the error */
 		return kd_error_create(KD_ERR_USAGE, "see kexec --help");
 	}
 }
 
-/* *done: the answer has been printed. */
+/* *done: --help or --version has been printed. */
 static struct kd_error *parse_options(int argc, char **argv, struct options *o, bool *done)
 {
 	struct kd_error *err = NULL;
@@ -234,14 +233,15 @@ static struct kd_error *parse_options(int argc, char **argv, struct options *o, 
 	if (err)
 		return err;
 	if (argc - optind > 1)
-		return kd_error_create(KD_ERR_USAGE, "one kernel at a time: %s, %s", argv[optind], argv[optind + 1]);
+		return kd_error_create(KD_ERR_USAGE, "kexec loads one kernel, not both %s and %s", argv[optind],
+				       argv[optind + 1]);
 	o->kernel = argv[optind];
 	if (o->sysroot && !o->dry_run && !o->status && !o->reserved_size)
-		return kd_error_create(KD_ERR_USAGE, "--sysroot is for --dry-run, --status and --print-ckr-size");
+		return kd_error_create(KD_ERR_USAGE, "--sysroot needs --dry-run, --status or --print-ckr-size");
 	return NULL;
 }
 
-/* The running kernel's command line if that was asked for, and what was given. */
+/* The running kernel's command line (with --reuse-cmdline), then --append. */
 static struct kd_error *make_cmdline(const struct options *o, const struct kd_sysroot *root, char **ret)
 {
 	_cleanup_free_ char *running = NULL, *kept = NULL;
@@ -301,7 +301,7 @@ static struct kd_error *load(const struct options *o, const struct kd_sysroot *r
 	return err;
 }
 
-/* Interfaces that are up would go on receiving into memory that the next kernel takes for free. */
+/* An interface that is up would write received packets into memory that the next kernel believes free. */
 static void interfaces_down(const struct kd_log *log)
 {
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -345,7 +345,7 @@ static struct kd_error *shut_down(void)
 	return kd_error_os(errno, "cannot run shutdown -r now");
 }
 
-/* kexec-tools' answer: nothing printed, 1 for loaded. */
+/* As kexec-tools: print nothing, and exit with 1 if a kernel is loaded. */
 static int status(const struct options *o, const struct kd_sysroot *root, const struct kd_log *log)
 {
 	struct kd_error *err;
