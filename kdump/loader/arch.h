@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** What differs between architectures: a row of operations each. An architecture is one file arch_NAME.c, a row in
- *  arch.c's table and a purgatory in purgatory/NAME/. */
+/** The differences between architectures. Each is a struct loader_arch in a file arch_NAME.c, a row in arch.c's table,
+ *  and a purgatory in purgatory/NAME/. */
 #ifndef KDUMP_LOADER_ARCH_H
 #define KDUMP_LOADER_ARCH_H
 
@@ -19,9 +19,9 @@ struct loader_arch {
 	const char *name;      /* as in uname -m */
 	uint16_t machine;      /* EM_*, of kernel images and of the elfcorehdr */
 	uint64_t highest;      /* segments must end below */
-	uint64_t low_reserved; /* memory below holds no data of the crashed kernel: not dumped, not loaded into */
+	uint64_t low_reserved; /* memory below holds no data of the crashed kernel: not dumped, not used */
 	bool elfcorehdr_on_cmdline;
-	const uint8_t *purgatory, *purgatory_end; /* code that runs between the kernels; NULL: not in this build */
+	const uint8_t *purgatory, *purgatory_end; /* the code that runs between the kernels; NULL: not in this build */
 
 	/** Is this PT_LOAD of /proc/kcore the kernel's image (and not the direct map or vmalloc space)? */
 	bool (*is_kernel_image)(const Elf64_Phdr *phdr);
@@ -29,21 +29,21 @@ struct loader_arch {
 	/** Can the kernel running on the machine at @root hand over to @kernel? */
 	struct kd_error *(*check)(const struct kd_sysroot *root, const struct kernel_image *kernel);
 
-	/** Build and place the segment that tells the kernel about memory, command line and firmware, when kernel,
-	 *  initramfs and elfcorehdr have their places. Sets image->boot_info and its address. */
+	/** Build and place the segment that describes memory, command line and firmware to the kernel. Kernel,
+	 *  initramfs and elfcorehdr must have their places. Sets image->boot_info and its address. */
 	struct kd_error *(*place_boot_info)(const struct kd_sysroot *root, struct loader_image *image);
 
-	/** What purgatory_params.serial is to be for a kernel with this command line. */
+	/** The value of purgatory_params.serial for a kernel with this command line. */
 	uint16_t (*serial_port)(const char *cmdline);
 
-	/** Print that segment's contents, read back from its bytes. */
+	/** Print the boot info, read back from its bytes. */
 	void (*print_boot_info)(const struct loader_image *image, FILE *out);
 };
 
 /** The row for an ELF machine number; NULL if there is none. */
 const struct loader_arch *loader_arch_find(uint16_t machine);
 
-/** The machine number of the system that this program runs on; EM_NONE if it is not in the table. */
+/** The ELF machine number of the running system; EM_NONE if it is not in the table. */
 uint16_t loader_arch_native(void);
 
 extern const struct loader_arch loader_arch_x86_64;

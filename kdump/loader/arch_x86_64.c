@@ -59,8 +59,8 @@ enum {
 #define LOADER_KEXEC        0xd0
 #define BOOT_PARAMS         "/sys/kernel/boot_params/data"
 
-/* Facts about the machine that the next kernel cannot find out for itself: taken over from the running kernel's zero
- * page, which has them from the boot loader. */
+/* Facts about the machine that the next kernel cannot find out for itself. The running kernel's zero page has them from
+ * the boot loader; the loader copies them. */
 static const struct {
 	uint16_t offset, size;
 } inherited[] = {
@@ -78,7 +78,7 @@ static const uint32_t e820_types[MEMORY_TYPES] = {
 	[MEMORY_UNUSABLE] = 5, [MEMORY_PMEM] = 7,     [MEMORY_PMEM_LEGACY] = 12, [MEMORY_SOFT_RESERVED] = 0xefffffff,
 };
 
-/* All that goes into the segment, except addresses in it. */
+/* Everything that goes into the segment, except addresses inside it. */
 struct x86_boot {
 	const struct loader_image *image;
 	uint8_t old[ZP_SIZE]; /* the running kernel's zero page; zeros if unknown */
@@ -102,7 +102,7 @@ static inline void x86_boot_free_cleanup(struct x86_boot *boot)
 	x86_boot_free(boot);
 }
 
-/* --- what the running kernel knows -------------------------------------------------------------------------------- */
+/* --- from the running kernel -------------------------------------------------------------------------------------- */
 
 static struct kd_error *read_old_zero_page(const struct kd_sysroot *root, const struct kd_log *log, uint8_t *ret)
 {
@@ -116,7 +116,7 @@ static struct kd_error *read_old_zero_page(const struct kd_sysroot *root, const 
 		err = kd_sysroot_read(root, "/sys/kernel/debug/boot_params/data", &data, &size);
 	}
 	if (err) {
-		kd_warn(log, "the next kernel will not know screen and ACPI tables: %s", err->text);
+		kd_warn(log, "the next kernel will not know the screen and the ACPI tables: %s", err->text);
 		kd_error_destroy(err);
 		return NULL;
 	}
@@ -126,7 +126,7 @@ static struct kd_error *read_old_zero_page(const struct kd_sysroot *root, const 
 	return NULL;
 }
 
-/* The value of "KEY=0x…" in /sys/firmware/efi/systab, 0 if there is none. */
+/* The value of "KEY=0x…" in /sys/firmware/efi/systab; 0 if there is none. */
 static uint64_t systab_value(const struct kd_sysroot *root, const char *key)
 {
 	_cleanup_free_ char *text = NULL;
@@ -152,7 +152,7 @@ static uint64_t find_rsdp(const struct kd_sysroot *root, const struct x86_boot *
 
 /* --- EFI run-time services ---------------------------------------------------------------------------------------- */
 
-/* Append runtime-map/N as an EFI memory descriptor; *end when there is no such entry. */
+/* Append runtime-map/N as an EFI memory descriptor; *end := there is no such entry. */
 static struct kd_error *add_efi_descriptor(const struct kd_sysroot *root, size_t n, struct x86_boot *boot, bool *end)
 {
 	static const char *const fields[] = { "type", "phys_addr", "virt_addr", "num_pages", "attribute" };
@@ -205,8 +205,9 @@ static struct kd_error *read_efi(const struct kd_sysroot *root, struct x86_boot 
 	return NULL;
 }
 
-/* Hand EFI over completely or not at all. Only the run-time map is passed: a map with free memory in it would be used
- * by the decompressor's KASLR instead of the e820 table, and a panic kernel would land in the crashed one's memory. */
+/* Hand EFI over completely or not at all. The loader passes only the run-time map: if a map had free memory in it, the
+ * decompressor's KASLR would use it instead of the e820 table, and put a panic kernel into the crashed kernel's memory.
+ * */
 static void take_efi(const struct kd_sysroot *root, struct x86_boot *boot)
 {
 	_cleanup_(kd_error_destroy) struct kd_error *err = NULL;
@@ -220,7 +221,7 @@ static void take_efi(const struct kd_sysroot *root, struct x86_boot *boot)
 		err = read_efi(root, boot);
 	boot->has_efi = !err && boot->efi_map_size;
 	if (!boot->has_efi)
-		kd_debug(boot->image->log, "the next kernel gets no EFI run-time services%s%s", err ? ": " : "",
+		kd_debug(boot->image->log, "the next kernel will have no EFI run-time services%s%s", err ? ": " : "",
 			 err ? err->text : "");
 }
 
@@ -236,7 +237,7 @@ static bool add_ranges(struct memory_list *list, const struct kd_ranges *ranges,
 	return true;
 }
 
-/* What is not RAM: PCI configuration space and ACPI are not found without it. */
+/* Everything but RAM: without it the next kernel does not find PCI configuration space and ACPI. */
 static bool add_special(struct memory_list *list, const struct memory_list *iomem)
 {
 	enum memory_type type;
@@ -250,15 +251,16 @@ static bool add_special(struct memory_list *list, const struct memory_list *iome
 	return true;
 }
 
-/* The panic kernel must not know the crashed kernel's memory. It needs some below 1 MiB for its real-mode code (the
- * crashed kernel left that alone), and its elfcorehdr must not be RAM, or it could not be mapped as old memory. */
+/* The panic kernel must not know the crashed kernel's memory. It needs some below 1 MiB for its real-mode code, which
+ * the crashed kernel does not use. Its elfcorehdr must not be RAM, or the panic kernel could not map it as old memory.
+ * */
 static bool panic_e820(const struct loader_image *image, struct memory_list *ret)
 {
 	const struct segment *elfcorehdr = segments_find(&image->segments, "elfcorehdr");
 	_cleanup_(kd_ranges_free) struct kd_ranges ram = { 0 }, crash = { 0 };
 	size_t i;
 
-	assert(elfcorehdr); /* a panic kernel gets it before its map of memory */
+	assert(elfcorehdr); /* lay_out() places it before the boot info */
 	if (!kd_ranges_copy(&image->memory.ram, &ram) || !kd_ranges_clip(&ram, 0, image->arch->low_reserved) ||
 	    !kd_ranges_copy(&image->memory.crash, &crash) ||
 	    !kd_ranges_subtract(&crash, elfcorehdr->mem, elfcorehdr->mem + elfcorehdr->memsz))
@@ -270,14 +272,15 @@ static bool panic_e820(const struct loader_image *image, struct memory_list *ret
 	       add_special(ret, &image->memory.iomem);
 }
 
-/* The firmware's map. What the running kernel took out of its RAM since, tables of EFI for example, stays out. */
+/* The firmware's map. Memory that the running kernel has taken out of RAM since, for example for EFI tables, stays out.
+ * */
 static bool reboot_e820(const struct loader_image *image, struct memory_list *ret)
 {
 	const struct memory_list *firmware = &image->memory.firmware, *iomem = &image->memory.iomem;
 	_cleanup_(kd_ranges_free) struct kd_ranges ram = { 0 };
 	enum memory_type type;
 
-	if (!firmware->count) /* then this kernel's map has to do */
+	if (!firmware->count) /* then use the running kernel's map */
 		return add_ranges(ret, &image->memory.ram, MEMORY_RAM) && add_special(ret, iomem);
 	if (!memory_list_ranges(firmware, MEMORY_RAM, &ram))
 		return false;
@@ -303,7 +306,7 @@ static void put_e820(uint8_t *to, const struct memory_entry *entry, size_t count
 
 /* --- the segment -------------------------------------------------------------------------------------------------- */
 
-/* Bytes that grow; what was appended keeps its offset, so base + offset is its address. */
+/* A growing block of bytes. Appended items keep their offset, so base + offset is their address. */
 struct blob {
 	uint8_t *data;
 	size_t size;
@@ -460,7 +463,7 @@ static struct kd_error *gather(const struct kd_sysroot *root, struct x86_boot *b
 		return err;
 	boot->rsdp = find_rsdp(root, boot);
 	take_efi(root, boot);
-	/* Matters where the CPU has no random number instruction. */
+	/* For CPUs without a random number instruction. */
 	boot->has_seed = getrandom(boot->seed, sizeof(boot->seed), GRND_NONBLOCK) == sizeof(boot->seed);
 	if (!(image->policy == LOADER_PANIC ? panic_e820 : reboot_e820)(image, &boot->e820))
 		return kd_error_nomem();
@@ -547,7 +550,7 @@ static bool is_kernel_image(const Elf64_Phdr *phdr)
 	return phdr->p_vaddr >= 0xffffffff80000000;
 }
 
-/* The flag is only shown while 5-level paging is in use. */
+/* /proc/cpuinfo shows the flag only while 5-level paging is in use. */
 static struct kd_error *check(const struct kd_sysroot *root, const struct kernel_image *kernel)
 {
 	_cleanup_free_ char *cpuinfo = NULL;
@@ -561,13 +564,13 @@ static struct kd_error *check(const struct kd_sysroot *root, const struct kernel
 	if (strstr(cpuinfo, " la57"))
 		return kd_error_create(
 			KD_ERR_UNSUPPORTED,
-			"kernel %s cannot be entered from a kernel with 5-level paging; boot the running "
-			"one with no5lvl",
+			"kernel %s cannot start from a kernel with 5-level paging; boot the running kernel "
+			"with no5lvl",
 			kernel->path);
 	return NULL;
 }
 
-/* The port of the last console=ttySN, else the first port of a PC. */
+/* The port of the last console=ttySN; without one, the first port of a PC. */
 static uint16_t serial_port(const char *cmdline)
 {
 	static const uint16_t ports[] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };

@@ -8,10 +8,10 @@
 #include "base/parse.h"
 #include "kdump/loader/loader.h"
 
-/* What the running kernel was told that has no meaning, costs memory or does harm in the capture kernel. A trailing
- * '*' matches any rest of the name. */
+/* Parameters of the running kernel that have no meaning, cost memory or do harm in the capture kernel. A trailing '*'
+ * matches any rest of the name. */
 static const char *const removed[] = {
-	/* It would reserve memory once more, or look for memory that it does not have. */
+	/* The capture kernel would reserve memory again, or use memory that it does not have. */
 	"crashkernel",
 	"mem",
 	"memmap",
@@ -28,7 +28,7 @@ static const char *const removed[] = {
 	"movablecore",
 	"movable_node",
 	"add_efi_memmap",
-	/* Of the boot loader and of an earlier kexec. */
+	/* The boot loader and an earlier kexec added these. */
 	"BOOT_IMAGE",
 	"initrd",
 	"elfcorehdr",
@@ -59,7 +59,7 @@ static const char *const removed[] = {
 	"systemd.*",
 	"ignition.*",
 	"kdump_test_id",
-	/* Debugging aids: memory, and time that a dump should not take. */
+	/* Debugging aids cost memory and time. */
 	"slub_debug",
 	"slab_debug",
 	"page_poison",
@@ -86,41 +86,41 @@ static const char *const removed[] = {
 	"irqaffinity",
 	"nr_cpus",
 	"maxcpus",
-	/* The capture is to be seen. */
+	/* The console should show the capture. */
 	"quiet",
 	"splash",
 };
 
-/* The capture's own. Options that a kernel does not know do no harm. */
+/* The capture kernel's own parameters. A kernel ignores parameters that it does not know. */
 static const struct {
 	const char *word;
 	const char *why; /* printed nowhere: the reason is part of the table */
 } appended[] = {
-	{ "irqpoll", "interrupts that the dead kernel left asserted, or that get lost" },
-	{ "nr_cpus=1", "memory per CPU, and no risk in bringing others up" },
+	{ "irqpoll", "handles interrupts that the dead kernel left asserted, and lost ones" },
+	{ "nr_cpus=1", "each CPU costs memory, and starting others is a risk" },
 	{ "reset_devices", "drivers reset hardware that is still running" },
 	{ "panic=10", "a capture kernel that dies brings the machine back" },
 	{ "mce=off", "do not die of the hardware error that caused the crash" },
 	{ "hest_disable", "as above, for errors that the firmware reports" },
-	{ "acpi_no_memhotplug", "hot-plugged memory is the dead kernel's, and is to be dumped" },
+	{ "acpi_no_memhotplug", "hot-plugged memory belongs to the dead kernel, and goes into the dump" },
 	{ "numa=off", "no memory-less nodes" },
 	{ "pcie_ports=compat", "no hot-plug and error services" },
 	{ "novmcoredd", "drivers' own dumps can take much memory" },
 	{ "cma=0", "no reserve inside the reserve" },
 	{ "hugetlb_cma=0", "as above" },
-	{ "transparent_hugepage=never", "2 MiB at a time are too much" },
+	{ "transparent_hugepage=never", "each huge page takes 2 MiB" },
 	{ "cgroup.memory=nokmem", "4 MB of obj_cgroup arrays" },
 	{ "no5lvl", "2 MB of sparse memory tables on CPUs with 5-level paging" },
 	{ "cryptomgr.notests", "self-tests run while the initramfs is unpacked, when memory is lowest" },
-	/* Set-up of things that no capture uses: 10,000 tracefs inodes (8.6 MB), slab's sysfs files, zswap, and the
-	 * kernel's type information parsed for BPF. Repeats add up, so a list of the user's stays. */
+	/* These set up things that no capture uses: 10,000 tracefs inodes (8.6 MB), slab's sysfs files, zswap, and
+	 * parsed type information for BPF. The kernel adds up repeated lists, so the user's own list still counts. */
 	{ "initcall_blacklist=tracer_init_tracefs,slab_sysfs_init,init_zswap,cubictcp_register,bpf_tcp_ca_kfunc_init,"
 	  "bpf_prog_test_run_init,kfunc_init,bpf_rstat_kfunc_init,bpf_key_sig_kfuncs_init",
 	  "memory" },
 };
 
-/* The next word of *cursor, which is moved behind it. Double quotes group and stay part of the word. False at the
- * end. */
+/* The next word of *cursor; moves *cursor behind it. Double quotes group and stay part of the word. False at the end.
+ * */
 static bool next_word(const char **cursor, const char **word, size_t *length)
 {
 	const char *p = *cursor + strspn(*cursor, " \t\n");
@@ -148,7 +148,7 @@ static size_t name_length(const char **word, size_t length)
 	return equals ? (size_t)(equals - *word) : length;
 }
 
-/* The kernel takes '-' and '_' for the same. */
+/* To the kernel '-' and '_' are equal. */
 static bool same_char(char a, char b)
 {
 	return a == b || ((a == '-' || a == '_') && (b == '-' || b == '_'));
@@ -195,7 +195,7 @@ static void put_word(FILE *out, const char *word, size_t length)
 	fprintf(out, "%s%.*s", ftell(out) ? " " : "", (int)length, word);
 }
 
-/* Parameters end at "--": what follows is for the healthy machine's init. */
+/* Parameters end at "--": the rest is for the healthy machine's init. */
 static bool is_end(const char *word, size_t length)
 {
 	return length == 2 && memcmp(word, "--", 2) == 0;
@@ -235,9 +235,8 @@ static bool has_name(const char *text, const char *name)
 	return false;
 }
 
-/* A user who wants more than one CPU: waking up the one that the machine booted from, after a panic on another,
- * resets the machine. Linux before 6.9 (5c5682b9f87a "x86/cpu: Detect real BSP on crash kernels") has to be told which
- * it is. */
+/* For a user who wants more than one CPU: after a panic on another CPU, waking up the boot CPU resets the machine.
+ * Linux before 6.9 (5c5682b9f87a "x86/cpu: Detect real BSP on crash kernels") must be told which CPU that is. */
 static void put_boot_cpu(FILE *out, const struct kd_sysroot *root, const char *remove, const char *append)
 {
 	_cleanup_free_ char *cpuinfo = NULL;

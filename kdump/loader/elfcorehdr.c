@@ -29,7 +29,7 @@ static inline void phdrs_free_cleanup(struct phdrs *p)
 	phdrs_free(p);
 }
 
-/* The capture kernel takes what is at p_offset of the crashed kernel's physical memory. */
+/* The capture kernel reads p_offset as a physical address of the crashed kernel's memory. */
 static struct kd_error *phdrs_add(struct phdrs *p, uint32_t type, uint64_t paddr, uint64_t vaddr, uint64_t size)
 {
 	Elf64_Phdr *grown;
@@ -117,7 +117,7 @@ static struct kd_error *add_vmcoreinfo_note(const struct kd_sysroot *root, struc
 	if (blank)
 		*blank = '\0';
 	if (!blank || !kd_parse_u64(line, 16, &address) || !kd_parse_u64(blank + 1, 16, &size))
-		return kd_error_create(KD_ERR_FORMAT, "/sys/kernel/vmcoreinfo holds no address and size");
+		return kd_error_create(KD_ERR_FORMAT, "/sys/kernel/vmcoreinfo does not hold an address and a size");
 	return phdrs_add(phdrs, PT_NOTE, address, 0, size);
 }
 
@@ -135,7 +135,7 @@ static struct kd_error *add_notes(const struct kd_sysroot *root, struct phdrs *p
 	return err ? err : add_vmcoreinfo_note(root, phdrs);
 }
 
-/* Where the running kernel maps things, from the program headers of /proc/kcore. */
+/* The virtual addresses of the running kernel, from the program headers of /proc/kcore. */
 struct kernel_map {
 	bool has_direct_map, has_image;
 	uint64_t direct_map; /* virtual address of physical 0 */
@@ -183,7 +183,8 @@ static struct kd_error *read_kernel_map(const struct kd_sysroot *root, const str
 	return NULL;
 }
 
-/* RAM that the crashed kernel used: not the low memory it leaves alone, not what the capture kernel runs in. */
+/* RAM that the crashed kernel used: without the low memory that it leaves alone and the memory of the capture kernel.
+ * */
 static bool dumped_ram(const struct loader_arch *arch, const struct memory_map *memory, struct kd_ranges *ret)
 {
 	_cleanup_(kd_ranges_free) struct kd_ranges gart = { 0 };
@@ -242,7 +243,7 @@ struct kd_error *elfcorehdr_build(const struct kd_sysroot *root, const struct lo
 		return kd_error_wrap(err, "cannot describe the CPUs to the capture kernel");
 	err = read_kernel_map(root, arch, &map);
 	if (err) {
-		/* Only gdb and dump tools without VMCOREINFO miss it. */
+		/* Only gdb, and dump tools that do not read VMCOREINFO, need them. */
 		kd_debug(log, "virtual addresses are left out of the elfcorehdr: %s", err->text);
 		kd_error_destroy(err);
 	}

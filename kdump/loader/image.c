@@ -17,7 +17,7 @@
 
 #define IMAGE_MAX ((size_t)1 << 30)
 
-/* A row per format. A format without parse() is known well enough to say what it is and why it is refused. */
+/* A row per format. A format without parse() is only recognised, so that the error can name it. */
 struct image_format {
 	const char *name;
 	bool (*probe)(const uint8_t *file, size_t size);
@@ -26,7 +26,7 @@ struct image_format {
 	const char *remedy;
 };
 
-/* x86 boot protocol (Linux Documentation/arch/x86/boot.rst): offsets into the file. */
+/* Offsets into the file, by the x86 boot protocol (Linux Documentation/arch/x86/boot.rst). */
 enum {
 	BZ_SETUP_SECTS = 0x1f1,
 	BZ_SYSSIZE = 0x1f4,
@@ -63,7 +63,7 @@ static bool bzimage_probe(const uint8_t *file, size_t size)
 	return has(file, size, BZ_MAGIC, "HdrS", 4) && has(file, size, BZ_BOOT_FLAG, "\x55\xaa", 2);
 }
 
-/* The demands on the header, each with what to say when it is not met. */
+/* The demands on the header, each with the text for a kernel that does not meet it. */
 static const char *bzimage_fault(const uint8_t *h)
 {
 	uint16_t xloadflags = get_le16(h + BZ_XLOADFLAGS);
@@ -73,11 +73,11 @@ static const char *bzimage_fault(const uint8_t *h)
 	if (!(xloadflags & BZ_XLF_KERNEL_64))
 		return "is a 32-bit x86 kernel; a 64-bit one is needed";
 	if (!(h[BZ_LOADFLAGS] & BZ_LOADED_HIGH))
-		return "is a zImage, which must lie in low memory";
+		return "is a zImage, which cannot be loaded above 1 MiB; give a bzImage";
 	if (h[BZ_RELOCATABLE] != 1)
 		return "is not relocatable; build it with CONFIG_RELOCATABLE=y";
 	if (!(xloadflags & BZ_XLF_ABOVE_4G))
-		return "cannot take its boot data from above 4 GiB; build it with CONFIG_RELOCATABLE=y";
+		return "cannot read its boot data above 4 GiB; build it with CONFIG_RELOCATABLE=y";
 	return NULL;
 }
 
@@ -104,8 +104,8 @@ static struct kd_error *bzimage_parse(struct kernel_image *image)
 	if (image->file_size < expected || image->file_size <= setup + BZ_ENTRY_64)
 		return kd_error_create(
 			KD_ERR_FORMAT,
-			"kernel %s is truncated: %zu bytes, its header says %zu; install the kernel again", image->path,
-			image->file_size, expected);
+			"kernel %s is truncated: it has %zu bytes, its header says %zu; install the kernel again",
+			image->path, image->file_size, expected);
 	image->load = image->file + setup;
 	image->load_size = image->file_size - setup;
 	image->mem_size = get_le32(h + BZ_INIT_SIZE);
@@ -168,7 +168,7 @@ static const struct image_format *find_format(const uint8_t *file, size_t size)
 	return NULL;
 }
 
-/* Some distributions compress the finished bzImage once more. */
+/* Some distributions compress the finished bzImage again. */
 static struct kd_error *expand(struct kernel_image *image)
 {
 	kd_decompress_fn *decompress = kd_decompress_probe(image->file, image->file_size);
@@ -199,8 +199,8 @@ static struct kd_error *recognise(struct kernel_image *image)
 	if (!format)
 		return kd_error_create(
 			KD_ERR_FORMAT,
-			"%s is not a kernel: %zu bytes without the signature of a bzImage; give a vmlinuz file",
-			image->path, image->file_size);
+			"%s is not a kernel: its %zu bytes have no bzImage signature; give a vmlinuz file", image->path,
+			image->file_size);
 	if (!format->parse)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "kernel %s is %s, which cannot be loaded here; %s",
 				       image->path, format->name, format->remedy);
@@ -254,7 +254,7 @@ struct kd_error *image_read_file(const struct kd_sysroot *root, const char *path
 	if (!S_ISREG(st.st_mode))
 		return kd_error_create(KD_ERR_FORMAT, "%s%s: not a regular file", root->prefix, path);
 	if (st.st_size == 0 || (uint64_t)st.st_size > IMAGE_MAX)
-		return kd_error_create(KD_ERR_FORMAT, "%s%s: %" PRId64 " bytes, which no kernel or initramfs has",
+		return kd_error_create(KD_ERR_FORMAT, "%s%s: a file of %" PRId64 " bytes is not a kernel or initramfs",
 				       root->prefix, path, (int64_t)st.st_size);
 	buf = malloc(st.st_size);
 	if (!buf)

@@ -14,7 +14,7 @@
 #include "base/array.h"
 #include "base/io.h"
 
-/* The headers of distributions lack the newer ones. Linux include/uapi/linux/kexec.h. */
+/* From Linux include/uapi/linux/kexec.h; the headers of distributions lack the newer flags. */
 enum {
 	CALL_ON_CRASH = 0x1,
 	CALL_UPDATE_ELFCOREHDR = 0x4, /* Linux 6.6, a72bbec70da2 "crash: hotplug support for kexec_load()" */
@@ -26,7 +26,7 @@ enum {
 	CALL_FILE_DEBUG = 0x8,
 };
 
-/* struct kexec_segment; its field buf is const here. */
+/* struct kexec_segment with a const buf. */
 struct call_segment {
 	const void *buf;
 	size_t bufsz;
@@ -34,25 +34,25 @@ struct call_segment {
 	size_t memsz;
 };
 
-/* What to do about an errno of either call. */
+/* The remedy for an errno of either call. */
 static const struct {
 	int errnum;
 	enum kd_error_code code;
 	const char *remedy;
 } remedies[] = {
 	{ EPERM, KD_ERR_STATE,
-	  "it needs root (CAP_SYS_BOOT), kernel.kexec_load_disabled=0 and, under lockdown, a kernel that is signed by a "
-	  "key that this machine trusts" },
+	  "loading needs root (CAP_SYS_BOOT), kernel.kexec_load_disabled=0 and, under lockdown, a kernel signed by a key "
+	  "that this machine trusts" },
 	{ EACCES, KD_ERR_STATE, "the IMA policy of this machine demands a signed kernel" },
 	{ EBUSY, KD_ERR_STATE, "another program is loading a kernel; try again" },
 	{ ENOSYS, KD_ERR_STATE, "the running kernel is built without this call" },
 	{ ENOEXEC, KD_ERR_UNSUPPORTED, "the running kernel cannot load this kernel format" },
 	{ ENODATA, KD_ERR_STATE, "the kernel file is not signed" },
-	{ ENOKEY, KD_ERR_STATE, "the kernel file is signed by a key that is not trusted" },
-	{ EKEYREJECTED, KD_ERR_STATE, "the kernel file's signature is not accepted" },
+	{ ENOKEY, KD_ERR_STATE, "the kernel file is signed by a key that this machine does not trust" },
+	{ EKEYREJECTED, KD_ERR_STATE, "the running kernel rejects the kernel file's signature" },
 	{ EBADMSG, KD_ERR_FORMAT, "the kernel file's signature is damaged" },
-	{ EADDRNOTAVAIL, KD_ERR_LIMIT, "there is no room where the kernel must go; was the reservation shrunk?" },
-	{ ENOMEM, KD_ERR_LIMIT, "there is not enough memory for it" },
+	{ EADDRNOTAVAIL, KD_ERR_LIMIT, "the addresses for the kernel are not free; was the reservation shrunk?" },
+	{ ENOMEM, KD_ERR_LIMIT, "there is not enough memory to load the kernel" },
 };
 
 static struct kd_error *explain(int errnum, const char *call)
@@ -71,7 +71,7 @@ static struct kd_error *explain(int errnum, const char *call)
 	return kd_error_os(errnum, "%s", call);
 }
 
-/* The lock is held for short times: by a load, by a reader of kexec_crash_size, by a hotplug update. */
+/* Others hold the lock only briefly: a load, a reader of kexec_crash_size, a hotplug update. */
 static bool busy_retry(long result, unsigned int *tries)
 {
 	static const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
@@ -120,13 +120,13 @@ struct kd_error *kexec_call_load(const struct kexec_call *call, const struct seg
 			.memsz = segments->segment[i].memsz,
 		};
 	result = load(entry, i, segment, call->hotplug ? flags | CALL_UPDATE_ELFCOREHDR : flags);
-	/* A kernel that does not know the flag refuses it before it touches anything. */
+	/* A kernel that does not know the flag refuses the call before it changes anything. */
 	if (result < 0 && errno == EINVAL && call->hotplug)
 		result = load(entry, i, segment, flags);
 	return result < 0 ? explain(errno, "kexec_load") : NULL;
 }
 
-/* A file in memory, without a writer: the kernel may refuse files that are open for writing. */
+/* A file in memory that nobody has open for writing: the kernel may refuse files that are. */
 static int memory_file(const char *name, const void *data, size_t size)
 {
 	_cleanup_close_ int writer = memfd_create(name, MFD_CLOEXEC);
@@ -146,11 +146,11 @@ struct kd_error *kexec_call_file_load(const struct kexec_call *call, const struc
 	long result;
 
 	if (kernel < 0)
-		return kd_error_os(errno, "cannot make a copy of the kernel");
+		return kd_error_os(errno, "cannot copy the kernel");
 	if (files->initrd) {
 		initrd = memory_file("initramfs", files->initrd, files->initrd_size);
 		if (initrd < 0)
-			return kd_error_os(errno, "cannot make a copy of the initramfs");
+			return kd_error_os(errno, "cannot copy the initramfs");
 	} else {
 		flags |= CALL_FILE_NO_INITRAMFS;
 	}
@@ -160,7 +160,7 @@ struct kd_error *kexec_call_file_load(const struct kexec_call *call, const struc
 	return result < 0 ? explain(errno, "kexec_file_load") : NULL;
 }
 
-/* kexec_load(2) is forbidden under lockdown even for unloading; kexec_file_load(2) may not be built. */
+/* Lockdown forbids kexec_load(2) even for unloading; kexec_file_load(2) may be missing in the running kernel. */
 struct kd_error *kexec_call_unload(bool on_crash)
 {
 	if (file_load(-1, -1, NULL, CALL_FILE_UNLOAD | (on_crash ? CALL_FILE_ON_CRASH : 0)) == 0)

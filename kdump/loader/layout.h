@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** The inside of struct loader_image: what was decided and built, as plain data. Shared by the files of this folder. */
+/** The inside of struct loader_image: all decisions, and the bytes to load, as plain data. Only this folder includes
+ *  it. */
 #ifndef KDUMP_LOADER_LAYOUT_H
 #define KDUMP_LOADER_LAYOUT_H
 
@@ -26,7 +27,7 @@ struct loader_image {
 	size_t boot_info_size;
 	void *purgatory;
 
-	char *cmdline;      /* as asked for */
+	char *cmdline;      /* as requested */
 	char *boot_cmdline; /* with what the loader adds */
 
 	uint64_t kernel_address;

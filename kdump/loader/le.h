@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Little-endian fields at byte offsets, unaligned: boot headers are described by offset tables, not by structs. */
+/** Unaligned little-endian fields: the kernel documents its boot headers as tables of byte offsets, not as structs. */
 #ifndef KDUMP_LOADER_LE_H
 #define KDUMP_LOADER_LE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The system calls' turn: everything was built and checked by loader_prepare(). */
+/* Loading: loader_prepare() has built and checked everything, and the system calls follow. */
 #include "kdump/loader/loader.h"
 
 #include <errno.h>
@@ -7,8 +7,8 @@
 #include "kdump/loader/kexec_call.h"
 #include "kdump/loader/layout.h"
 
-/* kexec_file_load(2) drops the armed panic kernel before it checks the signature of the new one. So let it check where
- * nothing is at stake first: in the place of the next reboot's kernel, if that is free. */
+/* kexec_file_load(2) drops the armed panic kernel before it checks the signature of the new one. So first let it check
+ * where nothing can be lost: load the new kernel for the next reboot, if no other is loaded for that. */
 static struct kd_error *rehearse(const struct kexec_call *call, const struct kexec_files *files)
 {
 	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { 0 };
@@ -26,7 +26,7 @@ static struct kd_error *rehearse(const struct kexec_call *call, const struct kex
 		err = loader_loaded(&root, LOADER_REBOOT, &taken);
 	if (err || !armed || taken)
 		return err;
-	kernel.initrd = NULL; /* carries no signature */
+	kernel.initrd = NULL; /* it carries no signature */
 	err = kexec_call_file_load(&rehearsal, &kernel);
 	return err ? err : kexec_call_unload(false);
 }
@@ -51,7 +51,8 @@ static struct kd_error *load_files(const struct loader_image *image, const struc
 	return err;
 }
 
-/* Forbidden or not there is a reason to let the kernel do it; a fault in what was prepared is not. */
+/* If kexec_load(2) is forbidden or missing, kexec_file_load(2) may work; it does not help against a fault in the
+ * layout. */
 static bool may_fall_back(const struct loader_image *image, const struct kd_error *err)
 {
 	return image->call == LOADER_CALL_AUTO &&

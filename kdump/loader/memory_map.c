@@ -130,7 +130,8 @@ static struct kd_error *add_iomem_line(struct memory_map *map, char *line, uint6
 		return NULL;
 	if (!memory_list_add(&map->iomem, range.start, range.end, type))
 		return kd_error_nomem();
-	/* Both reservations have the same name. The main one is the higher, and lines go upward. */
+	/* Both reservations have the same name. The main one has the higher address, and lines are in ascending order.
+	 * */
 	if (type == MEMORY_CRASH)
 		map->crash_main = range;
 	return NULL;
@@ -161,7 +162,7 @@ static struct kd_error *read_iomem(const struct kd_sysroot *root, struct memory_
 }
 
 /* Lines "start-end", end inclusive. A kernel without this file ("crash: export crashkernel CMA reservation to
- * userspace") may have such a reservation all the same: the capture kernel then does without it. */
+ * userspace") may still have such a reservation: the capture kernel then does not use it. */
 static struct kd_error *read_cma(const struct kd_sysroot *root, struct memory_map *map)
 {
 	_cleanup_(kd_error_destroy) struct kd_error *err = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** What lies where in physical memory: /proc/iomem, the firmware's map, the crashkernel reservation. */
+/** The map of physical memory: /proc/iomem, the firmware's map, the crashkernel reservation. */
 #ifndef KDUMP_LOADER_MEMORY_MAP_H
 #define KDUMP_LOADER_MEMORY_MAP_H
 
@@ -20,7 +20,7 @@ enum memory_type {
 	MEMORY_PMEM,
 	MEMORY_PMEM_LEGACY,
 	MEMORY_SOFT_RESERVED,
-	MEMORY_TYPES, /* those above can be told to the next kernel */
+	MEMORY_TYPES, /* the next kernel can be told about those above */
 	MEMORY_CRASH = MEMORY_TYPES,
 	MEMORY_GART,
 };
@@ -42,7 +42,7 @@ struct memory_map {
 	struct memory_list firmware; /* /sys/firmware/memmap by address; empty if the kernel has none */
 	struct kd_ranges ram;        /* all System RAM, pieces joined */
 	struct kd_ranges crash;      /* the crashkernel reservations, low and main */
-	struct kd_range crash_main;  /* the only one that can be loaded into; empty if nothing is reserved */
+	struct kd_range crash_main;  /* the one that takes the image; empty if nothing is reserved */
 	struct kd_ranges cma;        /* crashkernel=…,cma */
 };
 

@@ -14,8 +14,8 @@
 #include "kdump/loader/layout.h"
 #include "kdump/loader/purgatory_segment.h"
 
-/* The kernel takes its control pages from the crash region: trampoline, vmcoreinfo copy, and page tables that map all
- * of RAM (a page per GiB without 1 GiB pages). */
+/* The running kernel takes its control pages from the crash region: the trampoline, a copy of vmcoreinfo, and page
+ * tables that map all of RAM (a page per GiB on CPUs without 1 GiB pages). */
 #define CONTROL_PAGES         (128 << 10)
 #define CONTROL_PAGES_PER_GIB 4096
 
@@ -58,7 +58,7 @@ static struct kd_error *choose_call(const struct loader_request *request, struct
 		return err;
 	if (lockdown) {
 		kd_info(request->log,
-			"using kexec_file_load: this machine is in lockdown (%s), which forbids kexec_load", lockdown);
+			"using kexec_file_load: the machine is in lockdown (%s), which forbids kexec_load", lockdown);
 		image->call = LOADER_CALL_FILE_LOAD;
 	}
 	return NULL;
@@ -84,8 +84,8 @@ static uint64_t control_pages(const struct loader_image *image)
 	return CONTROL_PAGES + CONTROL_PAGES_PER_GIB * (kd_ranges_total(&image->memory.ram) >> 30);
 }
 
-/* While the initramfs is unpacked, the kernel, the packed and the unpacked files are in memory at once: less than
- * that, and the capture kernel dies of it. What it really needs beyond depends on the machine. */
+/* While the capture kernel unpacks the initramfs, its memory holds itself, the packed files and the unpacked ones. With
+ * less it dies. The memory that it needs beyond that depends on the machine. */
 static struct kd_error *check_room(const struct loader_image *image, uint64_t elfcorehdr_size)
 {
 	uint64_t have = kd_ranges_total(&image->memory.crash) + kd_ranges_total(&image->memory.cma);
@@ -103,7 +103,7 @@ static struct kd_error *check_room(const struct loader_image *image, uint64_t el
 			       kd_mib_up((uint64_t)image->initrd_size), have >> 20);
 }
 
-/* RAM that the next kernel will have as RAM and that no firmware or driver keeps. */
+/* RAM that is RAM for the next kernel too, and that no firmware or driver keeps. */
 static bool find_free_ram(const struct memory_map *memory, uint64_t low, struct kd_ranges *ret)
 {
 	_cleanup_(kd_ranges_free) struct kd_ranges firmware = { 0 }, special = { 0 };
@@ -123,7 +123,7 @@ static bool find_free_ram(const struct memory_map *memory, uint64_t low, struct 
 	       kd_ranges_clip(ret, low, UINT64_MAX);
 }
 
-/* Only whole pages can be loaded into. */
+/* Segments consist of whole pages. */
 static bool keep_pages(struct kd_ranges *ranges)
 {
 	_cleanup_(kd_ranges_free) struct kd_ranges whole = { 0 };
@@ -152,7 +152,7 @@ static struct kd_error *find_free(struct loader_image *image)
 	return ok && kd_ranges_clip(free, 0, image->arch->highest) && keep_pages(free) ? NULL : kd_error_nomem();
 }
 
-/* The kernel goes to the bottom, everything else to the top, and the kernel's control pages between. */
+/* The kernel goes to the bottom, everything else to the top, and the running kernel's control pages between them. */
 static struct kd_error *place_kernel(struct loader_image *image)
 {
 	const struct kernel_image *kernel = &image->kernel;
@@ -226,7 +226,7 @@ static struct kd_error *complete_cmdline(struct loader_image *image)
 	return NULL;
 }
 
-/* kexec_load(2) refuses more than half of RAM. */
+/* kexec_load(2) refuses segments that take more than half of RAM. */
 static struct kd_error *check_total(const struct loader_image *image)
 {
 	uint64_t total = 0, ram = kd_ranges_total(&image->memory.ram);
@@ -267,7 +267,7 @@ static struct kd_error *lay_out(const struct loader_request *request, struct loa
 	return err ? err : check_total(image);
 }
 
-/* The purgatory's promise can only be tested by breaking what it checks. */
+/* For tests of the purgatory: a segment that it must find damaged. */
 static struct kd_error *corrupt(const struct loader_image *image, unsigned int number)
 {
 	const struct segment *segment;
@@ -340,7 +340,7 @@ void loader_image_hash(const struct loader_image *image, struct kd_sha256 *sha)
 {
 	size_t i;
 
-	hash_part(sha, PACKAGE_VERSION, strlen(PACKAGE_VERSION)); /* stands for the purgatory */
+	hash_part(sha, PACKAGE_VERSION, strlen(PACKAGE_VERSION)); /* each version has its own purgatory */
 	hash_part(sha, image->kernel.file, image->kernel.file_size);
 	hash_part(sha, image->initrd, image->initrd_size);
 	hash_part(sha, image->elfcorehdr, image->elfcorehdr_size);

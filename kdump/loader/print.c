@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The layout of an image, for people and for tests. */
+/* Prints the layout of an image, for people and for tests. */
 #include <inttypes.h>
 #include <string.h>
 

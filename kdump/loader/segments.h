@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Placement: which bytes go to which physical addresses. Pure data; kexec_call hands it to the kernel. */
+/** Placement: which bytes go to which physical addresses. Plain data; kexec_call.h hands it to the kernel. */
 #ifndef KDUMP_LOADER_SEGMENTS_H
 #define KDUMP_LOADER_SEGMENTS_H
 
@@ -19,7 +19,7 @@ struct segment {
 	size_t bufsz;
 	uint64_t mem;
 	uint64_t memsz;
-	bool changes; /* after loading, so no checksum can be made of it */
+	bool changes; /* its bytes change after loading, so the purgatory cannot check them */
 };
 
 struct segments {
@@ -40,7 +40,7 @@ struct segment_place {
 struct kd_error *segments_add(struct segments *segments, const struct segment *segment,
 			      const struct segment_place *place, uint64_t *mem_ret) MUST_CHECK;
 
-/** Keep @size bytes at the bottom of the free memory free of segments. KD_ERR_LIMIT */
+/** Keep @size bytes at the bottom of the free memory free of segments. KD_ERR_LIMIT if they do not fit. */
 struct kd_error *segments_leave_hole(struct segments *segments, uint64_t size) MUST_CHECK;
 
 /** NULL if there is none of this name. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the running kernel says of kexec: loaded, reserved, locked down. */
+/* The state of kexec in the running kernel: loaded, reserved, locked down. */
 #include "kdump/loader/loader.h"
 
 #include <errno.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** The contract between the loader and the purgatory, the code that runs between the two kernels.
  *
- *  The purgatory is a flat, position-independent blob, entered at its first byte in the state that the dying kernel
- *  leaves (x86_64: 64-bit mode, identity map, interrupts off). These parameters lie PURGATORY_PARAMS bytes behind its
- *  start; the loader fills them in. It hashes the regions, and either enters the kernel or names the one that changed
- *  and resets the machine. */
+ *  The purgatory is a flat, position-independent blob. The dying kernel jumps to its first byte (x86_64: in 64-bit
+ *  mode, with an identity map and interrupts off). The parameters lie PURGATORY_PARAMS bytes behind its start; the
+ *  loader fills them in. The purgatory hashes the regions. If all match, it starts the kernel; otherwise it names each
+ *  changed region and resets the machine. */
 #ifndef KDUMP_LOADER_PURGATORY_PURGATORY_H
 #define KDUMP_LOADER_PURGATORY_PURGATORY_H
 
@@ -26,7 +26,7 @@ struct purgatory_region {
 struct purgatory_params {
 	uint64_t entry;     /* of the kernel */
 	uint64_t boot_info; /* its argument: x86_64 zero page, aarch64 device tree */
-	uint16_t serial;    /* x86: I/O port of the 16550 that complaints go to; 0: none */
+	uint16_t serial;    /* x86: I/O port of the 16550 for messages; 0: none */
 	uint16_t regions;   /* used entries below */
 	uint32_t reserved[3];
 	struct purgatory_region region[PURGATORY_REGIONS];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Freestanding: no library, no data relocations, port I/O only (nothing but RAM is mapped). */
+/* Freestanding code: no library, no data relocations. It uses port I/O, since only RAM is mapped. */
 #include "base/sha256.h"
 #include "kdump/loader/purgatory/purgatory.h"
 
-#define SPIN 100000000u /* a bound for loops that wait for hardware that may be absent */
+#define SPIN 100000000u /* bounds loops that wait for hardware, which may be absent */
 
 extern struct purgatory_params purgatory_params __attribute__((visibility("hidden")));
 void purgatory_check(void);
@@ -28,7 +28,7 @@ static void put_char(char c)
 
 	if (!port)
 		return;
-	/* Line status: transmitter empty. An absent UART reads as all ones, which is fine too. */
+	/* Line status: transmitter empty. An absent UART reads as all ones, so the loop ends at once. */
 	for (spin = 0; spin < SPIN / 1000 && !(inb(port + 5) & 0x20); spin++)
 		;
 	outb(port, c);
@@ -60,7 +60,7 @@ static void pause_a_while(void)
 		;
 }
 
-/* The ways of resetting a PC, most likely first. The last one needs no hardware at all. */
+/* The ways to reset a PC, the most likely first. The last one needs no hardware. */
 static __attribute__((noreturn)) void reset(void)
 {
 	static const struct __attribute__((packed)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * First and last instructions of the purgatory. The dying kernel jumps here in 64-bit mode with an identity map and
- * interrupts off, but without a usable GDT, IDT or stack: whatever is needed is brought along.
+ * interrupts off, but without a usable GDT, IDT or stack: the purgatory brings its own.
  */
 #include "kdump/loader/purgatory/purgatory.h"
 
