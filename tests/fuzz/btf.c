@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* BTF, asked about every type and the names that the erase configuration needs. */
+/* BTF: ask for every type and for the names that the erase configuration needs. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The log of a crashed kernel, of which an enemy may have written every byte. */
+/* The log of a crashed kernel: an attacker may have written every byte. */
 #include <stdlib.h>
 #include <string.h>
 

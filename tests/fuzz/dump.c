@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Filtered dumps as an enemy would write them: verified, read, filtered once more.
+/* Filtered dumps as an attacker would write them: verify them, read them, filter them again.
  *
  * The input: a byte of flags (bits 0-1 the codec, bit 2 flattened, bits 3-7 the dump level of the second filtering),
  * then changes of a sound dump: a byte that says how many bytes (bits 0-6) and where (bit 7 set: in the headers,
@@ -110,7 +110,7 @@ static void change(uint8_t *dump, uint64_t dump_size, const uint8_t *data, size_
 	}
 }
 
-/* A sound dump is good, and what is good can be read. */
+/* An undamaged dump verifies, and a dump that verifies can be read. */
 static void verify(const char *path, bool changed)
 {
 	_cleanup_(verification_release) struct verification verification = { 0 };

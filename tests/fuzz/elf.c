@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Programs that go into the initramfs: the ELF file itself, and with all that it needs. */
+/* Programs that go into the initramfs: the ELF file alone, and with everything that it needs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

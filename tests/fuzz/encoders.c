@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The page encoders: any page comes back from other people's decoders, and buffers are kept to. The first byte is the
- * encoder and the size of the page, the second says how the rest is repeated to fill one. */
+/* The page encoders: foreign decoders get every page back, and the encoders stay within their buffers. The first byte
+ * selects the encoder and the size of the page, the second how the rest is repeated to fill a page. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "dumpfilter/codec/codec.h"
 #include "tests/fuzz/fuzz.h"
 
-/* Again and again, each time a little different. */
+/* Repeat the input, each time with a small difference. */
 static void fill(uint8_t *page, size_t page_size, const uint8_t *data, size_t size, uint8_t step)
 {
 	for (size_t i = 0; i < page_size; i++)
@@ -49,7 +49,7 @@ static void check(const struct codec *codec, const uint8_t *page, size_t page_si
 	void *context = codec->create(page_size);
 
 	REQUIRE(out && context);
-	/* A context is used for one page after the other. */
+	/* The context is reused for the next page. */
 	for (int i = 0; i < 2; i++) {
 		size_t size = codec->compress(context, page, page_size, out);
 

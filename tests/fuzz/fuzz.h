@@ -2,7 +2,7 @@
 /** What the fuzz targets share. A target is one LLVMFuzzerTestOneInput(), linked with libFuzzer (tests/fuzz/run), or
  * with replay.c, which runs the files that it is given.
  *
- *  A target fails by dying: a sanitizer's report, an abort() where a promise of the interface is broken, a timeout.
+ *  A target fails by dying: a sanitizer's report, an abort() where the interface breaks a promise, or a timeout.
  */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H

@@ -4,8 +4,8 @@
  *
  *  The input: a byte of flags (bits 0-4 dump level, bit 5 5-level paging, bit 6 aarch64, bit 7 a kernel with kallsyms
  *  and BTF), then changes: a byte that says where, a byte
- *  that says how many bytes, two bytes of offset (in units of 8), and the bytes themselves. What is before the end
- * counts when the input is cut.
+ *  that says how many bytes, two bytes of offset (in units of 8), and the bytes themselves. If the input ends early,
+ *  the changes up to there count.
  */
 #ifndef TESTS_FUZZ_HOSTILE_H
 #define TESTS_FUZZ_HOSTILE_H

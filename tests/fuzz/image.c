@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Kernel files that the loader is given. */
+/* Kernel files for the loader. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Page tables, sections, struct pages and VMCOREINFO as an enemy would write them: a filter's whole run. What comes out
- * is a dump whose tables hold together, or an error; and the same pages are in it when it is made in cycles, as the
- * last byte of the input may want. */
+/* Page tables, sections, struct pages and VMCOREINFO as an attacker would write them: a whole run of the filter. What
+ * comes out is a dump whose tables hold together, or an error; and the same pages are in it when it is made in cycles,
+ * as the last byte of the input may want. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The plan: what has been read is written as text that reads as the same. */
+/* The plan: a plan that was read is written as text that gives the same plan. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Runs a target over files, or over all files of directories: what has been found once is looked for on every build,
- * with any compiler. */
+/* Runs a target over files, or over all files of directories. So every build, with any compiler, checks the inputs that
+ * were found once. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static void run_file(const char *path)
 	data = malloc(INPUT_MAX);
 	REQUIRE(in && data);
 	size = fread(data, 1, INPUT_MAX, in);
-	/* To its very size, for the sanitizers. */
+	/* Exactly as large as the file, so that sanitizers see a read behind its end. */
 	exact = realloc(take_ptr(data), size ? size : 1);
 	REQUIRE(exact);
 	alarm(SECONDS_MAX);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A dump's directory as kdumpctl reads it, and the page that it makes of it: the report, a NUL, the log. */
+/* The directory of a dump as kdumpctl reads it, and the HTML page of it. The input: the report, a NUL, the log. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static void put(const char *name, const void *data, size_t size)
 	REQUIRE(out && fwrite(data, 1, size, out) == size && fclose(out) == 0);
 }
 
-/* Nothing that a dump says becomes markup. */
+/* No text of a dump becomes markup. */
 static void write_page(const struct dump *dump)
 {
 	_cleanup_free_ char *page = NULL;

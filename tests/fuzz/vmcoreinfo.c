@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* VMCOREINFO, and struct pages judged by what it says: the text, a NUL, the bytes of structs. */
+/* VMCOREINFO, and struct pages classified by it. The input: the text, a NUL, the bytes of structs. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 
 static void classify(const struct page_rules *rules, const uint8_t *data, size_t size)
 {
-	/* In memory of their own: what lies behind them must not be looked at. */
+	/* In memory of their own, so that sanitizers see a read behind them. */
 	_cleanup_free_ uint8_t *pages = calloc(STRUCTS, rules->struct_size);
 	struct page_rules learned = *rules;
 

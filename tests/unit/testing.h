@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** cmocka, and what every unit test says about errors. */
+/** cmocka, and assertions about struct kd_error. */
 #ifndef TESTS_UNIT_TESTING_H
 #define TESTS_UNIT_TESTING_H
 

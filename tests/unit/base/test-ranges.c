@@ -48,7 +48,7 @@ static void test_ranges_arithmetic(void **state)
 	assert_ranges(&r, "[13,14)[24,30)");
 }
 
-/* Every operation against a bitmap that does the same one bit at a time. */
+/* Compare every operation with a bitmap that does the same one bit at a time. */
 static void test_ranges_against_bitmap(void **state)
 {
 	_cleanup_(kd_ranges_free) struct kd_ranges r = { 0 };

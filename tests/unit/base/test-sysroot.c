@@ -90,7 +90,7 @@ static void *rename_all_the_time(void *arg)
 	return NULL;
 }
 
-/* Renames elsewhere on the machine are no reason not to find a file. */
+/* A file is found while other processes rename files elsewhere on the machine. */
 static void test_sysroot_races(void **state)
 {
 	char directory[TEMPORARY_SIZE], path[128];

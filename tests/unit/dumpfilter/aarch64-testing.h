@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** An arm64 machine made up for tests, with any size of pages and width of addresses, written out as a vmcore. It has
- * memory only where something was put: a frame (page) a segment. */
+ * memory only where something was put: one segment for each frame. */
 #ifndef TESTS_UNIT_DUMPFILTER_AARCH64_TESTING_H
 #define TESTS_UNIT_DUMPFILTER_AARCH64_TESTING_H
 
@@ -24,7 +24,7 @@ struct arm {
 };
 
 /** @va_bits, @levels: of the tables; memory begins at @base. The image: _stext, then the kernel's name, the top table
- * in its fifth page. VMCOREINFO has no word of the width yet. */
+ * in its fifth page. VMCOREINFO does not have the width yet. */
 void arm_init(struct arm *arm, unsigned int page_shift, unsigned int va_bits, unsigned int levels, uint64_t base);
 void arm_release(struct arm *arm);
 

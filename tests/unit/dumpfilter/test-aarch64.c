@@ -50,7 +50,7 @@ static void expect_hole(struct opened *opened, uint64_t vaddr)
 	assert_error(address_space_translate(&opened->space, vaddr, &paddr, &size), KD_ERR_HOLE, "");
 }
 
-/* Kernels as they come: VA_BITS, and what the CPU made of it (T1SZ; 0: the key is older than the kernel). */
+/* Real kernels: VA_BITS, and the width that the CPU uses (T1SZ; 0: the kernel is older than the key). */
 static const struct width {
 	unsigned int page_shift, va_bits, t1sz;
 	unsigned int table_bits, levels; /* of the tables */
@@ -133,7 +133,7 @@ static void test_widths(void **state)
 	}
 }
 
-/* What the last table has must say so: a block is none there. */
+/* An entry of the last table must be marked as a page: a block is not valid there. */
 static void test_entries(void **state)
 {
 	struct opened opened;
@@ -185,7 +185,7 @@ static void test_refused(void **state)
 	expect_refused("NUMBER(VA_BITS)=48\nSYMBOL(swapper_pg_dir)=zz\n");
 }
 
-/* A filter's whole run: sections, struct pages, free pages, and the stack that the CPU was on. */
+/* A whole run of the filter: sections, struct pages, free pages, and the stack of the CPU. */
 static void test_dump(void **state)
 {
 	struct dumpfilter_options options = { .level = 31 };

@@ -130,7 +130,7 @@ static void test_btf(void **state)
 	btf_destroy(btf);
 }
 
-/* Everything that can be asked, of types that say anything. */
+/* Ask every question about types with arbitrary contents. */
 static void ask_all(const struct btf *btf, uint32_t types)
 {
 	static const char *const names[] = { "inner", "outer", "color", "huge", "nothing", "" };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Dumps made in cycles, of one window of page frames after the other: what is in them is what is in one that was made
- * at once. */
+/* Dumps made in cycles, one window of page frames after the other, have the same contents as a dump made at once. */
 #include <elf.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -39,7 +38,7 @@ static void put_page(uint64_t pfn, uint64_t flags, uint64_t mapping, uint32_t ma
 	machine_put(&machine, machine_page(pfn) + 48, mapcount, 4);
 }
 
-/* Make a page differ from all others, if it is not one of the kernel's own. */
+/* Make a page differ from all others, unless it is one of the kernel's own. */
 static void mark(uint64_t pfn)
 {
 	bool struct_page = pfn >= MEM_MAP / 4096 && pfn < MEM_MAP / 4096 + 512;
@@ -151,7 +150,7 @@ static void test_same(void **state)
 	assert_int_equal(report.pages[PAGE_USER], 511); /* but for the poisoned one */
 }
 
-/* To /dev/null, or so: with the size that it would have. */
+/* With --dry-run the report tells the size that the dump would have. */
 static void test_dry_run(void **state)
 {
 	struct dumpfilter_options options = { .level = 31, .codec = &codec_default, .threads = 1, .window_pages = 192 };
@@ -180,7 +179,7 @@ static void to_stream(const struct dumpfilter_options *options)
 	assert_no_error(err);
 }
 
-/* Records of a stream do not overlap: what is written cannot be taken back. */
+/* Records of a stream do not overlap: written bytes cannot be changed. */
 static void assert_written_once(void)
 {
 	char *data;
@@ -223,7 +222,7 @@ static void test_stream(void **state)
 	}
 }
 
-/* A dump that was filtered before: its pages come out of its own bitmap. */
+/* A dump that was filtered before: its own bitmap tells its pages. */
 static void test_refilter(void **state)
 {
 	struct dumpfilter_options options = { .level = 0, .codec = &codec_default };
@@ -237,8 +236,8 @@ static void test_refilter(void **state)
 	assert_same(whole, cycled);
 }
 
-/* Wherever it stops, what is there is a dump; and the pages that are needed to open it come before all others, whatever
- * window they are in. */
+/* Wherever writing stops, the file is a dump; and the pages that are needed to open it come before all others, in
+ * whatever window they are. */
 static void test_size_limit(void **state)
 {
 	struct dumpfilter_options options = { .level = 0, .threads = 1, .window_pages = 256 };
@@ -291,7 +290,7 @@ static void test_size_limit(void **state)
 	assert_same(whole, cycled);
 }
 
-/* What a higher level would drop comes after all windows' other pages. */
+/* Pages that a higher level would drop come after all other pages, whatever their window. */
 static void test_late(void **state)
 {
 	struct dumpfilter_options options = { .level = 0, .threads = 1, .window_pages = 64 };
@@ -330,7 +329,7 @@ static void assert_unfiltered(void)
 	}
 }
 
-/* A page table that the rules would drop, in the last window: then they do not count in the first one either. */
+/* The rules would drop a page table in the last window: then they are not used in the first window either. */
 static void test_unfiltered(void **state)
 {
 	machine.next_table = RAM_SIZE - 3 * 4096;
@@ -352,7 +351,7 @@ static void test_unfiltered_later(void **state)
 	assert_unfiltered();
 }
 
-/* No page tables, no rules: everything. */
+/* Without page tables there are no rules: the dump has every page. */
 static void test_unreadable_tables(void **state)
 {
 	struct dumpfilter_options options = { .level = 31, .window_pages = 128 };
@@ -370,7 +369,7 @@ static void test_unreadable_tables(void **state)
 	assert_int_equal(report.pages_written, RAM_PAGES);
 }
 
-/* More memory than any machine has: no cycle after the other until the end of days. */
+/* A vmcore that claims more memory than any machine has must not lead to endless cycles. */
 static void test_absurd(void **state)
 {
 	struct dumpfilter_options options = { .level = 31, .window_pages = UINT64_C(1) << 20 };
@@ -437,7 +436,7 @@ static void test_census(void **state)
 	assert_in_range(other.size, estimate.size * 9 / 10, estimate.size * 11 / 10);
 }
 
-/* Formats that need all bitmaps at once get them, unless that is forbidden. */
+/* Formats that need all bitmaps at once get them, unless an option forbids it. */
 static void test_formats(void **state)
 {
 	struct dumpfilter_options options = { .level = 31, .writer = &writer_elf, .threads = 1 };

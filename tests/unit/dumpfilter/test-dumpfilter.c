@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Dumps, read back: what is in them at each level, with each codec and number of threads, and within a limit. */
+/* Dumps, read back: their contents at each level, with each codec, with several threads, and within a size limit. */
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -133,7 +133,7 @@ static void test_codecs(void **state)
 	machine_release(&machine);
 }
 
-/* Every page is the same, whoever wrote it and whether it shares with another. */
+/* Every page is the same, whichever thread wrote it and whether or not it shares its data. */
 static void test_threads(void **state)
 {
 	struct dumpfilter_options options = { .level = 0, .codec = &codec_zlib, .threads = 4 };
@@ -163,7 +163,7 @@ static void test_threads(void **state)
 	machine_release(&machine);
 }
 
-/* "It may have so many bytes" is met to the byte; what is there is a dump that says it is not whole. */
+/* The dump keeps to a size limit to the byte, and says that it is incomplete. */
 static void test_size_limit(void **state)
 {
 	static const uint64_t limits[] = { 100, 4096, 64 << 10, (1 << 20) + 1, 6 << 20, (6 << 20) + 4096 };

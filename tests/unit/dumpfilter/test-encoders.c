@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The page encoders: what they write comes back from everybody's decoders, and they stay within their buffers. */
+/* The page encoders: every decoder gets the page back, and the encoders stay within their buffers. */
 #include "config.h"
 
 #include <stdio.h>
@@ -76,7 +76,7 @@ static void noise_then_zeros(uint8_t *page, size_t size)
 	memset(page + size / 2, 0, size - size / 2);
 }
 
-/* The sample that the code is chosen from says nothing about what follows. */
+/* The sample that chooses the code differs from the rest of the page. */
 static void zeros_then_noise(uint8_t *page, size_t size)
 {
 	memset(page, 0, size / 4);
@@ -267,7 +267,7 @@ static void bench_release(struct bench *bench)
 	bench->codec->destroy(bench->context);
 }
 
-/* Compress the page, and let every decoder of the format look at it. Returns the size. */
+/* Compress the page, and expand it with every decoder of the format. Returns the size. */
 static size_t compress_and_check(struct bench *bench, const char *kind)
 {
 	static uint8_t back[SIZE_MAX_PAGE];
@@ -326,7 +326,7 @@ static void test_mappings_start(void **state)
 	}
 }
 
-/* Pages of which the parts have nothing in common. */
+/* Pages whose parts have nothing in common. */
 static void test_many_pages(void **state)
 {
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
@@ -345,7 +345,7 @@ static void test_many_pages(void **state)
 	}
 }
 
-/* What comes out depends on the page alone, not on those before it. */
+/* The output depends on the page alone, not on the pages before it. */
 static void test_pages_are_independent(void **state)
 {
 	static uint8_t first[2 * 4096];

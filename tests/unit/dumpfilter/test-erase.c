@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Erasing data: what makedumpfile.conf can say, and that no copy stays in the dump. */
+/* Erasing data: the language of makedumpfile.conf, and that no copy stays in the dump. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +83,7 @@ static void make_core(void)
 	machine_release(&machine);
 }
 
-/* Each row: a configuration, how many of the canaries it leaves, and what the dump's record says. */
+/* Each row: a configuration, the number of canaries that it leaves, and the record in the dump. */
 static void test_erase(void **state)
 {
 	static const struct {
@@ -231,7 +231,7 @@ static void test_syntax(void **state)
 	assert_error(erase_config_parse(text, "conf", &config), KD_ERR_CONFIG, "conf:1: ");
 }
 
-/* No dump, rather than one that has what should not be in it. */
+/* If something cannot be erased there is no dump, rather than one that contains it. */
 static void test_refused(void **state)
 {
 	static const struct {
@@ -274,7 +274,7 @@ static void test_refused(void **state)
 	assert_int_equal(count(CANARY, strlen(CANARY)), 6);
 }
 
-/* Lists that never come back, and a kernel whose memory cannot be made sense of. */
+/* Endless lists, and a kernel whose memory makes no sense. */
 static void test_hostile(void **state)
 {
 	struct machine machine;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The size of a dump, foretold from a sample. */
+/* The size of a dump, estimated from a sample. */
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -84,7 +84,7 @@ static struct estimate run_estimate(const struct vmcore *vmcore, struct estimate
 	return estimate;
 }
 
-/* Few pages are compressed, and of a large dump few are read; the result is about the same. */
+/* The estimate compresses few pages, and reads few of a large dump; the result is about the same. */
 static void test_estimate_sample(void **state)
 {
 	struct estimate plan, exact, sampled, stretches;

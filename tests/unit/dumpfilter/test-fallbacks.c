@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Vmcores that lack something, and writing that stops: the dump has what can be had. */
+/* Vmcores that lack something, and writing that stops: the dump has all that can be saved. */
 #include <elf.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,7 +17,7 @@
 #include "tests/unit/dumpfilter/dump-testing.h"
 #include "tests/unit/testing.h"
 
-/* Rules that do not fit, a mem_map that is not there: the dump has everything, but never the poisoned frame. */
+/* Rules that do not fit, or no mem_map: the dump has every page but the poisoned ones. */
 static void test_unfiltered(void **state)
 {
 	struct dumpfilter_options options = { .level = 31 };
@@ -58,7 +58,7 @@ static void test_unfiltered(void **state)
 	machine_release(&machine);
 }
 
-/* VMCOREINFO without one of its lines: never is a page left out that is in the dump with it. */
+/* VMCOREINFO without one of its lines: the dump still has every page that it has with that line. */
 static void test_keys_missing(void **state)
 {
 	/* What each of these tells apart is then kept. */
@@ -140,7 +140,7 @@ static void test_mem_map_hole(void **state)
 	machine_release(&machine);
 }
 
-/* A vmcore that was cut off: what it has not is left out. */
+/* A vmcore that was cut off: the missing pages are left out and counted. */
 static void test_truncated_input(void **state)
 {
 	struct dumpfilter_options options = { .level = 31 };
@@ -168,7 +168,7 @@ static void test_truncated_input(void **state)
 	machine_release(&machine);
 }
 
-/* Writing stops somewhere: what is there is a dump, says that it is not whole, and has what matters most. */
+/* Writing stops early: the file is a dump, says that it is incomplete, and has the most important pages. */
 static void test_cut_short(void **state)
 {
 	struct dumpfilter_options options = { .level = 0, .threads = 1 };
@@ -208,7 +208,7 @@ static void test_cut_short(void **state)
 	machine_release(&machine);
 }
 
-/* No single wrong byte in headers, notes or tables may do more than make it fail. */
+/* A wrong byte in headers, notes or tables may at most make the run fail. */
 static void test_flipped_bytes(void **state)
 {
 	static const struct {
@@ -244,7 +244,7 @@ static void test_flipped_bytes(void **state)
 	machine_release(&machine);
 }
 
-/* An image that is said to have a TiB is not looked through page by page. */
+/* A kernel image that claims to have a TiB is not searched page by page. */
 static void test_huge_image(void **state)
 {
 	struct dumpfilter_options options = { .level = 31, .threads = 1 };

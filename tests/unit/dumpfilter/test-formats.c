@@ -145,7 +145,7 @@ static void test_identity(void **state)
 	vmcore_close(vmcore);
 }
 
-/* A filtered dump is filtered further: what was left out stays out, and the levels add up. */
+/* Filtering a dump again: pages that were left out stay out, and the levels add up. */
 static void test_refilter(void **state)
 {
 	const struct vmcore_origin *origin;
@@ -389,7 +389,7 @@ static void test_dry_run(void **state)
 	assert_int_equal(dry.bytes_written, st.st_size);
 }
 
-/* Read all there is, whatever comes of it. */
+/* Read everything, with any result. */
 static bool read_through(const char *path)
 {
 	struct vmcore_window window;

@@ -9,7 +9,7 @@
 #include "tests/unit/dumpfilter/dump-testing.h"
 #include "tests/unit/testing.h"
 
-/* What --mem-usage says of the machine that it runs on, whose /proc/kcore has mappings beside memory. */
+/* --mem-usage on a running machine, whose /proc/kcore has mappings beside memory. */
 static void test_mem_usage(void **state)
 {
 	static const uint64_t nowhere = UINT64_MAX;

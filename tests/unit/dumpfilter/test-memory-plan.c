@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is planned when there is little memory. */
+/* The plan for a filter with little memory. */
 #include "base/array.h"
 #include "dumpfilter/codec/codec.h"
 #include "dumpfilter/pages/memory_plan.h"
 #include "tests/unit/testing.h"
 
-/* What is given up, and in which order. */
+/* The order in which the plan gives up features. */
 static void test_plan(void **state)
 {
 	const uint64_t mib = 1 << 20, pages = UINT64_C(1) << 28; /* 1 TiB: a bitmap has 32 MiB */

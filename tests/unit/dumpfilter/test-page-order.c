@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which pages are written first: all that a dump takes to be opened. */
+/* The pages that are written first: those that crash and drgn need to open the dump. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,7 +187,7 @@ static void test_order_without_symbols(void **state)
 	machine_release(&machine);
 }
 
-/* VMCOREINFO that is damaged makes of the modules' room all that there is: an end is found all the same. */
+/* Damaged VMCOREINFO makes the modules' area as large as the address space: the search still ends. */
 static void test_order_hostile(void **state)
 {
 	static const struct expectation expected[] = {
@@ -202,7 +202,7 @@ static void test_order_hostile(void **state)
 	machine_release(&machine);
 }
 
-/* The symbols' own table is not needed early, and to have read it does not change that. */
+/* The symbol table is not needed early, and reading it does not change that. */
 static void test_order_of_symbols(void **state)
 {
 	static const struct expectation expected[] = {

@@ -33,8 +33,8 @@ static void assert_same_bits(struct pfn_bitmap *a, struct pfn_bitmap *b)
 	pfn_bitmap_release(b);
 }
 
-/* Whatever the parts and however many the threads, it is as if there were one: a huge page and a block of free ones
- * reach over several parts, one of their pages is poisoned. */
+/* For all sizes of parts and numbers of threads the result equals that of one thread. A huge page and a free block span
+ * several parts, and one of their pages is poisoned. */
 static void test_page_scan(void **state)
 {
 	static const unsigned int levels[] = { 0, 1, 8, 31 };
@@ -84,7 +84,7 @@ static void test_page_scan(void **state)
 	machine_release(&machine);
 }
 
-/* A section without struct pages in front: what is found behind it is not said of its pages, whoever looks where. */
+/* A section without struct pages comes first: the classes of the pages behind it do not count for its pages. */
 static void test_page_scan_hole(void **state)
 {
 	const uint64_t section = 32768, first_free = section + 128;

@@ -35,7 +35,7 @@ static void test_pfn_bitmap(void **state)
 	kd_ranges_free(&ranges);
 }
 
-/* A bitmap of [@start, @end) is that of the whole machine, as far as it goes: whatever is done to both. */
+/* A bitmap of [@start, @end) equals that part of the whole machine's bitmap after every operation. */
 static void test_pfn_window(void **state)
 {
 	static const struct {

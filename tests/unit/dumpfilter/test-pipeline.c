@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How many threads compress, and pages that are equal. */
+/* The number of threads, and equal pages. */
 #include <sched.h>
 
 #include "base/cleanup.h"

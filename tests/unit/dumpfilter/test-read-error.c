@@ -17,7 +17,7 @@ static struct {
 	uint64_t start, end;
 } bad_bytes;
 
-/* In place of the C library's, for the program's own code too. */
+/* Replaces the C library's function, also for the code under test. */
 ssize_t pread(int fd, void *buf, size_t size, off_t offset)
 {
 	if ((uint64_t)offset < bad_bytes.end && (uint64_t)offset + size > bad_bytes.start) {
@@ -27,7 +27,7 @@ ssize_t pread(int fd, void *buf, size_t size, off_t offset)
 	return syscall(SYS_pread64, fd, buf, size, offset);
 }
 
-/* What cannot be read is left out and counted, to the page; all else is there. */
+/* Exactly the unreadable pages are left out and counted. */
 static void test_unreadable(void **state)
 {
 	static const struct {
@@ -86,7 +86,7 @@ static void test_unreadable(void **state)
 	machine_release(&machine);
 }
 
-/* The first is the lowest, whoever meets it when: in passes over all, in cycles, by several threads. */
+/* The reported page is the lowest one, in one pass, in cycles, and with several threads. */
 static void test_first_unreadable(void **state)
 {
 	struct dumpfilter_options options = { .level = 0 };

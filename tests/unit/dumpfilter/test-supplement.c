@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the operator adds to a vmcore: VMCOREINFO from a file, a configuration of what is erased. */
+/* Additions by the operator: VMCOREINFO from a file, a configuration for erasing. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static int remove_dir(void **state)
 	return 0;
 }
 
-/* A machine with 16 free pages, and what VMCOREINFO says of it in the file, with symbols @move below where they are. */
+/* A machine with 16 free pages. Its VMCOREINFO is in a file, with symbols @move below their addresses. */
 static void make_machine(struct machine *machine, uint64_t move)
 {
 	char text[16384] = "";
@@ -64,7 +64,7 @@ static struct kd_error *run(struct dumpfilter_command *command, struct dumpfilte
 	return err ? err : dumpfilter_run(core, dump, &command->options, report);
 }
 
-/* Each row: what the vmcore says of itself, and how far its symbols are from those of the file. */
+/* Each row: the vmcore's own VMCOREINFO, and the distance of its symbols from those of the file. */
 static void test_vmcoreinfo_file(void **state)
 {
 	static const struct {

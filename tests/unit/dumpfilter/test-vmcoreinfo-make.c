@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Keys that VMCOREINFO lacks, made from the names that the dump itself has. */
+/* Keys that VMCOREINFO lacks, made from the symbols and types in the dump. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -107,7 +107,7 @@ static void test_make_page_types(void **state)
 	}
 }
 
-/* A dump whose VMCOREINFO lacks what it needs is filtered as if it did not. */
+/* A dump whose VMCOREINFO lacks keys is filtered like one that has them. */
 static void test_learn(void **state)
 {
 	static const char *const forgotten[] = {

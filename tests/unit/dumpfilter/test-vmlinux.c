@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names from a vmlinux: this program is one. */
+/* Symbols and types from a vmlinux, for which this program stands in. */
 #include <elf.h>
 #include <stddef.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the armed image was made from, and what is seen when that changes: on made-up machines. */
+/* The record of the armed image, and the changes that kdumpctl notices, on made-up machines. */
 #include "tests/unit/testing.h"
 #include "tests/unit/tree.h"
 
@@ -101,7 +101,7 @@ static const struct {
 	{ INPUT_MEMORY, "memory" },
 };
 
-/* All of them, through the record on the disk. */
+/* Record all inputs on disk and read the record back. */
 static void arm(struct tree *m, struct armed *ret)
 {
 	struct armed armed = { .release = (char *)"6.1", .time = 1 };
@@ -120,7 +120,7 @@ static void arm(struct tree *m, struct armed *ret)
 	assert_int_equal(ret->inputs.count, ARRAY_SIZE(all));
 }
 
-/* Exactly one input has changed: @kind @name @how; kind NULL: none has. */
+/* Exactly one input has changed: @kind @name @how. If @kind is NULL, none has changed. */
 static void expect_change(struct tree *m, const struct armed *armed, const char *kind, const char *name,
 			  const char *how)
 {
@@ -184,7 +184,7 @@ static void test_each_change(void **state)
 	}
 }
 
-/* The file system got another UUID: both what the plan names and fstab's line lead nowhere. */
+/* The file system got another UUID: the device of the plan and the line of fstab do not exist. */
 static void test_uuid(void **state)
 {
 	struct tree *m = *state;
@@ -228,7 +228,7 @@ static void test_secrets(void **state)
 	assert_null(strstr(inputs.input[0].identity, hash));
 }
 
-/* A kind that the table does not have is a mistake in this program, and ends it where it is made. */
+/* A kind that is not in the table is a programming error and aborts at once. */
 static void test_unknown_kind(void **state)
 {
 	struct tree *m = *state;

@@ -176,7 +176,7 @@ static void test_put(void **state)
 	}
 }
 
-/* Whatever stands there: putting it twice is as putting it once, and the rest is what it was. */
+/* With any text before: putting a region twice equals putting it once, and the rest stays unchanged. */
 static void test_put_is_idempotent(void **state)
 {
 	static const char pieces[] = " \t\"'=-ac";

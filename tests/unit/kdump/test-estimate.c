@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the capture needs, on made-up machines with the figures of measured ones. */
+/* The memory that the capture needs, on made-up machines with the figures of real ones. */
 #include "tests/unit/testing.h"
 #include "tests/unit/tree.h"
 
@@ -203,7 +203,7 @@ static void test_no_kernel(void **state)
 	assert_error(estimate_make(&request, &estimate), KD_ERR_OS, "cannot tell how much memory the capture needs");
 }
 
-/* The figures of a capture with crashkernel=128M: it worked with 72M. */
+/* The figures of a capture with crashkernel=128M; it also worked with 72M. */
 static void test_recorded(void **state)
 {
 	struct estimate estimate;
@@ -218,7 +218,7 @@ static void test_recorded(void **state)
 	estimate_free(&estimate);
 }
 
-/* What the last capture told stays when its dump is deleted, and counts after what dumps tell. */
+/* The record of the last capture stays when its dump is deleted; a report beside a dump takes precedence. */
 static void test_recorded_last(void **state)
 {
 	static const char text[] = "{\"kernel\": {\"release\": \"" RELEASE "\"}, "
@@ -248,7 +248,7 @@ static void test_recorded_cloud(void **state)
 	estimate_free(&estimate);
 }
 
-/* The reservation was changed since: what the kernel kept cannot be told, and its init_size stands in. */
+/* The reservation has changed since: the memory that the kernel kept is unknown, and its init_size stands in for it. */
 static void test_recorded_elsewhere(void **state)
 {
 	struct estimate estimate;

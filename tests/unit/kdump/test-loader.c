@@ -75,7 +75,7 @@ static void put_le16(uint8_t *p, unsigned int value)
 	p[1] = value >> 8;
 }
 
-/* What Linux 6.1 says of itself, around code that is none. */
+/* The header of Linux 6.1 around bytes that are not code. */
 static void make_bzimage(struct bzimage *image, uint32_t init_size)
 {
 	uint8_t *h = image->byte;
@@ -366,7 +366,7 @@ static void assert_zero_page(const struct loader_image *image)
 	assert_string_equal((const char *)zp + (cmdline - image->boot_info_address), image->boot_cmdline);
 }
 
-/* What the next kernel can only have from this one. */
+/* Facts that the next kernel can only get from this one. */
 static void assert_inherited(const struct loader_image *image, const struct kd_sysroot *root, bool efi)
 {
 	const uint8_t *zp = image->boot_info, *descriptors;
@@ -530,7 +530,7 @@ static void test_reboot_layout(void **state)
 
 /* --- machines made up --------------------------------------------------------------------------------------------- */
 
-/* A machine with as little as it takes, whose /proc/iomem is @iomem. */
+/* A minimal machine whose /proc/iomem is @iomem. */
 static void make_machine(struct machine *m, const char *iomem, uint32_t init_size, size_t initrd_size)
 {
 	char root[128];
@@ -590,7 +590,7 @@ static void test_reservation_too_small(void **state)
 	machine_close(&m);
 }
 
-/* The kernel, and nothing is left for the page tables that the running kernel makes. */
+/* The kernel fits, but no memory is left for the running kernel's page tables. */
 static void test_control_pages(void **state)
 {
 	struct loader_image *image;
@@ -622,7 +622,7 @@ static void test_reboot_keeps_out(void **state)
 	machine_close(&m);
 }
 
-/* crashkernel=…,cma: memory of the capture kernel, and of no dump. */
+/* Memory of crashkernel=…,cma is RAM of the capture kernel, and is not dumped. */
 static void test_cma(void **state)
 {
 	struct loader_image *image;
@@ -903,7 +903,7 @@ static void add_region(struct blob *blob, const void *data, size_t size, const c
 	}
 }
 
-/* A match returns. A mismatch goes on to reset the machine, by I/O that a process is killed for. */
+/* On a match the purgatory returns. On a mismatch it resets the machine by port I/O, which kills a process. */
 static bool blob_accepts(const struct blob *blob)
 {
 	pid_t child = fork();

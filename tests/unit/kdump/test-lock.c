@@ -7,7 +7,7 @@
 #include "tests/unit/testing.h"
 #include "tests/unit/tree.h"
 
-/* A link where the lock should be is put away, and what it leads to is left alone. */
+/* A link at the lock's path is removed, and its target stays unchanged. */
 static void test_lock_link(void **state)
 {
 	struct tree *m = *state;

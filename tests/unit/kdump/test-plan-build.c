@@ -80,7 +80,7 @@ static void test_plan_collector(void **state)
 	assert_int_equal(other.count, 0);
 }
 
-/* Erasing is the program's, and its file is checked now. */
+/* Only the program erases, so it is chosen; its configuration is checked at start. */
 static void test_plan_collector_erases(void **state)
 {
 	struct tree *m = *state;

@@ -204,7 +204,7 @@ static void test_target_fstab(void **state)
 	expect_target(m, "btrfs /dev/vdb1\npath /", "btrfs UUID=dddd-4 [subvol=@dump] /");
 }
 
-/* No udev links: the kernel's name has to do. */
+/* Without udev links the plan has the kernel's name of the device. */
 static void test_target_without_uuid(void **state)
 {
 	struct tree *m = *state;
