@@ -22,6 +22,8 @@ static const char *const link_directories[] = {
 	[KD_DEVICE_PARTUUID] = "/dev/disk/by-partuuid",
 	[KD_DEVICE_PARTLABEL] = "/dev/disk/by-partlabel",
 	[KD_DEVICE_UUID_SUB] = NULL,
+	[KD_DEVICE_VOLUME] = NULL,
+	[KD_DEVICE_DISK] = NULL,
 };
 
 /* The node that @link, "../../sda1", leads to, in @node. The node itself need not exist. */
@@ -82,7 +84,7 @@ struct kd_error *kd_block_find(const struct kd_sysroot *root, const char *name, 
 	struct kd_error *err;
 	char *node = NULL;
 
-	if (!kd_device_name_parse(name, &parsed) || parsed.key == KD_DEVICE_UUID_SUB)
+	if (!kd_device_name_parse(name, &parsed) || !kd_device_key_is_public(parsed.key))
 		return kd_error_create(KD_ERR_NOT_FOUND, "%s is not a device: write " KD_DEVICE_FORMS, name);
 	if (parsed.key == KD_DEVICE_PATH)
 		err = kd_sysroot_realpath(root, name, &node);

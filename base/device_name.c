@@ -6,10 +6,17 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/plan.h"
 
 static const char *const prefixes[] = {
-	[KD_DEVICE_PATH] = "/dev/",         [KD_DEVICE_UUID] = "UUID=",           [KD_DEVICE_LABEL] = "LABEL=",
-	[KD_DEVICE_PARTUUID] = "PARTUUID=", [KD_DEVICE_PARTLABEL] = "PARTLABEL=", [KD_DEVICE_UUID_SUB] = "UUID_SUB=",
+	[KD_DEVICE_PATH] = "/dev/",
+	[KD_DEVICE_UUID] = "UUID=",
+	[KD_DEVICE_LABEL] = "LABEL=",
+	[KD_DEVICE_PARTUUID] = "PARTUUID=",
+	[KD_DEVICE_PARTLABEL] = "PARTLABEL=",
+	[KD_DEVICE_UUID_SUB] = "UUID_SUB=",
+	[KD_DEVICE_VOLUME] = KD_PLAN_VOLUME_PREFIX,
+	[KD_DEVICE_DISK] = "DISK=",
 };
 
 bool kd_device_name_parse(const char *text, struct kd_device_name *ret)

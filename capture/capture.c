@@ -189,7 +189,7 @@ static struct kd_error *connect_target(void *arg)
 {
 	const struct capture *capture = arg;
 
-	return target_connect(capture->plan, capture->report.target, crash_time(capture), capture->deadline,
+	return target_connect(&capture->root, capture->plan, capture->report.target, crash_time(capture), capture->deadline,
 			      capture->log, &capture->setup->outcome->place);
 }
 

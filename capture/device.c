@@ -2,112 +2,189 @@
 #include "capture/device.h"
 
 #include <blkid.h>
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/cleanup.h"
-#include "base/sysroot.h"
+#include "base/array.h"
+#include "base/device_spec.h"
 #include "capture/uevent.h"
 
 DEFINE_CLEANUP(blkid_probe, blkid_free_probe)
 
-/* What libblkid calls the tags; NULL: the name is compared with the path of the device. */
-static const char *const blkid_names[] = {
-	[KD_DEVICE_PATH] = NULL,
-	[KD_DEVICE_UUID] = "UUID",
-	[KD_DEVICE_LABEL] = "LABEL",
-	[KD_DEVICE_PARTUUID] = "PART_ENTRY_UUID",
-	[KD_DEVICE_PARTLABEL] = "PART_ENTRY_NAME",
-	[KD_DEVICE_UUID_SUB] = "UUID_SUB",
+struct search {
+	const struct kd_sysroot *root;
+	const char *text;
+	struct kd_device_spec spec;
+	enum device_use use;
 };
 
-/* libblkid's safe probing reports nothing for a member of a RAID or for contradictory signatures. No target is better
- * than one that a write would damage. */
-static bool bears(const char *node, const struct kd_device_name *tag)
+/* --- is it this one? ---------------------------------------------------------------------------------------------- */
+
+static void make_node(const char *name, char node[static DEVICE_NODE_MAX])
+{
+	char *p;
+
+	snprintf(node, DEVICE_NODE_MAX, "/dev/%s", name);
+	for (p = node; (p = strchr(p, '!'));) /* the way /sys writes a slash: cciss!c0d0 */
+		*p = '/';
+}
+
+/* The device-mapper's name if it has one, else the kernel's, is what the plan calls a volume. */
+static bool is_volume(const struct search *search, const char *disk, const char *volume)
+{
+	_cleanup_free_ char *name = NULL;
+
+	if (kd_error_discard(kd_sysroot_read_line(search->root, &name, "/sys/class/block/%s/dm/name", disk)))
+		return strcmp(disk, volume) == 0;
+	return strcmp(name, volume) == 0;
+}
+
+/* Is device @name where the plan has it? Nothing is read of the device but what sysfs says. */
+static bool is_place(const struct search *search, const char *name)
+{
+	char *const *value = search->spec.value;
+	_cleanup_free_ char *disk = NULL, *identity = NULL;
+	char node[DEVICE_NODE_MAX];
+
+	make_node(name, node);
+	if (value[KD_DEVICE_PATH] && strcmp(node, value[KD_DEVICE_PATH]) != 0)
+		return false;
+	if (search->use == DEVICE_MOUNT && kd_device_has_holders(search->root, name))
+		return false;
+	if (!value[KD_DEVICE_VOLUME] && !value[KD_DEVICE_DISK])
+		return true;
+	if (kd_error_discard(kd_whole_disk(search->root, name, &disk)))
+		return false;
+	if (value[KD_DEVICE_VOLUME] && !is_volume(search, disk, value[KD_DEVICE_VOLUME]))
+		return false;
+	if (!value[KD_DEVICE_DISK])
+		return true;
+	return !kd_error_discard(kd_disk_identity(search->root, disk, &identity)) && identity &&
+	       strcmp(identity, value[KD_DEVICE_DISK]) == 0;
+}
+
+static const struct {
+	enum kd_device_key key;
+	const char *blkid_name;
+	bool any_case; /* UUIDs are written in either case (FAT, NTFS, GPT); labels are not */
+} contents[] = {
+	{ KD_DEVICE_UUID, "UUID", true },
+	{ KD_DEVICE_LABEL, "LABEL", false },
+	{ KD_DEVICE_UUID_SUB, "UUID_SUB", true },
+	{ KD_DEVICE_PARTUUID, "PART_ENTRY_UUID", true },
+	{ KD_DEVICE_PARTLABEL, "PART_ENTRY_NAME", false },
+};
+
+/* Does device @name hold what the plan expects there? libblkid's safe probing tells nothing of a file system on a member
+ * of a RAID, nor of contradictory signatures: rather no target than one that is damaged by writing to it. */
+static bool has_contents(const struct search *search, const char *name)
 {
 	_cleanup_(blkid_free_probe) blkid_probe probe = NULL;
-	const char *value;
+	_cleanup_free_ char *path = NULL;
+	char node[DEVICE_NODE_MAX];
+	bool wanted = false;
 
-	if (!blkid_names[tag->key])
-		return strcmp(node, tag->value) == 0;
-	probe = blkid_new_probe_from_filename(node);
+	for (size_t i = 0; i < ARRAY_SIZE(contents); i++)
+		wanted = wanted || search->spec.value[contents[i].key];
+	if (!wanted)
+		return true;
+	make_node(name, node);
+	path = kd_sysroot_path(search->root, node);
+	probe = path ? blkid_new_probe_from_filename(path) : NULL;
 	if (!probe)
 		return false;
 	blkid_probe_enable_superblocks(probe, 1);
 	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL);
-	if (tag->key == KD_DEVICE_PARTUUID || tag->key == KD_DEVICE_PARTLABEL) {
-		blkid_probe_enable_superblocks(probe, 0);
-		blkid_probe_enable_partitions(probe, 1);
-		blkid_probe_set_partitions_flags(probe, BLKID_PARTS_ENTRY_DETAILS);
-	}
-	if (blkid_do_safeprobe(probe) != 0 || blkid_probe_lookup_value(probe, blkid_names[tag->key], &value, NULL) < 0)
+	blkid_probe_enable_partitions(probe, search->spec.value[KD_DEVICE_PARTUUID] ||
+						     search->spec.value[KD_DEVICE_PARTLABEL]);
+	blkid_probe_set_partitions_flags(probe, BLKID_PARTS_ENTRY_DETAILS);
+	if (blkid_do_safeprobe(probe) != 0)
 		return false;
-	/* The case of a UUID does not matter (FAT, NTFS, GPT); that of a label does. */
-	if (tag->key == KD_DEVICE_UUID || tag->key == KD_DEVICE_PARTUUID || tag->key == KD_DEVICE_UUID_SUB)
-		return strcasecmp(value, tag->value) == 0;
-	return strcmp(value, tag->value) == 0;
+	for (size_t i = 0; i < ARRAY_SIZE(contents); i++) {
+		const char *expected = search->spec.value[contents[i].key], *found;
+
+		if (!expected)
+			continue;
+		if (blkid_probe_lookup_value(probe, contents[i].blkid_name, &found, NULL) < 0 ||
+		    (contents[i].any_case ? strcasecmp(found, expected) : strcmp(found, expected)) != 0)
+			return false;
+	}
+	return true;
 }
 
-struct search {
-	struct kd_device_name tag;
-	bool (*take)(void *arg, const char *node);
-	void *arg;
-};
-
-static bool consider(const struct search *search, const char *name)
+static bool is_wanted(const struct search *search, const char *name)
 {
-	char node[300];
-	char *p;
-
-	snprintf(node, sizeof(node), "/dev/%s", name);
-	for (p = node; (p = strchr(p, '!'));) /* sysfs writes '!' for a slash: cciss!c0d0 */
-		*p = '/';
-	return bears(node, &search->tag) && search->take(search->arg, node);
+	return is_place(search, name) && has_contents(search, name);
 }
 
-static bool scan(const struct search *search)
+/* --- looking for it ----------------------------------------------------------------------------------------------- */
+
+/* Look at every device. *found: is it there? */
+static struct kd_error *scan(const struct search *search, bool *found, char node[static DEVICE_NODE_MAX])
 {
-	/* There may be no block device before the first event. */
-	_cleanup_closedir_ DIR *dir = opendir("/sys/class/block");
-	bool taken = false;
+	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(search->root, "/sys/class/block");
 	const char *name;
+	unsigned int count = 0;
 
-	while (dir && !taken && (name = kd_next_entry(dir)))
-		taken = consider(search, name);
-	return taken;
+	*found = false;
+	/* Without the directory there is no block device yet; there is one when the first event comes. */
+	while (dir && (name = kd_next_entry(dir))) {
+		if (!is_wanted(search, name))
+			continue;
+		count++;
+		make_node(name, node);
+	}
+	if (count > 1)
+		return kd_error_create(KD_ERR_STATE,
+				       "%u devices bear %s: none is written, since which is meant cannot be told",
+				       count, search->text);
+	*found = count == 1;
+	return NULL;
 }
 
-struct kd_error *device_wait(const char *text, int64_t deadline, bool (*take)(void *arg, const char *node), void *arg)
+static bool is_about(const struct search *search, const struct uevent *event)
 {
-	struct search search = { .take = take, .arg = arg };
+	return event->subsystem && event->devname && strcmp(event->subsystem, "block") == 0 &&
+	       strcmp(event->action, "remove") != 0 && is_wanted(search, event->devname);
+}
+
+static struct kd_error *look(const struct search *search, int64_t deadline, char node[static DEVICE_NODE_MAX])
+{
 	_cleanup_close_ int events = -1;
 	char message[8192];
 	struct uevent event;
-	struct kd_error *err;
-	bool taken;
+	bool found;
+	/* First listen, then look: what appears in between is not missed. */
+	struct kd_error *err = uevent_open(&events);
 
-	if (!kd_device_name_parse(text, &search.tag))
-		return kd_error_create(KD_ERR_UNSUPPORTED, "%s is not a device", text);
-	/* Listen before looking, so that a device that appears in between is not missed. */
-	err = uevent_open(&events);
-	if (err)
-		return err;
-	for (taken = scan(&search); !taken;) {
+	if (!err)
+		err = scan(search, &found, node);
+	while (!err && !found) {
 		switch (uevent_wait(events, deadline, message, sizeof(message), &event)) {
 		case UEVENT_TIMEOUT:
-			return kd_error_create(KD_ERR_TIMEOUT, "the device did not appear");
+			return kd_error_create(KD_ERR_TIMEOUT, "it did not appear");
 		case UEVENT_LOST:
-			taken = scan(&search);
+			err = scan(search, &found, node);
 			break;
 		case UEVENT_MESSAGE:
-			if (event.subsystem && event.devname && strcmp(event.subsystem, "block") == 0 &&
-			    strcmp(event.action, "remove") != 0)
-				taken = consider(&search, event.devname);
+			/* There may be another like it by now. */
+			if (is_about(search, &event))
+				err = scan(search, &found, node);
 			break;
 		}
 	}
-	return NULL;
+	return err;
+}
+
+struct kd_error *device_wait(const struct kd_sysroot *root, const char *text, enum device_use use, int64_t deadline,
+			     char node[static DEVICE_NODE_MAX])
+{
+	struct search search = { .root = root, .text = text, .use = use };
+	struct kd_error *err = kd_device_spec_parse(text, &search.spec);
+
+	if (!err)
+		err = look(&search, deadline, node);
+	kd_device_spec_free(&search.spec);
+	return err;
 }

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Block devices of the capture kernel by the names of base/device_name.h. */
+/** The block device that the plan means (base/device_spec.h), as soon as it is there: that one or none. */
 #ifndef CAPTURE_DEVICE_H
 #define CAPTURE_DEVICE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "base/device_name.h"
 #include "base/error.h"
+#include "base/sysroot.h"
 
-/** Hand every block device that has @tag to @take, those present first, then those that appear, until @take returns
- *  true or @deadline (clock_ms()) has passed: KD_ERR_TIMEOUT. @node is its path in /dev. */
-struct kd_error *device_wait(const char *tag, int64_t deadline, bool (*take)(void *arg, const char *node),
-			     void *arg) MUST_CHECK;
+enum { DEVICE_NODE_MAX = 300 };
+
+enum device_use {
+	DEVICE_MOUNT,    /* nothing may stand on it */
+	DEVICE_BUILD_ON, /* part of a volume: others of its volumes may stand on it already */
+};
+
+/** Wait until a device is what @text says, and until @deadline (clock_ms()) at most. @node := its path in /dev, below @root.
+ *  KD_ERR_FORMAT (@text says nothing); KD_ERR_TIMEOUT; KD_ERR_STATE: several are, so which is meant cannot be told. */
+struct kd_error *device_wait(const struct kd_sysroot *root, const char *text, enum device_use use, int64_t deadline,
+			     char node[static DEVICE_NODE_MAX]) MUST_CHECK;
 
 #endif

@@ -3,10 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/btrfs.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -22,35 +20,6 @@
 
 /* The time that a target has to appear when a volume is missing. */
 #define MISSING_VOLUME_SECONDS 5
-
-/* A btrfs of several devices can be mounted when the kernel has been told of each of them. */
-static void btrfs_prepare(const char *node)
-{
-	_cleanup_close_ int fd = open("/dev/btrfs-control", O_RDWR | O_CLOEXEC);
-	struct btrfs_ioctl_vol_args args = { 0 };
-
-	if (fd < 0)
-		return;
-	strncpy(args.name, node, sizeof(args.name) - 1);
-	ioctl(fd, BTRFS_IOC_SCAN_DEV, &args);
-}
-
-/* What has to be done with the device @node before a mount with it is tried. */
-static const struct {
-	const char *type;
-	void (*prepare)(const char *node);
-} steps[] = {
-	{ "btrfs", btrfs_prepare },
-};
-
-static void prepare(const struct kd_target_type *type, const char *node)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(steps); i++)
-		if (strcmp(steps[i].type, type->name) == 0)
-			steps[i].prepare(node);
-}
 
 /* --- mount options ------------------------------------------------------------------------------------------------ */
 
@@ -161,23 +130,27 @@ static bool make_writable(void)
 	return false;
 }
 
-static bool try_mount(void *arg, const char *node)
+static void try_mount(struct mounting *mounting, const char *node)
 {
-	struct mounting *mounting = arg;
-
 	snprintf(mounting->place->node, sizeof(mounting->place->node), "%s", node);
-	prepare(mounting->type, node);
 	mounting->errnum = 0;
 	if (!mount_node(mounting, node)) {
 		mounting->errnum = errno;
-		/* The mount may work when the next device has come. */
-		return !mounting->type->several_devices;
-	}
-	if (!make_writable()) {
+	} else if (!make_writable()) {
 		mounting->errnum = errno;
 		umount2(TARGET_MOUNT, MNT_DETACH);
 	}
-	return true;
+}
+
+static struct kd_error *wait_for_device(const struct kd_sysroot *root, struct mounting *mounting, const char *device,
+					int64_t deadline)
+{
+	char node[DEVICE_NODE_MAX];
+	struct kd_error *err = device_wait(root, device, DEVICE_MOUNT, deadline, node);
+
+	if (!err)
+		try_mount(mounting, node);
+	return err;
 }
 
 /* Any device that the kernel announces may have the tag. It announces tags themselves only since Linux 6.9
@@ -271,8 +244,9 @@ static struct kd_error *make_directory(const struct kd_plan *plan, const char *p
 	return kd_error_os(errno, "cannot create directory %s/%s on the target", path, name);
 }
 
-struct kd_error *target_connect(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,
-				int64_t deadline, const struct kd_log *log, struct target_place *ret)
+struct kd_error *target_connect(const struct kd_sysroot *root, const struct kd_plan *plan,
+				const struct kd_plan_target *target, uint64_t crash_time, int64_t deadline,
+				const struct kd_log *log, struct target_place *ret)
 {
 	struct mounting mounting = { .type = kd_target_type_find(target->type),
 				     .options = target->options,
@@ -284,12 +258,12 @@ struct kd_error *target_connect(const struct kd_plan *plan, const struct kd_plan
 	if (mkdir(TARGET_MOUNT, 0700) < 0 && errno != EEXIST)
 		return kd_error_os(errno, "cannot create " TARGET_MOUNT);
 	/* The target may not need the missing volume. */
-	if (volumes_assemble(plan, deadline, log))
+	if (volumes_assemble(root, plan, deadline, log))
 		deadline = clock_deadline(MISSING_VOLUME_SECONDS, deadline);
 	if (mounting.type->source == KD_TARGET_TAG)
 		err = wait_for_tag(&mounting, target->device, deadline);
 	else
-		err = device_wait(target->device, deadline, try_mount, &mounting);
+		err = wait_for_device(root, &mounting, target->device, deadline);
 	if (mounting.errnum) {
 		kd_error_destroy(err);
 		return kd_error_os(mounting.errnum, "cannot mount %s (%s) for writing", ret->node, target->type);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/plan.h"
+#include "base/sysroot.h"
 
 #define TARGET_MOUNT "/target"
 
@@ -21,8 +22,9 @@ struct target_place {
 /** Assemble the plan's volumes, wait for the target's device, mount it for writing at TARGET_MOUNT, and create a
  *  directory for a crash at @crash_time (seconds since the epoch). It may block as long as a disk does: run it in a
  *  child. KD_ERR_TIMEOUT (device), KD_ERR_UNSUPPORTED (type), KD_ERR_OS (mount, directory). */
-struct kd_error *target_connect(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,
-				int64_t deadline, const struct kd_log *log, struct target_place *ret) MUST_CHECK;
+struct kd_error *target_connect(const struct kd_sysroot *root, const struct kd_plan *plan,
+				const struct kd_plan_target *target, uint64_t crash_time, int64_t deadline,
+				const struct kd_log *log, struct target_place *ret) MUST_CHECK;
 
 /** Open the directory that target_connect() has created. */
 struct kd_error *target_open(const struct target_place *place, int *ret) MUST_CHECK;

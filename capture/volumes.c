@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/device_spec.h"
 #include "base/io.h"
 #include "base/parse.h"
 #include "base/text.h"
@@ -30,6 +31,7 @@ enum {
 };
 
 struct assembly {
+	const struct kd_sysroot *root;
 	const struct kd_plan *plan;
 	const struct kd_log *log;
 	int64_t deadline;
@@ -37,20 +39,15 @@ struct assembly {
 
 /* --- members ------------------------------------------------------------------------------------------------------ */
 
-static bool note_node(void *arg, const char *node)
+static struct kd_error *wait_for_number(const struct assembly *assembly, const char *device, int64_t deadline,
+					dev_t *ret)
 {
-	snprintf(arg, 64, "%s", node);
-	return true;
-}
-
-static struct kd_error *wait_for_number(const char *tag, int64_t deadline, dev_t *ret)
-{
-	char node[64];
-	struct kd_error *err = device_wait(tag, deadline, note_node, node);
+	char node[DEVICE_NODE_MAX];
+	struct kd_error *err = device_wait(assembly->root, device, DEVICE_BUILD_ON, deadline, node);
 	struct stat st;
 
 	if (err)
-		return kd_error_wrap(err, "%s", tag);
+		return kd_error_wrap(err, "%s", device);
 	if (stat(node, &st) < 0)
 		return kd_error_os(errno, "%s", node);
 	*ret = st.st_rdev;
@@ -106,7 +103,6 @@ static struct kd_error *volume_number(const struct table_context *context, const
 static struct kd_error *translate_word(void *arg, const char *word, char **ret)
 {
 	const struct table_context *context = arg;
-	struct kd_device_name tag;
 	struct kd_error *err;
 	dev_t number;
 	size_t size;
@@ -119,8 +115,8 @@ static struct kd_error *translate_word(void *arg, const char *word, char **ret)
 	}
 	if (kd_starts_with(word, KD_PLAN_VOLUME_PREFIX))
 		err = volume_number(context, word + strlen(KD_PLAN_VOLUME_PREFIX), &number);
-	else if (kd_device_name_parse(word, &tag))
-		err = wait_for_number(word, context->assembly->deadline, &number);
+	else if (kd_device_spec_is(word))
+		err = wait_for_number(context->assembly, word, context->assembly->deadline, &number);
 	else
 		return kd_format(ret, "%s", word);
 	return err ? err : kd_format(ret, "%u:%u", major(number), minor(number));
@@ -281,7 +277,7 @@ static struct kd_error *md_add_members(const struct assembly *assembly, int fd, 
 		mdu_disk_info_t disk = { 0 };
 		dev_t number;
 
-		err = wait_for_number(*member, deadline, &number);
+		err = wait_for_number(assembly, *member, deadline, &number);
 		if (!err) {
 			disk.major = (int)major(number);
 			disk.minor = (int)minor(number);
@@ -350,9 +346,10 @@ static struct kd_error *assemble(const struct assembly *assembly, const struct k
 	return kd_error_create(KD_ERR_UNSUPPORTED, "the kind %s is unknown", volume->kind);
 }
 
-size_t volumes_assemble(const struct kd_plan *plan, int64_t deadline, const struct kd_log *log)
+size_t volumes_assemble(const struct kd_sysroot *root, const struct kd_plan *plan, int64_t deadline,
+			const struct kd_log *log)
 {
-	struct assembly assembly = { plan, log, deadline };
+	struct assembly assembly = { root, plan, log, deadline };
 	size_t i, missing = 0;
 
 	for (i = 0; i < plan->volume_count; i++) {

@@ -87,7 +87,7 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 	if (kd_target_type_find(p->name)->source == KD_TARGET_TAG) {
 		if (!*value || strchr(value, '/'))
 			return bad_value(p, d, value, "give the tag that the host has assigned to the directory");
-	} else if (!kd_device_name_parse(value, &name) || name.key == KD_DEVICE_UUID_SUB) {
+	} else if (!kd_device_name_parse(value, &name) || !kd_device_key_is_public(name.key)) {
 		return bad_value(p, d, value, "give " KD_DEVICE_FORMS);
 	}
 	if ((err = kd_set_text(&conf->target_type, p->name)) || (err = kd_set_text(&conf->target, value)))

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Which block device is meant: conditions that all must hold, as words with commas between them.
+ *
+ *      volume:vg-root,UUID=5b6d0c1e-…                    the volume that the plan puts together, if that file system is on it
+ *      DISK=naa.5000c500a1b2c3d4,PARTUUID=…,UUID=…       a partition of that disk, if that file system is on it
+ *      UUID=5b6d0c1e-…                                   any device that holds that file system
+ *
+ *  A file system's UUID alone does not say which device is meant: a copy has the same, and a mirror's leg shows the
+ *  superblock of the mirror. So the plan names the place as well, and both have to agree.
+ */
+#ifndef BASE_DEVICE_SPEC_H
+#define BASE_DEVICE_SPEC_H
+
+#include <stdbool.h>
+
+#include "base/device_name.h"
+#include "base/error.h"
+#include "base/sysroot.h"
+
+/** A value is owned; NULL: not asked for. */
+struct kd_device_spec {
+	char *value[KD_DEVICE_KEYS];
+};
+
+/** Does @word begin as one of the conditions does? (Other words of volumes' tables do not.) */
+bool kd_device_spec_is(const char *word);
+
+/** Parse @text. KD_ERR_FORMAT: not of the forms above. */
+struct kd_error *kd_device_spec_parse(const char *text, struct kd_device_spec *ret) MUST_CHECK;
+
+/** The text of @spec, owned by the caller: what kd_device_spec_parse() takes. */
+struct kd_error *kd_device_spec_format(const struct kd_device_spec *spec, char **ret) MUST_CHECK;
+
+/** A zeroed struct is allowed. */
+void kd_device_spec_free(struct kd_device_spec *spec);
+static inline void kd_device_spec_free_cleanup(struct kd_device_spec *spec)
+{
+	kd_device_spec_free(spec);
+}
+
+/** The name below /sys/class/block of the disk that @name is a partition of, or @name itself. Owned by the caller. */
+struct kd_error *kd_whole_disk(const struct kd_sysroot *root, const char *name, char **ret) MUST_CHECK;
+
+/** What disk @name (no partition) says of itself, the same under every kernel and in whatever order disks are found: its
+ *  World Wide Identifier, or its serial number. Owned by the caller; NULL in *ret: it says nothing.
+ *  Asking a virtio disk for its serial number is a request to the device: on a disk that is dead it may take as long as
+ *  any other. */
+struct kd_error *kd_disk_identity(const struct kd_sysroot *root, const char *name, char **ret) MUST_CHECK;
+
+/** Do other devices stand on device @name (a RAID, LVM, an encrypted volume)? Then its contents are theirs. */
+bool kd_device_has_holders(const struct kd_sysroot *root, const char *name);
+
+#endif
