@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "kdump/storage/block.h"
 #include "kdump/storage/crypttab.h"
+#include "kdump/storage/dm_table.h"
 
 #define DEPTH_MAX 8
 #define WORDS_MAX 500 /* of one volume; a line of the plan takes 510 */
@@ -271,20 +272,15 @@ static struct kd_error *resolve_dm(const struct resolving *resolving, const char
 {
 	_cleanup_(lowers_release) struct lowers lowers = { 0 };
 	_cleanup_(words_release) struct words words = { 0 };
-	_cleanup_free_ char *uuid = NULL;
 	_cleanup_wipe_ char *table = NULL;
 	struct kd_error *err;
 	char *line, *cursor;
 
-	kd_error_destroy(kd_sysroot_read_line(resolving->root, &uuid, "/sys/class/block/%s/dm/uuid", name));
-	if (uuid && kd_starts_with(uuid, "mpath-"))
-		return kd_error_create(KD_ERR_UNSUPPORTED,
-				       "%s (%s) is a multipath device, which the capture cannot assemble yet; choose a "
-				       "target on a disk with one path",
-				       dm, name);
-	err = find_lowers(resolving, name, depth, &lowers);
+	err = resolving->source->table(resolving->root, dm, &table);
 	if (!err)
-		err = resolving->source->table(resolving->root, dm, &table);
+		err = dm_table_check(table);
+	if (!err)
+		err = find_lowers(resolving, name, depth, &lowers);
 	for (cursor = table; !err && (line = strsep(&cursor, "\n"));)
 		if (*line)
 			err = put_row(resolving, dm, line, &lowers, &words);

@@ -105,6 +105,8 @@ static struct kd_error *tables(const struct kd_sysroot *root, const char *name, 
 		{ "secret",
 		  "0 999 crypt aes-xts-plain64 :64:logon:cryptsetup:1234-d0 0 253:0 32768 1 allow_discards\n" },
 		{ "short", "0 12\n" },
+		{ "loop", "0 12 linear 253:9 0\n" },
+		{ "paths", "0 12 multipath 0 0 1 1 round-robin 0 1 1 254:3 1\n" },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
