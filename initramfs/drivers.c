@@ -506,6 +506,15 @@ static const char *dm_module(const char *type)
 	return NULL;
 }
 
+/* dm-raid asks for md's personality while its table is loaded, when nobody in the capture kernel could answer. @level is
+ * its own word for it, "raid1", "raid6_zr"; the module's alias has the part before the layout. */
+static struct kd_error *add_personality(const struct drivers *drivers, const char *level)
+{
+	_cleanup_free_ char *name = strndup(level, strcspn(level, "_"));
+
+	return name ? add_needed(drivers, "md-", name) : kd_error_nomem();
+}
+
 /* @word: rows of START LENGTH TYPE PARAMETER…. */
 static struct kd_error *add_dm(const struct drivers *drivers, char *const *word)
 {
@@ -525,6 +534,8 @@ static struct kd_error *add_dm(const struct drivers *drivers, char *const *word)
 		err = add_needed(drivers, module ? "" : "dm-", module ? module : row[2]);
 		if (!err && strcmp(row[2], "crypt") == 0 && count > 3)
 			err = add_cipher(drivers, row[3]);
+		if (!err && strcmp(row[2], "raid") == 0 && count > 3)
+			err = add_personality(drivers, row[3]);
 	}
 	return err;
 }

@@ -53,6 +53,8 @@ static const struct {
 	{ "md/dm-thin-pool.ko", "license=GPL", "", "dm_core" },
 	{ "md/md-mod.ko", "license=GPL", "md_core", "" },
 	{ "md/raid1.ko", "alias=md-raid1", "", "md_core" },
+	{ "md/raid456.ko", "alias=md-raid6", "", "md_core" },
+	{ "md/dm-raid.ko", "license=GPL", "", "dm_core md_core" },
 	{ "crypto/xts.ko", "alias=crypto-xts", "", "" },
 	{ "crypto/ecb.ko", "alias=crypto-ecb", "", "" },
 	{ "crypto/aesni-intel.ko", "alias=crypto-aes", "", "" },
@@ -421,6 +423,15 @@ static void test_volumes(void **state)
 	add_target(machine, "xfs", "/dev/md0");
 	assert_no_error(build(machine));
 	assert_modules(machine, VIRTIO_MODULES " md_mod raid1");
+
+	/* Which kind of RAID is in the table only. */
+	remove_plan(state);
+	make_plan(state);
+	add_volume(machine, "dm", "vg-root", "0 8 raid raid1 1 0 1 - UUID=x ; 8 8 raid raid6_zr 1 64 1 - UUID=y");
+	add_volume(machine, "dm", "secret", "0 8 linear volume:vg-root 0");
+	add_target(machine, "xfs", "/dev/mapper/secret");
+	assert_no_error(build(machine));
+	assert_modules(machine, VIRTIO_MODULES " dm_mod md_mod dm_raid raid1 raid456");
 
 	remove_plan(state);
 	make_plan(state);
