@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "base/device_spec.h"
 #include "base/parse.h"
 #include "base/text.h"
 
@@ -78,7 +79,7 @@ static struct kd_error *find_tag(const struct kd_sysroot *root, const char *name
 	return kd_sysroot_realpath(root, probed, ret);
 }
 
-struct kd_error *kd_block_find(const struct kd_sysroot *root, const char *name, char **ret)
+static struct kd_error *find_name(const struct kd_sysroot *root, const char *name, char **ret)
 {
 	struct kd_device_name parsed;
 	struct kd_error *err;
@@ -94,6 +95,64 @@ struct kd_error *kd_block_find(const struct kd_sysroot *root, const char *name, 
 		kd_error_destroy(err);
 		return kd_error_create(KD_ERR_NOT_FOUND, NO_DEVICE, name);
 	}
+	if (!err)
+		*ret = node;
+	return err;
+}
+
+/* By what is on it, if that is where it should be. *ret stays NULL if it is not. */
+static struct kd_error *find_contents(const struct kd_sysroot *root, const struct kd_device_spec *spec, char **ret)
+{
+	for (enum kd_device_key key = KD_DEVICE_UUID; kd_device_key_is_public(key); key++) {
+		_cleanup_free_ char *name = NULL, *node = NULL;
+		struct kd_error *err = NULL;
+
+		if (!spec->value[key])
+			continue;
+		err = kd_format(&name, "%s%s", kd_device_key_prefix(key), spec->value[key]);
+		if (err)
+			return err;
+		if (!kd_error_discard(find_name(root, name, &node)) && kd_starts_with(node, "/dev/") &&
+		    kd_device_is_place(root, node + strlen("/dev/"), spec)) {
+			*ret = take_ptr(node);
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
+/* The disk or volume itself. */
+static struct kd_error *find_place(const struct kd_sysroot *root, const struct kd_device_spec *spec, char **ret)
+{
+	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(root, "/sys/class/block");
+	const char *name;
+
+	while (dir && (name = kd_next_entry(dir))) {
+		_cleanup_free_ char *disk = NULL;
+
+		if (!kd_device_is_place(root, name, spec))
+			continue;
+		if (!kd_error_discard(kd_whole_disk(root, name, &disk)))
+			return kd_format(ret, "/dev/%s", disk);
+	}
+	return NULL;
+}
+
+struct kd_error *kd_block_find(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	_cleanup_(kd_device_spec_free) struct kd_device_spec spec = { 0 };
+	struct kd_error *err = kd_device_spec_parse(name, &spec);
+	char *node = NULL;
+
+	if (err || (!spec.value[KD_DEVICE_VOLUME] && !spec.value[KD_DEVICE_DISK])) {
+		kd_error_destroy(err);
+		return find_name(root, name, ret);
+	}
+	err = find_contents(root, &spec, &node);
+	if (!err && !node)
+		err = find_place(root, &spec, &node);
+	if (!err && !node)
+		err = kd_error_create(KD_ERR_NOT_FOUND, NO_DEVICE, name);
 	if (!err)
 		*ret = node;
 	return err;

@@ -113,6 +113,31 @@ struct kd_error *kd_disk_identity(const struct kd_sysroot *root, const char *nam
 	return kd_set_text(ret, NULL);
 }
 
+/* The device-mapper's name if it has one, else the kernel's, is what the plan calls a volume. */
+static bool is_volume(const struct kd_sysroot *root, const char *disk, const char *volume)
+{
+	_cleanup_free_ char *name = NULL;
+
+	if (kd_error_discard(kd_sysroot_read_line(root, &name, "/sys/class/block/%s/dm/name", disk)))
+		return strcmp(disk, volume) == 0;
+	return strcmp(name, volume) == 0;
+}
+
+bool kd_device_is_place(const struct kd_sysroot *root, const char *name, const struct kd_device_spec *spec)
+{
+	const char *volume = spec->value[KD_DEVICE_VOLUME], *expected = spec->value[KD_DEVICE_DISK];
+	_cleanup_free_ char *disk = NULL, *identity = NULL;
+
+	if (!volume && !expected)
+		return true;
+	if (kd_error_discard(kd_whole_disk(root, name, &disk)) || (volume && !is_volume(root, disk, volume)))
+		return false;
+	if (!expected)
+		return true;
+	return !kd_error_discard(kd_disk_identity(root, disk, &identity)) && identity &&
+	       strcmp(identity, expected) == 0;
+}
+
 bool kd_device_has_holders(const struct kd_sysroot *root, const char *name)
 {
 	_cleanup_free_ char *path = NULL;

@@ -47,6 +47,9 @@ struct kd_error *kd_whole_disk(const struct kd_sysroot *root, const char *name, 
  *  any other. */
 struct kd_error *kd_disk_identity(const struct kd_sysroot *root, const char *name, char **ret) MUST_CHECK;
 
+/** Is device @name where @spec has it: on that volume or disk? True if @spec names neither. */
+bool kd_device_is_place(const struct kd_sysroot *root, const char *name, const struct kd_device_spec *spec);
+
 /** Do other devices stand on device @name (a RAID, LVM, an encrypted volume)? Then its contents are theirs. */
 bool kd_device_has_holders(const struct kd_sysroot *root, const char *name);
 

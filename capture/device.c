@@ -30,38 +30,18 @@ static void make_node(const char *name, char node[static DEVICE_NODE_MAX])
 		*p = '/';
 }
 
-/* The device-mapper's name if it has one, else the kernel's, is what the plan calls a volume. */
-static bool is_volume(const struct search *search, const char *disk, const char *volume)
-{
-	_cleanup_free_ char *name = NULL;
-
-	if (kd_error_discard(kd_sysroot_read_line(search->root, &name, "/sys/class/block/%s/dm/name", disk)))
-		return strcmp(disk, volume) == 0;
-	return strcmp(name, volume) == 0;
-}
-
 /* Is device @name where the plan has it? Nothing is read of the device but what sysfs says. */
 static bool is_place(const struct search *search, const char *name)
 {
-	char *const *value = search->spec.value;
-	_cleanup_free_ char *disk = NULL, *identity = NULL;
+	const char *path = search->spec.value[KD_DEVICE_PATH];
 	char node[DEVICE_NODE_MAX];
 
 	make_node(name, node);
-	if (value[KD_DEVICE_PATH] && strcmp(node, value[KD_DEVICE_PATH]) != 0)
+	if (path && strcmp(node, path) != 0)
 		return false;
 	if (search->use == DEVICE_MOUNT && kd_device_has_holders(search->root, name))
 		return false;
-	if (!value[KD_DEVICE_VOLUME] && !value[KD_DEVICE_DISK])
-		return true;
-	if (kd_error_discard(kd_whole_disk(search->root, name, &disk)))
-		return false;
-	if (value[KD_DEVICE_VOLUME] && !is_volume(search, disk, value[KD_DEVICE_VOLUME]))
-		return false;
-	if (!value[KD_DEVICE_DISK])
-		return true;
-	return !kd_error_discard(kd_disk_identity(search->root, disk, &identity)) && identity &&
-	       strcmp(identity, value[KD_DEVICE_DISK]) == 0;
+	return kd_device_is_place(search->root, name, &search->spec);
 }
 
 static const struct {

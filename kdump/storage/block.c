@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/block.h"
+#include "base/device_spec.h"
 #include "base/parse.h"
 #include "base/text.h"
 
@@ -63,18 +64,84 @@ struct kd_error *block_uuid(const struct kd_sysroot *root, const char *node, cha
 	return kd_format(ret, "UUID=%s", uuid);
 }
 
+/* "KEY=value" in @name (NULL: nothing) becomes that condition of @spec. */
+static struct kd_error *add_condition(struct kd_device_spec *spec, const char *name)
+{
+	struct kd_device_name parsed;
+
+	if (!name || !kd_device_name_parse(name, &parsed))
+		return NULL;
+	return kd_set_text(&spec->value[parsed.key], parsed.value);
+}
+
+/* The volume or disk that device @name is, or lies on. */
+static struct kd_error *add_place(const struct kd_sysroot *root, const char *name, struct kd_device_spec *spec)
+{
+	_cleanup_free_ char *disk = NULL, *dm = NULL, *level = NULL;
+
+	if (kd_error_discard(kd_whole_disk(root, name, &disk)))
+		return NULL; /* sysfs does not know it, so that nothing but its contents can be told */
+	if (!kd_error_discard(kd_sysroot_read_line(root, &dm, "/sys/class/block/%s/dm/name", disk)))
+		return kd_set_text(&spec->value[KD_DEVICE_VOLUME], dm);
+	if (!kd_error_discard(kd_sysroot_read_line(root, &level, "/sys/class/block/%s/md/level", disk)))
+		return kd_set_text(&spec->value[KD_DEVICE_VOLUME], disk);
+	return kd_disk_identity(root, disk, &spec->value[KD_DEVICE_DISK]);
+}
+
+/* Where only the UUID tells the device, another one with the same UUID must not exist. */
+static struct kd_error *check_unique(const struct kd_sysroot *root, const char *node, const struct kd_device_spec *spec)
+{
+	const char *uuid = spec->value[KD_DEVICE_UUID];
+	_cleanup_closedir_ DIR *dir = NULL;
+	const char *name;
+
+	if (!uuid || spec->value[KD_DEVICE_VOLUME] || spec->value[KD_DEVICE_DISK] || !kd_sysroot_is_live(root))
+		return NULL;
+	dir = kd_sysroot_open_dir(root, "/sys/class/block");
+	while (dir && (name = kd_next_entry(dir))) {
+		_cleanup_free_ char *other = NULL, *found = NULL;
+		struct kd_error *err = kd_format(&other, "/dev/%s", name);
+
+		if (err)
+			return err;
+		if (strcmp(other, node) == 0 || kd_device_has_holders(root, name))
+			continue;
+		found = probe(other, "UUID");
+		if (found && strcmp(found, uuid) == 0)
+			return kd_error_create(
+				KD_ERR_CONFIG,
+				"%s and %s have the same UUID %s, and %s tells no serial number: the "
+				"capture could write the wrong one. Give one of them a new UUID "
+				"(\"tune2fs -U random\", \"xfs_admin -U generate\", \"btrfstune -u\"), or "
+				"detach it",
+				node, other, uuid, node);
+	}
+	return NULL;
+}
+
 struct kd_error *block_identity(const struct kd_sysroot *root, const struct kd_log *log, const char *node, char **ret)
 {
-	_cleanup_free_ char *member = kd_sysroot_is_live(root) ? probe(node, "UUID_SUB") : NULL;
-	struct kd_error *err;
+	_cleanup_(kd_device_spec_free) struct kd_device_spec spec = { 0 };
+	_cleanup_free_ char *partition = NULL, *contents = NULL;
+	struct kd_error *err = add_place(root, node + strlen("/dev/"), &spec);
 
-	if (member)
-		return kd_format(ret, "UUID_SUB=%s", member);
-	err = block_uuid(root, node, ret);
-	if (!err && !*ret)
-		err = kd_block_name(root, node, KD_DEVICE_PARTUUID, ret);
-	if (err || *ret)
+	if (!err)
+		err = kd_block_name(root, node, KD_DEVICE_PARTUUID, &partition);
+	if (!err)
+		err = add_condition(&spec, partition);
+	if (!err)
+		err = block_uuid(root, node, &contents);
+	if (!err)
+		err = add_condition(&spec, contents);
+	if (!err && kd_sysroot_is_live(root))
+		spec.value[KD_DEVICE_UUID_SUB] = probe(node, "UUID_SUB");
+	if (!err)
+		err = check_unique(root, node, &spec);
+	if (err)
 		return err;
+	for (size_t key = 0; key < KD_DEVICE_KEYS; key++)
+		if (spec.value[key])
+			return kd_device_spec_format(&spec, ret);
 	kd_warn(log, "no UUID was found on %s, and its name may change before the crash", node);
 	return kd_set_text(ret, node);
 }

@@ -355,21 +355,12 @@ static struct kd_error *resolve_named(const struct kd_sysroot *root, const struc
 
 static struct kd_error *name_device(const struct kd_sysroot *root, const struct kd_log *log, struct target *target)
 {
-	struct kd_error *err;
-
 	if (block_is_read_only(root, target->node))
 		return kd_error_create(
 			KD_ERR_STATE,
 			"the target %s is write-protected: the capture could not write to it; choose another target",
 			target->node);
-	err = block_uuid(root, target->node, &target->device);
-	if (err)
-		return err;
-	if (!target->device) {
-		kd_warn(log, "no UUID was found on %s, and its name may change before the crash", target->node);
-		err = kd_set_text(&target->device, target->node);
-	}
-	return err;
+	return block_identity(root, log, target->node, &target->device);
 }
 
 /* The checks and facts that do not depend on how the target was found. */

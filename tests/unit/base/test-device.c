@@ -76,12 +76,12 @@ static void put_directory(const struct machine *m, const char *path)
 	assert_no_error(kd_mkdir_p(full, 0755));
 }
 
-static void put_file(const struct machine *m, const char *path)
+static void put_text(const struct machine *m, const char *path, const char *text)
 {
 	char full[512];
 
 	make_parent(m, path, full);
-	assert_no_error(kd_write_file_atomic(full, "", 0, 0600));
+	assert_no_error(kd_write_file_atomic(full, text, strlen(text), 0600));
 }
 
 static int setup(void **state)
@@ -93,7 +93,7 @@ static int setup(void **state)
 	assert_no_error(kd_sysroot_open(m->directory, &m->root));
 	put_directory(m, "/sys/devices/pci0/block/vda/vda1");
 	put_link(m, "/sys/class/block/vda1", "../../devices/pci0/block/vda/vda1");
-	put_file(m, "/dev/vda1");
+	put_text(m, "/dev/vda1", "");
 	put_link(m, "/dev/mapper/root", "../vda1");
 	put_link(m, "/dev/disk/by-uuid/1111-2222", "../../vda1");
 	put_link(m, "/dev/disk/by-label/my\\x20disk", "/dev/vda1");
@@ -164,6 +164,41 @@ static void test_find(void **state)
 	}
 }
 
+/* A place counts more than what udev's links say: of two disks with one UUID they lead to one only. */
+static void test_find_place(void **state)
+{
+	static const struct {
+		const char *name, *node;
+	} cases[] = {
+		{ "DISK=first,UUID=1111-2222", "/dev/vda1" },
+		{ "DISK=second,UUID=1111-2222", "/dev/vdc" },
+		{ "DISK=first", "/dev/vda" },
+		{ "volume:vg-root,UUID=1111-2222", "/dev/dm-7" },
+		{ "volume:md3", "/dev/md3" },
+	};
+	const struct machine *m = *state;
+	char *none = NULL;
+
+	put_text(m, "/sys/devices/pci0/block/vda/vda1/partition", "1\n");
+	put_text(m, "/sys/devices/pci0/block/vda/serial", "first\n");
+	put_text(m, "/sys/devices/pci1/block/vdc/serial", "second\n");
+	put_link(m, "/sys/class/block/vda", "../../devices/pci0/block/vda");
+	put_link(m, "/sys/class/block/vdc", "../../devices/pci1/block/vdc");
+	put_text(m, "/sys/devices/virtual/dm-7/dm/name", "vg-root\n");
+	put_link(m, "/sys/class/block/dm-7", "../../devices/virtual/dm-7");
+	put_directory(m, "/sys/devices/virtual/md3");
+	put_link(m, "/sys/class/block/md3", "../../devices/virtual/md3");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *node = NULL;
+
+		assert_no_error(kd_block_find(&m->root, cases[i].name, &node));
+		assert_string_equal(node, cases[i].node);
+	}
+	assert_error(kd_block_find(&m->root, "DISK=third,UUID=1111-2222", &none), KD_ERR_NOT_FOUND,
+		     "there is no device");
+	assert_null(none);
+}
+
 static void expect_name(const struct machine *m, const char *node, enum kd_device_key key, const char *expected)
 {
 	_cleanup_free_ char *name = NULL;
@@ -207,6 +242,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test_setup_teardown(test_find, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_find_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_directory, setup, teardown),
 	};

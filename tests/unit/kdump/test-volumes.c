@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/parse.h"
 #include "capture/volumes.h"
+#include "kdump/storage/block.h"
 #include "kdump/storage/crypttab.h"
 #include "kdump/storage/volumes.h"
 
@@ -173,6 +174,34 @@ static void test_lvm(void **state)
 	assert_volume(&m->plan, 0,
 		      "dm vg-root 0 2097152 linear PARTUUID=0815-03 2048 ; 2097152 4096 striped 2 128 "
 		      "PARTUUID=0815-03 0 254:30 5");
+}
+
+static void expect_identity(const struct machine *m, const char *node, const char *expected)
+{
+	_cleanup_free_ char *identity = NULL;
+
+	assert_no_error(block_identity(&m->root, NULL, node, &identity));
+	assert_string_equal(identity, expected);
+}
+
+/* By what the capture will know a device again: its place, and what is on it. */
+static void test_identity(void **state)
+{
+	struct machine *m = *state;
+
+	add_disk(m);
+	expect_identity(m, "/dev/vda3", "PARTUUID=0815-03");
+	put(m, false, "WD 4711 \n", "/sys/devices/pci0/virtio1/block/%s/serial", "vda");
+	put(m, true, "../../vda3", "/dev/disk/by-uuid/%s", "11-22");
+	expect_identity(m, "/dev/vda3", "DISK=WD 4711,PARTUUID=0815-03,UUID=11-22");
+	add_dm(m, "dm-0", "253:0\n", "vg-root\n", "LVM-abc\n");
+	put(m, true, "../../dm-0", "/dev/disk/by-uuid/%s", "33-44");
+	expect_identity(m, "/dev/dm-0", "volume:vg-root,UUID=33-44");
+	add_device(m, "virtual/block/md127", "9:127\n");
+	put(m, false, "raid1\n", "/sys/devices/virtual/block/%s/md/level", "md127");
+	add_device(m, "virtual/block/md127/md127p1", "259:0\n");
+	put(m, false, "1\n", "/sys/devices/virtual/block/md127/%s/partition", "md127p1");
+	expect_identity(m, "/dev/md127p1", "volume:md127");
 }
 
 static void add_secret(struct machine *m)
@@ -364,10 +393,10 @@ static void test_bad_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MACHINE_TEST(test_plain_disk),       MACHINE_TEST(test_lvm),  MACHINE_TEST(test_luks_on_lvm),
-		MACHINE_TEST(test_luks_without_key), MACHINE_TEST(test_raid), MACHINE_TEST(test_refused),
-		MACHINE_TEST(test_describe),         MACHINE_TEST(test_plan), cmocka_unit_test(test_table),
-		cmocka_unit_test(test_bad_tables),
+		MACHINE_TEST(test_identity),    MACHINE_TEST(test_plain_disk),       MACHINE_TEST(test_lvm),
+		MACHINE_TEST(test_luks_on_lvm), MACHINE_TEST(test_luks_without_key), MACHINE_TEST(test_raid),
+		MACHINE_TEST(test_refused),     MACHINE_TEST(test_describe),         MACHINE_TEST(test_plan),
+		cmocka_unit_test(test_table),   cmocka_unit_test(test_bad_tables),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
