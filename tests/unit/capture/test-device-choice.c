@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which device is written: the one that the plan means, or none. */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "base/array.h"
 #include "base/device_spec.h"
-#include "base/io.h"
 #include "capture/device.h"
-#include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
+#include "tests/unit/tree.h"
 
 #define OURS   "03138356-5e61-4ab3-b58e-27507ac41937"
 #define OTHERS "9d5e1111-5e61-4ab3-b58e-27507ac41937"
@@ -55,38 +48,16 @@ static void test_spec_refuses(void **state)
 
 /* --- the machine -------------------------------------------------------------------------------------------------- */
 
-struct machine {
-	char path[TEMPORARY_SIZE];
-	struct kd_sysroot root;
-};
-
-static void make_parents(char *path)
-{
-	for (char *p = path + 1; (p = strchr(p, '/')); *p++ = '/') {
-		*p = '\0';
-		assert_true(mkdir(path, 0755) == 0 || errno == EEXIST);
-	}
-}
-
-static void put(const struct machine *m, const char *name, const void *data, size_t size)
-{
-	char path[1024];
-
-	snprintf(path, sizeof(path), "%s%s", m->path, name);
-	make_parents(path);
-	assert_no_error(kd_write_file_atomic(path, data, size, 0644));
-}
-
-static void put_text(const struct machine *m, const char *directory, const char *name, const char *text)
+static void put_text(const struct tree *tree, const char *directory, const char *name, const char *text)
 {
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	put(m, path, text, strlen(text));
+	tree_text(tree, path, text);
 }
 
 /* A file system on @name: as much of ext2's superblock (Linux fs/ext2/ext2.h) as libblkid looks at. */
-static void put_file_system(const struct machine *m, const char *name, const char *uuid)
+static void put_file_system(const struct tree *tree, const char *name, const char *uuid)
 {
 	uint8_t image[65536] = "", *super = image + 1024;
 	char path[64], digits[33];
@@ -105,130 +76,108 @@ static void put_file_system(const struct machine *m, const char *name, const cha
 	super[56] = 0x53, super[57] = 0xef; /* s_magic */
 	super[76] = 1;                      /* s_rev_level */
 	snprintf(path, sizeof(path), "/dev/%s", name);
-	put(m, path, image, sizeof(image));
+	tree_write(tree, path, image, sizeof(image));
 }
 
 /* Device @name lies in @directory of /sys/devices. */
-static void put_device(const struct machine *m, const char *directory, const char *name, const char *uuid)
+static void put_device(const struct tree *tree, const char *directory, const char *name, const char *uuid)
 {
-	char link[512], target[256], path[256];
+	char link[256], target[256], path[256];
 
 	snprintf(path, sizeof(path), "/sys/devices/%s", directory);
-	put_text(m, path, "dev", "252:0\n");
-	snprintf(link, sizeof(link), "%s/sys/class/block/%s", m->path, name);
-	make_parents(link);
+	put_text(tree, path, "dev", "252:0\n");
+	snprintf(link, sizeof(link), "/sys/class/block/%s", name);
 	snprintf(target, sizeof(target), "../../devices/%s", directory);
-	assert_int_equal(symlink(target, link), 0);
-	put_file_system(m, name, uuid);
+	tree_link(tree, link, target);
+	put_file_system(tree, name, uuid);
 }
 
-static int set_up(void **state)
-{
-	struct machine *m = calloc(1, sizeof(*m));
-
-	assert_non_null(m);
-	temporary_make(m->path);
-	assert_no_error(kd_sysroot_open(m->path, &m->root));
-	*state = m;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct machine *m = *state;
-
-	kd_sysroot_close(&m->root);
-	temporary_remove(m->path);
-	free(m);
-	return 0;
-}
-
-static void expect(const struct machine *m, const char *text, enum device_use use, const char *expected)
+static void expect(const struct tree *tree, const char *text, enum device_use use, const char *expected)
 {
 	char node[DEVICE_NODE_MAX];
 
-	assert_no_error(device_wait(&m->root, text, use, 0, node));
+	assert_no_error(device_wait(&tree->root, text, use, 0, node));
 	assert_string_equal(node, expected);
 }
 
-static void expect_none(const struct machine *m, const char *text)
+static void expect_none(const struct tree *tree, const char *text)
 {
 	char node[DEVICE_NODE_MAX];
 
-	assert_error(device_wait(&m->root, text, DEVICE_MOUNT, 0, node), KD_ERR_TIMEOUT, "did not appear");
+	assert_error(device_wait(&tree->root, text, DEVICE_MOUNT, 0, node), KD_ERR_TIMEOUT, "did not appear");
 }
 
 static void test_by_contents(void **state)
 {
-	const struct machine *m = *state;
+	const struct tree *tree = *state;
 
-	put_device(m, "vda", "vda", OTHERS);
-	put_device(m, "vdb", "vdb", OURS);
-	expect(m, "UUID=" OURS, DEVICE_MOUNT, "/dev/vdb");
-	expect(m, "/dev/vdb", DEVICE_MOUNT, "/dev/vdb");
-	expect(m, "/dev/vdb,UUID=" OURS, DEVICE_MOUNT, "/dev/vdb");
+	put_device(tree, "vda", "vda", OTHERS);
+	put_device(tree, "vdb", "vdb", OURS);
+	expect(tree, "UUID=" OURS, DEVICE_MOUNT, "/dev/vdb");
+	expect(tree, "/dev/vdb", DEVICE_MOUNT, "/dev/vdb");
+	expect(tree, "/dev/vdb,UUID=" OURS, DEVICE_MOUNT, "/dev/vdb");
 	/* Another one has its name now. */
-	expect_none(m, "/dev/vda,UUID=" OURS);
+	expect_none(tree, "/dev/vda,UUID=" OURS);
 }
 
 /* A clone, or a snapshot that came late: rather none than the wrong one. */
 static void test_two_of_one_uuid(void **state)
 {
-	const struct machine *m = *state;
+	const struct tree *tree = *state;
 	char node[DEVICE_NODE_MAX];
 
-	put_device(m, "vda", "vda", OURS);
-	put_device(m, "vdb", "vdb", OURS);
-	assert_error(device_wait(&m->root, "UUID=" OURS, DEVICE_MOUNT, 0, node), KD_ERR_STATE,
+	put_device(tree, "vda", "vda", OURS);
+	put_device(tree, "vdb", "vdb", OURS);
+	assert_error(device_wait(&tree->root, "UUID=" OURS, DEVICE_MOUNT, 0, node), KD_ERR_STATE,
 		     "2 devices bear UUID=" OURS);
 	/* The disk tells them apart, whatever it is called. */
-	put_text(m, "/sys/devices/vda", "serial", "first\n");
-	put_text(m, "/sys/devices/vdb", "serial", "second \n");
-	expect(m, "DISK=second,UUID=" OURS, DEVICE_MOUNT, "/dev/vdb");
-	expect(m, "DISK=first,UUID=" OURS, DEVICE_MOUNT, "/dev/vda");
-	expect_none(m, "DISK=third,UUID=" OURS);
+	put_text(tree, "/sys/devices/vda", "serial", "first\n");
+	put_text(tree, "/sys/devices/vdb", "serial", "second \n");
+	expect(tree, "DISK=second,UUID=" OURS, DEVICE_MOUNT, "/dev/vdb");
+	expect(tree, "DISK=first,UUID=" OURS, DEVICE_MOUNT, "/dev/vda");
+	expect_none(tree, "DISK=third,UUID=" OURS);
 }
 
 static void test_partition(void **state)
 {
-	const struct machine *m = *state;
+	const struct tree *tree = *state;
 
-	put_device(m, "sda", "sda", OTHERS);
-	put_device(m, "sda/sda1", "sda1", OURS);
-	put_text(m, "/sys/devices/sda/sda1", "partition", "1\n");
-	put_text(m, "/sys/devices/sda", "device/wwid", "naa.500a\n");
-	expect(m, "DISK=naa.500a,UUID=" OURS, DEVICE_MOUNT, "/dev/sda1");
+	put_device(tree, "sda", "sda", OTHERS);
+	put_device(tree, "sda/sda1", "sda1", OURS);
+	put_text(tree, "/sys/devices/sda/sda1", "partition", "1\n");
+	put_text(tree, "/sys/devices/sda", "device/wwid", "naa.500a\n");
+	expect(tree, "DISK=naa.500a,UUID=" OURS, DEVICE_MOUNT, "/dev/sda1");
 }
 
 /* The leg of a mirror shows the mirror's file system. */
 static void test_leg(void **state)
 {
-	const struct machine *m = *state;
+	const struct tree *tree = *state;
 
-	put_device(m, "vdb", "vdb", OURS);
-	put_device(m, "md127", "md127", OURS);
-	put_text(m, "/sys/devices/vdb", "holders/md127", "");
+	put_device(tree, "vdb", "vdb", OURS);
+	put_device(tree, "md127", "md127", OURS);
+	put_text(tree, "/sys/devices/vdb", "holders/md127", "");
 	/* Where the plan has only the file system, the device that something stands on is left alone … */
-	expect(m, "UUID=" OURS, DEVICE_MOUNT, "/dev/md127");
-	expect(m, "volume:md127,UUID=" OURS, DEVICE_MOUNT, "/dev/md127");
+	expect(tree, "UUID=" OURS, DEVICE_MOUNT, "/dev/md127");
+	expect(tree, "volume:md127,UUID=" OURS, DEVICE_MOUNT, "/dev/md127");
 	/* … unless something else of the plan is to stand on it, too. */
-	expect(m, "/dev/vdb", DEVICE_BUILD_ON, "/dev/vdb");
+	expect(tree, "/dev/vdb", DEVICE_BUILD_ON, "/dev/vdb");
 }
 
 /* The volume could not be put together: its lower device is not taken for it. */
 static void test_volume_missing(void **state)
 {
-	const struct machine *m = *state;
+	const struct tree *tree = *state;
 
-	put_device(m, "vdb", "vdb", OURS);
-	put_device(m, "dm-0", "dm-0", OURS);
-	put_text(m, "/sys/devices/dm-0", "dm/name", "vg-root_rimage_0\n");
-	expect_none(m, "volume:vg-root,UUID=" OURS);
-	put_device(m, "dm-1", "dm-1", OURS);
-	put_text(m, "/sys/devices/dm-1", "dm/name", "vg-root\n");
-	expect(m, "volume:vg-root,UUID=" OURS, DEVICE_MOUNT, "/dev/dm-1");
+	put_device(tree, "vdb", "vdb", OURS);
+	put_device(tree, "dm-0", "dm-0", OURS);
+	put_text(tree, "/sys/devices/dm-0", "dm/name", "vg-root_rimage_0\n");
+	expect_none(tree, "volume:vg-root,UUID=" OURS);
+	put_device(tree, "dm-1", "dm-1", OURS);
+	put_text(tree, "/sys/devices/dm-1", "dm/name", "vg-root\n");
+	expect(tree, "volume:vg-root,UUID=" OURS, DEVICE_MOUNT, "/dev/dm-1");
 	/* It is there, but somebody has put another file system on it since. */
-	expect_none(m, "volume:vg-root,UUID=" OTHERS);
+	expect_none(tree, "volume:vg-root,UUID=" OTHERS);
 }
 
 int main(void)
@@ -236,11 +185,11 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_spec_round_trip),
 		cmocka_unit_test(test_spec_refuses),
-		cmocka_unit_test_setup_teardown(test_by_contents, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_two_of_one_uuid, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_partition, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_leg, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_volume_missing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_by_contents, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_two_of_one_uuid, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_partition, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_leg, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_volume_missing, tree_setup, tree_teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -180,7 +180,7 @@ static void expect_identity(const struct machine *m, const char *node, const cha
 {
 	_cleanup_free_ char *identity = NULL;
 
-	assert_no_error(block_identity(&m->root, NULL, node, &identity));
+	assert_no_error(block_identity(&m->tree.root, NULL, node, &identity));
 	assert_string_equal(identity, expected);
 }
 
