@@ -21,6 +21,8 @@
 #define STATE_FINALIZED 2u
 /* A position with this bit set stands for a record without text. */
 #define LPOS_DATALESS UINT64_C(1)
+/* Records of kernels before 5.10 begin at multiples of this (LOG_ALIGN, at least). */
+#define RECORD_ALIGN 4
 
 /* An array in the crashed kernel, read in chunks; elements are asked for in about rising order. */
 struct array {
@@ -44,19 +46,33 @@ static struct kd_error *array_init(struct array *array, struct address_space *sp
 	return array->chunk ? NULL : kd_error_nomem();
 }
 
+static struct kd_error *array_fill(struct array *array, uint64_t offset, uint64_t size)
+{
+	struct kd_error *err;
+
+	array->chunk_size = 0;
+	err = address_space_read(array->space, array->vaddr + offset, array->chunk, size);
+	if (err)
+		return err;
+	array->chunk_start = offset;
+	array->chunk_size = size;
+	return NULL;
+}
+
 /* [offset, offset + size) of the array, size <= CHUNK; the caller keeps within the array. */
 static struct kd_error *array_get(struct array *array, uint64_t offset, uint64_t size, const uint8_t **ret)
 {
 	if (offset < array->chunk_start || offset + size > array->chunk_start + array->chunk_size) {
 		uint64_t chunk_size = array->size - offset < CHUNK ? array->size - offset : CHUNK;
-		struct kd_error *err;
+		struct kd_error *err = array_fill(array, offset, chunk_size);
 
-		array->chunk_size = 0;
-		err = address_space_read(array->space, array->vaddr + offset, array->chunk, chunk_size);
+		/* A page that cannot be read takes nothing with it but what lies in it. */
+		if (err) {
+			kd_error_destroy(err);
+			err = array_fill(array, offset, size);
+		}
 		if (err)
 			return err;
-		array->chunk_start = offset;
-		array->chunk_size = chunk_size;
 	}
 	*ret = array->chunk + (offset - array->chunk_start);
 	return NULL;
@@ -100,6 +116,43 @@ static void ringbuffer_release(struct ringbuffer *ring)
 static inline void ringbuffer_release_cleanup(struct ringbuffer *ring)
 {
 	ringbuffer_release(ring);
+}
+
+/* --- damage ------------------------------------------------------------------------------------------------------- */
+
+/* What could not be read or makes no sense is passed over: after memory was corrupted the rest of the log is what
+ * matters most. */
+struct damage {
+	struct kd_error *first; /* why; owned */
+	unsigned int gaps;      /* in what was written */
+	uint64_t written;       /* records */
+	bool in_gap;
+};
+
+static void damage_add(struct damage *damage, struct kd_error *err, FILE *out)
+{
+	if (damage->first)
+		kd_error_destroy(err);
+	else
+		damage->first = err;
+	if (damage->in_gap)
+		return;
+	damage->in_gap = true;
+	damage->gaps++;
+	fputs("-- the log is damaged here: records are missing --\n", out);
+}
+
+/* The end of the log: with nothing to show, the reason is the result. */
+static struct kd_error *damage_finish(struct damage *damage, const struct kd_log *log)
+{
+	struct kd_error *err = take_ptr(damage->first);
+
+	if (!err || !damage->written)
+		return err;
+	kd_warn(log, "the crashed kernel's log is damaged in %u places, where records are missing: %s", damage->gaps,
+		err->text);
+	kd_error_destroy(err);
+	return NULL;
 }
 
 /* A key of VMCOREINFO that is needed, and where its value goes. */
@@ -235,6 +288,7 @@ static struct kd_error *get_text(struct ringbuffer *ring, uint64_t id, uint64_t 
 		return err;
 	if ((get_u64(block) & ID_MASK) != id)
 		*length = 0;
+	/* Blocks that overlap could otherwise make any amount of text of a small ring. */
 	if (*length > ring->text_left)
 		return kd_error_create(KD_ERR_FORMAT, "the log's records have more text than its %lu bytes", ring_size);
 	ring->text_left -= *length;
@@ -257,21 +311,39 @@ static void write_record(FILE *out, uint64_t ts_nsec, const uint8_t *text, uint6
 	putc('\n', out);
 }
 
-static struct kd_error *write_descriptor(struct ringbuffer *ring, uint64_t id, FILE *out)
+static bool is_written(uint64_t state)
+{
+	return state >> STATE_SHIFT == STATE_COMMITTED || state >> STATE_SHIFT == STATE_FINALIZED;
+}
+
+/* The state of the descriptor at @index, which holds its id. */
+static struct kd_error *get_state(struct ringbuffer *ring, uint64_t index, uint64_t *ret)
+{
+	const uint8_t *desc;
+	struct kd_error *err = array_get(&ring->descs, index * ring->desc_size, ring->desc_size, &desc);
+
+	if (!err)
+		*ret = get_u64(desc + ring->state);
+	return err;
+}
+
+/* *found: does the slot hold this record, and is there one? */
+static struct kd_error *write_descriptor(struct ringbuffer *ring, uint64_t id, FILE *out, bool *found)
 {
 	uint64_t index = id & ((UINT64_C(1) << ring->count_bits) - 1);
 	uint64_t state, begin, next, length, ts_nsec;
 	const uint8_t *desc, *info, *text = NULL;
 	struct kd_error *err = array_get(&ring->descs, index * ring->desc_size, ring->desc_size, &desc);
 
+	*found = false;
 	if (err)
 		return err;
 	state = get_u64(desc + ring->state);
 	begin = get_u64(desc + ring->begin);
 	next = get_u64(desc + ring->next);
-	if ((state & ID_MASK) != id ||
-	    (state >> STATE_SHIFT != STATE_COMMITTED && state >> STATE_SHIFT != STATE_FINALIZED))
+	if ((state & ID_MASK) != id || !is_written(state))
 		return NULL;
+	*found = true;
 	err = array_get(&ring->infos, index * ring->info_size, ring->info_size, &info);
 	if (err)
 		return err;
@@ -307,7 +379,48 @@ static struct kd_error *find_cleared(struct ringbuffer *ring, struct address_spa
 	return err ? err : address_space_read_u64(space, clear_seq + val + (counter & 1) * 8, &ring->first_seq);
 }
 
-static struct kd_error *write_ringbuffer(struct address_space *space, bool since_clear, FILE *out)
+static void write_one(struct ringbuffer *ring, uint64_t id, struct damage *damage, FILE *out)
+{
+	bool found;
+	struct kd_error *err = write_descriptor(ring, id, out, &found);
+
+	if (err)
+		return damage_add(damage, err, out);
+	damage->written += found;
+	damage->in_gap = damage->in_gap && !found;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const uint64_t *first = a, *second = b;
+
+	return (*first > *second) - (*first < *second);
+}
+
+/* The ids of oldest and newest record lead nowhere: take every slot that holds a record, by their ids. */
+static struct kd_error *write_by_slots(struct ringbuffer *ring, struct damage *damage, FILE *out)
+{
+	uint64_t slots = UINT64_C(1) << ring->count_bits, count = 0, state = 0;
+	_cleanup_free_ uint64_t *id = malloc(slots * sizeof(*id));
+
+	if (!id)
+		return kd_error_nomem();
+	for (uint64_t index = 0; index < slots; index++) {
+		if (!kd_error_discard(get_state(ring, index, &state)) && is_written(state) &&
+		    (state & (slots - 1)) == index)
+			id[count++] = (state + slots) & ID_MASK; /* in order across the wrap of ids, too */
+	}
+	qsort(id, count, sizeof(*id), by_id);
+	if (count)
+		damage_add(damage, kd_error_create(KD_ERR_FORMAT, "its first record %lu is not there", ring->tail_id),
+			   out);
+	for (uint64_t i = 0; i < count; i++)
+		write_one(ring, (id[i] - slots) & ID_MASK, damage, out);
+	return NULL;
+}
+
+static struct kd_error *write_ringbuffer(struct address_space *space, bool since_clear, struct damage *damage,
+					 FILE *out)
 {
 	_cleanup_(ringbuffer_release) struct ringbuffer ring = { 0 };
 	struct kd_error *err = ringbuffer_open(&ring, space);
@@ -319,14 +432,12 @@ static struct kd_error *write_ringbuffer(struct address_space *space, bool since
 		return err;
 	id = ring.tail_id;
 	for (left = UINT64_C(1) << ring.count_bits; left > 0; left--) {
-		err = write_descriptor(&ring, id, out);
-		if (err)
-			return err;
+		write_one(&ring, id, damage, out);
 		if (id == ring.head_id)
 			break;
 		id = (id + 1) & ID_MASK;
 	}
-	return NULL;
+	return damage->written || damage->first ? NULL : write_by_slots(&ring, damage, out);
 }
 
 /* --- kernels before 5.10 ------------------------------------------------------------------------------------------ */
@@ -383,54 +494,114 @@ static struct kd_error *record_buffer_open(struct record_buffer *buffer, struct 
 	return array_init(&buffer->bytes, space, bytes, buffer->size, 1);
 }
 
-/* The record at *@index, which moves to the one behind it. */
-static struct kd_error *write_one_record(struct record_buffer *buffer, uint32_t *index, FILE *out)
+struct record {
+	uint64_t ts_nsec;
+	uint64_t length; /* of all of it; 0: the mark at the buffer's end */
+	uint64_t text_length;
+};
+
+/* The record at @index of what ends at @end. KD_ERR_FORMAT: there can be none. */
+static struct kd_error *get_record(struct record_buffer *buffer, uint32_t index, uint32_t end, struct record *ret)
 {
-	uint64_t left, length, text_length, ts_nsec;
-	const uint8_t *header, *text;
+	const uint8_t *header;
 	struct kd_error *err;
 
-	if (*index >= buffer->size || buffer->size - *index < buffer->header_size)
-		return kd_error_create(KD_ERR_FORMAT, "the log is damaged: a record at %u of %u bytes", *index,
-				       buffer->size);
-	left = buffer->size - *index;
-	err = array_get(&buffer->bytes, *index, buffer->header_size, &header);
+	if (index > end || end - index < buffer->header_size)
+		return kd_error_create(KD_ERR_FORMAT, "a record at %u of %u bytes", index, end);
+	err = array_get(&buffer->bytes, index, buffer->header_size, &header);
 	if (err)
 		return err;
-	ts_nsec = get_u64(header + buffer->ts_nsec);
-	length = get_u16(header + buffer->length);
-	text_length = get_u16(header + buffer->text_length);
-	if (length == 0) {
-		/* Had the first record been this one, it would be so again. */
-		if (*index == 0)
-			return kd_error_create(KD_ERR_FORMAT, "VMCOREINFO describes a log without records");
-		*index = 0;
-		return NULL;
-	}
-	if (length < buffer->header_size || length > left || text_length > length - buffer->header_size)
-		return kd_error_create(KD_ERR_FORMAT, "the record at %u has %lu bytes, %lu of them text", *index,
-				       length, text_length);
-	err = array_get(&buffer->bytes, *index + buffer->header_size, text_length, &text);
-	if (err)
-		return err;
-	write_record(out, ts_nsec, text, text_length);
-	*index += (uint32_t)length;
+	*ret = (struct record){ get_u64(header + buffer->ts_nsec), get_u16(header + buffer->length),
+				get_u16(header + buffer->text_length) };
+	if (ret->length && (ret->length < buffer->header_size || ret->length > end - index ||
+			    ret->text_length > ret->length - buffer->header_size))
+		return kd_error_create(KD_ERR_FORMAT, "the record at %u has %lu bytes, %lu of them text", index,
+				       ret->length, ret->text_length);
 	return NULL;
 }
 
-static struct kd_error *write_records(struct address_space *space, FILE *out)
+/* Does a record begin at @index that is followed by another one, or by the end? */
+static bool begins_record(struct record_buffer *buffer, uint32_t index, uint32_t end)
+{
+	struct record record, next;
+
+	if (kd_error_discard(get_record(buffer, index, end, &record)) || !record.length)
+		return false;
+	index += (uint32_t)record.length;
+	return index == end || !kd_error_discard(get_record(buffer, index, end, &next));
+}
+
+/* Behind a damaged record: where does the next one begin? @end if none does. */
+static uint32_t find_record(struct record_buffer *buffer, uint32_t index, uint32_t end)
+{
+	do {
+		index += RECORD_ALIGN;
+	} while (index < end && !begins_record(buffer, index, end));
+	return index < end ? index : end;
+}
+
+static struct kd_error *write_record_at(struct record_buffer *buffer, uint32_t index, const struct record *record,
+					FILE *out)
+{
+	const uint8_t *text;
+	struct kd_error *err = array_get(&buffer->bytes, index + buffer->header_size, record->text_length, &text);
+
+	if (!err)
+		write_record(out, record->ts_nsec, text, record->text_length);
+	return err;
+}
+
+/* The records of [index, end); true if a mark has ended them before. */
+static bool write_part(struct record_buffer *buffer, uint32_t index, uint32_t end, bool may_end, struct damage *damage,
+		       FILE *out)
+{
+	while (index < end) {
+		struct record record;
+		struct kd_error *err = get_record(buffer, index, end, &record);
+
+		if (!err && !record.length && may_end && index)
+			return true;
+		if (!err && !record.length)
+			err = kd_error_create(KD_ERR_FORMAT, "the record at %u is the mark of the end", index);
+		if (!err) {
+			err = write_record_at(buffer, index, &record, out);
+			index += (uint32_t)record.length;
+		} else {
+			index = find_record(buffer, index, end);
+		}
+		if (err) {
+			damage_add(damage, err, out);
+			continue;
+		}
+		damage->written++;
+		damage->in_gap = false;
+	}
+	return false;
+}
+
+static struct kd_error *write_records(struct address_space *space, struct damage *damage, FILE *out)
 {
 	_cleanup_(record_buffer_release) struct record_buffer buffer = { 0 };
 	struct kd_error *err = record_buffer_open(&buffer, space);
-	uint32_t index = buffer.first;
 
-	/* Each record but the mark at the end has at least its header: there can be no more of them. */
-	for (uint64_t max = err ? 0 : buffer.size / buffer.header_size + 1; index != buffer.next && !err; max--) {
-		if (!max)
-			return kd_error_create(KD_ERR_FORMAT, "the log is damaged: its records do not end");
-		err = write_one_record(&buffer, &index, out);
+	if (err)
+		return err;
+	if (buffer.first >= buffer.size || buffer.next > buffer.size) {
+		damage_add(damage,
+			   kd_error_create(KD_ERR_FORMAT, "its records are at %u to %u of %u bytes", buffer.first,
+					   buffer.next, buffer.size),
+			   out);
+		write_part(&buffer, 0, buffer.size, false, damage, out);
+	} else if (buffer.first > buffer.next) {
+		write_part(&buffer, buffer.first, buffer.size, true, damage, out);
+		write_part(&buffer, 0, buffer.next, true, damage, out);
+	} else if (write_part(&buffer, buffer.first, buffer.next, true, damage, out)) {
+		/* Behind the mark nothing follows, so the newest ones must be at the start. */
+		damage_add(damage, kd_error_create(KD_ERR_FORMAT, "its last record at %u is not there", buffer.next),
+			   out);
+		write_part(&buffer, 0, buffer.first, true, damage, out);
 	}
-	return err;
+	return NULL;
 }
 
 struct kd_error *dmesg_write(struct address_space *space, bool since_clear, FILE *out)
@@ -438,12 +609,16 @@ struct kd_error *dmesg_write(struct address_space *space, bool since_clear, FILE
 	uint64_t symbol;
 	bool records = !vmcoreinfo_symbol(space->info, "prb", &symbol) &&
 		       vmcoreinfo_symbol(space->info, "log_first_idx", &symbol);
+	struct damage damage = { 0 };
 	struct kd_error *err;
 
 	if (records && since_clear)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "the kernel's log: kernels before 5.10 do not say what "
 							   "came after it was cleared");
-	err = records ? write_records(space, out) : write_ringbuffer(space, since_clear, out);
+	err = records ? write_records(space, &damage, out) : write_ringbuffer(space, since_clear, &damage, out);
+	if (!err)
+		err = damage_finish(&damage, space->log);
+	kd_error_destroy(damage.first);
 	if (err)
 		return kd_error_wrap(err, "the kernel's log");
 	if (fflush(out) != 0 || ferror(out))
