@@ -72,7 +72,7 @@ def errors(installed, out):
         return verdict(play(Scenario("errors", kernels.named("6.1-cloud"), hardware), installed, out))
 
 
-def _program(name, package):
+def program(name, package):
     """A program of this host with its libraries, as files of a Scenario."""
     path = host.need(name, package)
     needed = {f"usr/sbin/{name}": path}
@@ -105,7 +105,7 @@ def target(kind, installed, out):
     programs = [("mke2fs", "e2fsprogs"), ("lvm", "lvm2"), ("mdadm", "mdadm"), ("cryptsetup", "cryptsetup-bin"),
                 ("mkfs.btrfs", "btrfs-progs"), ("btrfs", "btrfs-progs"), ("mkfs.minix", "util-linux"),
                 ("mkfs.xfs", "xfsprogs")]
-    files = {file[0]: file for name, package in programs for file in _program(name, package)}
+    files = {file[0]: file for name, package in programs for file in program(name, package)}
     machines = []
 
     def listen(line):
@@ -170,7 +170,7 @@ def armed(reloads, installed, out):
                                         "-device", "virtio-blk-pci,drive=extra"])
         # A panic that is not captured comes back, too, and is counted.
         scenario = Scenario("armed", kernels.named("6.1"), hardware, "crashkernel=256M panic=5",
-                            {"RELOADS": reloads}, _program("tune2fs", "e2fsprogs"), 400 + 60 * reloads, listen,
+                            {"RELOADS": reloads}, program("tune2fs", "e2fsprogs"), 400 + 60 * reloads, listen,
                             machines.append)
         return verdict(play(scenario, installed, out))
 
