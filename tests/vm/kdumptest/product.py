@@ -25,14 +25,28 @@ def last_built():
 
 def build():
     """Build the tree and install it below a directory of the cache, which is returned."""
-    place = place_of_build()
+    return _build(host.SOURCE, place_of_build())
+
+
+def of_commit(commit):
+    """As build(), of another commit of this tree's repository."""
+    place = host.CACHE / "build" / commit
+    source = place / "source"
+    if not source.exists():
+        with host.being_made(source) as draft:
+            draft.mkdir()
+            host.run("bash", "-c", 'set -o pipefail; git -C "$1" archive "$2" | tar -x -C "$3"', "-", host.SOURCE, commit, draft)
+    return _build(source, place)
+
+
+def _build(source, place):
     installed = place / "installed"
     with host.locked(place / ".lock"):
-        if not (host.SOURCE / "configure").exists():
-            host.run(host.SOURCE / "autogen.sh", cwd=host.SOURCE)
+        if not (source / "configure").exists():
+            host.run(source / "autogen.sh", cwd=source)
         if not (place / "Makefile").exists():
-            host.say(f"building {host.SOURCE} in {place}")
-            host.run(host.SOURCE / "configure", *CONFIGURE, "--enable-werror", cwd=place)
+            host.say(f"building {source} in {place}")
+            host.run(source / "configure", *CONFIGURE, "--enable-werror", cwd=place)
         host.run("make", f"-j{os.cpu_count()}", cwd=place)
         host.run("rm", "-rf", installed)
         host.run("make", "install", f"DESTDIR={installed}", cwd=place)
