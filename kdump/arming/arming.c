@@ -458,7 +458,7 @@ static struct kd_error *begin(const struct kdumpctl *ctl, struct arming *arming,
 
 	if (!err)
 		err = inputs_add(&ctl->root, &arming->inputs, INPUT_CONFIG, ctl->conf_file);
-	return err ? err : kdumpctl_read_conf(ctl, &arming->conf);
+	return err ? err : kd_conf_load(&ctl->root, &ctl->log, ctl->conf_file, &arming->conf);
 }
 
 /* The attempt to arm has failed: note how the machine stands now. @err is passed on. */
@@ -538,7 +538,7 @@ static struct kd_error *build_only(struct kdumpctl *ctl, enum build how)
 	_cleanup_(arming_free) struct arming arming = { 0 };
 	struct kd_error *err;
 
-	err = kdumpctl_read_conf(ctl, &arming.conf);
+	err = kd_conf_load(&ctl->root, &ctl->log, ctl->conf_file, &arming.conf);
 	if (!err)
 		err = resolve(ctl, &arming);
 	return err ? err : build(ctl, &arming, how);

@@ -413,3 +413,19 @@ void kd_conf_free(struct kd_conf *conf)
 	free(conf->extra_modules);
 	*conf = (struct kd_conf){ 0 };
 }
+
+/* --- the file ----------------------------------------------------------------------------------------------------- */
+
+static void remark(void *arg, const char *message)
+{
+	kd_warn((const struct kd_log *)arg, "%s", message);
+}
+
+struct kd_error *kd_conf_load(const struct kd_sysroot *root, const struct kd_log *log, const char *file,
+			      struct kd_conf *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err = kd_sysroot_read(root, file, &text, NULL);
+
+	return err ? err : kd_conf_parse(text, file, ret, remark, (void *)log);
+}

@@ -19,7 +19,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/plan.h"
+#include "base/sysroot.h"
 #include "kdump/storage/target.h"
 
 /** The value of one directive, and where it comes from. */
@@ -71,5 +73,9 @@ static inline void kd_conf_free_cleanup(struct kd_conf *conf)
 {
 	kd_conf_free(conf);
 }
+
+/** Read and parse @file below @root. Remarks are warnings on @log, which may be NULL. KD_ERR_OS, KD_ERR_CONFIG. */
+struct kd_error *kd_conf_load(const struct kd_sysroot *root, const struct kd_log *log, const char *file,
+			      struct kd_conf *ret) MUST_CHECK;
 
 #endif

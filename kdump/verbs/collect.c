@@ -275,7 +275,7 @@ static struct kd_error *apply_limits(const struct kdumpctl *ctl, const struct du
 
 	if (!why)
 		return kd_error_nomem();
-	err = kdumpctl_read_conf(ctl, &conf);
+	err = kd_conf_load(&ctl->root, &ctl->log, ctl->conf_file, &conf);
 	if (err)
 		return err;
 	if (statvfs(dumps->path, &fs) == 0)

@@ -96,7 +96,7 @@ struct kd_error *config_show(struct kdumpctl *ctl, int *status)
 	_cleanup_(settings_free) struct settings settings = { 0 };
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	struct listing listing = { .json = { .out = stdout }, .as_json = ctl->json };
-	struct kd_error *err = kdumpctl_read_conf(ctl, &conf);
+	struct kd_error *err = kd_conf_load(&ctl->root, &ctl->log, ctl->conf_file, &conf);
 
 	if (!err)
 		err = settings_load(&ctl->root, &ctl->log, &settings);

@@ -16,7 +16,7 @@ const struct verb_option dumps_path_options[] = {
 /* Read kdump.conf. A machine without it, where dumps are only examined, has the defaults. */
 static struct kd_error *read_conf_or_default(const struct kdumpctl *ctl, struct kd_conf *ret)
 {
-	struct kd_error *err = kdumpctl_read_conf(ctl, ret);
+	struct kd_error *err = kd_conf_load(&ctl->root, &ctl->log, ctl->conf_file, ret);
 
 	if (!err || err->errnum != ENOENT)
 		return err;

@@ -7,7 +7,7 @@
 #include "kdump/verbs/kdumpctl.h"
 
 /** Load the dumps below @directory; NULL: below the directory where kdump.conf puts them. Errors are those of
- *  dumps_load(), kdumpctl_read_conf() and target_resolve(). */
+ *  dumps_load(), kd_conf_load() and target_resolve(). */
 struct kd_error *load_dumps(const struct kdumpctl *ctl, const char *directory, struct dumps *ret) MUST_CHECK;
 
 /** Find the dump that @words (an operand, or NULL for the newest) select. dump_open() opens a path. dumps_find() looks

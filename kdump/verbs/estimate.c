@@ -16,7 +16,7 @@
 static struct kd_error *find_dumps(const struct kdumpctl *ctl, struct target *target)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
-	struct kd_error *err = kdumpctl_read_conf(ctl, &conf);
+	struct kd_error *err = kd_conf_load(&ctl->root, &ctl->log, ctl->conf_file, &conf);
 	const struct target_request request = kd_conf_target(&conf);
 
 	if (!err)

@@ -92,10 +92,6 @@ kdumpctl_verb config_show;
 
 /* sizing.c */
 kdumpctl_verb estimate_show;
-
-/** configuration.c: the parsed configuration file; remarks go to ctl->log. */
-struct kd_error *kdumpctl_read_conf(const struct kdumpctl *ctl, struct kd_conf *ret) MUST_CHECK;
-
 /** What the capture by the configured kernel needs; see estimate_make(). */
 struct kd_error *kdumpctl_estimate(const struct kdumpctl *ctl, struct estimate *ret) MUST_CHECK;
 

@@ -261,7 +261,7 @@ struct kd_error *reset_crashkernel(struct kdumpctl *ctl, int *status)
 static struct kd_error *may_act(const struct kdumpctl *ctl, char **recorded)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
-	struct kd_error *err = kdumpctl_read_conf(ctl, &conf);
+	struct kd_error *err = kd_conf_load(&ctl->root, &ctl->log, ctl->conf_file, &conf);
 
 	return err || !conf.auto_reset_crashkernel ? err : read_record(ctl, recorded);
 }

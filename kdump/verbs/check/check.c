@@ -123,7 +123,7 @@ static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 
 	context->ctl = ctl;
 	context->now = kd_sysroot_is_live(&ctl->root) ? time(NULL) : 0;
-	r->conf_error = kdumpctl_read_conf(ctl, &r->conf);
+	r->conf_error = kd_conf_load(&ctl->root, &ctl->log, ctl->conf_file, &r->conf);
 	if (!r->conf_error)
 		context->conf = &r->conf;
 	r->settings_error = settings_load(&ctl->root, NULL, &r->settings);
