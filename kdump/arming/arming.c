@@ -100,12 +100,11 @@ static struct kd_error *make_cmdline(const struct kd_sysroot *root, const struct
 /* Settings count from both places: the first that is there is read. */
 static struct kd_error *note_settings(const struct kdumpctl *ctl, struct arming *arming)
 {
-	static const char *const files[] = { KD_SYSCONFDIR "/sysconfig/kdump", KD_SYSCONFDIR "/default/kdump" };
 	struct kd_error *err = NULL;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(files) && !err; i++)
-		err = inputs_add(&ctl->root, &arming->inputs, INPUT_CONFIG, files[i]);
+	for (i = 0; i < SETTINGS_FILES && !err; i++)
+		err = inputs_add(&ctl->root, &arming->inputs, INPUT_CONFIG, settings_files[i]);
 	return err;
 }
 
@@ -226,8 +225,8 @@ static struct kd_error *choose_output(const struct kdumpctl *ctl, struct arming 
 		if (!arming->directory)
 			return kd_error_nomem();
 	}
-	return kd_format(&arming->initrd, "%s/initramfs-%s.img", arming->directory ? arming->directory : KD_STATEDIR,
-			 arming->kernel.release);
+	return kernel_initramfs(arming->directory ? arming->directory : KD_STATEDIR, arming->kernel.release,
+				&arming->initrd);
 }
 
 static void remove_temporary(const struct kdumpctl *ctl, const struct arming *arming)

@@ -76,8 +76,8 @@ static struct kd_error *find_file(const struct kd_sysroot *root, const struct se
 	if (!path)
 		return kd_error_create(KD_ERR_NOT_FOUND,
 				       "no file of kernel %s found (tried %s): install it, or name it with "
-				       "KDUMP_BOOTDIR and KDUMP_IMG in " KD_SYSCONFDIR "/sysconfig/kdump",
-				       release, tried);
+				       "KDUMP_BOOTDIR and KDUMP_IMG in %s",
+				       release, tried, settings_files[0]);
 	*ret = take_ptr(path);
 	return NULL;
 }
@@ -105,6 +105,11 @@ struct kd_error *kernel_find(const struct kd_sysroot *root, const struct setting
 	if (!err)
 		ret->release = take_ptr(name);
 	return err;
+}
+
+struct kd_error *kernel_initramfs(const char *directory, const char *release, char **ret)
+{
+	return kd_format(ret, "%s/initramfs-%s.img", directory, release);
 }
 
 void kernel_free(struct kernel *kernel)

@@ -9,7 +9,7 @@
 #include "base/array.h"
 #include "base/parse.h"
 
-static const char *const files[] = {
+const char *const settings_files[SETTINGS_FILES] = {
 	KD_SYSCONFDIR "/sysconfig/kdump",
 	KD_SYSCONFDIR "/default/kdump",
 };
@@ -187,12 +187,12 @@ struct kd_error *settings_load(const struct kd_sysroot *root, const struct kd_lo
 {
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(files); i++) {
+	for (i = 0; i < SETTINGS_FILES; i++) {
 		_cleanup_free_ char *text = NULL;
-		struct kd_error *err = kd_sysroot_read(root, files[i], &text, NULL);
+		struct kd_error *err = kd_sysroot_read(root, settings_files[i], &text, NULL);
 
 		if (!err)
-			return settings_parse(text, files[i], log, ret);
+			return settings_parse(text, settings_files[i], log, ret);
 		if (err->errnum != ENOENT)
 			return err;
 		kd_error_destroy(err);

@@ -16,6 +16,10 @@
 
 #define SETTINGS_KEYS_MAX 16
 
+/** Where they may be; the first file that exists counts. */
+#define SETTINGS_FILES 2
+extern const char *const settings_files[SETTINGS_FILES];
+
 /** Strings are owned, and NULL where the file does not set them (or sets them to nothing). */
 struct settings {
 	char *file;                  /* where they were read from; NULL: there is no such file */

@@ -40,7 +40,7 @@ struct kd_error *kdumpctl_estimate(const struct kdumpctl *ctl, struct estimate *
 		err = find_dumps(ctl, &target);
 	if (err)
 		return err;
-	err = kd_format(&initrd, KD_STATEDIR "/initramfs-%s.img", kernel.release);
+	err = kernel_initramfs(KD_STATEDIR, kernel.release, &initrd);
 	if (err)
 		return err;
 	request.kernel = kernel.path;

@@ -163,17 +163,17 @@ struct kd_error *refresh_kernel_installed(struct kdumpctl *ctl, int *status)
 struct kd_error *refresh_kernel_removed(struct kdumpctl *ctl, int *status)
 {
 	static const char *const suffixes[] = { "", ".hash" };
+	_cleanup_free_ char *image = NULL;
 	struct kd_error *err = check_release(ctl->argument[0]);
 	size_t i;
 
+	if (!err)
+		err = kernel_initramfs(KD_STATEDIR, ctl->argument[0], &image);
 	for (i = 0; i < ARRAY_SIZE(suffixes) && !err; i++) {
 		_cleanup_free_ char *path = NULL;
 
-		err = kd_format(&path, "%s" KD_STATEDIR "/initramfs-%s.img%s", ctl->root.prefix, ctl->argument[0],
-				suffixes[i]);
-		if (err)
-			return err;
-		if (unlink(path) < 0 && errno != ENOENT)
+		err = kd_format(&path, "%s%s%s", ctl->root.prefix, image, suffixes[i]);
+		if (!err && unlink(path) < 0 && errno != ENOENT)
 			err = kd_error_os(errno, "cannot remove %s", path);
 	}
 	return err;

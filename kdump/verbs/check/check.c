@@ -145,8 +145,8 @@ static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 		context->plan = &r->plan;
 	if (context->plan)
 		context->keys = &r->keys;
-	if (context->kernel && asprintf(&context->initrd, KD_STATEDIR "/initramfs-%s.img", r->kernel.release) < 0)
-		context->initrd = NULL;
+	if (context->kernel) /* without memory for the path no check looks at the image */
+		kd_error_destroy(kernel_initramfs(KD_STATEDIR, r->kernel.release, &context->initrd));
 	context->conf_error = TEXT(r->conf_error);
 	context->settings_error = TEXT(r->settings_error);
 	context->kernel_error = TEXT(r->kernel_error);
