@@ -22,6 +22,7 @@
 #include "kdump/config/kernel.h"
 #include "kdump/config/settings.h"
 #include "kdump/loader/loader.h"
+#include "kdump/sizing/reservation.h"
 #include "kdump/storage/target.h"
 #include "kdump/storage/volumes.h"
 #include "kdump/verbs/check/check.h"
@@ -352,7 +353,7 @@ static void remark_reservation(const struct kdumpctl *ctl, const struct arming *
 	struct kd_error *err = estimate_make(&request, &estimate);
 
 	if (!err)
-		kdumpctl_remark_reservation(ctl, &estimate);
+		reservation_remark(&ctl->log, &estimate);
 	else
 		kd_debug(&ctl->log, "%s", err->text);
 	kd_error_destroy(err);

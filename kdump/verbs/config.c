@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "kdump/config/conf.h"
 #include "kdump/config/settings.h"
 #include "kdump/verbs/kdumpctl.h"
 #include "kdump/verbs/terminal.h"

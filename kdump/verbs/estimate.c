@@ -1,77 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* "kdumpctl estimate", and what start says about the size of the reservation. */
+/* "kdumpctl estimate". */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/bytes.h"
 #include "base/json.h"
-#include "base/text.h"
-#include "kdump/config/kernel.h"
-#include "kdump/config/settings.h"
-#include "kdump/storage/target.h"
+#include "kdump/sizing/reservation.h"
 #include "kdump/verbs/kdumpctl.h"
 #include "kdump/verbs/terminal.h"
-
-/* The directory of the dumps as far as it can be told: what is wrong with the target is start's to say. */
-static struct kd_error *find_dumps(const struct kdumpctl *ctl, struct target *target)
-{
-	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
-	struct kd_error *err = kd_conf_load(&ctl->root, &ctl->log, ctl->conf_file, &conf);
-	const struct target_request request = kd_conf_target(&conf);
-
-	if (!err)
-		kd_error_destroy(target_resolve(&ctl->root, &request, NULL, target));
-	return err;
-}
-
-struct kd_error *kdumpctl_estimate(const struct kdumpctl *ctl, struct estimate *ret)
-{
-	_cleanup_(settings_free) struct settings settings = { 0 };
-	_cleanup_(kernel_free) struct kernel kernel = { 0 };
-	_cleanup_(target_free) struct target target = { 0 };
-	_cleanup_free_ char *initrd = NULL;
-	struct estimate_request request = { .root = &ctl->root };
-	struct kd_error *err;
-
-	err = settings_load(&ctl->root, &ctl->log, &settings);
-	if (!err)
-		err = kernel_find(&ctl->root, &settings, ctl->kernel, &kernel);
-	if (!err)
-		err = find_dumps(ctl, &target);
-	if (err)
-		return err;
-	err = kernel_initramfs(KD_STATEDIR, kernel.release, &initrd);
-	if (err)
-		return err;
-	request.kernel = kernel.path;
-	request.release = kernel.release;
-	request.initrd = initrd;
-	request.dumps = target.directory;
-	return estimate_make(&request, ret);
-}
-
-void kdumpctl_remark_reservation(const struct kdumpctl *ctl, const struct estimate *estimate)
-{
-	uint64_t reserved = estimate->reserved >> 20, recommended = kd_mib_up(estimate->recommended);
-
-	switch (estimate_judge(estimate)) {
-	case ESTIMATE_SMALL:
-		kd_warn(&ctl->log,
-			"%" PRIu64 " MiB are reserved for the capture kernel, but it needs %" PRIu64
-			": the capture may run out of memory; \"kdumpctl reset-crashkernel %" PRIu64 "M\" and reboot",
-			reserved, kd_mib_up(estimate->need), recommended);
-		break;
-	case ESTIMATE_WASTEFUL:
-		kd_info(&ctl->log,
-			"%" PRIu64 " MiB are reserved for the capture kernel, and %" PRIu64
-			" are enough: \"kdumpctl reset-crashkernel %" PRIu64 "M\" gives the rest back at the next boot",
-			reserved, recommended, recommended);
-		break;
-	case ESTIMATE_NOTHING:
-	case ESTIMATE_FITS:
-		break;
-	}
-}
 
 /* --- printing ----------------------------------------------------------------------------------------------------- */
 
@@ -174,7 +110,7 @@ static void print_json(const struct estimate *estimate)
 struct kd_error *estimate_show(struct kdumpctl *ctl, int *status)
 {
 	_cleanup_(estimate_free) struct estimate estimate = { 0 };
-	struct kd_error *err = kdumpctl_estimate(ctl, &estimate);
+	struct kd_error *err = reservation_estimate(&ctl->root, &ctl->log, ctl->conf_file, ctl->kernel, &estimate);
 
 	if (err)
 		return err;

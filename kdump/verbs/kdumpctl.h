@@ -9,8 +9,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/sysroot.h"
-#include "kdump/config/conf.h"
-#include "kdump/sizing/estimate.h"
 
 #define KDUMPCTL_OPTIONS_MAX 12 /* of one verb */
 
@@ -92,10 +90,5 @@ kdumpctl_verb config_show;
 
 /* sizing.c */
 kdumpctl_verb estimate_show;
-/** What the capture by the configured kernel needs; see estimate_make(). */
-struct kd_error *kdumpctl_estimate(const struct kdumpctl *ctl, struct estimate *ret) MUST_CHECK;
-
-/** Warn on ctl->log of a reservation that is too small, and mention one that is wastefully large. */
-void kdumpctl_remark_reservation(const struct kdumpctl *ctl, const struct estimate *estimate);
 
 #endif

@@ -11,7 +11,9 @@
 #include "base/text.h"
 #include "kdump/boot/changes.h"
 #include "kdump/boot/crashkernel.h"
+#include "kdump/config/conf.h"
 #include "kdump/loader/loader.h"
+#include "kdump/sizing/reservation.h"
 #include "kdump/verbs/kdumpctl.h"
 #include "kdump/verbs/reset_crashkernel.h"
 
@@ -40,7 +42,7 @@ static struct kd_error *make_setting(const struct estimate *estimate, char **ret
 /* The setting for this machine. *known := false if its need cannot be estimated; then it is the default. */
 static struct kd_error *recommend(const struct kdumpctl *ctl, struct estimate *estimate, bool *known, char **ret)
 {
-	struct kd_error *err = kdumpctl_estimate(ctl, estimate);
+	struct kd_error *err = reservation_estimate(&ctl->root, &ctl->log, ctl->conf_file, ctl->kernel, estimate);
 
 	*known = !err;
 	if (!err)

@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "kdump/arming/health.h"
 #include "kdump/loader/loader.h"
+#include "kdump/sizing/reservation.h"
 #include "kdump/verbs/check/check.h"
 #include "kdump/verbs/terminal.h"
 
@@ -61,7 +62,7 @@ void check_reservation(const struct check_context *c, struct check_result *resul
 	if (!reserved)
 		return check_say(result, CHECK_FAILURE, "\"kdumpctl reset-crashkernel\", and reboot",
 				 "No memory reserved for crash kernel");
-	err = kdumpctl_estimate(c->ctl, &estimate);
+	err = reservation_estimate(&c->ctl->root, &c->ctl->log, c->ctl->conf_file, c->ctl->kernel, &estimate);
 	if (err) {
 		kd_error_destroy(err);
 		return check_say(result, CHECK_OK, NULL, "%" PRIu64 " MiB", reserved >> 20);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/sizing/reservation.h"
+
+#include <inttypes.h>
+
+#include "base/bytes.h"
+#include "kdump/config/conf.h"
+#include "kdump/config/kernel.h"
+#include "kdump/config/settings.h"
+#include "kdump/storage/target.h"
+
+/* The directory of the dumps as far as it can be told: what is wrong with the target is start's to say. */
+static struct kd_error *find_dumps(const struct kd_sysroot *root, const struct kd_log *log, const char *conf_file,
+				   struct target *target)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct kd_error *err = kd_conf_load(root, log, conf_file, &conf);
+	const struct target_request request = kd_conf_target(&conf);
+
+	if (!err)
+		kd_error_destroy(target_resolve(root, &request, NULL, target));
+	return err;
+}
+
+struct kd_error *reservation_estimate(const struct kd_sysroot *root, const struct kd_log *log, const char *conf_file,
+				      const char *release, struct estimate *ret)
+{
+	_cleanup_(settings_free) struct settings settings = { 0 };
+	_cleanup_(kernel_free) struct kernel kernel = { 0 };
+	_cleanup_(target_free) struct target target = { 0 };
+	_cleanup_free_ char *initrd = NULL;
+	struct estimate_request request = { .root = root };
+	struct kd_error *err;
+
+	err = settings_load(root, log, &settings);
+	if (!err)
+		err = kernel_find(root, &settings, release, &kernel);
+	if (!err)
+		err = find_dumps(root, log, conf_file, &target);
+	if (!err)
+		err = kernel_initramfs(KD_STATEDIR, kernel.release, &initrd);
+	if (err)
+		return err;
+	request.kernel = kernel.path;
+	request.release = kernel.release;
+	request.initrd = initrd;
+	request.dumps = target.directory;
+	return estimate_make(&request, ret);
+}
+
+void reservation_remark(const struct kd_log *log, const struct estimate *estimate)
+{
+	uint64_t reserved = estimate->reserved >> 20, recommended = kd_mib_up(estimate->recommended);
+
+	switch (estimate_judge(estimate)) {
+	case ESTIMATE_SMALL:
+		kd_warn(log,
+			"%" PRIu64 " MiB are reserved for the capture kernel, but it needs %" PRIu64
+			": the capture may run out of memory; \"kdumpctl reset-crashkernel %" PRIu64 "M\" and reboot",
+			reserved, kd_mib_up(estimate->need), recommended);
+		break;
+	case ESTIMATE_WASTEFUL:
+		kd_info(log,
+			"%" PRIu64 " MiB are reserved for the capture kernel, and %" PRIu64
+			" are enough: \"kdumpctl reset-crashkernel %" PRIu64 "M\" gives the rest back at the next boot",
+			reserved, recommended, recommended);
+		break;
+	case ESTIMATE_NOTHING:
+	case ESTIMATE_FITS:
+		break;
+	}
+}
