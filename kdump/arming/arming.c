@@ -434,7 +434,7 @@ static struct kd_error *arm(const struct kdumpctl *ctl, struct arming *arming, e
 	if (!err)
 		err = build(ctl, arming, how);
 	if (!err && arming->image.rebuilt && !ctl->dry_run)
-		err = creation_test_clear(ctl);
+		err = creation_test_clear(&ctl->root);
 	if (!err)
 		err = inputs_add_modules(&ctl->root, &arming->inputs, &arming->plan);
 	if (!err)
@@ -548,7 +548,7 @@ struct kd_error *service_rebuild(struct kdumpctl *ctl, int *status)
 {
 	struct kd_error *err = build_only(ctl, BUILD_ALWAYS);
 
-	return err ? err : creation_test_clear(ctl);
+	return err ? err : creation_test_clear(&ctl->root);
 }
 
 struct kd_error *service_build_ahead(struct kdumpctl *ctl, const char *release)

@@ -7,23 +7,30 @@
 #ifndef KDUMP_ARMING_CREATION_TEST_H
 #define KDUMP_ARMING_CREATION_TEST_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/error.h"
+#include "base/sysroot.h"
 #include "kdump/dumps/dumps.h"
-#include "kdump/verbs/kdumpctl.h"
 
 #define CREATION_TEST_PATH KD_STATEDIR "/vmcore-creation.status"
 
+struct creation_test {
+	char result[16]; /* "pending", "success", "fail" */
+	int64_t time;    /* when the machine was crashed, seconds since the epoch */
+};
+
+/** The last test. False: there is no record, or none that makes sense. */
+bool creation_test_read(const struct kd_sysroot *root, struct creation_test *ret);
+
+/** Record a pending test of this moment, durably: the machine is about to crash. */
+struct kd_error *creation_test_begin(const struct kd_sysroot *root) MUST_CHECK;
+
 /** Settle a pending test by the dumps that there are now. Nothing pending is success. */
-struct kd_error *creation_test_settle(const struct kdumpctl *ctl, const struct dumps *dumps) MUST_CHECK;
+struct kd_error *creation_test_settle(const struct kd_sysroot *root, const struct dumps *dumps) MUST_CHECK;
 
 /** The image has changed: what was tested is no more. A test whose dump has not been looked for yet stays. */
-struct kd_error *creation_test_clear(const struct kdumpctl *ctl) MUST_CHECK;
-
-/** Red Hat's line on ctl->log, unless VMCORE_CREATION_NOTIFICATION=no. */
-void creation_test_remark(const struct kdumpctl *ctl);
-
-/** kdumpctl test. */
-extern const struct verb_option creation_test_options[];
-kdumpctl_verb creation_test_run;
+struct kd_error *creation_test_clear(const struct kd_sysroot *root) MUST_CHECK;
 
 #endif

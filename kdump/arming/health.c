@@ -18,14 +18,14 @@ static const struct {
 	[ARMED_LOST] = { "lost", "NOT armed: kdumpctl had loaded a kernel, and it was unloaded by something else" },
 };
 
-static void look_at_initrd(const struct kdumpctl *ctl, struct health *health)
+static void look_at_initrd(const struct kd_sysroot *root, struct health *health)
 {
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 
 	if (!health->armed.initrd)
 		return;
-	fd = kd_sysroot_open_file(&ctl->root, health->armed.initrd, O_PATH);
+	fd = kd_sysroot_open_file(root, health->armed.initrd, O_PATH);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return;
 	health->initrd_size = st.st_size;
@@ -33,7 +33,7 @@ static void look_at_initrd(const struct kdumpctl *ctl, struct health *health)
 }
 
 /* Dumps are for root only, as a rule: for others there is no answer. */
-static void look_at_dumps(const struct kdumpctl *ctl, struct health *health)
+static void look_at_dumps(const struct kd_sysroot *root, struct health *health)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
 	_cleanup_free_ char *path = NULL;
@@ -41,7 +41,7 @@ static void look_at_dumps(const struct kdumpctl *ctl, struct health *health)
 
 	if (!health->armed.directory)
 		return;
-	path = kd_sysroot_path(&ctl->root, health->armed.directory);
+	path = kd_sysroot_path(root, health->armed.directory);
 	err = path ? dumps_load(path, &dumps) : kd_error_nomem();
 	if (!err && dumps.count) {
 		health->captured = dumps.dump[dumps.count - 1].time;
@@ -50,11 +50,11 @@ static void look_at_dumps(const struct kdumpctl *ctl, struct health *health)
 	kd_error_destroy(err);
 }
 
-static void look_at_need(const struct kdumpctl *ctl, struct health *health)
+static void look_at_need(const struct kd_sysroot *root, struct health *health)
 {
 	_cleanup_(estimate_free) struct estimate estimate = { 0 };
 	const struct estimate_request request = {
-		.root = &ctl->root,
+		.root = root,
 		.kernel = health->armed.kernel,
 		.release = health->armed.release,
 		.initrd = health->armed.initrd,
@@ -70,31 +70,31 @@ static void look_at_need(const struct kdumpctl *ctl, struct health *health)
 	kd_error_destroy(err);
 }
 
-struct kd_error *health_check(const struct kdumpctl *ctl, struct health *ret)
+struct kd_error *health_check(const struct kd_sysroot *root, const struct kd_log *log, struct health *ret)
 {
 	_cleanup_(health_free) struct health health = { 0 };
 	struct kd_error *err;
 	bool recorded;
 
-	err = loader_loaded(&ctl->root, LOADER_PANIC, &health.loaded);
+	err = loader_loaded(root, LOADER_PANIC, &health.loaded);
 	if (err && err->code == KD_ERR_STATE) {
-		kd_warn(&ctl->log, "%s", err->text);
+		kd_warn(log, "%s", err->text);
 		kd_error_destroy(err);
 		*ret = (struct health){ 0 };
 		return NULL;
 	}
 	if (!err)
-		err = loader_crash_size(&ctl->root, &health.reserved);
+		err = loader_crash_size(root, &health.reserved);
 	if (!err)
-		err = armed_read(&ctl->root, &health.armed, &recorded);
+		err = armed_read(root, &health.armed, &recorded);
 	if (err)
 		return err;
 	health.state = armed_judge(health.loaded, recorded);
-	look_at_initrd(ctl, &health);
-	look_at_dumps(ctl, &health);
-	look_at_need(ctl, &health);
+	look_at_initrd(root, &health);
+	look_at_dumps(root, &health);
+	look_at_need(root, &health);
 	if (health.state == ARMED_OURS)
-		err = inputs_compare(&ctl->root, &health.armed.inputs, &health.change, &health.changes);
+		err = inputs_compare(root, &health.armed.inputs, &health.change, &health.changes);
 	if (err)
 		return err;
 	*ret = health;

@@ -7,9 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
+#include "base/log.h"
+#include "base/sysroot.h"
 #include "kdump/arming/armed.h"
 #include "kdump/arming/inputs.h"
-#include "kdump/verbs/kdumpctl.h"
 
 struct health {
 	enum armed_state state;
@@ -25,8 +27,8 @@ struct health {
 	uint64_t needed;    /* bytes of reservation that the capture takes (estimate.h); 0: not known */
 };
 
-/** Look. A kernel without kexec has nothing loaded, and says so on ctl->log. */
-struct kd_error *health_check(const struct kdumpctl *ctl, struct health *ret) MUST_CHECK;
+/** Look. A kernel without kexec has nothing loaded, and says so on @log. */
+struct kd_error *health_check(const struct kd_sysroot *root, const struct kd_log *log, struct health *ret) MUST_CHECK;
 
 /** A zeroed struct is allowed. */
 void health_free(struct health *health);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "kdump/arming/creation_test.h"
 #include "kdump/cli/completion.h"
 #include "kdump/verbs/debug.h"
 #include "kdump/verbs/dump_options.h"
@@ -92,10 +91,10 @@ const struct verb kdumpctl_verbs[] = {
 	},
 	{
 		.name = "test",
-		.run = creation_test_run,
+		.run = test_run,
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_CHANGES | VERB_LIVE,
-		.options = creation_test_options,
+		.options = test_options,
 		.help = "crash this machine, to see that a dump is saved",
 	},
 	{

@@ -311,7 +311,7 @@ struct kd_error *dumps_collect(struct kdumpctl *ctl, int *status)
 	for (i = 0; i < dumps.count; i++)
 		if (is_news(&dumps.dump[i], seen))
 			tell(ctl, &dumps.dump[i]);
-	complain(ctl, creation_test_settle(ctl, &dumps));
+	complain(ctl, creation_test_settle(&ctl->root, &dumps));
 	complain(ctl, write_seen(ctl, &dumps));
 	return apply_limits(ctl, &dumps);
 }

@@ -82,6 +82,10 @@ extern const struct verb_option status_options[];
 /* refresh.c */
 kdumpctl_verb refresh_run, refresh_kernel_installed, refresh_kernel_removed;
 
+/* test.c */
+kdumpctl_verb test_run;
+extern const struct verb_option test_options[];
+
 /* check/check.c */
 kdumpctl_verb check_show;
 

@@ -64,7 +64,7 @@ static struct kd_error *refresh_once(struct kdumpctl *ctl, bool *again)
 {
 	_cleanup_(health_free) struct health health = { 0 };
 	_cleanup_free_ char *reason = NULL;
-	struct kd_error *err = health_check(ctl, &health);
+	struct kd_error *err = health_check(&ctl->root, &ctl->log, &health);
 
 	*again = false;
 	if (err)
@@ -101,7 +101,7 @@ static struct kd_error *write_metrics(const struct kdumpctl *ctl)
 
 	if (err || !settings.metrics_file)
 		return err;
-	err = health_check(ctl, &health);
+	err = health_check(&ctl->root, &ctl->log, &health);
 	return err ? err : status_write_metrics(&ctl->root, &health, settings.metrics_file);
 }
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "kdump/arming/creation_test.h"
 #include "kdump/arming/health.h"
+#include "kdump/config/settings.h"
 #include "kdump/loader/loader.h"
 #include "kdump/verbs/kdumpctl.h"
 #include "kdump/verbs/status.h"
@@ -97,6 +98,36 @@ static void warn_of_problems(const struct kdumpctl *ctl, const struct health *he
 	for (i = 0; i < health->changes; i++)
 		kd_warn(&ctl->log, "%s %s since: %s: %s", health->change[i].name, health->change[i].how,
 			health->change[i].meaning, health->change[i].remedy);
+}
+
+/* Only the word "no" silences it, as in Red Hat's settings. */
+static bool is_remark_wanted(const struct kdumpctl *ctl)
+{
+	_cleanup_(settings_free) struct settings settings = { 0 };
+
+	return kd_error_discard(settings_load(&ctl->root, NULL, &settings)) || !settings.creation_notification ||
+	       strcmp(settings.creation_notification, "no") != 0;
+}
+
+/* Red Hat's line about the last test. */
+static void remark_test(const struct kdumpctl *ctl)
+{
+	struct creation_test test;
+	char date[TERM_TIME_MAX];
+
+	if (!is_remark_wanted(ctl))
+		return;
+	if (!creation_test_read(&ctl->root, &test)) {
+		kd_info(&ctl->log, "No vmcore creation test performed!");
+		return;
+	}
+	term_time(test.time, date);
+	if (strcmp(test.result, "success") == 0)
+		kd_info(&ctl->log, "Notice: Last successful vmcore creation test on %s", date);
+	else if (strcmp(test.result, "fail") == 0)
+		kd_info(&ctl->log, "Last NOT successful vmcore creation test on %s", date);
+	else
+		kd_info(&ctl->log, "Require manual check for vmcore creation test of %s", date);
 }
 
 /* --- for programs ------------------------------------------------------------------------------------------------- */
@@ -243,13 +274,13 @@ static struct kd_error *show(const struct kdumpctl *ctl, const struct health *he
 struct kd_error *status_show(struct kdumpctl *ctl, int *exit_status)
 {
 	_cleanup_(health_free) struct health health = { 0 };
-	struct kd_error *err = health_check(ctl, &health);
+	struct kd_error *err = health_check(&ctl->root, &ctl->log, &health);
 
 	if (err)
 		return err;
 	kd_info(&ctl->log, "Kdump is %soperational", health.loaded ? "" : "not ");
 	if (!ctl->json && !ctl->option[OPTION_METRICS])
-		creation_test_remark(ctl);
+		remark_test(ctl);
 	err = show(ctl, &health);
 	if (err)
 		return err;

@@ -112,7 +112,7 @@ void check_armed(const struct check_context *c, struct check_result *result)
 {
 	_cleanup_(health_free) struct health health = { 0 };
 	_cleanup_free_ char *reason = NULL;
-	struct kd_error *err = health_check(c->ctl, &health);
+	struct kd_error *err = health_check(&c->ctl->root, &c->ctl->log, &health);
 
 	if (err)
 		return check_say_error(result, CHECK_WARNING, err);

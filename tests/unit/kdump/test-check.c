@@ -348,12 +348,12 @@ static void test_creation_record(void **state)
 {
 	struct machine *m = *state;
 
-	assert_no_error(creation_test_clear(&m->ctl)); /* there is none */
+	assert_no_error(creation_test_clear(&m->ctl.root)); /* there is none */
 	put(m, CREATION_TEST_PATH, "success 1795485623\n");
-	assert_no_error(creation_test_clear(&m->ctl));
+	assert_no_error(creation_test_clear(&m->ctl.root));
 	assert_false(kd_sysroot_exists(&m->ctl.root, CREATION_TEST_PATH));
 	put(m, CREATION_TEST_PATH, "pending 1795485623\n");
-	assert_no_error(creation_test_clear(&m->ctl));
+	assert_no_error(creation_test_clear(&m->ctl.root));
 	assert_true(kd_sysroot_exists(&m->ctl.root, CREATION_TEST_PATH));
 }
 

@@ -10,7 +10,6 @@
 
 #include "base/io.h"
 #include "kdump/arming/armed.h"
-#include "kdump/arming/creation_test.h"
 #include "kdump/loader/kexec_call.h"
 #include "kdump/verbs/kdumpctl.h"
 
@@ -175,14 +174,14 @@ static void test_creation_test(void **state)
 	struct machine *m = *state;
 	int status = 0, out;
 
-	assert_error(creation_test_run(&m->ctl, &status), KD_ERR_STATE, "Kdump needs be operational before test.");
+	assert_error(test_run(&m->ctl, &status), KD_ERR_STATE, "Kdump needs be operational before test.");
 	put(m, "/sys/kernel/kexec_crash_loaded", "1\n");
 	assert_non_null(freopen("/dev/null", "r", stdin)); /* nobody who could say yes */
 	/* The list of checks has lines that begin with "ok", too. */
 	fflush(stdout);
 	out = dup(STDOUT_FILENO);
 	assert_true(out >= 0 && freopen("/dev/null", "w", stdout) != NULL);
-	assert_no_error(creation_test_run(&m->ctl, &status));
+	assert_no_error(test_run(&m->ctl, &status));
 	fflush(stdout);
 	assert_true(dup2(out, STDOUT_FILENO) >= 0 && close(out) == 0);
 	assert_int_equal(status, 0);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* "kdumpctl test": crash the machine on purpose. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "kdump/arming/creation_test.h"
+#include "kdump/arming/health.h"
+#include "kdump/verbs/check/check.h"
+#include "kdump/verbs/terminal.h"
+
+enum { OPTION_CRASH, OPTION_FORCE };
+
+const struct verb_option test_options[] = {
+	[OPTION_CRASH] = { .name = "crash", .help = "do not ask" },
+	[OPTION_FORCE] = { .name = "force", .help = "the same, as Red Hat's kdumpctl calls it" },
+	{ 0 },
+};
+
+static void explain(const struct health *health)
+{
+	char age[TERM_TIME_MAX];
+
+	printf("This machine will crash now, save its memory, and reboot; what is not saved elsewhere is lost.\n"
+	       "armed    %s\ntarget   %s\n",
+	       health->armed.kernel ? health->armed.kernel : "by another program",
+	       health->armed.target ? health->armed.target : "not known");
+	if (health->captured)
+		printf("last     %s (%s)\n", health->capture_name, term_age(health->captured, age));
+	putchar('\n');
+}
+
+/* Only a terminal can say yes. */
+static bool ask(const struct kdumpctl *ctl)
+{
+	char answer[8] = "";
+
+	fprintf(ctl->log.stream, "DANGER!!! Will perform a kdump test by crashing the system, proceed? (y/N): ");
+	fflush(ctl->log.stream);
+	if (!isatty(STDIN_FILENO) || !fgets(answer, sizeof(answer), stdin))
+		fputc('\n', ctl->log.stream);
+	return *answer == 'y' || *answer == 'Y';
+}
+
+/* root may write "c" there whatever kernel.sysrq allows at the keyboard. */
+static struct kd_error *crash(void)
+{
+	_cleanup_close_ int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
+
+	sync();
+	if (fd < 0 || write(fd, "c", 1) != 1)
+		return kd_error_os(errno, "cannot crash the machine by /proc/sysrq-trigger");
+	return kd_error_create(KD_ERR_STATE, "the machine has survived \"c\" in /proc/sysrq-trigger");
+}
+
+struct kd_error *test_run(struct kdumpctl *ctl, int *status)
+{
+	_cleanup_(health_free) struct health health = { 0 };
+	unsigned int failures;
+	struct kd_error *err = health_check(&ctl->root, &ctl->log, &health);
+
+	if (err)
+		return err;
+	if (!health.loaded)
+		return kd_error_create(KD_ERR_STATE, "Kdump needs be operational before test.");
+	explain(&health);
+	err = check_everything(ctl, &failures);
+	if (err)
+		return err;
+	fflush(stdout);
+	if (!ctl->option[OPTION_CRASH] && !ctl->option[OPTION_FORCE] && !ask(ctl)) {
+		kd_info(&ctl->log, "Operation cancelled.");
+		return NULL;
+	}
+	err = service_reload(ctl, status);
+	if (!err)
+		err = creation_test_begin(&ctl->root);
+	return err ? err : crash();
+}
