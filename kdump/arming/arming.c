@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Arming: all is resolved, built and checked first; the one system call that changes the machine comes last. */
+#include "kdump/arming/arming.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -25,11 +26,12 @@
 #include "kdump/sizing/reservation.h"
 #include "kdump/storage/target.h"
 #include "kdump/storage/volumes.h"
-#include "kdump/verbs/check/check.h"
-#include "kdump/verbs/kdumpctl.h"
 
 /* All that is known before anything is changed. */
 struct arming {
+	const struct arming_request *request;
+	const struct kd_sysroot *root; /* the request's */
+	const struct kd_log *log;      /* the request's */
 	struct kd_conf conf;
 	struct settings settings;
 	struct kernel kernel;
@@ -43,6 +45,11 @@ struct arming {
 	struct initramfs_result image;
 	struct inputs inputs; /* each noted before it is read: what changes meanwhile is seen later */
 };
+
+static struct arming arming_new(const struct arming_request *request)
+{
+	return (struct arming){ .request = request, .root = request->root, .log = request->log };
+}
 
 static void arming_free(struct arming *arming)
 {
@@ -67,15 +74,15 @@ static inline void arming_free_cleanup(struct arming *arming)
 /* --- feasibility -------------------------------------------------------------------------------------------------- */
 
 /* Is a capture kernel possible here at all? *loaded: is there one already? */
-static struct kd_error *check_feasible(const struct kdumpctl *ctl, bool *loaded)
+static struct kd_error *check_feasible(const struct kd_sysroot *root, bool *loaded)
 {
 	uint64_t reserved;
 	struct kd_error *err;
 
-	err = loader_loaded(&ctl->root, LOADER_PANIC, loaded);
+	err = loader_loaded(root, LOADER_PANIC, loaded);
 	if (err)
 		return kd_error_wrap(err, "Kdump is not supported on this kernel");
-	err = loader_crash_size(&ctl->root, &reserved);
+	err = loader_crash_size(root, &reserved);
 	if (err)
 		return err;
 	if (!reserved)
@@ -99,27 +106,27 @@ static struct kd_error *make_cmdline(const struct kd_sysroot *root, const struct
 }
 
 /* Settings count from both places: the first that is there is read. */
-static struct kd_error *note_settings(const struct kdumpctl *ctl, struct arming *arming)
+static struct kd_error *note_settings(struct arming *arming)
 {
 	struct kd_error *err = NULL;
 	size_t i;
 
 	for (i = 0; i < SETTINGS_FILES && !err; i++)
-		err = inputs_add(&ctl->root, &arming->inputs, INPUT_CONFIG, settings_files[i]);
+		err = inputs_add(arming->root, &arming->inputs, INPUT_CONFIG, settings_files[i]);
 	return err;
 }
 
 /* What is known once all is resolved. */
-static struct kd_error *note_resolved(const struct kdumpctl *ctl, struct arming *arming)
+static struct kd_error *note_resolved(struct arming *arming)
 {
-	const struct kd_sysroot *root = &ctl->root;
+	const struct kd_sysroot *root = arming->root;
 	struct inputs *inputs = &arming->inputs;
 	struct kd_error *err;
 	size_t i;
 
 	err = inputs_add(root, inputs, INPUT_KERNEL, arming->kernel.path);
 	if (!err)
-		err = inputs_add(root, inputs, INPUT_PROGRAM, ctl->capture);
+		err = inputs_add(root, inputs, INPUT_PROGRAM, arming->request->capture);
 	if (!err)
 		err = inputs_add_plan(root, inputs, &arming->plan);
 	for (i = 0; i < arming->programs.count && !err; i++)
@@ -137,62 +144,63 @@ static struct kd_error *note_resolved(const struct kdumpctl *ctl, struct arming 
 }
 
 /* A volume's key in the image is as safe as the image. */
-static void remark_keys(const struct kdumpctl *ctl, const struct arming *arming)
+static void remark_keys(const struct arming *arming)
 {
-	_cleanup_close_ int place = kd_sysroot_open_file(&ctl->root, KD_STATEDIR, O_PATH);
+	_cleanup_close_ int place = kd_sysroot_open_file(arming->root, KD_STATEDIR, O_PATH);
 	struct stat image, file;
 
 	for (size_t i = 0; i < arming->keys.count; i++) {
 		const char *name = arming->keys.key[i].file;
-		_cleanup_close_ int fd = kd_sysroot_open_file(&ctl->root, name, O_PATH);
+		_cleanup_close_ int fd = kd_sysroot_open_file(arming->root, name, O_PATH);
 
 		if (fd >= 0 && place >= 0 && fstat(fd, &file) == 0 && fstat(place, &image) == 0 &&
 		    file.st_dev != image.st_dev)
-			kd_warn(&ctl->log,
+			kd_warn(arming->log,
 				"the key that %s opens will be in %s, on another file system: see that it is "
 				"protected as well",
 				name, KD_STATEDIR);
 	}
 }
 
-static struct kd_error *resolve(const struct kdumpctl *ctl, struct arming *arming)
+static struct kd_error *resolve(struct arming *arming)
 {
-	struct target_request request;
+	const struct arming_request *request = arming->request;
+	const struct target_request target = kd_conf_target(&arming->conf);
 	struct kd_error *err;
 
-	err = note_settings(ctl, arming);
+	err = note_settings(arming);
 	if (!err)
-		err = settings_load(&ctl->root, &ctl->log, &arming->settings);
+		err = settings_load(arming->root, arming->log, &arming->settings);
 	if (!err)
-		err = kernel_find(&ctl->root, &arming->settings, ctl->kernel, &arming->kernel);
-	request = kd_conf_target(&arming->conf);
+		err = kernel_find(arming->root, &arming->settings, request->kernel, &arming->kernel);
 	if (!err)
-		err = target_resolve(&ctl->root, &request, &ctl->log, &arming->target);
+		err = target_resolve(arming->root, &target, arming->log, &arming->target);
 	if (!err)
-		err = plan_resolve(&ctl->root, &ctl->log, &arming->conf, arming->kernel.release, &arming->target,
+		err = plan_resolve(arming->root, arming->log, &arming->conf, arming->kernel.release, &arming->target,
 				   &arming->rootfs, &arming->plan, &arming->programs, &arming->keys);
 	if (!err)
-		err = make_cmdline(&ctl->root, &arming->settings, &arming->cmdline);
+		err = make_cmdline(arming->root, &arming->settings, &arming->cmdline);
 	if (err)
 		return err;
-	check_cheaply(ctl, &arming->conf, &arming->target);
-	remark_keys(ctl, arming);
+	if (request->resolved)
+		request->resolved(request->arg, &arming->conf, &arming->target);
+	remark_keys(arming);
 	return NULL;
 }
 
 /* Only the default directory can be missing here: target_resolve() insists on any other. */
-static struct kd_error *make_directory(const struct kdumpctl *ctl, const struct arming *arming)
+static struct kd_error *make_directory(const struct arming *arming)
 {
 	_cleanup_free_ char *path = NULL;
 
 	if (!arming->target.directory)
 		return NULL;
-	path = kd_sysroot_path(&ctl->root, arming->target.directory);
+	path = kd_sysroot_path(arming->root, arming->target.directory);
 	if (!path)
 		return kd_error_nomem();
 	if (access(path, F_OK) == 0)
 		return NULL;
-	kd_info(&ctl->log, "Creating %s", arming->target.directory);
+	kd_info(arming->log, "Creating %s", arming->target.directory);
 	return kd_mkdir_p(path, 0755);
 }
 
@@ -205,24 +213,24 @@ enum build {
 };
 
 /* Where the image goes: /var/lib/kdump, or a directory that is removed after a dry run. */
-static struct kd_error *choose_output(const struct kdumpctl *ctl, struct arming *arming)
+static struct kd_error *choose_output(struct arming *arming)
 {
 	_cleanup_free_ char *directory = NULL, *made = NULL;
 	struct kd_error *err;
 
-	directory = kd_sysroot_path(&ctl->root, ctl->dry_run ? "/tmp" : KD_STATEDIR);
+	directory = kd_sysroot_path(arming->root, arming->request->dry_run ? "/tmp" : KD_STATEDIR);
 	if (!directory)
 		return kd_error_nomem();
-	err = kd_mkdir_p(directory, ctl->dry_run ? 01777 : 0755);
+	err = kd_mkdir_p(directory, arming->request->dry_run ? 01777 : 0755);
 	if (err)
 		return err;
-	if (ctl->dry_run) {
+	if (arming->request->dry_run) {
 		err = kd_format(&made, "%s/kdump.XXXXXX", directory);
 		if (err)
 			return err;
 		if (!mkdtemp(made))
 			return kd_error_os(errno, "cannot create a directory in %s", directory);
-		arming->directory = strdup(made + strlen(ctl->root.prefix));
+		arming->directory = strdup(made + strlen(arming->root->prefix));
 		if (!arming->directory)
 			return kd_error_nomem();
 	}
@@ -230,14 +238,14 @@ static struct kd_error *choose_output(const struct kdumpctl *ctl, struct arming 
 				&arming->initrd);
 }
 
-static void remove_temporary(const struct kdumpctl *ctl, const struct arming *arming)
+static void remove_temporary(const struct arming *arming)
 {
 	_cleanup_free_ char *image = NULL, *hash = NULL, *directory = NULL;
 
 	if (!arming->directory)
 		return;
-	directory = kd_sysroot_path(&ctl->root, arming->directory);
-	image = arming->initrd ? kd_sysroot_path(&ctl->root, arming->initrd) : NULL;
+	directory = kd_sysroot_path(arming->root, arming->directory);
+	image = arming->initrd ? kd_sysroot_path(arming->root, arming->initrd) : NULL;
 	if (image && asprintf(&hash, "%s.hash", image) > 0) {
 		unlink(image);
 		unlink(hash);
@@ -246,19 +254,19 @@ static void remove_temporary(const struct kdumpctl *ctl, const struct arming *ar
 		rmdir(directory);
 }
 
-static struct kd_error *build(const struct kdumpctl *ctl, struct arming *arming, enum build how)
+static struct kd_error *build(struct arming *arming, enum build how)
 {
 	_cleanup_free_ char *output = NULL;
 	_cleanup_free_ struct initramfs_secret *secret = calloc(arming->keys.count + 1, sizeof(*secret));
 	struct initramfs_request request = {
-		.root = &ctl->root,
+		.root = arming->root,
 		.plan = &arming->plan,
-		.capture = ctl->capture,
+		.capture = arming->request->capture,
 		.extra_bins = arming->programs.path,
 		.extra_modules = arming->conf.extra_modules,
 		.force = how == BUILD_ALWAYS || (how == BUILD_CONF && arming->conf.force_rebuild),
 		.no_rebuild = how != BUILD_ALWAYS && arming->conf.force_no_rebuild,
-		.log = &ctl->log,
+		.log = arming->log,
 	};
 	struct kd_error *err;
 
@@ -270,41 +278,39 @@ static struct kd_error *build(const struct kdumpctl *ctl, struct arming *arming,
 		secret[request.secret_count] = (struct initramfs_secret){ key->path, key->text, strlen(key->text) };
 	}
 	request.secret = secret;
-	err = choose_output(ctl, arming);
+	err = choose_output(arming);
 	if (err)
 		return err;
-	request.output = output = kd_sysroot_path(&ctl->root, arming->initrd);
+	request.output = output = kd_sysroot_path(arming->root, arming->initrd);
 	if (!output)
 		return kd_error_nomem();
 	err = initramfs_build(&request, &arming->image);
 	if (err)
 		return err;
 	if (arming->image.rebuilt)
-		kd_info(&ctl->log, "Rebuilt %s (%.1f MiB)", arming->initrd, arming->image.image_size / 1048576.0);
+		kd_info(arming->log, "Rebuilt %s (%.1f MiB)", arming->initrd, arming->image.image_size / 1048576.0);
 	return NULL;
 }
 
 /* --- loading ------------------------------------------------------------------------------------------------------ */
 
-static struct kd_error *prepare_image(const struct kdumpctl *ctl, const struct arming *arming,
-				      struct loader_image **ret)
+static struct kd_error *prepare_image(const struct arming *arming, struct loader_image **ret)
 {
 	struct loader_request request = {
-		.root = &ctl->root,
+		.root = arming->root,
 		.policy = LOADER_PANIC,
 		.call = arming->settings.call,
 		.kernel = arming->kernel.path,
 		.initrd = arming->initrd,
 		.cmdline = arming->cmdline,
-		.log = &ctl->log,
+		.log = arming->log,
 	};
 
 	return loader_prepare(&request, ret);
 }
 
 /* The words borrow from @arming, but for the hash and the target, which are made here. */
-static struct kd_error *record(const struct kdumpctl *ctl, struct arming *arming, const char *call,
-			       const char *image_hash)
+static struct kd_error *record(struct arming *arming, const char *call, const char *image_hash)
 {
 	_cleanup_free_ char *target = NULL, *initrd_hash = NULL, *reason = NULL;
 	const struct kd_plan_target *first = &arming->plan.target[0];
@@ -312,7 +318,7 @@ static struct kd_error *record(const struct kdumpctl *ctl, struct arming *arming
 		.kernel = arming->kernel.path,
 		.release = arming->kernel.release,
 		.initrd = arming->initrd,
-		.conf = (char *)ctl->conf_file,
+		.conf = (char *)arming->request->conf_file,
 		.cmdline = arming->cmdline,
 		.call = (char *)call,
 		.image_hash = (char *)image_hash,
@@ -324,27 +330,27 @@ static struct kd_error *record(const struct kdumpctl *ctl, struct arming *arming
 	err = kd_format(&target, "%s %s %s", first->type, first->device, first->path);
 	if (err)
 		return err;
-	err = armed_hash_file(&ctl->root, arming->initrd, &initrd_hash);
+	err = armed_hash_file(arming->root, arming->initrd, &initrd_hash);
 	if (!err)
-		err = inputs_add_hardware(&ctl->root, &arming->inputs);
+		err = inputs_add_hardware(arming->root, &arming->inputs);
 	if (err)
 		return err;
 	armed.target = target;
 	armed.initrd_hash = initrd_hash;
 	armed.inputs = arming->inputs; /* borrowed, too */
-	err = armed_write(&ctl->root, &armed);
+	err = armed_write(arming->root, &armed);
 	reason = armed_describe(&armed);
 	if (reason)
-		transition_note(&ctl->root, &ctl->log, STANDING_ARMED, reason);
+		transition_note(arming->root, arming->log, STANDING_ARMED, reason);
 	return err;
 }
 
 /* What is said of the reservation is advice: not knowing its need is no reason to stay unarmed. */
-static void remark_reservation(const struct kdumpctl *ctl, const struct arming *arming)
+static void remark_reservation(const struct arming *arming)
 {
 	_cleanup_(estimate_free) struct estimate estimate = { 0 };
 	struct estimate_request request = {
-		.root = &ctl->root,
+		.root = arming->root,
 		.kernel = arming->kernel.path,
 		.release = arming->kernel.release,
 		.initrd = arming->initrd,
@@ -353,21 +359,21 @@ static void remark_reservation(const struct kdumpctl *ctl, const struct arming *
 	struct kd_error *err = estimate_make(&request, &estimate);
 
 	if (!err)
-		reservation_remark(&ctl->log, &estimate);
+		reservation_remark(arming->log, &estimate);
 	else
-		kd_debug(&ctl->log, "%s", err->text);
+		kd_debug(arming->log, "%s", err->text);
 	kd_error_destroy(err);
 }
 
 /* Is it the very image that is loaded? Not told of what kexec_file_load made, since the kernel adds to that. */
-static bool is_loaded_already(const struct kdumpctl *ctl, const char *image_hash)
+static bool is_loaded_already(const struct kd_sysroot *root, const char *image_hash)
 {
 	_cleanup_(armed_free) struct armed armed = { 0 };
 	bool loaded = false, recorded = false;
-	struct kd_error *err = loader_loaded(&ctl->root, LOADER_PANIC, &loaded);
+	struct kd_error *err = loader_loaded(root, LOADER_PANIC, &loaded);
 
 	if (!err)
-		err = armed_read(&ctl->root, &armed, &recorded);
+		err = armed_read(root, &armed, &recorded);
 	kd_error_destroy(err);
 	return loaded && recorded && armed.call && strcmp(armed.call, "kexec_load") == 0 && armed.image_hash &&
 	       strcmp(armed.image_hash, image_hash) == 0;
@@ -375,8 +381,7 @@ static bool is_loaded_already(const struct kdumpctl *ctl, const char *image_hash
 
 /* While the kernel takes a new image it has none: it frees the old one first, and a panic does not wait for it. So what
  * is loaded already is not loaded again, but for "restart". */
-static struct kd_error *load(const struct kdumpctl *ctl, struct arming *arming, const struct loader_image *image,
-			     enum build how)
+static struct kd_error *load(struct arming *arming, const struct loader_image *image, enum build how)
 {
 	char image_hash[HASH_TEXT_SIZE];
 	const char *call = "kexec_load";
@@ -386,26 +391,25 @@ static struct kd_error *load(const struct kdumpctl *ctl, struct arming *arming, 
 	kd_sha256_init(&sha);
 	loader_image_hash(image, &sha);
 	hash_final(&sha, image_hash);
-	if (how == BUILD_CHANGED && is_loaded_already(ctl, image_hash)) {
-		kd_info(&ctl->log, "kexec: this kdump kernel is loaded already");
+	if (how == BUILD_CHANGED && is_loaded_already(arming->root, image_hash)) {
+		kd_info(arming->log, "kexec: this kdump kernel is loaded already");
 	} else {
 		err = loader_load(image, &call);
 		if (err)
 			return kd_error_wrap(err, "kexec: failed to load kdump kernel");
-		kd_info(&ctl->log, "kexec: loaded kdump kernel");
+		kd_info(arming->log, "kexec: loaded kdump kernel");
 	}
 	/* The machine is armed, whatever becomes of the record. */
-	err = record(ctl, arming, call, image_hash);
+	err = record(arming, call, image_hash);
 	if (err) {
-		kd_warn(&ctl->log, "\"kdumpctl status\" will not know what is loaded: %s", err->text);
+		kd_warn(arming->log, "\"kdumpctl status\" will not know what is loaded: %s", err->text);
 		kd_error_destroy(err);
 	}
-	kd_info(&ctl->log, "Starting kdump: [OK]");
+	kd_info(arming->log, "Starting kdump: [OK]");
 	return NULL;
 }
 
-static struct kd_error *print_layout(const struct kdumpctl *ctl, const struct arming *arming,
-				     const struct loader_image *image)
+static struct kd_error *print_layout(const struct arming *arming, const struct loader_image *image)
 {
 	_cleanup_free_ char *plan = NULL;
 	struct kd_error *err = kd_plan_format(&arming->plan, &plan);
@@ -421,140 +425,137 @@ static struct kd_error *print_layout(const struct kdumpctl *ctl, const struct ar
 
 /* Everything between the configuration and the system call, and that call unless it is a dry run. What is armed stays
  * armed until then: the new image takes the old one's place without an unload in between. */
-static struct kd_error *arm(const struct kdumpctl *ctl, struct arming *arming, enum build how)
+static struct kd_error *arm(struct arming *arming, enum build how)
 {
 	_cleanup_(loader_image_free) struct loader_image *image = NULL;
 	struct kd_error *err;
 
-	err = resolve(ctl, arming);
-	if (!err && !ctl->dry_run)
-		err = make_directory(ctl, arming);
+	err = resolve(arming);
+	if (!err && !arming->request->dry_run)
+		err = make_directory(arming);
 	if (!err)
-		err = note_resolved(ctl, arming);
+		err = note_resolved(arming);
 	if (!err)
-		err = build(ctl, arming, how);
-	if (!err && arming->image.rebuilt && !ctl->dry_run)
-		err = creation_test_clear(&ctl->root);
+		err = build(arming, how);
+	if (!err && arming->image.rebuilt && !arming->request->dry_run)
+		err = creation_test_clear(arming->root);
 	if (!err)
-		err = inputs_add_modules(&ctl->root, &arming->inputs, &arming->plan);
+		err = inputs_add_modules(arming->root, &arming->inputs, &arming->plan);
 	if (!err)
-		err = inputs_add(&ctl->root, &arming->inputs, INPUT_INITRAMFS, arming->initrd);
+		err = inputs_add(arming->root, &arming->inputs, INPUT_INITRAMFS, arming->initrd);
 	if (!err)
-		err = prepare_image(ctl, arming, &image);
+		err = prepare_image(arming, &image);
 	if (!err)
-		remark_reservation(ctl, arming);
+		remark_reservation(arming);
 	if (!err)
-		err = ctl->dry_run ? print_layout(ctl, arming, image) : load(ctl, arming, image, how);
-	remove_temporary(ctl, arming);
+		err = arming->request->dry_run ? print_layout(arming, image) : load(arming, image, how);
+	remove_temporary(arming);
 	return err;
 }
 
-/* --- verbs -------------------------------------------------------------------------------------------------------- */
+/* --- all ---------------------------------------------------------------------------------------------------------- */
 
 /* *loaded: is there a capture kernel already? */
-static struct kd_error *begin(const struct kdumpctl *ctl, struct arming *arming, bool *loaded)
+static struct kd_error *begin(struct arming *arming, bool *loaded)
 {
-	struct kd_error *err = check_feasible(ctl, loaded);
+	struct kd_error *err = check_feasible(arming->root, loaded);
 
 	if (!err)
-		err = inputs_add(&ctl->root, &arming->inputs, INPUT_CONFIG, ctl->conf_file);
-	return err ? err : kd_conf_load(&ctl->root, &ctl->log, ctl->conf_file, &arming->conf);
+		err = inputs_add(arming->root, &arming->inputs, INPUT_CONFIG, arming->request->conf_file);
+	return err ? err : kd_conf_load(arming->root, arming->log, arming->request->conf_file, &arming->conf);
 }
 
 /* The attempt to arm has failed: note how the machine stands now. @err is passed on. */
-static struct kd_error *note_failure(const struct kdumpctl *ctl, struct kd_error *err)
+static struct kd_error *note_failure(const struct arming_request *request, struct kd_error *err)
 {
 	bool loaded = false;
 
-	if (!err || ctl->dry_run)
+	if (!err || request->dry_run)
 		return err;
-	kd_error_destroy(loader_loaded(&ctl->root, LOADER_PANIC, &loaded));
-	transition_note(&ctl->root, &ctl->log, loaded ? STANDING_STALE : STANDING_NOT_ARMED, err->text);
+	kd_error_destroy(loader_loaded(request->root, LOADER_PANIC, &loaded));
+	transition_note(request->root, request->log, loaded ? STANDING_STALE : STANDING_NOT_ARMED, err->text);
 	return err;
 }
 
-struct kd_error *service_start(struct kdumpctl *ctl, int *status)
+struct kd_error *arming_start(const struct arming_request *request)
 {
-	_cleanup_(arming_free) struct arming arming = { 0 };
+	_cleanup_(arming_free) struct arming arming = arming_new(request);
 	struct kd_error *err;
 	bool loaded;
 
-	err = begin(ctl, &arming, &loaded);
-	if (!err && loaded && !ctl->dry_run) {
-		kd_warn(&ctl->log, "Kdump already running: [WARNING]");
+	err = begin(&arming, &loaded);
+	if (!err && loaded && !request->dry_run) {
+		kd_warn(request->log, "Kdump already running: [WARNING]");
 		return NULL;
 	}
 	if (!err)
-		err = arm(ctl, &arming, BUILD_CONF);
-	return note_failure(ctl, err);
+		err = arm(&arming, BUILD_CONF);
+	return note_failure(request, err);
 }
 
-static struct kd_error *start_anew(struct kdumpctl *ctl, enum build how, bool expect_loaded)
+static struct kd_error *load_again(const struct arming_request *request, enum build how, bool expect_loaded)
 {
-	_cleanup_(arming_free) struct arming arming = { 0 };
+	_cleanup_(arming_free) struct arming arming = arming_new(request);
 	struct kd_error *err;
 	bool loaded;
 
-	err = begin(ctl, &arming, &loaded);
+	err = begin(&arming, &loaded);
 	if (!err && expect_loaded && !loaded)
-		kd_warn(&ctl->log, "Kdump was not running: [WARNING]");
+		kd_warn(request->log, "Kdump was not running: [WARNING]");
 	if (!err)
-		err = arm(ctl, &arming, how);
-	return note_failure(ctl, err);
+		err = arm(&arming, how);
+	return note_failure(request, err);
 }
 
-struct kd_error *service_arm_anew(struct kdumpctl *ctl)
+struct kd_error *arming_restart(const struct arming_request *request)
 {
-	return start_anew(ctl, BUILD_CHANGED, false);
+	return load_again(request, BUILD_CONF, false);
 }
 
-struct kd_error *service_restart(struct kdumpctl *ctl, int *status)
+struct kd_error *arming_reload(const struct arming_request *request)
 {
-	return start_anew(ctl, BUILD_CONF, false);
+	return load_again(request, BUILD_CHANGED, true);
 }
 
-struct kd_error *service_reload(struct kdumpctl *ctl, int *status)
+struct kd_error *arming_refresh(const struct arming_request *request)
 {
-	return start_anew(ctl, BUILD_CHANGED, true);
+	return load_again(request, BUILD_CHANGED, false);
 }
 
-struct kd_error *service_stop(struct kdumpctl *ctl, int *status)
+static struct kd_error *build_only(const struct arming_request *request, enum build how)
+{
+	_cleanup_(arming_free) struct arming arming = arming_new(request);
+	struct kd_error *err;
+
+	err = kd_conf_load(request->root, request->log, request->conf_file, &arming.conf);
+	if (!err)
+		err = resolve(&arming);
+	return err ? err : build(&arming, how);
+}
+
+struct kd_error *arming_build(const struct arming_request *request)
+{
+	return build_only(request, BUILD_CHANGED);
+}
+
+struct kd_error *arming_rebuild(const struct arming_request *request)
+{
+	struct kd_error *err = build_only(request, BUILD_ALWAYS);
+
+	return err ? err : creation_test_clear(request->root);
+}
+
+struct kd_error *arming_stop(const struct kd_sysroot *root, const struct kd_log *log)
 {
 	struct kd_error *err = loader_unload(LOADER_PANIC);
 
 	if (err)
 		return err;
-	kd_info(&ctl->log, "kexec: unloaded kdump kernel");
-	err = armed_remove(&ctl->root);
+	kd_info(log, "kexec: unloaded kdump kernel");
+	err = armed_remove(root);
 	if (err)
 		return err;
-	transition_note(&ctl->root, &ctl->log, STANDING_OFF, "kdumpctl stop");
-	kd_info(&ctl->log, "Stopping kdump: [OK]");
+	transition_note(root, log, STANDING_OFF, "kdumpctl stop");
+	kd_info(log, "Stopping kdump: [OK]");
 	return NULL;
-}
-
-static struct kd_error *build_only(struct kdumpctl *ctl, enum build how)
-{
-	_cleanup_(arming_free) struct arming arming = { 0 };
-	struct kd_error *err;
-
-	err = kd_conf_load(&ctl->root, &ctl->log, ctl->conf_file, &arming.conf);
-	if (!err)
-		err = resolve(ctl, &arming);
-	return err ? err : build(ctl, &arming, how);
-}
-
-struct kd_error *service_rebuild(struct kdumpctl *ctl, int *status)
-{
-	struct kd_error *err = build_only(ctl, BUILD_ALWAYS);
-
-	return err ? err : creation_test_clear(&ctl->root);
-}
-
-struct kd_error *service_build_ahead(struct kdumpctl *ctl, const char *release)
-{
-	struct kdumpctl other = *ctl;
-
-	other.kernel = release;
-	return build_only(&other, BUILD_CHANGED);
 }

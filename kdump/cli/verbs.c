@@ -20,7 +20,7 @@ const struct verb kdumpctl_verbs[] = {
 	},
 	{
 		.name = "start",
-		.run = service_start,
+		.run = arm_start,
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN,
 		.help = "load the capture kernel",
@@ -28,7 +28,7 @@ const struct verb kdumpctl_verbs[] = {
 	},
 	{
 		.name = "stop",
-		.run = service_stop,
+		.run = arm_stop,
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_CHANGES | VERB_LIVE,
 		.help = "unload the capture kernel",
@@ -44,7 +44,7 @@ const struct verb kdumpctl_verbs[] = {
 	},
 	{
 		.name = "restart",
-		.run = service_restart,
+		.run = arm_restart,
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN,
 		.help = "load it anew after a change of the configuration",
@@ -52,7 +52,7 @@ const struct verb kdumpctl_verbs[] = {
 	},
 	{
 		.name = "reload",
-		.run = service_reload,
+		.run = arm_reload,
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN,
 		.help = "load it anew after a change of memory or CPUs",
@@ -60,7 +60,7 @@ const struct verb kdumpctl_verbs[] = {
 	},
 	{
 		.name = "rebuild",
-		.run = service_rebuild,
+		.run = arm_rebuild,
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_CHANGES,
 		.help = "build the capture initramfs, load nothing",

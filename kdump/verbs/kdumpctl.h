@@ -68,12 +68,8 @@ extern const struct verb kdumpctl_verbs[];
 extern const size_t kdumpctl_verb_count;
 const struct verb *kdumpctl_find_verb(const char *name);
 
-/* service.c */
-kdumpctl_verb service_start, service_stop, service_restart, service_reload, service_rebuild;
-/** Arm anew if a capture kernel should be loaded, in place: what is armed stays armed until the new one takes over. */
-struct kd_error *service_arm_anew(struct kdumpctl *ctl) MUST_CHECK;
-/** Build the image for kernel @release ahead (NULL: as configured), load nothing. */
-struct kd_error *service_build_ahead(struct kdumpctl *ctl, const char *release) MUST_CHECK;
+/* arm.c */
+kdumpctl_verb arm_start, arm_stop, arm_restart, arm_reload, arm_rebuild;
 
 /* status.c */
 kdumpctl_verb status_show, status_showmem;

@@ -11,7 +11,7 @@
 #include "kdump/arming/transition.h"
 #include "kdump/config/kernel.h"
 #include "kdump/config/settings.h"
-#include "kdump/verbs/kdumpctl.h"
+#include "kdump/verbs/arm.h"
 #include "kdump/verbs/status.h"
 
 /* udev's rules make this file. Taking it away before looking, and looking again while it is there, makes one reload of
@@ -82,7 +82,7 @@ static struct kd_error *refresh_once(struct kdumpctl *ctl, bool *again)
 		return NULL;
 	}
 	note_ill(ctl, &health, reason);
-	err = service_arm_anew(ctl);
+	err = arm_refresh(ctl);
 	if (err) {
 		/* It is in the journal, once: a unit that fails every few minutes would say no more. */
 		kd_debug(&ctl->log, "%s", err->text);
@@ -156,7 +156,7 @@ struct kd_error *refresh_kernel_installed(struct kdumpctl *ctl, int *status)
 	if (err)
 		return err;
 	if (strcmp(release, running) != 0)
-		return service_build_ahead(ctl, release);
+		return arm_build_ahead(ctl, release);
 	return kd_sysroot_is_live(&ctl->root) ? refresh(ctl) : NULL;
 }
 

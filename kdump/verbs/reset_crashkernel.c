@@ -14,7 +14,7 @@
 #include "kdump/config/conf.h"
 #include "kdump/loader/loader.h"
 #include "kdump/sizing/reservation.h"
-#include "kdump/verbs/kdumpctl.h"
+#include "kdump/verbs/arm.h"
 #include "kdump/verbs/reset_crashkernel.h"
 
 enum { RESET_KERNEL, RESET_BOOTLOADER, RESET_PRINT, RESET_REBOOT, RESET_FADUMP };
@@ -220,7 +220,7 @@ static struct kd_error *check_options(const struct kdumpctl *ctl)
  * configuration are reported before the reboot. */
 static void build_ahead(struct kdumpctl *ctl)
 {
-	struct kd_error *err = kd_sysroot_is_live(&ctl->root) ? service_build_ahead(ctl, ctl->kernel) : NULL;
+	struct kd_error *err = kd_sysroot_is_live(&ctl->root) ? arm_build_ahead(ctl, ctl->kernel) : NULL;
 
 	if (err)
 		kd_warn(&ctl->log, "cannot build a capture image yet: %s", err->text);

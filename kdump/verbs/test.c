@@ -74,7 +74,7 @@ struct kd_error *test_run(struct kdumpctl *ctl, int *status)
 		kd_info(&ctl->log, "Operation cancelled.");
 		return NULL;
 	}
-	err = service_reload(ctl, status);
+	err = arm_reload(ctl, status);
 	if (!err)
 		err = creation_test_begin(&ctl->root);
 	return err ? err : crash();

@@ -108,7 +108,7 @@ static void test_start_again(void **state)
 	int status = 0;
 
 	put(m, "/sys/kernel/kexec_crash_loaded", "1\n");
-	assert_no_error(service_start(&m->ctl, &status));
+	assert_no_error(arm_start(&m->ctl, &status));
 	assert_int_equal(status, 0);
 	assert_said(m, "kdump: WARNING: Kdump already running: [WARNING]\n");
 	assert_int_equal(loads, 0);
@@ -122,7 +122,7 @@ static void test_stop(void **state)
 	int status = 0;
 
 	put(m, ARMED_PATH, "time 1\nboot_id 0000-boot\nkernel /boot/vmlinuz-6.1\n");
-	assert_no_error(service_stop(&m->ctl, &status));
+	assert_no_error(arm_stop(&m->ctl, &status));
 	assert_int_equal(unloads, 1);
 	assert_said(m, "kdump: kexec: unloaded kdump kernel\n");
 	assert_said(m, "kdump: Stopping kdump: [OK]\n");
@@ -140,7 +140,7 @@ static void test_stop_refused(void **state)
 
 	put(m, ARMED_PATH, "time 1\nboot_id 0000-boot\nkernel /boot/vmlinuz-6.1\n");
 	refuse_unload = true;
-	assert_error(service_stop(&m->ctl, &status), KD_ERR_OS, "kexec_load");
+	assert_error(arm_stop(&m->ctl, &status), KD_ERR_OS, "kexec_load");
 	assert_no_error(armed_read(&m->ctl.root, &armed, &found));
 	assert_true(found);
 }
@@ -151,7 +151,7 @@ static void test_reload_of_nothing(void **state)
 	struct machine *m = *state;
 	int status = 0;
 
-	assert_error(service_reload(&m->ctl, &status), KD_ERR_NOT_FOUND, "no file of kernel 6.1 found");
+	assert_error(arm_reload(&m->ctl, &status), KD_ERR_NOT_FOUND, "no file of kernel 6.1 found");
 	assert_said(m, "kdump: WARNING: Kdump was not running: [WARNING]\n");
 	assert_int_equal(loads, 0);
 }
@@ -163,7 +163,7 @@ static void test_restart_that_fails(void **state)
 	int status = 0;
 
 	put(m, "/sys/kernel/kexec_crash_loaded", "1\n");
-	assert_error(service_restart(&m->ctl, &status), KD_ERR_NOT_FOUND, "no file of kernel 6.1 found");
+	assert_error(arm_restart(&m->ctl, &status), KD_ERR_NOT_FOUND, "no file of kernel 6.1 found");
 	assert_int_equal(unloads, 0);
 	assert_int_equal(loads, 0);
 }
