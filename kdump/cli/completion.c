@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "kdump/cli/completion.h"
+#include "kdump/cli/verb_table.h"
 
 /* What every verb takes; the help has their descriptions. */
 static const struct verb_option common[] = {
@@ -16,11 +17,6 @@ static const struct verb_option common[] = {
 	{ "help", 'h', NULL, "help" },
 	{ "version", 'V', NULL, "the version" },
 };
-
-static bool is_shown(const struct verb *verb)
-{
-	return verb->run && !(verb->flags & VERB_HIDDEN);
-}
 
 typedef void put_option(const struct verb *verb, const struct verb_option *option);
 
@@ -73,11 +69,11 @@ static void print_bash(void)
 	     "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n\t\t[[ $word != -* ]] && verb=$word && break\n\tdone\n\tcase $verb in");
 	printf("\t'') words='");
 	for (i = 0; i < kdumpctl_verb_count; i++)
-		if (is_shown(&kdumpctl_verbs[i]))
+		if (verb_is_shown(&kdumpctl_verbs[i]))
 			printf("%s ", kdumpctl_verbs[i].name);
 	puts("--help --version --config= --sysroot=' ;;");
 	for (i = 0; i < kdumpctl_verb_count; i++) {
-		if (!is_shown(&kdumpctl_verbs[i]))
+		if (!verb_is_shown(&kdumpctl_verbs[i]))
 			continue;
 		printf("\t%s) words='", kdumpctl_verbs[i].name);
 		each_option(&kdumpctl_verbs[i], bash_option);
@@ -130,7 +126,7 @@ static void print_zsh(void)
 	     "_kdumpctl() {\n\tlocal context state line curcontext=$curcontext\n\t_arguments -C '1:verb:->verb' '*::argument:->argument'\n"
 	     "\tcase $state in\n\tverb)\n\t\tlocal -a verbs=(");
 	for (i = 0; i < kdumpctl_verb_count; i++) {
-		if (!is_shown(&kdumpctl_verbs[i]))
+		if (!verb_is_shown(&kdumpctl_verbs[i]))
 			continue;
 		printf("\t\t\t'%s:", kdumpctl_verbs[i].name);
 		zsh_text(kdumpctl_verbs[i].help);
@@ -138,7 +134,7 @@ static void print_zsh(void)
 	}
 	puts("\t\t)\n\t\t_describe verb verbs\n\t\t;;\n\targument)\n\t\tcase $words[1] in");
 	for (i = 0; i < kdumpctl_verb_count; i++) {
-		if (!is_shown(&kdumpctl_verbs[i]))
+		if (!verb_is_shown(&kdumpctl_verbs[i]))
 			continue;
 		printf("\t\t%s) _arguments", kdumpctl_verbs[i].name);
 		each_option(&kdumpctl_verbs[i], zsh_option);
@@ -173,7 +169,7 @@ static void print_fish(void)
 	for (i = 0; i < kdumpctl_verb_count; i++) {
 		const struct verb *verb = &kdumpctl_verbs[i];
 
-		if (!is_shown(verb))
+		if (!verb_is_shown(verb))
 			continue;
 		printf("complete -c kdumpctl -n __fish_use_subcommand -a %s -d ", verb->name);
 		put_quoted(verb->help);

@@ -11,14 +11,9 @@
 
 #include "base/array.h"
 #include "kdump/cli/lock.h"
-#include "kdump/verbs/kdumpctl.h"
+#include "kdump/cli/verb_table.h"
 
 /* --- help --------------------------------------------------------------------------------------------------------- */
-
-static bool is_shown(const struct verb *verb)
-{
-	return verb->run && !(verb->flags & VERB_HIDDEN);
-}
 
 static void print_usage(FILE *out, const char *prefix)
 {
@@ -27,7 +22,7 @@ static void print_usage(FILE *out, const char *prefix)
 
 	fprintf(out, "%sUsage: kdumpctl ", prefix);
 	for (i = 0; i < kdumpctl_verb_count; i++) {
-		if (!is_shown(&kdumpctl_verbs[i]))
+		if (!verb_is_shown(&kdumpctl_verbs[i]))
 			continue;
 		fprintf(out, "%s%s", separator, kdumpctl_verbs[i].name);
 		separator = "|";
@@ -47,7 +42,7 @@ static void print_group(enum verb_group group)
 	size_t i;
 
 	for (i = 0; i < kdumpctl_verb_count; i++) {
-		if (!is_shown(&kdumpctl_verbs[i]) || kdumpctl_verbs[i].group != group)
+		if (!verb_is_shown(&kdumpctl_verbs[i]) || kdumpctl_verbs[i].group != group)
 			continue;
 		if (!titled)
 			printf("\n%s:\n", group_titles[group]);
@@ -251,7 +246,7 @@ static int parse_options(int argc, char **argv, const struct verb *verb, struct 
 			ctl->capture = optarg;
 			break;
 		case 'h':
-			return verb && is_shown(verb) ? print_verb_help(verb) : print_help();
+			return verb && verb_is_shown(verb) ? print_verb_help(verb) : print_help();
 		case 'V':
 			puts("kdumpctl (" PACKAGE_NAME ") " PACKAGE_VERSION);
 			return 0;

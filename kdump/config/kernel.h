@@ -22,8 +22,8 @@ struct kd_error *kernel_find(const struct kd_sysroot *root, const struct setting
 /** Is @text a kernel release? It becomes part of paths, so nothing that leads elsewhere may be in it. */
 bool kernel_is_release(const char *text);
 
-/** The path of the capture initramfs for kernel @release, in @directory: KD_STATEDIR, but for dry runs. *ret is owned by
- *  the caller. KD_ERR_NOMEM. */
+/** The path of the capture initramfs for kernel @release, in @directory: KD_STATEDIR, but for dry runs. *ret is owned
+ *  by the caller. KD_ERR_NOMEM. */
 struct kd_error *kernel_initramfs(const char *directory, const char *release, char **ret) MUST_CHECK;
 
 /** A zeroed struct is allowed. */

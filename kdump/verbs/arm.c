@@ -4,6 +4,7 @@
 
 #include "kdump/arming/arming.h"
 #include "kdump/verbs/check/check.h"
+#include "kdump/verbs/verbs.h"
 
 static void check(void *ctl, const struct kd_conf *conf, const struct target *target)
 {

@@ -30,6 +30,7 @@
 #include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/terminal.h"
+#include "kdump/verbs/verbs.h"
 
 #define SEEN_FILE      KD_STATEDIR "/seen"
 #define NOTIFY_DIR     KD_SYSCONFDIR "/kdump/notify.d"

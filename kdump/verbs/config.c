@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "kdump/config/conf.h"
 #include "kdump/config/settings.h"
-#include "kdump/verbs/kdumpctl.h"
+#include "kdump/verbs/verbs.h"
 #include "kdump/verbs/terminal.h"
 
 struct listing {

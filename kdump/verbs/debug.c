@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "kdump/verbs/debug.h"
 
 #include <ctype.h>
 #include <dlfcn.h>
@@ -19,6 +18,7 @@
 #include "kdump/verbs/crash_version.h"
 #include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
+#include "kdump/verbs/verbs.h"
 
 enum { OPTION_DEBUGGER = DUMP_OPTION_PATH + 1, OPTION_VMLINUX, OPTION_PRINT };
 

@@ -7,6 +7,7 @@
 #include "kdump/dumps/named.h"
 #include "kdump/storage/target.h"
 #include "kdump/verbs/dump_options.h"
+#include "kdump/verbs/verbs.h"
 
 const struct verb_option dumps_path_options[] = {
 	DUMP_PATH_OPTION,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** The verbs for dumps, their options, and the functions that they share. */
+/** The option and the functions that the verbs for dumps share. */
 #ifndef KDUMP_VERBS_DUMP_OPTIONS_H
 #define KDUMP_VERBS_DUMP_OPTIONS_H
 
@@ -7,16 +7,10 @@
 #include "kdump/dumps/dumps.h"
 #include "kdump/verbs/kdumpctl.h"
 
-kdumpctl_verb dumps_list, dumps_info, dumps_log, dumps_verify, dumps_remove, dumps_pin, dumps_unpin, dumps_collect;
-
-/** The option that all of these verbs have, first in each table. */
+/** The option that the verbs for dumps have, first in each table. */
 enum { DUMP_OPTION_PATH };
 #define DUMP_PATH_OPTION                                                                                               \
 	[DUMP_OPTION_PATH] = { "path", 'p', "DIR", "look for dumps below DIR, not where kdump.conf puts them" }
-
-/** Their tables; dumps_path_options has no other option. */
-extern const struct verb_option dumps_list_options[], dumps_info_options[], dumps_log_options[], dumps_remove_options[],
-	dumps_path_options[];
 
 /** Parse "2026-11-24", "2026-11-24 10:31[:07]", "now", "today", "yesterday", "3 days ago" or "@1795485623": local
  *  time, relative to @now. False leaves *ret untouched. */

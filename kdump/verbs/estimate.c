@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "base/json.h"
 #include "kdump/sizing/reservation.h"
-#include "kdump/verbs/kdumpctl.h"
+#include "kdump/verbs/verbs.h"
 #include "kdump/verbs/terminal.h"
 
 /* --- printing ----------------------------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/html.h"
 #include "kdump/verbs/terminal.h"
+#include "kdump/verbs/verbs.h"
 
 enum { OPTION_HTML = DUMP_OPTION_PATH + 1 };
 

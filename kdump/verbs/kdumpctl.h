@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** kdumpctl's verbs, and what each is called with. */
+/** What a verb of kdumpctl is, and what it is called with. */
 #ifndef KDUMP_VERBS_KDUMPCTL_H
 #define KDUMP_VERBS_KDUMPCTL_H
 
@@ -62,33 +62,5 @@ struct verb {
 	const char *help;                  /* a line */
 	const char *failed;                /* last line when it fails; NULL: none */
 };
-
-/** The table (kdump/cli/verbs.c), and its row for @name or NULL. */
-extern const struct verb kdumpctl_verbs[];
-extern const size_t kdumpctl_verb_count;
-const struct verb *kdumpctl_find_verb(const char *name);
-
-/* arm.c */
-kdumpctl_verb arm_start, arm_stop, arm_restart, arm_reload, arm_rebuild;
-
-/* status.c */
-kdumpctl_verb status_show, status_showmem;
-extern const struct verb_option status_options[];
-
-/* refresh.c */
-kdumpctl_verb refresh_run, refresh_kernel_installed, refresh_kernel_removed;
-
-/* test.c */
-kdumpctl_verb test_run;
-extern const struct verb_option test_options[];
-
-/* check/check.c */
-kdumpctl_verb check_show;
-
-/* config.c */
-kdumpctl_verb config_show;
-
-/* sizing.c */
-kdumpctl_verb estimate_show;
 
 #endif

@@ -12,6 +12,7 @@
 #include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/terminal.h"
+#include "kdump/verbs/verbs.h"
 
 enum { OPTION_COUNT = DUMP_OPTION_PATH + 1, OPTION_SINCE, OPTION_UNTIL, OPTION_SIGNATURE, OPTION_STATE };
 

@@ -8,6 +8,7 @@
 #include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/terminal.h"
+#include "kdump/verbs/verbs.h"
 
 enum { OPTION_LINES = DUMP_OPTION_PATH + 1 };
 

@@ -9,6 +9,7 @@
 #include "kdump/storage/mounts.h"
 #include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
+#include "kdump/verbs/verbs.h"
 
 enum { OPTION_FORCE = DUMP_OPTION_PATH + 1 };
 

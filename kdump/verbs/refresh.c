@@ -13,6 +13,7 @@
 #include "kdump/config/settings.h"
 #include "kdump/verbs/arm.h"
 #include "kdump/verbs/status.h"
+#include "kdump/verbs/verbs.h"
 
 /* udev's rules make this file. Taking it away before looking, and looking again while it is there, makes one reload of
  * any number of events and misses none: kdump-refresh.path starts the service again for what comes after the last

@@ -15,7 +15,7 @@
 #include "kdump/loader/loader.h"
 #include "kdump/sizing/reservation.h"
 #include "kdump/verbs/arm.h"
-#include "kdump/verbs/reset_crashkernel.h"
+#include "kdump/verbs/verbs.h"
 
 enum { RESET_KERNEL, RESET_BOOTLOADER, RESET_PRINT, RESET_REBOOT, RESET_FADUMP };
 

@@ -11,9 +11,9 @@
 #include "kdump/arming/health.h"
 #include "kdump/config/settings.h"
 #include "kdump/loader/loader.h"
-#include "kdump/verbs/kdumpctl.h"
 #include "kdump/verbs/status.h"
 #include "kdump/verbs/terminal.h"
+#include "kdump/verbs/verbs.h"
 
 /* Red Hat's exit status when nothing is loaded, which is also LSB's "program is not running". */
 #define STATUS_NOT_OPERATIONAL 3

@@ -10,6 +10,7 @@
 #include "kdump/arming/health.h"
 #include "kdump/verbs/check/check.h"
 #include "kdump/verbs/terminal.h"
+#include "kdump/verbs/verbs.h"
 
 enum { OPTION_CRASH, OPTION_FORCE };
 

@@ -17,6 +17,7 @@
 #include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/terminal.h"
+#include "kdump/verbs/verbs.h"
 
 #define EXIT_DAMAGED    1
 #define EXIT_INCOMPLETE 4

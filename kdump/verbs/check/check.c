@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "kdump/storage/volumes.h"
 #include "kdump/verbs/terminal.h"
+#include "kdump/verbs/verbs.h"
 
 static const struct check {
 	const char *name;

@@ -11,7 +11,7 @@
 #include "base/io.h"
 #include "kdump/arming/armed.h"
 #include "kdump/loader/kexec_call.h"
-#include "kdump/verbs/kdumpctl.h"
+#include "kdump/verbs/verbs.h"
 
 /* --- the kernel --------------------------------------------------------------------------------------------------- */
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The verbs. Red Hat's come first, in the order of their usage line, which scripts may have seen. */
+#include "kdump/cli/verb_table.h"
+
 #include <stdint.h>
 #include <string.h>
 
 #include "base/array.h"
 #include "kdump/cli/completion.h"
-#include "kdump/verbs/debug.h"
-#include "kdump/verbs/dump_options.h"
-#include "kdump/verbs/kdumpctl.h"
-#include "kdump/verbs/reset_crashkernel.h"
+#include "kdump/verbs/verbs.h"
 
 const struct verb kdumpctl_verbs[] = {
 	{
@@ -282,4 +281,9 @@ const struct verb *kdumpctl_find_verb(const char *name)
 		if (strcmp(name, kdumpctl_verbs[i].name) == 0)
 			return &kdumpctl_verbs[i];
 	return NULL;
+}
+
+bool verb_is_shown(const struct verb *verb)
+{
+	return verb->run && !(verb->flags & VERB_HIDDEN);
 }
