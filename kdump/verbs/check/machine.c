@@ -97,8 +97,7 @@ void check_signature(const struct check_context *c, struct check_result *result)
 {
 	_cleanup_free_ char *lockdown = NULL;
 
-	if (kd_error_discard(kd_sysroot_read_line(&c->ctl->root, &lockdown, "/sys/kernel/security/lockdown")) ||
-	    !c->kernel || strstr(lockdown, "[none]"))
+	if (kd_error_discard(loader_lockdown(&c->ctl->root, &lockdown)) || !lockdown || !c->kernel)
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "the kernel is not locked down");
 	if (is_signed(&c->ctl->root, c->kernel->path))
 		check_say(result, CHECK_OK, NULL, "the kernel is locked down, and %s is signed", c->kernel->path);

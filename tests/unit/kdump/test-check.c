@@ -343,6 +343,21 @@ static void test_space(void **state)
 	       "There might not be enough space to save a vmcore. The size of UUID=aaaa-1 should be greater than ");
 }
 
+/* A kernel in lockdown takes signed kernels only; "none" is no lockdown. */
+static void test_signature(void **state)
+{
+	struct machine *m = *state;
+	const struct kernel kernel = { .path = (char *)"/boot/vmlinuz" };
+
+	put(m, "/boot/vmlinuz", "MZ");
+	m->context.kernel = &kernel;
+	expect(m, check_signature, CHECK_NOT_APPLICABLE, "is not locked down");
+	put(m, "/sys/kernel/security/lockdown", "[none] integrity confidentiality\n");
+	expect(m, check_signature, CHECK_NOT_APPLICABLE, "is not locked down");
+	put(m, "/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+	expect(m, check_signature, CHECK_FAILURE, "/boot/vmlinuz carries no signature");
+}
+
 /* An image that was built anew was not tested; a test that is not settled yet is another matter. */
 static void test_creation_record(void **state)
 {
@@ -370,6 +385,7 @@ int main(void)
 		TEST(test_armed_image),
 		TEST(test_clock),
 		TEST(test_space),
+		TEST(test_signature),
 		TEST(test_creation_record),
 	};
 
