@@ -96,11 +96,8 @@ static struct kd_error *parse_line(char *line, struct armed *armed)
 			       NULL :
 			       kd_error_create(KD_ERR_FORMAT, "time is no number: %s", value);
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
-		if (strcmp(line, keys[i].key) == 0) {
-			free(*field(armed, i));
-			*field(armed, i) = strdup(value);
-			return *field(armed, i) ? NULL : kd_error_nomem();
-		}
+		if (strcmp(line, keys[i].key) == 0)
+			return kd_set_text(field(armed, i), value);
 	return NULL;
 }
 

@@ -230,9 +230,9 @@ static struct kd_error *choose_output(struct arming *arming)
 			return err;
 		if (!mkdtemp(made))
 			return kd_error_os(errno, "cannot create a directory in %s", directory);
-		arming->directory = strdup(made + strlen(arming->root->prefix));
-		if (!arming->directory)
-			return kd_error_nomem();
+		err = kd_set_text(&arming->directory, made + strlen(arming->root->prefix));
+		if (err)
+			return err;
 	}
 	return kernel_initramfs(arming->directory ? arming->directory : KD_STATEDIR, arming->kernel.release,
 				&arming->initrd);
@@ -246,7 +246,7 @@ static void remove_temporary(const struct arming *arming)
 		return;
 	directory = kd_sysroot_path(arming->root, arming->directory);
 	image = arming->initrd ? kd_sysroot_path(arming->root, arming->initrd) : NULL;
-	if (image && asprintf(&hash, "%s.hash", image) > 0) {
+	if (image && !kd_error_discard(kd_format(&hash, "%s.hash", image))) {
 		unlink(image);
 		unlink(hash);
 	}

@@ -35,12 +35,6 @@ struct input_kind {
 	const char *remedy; /* where a reload does not help by itself */
 };
 
-static struct kd_error *copy(const char *text, char **ret)
-{
-	*ret = strdup(text);
-	return *ret ? NULL : kd_error_nomem();
-}
-
 /* An error turned into an answer: what is not there is absent, what may not be read has no answer. */
 static struct kd_error *answer(struct kd_error *err, char **ret)
 {
@@ -50,7 +44,7 @@ static struct kd_error *answer(struct kd_error *err, char **ret)
 		return err;
 	kd_error_destroy(err);
 	*ret = NULL;
-	return hidden ? NULL : copy(ABSENT, ret);
+	return hidden ? NULL : kd_set_text(ret, ABSENT);
 }
 
 static struct kd_error *hash_text(const char *text, char **ret)
@@ -58,7 +52,7 @@ static struct kd_error *hash_text(const char *text, char **ret)
 	char hash[HASH_TEXT_SIZE];
 
 	hash_bytes(text, strlen(text), hash);
-	return copy(hash, ret);
+	return kd_set_text(ret, hash);
 }
 
 /* --- files -------------------------------------------------------------------------------------------------------- */
@@ -139,11 +133,11 @@ static struct kd_error *by_device(const struct kd_sysroot *root, const char *nam
 	if (err)
 		return answer(err, ret);
 	if (uuid && strcmp(uuid, name) != 0)
-		return copy(ABSENT, ret);
+		return kd_set_text(ret, ABSENT);
 	err = kd_sysroot_read_line(root, &number, "/sys/class/block/%s/dev", strrchr(node, '/') + 1);
 	if (err)
 		return answer(err, ret);
-	return copy(number, ret);
+	return kd_set_text(ret, number);
 }
 
 static struct kd_error *by_volume(const struct kd_sysroot *root, const char *name, char **ret)
@@ -153,7 +147,7 @@ static struct kd_error *by_volume(const struct kd_sysroot *root, const char *nam
 
 	if (err && err->errnum == ENXIO) {
 		kd_error_destroy(err);
-		return copy(ABSENT, ret);
+		return kd_set_text(ret, ABSENT);
 	}
 	return err ? answer(err, ret) : hash_text(text, ret);
 }
@@ -161,13 +155,12 @@ static struct kd_error *by_volume(const struct kd_sysroot *root, const char *nam
 /* Blanks of mount points and options must not split the word; nothing reads it back. */
 static struct kd_error *mount_identity(const struct mount *mount, const char *options, char **ret)
 {
+	struct kd_error *err = kd_format(ret, "%u:%u/%s/%s/%s/%s", major(mount->number), minor(mount->number),
+					 mount->type, options, mount->root, mount->mount_point);
 	char *c;
 
-	if (asprintf(ret, "%u:%u/%s/%s/%s/%s", major(mount->number), minor(mount->number), mount->type, options,
-		     mount->root, mount->mount_point) < 0) {
-		*ret = NULL;
-		return kd_error_nomem();
-	}
+	if (err)
+		return err;
 	for (c = *ret; *c; c++)
 		if ((unsigned char)*c <= ' ')
 			*c = '?';
@@ -184,7 +177,7 @@ static struct kd_error *by_mount(const struct kd_sysroot *root, const char *name
 		return answer(err, ret);
 	mount = mounts_find(&mounts, name);
 	if (!mount || !kd_sysroot_exists(root, name))
-		return copy(ABSENT, ret);
+		return kd_set_text(ret, ABSENT);
 	return mount_identity(mount, mount->read_only ? "ro" : "rw", ret);
 }
 
@@ -205,7 +198,7 @@ static struct kd_error *by_fstab(const struct kd_sysroot *root, const char *name
 		if (!kd_error_discard(kd_block_find(root, fstab.mount[i].source, &source)) && strcmp(source, node) == 0)
 			return mount_identity(&fstab.mount[i], fstab.mount[i].options, ret);
 	}
-	return copy(ABSENT, ret);
+	return kd_set_text(ret, ABSENT);
 }
 
 /* --- hardware ----------------------------------------------------------------------------------------------------- */

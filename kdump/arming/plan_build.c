@@ -55,17 +55,14 @@ static struct kd_error *look_up(const struct kd_sysroot *root, const char *name,
 						   "/usr/bin",        "/sbin",          "/bin" };
 	size_t i;
 
-	if (*name == '/') {
-		*ret = strdup(name);
-		return *ret ? NULL : kd_error_nomem();
-	}
+	if (*name == '/')
+		return kd_set_text(ret, name);
 	for (i = 0; i < ARRAY_SIZE(directories) && !strchr(name, '/'); i++) {
 		_cleanup_free_ char *path = NULL;
+		struct kd_error *err = kd_format(&path, "%s/%s", directories[i], name);
 
-		if (asprintf(&path, "%s/%s", directories[i], name) < 0) {
-			path = NULL;
-			return kd_error_nomem();
-		}
+		if (err)
+			return err;
 		if (kd_sysroot_exists(root, path)) {
 			*ret = take_ptr(path);
 			return NULL;
@@ -124,13 +121,13 @@ static struct kd_error *add_command(const struct kd_sysroot *root, const struct 
 				    const char *command, const char *when, struct kd_plan *plan)
 {
 	_cleanup_free_ char **argv = NULL, *what = NULL;
+	struct kd_error *err;
 
 	if (!command)
 		return NULL;
-	if (asprintf(&what, "%s: %s", conf->file, directive) < 0) {
-		what = NULL;
-		return kd_error_nomem();
-	}
+	err = kd_format(&what, "%s: %s", conf->file, directive);
+	if (err)
+		return err;
 	argv = kd_split_words(command, NULL);
 	if (!argv)
 		return errno == ENOMEM ? kd_error_nomem() :
@@ -167,11 +164,9 @@ static struct kd_error *add_directory(const struct kd_sysroot *root, const char 
 		char *argv[2] = { NULL, NULL };
 		bool exists;
 
-		if (asprintf(&path, "%s/%s", directory, entries[i]->d_name) < 0)
-			path = NULL;
+		if (!err)
+			err = kd_format(&path, "%s/%s", directory, entries[i]->d_name);
 		free(entries[i]);
-		if (!err && !path)
-			err = kd_error_nomem();
 		argv[0] = path;
 		if (!err && is_executable(root, path, &exists))
 			err = add_hook(root, directory, when, argv, plan);
@@ -247,13 +242,6 @@ static int utc_offset(const struct kd_sysroot *root, time_t now)
 	return kd_sysroot_is_live(root) && localtime_r(&now, &tm) ? (int)tm.tm_gmtoff : 0;
 }
 
-static struct kd_error *copy_string(char **field, const char *value)
-{
-	free(*field);
-	*field = strdup(value);
-	return *field ? NULL : kd_error_nomem();
-}
-
 static struct kd_error *describe_machine(const struct kd_sysroot *root, const char *release, struct kd_plan *plan)
 {
 	_cleanup_free_ char *host = NULL;
@@ -263,11 +251,11 @@ static struct kd_error *describe_machine(const struct kd_sysroot *root, const ch
 	plan->utc_offset = utc_offset(root, plan->created);
 	err = kd_sysroot_read_line(root, &host, "/proc/sys/kernel/hostname");
 	kd_error_destroy(err);
-	err = copy_string(&plan->host, host ? host : "localhost");
+	err = kd_set_text(&plan->host, host ? host : "localhost");
 	if (!err)
-		err = copy_string(&plan->address, "127.0.0.1");
+		err = kd_set_text(&plan->address, "127.0.0.1");
 	if (!err)
-		err = copy_string(&plan->kernel_release, release);
+		err = kd_set_text(&plan->kernel_release, release);
 	return err;
 }
 

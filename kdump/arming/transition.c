@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/io.h"
+#include "base/text.h"
 #include "kdump/arming/journal.h"
 
 static const struct {
@@ -60,10 +61,8 @@ static void tell_journal(enum standing standing, const char *reason)
 						{ "KDUMP_REASON", reason } };
 	_cleanup_free_ char *message = NULL;
 
-	if (asprintf(&message, "%s: %s", standings[standing].sentence, reason) < 0) {
-		message = NULL;
+	if (kd_error_discard(kd_format(&message, "%s: %s", standings[standing].sentence, reason)))
 		return;
-	}
 	journal_send(standings[standing].message_id, standings[standing].priority, message, fields, ARRAY_SIZE(fields));
 }
 
@@ -73,10 +72,8 @@ void transition_note(const struct kd_sysroot *root, const struct kd_log *log, en
 	_cleanup_free_ char *before = read_note(root), *now = NULL;
 	struct kd_error *err;
 
-	if (asprintf(&now, "%s %s\n", standings[standing].word, reason) < 0) {
-		now = NULL;
+	if (kd_error_discard(kd_format(&now, "%s %s\n", standings[standing].word, reason)))
 		return;
-	}
 	if (before && strcmp(before, now) == 0)
 		return;
 	err = write_note(root, now);

@@ -27,50 +27,55 @@ bool kernel_is_release(const char *text)
 }
 
 /* KDUMP_BOOTDIR, KDUMP_IMG and KDUMP_IMG_EXT, of which any may be missing. */
-static char *configured_path(const struct settings *settings, const char *release)
+static struct kd_error *configured_path(const struct settings *settings, const char *release, char **ret)
 {
-	char *path;
-
-	if (asprintf(&path, "%s/%s-%s%s", settings->boot_dir ? settings->boot_dir : "/boot",
-		     settings->image ? settings->image : "vmlinuz", release,
-		     settings->image_ext ? settings->image_ext : "") < 0)
-		return NULL;
-	return path;
+	return kd_format(ret, "%s/%s-%s%s", settings->boot_dir ? settings->boot_dir : "/boot",
+			 settings->image ? settings->image : "vmlinuz", release,
+			 settings->image_ext ? settings->image_ext : "");
 }
 
-/* Take @path if it exists, else note it in @tried. Consumes @path. */
-static struct kd_error *try_path(const struct kd_sysroot *root, char *path, char **tried, char **ret)
+/* Take @path if it exists, else add it to @tried. */
+static struct kd_error *try_path(const struct kd_sysroot *root, const char *path, char **tried, char **ret)
 {
-	_cleanup_free_ char *candidate = path, *before = *tried;
+	_cleanup_free_ char *before = NULL;
 
-	if (!candidate)
-		return kd_error_nomem();
-	if (kd_sysroot_exists(root, candidate)) {
-		*ret = take_ptr(candidate);
-		before = NULL; /* stays with the caller */
-		return NULL;
+	if (kd_sysroot_exists(root, path))
+		return kd_set_text(ret, path);
+	before = *tried;
+	*tried = NULL;
+	return kd_format(tried, "%s%s%s", before ? before : "", before ? ", " : "", path);
+}
+
+/* The places of distributions, up to the first that has the kernel. */
+static struct kd_error *try_places(const struct kd_sysroot *root, const char *release, char **tried, char **ret)
+{
+	struct kd_error *err = NULL;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(places) && !*ret && !err; i++) {
+		_cleanup_free_ char *candidate = NULL;
+
+		err = kd_format(&candidate, "%s%s%s", places[i].before, release, places[i].after);
+		if (!err)
+			err = try_path(root, candidate, tried, ret);
 	}
-	return kd_format(tried, "%s%s%s", before ? before : "", before ? ", " : "", candidate);
+	return err;
 }
 
 static struct kd_error *find_file(const struct kd_sysroot *root, const struct settings *settings, const char *release,
 				  char **ret)
 {
-	_cleanup_free_ char *tried = NULL, *path = NULL;
-	struct kd_error *err = NULL;
-	size_t i;
+	_cleanup_free_ char *tried = NULL, *path = NULL, *configured = NULL;
+	struct kd_error *err;
 
 	/* What the administrator set is meant: nothing else is tried then. */
-	if (settings->boot_dir || settings->image || settings->image_ext)
-		err = try_path(root, configured_path(settings, release), &tried, &path);
-	else
-		for (i = 0; i < ARRAY_SIZE(places) && !path && !err; i++) {
-			char *candidate;
-
-			if (asprintf(&candidate, "%s%s%s", places[i].before, release, places[i].after) < 0)
-				candidate = NULL;
-			err = try_path(root, candidate, &tried, &path);
-		}
+	if (settings->boot_dir || settings->image || settings->image_ext) {
+		err = configured_path(settings, release, &configured);
+		if (!err)
+			err = try_path(root, configured, &tried, &path);
+	} else {
+		err = try_places(root, release, &tried, &path);
+	}
 	if (err)
 		return err;
 	if (!path)
@@ -90,15 +95,13 @@ struct kd_error *kernel_find(const struct kd_sysroot *root, const struct setting
 
 	if (!release)
 		release = settings->kernel_version;
-	if (release) {
-		name = strdup(release);
-		if (!name)
-			return kd_error_nomem();
-	} else {
-		err = kd_sysroot_read_line(root, &name, "/proc/sys/kernel/osrelease");
-		if (err)
-			return kd_error_wrap(err, "cannot tell the running kernel");
-	}
+	if (release)
+		err = kd_set_text(&name, release);
+	else
+		err = kd_error_wrap(kd_sysroot_read_line(root, &name, "/proc/sys/kernel/osrelease"),
+				    "cannot tell the running kernel");
+	if (err)
+		return err;
 	if (!kernel_is_release(name))
 		return kd_error_create(KD_ERR_CONFIG, "\"%s\" is no kernel release, as uname -r prints it", name);
 	err = find_file(root, settings, name, &ret->path);

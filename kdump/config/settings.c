@@ -8,6 +8,7 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/text.h"
 
 const char *const settings_files[SETTINGS_FILES] = {
 	KD_SYSCONFDIR "/sysconfig/kdump",
@@ -96,7 +97,6 @@ static struct kd_error *set(struct settings *settings, const char *key, const ch
 			    bool *known)
 {
 	struct kd_error *err;
-	char **field;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
@@ -108,12 +108,7 @@ static struct kd_error *set(struct settings *settings, const char *key, const ch
 	if (strcmp(key, "KEXEC_ARGS") == 0 && (err = parse_kexec_args(value, settings)))
 		return err;
 	settings->line[i] = line;
-	field = field_of(settings, i);
-	free(*field);
-	*field = NULL;
-	if (*value && !(*field = strdup(value)))
-		return kd_error_nomem();
-	return NULL;
+	return kd_set_text(field_of(settings, i), *value ? value : NULL);
 }
 
 static bool is_name(const char *text)

@@ -12,23 +12,23 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/bytes.h"
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "kdump/boot/crashkernel.h"
 #include "kdump/loader/image.h"
 #include "kdump/loader/loader.h"
 
-#define MIB(n) ((uint64_t)(n) << 20)
-
-#define MARGIN         MIB(16) /* beyond the need: what differs from crash to crash, and drivers under load */
-#define STEP           MIB(8) /* a recommendation is a multiple of this, so that it does not change with each capture */
-#define FILTER_BUFFERS MIB(5) /* resident size of the filter without its bitmaps, measured: 4.6 MiB */
-#define ASSUMED_IMAGE  MIB(4) /* two to four times the images that were measured */
-#define LARGE_MODULE   MIB(1)
-#define WASTE          MIB(128)
+#define MARGIN         KD_MIB(16) /* beyond the need: crashes differ, and drivers allocate more under load */
+#define STEP           KD_MIB(8)  /* recommendations are multiples of this: they should not change with each capture */
+#define FILTER_BUFFERS KD_MIB(5)  /* resident size of the filter without its bitmaps, measured: 4.6 MiB */
+#define ASSUMED_IMAGE  KD_MIB(4)  /* two to four times the images that were measured */
+#define LARGE_MODULE   KD_MIB(1)
+#define WASTE          KD_MIB(128)
 #define PAGE_SIZE      4096
 #define STRUCT_PAGE    64
-#define REPORT_MAX     MIB(1)
+#define REPORT_MAX     KD_MIB(1)
 #define REPORTS_MAX    4096
 
 /* --- what is loaded ----------------------------------------------------------------------------------------------- */
@@ -227,12 +227,12 @@ static void consider(int dumps, const char *directory, const char *name, const c
 {
 	_cleanup_close_ int dir = openat(dumps, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	_cleanup_close_ int fd = -1;
-	char *path;
+	char *path = NULL;
 
 	if (dir < 0)
 		return;
 	fd = openat(dir, "report.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (asprintf(&path, "%s/%s/report.json", directory, name) >= 0)
+	if (!kd_error_discard(kd_format(&path, "%s/%s/report.json", directory, name)))
 		take_report(fd, path, release, newest);
 }
 
@@ -248,11 +248,10 @@ static void find_recorded(const struct estimate_request *request, struct recorde
 {
 	_cleanup_closedir_ DIR *dir = request->dumps ? kd_sysroot_open_dir(request->root, request->dumps) : NULL;
 	unsigned int seen = 0;
-	struct dirent *entry;
+	const char *name;
 
-	while (dir && seen++ < REPORTS_MAX && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
-			consider(dirfd(dir), request->dumps, entry->d_name, request->release, newest);
+	while (dir && seen++ < REPORTS_MAX && (name = kd_next_entry(dir)))
+		consider(dirfd(dir), request->dumps, name, request->release, newest);
 }
 
 /* What the kernel kept is what the reservation was larger than MemTotal. The reservation may have been another then:

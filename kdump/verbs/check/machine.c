@@ -194,21 +194,19 @@ void check_panic(const struct check_context *c, struct check_result *result)
 void check_watchdog(const struct check_context *c, struct check_result *result)
 {
 	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(&c->ctl->root, "/sys/class/watchdog");
-	struct dirent *entry;
+	const char *name;
 
-	while (dir && (entry = readdir(dir))) {
+	while (dir && (name = kd_next_entry(dir))) {
 		_cleanup_free_ char *state = NULL, *identity = NULL;
 		struct kd_error *err;
 
-		if (entry->d_name[0] == '.')
-			continue;
-		err = kd_sysroot_read_line(&c->ctl->root, &state, "/sys/class/watchdog/%s/state", entry->d_name);
+		err = kd_sysroot_read_line(&c->ctl->root, &state, "/sys/class/watchdog/%s/state", name);
 		kd_error_destroy(err);
-		err = kd_sysroot_read_line(&c->ctl->root, &identity, "/sys/class/watchdog/%s/identity", entry->d_name);
+		err = kd_sysroot_read_line(&c->ctl->root, &identity, "/sys/class/watchdog/%s/identity", name);
 		kd_error_destroy(err);
 		if (state && strcmp(state, "active") == 0)
-			check_say(result, CHECK_OK, NULL, "%s (%s) is running: its driver is put into the image",
-				  entry->d_name, identity ? identity : "?");
+			check_say(result, CHECK_OK, NULL, "%s (%s) is running: its driver is put into the image", name,
+				  identity ? identity : "?");
 	}
 	if (!result->text)
 		check_say(result, CHECK_NOT_APPLICABLE, NULL, "none is running");

@@ -10,6 +10,7 @@
 
 #include "base/array.h"
 #include "base/io.h"
+#include "base/text.h"
 #include "initramfs/drivers.h"
 #include "initramfs/elf_closure.h"
 #include "initramfs/image.h"
@@ -180,10 +181,9 @@ void check_drivers(const struct check_context *c, struct check_result *result)
 	for (i = 0; i < count; i++) {
 		_cleanup_free_ char *needle = NULL;
 
-		if (asprintf(&needle, " /lib/modules/%s.ko", file[i].name) < 0) {
-			needle = NULL;
-			return;
-		}
+		err = kd_format(&needle, " /lib/modules/%s.ko", file[i].name);
+		if (err)
+			return check_say_error(result, CHECK_NOT_APPLICABLE, err);
 		if (!strstr(listing, needle))
 			return check_say(result, CHECK_FAILURE, "\"kdumpctl restart\" builds it anew",
 					 "the target needs the module %s, which is not in the image", file[i].name);
@@ -201,25 +201,24 @@ void check_hook_directories(const struct check_context *c, struct check_result *
 	for (i = 0; i < ARRAY_SIZE(directories); i++) {
 		_cleanup_free_ char *path = NULL;
 		_cleanup_closedir_ DIR *dir = NULL;
-		struct dirent *entry;
+		struct kd_error *err = kd_format(&path, KD_SYSCONFDIR "/kdump/%s", directories[i]);
+		const char *name;
 		struct stat st;
 
-		if (asprintf(&path, KD_SYSCONFDIR "/kdump/%s", directories[i]) < 0) {
-			path = NULL;
-			return;
-		}
+		if (err)
+			return check_say_error(result, CHECK_NOT_APPLICABLE, err);
 		dir = kd_sysroot_open_dir(&c->ctl->root, path);
-		while (dir && (entry = readdir(dir))) {
-			if (entry->d_name[0] == '.' || entry->d_name[strlen(entry->d_name) - 1] == '~' ||
-			    fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode))
+		while (dir && (name = kd_next_entry(dir))) {
+			if (name[strlen(name) - 1] == '~' || fstatat(dirfd(dir), name, &st, 0) < 0 ||
+			    !S_ISREG(st.st_mode))
 				continue;
 			programs++;
 			if (!(st.st_mode & 0111))
 				check_say(result, CHECK_WARNING, "\"chmod +x\" makes it a hook, another place a file",
-					  "%s/%s is not executable, and is not run", path, entry->d_name);
+					  "%s/%s is not executable, and is not run", path, name);
 			else if (st.st_mode & 0002)
 				check_say(result, CHECK_WARNING, "\"chmod o-w\"",
-					  "everybody can write to %s/%s, which is run as root", path, entry->d_name);
+					  "everybody can write to %s/%s, which is run as root", path, name);
 		}
 	}
 	if (!result->text && programs)

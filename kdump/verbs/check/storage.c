@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "kdump/sizing/census.h"
 #include "kdump/verbs/check/check.h"
 #include "kdump/verbs/terminal.h"
@@ -36,6 +37,7 @@ void check_writable(const struct check_context *c, struct check_result *result)
 	_cleanup_close_ int fd = -1;
 	_cleanup_free_ char *path = NULL;
 	const char *directory = c->target ? c->target->directory : NULL;
+	struct kd_error *err;
 
 	if (!directory || !kd_sysroot_is_live(&c->ctl->root))
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "the target is not mounted");
@@ -43,10 +45,9 @@ void check_writable(const struct check_context *c, struct check_result *result)
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "only root can try");
 	if (!kd_sysroot_exists(&c->ctl->root, directory))
 		return check_say(result, CHECK_OK, NULL, "%s is made by \"kdumpctl start\"", directory);
-	if (asprintf(&path, "%s/.kdump-check.XXXXXX", directory) < 0) {
-		path = NULL;
-		return;
-	}
+	err = kd_format(&path, "%s/.kdump-check.XXXXXX", directory);
+	if (err)
+		return check_say_error(result, CHECK_NOT_APPLICABLE, err);
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
 		return check_say(result, CHECK_FAILURE, "look at its attributes (lsattr -d) and its quota",
@@ -135,21 +136,17 @@ static void count_btrfs(const struct kd_sysroot *root, const struct target *targ
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_closedir_ DIR *dir = NULL;
-	struct dirent *entry;
+	const char *name;
 
 	if (strncmp(target->device, "UUID=", 5) != 0 || strchr(target->device, '/'))
 		return;
-	if (asprintf(&path, "/sys/fs/btrfs/%s/devinfo", target->device + 5) < 0) {
-		path = NULL;
+	if (kd_error_discard(kd_format(&path, "/sys/fs/btrfs/%s/devinfo", target->device + 5)))
 		return;
-	}
 	dir = kd_sysroot_open_dir(root, path);
-	while (dir && (entry = readdir(dir))) {
+	while (dir && (name = kd_next_entry(dir))) {
 		_cleanup_free_ char *text = NULL;
 
-		if (entry->d_name[0] == '.')
-			continue;
-		kd_error_destroy(kd_sysroot_read_line(root, &text, "%s/%s/error_stats", path, entry->d_name));
+		kd_error_destroy(kd_sysroot_read_line(root, &text, "%s/%s/error_stats", path, name));
 		if (text)
 			add_device_stats(text, counts);
 	}
