@@ -6,37 +6,8 @@
 
 #include "base/array.h"
 #include "kdump/cli/completion.h"
+#include "kdump/cli/options.h"
 #include "kdump/cli/verb_table.h"
-
-/* What every verb takes; the help has their descriptions. */
-static const struct verb_option common[] = {
-	{ "verbose", 'v', NULL, "say more" },
-	{ "config", 0, "FILE", "another configuration file" },
-	{ "kernel", 0, "KVER", "capture with this kernel" },
-	{ "sysroot", 0, "DIR", "look at the machine whose files lie below DIR" },
-	{ "help", 'h', NULL, "help" },
-	{ "version", 'V', NULL, "the version" },
-};
-
-typedef void put_option(const struct verb *verb, const struct verb_option *option);
-
-/* Every option that @verb takes. */
-static void each_option(const struct verb *verb, put_option *put)
-{
-	static const struct verb_option json = { "json", 0, NULL, "for programs" },
-					dry_run = { "dry-run", 0, NULL, "change nothing" };
-	const struct verb_option *option;
-	size_t i;
-
-	for (option = verb->options; option && option->name; option++)
-		put(verb, option);
-	if (verb->flags & VERB_JSON)
-		put(verb, &json);
-	if (verb->flags & VERB_DRY_RUN)
-		put(verb, &dry_run);
-	for (i = 0; i < ARRAY_SIZE(common); i++)
-		put(verb, &common[i]);
-}
 
 /* @text between single quotes, for a shell. */
 static void put_quoted(const char *text)
@@ -76,7 +47,7 @@ static void print_bash(void)
 		if (!verb_is_shown(&kdumpctl_verbs[i]))
 			continue;
 		printf("\t%s) words='", kdumpctl_verbs[i].name);
-		each_option(&kdumpctl_verbs[i], bash_option);
+		options_each(&kdumpctl_verbs[i], bash_option);
 		printf("'%s%s ;;\n", kdumpctl_verbs[i].flags & VERB_DUMP ? " dumps=1" : "",
 		       kdumpctl_verbs[i].flags & VERB_FILE ? " files=1" : "");
 	}
@@ -137,7 +108,7 @@ static void print_zsh(void)
 		if (!verb_is_shown(&kdumpctl_verbs[i]))
 			continue;
 		printf("\t\t%s) _arguments", kdumpctl_verbs[i].name);
-		each_option(&kdumpctl_verbs[i], zsh_option);
+		options_each(&kdumpctl_verbs[i], zsh_option);
 		if (kdumpctl_verbs[i].flags & VERB_FILE)
 			puts(" '*:dump:_kdumpctl_paths' ;;");
 		else
@@ -174,7 +145,7 @@ static void print_fish(void)
 		printf("complete -c kdumpctl -n __fish_use_subcommand -a %s -d ", verb->name);
 		put_quoted(verb->help);
 		putchar('\n');
-		each_option(verb, fish_option);
+		options_each(verb, fish_option);
 		if (verb->flags & VERB_FILE)
 			printf("complete -c kdumpctl -n '__fish_seen_subcommand_from %s' -F\n", verb->name);
 		if (verb->flags & VERB_DUMP)
