@@ -80,7 +80,7 @@ struct kd_error *armed_write(const struct kd_sysroot *root, const struct armed *
 	return err;
 }
 
-/* Unknown keys are left alone: another version of kdumpctl may have written them. */
+/* Unknown keys are skipped: another version of kdumpctl may have written them. */
 static struct kd_error *parse_line(char *line, struct armed *armed)
 {
 	char *value = strchr(line, ' ');
@@ -94,7 +94,7 @@ static struct kd_error *parse_line(char *line, struct armed *armed)
 	if (strcmp(line, "time") == 0)
 		return kd_parse_u64(value, 10, &armed->time) ?
 			       NULL :
-			       kd_error_create(KD_ERR_FORMAT, "time is no number: %s", value);
+			       kd_error_create(KD_ERR_FORMAT, "time is not a number: %s", value);
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
 		if (strcmp(line, keys[i].key) == 0)
 			return kd_set_text(field(armed, i), value);

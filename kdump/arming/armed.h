@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** What kdumpctl has loaded: the kernel only tells that something is. A record in /run, gone with the next boot. */
+/** The record of the image that kdumpctl has loaded: the kernel only tells that one is loaded. The record lies in /run,
+ *  which ends with the boot. */
 #ifndef KDUMP_ARMING_ARMED_H
 #define KDUMP_ARMING_ARMED_H
 
@@ -12,33 +13,33 @@
 
 #define ARMED_PATH "/run/kdump/armed"
 
-/** "key value" lines in the file, and one "input …" line for each input. Strings are owned, NULL where not set. */
+/** The file has "key value" lines, and one "input …" line for each input. Strings are owned; NULL: not set. */
 struct armed {
 	char *boot_id; /* of the boot it was loaded in */
 	char *kernel;  /* file */
 	char *release;
 	char *initrd;         /* file */
 	char *initrd_hash;    /* SHA-256 of that file as it was loaded, hex */
-	char *image_hash;     /* SHA-256 of what was given to the kernel, see loader_image_hash() */
+	char *image_hash;     /* SHA-256 of the loaded image, see loader_image_hash() */
 	char *conf;           /* configuration file */
 	char *cmdline;        /* of the capture kernel */
 	char *call;           /* "kexec_load" or "kexec_file_load" */
 	char *target;         /* "ext4 UUID=… /var/crash" */
 	char *directory;      /* where on this machine dumps arrive; NULL: not mounted */
 	uint64_t time;        /* when it was loaded, seconds since the epoch */
-	struct inputs inputs; /* what it was made from */
+	struct inputs inputs; /* the image was made from them */
 };
 
-/** Write the record, atomically. */
+/** Write the record atomically. */
 struct kd_error *armed_write(const struct kd_sysroot *root, const struct armed *armed) MUST_CHECK;
 
-/** Read it. *found is false if there is none, or if it is of an earlier boot: *ret is zeroed then. */
+/** Read the record. *found is false, and *ret zeroed, if there is none or if it is of an earlier boot. */
 struct kd_error *armed_read(const struct kd_sysroot *root, struct armed *ret, bool *found) MUST_CHECK;
 
 /** "kernel 6.1.0-21-amd64, dumps go to ext4 UUID=… /var/crash"; owned by the caller, NULL: no memory. */
 char *armed_describe(const struct armed *armed);
 
-/** Nothing is loaded any more. No record is success. */
+/** Remove the record. A record that does not exist is success. */
 struct kd_error *armed_remove(const struct kd_sysroot *root) MUST_CHECK;
 
 /** A zeroed struct is allowed. */
@@ -48,12 +49,12 @@ static inline void armed_free_cleanup(struct armed *armed)
 	armed_free(armed);
 }
 
-/** What the record and the kernel say together. */
+/** The state of the machine, by the kernel and the record. */
 enum armed_state {
 	ARMED_NOTHING, /* nothing is loaded */
-	ARMED_OURS,    /* what the record says */
-	ARMED_FOREIGN, /* something that another program loaded */
-	ARMED_LOST,    /* kdumpctl had loaded something; another program unloaded it, or a load failed half-way */
+	ARMED_OURS,    /* the image of the record is loaded */
+	ARMED_FOREIGN, /* another program has loaded an image */
+	ARMED_LOST,    /* kdumpctl had loaded an image; another program unloaded it, or a later load failed half-way */
 };
 enum armed_state armed_judge(bool loaded, bool recorded);
 

@@ -27,7 +27,7 @@
 #include "kdump/storage/target.h"
 #include "kdump/storage/volumes.h"
 
-/* All that is known before anything is changed. */
+/* One attempt to arm. All of it is known before anything is changed. */
 struct arming {
 	const struct arming_request *request;
 	const struct kd_sysroot *root; /* the request's */
@@ -43,7 +43,7 @@ struct arming {
 	char *directory; /* of a dry run's temporary image, below the root; NULL: none */
 	char *cmdline;
 	struct initramfs_result image;
-	struct inputs inputs; /* each noted before it is read: what changes meanwhile is seen later */
+	struct inputs inputs; /* each is noted before it is read, so that a change in between is seen later */
 };
 
 static struct arming arming_new(const struct arming_request *request)
@@ -73,7 +73,7 @@ static inline void arming_free_cleanup(struct arming *arming)
 
 /* --- feasibility -------------------------------------------------------------------------------------------------- */
 
-/* Is a capture kernel possible here at all? *loaded: is there one already? */
+/* Can a capture kernel be loaded here at all? *loaded: is one already loaded? */
 static struct kd_error *check_feasible(const struct kd_sysroot *root, bool *loaded)
 {
 	uint64_t reserved;
@@ -95,7 +95,7 @@ static struct kd_error *check_feasible(const struct kd_sysroot *root, bool *load
 
 /* --- resolving ---------------------------------------------------------------------------------------------------- */
 
-/* Besides the built-in lists of the loader. KDUMP_COMMANDLINE stands for itself. */
+/* KDUMP_COMMANDLINE is taken as it is; without it the loader changes the running kernel's command line. */
 static struct kd_error *make_cmdline(const struct kd_sysroot *root, const struct settings *settings, char **ret)
 {
 	const char *append = settings->commandline_append ? settings->commandline_append : "";
@@ -105,7 +105,7 @@ static struct kd_error *make_cmdline(const struct kd_sysroot *root, const struct
 	return kd_format(ret, "%s%s%s", settings->commandline, *append ? " " : "", append);
 }
 
-/* Settings count from both places: the first that is there is read. */
+/* Both files are inputs: the second one counts as soon as the first one does not exist. */
 static struct kd_error *note_settings(struct arming *arming)
 {
 	struct kd_error *err = NULL;
@@ -116,7 +116,7 @@ static struct kd_error *note_settings(struct arming *arming)
 	return err;
 }
 
-/* What is known once all is resolved. */
+/* Note the inputs that are known when everything is resolved. */
 static struct kd_error *note_resolved(struct arming *arming)
 {
 	const struct kd_sysroot *root = arming->root;
@@ -143,7 +143,7 @@ static struct kd_error *note_resolved(struct arming *arming)
 	return err;
 }
 
-/* A volume's key in the image is as safe as the image. */
+/* The image holds the volume keys, so it has to be protected as well as their key files. */
 static void remark_keys(const struct arming *arming)
 {
 	_cleanup_close_ int place = kd_sysroot_open_file(arming->root, KD_STATEDIR, O_PATH);
@@ -156,8 +156,8 @@ static void remark_keys(const struct arming *arming)
 		if (fd >= 0 && place >= 0 && fstat(fd, &file) == 0 && fstat(place, &image) == 0 &&
 		    file.st_dev != image.st_dev)
 			kd_warn(arming->log,
-				"the key that %s opens will be in %s, on another file system: see that it is "
-				"protected as well",
+				"the volume key unlocked by %s will be stored in %s, on a different file system; "
+				"protect that one equally",
 				name, KD_STATEDIR);
 	}
 }
@@ -188,7 +188,7 @@ static struct kd_error *resolve(struct arming *arming)
 	return NULL;
 }
 
-/* Only the default directory can be missing here: target_resolve() insists on any other. */
+/* Only the default directory can be missing here: target_resolve() refuses any other that is missing. */
 static struct kd_error *make_directory(const struct arming *arming)
 {
 	_cleanup_free_ char *path = NULL;
@@ -207,12 +207,12 @@ static struct kd_error *make_directory(const struct arming *arming)
 /* --- building ----------------------------------------------------------------------------------------------------- */
 
 enum build {
-	BUILD_CHANGED, /* unless nothing changed since the last image was made */
-	BUILD_CONF,    /* the same, but force_rebuild in the configuration counts */
+	BUILD_CHANGED, /* build if an input has changed since the last image was built */
+	BUILD_CONF,    /* the same, and force_rebuild of kdump.conf counts */
 	BUILD_ALWAYS,
 };
 
-/* Where the image goes: /var/lib/kdump, or a directory that is removed after a dry run. */
+/* The image goes to /var/lib/kdump, or for a dry run to a directory that is removed afterwards. */
 static struct kd_error *choose_output(struct arming *arming)
 {
 	_cleanup_free_ char *directory = NULL, *made = NULL;
@@ -309,7 +309,7 @@ static struct kd_error *prepare_image(const struct arming *arming, struct loader
 	return loader_prepare(&request, ret);
 }
 
-/* The words borrow from @arming, but for the hash and the target, which are made here. */
+/* The record borrows from @arming all strings but the hash of the initramfs and the target. */
 static struct kd_error *record(struct arming *arming, const char *call, const char *image_hash)
 {
 	_cleanup_free_ char *target = NULL, *initrd_hash = NULL, *reason = NULL;
@@ -345,7 +345,7 @@ static struct kd_error *record(struct arming *arming, const char *call, const ch
 	return err;
 }
 
-/* What is said of the reservation is advice: not knowing its need is no reason to stay unarmed. */
+/* The remark is advice: if the need cannot be computed, the machine is armed all the same. */
 static void remark_reservation(const struct arming *arming)
 {
 	_cleanup_(estimate_free) struct estimate estimate = { 0 };
@@ -365,7 +365,7 @@ static void remark_reservation(const struct arming *arming)
 	kd_error_destroy(err);
 }
 
-/* Is it the very image that is loaded? Not told of what kexec_file_load made, since the kernel adds to that. */
+/* Is this very image already loaded? After kexec_file_load nobody can tell, since the kernel adds segments to it. */
 static bool is_loaded_already(const struct kd_sysroot *root, const char *image_hash)
 {
 	_cleanup_(armed_free) struct armed armed = { 0 };
@@ -379,8 +379,8 @@ static bool is_loaded_already(const struct kd_sysroot *root, const char *image_h
 	       strcmp(armed.image_hash, image_hash) == 0;
 }
 
-/* While the kernel takes a new image it has none: it frees the old one first, and a panic does not wait for it. So what
- * is loaded already is not loaded again, but for "restart". */
+/* While the kernel swaps images it has none: it frees the old one first, and a panic does not wait. So only "restart"
+ * loads an image that is already loaded. */
 static struct kd_error *load(struct arming *arming, const struct loader_image *image, enum build how)
 {
 	char image_hash[HASH_TEXT_SIZE];
@@ -392,17 +392,19 @@ static struct kd_error *load(struct arming *arming, const struct loader_image *i
 	loader_image_hash(image, &sha);
 	hash_final(&sha, image_hash);
 	if (how == BUILD_CHANGED && is_loaded_already(arming->root, image_hash)) {
-		kd_info(arming->log, "kexec: this kdump kernel is loaded already");
+		kd_info(arming->log, "kexec: this kdump kernel is already loaded");
 	} else {
 		err = loader_load(image, &call);
 		if (err)
 			return kd_error_wrap(err, "kexec: failed to load kdump kernel");
 		kd_info(arming->log, "kexec: loaded kdump kernel");
 	}
-	/* The machine is armed, whatever becomes of the record. */
+	/* The machine is armed even if the record cannot be written. */
 	err = record(arming, call, image_hash);
 	if (err) {
-		kd_warn(arming->log, "\"kdumpctl status\" will not know what is loaded: %s", err->text);
+		kd_warn(arming->log,
+			"\"kdumpctl status\" cannot describe the loaded image, since its record was not written: %s",
+			err->text);
 		kd_error_destroy(err);
 	}
 	kd_info(arming->log, "Starting kdump: [OK]");
@@ -423,8 +425,8 @@ static struct kd_error *print_layout(const struct arming *arming, const struct l
 	return NULL;
 }
 
-/* Everything between the configuration and the system call, and that call unless it is a dry run. What is armed stays
- * armed until then: the new image takes the old one's place without an unload in between. */
+/* Do everything from the configuration to the system call, which a dry run leaves out. The old image stays loaded until
+ * the new one takes its place, without an unload in between. */
 static struct kd_error *arm(struct arming *arming, enum build how)
 {
 	_cleanup_(loader_image_free) struct loader_image *image = NULL;
@@ -455,7 +457,7 @@ static struct kd_error *arm(struct arming *arming, enum build how)
 
 /* --- all ---------------------------------------------------------------------------------------------------------- */
 
-/* *loaded: is there a capture kernel already? */
+/* *loaded: is a capture kernel already loaded? */
 static struct kd_error *begin(struct arming *arming, bool *loaded)
 {
 	struct kd_error *err = check_feasible(arming->root, loaded);
@@ -465,7 +467,7 @@ static struct kd_error *begin(struct arming *arming, bool *loaded)
 	return err ? err : kd_conf_load(arming->root, arming->log, arming->request->conf_file, &arming->conf);
 }
 
-/* The attempt to arm has failed: note how the machine stands now. @err is passed on. */
+/* If arming has failed with @err, note how the machine stands now. Returns @err. */
 static struct kd_error *note_failure(const struct arming_request *request, struct kd_error *err)
 {
 	bool loaded = false;

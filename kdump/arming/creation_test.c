@@ -56,7 +56,7 @@ struct kd_error *creation_test_clear(const struct kd_sysroot *root)
 	return NULL;
 }
 
-/* The clock of a dump is the one that wrote the record, but for the seconds that its name leaves out. */
+/* The same clock names the dump and wrote the record, but the name leaves out fractions of a second. */
 struct kd_error *creation_test_settle(const struct kd_sysroot *root, const struct dumps *dumps)
 {
 	struct creation_test test;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** The test that crashes the machine on purpose, and what became of it.
+/** The record of the test that crashes the machine on purpose.
  *
- *  Before the crash the test is recorded as pending, with its time; after the reboot a dump of that time or later that
- * is complete means success. Red Hat's file, KD_STATEDIR/vmcore-creation.status, then holds "success EPOCH" or "fail
- * EPOCH" ("pending EPOCH" before). */
+ *  Before the crash the test is recorded as pending, with its time. After the reboot the test has succeeded if there
+ *  is a complete dump of that time or later. The file is Red Hat's, KD_STATEDIR/vmcore-creation.status: "pending
+ *  EPOCH", then "success EPOCH" or "fail EPOCH". */
 #ifndef KDUMP_ARMING_CREATION_TEST_H
 #define KDUMP_ARMING_CREATION_TEST_H
 
@@ -21,16 +21,16 @@ struct creation_test {
 	int64_t time;    /* when the machine was crashed, seconds since the epoch */
 };
 
-/** The last test. False: there is no record, or none that makes sense. */
+/** Read the last test. False: there is no record, or it is not valid. */
 bool creation_test_read(const struct kd_sysroot *root, struct creation_test *ret);
 
-/** Record a pending test of this moment, durably: the machine is about to crash. */
+/** Record a pending test of this moment. The record is on the disk when this returns: the machine is about to crash. */
 struct kd_error *creation_test_begin(const struct kd_sysroot *root) MUST_CHECK;
 
-/** Settle a pending test by the dumps that there are now. Nothing pending is success. */
+/** Decide a pending test by the dumps that exist now. If no test is pending, nothing happens. */
 struct kd_error *creation_test_settle(const struct kd_sysroot *root, const struct dumps *dumps) MUST_CHECK;
 
-/** The image has changed: what was tested is no more. A test whose dump has not been looked for yet stays. */
+/** Forget the result of a test, since the image that it tested was replaced. A pending test stays. */
 struct kd_error *creation_test_clear(const struct kd_sysroot *root) MUST_CHECK;
 
 #endif

@@ -14,8 +14,8 @@ static const struct {
 } states[] = {
 	[ARMED_NOTHING] = { "nothing", "nothing is loaded" },
 	[ARMED_OURS] = { "armed", "armed by kdumpctl" },
-	[ARMED_FOREIGN] = { "foreign", "armed, but not by kdumpctl: \"kdumpctl restart\" takes over" },
-	[ARMED_LOST] = { "lost", "NOT armed: kdumpctl had loaded a kernel, and it was unloaded by something else" },
+	[ARMED_FOREIGN] = { "foreign", "armed by another program: \"kdumpctl restart\" takes over" },
+	[ARMED_LOST] = { "lost", "NOT armed: another program has unloaded the capture kernel, or a load has failed" },
 };
 
 static void look_at_initrd(const struct kd_sysroot *root, struct health *health)
@@ -32,7 +32,7 @@ static void look_at_initrd(const struct kd_sysroot *root, struct health *health)
 	health->initrd_time = st.st_mtime;
 }
 
-/* Dumps are for root only, as a rule: for others there is no answer. */
+/* As a rule only root can read dumps. Other users get no answer. */
 static void look_at_dumps(const struct kd_sysroot *root, struct health *health)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };

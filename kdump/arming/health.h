@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Is the machine armed, and does what is armed still fit it? Asked without changing anything, as any user. */
+/** Whether the machine is armed, and whether the loaded image still fits it. Any user may ask, and nothing is
+ *  changed. */
 #ifndef KDUMP_ARMING_HEALTH_H
 #define KDUMP_ARMING_HEALTH_H
 
@@ -20,14 +21,14 @@ struct health {
 	struct armed armed;          /* zeroed if there is no record */
 	uint64_t initrd_size;        /* 0: not known */
 	uint64_t initrd_time;        /* when it was built */
-	struct input_change *change; /* since it was loaded; borrows from armed */
+	struct input_change *change; /* inputs that have changed since the load; borrows from armed */
 	size_t changes;
-	int64_t captured;   /* when the newest dump was taken; 0: there is none, or that cannot be told */
+	int64_t captured;   /* when the newest dump was taken; 0: there is none, or it cannot be read */
 	char *capture_name; /* of its directory */
-	uint64_t needed;    /* bytes of reservation that the capture takes (estimate.h); 0: not known */
+	uint64_t needed;    /* bytes of the reservation that the capture needs (estimate.h); 0: not known */
 };
 
-/** Look. A kernel without kexec has nothing loaded, and says so on @log. */
+/** Look at the machine. A kernel without kexec is a warning on @log, and means that nothing is loaded. */
 struct kd_error *health_check(const struct kd_sysroot *root, const struct kd_log *log, struct health *ret) MUST_CHECK;
 
 /** A zeroed struct is allowed. */
@@ -37,11 +38,11 @@ static inline void health_free_cleanup(struct health *health)
 	health_free(health);
 }
 
-/** The state as programs and as people read it. */
+/** The state, as a word for programs and as a sentence for people. */
 const char *health_word(const struct health *health);
 const char *health_sentence(const struct health *health);
 
-/** The changes in a line: "/etc/kdump.conf has changed, …"; owned by the caller, NULL: no memory. */
+/** The changes as one line: "/etc/kdump.conf has changed, …"; owned by the caller, NULL: no memory. */
 char *health_reason(const struct health *health);
 
 #endif

@@ -25,17 +25,17 @@
 
 #define ABSENT "-"
 
-/* *ret: the identity of @name now, owned by the caller; NULL: it cannot be told. */
+/* *ret := the present identity of @name, owned by the caller; NULL: it cannot be read. */
 typedef struct kd_error *identify(const struct kd_sysroot *root, const char *name, char **ret);
 
 struct input_kind {
 	const char *name;
 	identify *identify;
 	const char *meaning;
-	const char *remedy; /* where a reload does not help by itself */
+	const char *remedy; /* where a reload alone does not help */
 };
 
-/* An error turned into an answer: what is not there is absent, what may not be read has no answer. */
+/* Turn an error into an identity: what does not exist is ABSENT, what may not be read has none. */
 static struct kd_error *answer(struct kd_error *err, char **ret)
 {
 	bool hidden = err->errnum == EACCES || err->errnum == EPERM;
@@ -64,7 +64,7 @@ static struct kd_error *by_content(const struct kd_sysroot *root, const char *na
 	return err ? answer(err, ret) : NULL;
 }
 
-/* Packages replace files by a rename, editors by that or in place: inode, size or time tell. */
+/* Packages replace files by a rename, editors by a rename or in place: inode, size or time differ then. */
 static struct kd_error *by_stat(const struct kd_sysroot *root, const char *name, char **ret)
 {
 	_cleanup_close_ int fd = kd_sysroot_open_file(root, name, O_PATH);
@@ -81,7 +81,7 @@ static int is_no_dot(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-/* Names and stat identities of what is in there. */
+/* Print the name and the stat identity of each entry. */
 static struct kd_error *print_directory(const struct kd_sysroot *root, const char *directory, int fd, FILE *out)
 {
 	struct kd_error *err = NULL;
@@ -121,8 +121,7 @@ static struct kd_error *by_entries(const struct kd_sysroot *root, const char *na
 
 /* --- the target --------------------------------------------------------------------------------------------------- */
 
-/* The node and its number. udev's link may lag behind or be a remainder: a device that says otherwise of itself is
- * not the one that is meant. */
+/* The number of the device. udev's link may be old: if the device itself has another UUID, it is another device. */
 static struct kd_error *by_device(const struct kd_sysroot *root, const char *name, char **ret)
 {
 	_cleanup_free_ char *node = NULL, *uuid = NULL, *number = NULL;
@@ -152,7 +151,7 @@ static struct kd_error *by_volume(const struct kd_sysroot *root, const char *nam
 	return err ? answer(err, ret) : hash_text(text, ret);
 }
 
-/* Blanks of mount points and options must not split the word; nothing reads it back. */
+/* Blanks in mount points and options must not split the word. Nothing parses it again. */
 static struct kd_error *mount_identity(const struct mount *mount, const char *options, char **ret)
 {
 	struct kd_error *err = kd_format(ret, "%u:%u/%s/%s/%s/%s", major(mount->number), minor(mount->number),
@@ -210,7 +209,7 @@ static struct kd_error *by_cpus(const struct kd_sysroot *root, const char *name,
 	return err ? answer(err, ret) : NULL;
 }
 
-/* /proc/iomem shows addresses to root only: others cannot tell. */
+/* /proc/iomem shows addresses to root only: for other users the identity cannot be read. */
 static struct kd_error *by_memory(const struct kd_sysroot *root, const char *name, char **ret)
 {
 	_cleanup_(memory_map_free) struct memory_map map = { 0 };
@@ -238,24 +237,24 @@ static struct kd_error *by_memory(const struct kd_sysroot *root, const char *nam
 
 /* --- the table ---------------------------------------------------------------------------------------------------- */
 
-#define NEW_TARGET "see whether the target in the configuration is still right (\"lsblk -f\"), then \"kdumpctl reload\""
+#define NEW_TARGET "check the target in the configuration (\"lsblk -f\"), then \"kdumpctl reload\""
 
 static const struct input_kind kinds[] = {
-	{ INPUT_CONFIG, by_content, "what is armed was made with the former settings", NULL },
-	{ INPUT_HOOKS, by_entries, "the image has the former programs", NULL },
-	{ INPUT_KERNEL, by_stat, "the kernel that is loaded is not the one on the disk", NULL },
-	{ INPUT_INITRAMFS, by_stat, "the image that is loaded is not the one on the disk", NULL },
-	{ INPUT_INDEX, by_content, "the image may have former modules", NULL },
-	{ INPUT_MODULE, by_stat, "the image has a former module", NULL },
-	{ INPUT_PROGRAM, by_stat, "the image has the former program", NULL },
-	{ INPUT_KEY, by_stat, "the image has the former key, and the target may not open with it",
-	  "put the key back or name another in the configuration, then \"kdumpctl reload\"" },
-	{ INPUT_DEVICE, by_device, "a dump will not find its target", NEW_TARGET },
-	{ INPUT_VOLUME, by_volume, "the capture may not be able to put it together", NULL },
-	{ INPUT_MOUNT, by_mount, "a dump may go elsewhere than the configuration says", NEW_TARGET },
-	{ INPUT_FSTAB, by_fstab, "a dump may go elsewhere than the configuration says", NULL },
-	{ INPUT_CPUS, by_cpus, "a dump would lack the registers of some", NULL },
-	{ INPUT_MEMORY, by_memory, "a dump would lack a part, or stop at one that is no more", NULL },
+	{ INPUT_CONFIG, by_content, "the armed image was made with the old settings", NULL },
+	{ INPUT_HOOKS, by_entries, "the image holds the old programs", NULL },
+	{ INPUT_KERNEL, by_stat, "the loaded kernel differs from the one on the disk", NULL },
+	{ INPUT_INITRAMFS, by_stat, "the loaded image differs from the one on the disk", NULL },
+	{ INPUT_INDEX, by_content, "the image may hold old modules", NULL },
+	{ INPUT_MODULE, by_stat, "the image holds the old module", NULL },
+	{ INPUT_PROGRAM, by_stat, "the image holds the old program", NULL },
+	{ INPUT_KEY, by_stat, "the image holds the old key, which may not open the target",
+	  "put the key back or name another one in the configuration, then \"kdumpctl reload\"" },
+	{ INPUT_DEVICE, by_device, "the capture kernel will not find the dump target", NEW_TARGET },
+	{ INPUT_VOLUME, by_volume, "the capture kernel may be unable to assemble it", NULL },
+	{ INPUT_MOUNT, by_mount, "a dump may go to another place than the configuration says", NEW_TARGET },
+	{ INPUT_FSTAB, by_fstab, "a dump may go to another place than the configuration says", NULL },
+	{ INPUT_CPUS, by_cpus, "a dump would lack the registers of added CPUs", NULL },
+	{ INPUT_MEMORY, by_memory, "a dump would miss added memory, or fail on removed memory", NULL },
 };
 
 static const struct input_kind *find_kind(const char *name, size_t length)
@@ -285,7 +284,7 @@ static bool contains(const struct inputs *inputs, const struct input_kind *kind,
 	return false;
 }
 
-/* @identity is taken over. */
+/* Takes ownership of @identity. */
 static struct kd_error *append(struct inputs *inputs, const struct input_kind *kind, const char *name, char *identity)
 {
 	struct input *grown = realloc(inputs->input, (inputs->count + 1) * sizeof(*grown));
@@ -309,7 +308,7 @@ struct kd_error *inputs_add(const struct kd_sysroot *root, struct inputs *inputs
 	struct kd_error *err;
 
 	assert(row); /* else @kind is none of INPUT_* */
-	/* A line has one name. Such files exist only to confuse. */
+	/* The record has one line per input, so a name must not have a newline. */
 	if (contains(inputs, row, name) || strchr(name, '\n'))
 		return NULL;
 	err = row->identify(root, name, &identity);
@@ -373,12 +372,12 @@ struct kd_error *inputs_add_modules(const struct kd_sysroot *root, struct inputs
 	return err;
 }
 
-/* Linux 6.6: 1 if the kernel updates the elfcorehdr of what is loaded (Documentation/ABI/testing/sysfs-devices-*). */
-static bool kernel_follows(const struct kd_sysroot *root, const char *what)
+/* Linux 6.6: 1 if the kernel updates the elfcorehdr of the loaded image (Documentation/ABI/testing/sysfs-devices-*). */
+static bool kernel_follows(const struct kd_sysroot *root, const char *hardware)
 {
 	uint64_t value = 0;
 
-	kd_error_destroy(kd_sysroot_read_u64(root, 10, &value, "/sys/devices/system/%s/crash_hotplug", what));
+	kd_error_destroy(kd_sysroot_read_u64(root, 10, &value, "/sys/devices/system/%s/crash_hotplug", hardware));
 	return value == 1;
 }
 
@@ -434,8 +433,8 @@ void inputs_free(struct inputs *inputs)
 static const char *describe(const char *before, const char *now)
 {
 	if (strcmp(now, ABSENT) == 0)
-		return "is gone";
-	return strcmp(before, ABSENT) != 0 ? "has changed" : "is there now";
+		return "has disappeared";
+	return strcmp(before, ABSENT) != 0 ? "has changed" : "has appeared";
 }
 
 struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inputs *inputs, struct input_change **ret,
@@ -461,7 +460,7 @@ struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inpu
 			.how = describe(input->identity, now),
 			.meaning = input->kind->meaning,
 			.remedy = input->kind->remedy ? input->kind->remedy :
-							"\"kdumpctl reload\" brings it up to date",
+							"\"kdumpctl reload\" brings the image up to date",
 		};
 	}
 	*ret = take_ptr(change);

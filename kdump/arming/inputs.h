@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** What the armed image was made from: each file, device, mount and piece of hardware with its identity at that time.
- *  Compared later, they tell whether the image still fits the machine, and if not, why.
+/** The inputs of the armed image: each file, device, mount and kind of hardware that it was made from, with its
+ *  identity at that time. Comparing them later tells whether the image still fits the machine, and if not, why.
  *
- *  An identity is a word without blanks: a SHA-256, what stat(2) says of a file, a device's number … "-" stands for
- *  something that is not there. Secrets (keys) are never hashed, since the record can be read by everybody. */
+ *  An identity is a word without blanks: a SHA-256, the figures of stat(2), a device's number … "-" is the identity
+ *  of an input that does not exist. Secrets (keys) are never hashed, since everybody can read the record. */
 #ifndef KDUMP_ARMING_INPUTS_H
 #define KDUMP_ARMING_INPUTS_H
 
@@ -28,7 +28,7 @@ struct inputs {
 	size_t count;
 };
 
-/** One of the names below. */
+/** The name of the input's kind, one of those below. */
 const char *inputs_kind(const struct input *input);
 
 /** Kinds, for inputs_add(). */
@@ -41,32 +41,33 @@ const char *inputs_kind(const struct input *input);
 #define INPUT_PROGRAM   "program"   /* hooks, collector, extra_bins, the capture program */
 #define INPUT_KEY       "key"       /* a file with a secret that was put into the image */
 #define INPUT_DEVICE    "device"    /* the target's device: "UUID=…" or a path */
-#define INPUT_VOLUME    "volume"    /* what LVM, RAID or encryption made of other devices; by its name in the plan */
+#define INPUT_VOLUME    "volume"    /* a device made by LVM, RAID or encryption, by its name in the plan */
 #define INPUT_MOUNT     "mount"     /* the mount through which this directory is reached */
 #define INPUT_FSTAB     "fstab"     /* the line of /etc/fstab for this device */
-#define INPUT_CPUS      "cpus"      /* the CPUs that are there; name "CPUs" */
+#define INPUT_CPUS      "cpus"      /* the CPUs that are present; name "CPUs" */
 #define INPUT_MEMORY    "memory"    /* the machine's memory; name "memory" */
 
-/** Note @name with the identity that it has now. What cannot be told (no permission) is left out, and so is what is
- *  there already. */
+/** Add @name with its present identity. An input whose identity cannot be read (no permission) is left out, and so is
+ *  one that the list already has. */
 struct kd_error *inputs_add(const struct kd_sysroot *root, struct inputs *inputs, const char *kind,
 			    const char *name) MUST_CHECK;
 
-/** Note what @plan names: its programs and the directories of hooks. */
+/** Add the programs and devices that @plan names, and the directories of hooks. */
 struct kd_error *inputs_add_plan(const struct kd_sysroot *root, struct inputs *inputs,
 				 const struct kd_plan *plan) MUST_CHECK;
 
-/** Note the modules of @plan, and the index in which they were found. */
+/** Add the modules of @plan, and the index in which they were found. */
 struct kd_error *inputs_add_modules(const struct kd_sysroot *root, struct inputs *inputs,
 				    const struct kd_plan *plan) MUST_CHECK;
 
-/** Note CPUs and memory, unless the kernel keeps what is loaded now up to date by itself. */
+/** Add CPUs and memory, unless the kernel itself keeps the loaded image up to date. */
 struct kd_error *inputs_add_hardware(const struct kd_sysroot *root, struct inputs *inputs) MUST_CHECK;
 
-/** "input KIND IDENTITY NAME" lines. */
+/** Print an "input KIND IDENTITY NAME" line for each input. */
 void inputs_print(const struct inputs *inputs, FILE *out);
 
-/** What follows "input " in such a line. Kinds of other versions are passed over. KD_ERR_FORMAT. */
+/** Add the input of @line, which is such a line without "input ". Kinds of other versions are skipped.
+ *  KD_ERR_FORMAT. */
 struct kd_error *inputs_parse_line(const char *line, struct inputs *inputs) MUST_CHECK;
 
 /** A zeroed struct is allowed. */
@@ -76,15 +77,16 @@ static inline void inputs_free_cleanup(struct inputs *inputs)
 	inputs_free(inputs);
 }
 
-/** Something that is not as it was. */
+/** An input whose identity has changed. */
 struct input_change {
 	const char *kind, *name; /* borrowed from the inputs */
-	const char *how;         /* "has changed", "is gone", "is there now" */
-	const char *meaning;     /* what follows from that */
-	const char *remedy;      /* what to do */
+	const char *how;         /* "has changed", "has disappeared", "has appeared" */
+	const char *meaning;     /* what follows from the change */
+	const char *remedy;      /* what to do about it */
 };
 
-/** *ret: owned by the caller (free), in the order of @inputs. What cannot be told is not a change. */
+/** Compare @inputs with the machine as it is now. *ret has the changes in the order of @inputs, and is owned by the
+ *  caller (free()). An identity that cannot be read is not a change. */
 struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inputs *inputs, struct input_change **ret,
 				size_t *count_ret) MUST_CHECK;
 

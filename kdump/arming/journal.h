@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* MESSAGE_ID of what kdump has to say; documented in kdumpctl(8), so they never change. */
+/* MESSAGE_ID of each kind of entry. kdumpctl(8) documents them, so they never change. */
 #define JOURNAL_ARMED     "6f2f6fc3ed9f4272a45342acf95afb05" /* a crash leaves a dump from now on */
-#define JOURNAL_NOT_ARMED "22bb05a8902a458c81b84af929c861ff" /* it does not any more */
-#define JOURNAL_STALE     "cc8315fd1f964db3b001760b2cc17e3b" /* armed, but with something that has changed since */
+#define JOURNAL_NOT_ARMED "22bb05a8902a458c81b84af929c861ff" /* a crash leaves no dump from now on */
+#define JOURNAL_STALE     "cc8315fd1f964db3b001760b2cc17e3b" /* armed, but the image is not up to date */
 #define JOURNAL_CRASH     "c72638734c2946889c8cd8f98c6142e5" /* a new dump was found */
 #define JOURNAL_REMOVED   "85372fefd48849e4bff9411b8da728fc" /* retention has removed a dump */
 #define JOURNAL_NOTIFY    "2794e6197e394a438c7af12025158338" /* a program of notify.d has failed */
@@ -20,8 +20,8 @@ struct journal_field {
 	const char *value; /* NULL: left out */
 };
 
-/** Send one entry. @priority: syslog's LOG_ERR … A journal that does not listen is not an error: the entry is then
- *  lost, as syslog's are. */
+/** Send one entry. @priority: syslog's LOG_ERR … If the journal does not listen, the entry is lost, as it
+ *  would be with syslog. */
 void journal_send(const char *message_id, int priority, const char *message, const struct journal_field *fields,
 		  size_t count);
 

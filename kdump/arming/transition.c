@@ -20,7 +20,7 @@ static const struct {
 } standings[] = {
 	[STANDING_OFF] = { "off", JOURNAL_NOT_ARMED, LOG_NOTICE, "Kernel crashes leave no dump from now on" },
 	[STANDING_ARMED] = { "armed", JOURNAL_ARMED, LOG_INFO, "Armed: a kernel crash leaves a dump" },
-	[STANDING_STALE] = { "stale", JOURNAL_STALE, LOG_WARNING, "Armed, but with something that has changed since" },
+	[STANDING_STALE] = { "stale", JOURNAL_STALE, LOG_WARNING, "Armed, but not up to date" },
 	[STANDING_NOT_ARMED] = { "not-armed", JOURNAL_NOT_ARMED, LOG_ERR,
 				 "Not armed: a kernel crash would leave no dump" },
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** How the machine stands, remembered in /run so that the journal gets an entry when that changes, and only then. */
+/** The machine's standing, kept in /run so that the journal gets an entry whenever it changes, and only then. */
 #ifndef KDUMP_ARMING_TRANSITION_H
 #define KDUMP_ARMING_TRANSITION_H
 
@@ -12,17 +12,17 @@
 #define TRANSITION_PATH "/run/kdump/state"
 
 enum standing {
-	STANDING_OFF, /* nobody wants it armed: never started, or stopped */
+	STANDING_OFF, /* the machine is not meant to be armed: kdump was never started, or it was stopped */
 	STANDING_ARMED,
-	STANDING_STALE,     /* armed, with something that has changed since */
-	STANDING_NOT_ARMED, /* it should be, and is not */
+	STANDING_STALE,     /* armed, but the image is not up to date */
+	STANDING_NOT_ARMED, /* the machine is meant to be armed, and is not */
 };
 
-/** What was noted last; STANDING_OFF if nothing was, or nothing that makes sense. */
+/** The last note; STANDING_OFF if there is none, or if it is not valid. */
 enum standing transition_last(const struct kd_sysroot *root);
 
-/** Note how it stands now, and why (@reason, a sentence). If standing or reason differ from what was noted last, the
- *  running machine's journal gets an entry. What goes wrong is warned of on @log: nothing depends on it. */
+/** Note how the machine stands now, and why (@reason, a sentence). If that differs from the last note, the running
+ *  machine's journal gets an entry. A failure is only a warning on @log, since nothing depends on the note. */
 void transition_note(const struct kd_sysroot *root, const struct kd_log *log, enum standing standing,
 		     const char *reason);
 

@@ -146,19 +146,19 @@ static void test_each_change(void **state)
 		const char *kind, *name, *how;
 	} rows[] = {
 		{ "/etc/kdump.conf", "path /other\n", INPUT_CONFIG, "/etc/kdump.conf", "has changed" },
-		{ "/etc/kdump.conf", NULL, INPUT_CONFIG, "/etc/kdump.conf", "is gone" },
-		{ "/etc/default/kdump", "A=b\n", INPUT_CONFIG, "/etc/default/kdump", "is there now" },
+		{ "/etc/kdump.conf", NULL, INPUT_CONFIG, "/etc/kdump.conf", "has disappeared" },
+		{ "/etc/default/kdump", "A=b\n", INPUT_CONFIG, "/etc/default/kdump", "has appeared" },
 		{ "/etc/kdump/pre.d/one", "two", INPUT_HOOKS, "/etc/kdump/pre.d", "has changed" },
-		{ "/etc/kdump/post.d/one", "one", INPUT_HOOKS, "/etc/kdump/post.d", "is there now" },
+		{ "/etc/kdump/post.d/one", "one", INPUT_HOOKS, "/etc/kdump/post.d", "has appeared" },
 		{ "/boot/vmlinuz", "kernel", INPUT_KERNEL, "/boot/vmlinuz", "has changed" }, /* replaced by the same */
-		{ "/root/key", NULL, INPUT_KEY, "/root/key", "is gone" },
+		{ "/root/key", NULL, INPUT_KEY, "/root/key", "has disappeared" },
 		{ "/sys/class/block/vda1/dev", "254:2\n", INPUT_DEVICE, "UUID=aaaa-1", "has changed" },
 		{ "/proc/self/mountinfo", "22 1 254:1 / / ro - ext4 /dev/vda1 ro\n", INPUT_MOUNT, "/var/crash",
 		  "has changed" },
 		{ "/proc/self/mountinfo", ROOT_MOUNT "23 22 254:2 / /var rw - ext4 /dev/vda2 rw\n", INPUT_MOUNT,
 		  "/var/crash", "has changed" },
 		{ "/etc/fstab", "UUID=aaaa-1 /crash ext4 subvol=x 0 0\n", INPUT_FSTAB, "UUID=aaaa-1", "has changed" },
-		{ "/etc/fstab", "", INPUT_FSTAB, "UUID=aaaa-1", "is gone" },
+		{ "/etc/fstab", "", INPUT_FSTAB, "UUID=aaaa-1", "has disappeared" },
 		{ "/sys/devices/system/cpu/present", "0-2\n", INPUT_CPUS, "CPUs", "has changed" },
 		{ "/proc/iomem", "00001000-0009fbff : System RAM\n", INPUT_MEMORY, "memory", "has changed" },
 		/* Seen by somebody who is not root: no answer, so no change. */
@@ -198,7 +198,7 @@ static void test_uuid(void **state)
 	assert_no_error(inputs_compare(&m->root, &armed.inputs, &change, &count));
 	assert_int_equal(count, 2);
 	assert_string_equal(change[0].kind, INPUT_DEVICE);
-	assert_string_equal(change[0].how, "is gone");
+	assert_string_equal(change[0].how, "has disappeared");
 	assert_string_equal(change[1].kind, INPUT_FSTAB);
 }
 
