@@ -7,11 +7,11 @@
 #include "base/array.h"
 #include "base/text.h"
 
-/* Where distributions keep kernels; the release stands between the two parts. */
+/* The places where distributions keep kernels; the release stands between the two parts. */
 static const struct {
 	const char *before, *after;
 } places[] = {
-	{ "/boot/vmlinuz-", "" },            /* nearly everybody on x86_64 */
+	{ "/boot/vmlinuz-", "" },            /* nearly every distribution on x86_64 */
 	{ "/boot/vmlinux-", "" },            /* ppc64 */
 	{ "/boot/Image-", "" },              /* openSUSE on arm64, riscv64 */
 	{ "/boot/kernel-", "" },             /* Gentoo */
@@ -26,7 +26,7 @@ bool kernel_is_release(const char *text)
 	return *text && *text != '.' && !strpbrk(text, "/ \t\n");
 }
 
-/* KDUMP_BOOTDIR, KDUMP_IMG and KDUMP_IMG_EXT, of which any may be missing. */
+/* The path by KDUMP_BOOTDIR, KDUMP_IMG and KDUMP_IMG_EXT, any of which may be missing. */
 static struct kd_error *configured_path(const struct settings *settings, const char *release, char **ret)
 {
 	return kd_format(ret, "%s/%s-%s%s", settings->boot_dir ? settings->boot_dir : "/boot",
@@ -46,7 +46,7 @@ static struct kd_error *try_path(const struct kd_sysroot *root, const char *path
 	return kd_format(tried, "%s%s%s", before ? before : "", before ? ", " : "", path);
 }
 
-/* The places of distributions, up to the first that has the kernel. */
+/* Try the places of distributions, up to the first one that has the kernel. */
 static struct kd_error *try_places(const struct kd_sysroot *root, const char *release, char **tried, char **ret)
 {
 	struct kd_error *err = NULL;
@@ -68,7 +68,7 @@ static struct kd_error *find_file(const struct kd_sysroot *root, const struct se
 	_cleanup_free_ char *tried = NULL, *path = NULL, *configured = NULL;
 	struct kd_error *err;
 
-	/* What the administrator set is meant: nothing else is tried then. */
+	/* If the administrator has set a place, no other one is tried. */
 	if (settings->boot_dir || settings->image || settings->image_ext) {
 		err = configured_path(settings, release, &configured);
 		if (!err)
@@ -80,7 +80,7 @@ static struct kd_error *find_file(const struct kd_sysroot *root, const struct se
 		return err;
 	if (!path)
 		return kd_error_create(KD_ERR_NOT_FOUND,
-				       "no file of kernel %s found (tried %s): install it, or name it with "
+				       "the file of kernel %s was not found (tried %s): install it, or name it with "
 				       "KDUMP_BOOTDIR and KDUMP_IMG in %s",
 				       release, tried, settings_files[0]);
 	*ret = take_ptr(path);
@@ -99,11 +99,11 @@ struct kd_error *kernel_find(const struct kd_sysroot *root, const struct setting
 		err = kd_set_text(&name, release);
 	else
 		err = kd_error_wrap(kd_sysroot_read_line(root, &name, "/proc/sys/kernel/osrelease"),
-				    "cannot tell the running kernel");
+				    "cannot read the release of the running kernel");
 	if (err)
 		return err;
 	if (!kernel_is_release(name))
-		return kd_error_create(KD_ERR_CONFIG, "\"%s\" is no kernel release, as uname -r prints it", name);
+		return kd_error_create(KD_ERR_CONFIG, "\"%s\" is not a kernel release as uname -r prints it", name);
 	err = find_file(root, settings, name, &ret->path);
 	if (!err)
 		ret->release = take_ptr(name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Which kernel captures: normally the running one, a second time. */
+/** The capture kernel: normally a second instance of the running kernel. */
 #ifndef KDUMP_CONFIG_KERNEL_H
 #define KDUMP_CONFIG_KERNEL_H
 
@@ -15,15 +15,15 @@ struct kernel {
 };
 
 /** Find the file of kernel @release (NULL: KDUMP_KERNELVER of @settings, else the running kernel).
- *  KD_ERR_NOT_FOUND names every place that was tried; KD_ERR_CONFIG: @release is no version. */
+ *  KD_ERR_NOT_FOUND names every place that was tried; KD_ERR_CONFIG: @release is not a kernel release. */
 struct kd_error *kernel_find(const struct kd_sysroot *root, const struct settings *settings, const char *release,
 			     struct kernel *ret) MUST_CHECK;
 
-/** Is @text a kernel release? It becomes part of paths, so nothing that leads elsewhere may be in it. */
+/** Is @text a kernel release? It becomes part of paths, so it must not lead to another directory. */
 bool kernel_is_release(const char *text);
 
-/** The path of the capture initramfs for kernel @release, in @directory: KD_STATEDIR, but for dry runs. *ret is owned
- *  by the caller. KD_ERR_NOMEM. */
+/** The path of the capture initramfs for kernel @release, in @directory, which is KD_STATEDIR except in dry runs.
+ *  *ret is owned by the caller. KD_ERR_NOMEM. */
 struct kd_error *kernel_initramfs(const char *directory, const char *release, char **ret) MUST_CHECK;
 
 /** A zeroed struct is allowed. */

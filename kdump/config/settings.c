@@ -31,7 +31,7 @@ static const struct {
 	{ "KEXEC_ARGS", offsetof(struct settings, kexec_args) },
 	{ "KDUMP_METRICS_FILE", offsetof(struct settings, metrics_file) },
 	{ "VMCORE_CREATION_NOTIFICATION", offsetof(struct settings, creation_notification) },
-	/* Red Hat's, without a meaning here: log levels of their scripts, another mechanism. */
+	/* Red Hat's settings without a meaning here: log levels of its scripts, firmware-assisted dumps. */
 	{ "KDUMP_STDLOGLVL", IGNORED },
 	{ "KDUMP_SYSLOGLVL", IGNORED },
 	{ "KDUMP_KMSGLOGLVL", IGNORED },
@@ -56,13 +56,13 @@ static const char *unquote(char *value)
 
 	if (quote == '"' || quote == '\'') {
 		if (length < 2 || value[length - 1] != quote)
-			return "closing quote missing";
+			return "the closing quote is missing";
 		memmove(value, value + 1, length - 2);
 		value[length - 2] = '\0';
 	}
-	/* Within single quotes a shell takes everything as it stands. */
+	/* Within single quotes a shell takes everything literally. */
 	if (strpbrk(value, quote == '\'' ? "'" : "\"$`\\"))
-		return "quotes, $, ` and \\ are not understood here: this file is not run by a shell";
+		return "quotes, $, ` and \\ are not understood: no shell runs this file";
 	if (quote != '"' && quote != '\'' && strpbrk(value, " \t;&|<>()'"))
 		return "a value with blanks or special characters needs quotes around it";
 	return NULL;
@@ -75,7 +75,7 @@ static struct kd_error *parse_kexec_args(const char *value, struct settings *set
 
 	if (!words)
 		return errno == ENOMEM ? kd_error_nomem() :
-					 kd_error_create(KD_ERR_CONFIG, "closing quote missing in KEXEC_ARGS");
+					 kd_error_create(KD_ERR_CONFIG, "KEXEC_ARGS: the closing quote is missing");
 	for (i = 0; words[i]; i++) {
 		for (k = 0; k < ARRAY_SIZE(kexec_args); k++)
 			if (strcmp(words[i], kexec_args[k].word) == 0)
@@ -92,7 +92,7 @@ static char **field_of(const struct settings *settings, size_t i)
 	return (char **)((char *)settings + keys[i].offset);
 }
 
-/* Put @value away under @key. */
+/* Store @value under @key. */
 static struct kd_error *set(struct settings *settings, const char *key, const char *value, unsigned int line,
 			    bool *known)
 {
@@ -131,7 +131,7 @@ static struct kd_error *parse_line(char *line, unsigned int number, struct setti
 		return kd_error_create(KD_ERR_CONFIG, "not a KEY=value line: %s", line);
 	*value++ = '\0';
 	if (!is_name(line))
-		return kd_error_create(KD_ERR_CONFIG, "\"%s\" is not a name (no blanks around the =)", line);
+		return kd_error_create(KD_ERR_CONFIG, "\"%s\" is not a name (write no blanks around the =)", line);
 	/* As in a shell, a comment starts after a blank; inside quotes # is an ordinary character. */
 	comment = *value == '"' || *value == '\'' ? strchr(value + 1, *value) : value;
 	comment = comment ? strstr(comment, " #") : NULL;
@@ -171,7 +171,7 @@ struct kd_error *settings_parse(const char *text, const char *file, const struct
 		if (err)
 			return kd_error_wrap(err, "%s:%u", file, number);
 		if (unknown)
-			kd_warn(log, "%s:%u: %s is not known here and ignored", file, number, unknown);
+			kd_warn(log, "%s:%u: the unknown setting %s is ignored", file, number, unknown);
 	}
 	*ret = settings;
 	settings = (struct settings){ 0 };
@@ -198,7 +198,7 @@ struct kd_error *settings_load(const struct kd_sysroot *root, const struct kd_lo
 
 bool settings_get(const struct settings *settings, size_t i, const char **key, const char **value, unsigned int *line)
 {
-	/* Ignored ones are the table's last. */
+	/* The ignored keys are the last of the table. */
 	if (i >= ARRAY_SIZE(keys) || keys[i].offset == IGNORED)
 		return false;
 	*key = keys[i].key;

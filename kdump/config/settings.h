@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** /etc/sysconfig/kdump (Red Hat, openSUSE) or /etc/default/kdump: which kernel is loaded for the capture, and with
- *  what command line. KEY=value lines in shell's notation, of which only quotes mean anything: the file is parsed,
- *  never run.
+/** /etc/sysconfig/kdump (Red Hat, openSUSE) or /etc/default/kdump: the capture kernel and its command line.
+ *
+ *  The file has KEY=value lines in shell notation, of which only quotes have a meaning: it is parsed, never run.
  */
 #ifndef KDUMP_CONFIG_SETTINGS_H
 #define KDUMP_CONFIG_SETTINGS_H
@@ -16,13 +16,13 @@
 
 #define SETTINGS_KEYS_MAX 16
 
-/** Where they may be; the first file that exists counts. */
+/** The files that may hold them; the first one that exists counts. */
 #define SETTINGS_FILES 2
 extern const char *const settings_files[SETTINGS_FILES];
 
-/** Strings are owned, and NULL where the file does not set them (or sets them to nothing). */
+/** Strings are owned, and NULL if the file does not set them, or sets them to nothing. */
 struct settings {
-	char *file;                  /* where they were read from; NULL: there is no such file */
+	char *file;                  /* the file that was read; NULL: none exists */
 	char *kernel_version;        /* KDUMP_KERNELVER */
 	char *commandline;           /* KDUMP_COMMANDLINE: instead of the running kernel's */
 	char *commandline_remove;    /* KDUMP_COMMANDLINE_REMOVE: names, besides the built-in ones */
@@ -34,12 +34,11 @@ struct settings {
 	char *kexec_args;            /* KEXEC_ARGS, as it is written; its meaning is in @call */
 	char *creation_notification; /* VMCORE_CREATION_NOTIFICATION: "no" silences status about the last test */
 	enum loader_call call;       /* KEXEC_ARGS: -s, -c or -a */
-	unsigned int
-		line[SETTINGS_KEYS_MAX]; /* of each key in the file, in the order of settings_get(); 0: not there */
+	unsigned int line[SETTINGS_KEYS_MAX]; /* of each key in the file, in the order of settings_get(); 0: not set */
 };
 
-/** Read the first of the files that exists; defaults if none does. Unknown keys are warned about.
- *  KD_ERR_CONFIG ("file:line: …") for what only a shell could understand. */
+/** Read the first of the files that exists, or return the defaults if none does. An unknown key is a warning on @log.
+ *  KD_ERR_CONFIG ("file:line: …"): syntax that only a shell understands. */
 struct kd_error *settings_load(const struct kd_sysroot *root, const struct kd_log *log,
 			       struct settings *ret) MUST_CHECK;
 
@@ -47,8 +46,8 @@ struct kd_error *settings_load(const struct kd_sysroot *root, const struct kd_lo
 struct kd_error *settings_parse(const char *text, const char *file, const struct kd_log *log,
 				struct settings *ret) MUST_CHECK;
 
-/** One setting after the other, those that have a meaning here. False: there are no more than @i.
- *  *value: NULL where it is not set. *line: in settings->file, 0 where it does not set it. */
+/** Setting number @i of those that have a meaning here. False: there are only @i. *value: NULL if it is not set.
+ *  *line: its line in settings->file; 0 if that file does not set it. */
 bool settings_get(const struct settings *settings, size_t i, const char **key, const char **value, unsigned int *line);
 
 /** A zeroed struct is allowed. */

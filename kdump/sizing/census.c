@@ -61,7 +61,7 @@ static enum page_class class_of(uint64_t flags)
 
 enum page_class census_classify(uint64_t flags, enum page_class *head)
 {
-	/* Of a tail the kernel shows some flags of the head, and which has changed with its versions. */
+	/* For a tail page the kernel shows some flags of the head. Which ones depends on its version. */
 	if ((flags & COMPOUND_TAIL) && !(flags & (HWPOISON | BUDDY)) && *head != PAGE_CLASS_COUNT)
 		return *head;
 	*head = flags & COMPOUND_HEAD ? class_of(flags) : PAGE_CLASS_COUNT;
@@ -70,7 +70,7 @@ enum page_class census_classify(uint64_t flags, enum page_class *head)
 
 /* --- where RAM is ------------------------------------------------------------------------------------------------- */
 
-/* What the capture kernel will find to look at: its own memory is none of it. */
+/* The RAM that the capture kernel will find, which does not include its own. */
 static struct kd_error *find_ram(const struct kd_sysroot *root, struct kd_ranges *ret)
 {
 	_cleanup_(memory_map_free) struct memory_map map = { 0 };
@@ -97,7 +97,7 @@ static bool look_at(int fd, uint64_t pfn, uint64_t count, struct census *census)
 	return true;
 }
 
-/* Of every @step runs of RAM look at one. */
+/* Look at one of every @step runs of RAM. */
 static bool look_at_all(int fd, const struct kd_ranges *ram, uint64_t step, struct census *census)
 {
 	uint64_t run = 0, pfn;
@@ -144,7 +144,7 @@ static uint64_t get_pages(const char *meminfo, const char *key, uint64_t page_si
 	return kd_proc_figure(meminfo, key, &bytes) ? bytes / page_size : 0;
 }
 
-/* Whether cache has private data is not told: all of it counts as what is kept longest. */
+/* /proc/meminfo does not tell which cache has private data, so all cache counts as the class that is kept longer. */
 static struct kd_error *count_sums(const struct kd_sysroot *root, struct census *census)
 {
 	_cleanup_free_ char *text = NULL;
@@ -166,12 +166,11 @@ static struct kd_error *count_sums(const struct kd_sysroot *root, struct census 
 	return NULL;
 }
 
-/* Free memory that the flags do not show counts in MemFree: what a confidential guest never accepted, and what has no
- * struct page yet where a kernel puts their set-up off until they are needed (seen with a 6.18 that is built for
- * micro-VMs, deferred_init=lazy: 1.9 GiB in one piece read as 0). The free lists themselves are no reason: BUDDY stands
- * on each page of a free block, also since 6.17, where stable_page_flags() works on a copy (snapshot_page()). What lies
- * in the lists of single CPUs counts in MemFree, too, and has no flag: that much is kept, and is no reason to doubt the
- * flags. */
+/* MemFree counts some free memory that has no flags: memory that a confidential guest never accepted, and memory whose
+ * struct pages the kernel sets up only when they are needed (seen with a 6.18 built for micro-VMs, deferred_init=lazy:
+ * 1.9 GiB in one piece read as 0). The free lists are not the cause: each page of a free block has BUDDY, also since
+ * 6.17, where stable_page_flags() works on a copy (snapshot_page()). Pages in the lists of single CPUs count in MemFree
+ * and have no flag, so a small difference is no reason to doubt the flags. */
 static struct kd_error *correct_free(const struct kd_sysroot *root, struct census *census)
 {
 	_cleanup_free_ char *text = NULL;
@@ -240,7 +239,7 @@ static uint64_t get_number(struct json_object *object, const char *key)
 	return number > 0 ? (uint64_t)number : 0;
 }
 
-/* What the last capture's pages took; 0: there is none with this collector, or its report makes no sense. */
+/* The compression of the last capture; 0: there is none with this collector, or its report is not valid. */
 static unsigned int recorded_permil(const struct kd_sysroot *root, char *const *collector)
 {
 	_cleanup_free_ char *text = NULL;
@@ -260,7 +259,7 @@ static unsigned int recorded_permil(const struct kd_sysroot *root, char *const *
 	return ratio >= 1 && ratio <= 1100 ? (unsigned int)ratio : 0;
 }
 
-/* makedumpfile compresses only when it is told to. */
+/* makedumpfile compresses only if an option says so. */
 static unsigned int usual_permil(const struct dumpfilter_command *command, const char *program)
 {
 	const struct codec *codec = command->options.codec;
@@ -281,7 +280,7 @@ void census_estimate(const struct kd_sysroot *root, const struct census *census,
 
 	for (argc = 0; collector[argc]; argc++)
 		;
-	/* makedumpfile's options are the same; its -F and -E are not known, and cost little. */
+	/* makedumpfile has the same options. Its -F and -E are not known here, and change the size little. */
 	err = dumpfilter_parse_command(argc, collector, &command);
 	dump.permil = err ? 1000 : usual_permil(&command, collector[0]);
 	dump.level = err ? 0 : command.options.level;

@@ -31,7 +31,7 @@
 #define REPORT_MAX     KD_MIB(1)
 #define REPORTS_MAX    4096
 
-/* --- what is loaded ----------------------------------------------------------------------------------------------- */
+/* --- kernel and image --------------------------------------------------------------------------------------------- */
 
 static struct kd_error *read_kernel(const struct estimate_request *request, struct estimate *estimate)
 {
@@ -64,7 +64,7 @@ static void note_module(struct estimate *estimate, const char *path, uint64_t si
 		estimate->large_count++;
 }
 
-/* What a gzip member expands to: its last four bytes (RFC 1952, ISIZE). */
+/* The last four bytes of a gzip member are the size that it expands to (RFC 1952, ISIZE). */
 static bool read_isize(struct archive *archive, uint64_t size, uint64_t *ret)
 {
 	uint8_t block[16384], tail[4] = { 0 };
@@ -89,7 +89,7 @@ static uint64_t whole_pages(uint64_t size)
 	return (size + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
 }
 
-/* Add what the archive unpacks to. False: it is no archive. */
+/* Add the sizes of the unpacked files. False: it is not an archive. */
 static bool add_contents(struct archive *archive, struct estimate *estimate)
 {
 	struct archive_entry *entry;
@@ -111,7 +111,7 @@ static bool add_contents(struct archive *archive, struct estimate *estimate)
 	return result == ARCHIVE_EOF;
 }
 
-/* Returns false when there is no image that tells anything. */
+/* False: there is no image, or it cannot be read. */
 static bool read_image(const struct estimate_request *request, struct estimate *estimate)
 {
 	_cleanup_close_ int fd = request->initrd ? kd_sysroot_open_file(request->root, request->initrd, O_RDONLY) : -1;
@@ -161,7 +161,7 @@ static void compute(struct estimate *estimate)
 	/* As in dumpfilter/pages/pfn_bitmap.c: a bit for each page. */
 	estimate->filter = 2 * (estimate->ram / PAGE_SIZE / 8) + FILTER_BUFFERS;
 	sum = estimate->kernel + estimate->initramfs + estimate->modules + estimate->elfcorehdr + estimate->filter;
-	/* For the pages of what is needed; those of a larger reservation come out of what is more. */
+	/* Only for the pages of the need: a larger reservation has room for its own struct pages. */
 	estimate->mem_map = sum / (PAGE_SIZE - STRUCT_PAGE) * STRUCT_PAGE;
 	estimate->computed = sum + estimate->mem_map;
 }
@@ -188,7 +188,7 @@ static bool get_size(struct json_object *object, const char *key, uint64_t *ret)
 	return true;
 }
 
-/* Is this a report of a capture by kernel @release that got as far as saving something? */
+/* Is this the report of a capture by kernel @release that has measured its memory? */
 static bool parse_report(const char *text, const char *release, struct recorded *ret)
 {
 	struct json_object *report = json_tokener_parse(text), *kernel, *memory, *name;
@@ -203,7 +203,7 @@ static bool parse_report(const char *text, const char *release, struct recorded 
 	return good;
 }
 
-/* The report in @fd, if it is newer than what is there. @path becomes its name, or is freed. */
+/* Take the report in @fd if it is newer than @newest. @path becomes its name, or is freed. */
 static void take_report(int fd, char *path, const char *release, struct recorded *newest)
 {
 	_cleanup_free_ char *name = path, *text = NULL;
@@ -222,7 +222,7 @@ static void take_report(int fd, char *path, const char *release, struct recorded
 	*newest = found;
 }
 
-/* The report of the dump in directory @name; links are not followed. */
+/* Consider the report of the dump in directory @name. Links are not followed. */
 static void consider(int dumps, const char *directory, const char *name, const char *release, struct recorded *newest)
 {
 	_cleanup_close_ int dir = openat(dumps, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -236,7 +236,7 @@ static void consider(int dumps, const char *directory, const char *name, const c
 		take_report(fd, path, release, newest);
 }
 
-/* Dumps are deleted; what the last of them told is kept. */
+/* Dumps are deleted, but the report of the last one is kept. */
 static void consider_last(const struct estimate_request *request, struct recorded *newest)
 {
 	_cleanup_close_ int fd = kd_sysroot_open_file(request->root, LAST_CAPTURE_PATH, O_RDONLY | O_NONBLOCK);
@@ -254,8 +254,8 @@ static void find_recorded(const struct estimate_request *request, struct recorde
 		consider(dirfd(dir), request->dumps, name, request->release, newest);
 }
 
-/* What the kernel kept is what the reservation was larger than MemTotal. The reservation may have been another then:
- * if that cannot be true, init_size is taken, which is a little more than what a kernel keeps. */
+/* The kernel kept the difference between the reservation and MemTotal for itself. If the reservation has changed since,
+ * that difference may be absurd; then init_size is used, which is a little more than what a kernel keeps. */
 static uint64_t kept_by_kernel(const struct estimate *estimate, const struct recorded *recorded)
 {
 	uint64_t kept = estimate->reserved > recorded->total ? estimate->reserved - recorded->total : 0;
@@ -266,7 +266,7 @@ static uint64_t kept_by_kernel(const struct estimate *estimate, const struct rec
 
 static void use_recorded(const struct estimate_request *request, struct estimate *estimate)
 {
-	/* Before the first process runs nothing is recorded: the whole of the kernel, and the image twice. */
+	/* Nothing is recorded before the first process runs, when the whole kernel and two images are in memory. */
 	uint64_t boot = estimate->kernel + estimate->initramfs + estimate->elfcorehdr + estimate->mem_map;
 	struct recorded newest = { 0 };
 

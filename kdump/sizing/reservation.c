@@ -9,7 +9,7 @@
 #include "kdump/config/settings.h"
 #include "kdump/storage/target.h"
 
-/* The directory of the dumps as far as it can be told: what is wrong with the target is start's to say. */
+/* Find the directory of the dumps. Errors of the target are not reported here but by start. */
 static struct kd_error *find_dumps(const struct kd_sysroot *root, const struct kd_log *log, const char *conf_file,
 				   struct target *target)
 {
@@ -56,13 +56,14 @@ void reservation_remark(const struct kd_log *log, const struct estimate *estimat
 	case ESTIMATE_SMALL:
 		kd_warn(log,
 			"%" PRIu64 " MiB are reserved for the capture kernel, but it needs %" PRIu64
-			": the capture may run out of memory; \"kdumpctl reset-crashkernel %" PRIu64 "M\" and reboot",
+			" MiB and may run out of memory: \"kdumpctl reset-crashkernel %" PRIu64 "M\", then reboot",
 			reserved, kd_mib_up(estimate->need), recommended);
 		break;
 	case ESTIMATE_WASTEFUL:
 		kd_info(log,
-			"%" PRIu64 " MiB are reserved for the capture kernel, and %" PRIu64
-			" are enough: \"kdumpctl reset-crashkernel %" PRIu64 "M\" gives the rest back at the next boot",
+			"%" PRIu64 " MiB are reserved for the capture kernel, but %" PRIu64
+			" MiB are enough: \"kdumpctl reset-crashkernel %" PRIu64
+			"M\" gives the rest back at the next boot",
 			reserved, recommended, recommended);
 		break;
 	case ESTIMATE_NOTHING:

@@ -141,7 +141,7 @@ struct kd_error *refresh_run(struct kdumpctl *ctl, int *status)
 static struct kd_error *check_release(const char *release)
 {
 	return kernel_is_release(release) ? NULL :
-					    kd_error_create(KD_ERR_USAGE, "\"%s\" is no kernel release", release);
+					    kd_error_create(KD_ERR_USAGE, "\"%s\" is not a kernel release", release);
 }
 
 /* The running kernel's modules were replaced (a rebuild under the same name), or the next boot's kernel is here: what

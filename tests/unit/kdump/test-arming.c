@@ -151,7 +151,7 @@ static void test_reload_of_nothing(void **state)
 	struct machine *m = *state;
 	int status = 0;
 
-	assert_error(arm_reload(&m->ctl, &status), KD_ERR_NOT_FOUND, "no file of kernel 6.1 found");
+	assert_error(arm_reload(&m->ctl, &status), KD_ERR_NOT_FOUND, "the file of kernel 6.1 was not found");
 	assert_said(m, "kdump: WARNING: Kdump was not running: [WARNING]\n");
 	assert_int_equal(loads, 0);
 }
@@ -163,7 +163,7 @@ static void test_restart_that_fails(void **state)
 	int status = 0;
 
 	put(m, "/sys/kernel/kexec_crash_loaded", "1\n");
-	assert_error(arm_restart(&m->ctl, &status), KD_ERR_NOT_FOUND, "no file of kernel 6.1 found");
+	assert_error(arm_restart(&m->ctl, &status), KD_ERR_NOT_FOUND, "the file of kernel 6.1 was not found");
 	assert_int_equal(unloads, 0);
 	assert_int_equal(loads, 0);
 }

@@ -22,8 +22,8 @@ static void test_kernel(void **state)
 	tree_text(m, "/boot/vmlinuz-6.12", "");
 	assert_no_error(kernel_find(&m->root, &settings, "6.12", &named));
 	assert_string_equal(named.path, "/boot/vmlinuz-6.12");
-	assert_error(kernel_find(&m->root, &settings, "../x", &none), KD_ERR_CONFIG, "is no kernel release");
-	assert_error(kernel_find(&m->root, &settings, "", &none), KD_ERR_CONFIG, "is no kernel release");
+	assert_error(kernel_find(&m->root, &settings, "../x", &none), KD_ERR_CONFIG, "is not a kernel release");
+	assert_error(kernel_find(&m->root, &settings, "", &none), KD_ERR_CONFIG, "is not a kernel release");
 
 	settings.image = (char *)"bz";
 	settings.image_ext = (char *)".efi";

@@ -32,7 +32,7 @@ static void test_settings_errors(void **state)
 		const char *text, *expected;
 	} cases[] = {
 		{ "\nKDUMP_IMG=\"$(ls)\"\n", "f:2: value of KDUMP_IMG: quotes, $" },
-		{ "KDUMP_IMG=`ls`\n", "not run by a shell" },
+		{ "KDUMP_IMG=`ls`\n", "no shell runs this file" },
 		{ "KDUMP_IMG=\"abc\n", "closing quote" },
 		{ "KDUMP_IMG=a b\n", "needs quotes" },
 		{ "KDUMP_IMG=a;b\n", "needs quotes" },
@@ -62,7 +62,7 @@ static void test_settings_unknown_warns(void **state)
 	kd_log_init(&log, out, "kdump", KD_LOG_INFO);
 	assert_no_error(settings_parse("KDUMP_SAVEDIR=\"/x\"\nKDUMP_STDLOGLVL=1\n", "f", &log, &s));
 	fclose(out);
-	assert_string_equal(text, "kdump: WARNING: f:1: KDUMP_SAVEDIR is not known here and ignored\n");
+	assert_string_equal(text, "kdump: WARNING: f:1: the unknown setting KDUMP_SAVEDIR is ignored\n");
 }
 
 static void test_settings_files(void **state)
