@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kdumpctl _completion bash|zsh|fish: what the shells need to complete a command line, made from the table of verbs.
- * Run when kdump is built. */
+/* kdumpctl _completion bash|zsh|fish: shell completions, made from the table of verbs when kdump is built. */
 #include <stdio.h>
 #include <string.h>
 

@@ -5,7 +5,7 @@
 
 #include "kdump/verbs/kdumpctl.h"
 
-/** Print the script for the shell that is the argument: bash, zsh, fish. KD_ERR_USAGE. */
+/** Print the script for the shell that the argument names: bash, zsh, fish. KD_ERR_USAGE. */
 kdumpctl_verb completion_print;
 
 #endif

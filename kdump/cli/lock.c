@@ -8,8 +8,8 @@
 
 #include "base/io.h"
 
-/* /run/lock is world-writable on Debian: a link, or a file that somebody else owns (and could keep locked for ever),
- * is not ours and is put away. EACCES and ELOOP are how the kernel refuses to open such a thing. */
+/* /run/lock is world-writable on Debian. A link, or a file of another user, who could keep it locked for ever, is
+ * removed. The kernel refuses to open one with EACCES or ELOOP. */
 static bool is_ours(int fd)
 {
 	struct stat st;

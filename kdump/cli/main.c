@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kdumpctl(8): arm the machine for its own crash, tell whether it is armed, and look after the dumps. */
+/* kdumpctl(8): arm the machine for a crash, tell whether it is armed, and manage the dumps. */
 #include <config.h>
 
 #include <errno.h>
@@ -70,7 +70,7 @@ static int print_help(void)
 	enum verb_group group;
 
 	print_usage(stdout, "");
-	puts("\nArm this machine so that a kernel crash leaves a dump, tell whether it is armed, and look after the dumps.");
+	puts("\nArm this machine so that a kernel crash leaves a dump, tell whether it is armed, and manage the dumps.");
 	for (group = 0; group < VERB_GROUPS; group++)
 		print_group(group);
 	puts("\nOptions:");
@@ -151,28 +151,26 @@ static struct kd_error *check_allowed(const struct kdumpctl *ctl, const struct v
 	if (!verb->run)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s is not implemented: %s", verb->name, verb->refused);
 	if (ctl->dry_run && !(verb->flags & VERB_DRY_RUN))
-		return kd_error_create(KD_ERR_USAGE, "--dry-run makes no sense with %s", verb->name);
+		return kd_error_create(KD_ERR_USAGE, "%s does not take --dry-run", verb->name);
 	if (ctl->json && !(verb->flags & VERB_JSON))
-		return kd_error_create(KD_ERR_USAGE, "--json makes no sense with %s", verb->name);
+		return kd_error_create(KD_ERR_USAGE, "%s does not take --json", verb->name);
 	if ((verb->flags & VERB_LIVE) && !live && !ctl->dry_run)
-		return kd_error_create(KD_ERR_USAGE,
-				       "%s works on the running machine only: with --sysroot, use --dry-run",
+		return kd_error_create(KD_ERR_USAGE, "%s works on the running machine only: add --dry-run to --sysroot",
 				       verb->name);
-	/* What can be looked at without root may be shown; a load cannot be laid out without /proc/iomem. */
+	/* Anybody may see what can be read without root. The layout of a load needs /proc/iomem, and so root. */
 	if ((verb->flags & VERB_CHANGES) && live && geteuid() != 0 && (!ctl->dry_run || (verb->flags & VERB_LIVE)))
 		return kd_error_create(KD_ERR_STATE, "kdumpctl %s needs root: use sudo", verb->name);
-	/* A configuration that is gone is something that the hidden ones have to deal with; dumps are looked at
-	 * anywhere. */
+	/* Hidden verbs have to cope without a configuration, and dumps can be looked at on any machine. */
 	if (!(verb->flags & VERB_HIDDEN) && verb->group != VERB_GROUP_DUMPS &&
 	    !kd_sysroot_exists(&ctl->root, ctl->conf_file)) {
-		kd_info(&ctl->log, "%s%s does not exist: an empty file there is enough", ctl->root.prefix,
+		kd_info(&ctl->log, "%s%s does not exist: create it; an empty file is enough", ctl->root.prefix,
 			ctl->conf_file);
 		return kd_error_create(KD_ERR_CONFIG, "Error: No kdump config file found!");
 	}
 	return NULL;
 }
 
-/* After the last word on standard output: an error if it did not arrive. */
+/* Did all of standard output arrive? */
 static struct kd_error *flush(void)
 {
 	if (fflush(stdout) || ferror(stdout))
@@ -206,7 +204,7 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	kd_log_init(&ctl->log, stderr, "kdump", ctl->verbose ? KD_LOG_DEBUG : KD_LOG_INFO);
-	umask(022); /* what must not be read by others is made with a narrower mode */
+	umask(022); /* files that others must not read get a narrower mode */
 
 	status = 0;
 	err = kd_sysroot_open(line.sysroot, &root);

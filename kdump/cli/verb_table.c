@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The verbs. Red Hat's come first, in the order of their usage line, which scripts may have seen. */
+/* The verbs. Red Hat's come first, in the order of its usage line, which scripts may know. */
 #include "kdump/cli/verb_table.h"
 
 #include <stdint.h>
@@ -15,7 +15,7 @@ const struct verb kdumpctl_verbs[] = {
 		.run = estimate_show,
 		.group = VERB_GROUP_MEMORY,
 		.flags = VERB_JSON,
-		.help = "how much memory the capture needs on this machine",
+		.help = "tell how much memory the capture needs on this machine",
 	},
 	{
 		.name = "start",
@@ -39,14 +39,14 @@ const struct verb kdumpctl_verbs[] = {
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_JSON,
 		.options = status_options,
-		.help = "is the capture kernel loaded? (-v: which, and what changed since)",
+		.help = "tell whether the capture kernel is loaded (-v: also which, and what has changed)",
 	},
 	{
 		.name = "restart",
 		.run = arm_restart,
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN,
-		.help = "load it anew after a change of the configuration",
+		.help = "load it again after a change of the configuration",
 		.failed = "Starting kdump: [FAILED]",
 	},
 	{
@@ -54,7 +54,7 @@ const struct verb kdumpctl_verbs[] = {
 		.run = arm_reload,
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN,
-		.help = "load it anew after a change of memory or CPUs",
+		.help = "load it again after a change of memory or CPUs",
 		.failed = "Starting kdump: [FAILED]",
 	},
 	{
@@ -62,7 +62,7 @@ const struct verb kdumpctl_verbs[] = {
 		.run = arm_rebuild,
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_CHANGES,
-		.help = "build the capture initramfs, load nothing",
+		.help = "build the capture initramfs, and load nothing",
 		.failed = "mkdumprd: failed to make kdump initrd",
 	},
 	{
@@ -86,7 +86,7 @@ const struct verb kdumpctl_verbs[] = {
 		.name = "showmem",
 		.run = status_showmem,
 		.group = VERB_GROUP_MEMORY,
-		.help = "how much memory is reserved for the capture kernel",
+		.help = "tell how much memory is reserved for the capture kernel",
 	},
 	{
 		.name = "test",
@@ -94,13 +94,13 @@ const struct verb kdumpctl_verbs[] = {
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_CHANGES | VERB_LIVE,
 		.options = test_options,
-		.help = "crash this machine, to see that a dump is saved",
+		.help = "crash this machine to prove that a dump is saved",
 	},
 	{
 		.name = "setup-crypttab",
 		.group = VERB_GROUP_ARM,
 		.refused =
-			"the key of an encrypted target is not handed on by the kernel, but read from the key file that "
+			"the kernel does not pass on the key of an encrypted target; kdumpctl reads it from the key file that "
 			"crypttab(5) names: add one with \"cryptsetup luksAddKey\", name it there, and \"kdumpctl restart\"",
 	},
 	{
@@ -109,7 +109,7 @@ const struct verb kdumpctl_verbs[] = {
 		.group = VERB_GROUP_MEMORY,
 		.arguments = "[kdump|fadump]",
 		.arguments_max = 1,
-		.help = "crashkernel= for a machine of which nothing is known",
+		.help = "print the crashkernel= value for an unknown machine",
 	},
 	{
 		.name = "_reset-crashkernel-after-update",
@@ -134,14 +134,14 @@ const struct verb kdumpctl_verbs[] = {
 		.run = check_show,
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_JSON,
-		.help = "what would keep a dump from being saved, and what to do about it",
+		.help = "list what would keep a dump from being saved, with remedies",
 	},
 	{
 		.name = "config",
 		.run = config_show,
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_JSON,
-		.help = "the configuration as it counts, and where each value comes from",
+		.help = "list the settings in effect, and where each value comes from",
 	},
 	{
 		.name = "list",
@@ -151,7 +151,7 @@ const struct verb kdumpctl_verbs[] = {
 		.arguments = "[DIR]",
 		.arguments_max = 1,
 		.options = dumps_list_options,
-		.help = "the dumps that there are (without DIR: where kdump.conf puts them)",
+		.help = "list the dumps (without DIR: where kdump.conf puts them)",
 	},
 	{
 		.name = "info",
@@ -161,7 +161,7 @@ const struct verb kdumpctl_verbs[] = {
 		.arguments = "[DUMP|FILE|DIR]",
 		.arguments_max = 1,
 		.options = dumps_info_options,
-		.help = "what happened (without DUMP: the newest)",
+		.help = "tell what happened in a crash (without DUMP: the newest)",
 	},
 	{
 		.name = "debug",
@@ -181,7 +181,7 @@ const struct verb kdumpctl_verbs[] = {
 		.arguments = "[DUMP|FILE|DIR]",
 		.arguments_max = 1,
 		.options = dumps_log_options,
-		.help = "the kernel's log up to the crash",
+		.help = "print the kernel's log up to the crash",
 	},
 	{
 		.name = "verify",
@@ -191,7 +191,7 @@ const struct verb kdumpctl_verbs[] = {
 		.arguments = "[DUMP|FILE|DIR]",
 		.arguments_max = 1,
 		.options = dumps_path_options,
-		.help = "read all of a dump: is it whole and sound? (without DUMP: the newest)",
+		.help = "read a dump and tell whether it is whole and sound (without DUMP: the newest)",
 	},
 	{
 		.name = "remove",
@@ -213,7 +213,7 @@ const struct verb kdumpctl_verbs[] = {
 		.arguments_min = 1,
 		.arguments_max = SIZE_MAX,
 		.options = dumps_path_options,
-		.help = "keep dumps from being deleted",
+		.help = "protect dumps from being deleted",
 	},
 	{
 		.name = "unpin",
@@ -233,21 +233,21 @@ const struct verb kdumpctl_verbs[] = {
 		.arguments = "SHELL",
 		.arguments_min = 1,
 		.arguments_max = 1,
-		.help = "completions for bash, zsh or fish",
+		.help = "print completions for bash, zsh or fish",
 	},
 	{
 		.name = "_collect",
 		.run = dumps_collect,
 		.group = VERB_GROUP_DUMPS,
 		.flags = VERB_CHANGES | VERB_HIDDEN,
-		.help = "notice new dumps, and apply the limits of kdump.conf",
+		.help = "announce new dumps, and apply the limits of kdump.conf",
 	},
 	{
 		.name = "_refresh",
 		.run = refresh_run,
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN | VERB_HIDDEN,
-		.help = "look whether what is armed is up to date, and load it anew if not",
+		.help = "load the capture kernel again if the image is not up to date",
 	},
 	{
 		.name = "_kernel-installed",
