@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Arming as other verbs start it, with the cheap checks that "kdumpctl start" makes. */
+/** Arming for other verbs, with the cheap checks that "kdumpctl start" makes. */
 #ifndef KDUMP_VERBS_ARM_H
 #define KDUMP_VERBS_ARM_H
 
 #include "kdump/verbs/kdumpctl.h"
 
-/** Load the capture kernel again if that would make a difference, in place (arming_refresh()). */
+/** Load the capture kernel again if the result differs from the loaded image (arming_refresh()). */
 struct kd_error *arm_refresh(struct kdumpctl *ctl) MUST_CHECK;
 
 /** Build the image for kernel @release (NULL: the configured one) ahead, and load nothing (arming_build()). */

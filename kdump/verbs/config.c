@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* "kdumpctl config": the configuration as it counts, and where each value comes from. */
+/* "kdumpctl config": the settings in effect, and where each value comes from. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,9 +17,9 @@ struct listing {
 
 struct value {
 	const char *name, *value; /* value NULL: not set */
-	const char *file;         /* that sets it … */
+	const char *file;         /* that sets the value … */
 	unsigned int line;        /* … on this line; 0: none does */
-	const char *option;       /* of the command line, which wins; NULL: none */
+	const char *option;       /* of the command line, which overrides the file; NULL: none */
 };
 
 static void put(struct listing *listing, const struct value *value)

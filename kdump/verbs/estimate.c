@@ -16,7 +16,7 @@ static void print_line(int column, const char *label, uint64_t bytes)
 	printf("%-*s%" PRIu64 "M\n", column - 1, label, kd_mib_up(bytes));
 }
 
-/* Red Hat's lines: their words and columns are what scripts know. */
+/* Red Hat's lines. Scripts know their words and columns. */
 static void print_known(const struct estimate *estimate)
 {
 	size_t i;
@@ -58,9 +58,9 @@ static void print_source(const struct estimate *estimate)
 		printf(" (%s)\n", term_time(estimate->recorded_at, when));
 	}
 	if (estimate->assumed_image)
-		puts("The initramfs is not built yet, or not readable by you: its size and that of its modules are assumed.");
+		puts("The initramfs is not built yet, or you may not read it: its size and the size of its modules are assumed.");
 	if (estimate_judge(estimate) == ESTIMATE_WASTEFUL)
-		printf("%" PRIu64 "M more than recommended are reserved.\n",
+		printf("%" PRIu64 "M more than the recommended size are reserved.\n",
 		       (estimate->reserved - estimate->recommended) >> 20);
 }
 

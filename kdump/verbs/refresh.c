@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What units, rules and package scripts call: keep what is armed true to the machine. */
+/* Verbs that units, rules and package scripts call to keep the loaded image up to date. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,9 +15,9 @@
 #include "kdump/verbs/status.h"
 #include "kdump/verbs/verbs.h"
 
-/* udev's rules make this file. Taking it away before looking, and looking again while it is there, makes one reload of
- * any number of events and misses none: kdump-refresh.path starts the service again for what comes after the last
- * look. */
+/* udev's rules create this file. It is removed before each look, and while it exists there is another look: so any
+ * number of events causes one reload, and no event is missed. After the last look kdump-refresh.path starts the
+ * service again. */
 #define REQUEST_PATH "/run/kdump/request"
 #define ROUNDS_MAX   10 /* the path unit goes on from there */
 
@@ -32,7 +32,7 @@ static struct kd_error *forget_request(const struct kd_sysroot *root)
 	return NULL;
 }
 
-/* Nothing to do, or nothing that a reload would help. */
+/* Is there nothing that a reload would improve? */
 static bool is_well(const struct health *health)
 {
 	return health->state == ARMED_FOREIGN || (health->state == ARMED_OURS && !health->changes);
@@ -43,7 +43,7 @@ static void note_well(const struct kdumpctl *ctl, const struct health *health)
 	_cleanup_free_ char *reason = NULL;
 
 	if (health->state == ARMED_FOREIGN) {
-		transition_note(&ctl->root, &ctl->log, STANDING_STALE, "another program loaded a kernel");
+		transition_note(&ctl->root, &ctl->log, STANDING_STALE, "another program has loaded a kernel");
 		return;
 	}
 	reason = armed_describe(&health->armed);
@@ -51,16 +51,17 @@ static void note_well(const struct kdumpctl *ctl, const struct health *health)
 		transition_note(&ctl->root, &ctl->log, STANDING_ARMED, reason);
 }
 
-/* Why it is loaded anew. */
+/* Note why the image is loaded again. */
 static void note_ill(const struct kdumpctl *ctl, const struct health *health, const char *reason)
 {
 	if (health->loaded)
 		transition_note(&ctl->root, &ctl->log, STANDING_STALE, reason);
 	else if (health->state == ARMED_LOST)
-		transition_note(&ctl->root, &ctl->log, STANDING_NOT_ARMED, "another program unloaded it");
+		transition_note(&ctl->root, &ctl->log, STANDING_NOT_ARMED,
+				"another program has unloaded the capture kernel");
 }
 
-/* One look, and a reload if need be. *again: look once more, since that took its time. */
+/* Look once, and reload if necessary. *again: look once more, since the reload took some time. */
 static struct kd_error *refresh_once(struct kdumpctl *ctl, bool *again)
 {
 	_cleanup_(health_free) struct health health = { 0 };
@@ -74,7 +75,7 @@ static struct kd_error *refresh_once(struct kdumpctl *ctl, bool *again)
 	if (!reason)
 		return kd_error_nomem();
 	if (ctl->dry_run) {
-		printf("%s%s%s\n", is_well(&health) ? "up to date" : "would be loaded anew", *reason ? ": " : "",
+		printf("%s%s%s\n", is_well(&health) ? "up to date" : "would be loaded again", *reason ? ": " : "",
 		       reason);
 		return NULL;
 	}
@@ -85,7 +86,7 @@ static struct kd_error *refresh_once(struct kdumpctl *ctl, bool *again)
 	note_ill(ctl, &health, reason);
 	err = arm_refresh(ctl);
 	if (err) {
-		/* It is in the journal, once: a unit that fails every few minutes would say no more. */
+		/* The journal has this error already. A unit that fails every few minutes would add nothing. */
 		kd_debug(&ctl->log, "%s", err->text);
 		kd_error_destroy(err);
 		return NULL;
@@ -106,7 +107,7 @@ static struct kd_error *write_metrics(const struct kdumpctl *ctl)
 	return err ? err : status_write_metrics(&ctl->root, &health, settings.metrics_file);
 }
 
-/* Is it meant to be armed? */
+/* Is the machine meant to be armed? */
 static bool is_wanted(const struct kdumpctl *ctl)
 {
 	return ctl->dry_run || transition_last(&ctl->root) != STANDING_OFF;
@@ -144,8 +145,8 @@ static struct kd_error *check_release(const char *release)
 					    kd_error_create(KD_ERR_USAGE, "\"%s\" is not a kernel release", release);
 }
 
-/* The running kernel's modules were replaced (a rebuild under the same name), or the next boot's kernel is here: what
- * that needs is built now, so that arming at boot only has to load it. */
+/* For a new kernel the image is built now, so that its boot only has to load it. If it is the running kernel, its
+ * modules were replaced under the same name. */
 struct kd_error *refresh_kernel_installed(struct kdumpctl *ctl, int *status)
 {
 	_cleanup_free_ char *running = NULL;

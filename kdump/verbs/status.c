@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is armed, said by the kernel and by the record of the last load, and what has changed since. */
+/* "kdumpctl status": the loaded image, by the kernel and the record of the last load, and the changes since. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,8 +24,8 @@ enum { OPTION_METRICS, OPTION_STRICT };
 const struct verb_option status_options[] = {
 	[OPTION_METRICS] = { .name = "metrics",
 			     .value = "[FILE]",
-			     .help = "for Prometheus, on standard output or into FILE" },
-	[OPTION_STRICT] = { .name = "strict", .help = "exit with 4 if what is armed has changed since" },
+			     .help = "print for Prometheus, or write that into FILE" },
+	[OPTION_STRICT] = { .name = "strict", .help = "exit with 4 if the image is not up to date" },
 	{ 0 },
 };
 
@@ -80,7 +80,7 @@ static void print_changes(const struct health *health)
 	}
 }
 
-/* A line per problem, for whoever only types "kdumpctl status". */
+/* One line for each problem, for "kdumpctl status" without options. */
 static void warn_of_problems(const struct kdumpctl *ctl, const struct health *health)
 {
 	size_t i;
@@ -92,15 +92,15 @@ static void warn_of_problems(const struct kdumpctl *ctl, const struct health *he
 				   "line, or there was not enough memory for it");
 	if (health->needed > health->reserved)
 		kd_warn(&ctl->log,
-			"the capture needs %" PRIu64 " MiB, and %" PRIu64 " MiB are reserved: "
-			"\"kdumpctl reset-crashkernel\" and a reboot",
+			"the capture needs %" PRIu64 " MiB, but only %" PRIu64 " MiB are reserved: "
+			"\"kdumpctl reset-crashkernel\", then reboot",
 			kd_mib_up(health->needed), health->reserved >> 20);
 	for (i = 0; i < health->changes; i++)
 		kd_warn(&ctl->log, "%s %s since: %s: %s", health->change[i].name, health->change[i].how,
 			health->change[i].meaning, health->change[i].remedy);
 }
 
-/* Only the word "no" silences it, as in Red Hat's settings. */
+/* Only the word "no" turns the line off, as in Red Hat's settings. */
 static bool is_remark_wanted(const struct kdumpctl *ctl)
 {
 	_cleanup_(settings_free) struct settings settings = { 0 };
@@ -221,13 +221,13 @@ static void put_metric(FILE *out, const char *name, const char *help, uint64_t v
 static void print_metrics(const struct health *health, FILE *out)
 {
 	put_metric(out, "armed", "Whether a capture kernel is loaded.", health->loaded);
-	put_metric(out, "stale", "Whether something has changed since it was loaded.", health->changes != 0);
-	put_metric(out, "changes", "How many of the things it was made from have changed.", health->changes);
+	put_metric(out, "stale", "Whether an input of the image has changed since the load.", health->changes != 0);
+	put_metric(out, "changes", "How many inputs of the image have changed since the load.", health->changes);
 	put_metric(out, "reserved_bytes", "Memory reserved for the capture kernel.", health->reserved);
 	if (health->needed)
 		put_metric(out, "needed_bytes", "Memory that the capture needs.", health->needed);
 	if (health->armed.time)
-		put_metric(out, "loaded_timestamp_seconds", "When it was loaded.", health->armed.time);
+		put_metric(out, "loaded_timestamp_seconds", "When the capture kernel was loaded.", health->armed.time);
 	if (health->captured)
 		put_metric(out, "last_capture_timestamp_seconds", "When the newest dump was taken.", health->captured);
 	if (health->initrd_size)

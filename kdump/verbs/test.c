@@ -15,8 +15,8 @@
 enum { OPTION_CRASH, OPTION_FORCE };
 
 const struct verb_option test_options[] = {
-	[OPTION_CRASH] = { .name = "crash", .help = "do not ask" },
-	[OPTION_FORCE] = { .name = "force", .help = "the same, as Red Hat's kdumpctl calls it" },
+	[OPTION_CRASH] = { .name = "crash", .help = "crash without asking" },
+	[OPTION_FORCE] = { .name = "force", .help = "the same, under the name that Red Hat's kdumpctl has for it" },
 	{ 0 },
 };
 
@@ -24,7 +24,7 @@ static void explain(const struct health *health)
 {
 	char age[TERM_TIME_MAX];
 
-	printf("This machine will crash now, save its memory, and reboot; what is not saved elsewhere is lost.\n"
+	printf("This machine will crash now, save its memory, and reboot. Unsaved work is lost.\n"
 	       "armed    %s\ntarget   %s\n",
 	       health->armed.kernel ? health->armed.kernel : "by another program",
 	       health->armed.target ? health->armed.target : "not known");
@@ -45,7 +45,7 @@ static bool ask(const struct kdumpctl *ctl)
 	return *answer == 'y' || *answer == 'Y';
 }
 
-/* root may write "c" there whatever kernel.sysrq allows at the keyboard. */
+/* root may write "c" to this file even if kernel.sysrq forbids that key. */
 static struct kd_error *crash(void)
 {
 	_cleanup_close_ int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
@@ -53,7 +53,8 @@ static struct kd_error *crash(void)
 	sync();
 	if (fd < 0 || write(fd, "c", 1) != 1)
 		return kd_error_os(errno, "cannot crash the machine by /proc/sysrq-trigger");
-	return kd_error_create(KD_ERR_STATE, "the machine has survived \"c\" in /proc/sysrq-trigger");
+	return kd_error_create(KD_ERR_STATE,
+			       "the machine did not crash after \"c\" was written to /proc/sysrq-trigger");
 }
 
 struct kd_error *test_run(struct kdumpctl *ctl, int *status)

@@ -15,7 +15,7 @@
 
 static const struct check {
 	const char *name;
-	bool cheap; /* a few milliseconds, and needs no more than conf and target: done at every start */
+	bool cheap; /* takes a few milliseconds and needs only conf and target: run at every start */
 	check_function *run;
 } checks[] = {
 	{ "configuration", false, check_configuration },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** kdumpctl check: what can be known to keep a dump from being saved, known before the crash. */
+/** kdumpctl check: find what would keep a dump from being saved, before the crash. */
 #ifndef KDUMP_VERBS_CHECK_CHECK_H
 #define KDUMP_VERBS_CHECK_CHECK_H
 
@@ -17,19 +17,18 @@
 
 enum check_verdict {
 	CHECK_OK,
-	CHECK_NOT_APPLICABLE, /* there is nothing to check on this machine, or it cannot be told by this user */
-	CHECK_WARNING,        /* a dump is saved, but not as one may expect; or it may fail one day */
+	CHECK_NOT_APPLICABLE, /* there is nothing to check on this machine, or this user cannot check it */
+	CHECK_WARNING,        /* a dump is saved, but perhaps not as expected, or not for ever */
 	CHECK_FAILURE,        /* a crash now would leave no dump */
 };
 
 struct check_result {
 	enum check_verdict verdict;
 	char *text;         /* what was found; owned */
-	const char *remedy; /* what to do; NULL: the text says it, or nothing */
+	const char *remedy; /* what to do; NULL: the text says it, or nothing is to be done */
 };
 
-/** What the checks look at, resolved once. What could not be resolved is not set, and its error is in the row that
- *  resolves it. */
+/** The objects of the checks, resolved once. A part that could not be resolved is NULL, and its error is set. */
 struct check_context {
 	const struct kdumpctl *ctl;
 	const struct kd_conf *conf;
@@ -37,25 +36,25 @@ struct check_context {
 	const struct kernel *kernel;
 	const struct target *target;
 	const struct kd_plan *plan;
-	const struct volume_keys *keys; /* that go into the image; NULL: not known */
+	const struct volume_keys *keys; /* the keys that go into the image; NULL: not known */
 	int64_t now;  /* the machine's clock, seconds since the epoch; 0: a captured tree, which has none */
 	char *initrd; /* the image for that kernel, below the root; it need not be there */
-	/* Why not. */
+	/* Why a part above is NULL. */
 	const char *conf_error, *settings_error, *kernel_error, *target_error, *plan_error;
 };
 
 typedef void check_function(const struct check_context *context, struct check_result *result);
 
-/** Set the result; the last word counts. */
+/** Set the result, and replace an earlier one. */
 void check_say(struct check_result *result, enum check_verdict verdict, const char *remedy, const char *format, ...)
 	PRINTF_FORMAT(4, 5);
-/** An error's own words; it is destroyed. */
+/** The same with the text of @err, which is destroyed. */
 void check_say_error(struct check_result *result, enum check_verdict verdict, struct kd_error *err);
 
-/** The cheap ones, as warnings on ctl->log. */
+/** Run the cheap checks. What they find is a warning on ctl->log. */
 void check_cheaply(const struct kdumpctl *ctl, const struct kd_conf *conf, const struct target *target);
 
-/** All of them, printed. *failures := how many say that a dump would not be saved. */
+/** Run all checks and print their results. *failures := the number of CHECK_FAILURE. */
 struct kd_error *check_everything(struct kdumpctl *ctl, unsigned int *failures) MUST_CHECK;
 
 /* machine.c */

@@ -39,15 +39,14 @@ void check_load_disabled(const struct check_context *c, struct check_result *res
 	if (err)
 		return check_say_error(result, CHECK_NOT_APPLICABLE, err);
 	if (!disabled)
-		return check_say(result, CHECK_OK, NULL, "is not disabled");
+		return check_say(result, CHECK_OK, NULL, "kexec loading is allowed");
 	kd_error_destroy(loader_loaded(&c->ctl->root, LOADER_PANIC, &loaded));
 	if (loaded)
 		check_say(
 			result, CHECK_WARNING, NULL,
-			"kernel.kexec_load_disabled is 1: what is loaded stays, and cannot be brought up to date before the "
-			"next boot");
+			"kernel.kexec_load_disabled is 1: the loaded image stays, and cannot be replaced before the next boot");
 	else
-		check_say(result, CHECK_FAILURE, "let sysctl set it after kdump.service, and reboot",
+		check_say(result, CHECK_FAILURE, "set it only after kdump.service has started, and reboot",
 			  "kernel.kexec_load_disabled is 1: nothing can be loaded until the next boot");
 }
 
@@ -75,7 +74,7 @@ void check_reservation(const struct check_context *c, struct check_result *resul
 			  reserved >> 20, kd_mib_up(estimate.need));
 }
 
-/* Has the PE file @path a certificate table? Who signed it is the running kernel's to judge. */
+/* Does the PE file @path have a certificate table? The running kernel judges who signed it. */
 static bool is_signed(const struct kd_sysroot *root, const char *path)
 {
 	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY);
@@ -119,7 +118,7 @@ void check_armed(const struct check_context *c, struct check_result *result)
 		return check_say(result, CHECK_FAILURE, "\"kdumpctl start\"", "%s", health_sentence(&health));
 	reason = health_reason(&health);
 	if (health.changes)
-		check_say(result, CHECK_WARNING, "\"kdumpctl restart\"", "armed with what has changed since: %s",
+		check_say(result, CHECK_WARNING, "\"kdumpctl restart\"", "the loaded image is not up to date: %s",
 			  reason ? reason : "");
 	else
 		check_say(result, health.state == ARMED_OURS ? CHECK_OK : CHECK_WARNING, NULL, "%s",
@@ -165,9 +164,9 @@ void check_rivals(const struct check_context *c, struct check_result *result)
 
 	for (i = 0; i < ARRAY_SIZE(units); i++)
 		if (enabled_in(&c->ctl->root, units[i]))
-			return check_say(result, CHECK_WARNING, "disable one of the two",
-					 "%s is enabled, too, and loads a kernel of its own", units[i]);
-	check_say(result, CHECK_OK, NULL, "no other one loads a capture kernel");
+			return check_say(result, CHECK_WARNING, "disable one of the two services",
+					 "%s is enabled too, and also loads a capture kernel", units[i]);
+	check_say(result, CHECK_OK, NULL, "no other service loads a capture kernel");
 }
 
 static uint64_t sysctl(const struct kd_sysroot *root, const char *name)
@@ -179,16 +178,16 @@ static uint64_t sysctl(const struct kd_sysroot *root, const char *name)
 	return value;
 }
 
-/* Choices of the administrator's, all of them: said, not judged. */
+/* All of these are the administrator's choice, so none of them is a fault. */
 void check_panic(const struct check_context *c, struct check_result *result)
 {
 	const struct kd_sysroot *root = &c->ctl->root;
 	bool oops = sysctl(root, "panic_on_oops"), hung = sysctl(root, "hung_task_panic");
 
 	check_say(result, CHECK_OK, NULL,
-		  "an oops %s, a hung task %s (kernel.panic_on_oops %d, kernel.hung_task_panic %d)",
-		  oops ? "leaves a dump" : "leaves none unless it is a panic", hung ? "does, too" : "leaves none", oops,
-		  hung);
+		  "an oops %s; a hung task %s (kernel.panic_on_oops %d, kernel.hung_task_panic %d)",
+		  oops ? "leaves a dump" : "leaves a dump only if it panics",
+		  hung ? "panics and leaves one" : "leaves none", oops, hung);
 }
 
 void check_watchdog(const struct check_context *c, struct check_result *result)
@@ -209,12 +208,12 @@ void check_watchdog(const struct check_context *c, struct check_result *result)
 				  identity ? identity : "?");
 	}
 	if (!result->text)
-		check_say(result, CHECK_NOT_APPLICABLE, NULL, "none is running");
+		check_say(result, CHECK_NOT_APPLICABLE, NULL, "no watchdog is running");
 }
 
 #define HOUR 3600
 
-/* A file of the machine that is newer than its clock: the clock has been set back, or has lost its battery. */
+/* A file that is newer than the machine's clock: the clock was set back, or its battery is empty. */
 static const char *newer_file(const struct check_context *c)
 {
 	const char *const paths[] = { c->conf ? c->conf->file : NULL, c->kernel ? c->kernel->path : NULL };
@@ -230,7 +229,7 @@ static const char *newer_file(const struct check_context *c)
 	return NULL;
 }
 
-/* The capture kernel has no clock but the hardware's: it names dumps by it, and their ages count from there. */
+/* The capture kernel only has the hardware clock. It names dumps by that, and their ages count from there. */
 void check_clock(const struct check_context *c, struct check_result *result)
 {
 	uint64_t hardware = 0;
@@ -248,7 +247,8 @@ void check_clock(const struct check_context *c, struct check_result *result)
 		return check_say_error(result, CHECK_NOT_APPLICABLE, err);
 	if ((int64_t)hardware > c->now + HOUR / 2 || (int64_t)hardware < c->now - HOUR / 2)
 		check_say(result, CHECK_WARNING, "\"hwclock --systohc --utc\"",
-			  "the hardware clock is %" PRId64 " minutes off, taken as UTC: dumps will be named by it",
+			  "the hardware clock, read as UTC, is off by %" PRId64
+			  " minutes: dumps will have that time in their names",
 			  ((int64_t)hardware - c->now) / 60);
 	else
 		check_say(result, CHECK_OK, NULL, "system and hardware clock agree");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the capture is made of: configuration, kernel, image, programs. */
+/* The parts of the capture: configuration, kernel, image, programs. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,7 @@ void check_kernel(const struct check_context *c, struct check_result *result)
 	else if (c->kernel_error)
 		check_say(result, CHECK_FAILURE, NULL, "%s", c->kernel_error);
 	else
-		check_say(result, CHECK_NOT_APPLICABLE, NULL, "the settings do not say which");
+		check_say(result, CHECK_NOT_APPLICABLE, NULL, "the settings could not be read");
 }
 
 void check_programs(const struct check_context *c, struct check_result *result)
@@ -52,10 +52,10 @@ void check_programs(const struct check_context *c, struct check_result *result)
 	else if (c->plan_error)
 		check_say(result, CHECK_FAILURE, NULL, "%s", c->plan_error);
 	else
-		check_say(result, CHECK_NOT_APPLICABLE, NULL, "kernel and target come first");
+		check_say(result, CHECK_NOT_APPLICABLE, NULL, "the kernel or the target could not be resolved");
 }
 
-/* Loader, libraries and interpreters: an image in which one is missing is not built. */
+/* Loader, libraries and interpreters. If one is missing, no image is built. */
 void check_libraries(const struct check_context *c, struct check_result *result)
 {
 	_cleanup_(image_free) struct image *image = NULL;
@@ -70,7 +70,7 @@ void check_libraries(const struct check_context *c, struct check_result *result)
 	if (err)
 		check_say_error(result, CHECK_FAILURE, err);
 	else
-		check_say(result, CHECK_OK, NULL, "all that the hooks need is there");
+		check_say(result, CHECK_OK, NULL, "all programs and libraries that the hooks need exist");
 }
 
 static bool read_listing(const char *path, char **ret)
@@ -92,21 +92,21 @@ void check_image(const struct check_context *c, struct check_result *result)
 	_cleanup_free_ char *path = NULL, *listing = NULL;
 
 	if (!c->initrd)
-		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "which kernel it is for is not known");
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "the kernel of the image is not known");
 	if (fd < 0 && errno == EACCES)
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "only root can read %s", c->initrd);
 	if (fd < 0)
-		return check_say(result, CHECK_WARNING, "\"kdumpctl start\" builds it", "%s is not there yet",
+		return check_say(result, CHECK_WARNING, "\"kdumpctl start\" builds it", "%s does not exist yet",
 				 c->initrd);
 	path = kd_sysroot_path(&c->ctl->root, c->initrd);
 	if (!path || !read_listing(path, &listing) || !strstr(listing, " /init\n") ||
 	    !strstr(listing, " " KD_PLAN_PATH "\n"))
-		check_say(result, CHECK_FAILURE, "\"kdumpctl rebuild\" makes it anew", "%s is damaged", c->initrd);
+		check_say(result, CHECK_FAILURE, "\"kdumpctl rebuild\" builds it again", "%s is damaged", c->initrd);
 	else
-		check_say(result, CHECK_OK, NULL, "%s can be read, and holds a plan", c->initrd);
+		check_say(result, CHECK_OK, NULL, "%s is readable and holds a plan", c->initrd);
 }
 
-/* What was loaded is what lies there; a start that finds it loaded already will not look again. */
+/* The file should equal the loaded image: a start that finds a kernel loaded does not look at it again. */
 void check_armed_image(const struct check_context *c, struct check_result *result)
 {
 	_cleanup_(armed_free) struct armed armed = { 0 };
@@ -117,7 +117,7 @@ void check_armed_image(const struct check_context *c, struct check_result *resul
 	if (err)
 		return check_say_error(result, CHECK_WARNING, err);
 	if (!found || !armed.initrd || !armed.initrd_hash)
-		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "there is no record of an image that was loaded");
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "there is no record of a loaded image");
 	err = armed_hash_file(&c->ctl->root, armed.initrd, &hash);
 	if (err && err->errnum == EACCES)
 		return check_say_error(result, CHECK_NOT_APPLICABLE, err);
@@ -125,18 +125,18 @@ void check_armed_image(const struct check_context *c, struct check_result *resul
 		return check_say_error(result, CHECK_WARNING, err);
 	if (strcmp(hash, armed.initrd_hash) != 0)
 		check_say(result, CHECK_WARNING, "\"kdumpctl restart\" loads it",
-			  "%s is not what was loaded: its hash is another", armed.initrd);
+			  "%s differs from the image that was loaded (SHA-256 mismatch)", armed.initrd);
 	else
-		check_say(result, CHECK_OK, NULL, "%s is what was loaded", armed.initrd);
+		check_say(result, CHECK_OK, NULL, "%s is the image that was loaded", armed.initrd);
 }
 
-/* The files that crypttab(5) names: a key that is gone is only missed at the next start. */
+/* The key files that crypttab(5) names. A missing one would be noticed only at the next start. */
 void check_keys(const struct check_context *c, struct check_result *result)
 {
 	size_t i;
 
 	if (!c->keys)
-		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "which keys go into the image is not known");
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "the keys that go into the image are not known");
 	if (!c->keys->count)
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "no key goes into the image");
 	for (i = 0; i < c->keys->count; i++) {
@@ -149,16 +149,16 @@ void check_keys(const struct check_context *c, struct check_result *result)
 			return check_say(result, CHECK_NOT_APPLICABLE, NULL, "only root can read the key file %s",
 					 file);
 		if (fd < 0 || fstat(fd, &st) < 0 || kd_pread_all(fd, &byte, 1, 0) != 1)
-			return check_say(result, CHECK_FAILURE, "put it back, or name another in /etc/crypttab",
-					 "the key file %s is not there, or cannot be read", file);
+			return check_say(result, CHECK_FAILURE, "put it back, or name another file in /etc/crypttab",
+					 "the key file %s does not exist or cannot be read", file);
 		if (st.st_mode & 0077)
 			return check_say(result, CHECK_WARNING, "\"chmod 600\"",
-					 "others than root can read the key file %s", file);
+					 "users other than root can read the key file %s", file);
 	}
-	check_say(result, CHECK_OK, NULL, "%zu key files can be read, by root alone", c->keys->count);
+	check_say(result, CHECK_OK, NULL, "%zu key files are readable, by root only", c->keys->count);
 }
 
-/* The drivers that the target needs now, beside those in the image. */
+/* The drivers that the target needs now, compared with those in the image. */
 void check_drivers(const struct check_context *c, struct check_result *result)
 {
 	_cleanup_(modules_close) struct modules *modules = NULL;
@@ -185,13 +185,13 @@ void check_drivers(const struct check_context *c, struct check_result *result)
 		if (err)
 			return check_say_error(result, CHECK_NOT_APPLICABLE, err);
 		if (!strstr(listing, needle))
-			return check_say(result, CHECK_FAILURE, "\"kdumpctl restart\" builds it anew",
+			return check_say(result, CHECK_FAILURE, "\"kdumpctl restart\" builds the image again",
 					 "the target needs the module %s, which is not in the image", file[i].name);
 	}
 	check_say(result, CHECK_OK, NULL, "the %zu modules that the target needs are in the image", count);
 }
 
-/* What lies there and is not executable is passed over in silence at the crash. */
+/* At the crash, files that are not executable are skipped without a word. */
 void check_hook_directories(const struct check_context *c, struct check_result *result)
 {
 	static const char *const directories[] = { "pre.d", "post.d", "emergency.d", "notify.d" };
@@ -214,11 +214,13 @@ void check_hook_directories(const struct check_context *c, struct check_result *
 				continue;
 			programs++;
 			if (!(st.st_mode & 0111))
-				check_say(result, CHECK_WARNING, "\"chmod +x\" makes it a hook, another place a file",
-					  "%s/%s is not executable, and is not run", path, name);
+				check_say(
+					result, CHECK_WARNING,
+					"run \"chmod +x\" on it if it is a hook, otherwise move it to another directory",
+					"%s/%s is not executable, and is not run", path, name);
 			else if (st.st_mode & 0002)
 				check_say(result, CHECK_WARNING, "\"chmod o-w\"",
-					  "everybody can write to %s/%s, which is run as root", path, name);
+					  "every user can write to %s/%s, which runs as root", path, name);
 		}
 	}
 	if (!result->text && programs)

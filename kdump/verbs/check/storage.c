@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where the dump goes. */
+/* The target of the dump. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@ void check_target(const struct check_context *c, struct check_result *result)
 	const struct target *target = c->target;
 
 	if (!c->conf)
-		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "the configuration does not say where");
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "the configuration could not be read");
 	if (!target)
 		return check_say(result, CHECK_FAILURE, NULL, "%s", c->target_error);
 	check_say(result, CHECK_OK, NULL, "%s %s, directory %s%s%s", target->type, target->device, target->path,
@@ -31,7 +31,7 @@ void check_target(const struct check_context *c, struct check_result *result)
 		  target->mount_point ? target->mount_point : "");
 }
 
-/* A mode says little: only doing it tells (quotas, immutable directories, a device that fails). */
+/* Only writing a file shows quotas, immutable directories and failing devices; a mode does not. */
 void check_writable(const struct check_context *c, struct check_result *result)
 {
 	_cleanup_close_ int fd = -1;
@@ -42,16 +42,17 @@ void check_writable(const struct check_context *c, struct check_result *result)
 	if (!directory || !kd_sysroot_is_live(&c->ctl->root))
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "the target is not mounted");
 	if (geteuid())
-		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "only root can try");
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "only root can write there");
 	if (!kd_sysroot_exists(&c->ctl->root, directory))
-		return check_say(result, CHECK_OK, NULL, "%s is made by \"kdumpctl start\"", directory);
+		return check_say(result, CHECK_OK, NULL, "\"kdumpctl start\" will create %s", directory);
 	err = kd_format(&path, "%s/.kdump-check.XXXXXX", directory);
 	if (err)
 		return check_say_error(result, CHECK_NOT_APPLICABLE, err);
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
-		return check_say(result, CHECK_FAILURE, "look at its attributes (lsattr -d) and its quota",
-				 "no file can be made in %s: %s", directory, strerror(errno));
+		return check_say(result, CHECK_FAILURE,
+				 "look at the attributes (lsattr -d) and the quota of the directory",
+				 "no file can be created in %s: %s", directory, strerror(errno));
 	if (write(fd, "x", 1) != 1 || fsync(fd) < 0)
 		check_say(result, CHECK_FAILURE, "look at the kernel's log", "%s cannot be written: %s", directory,
 			  strerror(errno));
@@ -96,10 +97,10 @@ void check_inodes(const struct check_context *c, struct check_result *result)
 	    statvfs(c->target->mount_point, &space) < 0 || !space.f_files) /* btrfs makes them as needed */
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "the file system does not count inodes");
 	if (space.f_favail < 16)
-		check_say(result, CHECK_FAILURE, "delete files there", "%s has only %" PRIu64 " free inodes",
+		check_say(result, CHECK_FAILURE, "delete files on it", "%s has only %" PRIu64 " free inodes",
 			  c->target->device, (uint64_t)space.f_favail);
 	else
-		check_say(result, CHECK_OK, NULL, "%" PRIu64 " are free", (uint64_t)space.f_favail);
+		check_say(result, CHECK_OK, NULL, "%" PRIu64 " inodes are free", (uint64_t)space.f_favail);
 }
 
 struct error_counts {
@@ -107,7 +108,7 @@ struct error_counts {
 	bool known;
 };
 
-/* ext4's superblock keeps it until the next fsck. */
+/* ext4's superblock keeps the count until the next fsck. */
 static void count_ext4(const struct kd_sysroot *root, const struct target *target, struct error_counts *counts)
 {
 	const char *name = target->node ? strrchr(target->node, '/') : NULL;
@@ -157,12 +158,12 @@ static const struct {
 	void (*count)(const struct kd_sysroot *root, const struct target *target, struct error_counts *counts);
 	const char *remedy;
 } error_counters[] = {
-	{ "ext", count_ext4, "unmount it and run fsck: the capture may be refused to mount or to write" },
+	{ "ext", count_ext4, "unmount it and run fsck: the capture kernel may be unable to mount or write it" },
 	{ "btrfs", count_btrfs,
-	  "\"btrfs device stats\" tells which; replace a failing disk, \"btrfs scrub\", then reset with -z" },
+	  "\"btrfs device stats\" lists them; replace a failing disk, run \"btrfs scrub\", then reset with -z" },
 };
 
-/* What the file system itself has recorded. */
+/* The errors that the file system itself has recorded. */
 void check_file_system(const struct check_context *c, struct check_result *result)
 {
 	struct error_counts counts = { 0 };
@@ -175,7 +176,7 @@ void check_file_system(const struct check_context *c, struct check_result *resul
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "this file system keeps no count of its errors");
 	error_counters[i].count(&c->ctl->root, c->target, &counts);
 	if (!counts.known)
-		check_say(result, CHECK_NOT_APPLICABLE, NULL, "%s is not mounted, or does not tell its errors",
+		check_say(result, CHECK_NOT_APPLICABLE, NULL, "%s is not mounted, or does not report its errors",
 			  c->target->device);
 	else if (counts.errors)
 		check_say(result, CHECK_WARNING, error_counters[i].remedy, "%s has recorded %" PRIu64 " errors",

@@ -114,18 +114,18 @@ static void test_keys(void **state)
 	struct volume_key key = { .file = (char *)"/etc/keys/dumps" };
 	const struct volume_keys keys = { &key, 1 }, none = { 0 };
 
-	expect(m, check_keys, CHECK_NOT_APPLICABLE, "which keys go into the image is not known");
+	expect(m, check_keys, CHECK_NOT_APPLICABLE, "the keys that go into the image are not known");
 	m->context.keys = &none;
 	expect(m, check_keys, CHECK_NOT_APPLICABLE, "no key goes into the image");
 	m->context.keys = &keys;
-	expect(m, check_keys, CHECK_FAILURE, "the key file /etc/keys/dumps is not there");
+	expect(m, check_keys, CHECK_FAILURE, "the key file /etc/keys/dumps does not exist or cannot be read");
 	put(m, "/etc/keys/dumps", "");
 	expect(m, check_keys, CHECK_FAILURE, "cannot be read"); /* an empty key opens nothing */
 	put(m, "/etc/keys/dumps", "secret");
 	tree_mode(&m->tree, "/etc/keys/dumps", 0600);
 	expect(m, check_keys, CHECK_OK, "1 key files");
 	tree_mode(&m->tree, "/etc/keys/dumps", 0644);
-	expect(m, check_keys, CHECK_WARNING, "others than root can read the key file /etc/keys/dumps");
+	expect(m, check_keys, CHECK_WARNING, "users other than root can read the key file /etc/keys/dumps");
 }
 
 /* --- the whole command, on a machine whose target is encrypted ---------------------------------------------------- */
@@ -223,11 +223,11 @@ static void test_keys_of_machine(void **state)
 	struct machine *m = *state;
 
 	m->ctl.kernel = "6.1";
-	expect_row(m, "keys", "is not known");
+	expect_row(m, "keys", "are not known");
 	put_encrypted_target(m);
-	expect_row(m, "keys", "1 key files can be read");
+	expect_row(m, "keys", "1 key files are readable");
 	tree_mode(&m->tree, "/etc/keys/dumps", 0604);
-	expect_row(m, "keys", "others than root can read the key file /etc/keys/dumps");
+	expect_row(m, "keys", "users other than root can read the key file /etc/keys/dumps");
 	put(m, "/etc/kdump.conf", "ext4 /dev/vda1\npath /\n");
 	expect_row(m, "keys", "no key goes into the image");
 }
@@ -289,7 +289,7 @@ static void test_armed_image(void **state)
 	assert_no_error(armed_hash_file(&m->ctl.root, "/image", &hash));
 	armed.initrd_hash = hash;
 	assert_no_error(armed_write(&m->ctl.root, &armed));
-	expect(m, check_armed_image, CHECK_OK, "/image is what was loaded");
+	expect(m, check_armed_image, CHECK_OK, "/image is the image that was loaded");
 	put(m, "/image", "two");
 	expect(m, check_armed_image, CHECK_WARNING, "/image is not what was loaded");
 	tree_delete(&m->tree, "/image");
@@ -305,8 +305,8 @@ static void test_clock(void **state)
 	} cases[] = {
 		{ 0, CHECK_OK, "agree" },
 		{ 1700, CHECK_OK, "agree" },
-		{ 7200, CHECK_WARNING, "120 minutes off" }, /* it has local time */
-		{ -NOW, CHECK_WARNING, "minutes off" },     /* its battery is dead */
+		{ 7200, CHECK_WARNING, "off by 120 minutes" }, /* it has local time */
+		{ -NOW, CHECK_WARNING, "minutes: dumps" },     /* its battery is dead */
 	};
 	const struct kernel kernel = { .path = (char *)"/boot/vmlinuz-6.1", .release = (char *)"6.1" };
 	struct machine *m = *state;
