@@ -104,14 +104,32 @@ static void achieve(struct capture *capture, enum capture_result result)
 
 /* --- before the targets ------------------------------------------------------------------------------------------- */
 
+struct quiescing {
+	const struct kd_sysroot *root;
+	struct quiesce_result result;
+};
+
+static struct kd_error *quiesce_devices(void *arg)
+{
+	struct quiescing *quiescing = arg;
+
+	return quiesce(quiescing->root, &quiescing->result);
+}
+
 static struct kd_error *step_quiesce(struct capture *capture)
 {
 	struct quiesce_result *result = &capture->report.quiesce;
+	/* Never unmapped: a child that was left behind may still write to it. */
+	struct quiescing *quiescing = shared_alloc(sizeof(*quiescing));
 	struct kd_error *err;
 
 	if (!capture->plan->quiesce)
 		return NULL;
-	err = quiesce(&capture->root, result);
+	if (!quiescing)
+		return kd_error_nomem();
+	quiescing->root = &capture->root;
+	err = run_apart(capture, "stopping the devices' DMA", quiesce_devices, quiescing);
+	*result = quiescing->result;
 	if (err)
 		return err;
 	kd_info(capture->log, "DMA of %u devices stopped", result->count);

@@ -15,15 +15,19 @@ enum {
 	PCI_COMMAND_MASTER = 0x04,
 	PCI_BASE_CLASS = 0x0b,
 	PCI_BASE_CLASS_BRIDGE = 0x06,
+	PCI_BASE_CLASS_SYSTEM = 0x08, /* I/O APIC (0800), IOMMU (0806), DMA controller, timer */
 	PCI_HEADER_TYPE = 0x0e,
 	PCI_HEADER_END = 0x10,
 };
 
 enum function_state { FUNCTION_QUIET, FUNCTION_STOPPED, FUNCTION_FAILED };
 
-static bool is_bridge(const uint8_t *header)
+/* Bridges forward the traffic of other functions. An I/O APIC without bus mastering sends no interrupts, and an IOMMU
+ * reads no tables: every other device would stop with it. */
+static bool serves_others(const uint8_t *header)
 {
-	return header[PCI_BASE_CLASS] == PCI_BASE_CLASS_BRIDGE || (header[PCI_HEADER_TYPE] & 0x7f) != 0;
+	return header[PCI_BASE_CLASS] == PCI_BASE_CLASS_BRIDGE || header[PCI_BASE_CLASS] == PCI_BASE_CLASS_SYSTEM ||
+	       (header[PCI_HEADER_TYPE] & 0x7f) != 0;
 }
 
 static bool write_attribute(const struct kd_sysroot *root, const char *name, const char *attribute, const char *value)
@@ -50,7 +54,7 @@ static enum function_state stop_function(const struct kd_sysroot *root, const ch
 	if (kd_pread_all(config, header, sizeof(header), 0) != sizeof(header))
 		return FUNCTION_FAILED;
 	/* All ones: the function does not answer (powered off, unplugged). */
-	if ((header[0] == 0xff && header[1] == 0xff) || is_bridge(header) ||
+	if ((header[0] == 0xff && header[1] == 0xff) || serves_others(header) ||
 	    !(header[PCI_COMMAND] & PCI_COMMAND_MASTER))
 		return FUNCTION_QUIET;
 	command[0] = header[PCI_COMMAND] & ~PCI_COMMAND_MASTER;

@@ -4,8 +4,9 @@
  *  A network card that the crashed kernel had set up goes on writing packets into that kernel's buffers: memory that
  *  is being dumped. Drivers reset the devices that they claim; what no driver claims is told here to leave the bus
  *  alone, by clearing Bus Master Enable in its PCI command register (PCI Local Bus Specification 3.0, 6.2.2).
- *  Bridges are left alone, since they forward the traffic of others, and a driver that is inserted later sets the
- *  bit again for its own device (pci_set_master()).
+ *  Functions that serve others are left alone: bridges (base class 06) and system peripherals (base class 08: I/O
+ *  APICs, IOMMUs). A driver that is inserted later sets the bit again for its own device (pci_set_master()).
+ *  Reading a function that does not answer can take the machine seconds: run it in a child.
  */
 #ifndef CAPTURE_QUIESCE_H
 #define CAPTURE_QUIESCE_H

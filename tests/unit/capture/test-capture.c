@@ -95,6 +95,7 @@ static void test_quiesce_stops_masters_without_driver(void **state)
 	put_function(dir, "0000:00:04.0", 0x03, 0x03, 0x00); /* display, no bus master */
 	put_function(dir, "0000:00:05.0", 0x07, 0x01, 0x00); /* storage, with a driver */
 	put_function(dir, "0000:00:05.1", 0x06, 0x0c, 0x80); /* serial bus, multi-function, no driver */
+	put_function(dir, "0000:00:07.0", 0x06, 0x08, 0x00); /* I/O APIC or IOMMU, no driver */
 	put_file(dir, "/sys/bus/pci/devices/0000:00:05.0/driver/unbind", "", 0);
 	put_file(dir, "/sys/bus/pci/devices/0000:00:06.0/config", "short", 5);
 	assert_no_error(kd_sysroot_open(dir, &root));
@@ -108,6 +109,7 @@ static void test_quiesce_stops_masters_without_driver(void **state)
 	assert_int_equal(get_command(dir, "0000:00:04.0"), 0x103);
 	assert_int_equal(get_command(dir, "0000:00:05.0"), 0x107);
 	assert_int_equal(get_command(dir, "0000:00:05.1"), 0x102);
+	assert_int_equal(get_command(dir, "0000:00:07.0"), 0x106);
 }
 
 static void test_quiesce_leaves_absent_devices(void **state)
