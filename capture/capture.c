@@ -138,22 +138,14 @@ static struct kd_error *step_quiesce(struct capture *capture)
 	return NULL;
 }
 
-static struct kd_error *insert_module(void *arg)
-{
-	return module_insert(arg);
-}
-
 static struct kd_error *step_modules(struct capture *capture)
 {
-	int64_t deadline = capture->deadline;
 	size_t i;
 
 	for (i = 0; i < capture->plan->module_count; i++) {
-		struct kd_plan_module *module = &capture->plan->module[i];
-		struct kd_error *err;
+		struct kd_error *err = module_insert(&capture->plan->module[i],
+						     clock_deadline(MODULE_SECONDS, capture->deadline));
 
-		capture->deadline = clock_deadline(MODULE_SECONDS, deadline);
-		err = run_apart(capture, module->file, insert_module, module);
 		if (err)
 			capture->report.modules_failed++;
 		else

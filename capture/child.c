@@ -108,6 +108,26 @@ static struct kd_error *judge(const struct child_job *job, int status, bool kill
 	return NULL;
 }
 
+/* @pid, which had its time, must die. False: it is stuck in the kernel. */
+static bool kill_child(pid_t pid, int pidfd)
+{
+	struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
+
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL); /* if it had not come to setsid() */
+	return poll(&poll_fd, 1, KILL_GRACE_MS) > 0;
+}
+
+/* The letter stays mapped, since the child may still write it. */
+static struct kd_error *leave_behind(const struct child_job *job, struct child_result *result)
+{
+	result->end = CHILD_LEFT;
+	return kd_error_create(KD_ERR_TIMEOUT,
+			       job->spared ? "%s has not ended in its time; it goes on by itself" :
+					     "%s is stuck and was left behind",
+			       job->name);
+}
+
 struct kd_error *child_run(const struct child_job *job, struct child_result *ret)
 {
 	struct child_result unused, *result = ret ? ret : &unused;
@@ -135,17 +155,8 @@ struct kd_error *child_run(const struct child_job *job, struct child_result *ret
 		return err;
 	}
 	killed = !wait_end(job, pid, pidfd);
-	if (killed) {
-		struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
-
-		kill(-pid, SIGKILL);
-		kill(pid, SIGKILL); /* if it had not come to setsid() */
-		if (poll(&poll_fd, 1, KILL_GRACE_MS) <= 0) {
-			/* Stuck in the kernel. The letter stays mapped, since the child may yet write it. */
-			result->end = CHILD_KILLED;
-			return kd_error_create(KD_ERR_TIMEOUT, "%s is stuck and was left behind", job->name);
-		}
-	}
+	if (killed && (job->spared || !kill_child(pid, pidfd)))
+		return leave_behind(job, result);
 	wait4(pid, &status, 0, &usage);
 	result->peak_memory = usage.ru_maxrss * UINT64_C(1024);
 	err = judge(job, status, killed, letter, result);

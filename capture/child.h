@@ -2,8 +2,9 @@
 /** Work at arm's length: what may crash, hang or be killed runs in a child process with a deadline.
  *
  *  The child shares no memory with its parent except what was mapped with shared_alloc() before; an error that it
- *  returns reaches the parent whole. A child that is stuck in the kernel and does not even die is left behind: the
- *  caller goes on after the deadline in any case.
+ *  returns reaches the parent whole. A child that is stuck in the kernel and does not even die is left behind
+ *  (CHILD_LEFT): the caller goes on after the deadline in any case. It must then keep away from what the child works
+ *  on: the kernel may hold the locks of that directory, disk or device for ever.
  */
 #ifndef CAPTURE_CHILD_H
 #define CAPTURE_CHILD_H
@@ -21,6 +22,7 @@ enum child_end {
 	CHILD_EXIT,   /* the program exited with another status */
 	CHILD_SIGNAL, /* it died from a signal */
 	CHILD_KILLED, /* the deadline passed, or tick() gave it up */
+	CHILD_LEFT,   /* it has not ended: it is stuck in the kernel, or was spared */
 	CHILD_NONE,   /* it could not be started */
 };
 
@@ -31,6 +33,7 @@ struct child_job {
 	void *arg;                          /* of run() and tick() */
 	int64_t deadline;                   /* clock_ms() value */
 	bool expendable;                    /* the first to go when memory runs out */
+	bool spared;                        /* after the deadline it is not killed but goes on by itself */
 };
 
 struct child_result {

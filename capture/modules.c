@@ -2,12 +2,14 @@
 #include "capture/modules.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/decompress.h"
 #include "base/io.h"
+#include "capture/child.h"
 
 #define MODULE_MAX (64u << 20)
 
@@ -18,8 +20,9 @@ static bool has_suffix(const char *text, const char *suffix)
 	return length >= tail && strcmp(text + length - tail, suffix) == 0;
 }
 
-struct kd_error *module_insert(const struct kd_plan_module *module)
+static struct kd_error *insert(void *arg)
 {
+	const struct kd_plan_module *module = arg;
 	_cleanup_free_ char *file = NULL;
 	_cleanup_free_ void *expanded = NULL;
 	size_t size;
@@ -38,4 +41,15 @@ struct kd_error *module_insert(const struct kd_plan_module *module)
 	if (syscall(SYS_init_module, expanded ? expanded : file, size, module->options) < 0 && errno != EEXIST)
 		return kd_error_os(errno, "cannot insert %s", module->file);
 	return NULL;
+}
+
+struct kd_error *module_insert(const struct kd_plan_module *module, int64_t deadline)
+{
+	char name[256];
+	struct child_job job = {
+		.name = name, .run = insert, .arg = (void *)module, .deadline = deadline, .spared = true
+	};
+
+	snprintf(name, sizeof(name), "inserting %s", module->file);
+	return child_run(&job, NULL);
 }

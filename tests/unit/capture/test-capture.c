@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -211,6 +212,39 @@ static void test_child_that_hangs_is_stopped(void **state)
 	assert_int_equal(result.end, CHILD_KILLED);
 	assert_error(run(hang, 60000, give_up, NULL, &result), KD_ERR_TIMEOUT, "too long");
 	assert_true(clock_ms() - start < 10000);
+}
+
+static void release(volatile int *shared)
+{
+	shared[0] = 1;
+}
+
+/* Until release(), then it leaves a trace: it was not killed. */
+static struct kd_error *wait_for_release(void *arg)
+{
+	volatile int *shared = arg;
+
+	while (!shared[0])
+		usleep(1000);
+	shared[1] = 1;
+	return NULL;
+}
+
+static void test_child_that_is_spared_goes_on(void **state)
+{
+	int *shared = shared_alloc(2 * sizeof(*shared));
+	struct child_job job = {
+		.name = "a driver", .run = wait_for_release, .arg = shared, .deadline = clock_ms() + 50, .spared = true
+	};
+	struct child_result result;
+
+	assert_error(child_run(&job, &result), KD_ERR_TIMEOUT,
+		     "a driver has not ended in its time; it goes on by itself");
+	assert_int_equal(result.end, CHILD_LEFT);
+	release(shared);
+	assert_true(wait(NULL) > 0);
+	assert_int_equal(shared[1], 1);
+	munmap(shared, 2 * sizeof(*shared));
 }
 
 /* --- ladder ------------------------------------------------------------------------------------------------------- */
@@ -837,6 +871,7 @@ int main(void)
 		WITH_DIRECTORY(test_quiesce_leaves_absent_devices),
 		cmocka_unit_test(test_child_ends),
 		cmocka_unit_test(test_child_that_hangs_is_stopped),
+		cmocka_unit_test(test_child_that_is_spared_goes_on),
 		cmocka_unit_test(test_ladder_goes_down),
 		cmocka_unit_test(test_ladder_full_disk),
 		cmocka_unit_test(test_ladder_gives_up_targets),
