@@ -37,11 +37,13 @@ struct capture {
 	struct report report;
 	int64_t deadline; /* of the step that runs */
 	int dir;          /* of this crash on the connected target; -1: none */
+	bool stuck;       /* a child was left behind: the target that it worked on must not be touched any more */
 };
 
 enum on_failure {
 	GO_ON, /* with the next step */
 	STOP,  /* the rest of the table makes no sense */
+	STOP_IF_STUCK,
 };
 
 struct step {
@@ -80,10 +82,20 @@ static bool run_steps(struct capture *capture, const struct step *steps, size_t 
 			step->stop = clock_ms();
 			step->ok = ok;
 		}
-		if (!ok && steps[i].on_failure == STOP)
+		if (!ok && (steps[i].on_failure == STOP || (steps[i].on_failure == STOP_IF_STUCK && capture->stuck)))
 			return false;
 	}
 	return true;
+}
+
+static struct kd_error *run_job(struct capture *capture, const struct child_job *job)
+{
+	struct child_result result;
+	struct kd_error *err = child_run(job, &result);
+
+	if (result.end == CHILD_LEFT)
+		capture->stuck = true;
+	return err;
 }
 
 /* Run what touches a disk or parses the dead kernel's memory at arm's length, within the step's deadline. */
@@ -92,7 +104,7 @@ static struct kd_error *run_apart(struct capture *capture, const char *name, str
 {
 	struct child_job job = { .name = name, .run = run, .arg = arg, .deadline = capture->deadline };
 
-	return child_run(&job, NULL);
+	return run_job(capture, &job);
 }
 
 static void achieve(struct capture *capture, enum capture_result result)
@@ -216,7 +228,7 @@ static struct kd_error *step_connect(struct capture *capture)
 				 .run = connect_target,
 				 .arg = capture,
 				 .deadline = clock_deadline(target->deadline + 5, capture->setup->deadline) };
-	err = child_run(&job, NULL);
+	err = run_job(capture, &job);
 	if (!err)
 		err = target_open(place, &capture->dir);
 	if (err)
@@ -291,6 +303,7 @@ static struct kd_error *step_dump(struct capture *capture)
 	struct dump_result *dump = &capture->report.dump;
 	struct kd_error *err = dump_save(&request, dump);
 
+	capture->stuck = dump->stuck;
 	if (!err) {
 		capture->report.complete_at = clock_ms();
 		achieve(capture, CAPTURE_COMPLETE);
@@ -305,8 +318,8 @@ static struct kd_error *step_dump(struct capture *capture)
 
 static const struct step target_steps[] = {
 	{ "connect", step_connect, 0, STOP },
-	{ "save-log", step_save_log, 60, GO_ON },
-	{ "reserve", step_reserve, 60, GO_ON },
+	{ "save-log", step_save_log, 60, STOP_IF_STUCK },
+	{ "reserve", step_reserve, 60, STOP_IF_STUCK },
 	{ "dump", step_dump, 0, GO_ON },
 };
 
@@ -355,7 +368,8 @@ static struct kd_error *save_papers(void *arg)
 
 static struct kd_error *step_papers(struct capture *capture)
 {
-	return capture->dir < 0 ? NULL : run_apart(capture, "saving the report", save_papers, capture);
+	return capture->dir < 0 || capture->stuck ? NULL :
+						    run_apart(capture, "saving the report", save_papers, capture);
 }
 
 /* --- from target to target ---------------------------------------------------------------------------------------- */
@@ -365,8 +379,18 @@ static struct kd_error *disconnect_target(void *arg)
 	return target_disconnect();
 }
 
+static struct kd_error *abandon_target(void *arg)
+{
+	target_abandon();
+	return NULL;
+}
+
 static struct kd_error *step_disconnect(struct capture *capture)
 {
+	if (capture->stuck) {
+		capture->dir = -1; /* stays open: closing it may wait for the same disk */
+		return run_apart(capture, "leaving the target", abandon_target, NULL);
+	}
 	if (capture->dir >= 0)
 		close(capture->dir);
 	capture->dir = -1;
@@ -374,6 +398,7 @@ static struct kd_error *step_disconnect(struct capture *capture)
 }
 
 static const struct step papers_step[] = { { "report", step_papers, PAPER_SECONDS, GO_ON } };
+/* A target that is stuck is left in seconds. */
 static const struct step disconnect_step[] = { { "disconnect", step_disconnect, 120, GO_ON } };
 
 /* Try the targets in turn. The one that worked, or the last, stays connected, for the hooks. */
@@ -385,6 +410,7 @@ static struct kd_error *step_save(struct capture *capture)
 	for (i = 0; i < capture->plan->target_count; i++) {
 		if (i)
 			run_steps(capture, disconnect_step, 1);
+		capture->stuck = false;
 		report->target = &capture->plan->target[i];
 		report->dump = (struct dump_result){ 0 };
 		report->result = CAPTURE_NOTHING;

@@ -40,6 +40,7 @@ struct rung_run {
 	int report_fd; /* a file in memory for what dumpfilter says of itself when it is a program; -1: none */
 	int64_t start, changed, printed; /* clock_ms() */
 	uint64_t seen;                   /* the figure that must change lest the collector be called stuck */
+	uint64_t size;                   /* of the output file, when it was last looked at */
 };
 
 /* Is this collector the filter that is built in: its name is dumpfilter, and the options are within this build? */
@@ -187,8 +188,10 @@ static bool watch(void *arg, pid_t pid)
 {
 	struct rung_run *run = arg;
 	int64_t now = clock_ms();
-	uint64_t figure = run->news->done + disk_size(run->request->dir, run->name);
+	uint64_t figure;
 
+	run->size = disk_size(run->request->dir, run->name);
+	figure = run->news->done + run->size;
 	memory_note(run->request->memory, run->request->root);
 	if (figure != run->seen) {
 		run->seen = figure;
@@ -255,7 +258,7 @@ static struct kd_error *run_rung(const struct dump_request *request, enum rung r
 		.start = now,
 		.stop = clock_ms(),
 		.peak_memory = result.peak_memory,
-		.size = disk_size(request->dir, name),
+		.size = result.end == CHILD_LEFT ? run.size : disk_size(request->dir, name),
 		.filtered = news->report.page_size != 0,
 		.report = news->report,
 		.copy = news->copy,
@@ -293,20 +296,23 @@ static enum rung next_rung(const struct dump_request *request, const struct kd_e
 		.out_of_time = clock_ms() >= request->deadline,
 		.erases = kd_collector_config(request->collector),
 		.plain_filter = is_builtin(request->collector, &options) && options.level == 31 && options.codec,
-		.space = free_space(request->dir),
+		.space = attempt->end == CHILD_LEFT ? 0 : free_space(request->dir),
 		.vmcore_size = stat(request->vmcore, &st) < 0 ? UINT64_MAX : (uint64_t)st.st_size,
 	};
 
 	return ladder_next(attempt->rung, &facts);
 }
 
-/* The last attempt has failed: of its file and the best one before it keep the one with more in it. */
+/* The last attempt has failed: of its file and the best one before it keep the one with more in it. Both stay where the
+ * target must not be touched. */
 static void keep_better(const struct dump_request *request, const char *name, struct dump_result *result)
 {
 	unsigned int last = result->count - 1;
 
 	if (strcmp(name, INCOMPLETE) == 0) {
 		result->kept = last; /* there was no other */
+	} else if (result->stuck) {
+		return;
 	} else if (result->attempt[last].pages > result->attempt[result->kept].pages) {
 		renameat(request->dir, RETRY, request->dir, INCOMPLETE);
 		result->kept = last;
@@ -330,15 +336,20 @@ static struct kd_error *finish(void *arg)
 	return err;
 }
 
-static struct kd_error *finish_dump(const struct dump_request *request, const char *name)
+static struct kd_error *finish_dump(const struct dump_request *request, const char *name, struct dump_attempt *attempt)
 {
+	struct child_result result;
+	struct kd_error *err;
 	struct finish arg = { .dir = request->dir, .name = name };
 	struct child_job job = { .name = "syncing the dump",
 				 .run = finish,
 				 .arg = &arg,
 				 .deadline = clock_deadline(FINISH_SECONDS, request->deadline) };
 
-	return child_run(&job, NULL);
+	err = child_run(&job, &result);
+	if (result.end == CHILD_LEFT)
+		attempt->end = CHILD_LEFT;
+	return err;
 }
 
 struct kd_error *dump_save(const struct dump_request *request, struct dump_result *ret)
@@ -356,12 +367,13 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 		struct kd_error *err = run_rung(request, rung, name, news, attempt, &ret->status);
 
 		if (!err)
-			err = finish_dump(request, name);
+			err = finish_dump(request, name, attempt);
 		if (!err) {
 			ret->kept = ret->count - 1;
 			ret->complete = true;
 			return NULL;
 		}
+		ret->stuck = attempt->end == CHILD_LEFT;
 		keep_better(request, name, ret);
 		rung = next_rung(request, err, attempt);
 		if (rung == RUNG_NONE)

@@ -47,7 +47,8 @@ static bool is_space_error(int errnum)
 
 enum rung ladder_next(enum rung rung, const struct ladder_facts *facts)
 {
-	if (facts->out_of_time || facts->erases || is_target_error(facts->errnum))
+	/* A collector that is stuck in the kernel holds that disk or directory: the next one would be stuck as well. */
+	if (facts->end == CHILD_LEFT || facts->out_of_time || facts->erases || is_target_error(facts->errnum))
 		return RUNG_NONE;
 	/* Where there was no room, only something smaller can fit. */
 	if (is_space_error(facts->errnum))

@@ -299,3 +299,8 @@ struct kd_error *target_disconnect(void)
 	umount2(TARGET_MOUNT, MNT_DETACH);
 	return err;
 }
+
+void target_abandon(void)
+{
+	umount2(TARGET_MOUNT, MNT_DETACH);
+}

@@ -33,6 +33,9 @@ struct kd_error *target_open(const struct target_place *place, int *ret) MUST_CH
  *  mounted. */
 struct kd_error *target_disconnect(void) MUST_CHECK;
 
+/** Detach a target that a stuck child holds: nothing is written to it, and the next target can take its place. */
+void target_abandon(void);
+
 /** Split mount options as in fstab: return the kernel's flags, and put the options of the file system into @data (at
  *  most @size - 1 characters). Options for other programs are dropped, and so is "ro", since a dump must be written. */
 unsigned long target_mount_flags(const char *options, char *data, size_t size);

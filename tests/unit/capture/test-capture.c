@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -247,6 +248,41 @@ static void test_child_that_is_spared_goes_on(void **state)
 	munmap(shared, 2 * sizeof(*shared));
 }
 
+/* It survives SIGKILL as a process that is stuck in the kernel does: its own child traces it and holds it at its end
+ * until release(). */
+static struct kd_error *get_stuck(void *arg)
+{
+	volatile int *shared = arg;
+
+	if (fork() == 0) {
+		setsid(); /* not to be killed with the group */
+		shared[1] = ptrace(PTRACE_SEIZE, getppid(), NULL, PTRACE_O_TRACEEXIT) == 0 ? 1 : -1;
+		while (!shared[0])
+			usleep(1000);
+		_exit(0);
+	}
+	for (;;)
+		pause();
+}
+
+static void test_child_that_is_stuck_is_left(void **state)
+{
+	int *shared = shared_alloc(2 * sizeof(*shared));
+	struct child_result result;
+	struct kd_error *err = run(get_stuck, 1000, NULL, shared, &result);
+	bool traced = shared[1] == 1;
+
+	release(shared);
+	assert_true(wait(NULL) > 0 || !traced);
+	if (!traced) {
+		kd_error_destroy(err);
+		skip(); /* this sandbox allows no tracing */
+	}
+	assert_error(err, KD_ERR_TIMEOUT, "job is stuck and was left behind");
+	assert_int_equal(result.end, CHILD_LEFT);
+	munmap(shared, 2 * sizeof(*shared));
+}
+
 /* --- ladder ------------------------------------------------------------------------------------------------------- */
 
 static void test_ladder_goes_down(void **state)
@@ -281,6 +317,9 @@ static void test_ladder_gives_up_targets(void **state)
 	facts.errnum = EFAULT; /* of /proc/vmcore */
 	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_FILTER);
 	facts.out_of_time = true;
+	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_NONE);
+	facts.out_of_time = false;
+	facts.end = CHILD_LEFT; /* it holds the disk for ever */
 	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_NONE);
 }
 
@@ -872,6 +911,7 @@ int main(void)
 		cmocka_unit_test(test_child_ends),
 		cmocka_unit_test(test_child_that_hangs_is_stopped),
 		cmocka_unit_test(test_child_that_is_spared_goes_on),
+		cmocka_unit_test(test_child_that_is_stuck_is_left),
 		cmocka_unit_test(test_ladder_goes_down),
 		cmocka_unit_test(test_ladder_full_disk),
 		cmocka_unit_test(test_ladder_gives_up_targets),
