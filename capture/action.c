@@ -1,36 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "capture/action.h"
 
-#include <fcntl.h>
+#include <errno.h>
+#include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/reboot.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "capture/child.h"
 #include "capture/clock.h"
-#include "capture/watchdog.h"
+#include "capture/machine.h"
 
 #define SHELL "/bin/sh"
 
-enum { SYNC_SECONDS = 60 };
+enum { SYNC_SECONDS = 60, REBOOT_SECONDS = 30, EMERGENCY_SECONDS = 10 };
+
+struct ending {
+	struct action_way way;
+	const struct watchdog *watchdog;
+	const struct kd_log *log;
+};
 
 _Noreturn void action_reset(void)
 {
-	int fd;
-
-	reboot(RB_AUTOBOOT);
-	/* Refused (by a security module?): the other way to say it. */
-	fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0)
-		(void)!write(fd, "b", 1);
-	for (;;)
-		pause();
+	machine_emergency('b');
+	/* A kernel without sysrq. The end of process 1 is a panic, and panic= resets the machine. */
+	_exit(1);
 }
 
 static struct kd_error *sync_disks(void *arg)
 {
 	sync();
 	return NULL;
+}
+
+static struct kd_error *call_reboot(void *arg)
+{
+	const struct ending *ending = arg;
+
+	reboot(ending->way.command);
+	return kd_error_os(errno, "the kernel refuses reboot(2)");
 }
 
 static struct kd_error *run_shell(void *arg)
@@ -41,24 +51,74 @@ static struct kd_error *run_shell(void *arg)
 	return child_exec(argv);
 }
 
-_Noreturn void action_perform(enum kd_action action, enum kd_action after, int watchdog, const struct kd_log *log)
+struct action_way action_way(enum kd_action action)
 {
-	struct child_job syncing = { .name = "sync", .run = sync_disks };
+	switch (action) {
+	case KD_ACTION_HALT:
+		return (struct action_way){ RB_HALT_SYSTEM, '\0' };
+	case KD_ACTION_POWEROFF:
+		return (struct action_way){ RB_POWER_OFF, 'o' };
+	default:
+		return (struct action_way){ RB_AUTOBOOT, 'b' };
+	}
+}
+
+static bool show_life(void *arg, pid_t pid)
+{
+	const struct ending *ending = arg;
+
+	watchdog_alive(ending->watchdog);
+	return true;
+}
+
+static void run(struct ending *ending, const char *name, struct kd_error *(*function)(void *arg), unsigned int seconds)
+{
+	struct child_job job = { .name = name,
+				 .run = function,
+				 .tick = show_life,
+				 .arg = ending,
+				 .deadline = clock_deadline(seconds, INT64_MAX) };
+
+	kd_log_error(ending->log, child_run(&job, NULL));
+}
+
+/* Every way out has failed or hangs. */
+static _Noreturn void finish_by_force(const struct ending *ending)
+{
+	const struct timespec while_it_works = { .tv_sec = EMERGENCY_SECONDS };
+
+	if (!ending->way.key) {
+		kd_warn(ending->log, "the machine could not be halted; it stands still until it is reset");
+		for (;;)
+			pause();
+	}
+	kd_warn(ending->log, "the kernel did not go down in time; forcing it by sysrq");
+	machine_emergency(ending->way.key);
+	/* Powering off is done in the background, and it takes the devices' locks, too. */
+	nanosleep(&while_it_works, NULL);
+	action_reset();
+}
+
+_Noreturn void action_perform(enum kd_action action, enum kd_action after, const struct watchdog *watchdog,
+			      const struct kd_log *log)
+{
+	struct ending ending = { .watchdog = watchdog, .log = log };
 	/* The one wait without a bound: for the person whom failure_action shell has called to the console. */
 	struct child_job shell = { .name = SHELL, .run = run_shell, .deadline = INT64_MAX };
 
 	if (action == KD_ACTION_SHELL) {
-		watchdog_stop(watchdog);
+		watchdog_set(watchdog, WATCHDOG_ATTEND);
 		kd_info(log, "a shell; leave it to %s", kd_action_name(after));
 		kd_log_error(log, child_run(&shell, NULL));
+		watchdog_alive(watchdog);
+		watchdog_set(watchdog, WATCHDOG_WATCH);
 		action = after;
 	}
-	syncing.deadline = clock_deadline(SYNC_SECONDS, INT64_MAX);
-	kd_log_error(log, child_run(&syncing, NULL));
+	ending.way = action_way(action);
+	run(&ending, "sync", sync_disks, SYNC_SECONDS);
 	kd_info(log, "%s", kd_action_name(action));
-	if (action == KD_ACTION_HALT || action == KD_ACTION_POWEROFF) {
-		watchdog_stop(watchdog);
-		reboot(action == KD_ACTION_HALT ? RB_HALT_SYSTEM : RB_POWER_OFF);
-	}
-	action_reset();
+	if (ending.way.command != RB_AUTOBOOT)
+		watchdog_set(watchdog, WATCHDOG_OFF);
+	run(&ending, kd_action_name(action), call_reboot, REBOOT_SECONDS);
+	finish_by_force(&ending);
 }

@@ -1,15 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** The end of the capture: what becomes of the machine. */
+/** The end of the capture: what becomes of the machine.
+ *
+ *  Process 1 itself calls neither sync(2) nor reboot(2): the former waits for disks, the latter takes the lock of every
+ *  device, and a driver whose probe never ended holds one for ever. Children do both, with deadlines; after those comes
+ *  what takes no locks.
+ */
 #ifndef CAPTURE_ACTION_H
 #define CAPTURE_ACTION_H
 
 #include "base/log.h"
 #include "base/plan.h"
+#include "capture/watchdog.h"
+
+/** How an action is carried out. */
+struct action_way {
+	int command; /* of reboot(2), in a child */
+	char key;    /* of sysrq, when that has not worked; '\0': none, the machine stands still as it is */
+};
+/** A shell has none of its own, nor has dump_to_rootfs: the machine reboots. */
+struct action_way action_way(enum kd_action action);
 
 /** Sync, then do it. Does not return. A shell that is not in the image, or that has ended, is followed by @after. */
-_Noreturn void action_perform(enum kd_action action, enum kd_action after, int watchdog, const struct kd_log *log);
+_Noreturn void action_perform(enum kd_action action, enum kd_action after, const struct watchdog *watchdog,
+			      const struct kd_log *log);
 
-/** Reboot at once, when nothing else can be relied on. Safe in a signal handler. */
+/** Reset at once, when nothing else can be relied on. Safe in a signal handler of process 1. */
 _Noreturn void action_reset(void);
 
 #endif

@@ -41,16 +41,22 @@ static void set_oom_score(const char *score)
 		(void)!write(fd, score, strlen(score));
 }
 
-static _Noreturn void child_main(const struct child_job *job, struct letter *letter)
+static void become_child(bool expendable)
 {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
-	struct kd_error *err;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(faults); i++)
 		signal(faults[i], SIG_DFL);
 	setsid(); /* a process group of its own, to be killed as a whole */
-	set_oom_score(job->expendable ? "1000" : "-1000");
+	set_oom_score(expendable ? "1000" : "-1000");
+}
+
+static _Noreturn void child_main(const struct child_job *job, struct letter *letter)
+{
+	struct kd_error *err;
+
+	become_child(job->expendable);
 	err = job->run(job->arg);
 	if (err) {
 		letter->errnum = err->errnum;
@@ -60,24 +66,25 @@ static _Noreturn void child_main(const struct child_job *job, struct letter *let
 	_exit(err ? 1 : 0);
 }
 
-/* Wait for the end of @pid, with ticks; false when the deadline passed or tick() had enough. */
+/* Wait for the end of @pid, with ticks; false when the deadline passed or tick() had enough. It wakes up even if there
+ * is no tick(): so this process shows that it is not stuck itself. */
 static bool wait_end(const struct child_job *job, pid_t pid, int pidfd)
 {
 	struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
 	int64_t next_tick = clock_ms() + TICK_MS;
 
 	for (;;) {
-		int64_t until = job->tick && next_tick < job->deadline ? next_tick : job->deadline;
+		int64_t until = next_tick < job->deadline ? next_tick : job->deadline;
 
 		if (poll(&poll_fd, 1, clock_timeout(until)) > 0)
 			return true;
 		if (clock_ms() >= job->deadline)
 			return false;
-		if (job->tick && clock_ms() >= next_tick) {
-			if (!job->tick(job->arg, pid))
-				return false;
-			next_tick = clock_ms() + TICK_MS;
-		}
+		if (clock_ms() < next_tick)
+			continue;
+		if (job->tick && !job->tick(job->arg, pid))
+			return false;
+		next_tick = clock_ms() + TICK_MS;
 	}
 }
 
@@ -162,6 +169,29 @@ struct kd_error *child_run(const struct child_job *job, struct child_result *ret
 	err = judge(job, status, killed, letter, result);
 	munmap(letter, sizeof(*letter));
 	return err;
+}
+
+pid_t child_start(void (*run)(void *arg), void *arg)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	become_child(false);
+	run(arg);
+	_exit(0);
+}
+
+static uint64_t switches(const char *status, const char *name)
+{
+	const char *line = strstr(status, name);
+
+	return line ? strtoull(line + strlen(name), NULL, 10) : 0;
+}
+
+uint64_t child_activity(const char *status)
+{
+	return switches(status, "\nvoluntary_ctxt_switches:") + switches(status, "\nnonvoluntary_ctxt_switches:");
 }
 
 struct kd_error *child_exec(char *const *argv)

@@ -45,6 +45,14 @@ struct child_result {
 /** Run @job to its end. @ret may be NULL. Returns NULL if and only if it ended with CHILD_OK. */
 struct kd_error *child_run(const struct child_job *job, struct child_result *ret) MUST_CHECK;
 
+/** Start a process that runs beside this one, in a group of its own; it ends when run() returns. -1: it cannot be
+ *  started. */
+pid_t child_start(void (*run)(void *arg), void *arg);
+
+/** How often the process has run: context switches, in @status, the text of /proc/PID/status. It grows about once a
+ *  second in a process that waits in child_run(), and not at all in one that is stuck. 0: the text does not say. */
+uint64_t child_activity(const char *status);
+
 /** Replace this process by @argv (looked up in PATH); returns only if that fails. */
 struct kd_error *child_exec(char *const *argv) MUST_CHECK;
 

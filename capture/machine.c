@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "capture/machine.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -65,6 +68,33 @@ void machine_setup(void)
 	raise_console_level();
 	/* Else the kernel drops all but ten lines in five seconds. */
 	write_setting("/proc/sys/kernel/printk_devkmsg", "on\n", 3);
+}
+
+void machine_say(const char *text)
+{
+	char line[128] = "<2>kdump: ";
+
+	strncat(line, text, sizeof(line) - strlen(line) - 2);
+	strcat(line, "\n");
+	write_setting("/dev/kmsg", line, strlen(line));
+}
+
+void machine_emergency(char key)
+{
+	write_setting("/proc/sysrq-trigger", &key, 1);
+}
+
+void machine_kill_others(bool (*spare)(const void *arg, pid_t pid), const void *arg)
+{
+	_cleanup_closedir_ DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	while (proc && (entry = readdir(proc))) {
+		pid_t pid = atoi(entry->d_name); /* 0: not a process */
+
+		if (pid > 0 && pid != getpid() && !spare(arg, pid))
+			kill(pid, SIGKILL);
+	}
 }
 
 FILE *machine_log(const char **prefix)

@@ -3,7 +3,9 @@
 #ifndef CAPTURE_MACHINE_H
 #define CAPTURE_MACHINE_H
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 /** Mount /proc, /sys and /dev, open the console as descriptors 0 to 2, and let messages of level notice reach it. */
 void machine_setup(void);
@@ -11,6 +13,16 @@ void machine_setup(void);
 /** The kernel's log as a stream for messages, which so reach every console, and kexec-dmesg.log, each line one record.
  *  *prefix is what must stand in front of a line. Standard error if there is no /dev/kmsg. */
 FILE *machine_log(const char **prefix);
+
+/** A line for the kernel's log, without memory of one's own. Safe in a signal handler. */
+void machine_say(const char *text);
+
+/** Press a key of sysrq: 'b' resets the machine at once and takes no locks. Returns when that does not work, or the key
+ *  does its work in the background. Safe in a signal handler. */
+void machine_emergency(char key);
+
+/** SIGKILL for every process but this one and those that @spare names. */
+void machine_kill_others(bool (*spare)(const void *arg, pid_t pid), const void *arg);
 
 /** The console for progress: a descriptor that does not block. -1: none. */
 int machine_console(void);

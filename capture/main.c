@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** Process 1 of the capture kernel: prepare the machine, read the plan, have a child carry it out, wait for that with a
- *  deadline, and bring the machine back whatever has happened. */
+ *  deadline, and bring the machine back whatever has happened.
+ *
+ *  It does nothing that can block: it touches no target and no device, and loads no driver. It reads files of the image
+ *  and of /proc, writes to the kernel's log, and starts, awaits and kills processes. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,17 +24,19 @@
 
 /* The capture keeps to the plan's deadline by itself; this much later it is taken to be stuck. */
 enum { GRACE_MS = 60 * 1000 };
+/* So is a worker that has not run at all for that long: it wakes up once a second. */
+enum { STUCK_SECONDS = 120 };
 
 struct supervisor {
 	struct capture_setup setup;
-	int watchdog;
+	struct watchdog watchdog;
+	uint64_t activity;   /* of the worker, when it was last looked at */
+	unsigned int silent; /* seconds since that has changed */
 };
 
 static void fault(int number)
 {
-	static const char message[] = "<2>kdump: process 1 has crashed; rebooting\n";
-
-	(void)!write(STDERR_FILENO, message + 3, sizeof(message) - 4);
+	machine_say("process 1 has crashed; resetting the machine");
 	action_reset();
 }
 
@@ -77,18 +83,39 @@ static void reap_orphans(pid_t worker)
 	}
 }
 
+/* The worker keeps away from what can block, but not every driver and file system is known. */
+static uint64_t activity(pid_t worker)
+{
+	char path[32], status[4096] = "";
+	_cleanup_close_ int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)worker);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, status, sizeof(status) - 1) > 0 ? child_activity(status) : 0;
+}
+
 static bool supervise(void *arg, pid_t worker)
 {
 	struct supervisor *supervisor = arg;
+	uint64_t now = activity(worker);
 
-	watchdog_pet(&supervisor->watchdog);
+	watchdog_alive(&supervisor->watchdog);
 	reap_orphans(worker);
-	return true;
+	supervisor->silent = now && now == supervisor->activity ? supervisor->silent + 1 : 0;
+	supervisor->activity = now;
+	return supervisor->silent < STUCK_SECONDS;
+}
+
+static bool is_guard(const void *arg, pid_t pid)
+{
+	const struct supervisor *supervisor = arg;
+
+	return watchdog_owns(&supervisor->watchdog, pid);
 }
 
 static _Noreturn void be_init(void)
 {
-	struct supervisor supervisor = { .watchdog = -1 };
+	struct supervisor supervisor = { 0 };
 	struct child_job job = { .name = "the capture", .run = run_capture, .tick = supervise, .arg = &supervisor };
 	struct kd_plan plan = { 0 };
 	struct kd_log log;
@@ -99,6 +126,7 @@ static _Noreturn void be_init(void)
 	supervisor.setup.started = clock_ms();
 	catch_faults();
 	machine_setup();
+	watchdog_start(&supervisor.watchdog);
 	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	stream = machine_log(&prefix);
 	kd_log_init(&log, stream, prefix, KD_LOG_INFO);
@@ -115,10 +143,10 @@ static _Noreturn void be_init(void)
 	supervisor.setup.deadline = clock_deadline(plan.deadline, INT64_MAX);
 	job.deadline = supervisor.setup.deadline + GRACE_MS;
 	kd_log_error(&log, child_run(&job, NULL));
-	kill(-1, SIGKILL);
+	machine_kill_others(is_guard, &supervisor);
 	kd_info(&log, "result: %s", capture_result_words(outcome->result));
 	action_perform(outcome->result == CAPTURE_COMPLETE || outcome->vetoed ? plan.final_action : plan.failure_action,
-		       plan.final_action, supervisor.watchdog, &log);
+		       plan.final_action, &supervisor.watchdog, &log);
 }
 
 int main(int argc, char **argv)

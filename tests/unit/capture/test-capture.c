@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,6 +16,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/klog.h"
+#include "capture/action.h"
 #include "capture/child.h"
 #include "capture/clock.h"
 #include "capture/copy.h"
@@ -281,6 +283,55 @@ static void test_child_that_is_stuck_is_left(void **state)
 	assert_error(err, KD_ERR_TIMEOUT, "job is stuck and was left behind");
 	assert_int_equal(result.end, CHILD_LEFT);
 	munmap(shared, 2 * sizeof(*shared));
+}
+
+/* A process that waits for a child shows that it is alive. */
+static void test_activity(void **state)
+{
+	_cleanup_free_ char *before = NULL;
+	_cleanup_free_ char *after = NULL;
+	struct child_result result;
+
+	assert_int_equal(child_activity("Name:\tx\nvoluntary_ctxt_switches:\t40\nnonvoluntary_ctxt_switches:\t2\n"),
+			 42);
+	assert_int_equal(child_activity("Name:\tx\n"), 0);
+	assert_no_error(kd_read_file("/proc/self/status", 1 << 20, &before, NULL));
+	assert_error(run(hang, 2500, NULL, NULL, &result), KD_ERR_TIMEOUT, "too long");
+	assert_no_error(kd_read_file("/proc/self/status", 1 << 20, &after, NULL));
+	assert_true(child_activity(after) >= child_activity(before) + 3); /* two ticks and the end */
+}
+
+/* --- the end ------------------------------------------------------------------------------------------------------ */
+
+static void test_watchdog_decides(void **state)
+{
+	static const struct {
+		enum watchdog_mode mode;
+		unsigned int silent;
+		enum watchdog_deed deed;
+	} cases[] = {
+		{ WATCHDOG_WATCH, 0, WATCHDOG_PET },       { WATCHDOG_WATCH, 29, WATCHDOG_PET },
+		{ WATCHDOG_WATCH, 30, WATCHDOG_WAIT },     { WATCHDOG_WATCH, 179, WATCHDOG_WAIT },
+		{ WATCHDOG_WATCH, 180, WATCHDOG_RESET },   { WATCHDOG_ATTEND, 0, WATCHDOG_PET },
+		{ WATCHDOG_ATTEND, 100000, WATCHDOG_PET }, { WATCHDOG_OFF, 0, WATCHDOG_STOP },
+		{ WATCHDOG_OFF, 100000, WATCHDOG_STOP },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(watchdog_decide(cases[i].mode, cases[i].silent), cases[i].deed);
+}
+
+/* Every action has a way out that takes no locks, or stands still because that is what was asked for. */
+static void test_action_ways(void **state)
+{
+	assert_int_equal(action_way(KD_ACTION_REBOOT).command, (int)RB_AUTOBOOT);
+	assert_int_equal(action_way(KD_ACTION_REBOOT).key, 'b');
+	assert_int_equal(action_way(KD_ACTION_POWEROFF).command, (int)RB_POWER_OFF);
+	assert_int_equal(action_way(KD_ACTION_POWEROFF).key, 'o');
+	assert_int_equal(action_way(KD_ACTION_HALT).command, (int)RB_HALT_SYSTEM);
+	assert_int_equal(action_way(KD_ACTION_HALT).key, '\0');
+	assert_int_equal(action_way(KD_ACTION_SHELL).command, (int)RB_AUTOBOOT);
 }
 
 /* --- ladder ------------------------------------------------------------------------------------------------------- */
@@ -912,6 +963,9 @@ int main(void)
 		cmocka_unit_test(test_child_that_hangs_is_stopped),
 		cmocka_unit_test(test_child_that_is_spared_goes_on),
 		cmocka_unit_test(test_child_that_is_stuck_is_left),
+		cmocka_unit_test(test_activity),
+		cmocka_unit_test(test_watchdog_decides),
+		cmocka_unit_test(test_action_ways),
 		cmocka_unit_test(test_ladder_goes_down),
 		cmocka_unit_test(test_ladder_full_disk),
 		cmocka_unit_test(test_ladder_gives_up_targets),
