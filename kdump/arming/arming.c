@@ -95,14 +95,18 @@ static struct kd_error *check_feasible(const struct kd_sysroot *root, bool *load
 
 /* --- resolving ---------------------------------------------------------------------------------------------------- */
 
-/* KDUMP_COMMANDLINE is taken as it is; without it the loader changes the running kernel's command line. */
+/* Without KDUMP_COMMANDLINE the loader changes the running kernel's command line. With it, only what brings the machine
+ * back is added. */
 static struct kd_error *make_cmdline(const struct kd_sysroot *root, const struct settings *settings, char **ret)
 {
 	const char *append = settings->commandline_append ? settings->commandline_append : "";
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err;
 
 	if (!settings->commandline)
 		return loader_capture_cmdline(root, settings->commandline_remove, settings->commandline_append, ret);
-	return kd_format(ret, "%s%s%s", settings->commandline, *append ? " " : "", append);
+	err = kd_format(&text, "%s%s%s", settings->commandline, *append ? " " : "", append);
+	return err ? err : loader_complete_cmdline(text, settings->commandline_remove, ret);
 }
 
 /* Both files are inputs: the second one counts as soon as the first one does not exist. */

@@ -68,13 +68,14 @@ static const char *const removed[] = {
 	"kfence.*",
 	"kmemleak",
 	"debug_pagealloc",
-	/* A warning must not end the capture in a second panic. */
+	/* A warning must not end the capture in a second panic, and what must is in recovering[]. */
 	"panic",
 	"panic_*",
 	"softlockup_panic",
 	"hardlockup_panic",
 	"hung_task_panic",
 	"nmi_watchdog",
+	"watchdog_thresh",
 	"unknown_nmi_panic",
 	"oops",
 	"crash_kexec_post_notifiers",
@@ -99,7 +100,6 @@ static const struct {
 	{ "irqpoll", "handles interrupts that the dead kernel left asserted, and lost ones" },
 	{ "nr_cpus=1", "each CPU costs memory, and starting others is a risk" },
 	{ "reset_devices", "drivers reset hardware that is still running" },
-	{ "panic=10", "a capture kernel that dies brings the machine back" },
 	{ "mce=off", "do not die of the hardware error that caused the crash" },
 	{ "hest_disable", "as above, for errors that the firmware reports" },
 	{ "acpi_no_memhotplug", "hot-plugged memory belongs to the dead kernel, and goes into the dump" },
@@ -111,12 +111,26 @@ static const struct {
 	{ "transparent_hugepage=never", "each huge page takes 2 MiB" },
 	{ "cgroup.memory=nokmem", "4 MB of obj_cgroup arrays" },
 	{ "no5lvl", "2 MB of sparse memory tables on CPUs with 5-level paging" },
+	{ "kho=off", "memory for the handover to a next kernel" },
+	{ "liveupdate=off", "as above" },
 	{ "cryptomgr.notests", "self-tests run while the initramfs is unpacked, when memory is lowest" },
 	/* These set up things that no capture uses: 10,000 tracefs inodes (8.6 MB), slab's sysfs files, zswap, and
 	 * parsed type information for BPF. The kernel adds up repeated lists, so the user's own list still counts. */
 	{ "initcall_blacklist=tracer_init_tracefs,slab_sysfs_init,init_zswap,cubictcp_register,bpf_tcp_ca_kfunc_init,"
 	  "bpf_prog_test_run_init,kfunc_init,bpf_rstat_kfunc_init,bpf_key_sig_kfuncs_init",
 	  "memory" },
+};
+
+/* Every capture kernel has these, one whose command line is the user's own included: a kernel that dies or hangs brings
+ * the machine back. A hung task must not: a child of the capture that is stuck has been left behind on purpose. */
+static const struct {
+	const char *word;
+	const char *why;
+} recovering[] = {
+	{ "panic=10", "a capture kernel that dies resets the machine" },
+	{ "softlockup_panic=1", "so does one in which a driver spins" },
+	{ "nmi_watchdog=panic", "and with interrupts off, where there is an NMI watchdog; this starts none" },
+	{ "watchdog_thresh=30", "but not one that is only slow: 60 seconds, and 30 with interrupts off" },
 };
 
 /* The next word of *cursor; moves *cursor behind it. Double quotes group and stay part of the word. False at the end.
@@ -211,6 +225,15 @@ static void put_running(FILE *out, const char *running, const char *remove)
 			put_word(out, word, length);
 }
 
+static void put_recovering(FILE *out, const char *remove)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(recovering); i++)
+		if (!in_list(recovering[i].word, strlen(recovering[i].word), remove))
+			put_word(out, recovering[i].word, strlen(recovering[i].word));
+}
+
 static void put_appended(FILE *out, const char *remove, const char *append)
 {
 	size_t i, length;
@@ -219,6 +242,7 @@ static void put_appended(FILE *out, const char *remove, const char *append)
 	for (i = 0; i < ARRAY_SIZE(appended); i++)
 		if (!in_list(appended[i].word, strlen(appended[i].word), remove))
 			put_word(out, appended[i].word, strlen(appended[i].word));
+	put_recovering(out, remove);
 	while (next_word(&append, &word, &length))
 		put_word(out, word, length);
 }
@@ -270,6 +294,26 @@ struct kd_error *loader_capture_cmdline(const struct kd_sysroot *root, const cha
 	put_running(out, running, remove ? remove : "");
 	put_appended(out, remove ? remove : "", append ? append : "");
 	put_boot_cpu(out, root, remove ? remove : "", append ? append : "");
+	if (fclose(out) != 0)
+		return kd_error_nomem();
+	*ret = take_ptr(text);
+	return NULL;
+}
+
+struct kd_error *loader_complete_cmdline(const char *cmdline, const char *remove, char **ret)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size, length;
+	const char *word;
+	FILE *out;
+
+	out = open_memstream(&text, &size);
+	if (!out)
+		return kd_error_nomem();
+	/* In front: what the user says of the same matter comes later, and counts. */
+	put_recovering(out, remove ? remove : "");
+	while (next_word(&cmdline, &word, &length))
+		put_word(out, word, length);
 	if (fclose(out) != 0)
 		return kd_error_nomem();
 	*ret = take_ptr(text);

@@ -81,6 +81,11 @@ struct kd_error *loader_lockdown(const struct kd_sysroot *root, char **ret) MUST
 struct kd_error *loader_capture_cmdline(const struct kd_sysroot *root, const char *remove, const char *append,
 					char **ret) MUST_CHECK;
 
+/** @cmdline, a user's own for a capture kernel, with the parameters in front that reset a capture kernel which dies or
+ *  hangs (but for the names in @remove, may be NULL). Where @cmdline has the same parameters, its values count. *ret is
+ *  owned by the caller. */
+struct kd_error *loader_complete_cmdline(const char *cmdline, const char *remove, char **ret) MUST_CHECK;
+
 /** @cmdline without the parameters whose names are in @remove: whole names, separated by blanks; '-' and '_' are equal;
  *  a trailing '*' stands for any rest. *ret is owned by the caller. */
 struct kd_error *loader_cmdline_remove(const char *cmdline, const char *remove, char **ret) MUST_CHECK;

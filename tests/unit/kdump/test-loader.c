@@ -803,20 +803,23 @@ static const struct {
 	  "rd.driver.blacklist=x" },
 	{ "dyndbg=\"file a.c +p; root=1\" \"root=LABEL=a b\" c", NULL, NULL, "dyndbg=\"file a.c +p; root=1\" c" },
 	{ "a panic_on_warn=1 panic=0 nr_cpus=4 b -- single root=x", NULL, NULL, "a b" },
+	{ "a softlockup_panic=0 nmi_watchdog=0 watchdog_thresh=0 hung_task_panic=1 b", NULL, NULL, "a b" },
 	{ "a my-option=1 b", "my_option", NULL, "a b" },
 	{ "a my_option b xy=1", "my-option x*", "console=hvc0", "a b console=hvc0" },
 	{ "   \t a  b ", NULL, " c  \"d e\" ", "a b c \"d e\"" },
 	{ "initcall_blacklist=foo", NULL, NULL, "initcall_blacklist=foo" },
 };
 
+#define RECOVERING "panic=10 softlockup_panic=1 nmi_watchdog=panic watchdog_thresh=30"
+
 /* Take the built-in options, which come in one piece, out of *text. */
 static void cut_built_in(char *text)
 {
-	char *start = strstr(text, "irqpoll "), *end = strstr(text, "bpf_key_sig_kfuncs_init");
+	char *start = strstr(text, "irqpoll "), *end = strstr(text, RECOVERING);
 
 	assert_non_null(start);
 	assert_non_null(end);
-	end += strlen("bpf_key_sig_kfuncs_init");
+	end += strlen(RECOVERING);
 	if (start > text)
 		start--;
 	else if (*end)
@@ -837,11 +840,33 @@ static void test_capture_cmdline(void **state)
 		assert_no_error(loader_capture_cmdline(&m.root, cmdlines[i].remove, cmdlines[i].append, &text));
 		assert_non_null(strstr(text, "nr_cpus=1 "));
 		assert_non_null(strstr(text, "tracer_init_tracefs"));
+		assert_non_null(strstr(text, "kho=off liveupdate=off"));
 		cut_built_in(text);
 		assert_string_equal(text, cmdlines[i].expected);
 		free(text);
 	}
 	machine_close(&m);
+}
+
+/* KDUMP_COMMANDLINE: the machine comes back, unless the user's own words say otherwise. */
+static void test_complete_cmdline(void **state)
+{
+	static const struct {
+		const char *own, *remove, *expected;
+	} cases[] = {
+		{ "a  b=\"c d\"", NULL, RECOVERING " a b=\"c d\"" },
+		{ "", NULL, RECOVERING },
+		{ "panic=0 a", NULL, RECOVERING " panic=0 a" }, /* the last one counts */
+		{ "a", "panic softlockup-panic", "nmi_watchdog=panic watchdog_thresh=30 a" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *text = NULL;
+
+		assert_no_error(loader_complete_cmdline(cases[i].own, cases[i].remove, &text));
+		assert_string_equal(text, cases[i].expected);
+	}
 }
 
 static void test_remove_built_in(void **state)
@@ -976,6 +1001,7 @@ int main(void)
 		TEST(test_files_missing),
 		TEST(test_state),
 		TEST(test_capture_cmdline),
+		TEST(test_complete_cmdline),
 		TEST(test_remove_built_in),
 		TEST(test_purgatory_hashes),
 	};
