@@ -670,6 +670,8 @@ struct kd_error *drivers_add_target(const struct drivers *drivers, const char *d
 	return kd_error_wrap(err, "dump target %s", device);
 }
 
+#define VIRTUAL_DEVICES "/sys/devices/virtual/"
+
 static bool watchdog_is_active(const struct kd_sysroot *root, const char *name)
 {
 	_cleanup_free_ char *state = NULL;
@@ -680,23 +682,56 @@ static bool watchdog_is_active(const struct kd_sysroot *root, const char *name)
 	return state && strcmp(state, "active") == 0;
 }
 
+/* A watchdog of a super I/O chip has no device that would lead to its driver, but the driver is loaded. (softdog has no
+ * device either, but it ended with its kernel.) */
+static struct kd_error *add_loaded_watchdogs(const struct drivers *drivers)
+{
+	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(drivers->root, "/sys/module");
+	struct kd_error *err = NULL;
+	const char *name;
+	bool found;
+
+	while (dir && !err && (name = kd_next_entry(dir))) {
+		if (strstr(name, "wdt"))
+			err = modules_add(drivers->modules, name, &found);
+	}
+	return err;
+}
+
+/* The BMC's watchdog does not appear in /sys/class/watchdog at all. The module that talks to the BMC is not among its
+ * dependencies. */
+static struct kd_error *add_ipmi_watchdog(const struct drivers *drivers)
+{
+	static const char *const modules[] = { "ipmi_si", "ipmi_watchdog" };
+	struct kd_error *err = NULL;
+	bool found;
+	size_t i;
+
+	if (!kd_sysroot_exists(drivers->root, "/sys/module/ipmi_watchdog"))
+		return NULL;
+	for (i = 0; i < ARRAY_SIZE(modules) && !err; i++)
+		err = modules_add(drivers->modules, modules[i], &found);
+	return err;
+}
+
 struct kd_error *drivers_add_watchdogs(const struct drivers *drivers)
 {
+	struct kd_error *err = add_ipmi_watchdog(drivers);
 	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(drivers->root, "/sys/class/watchdog");
 	_cleanup_(names_free) struct names seen = { 0 };
 	const char *name;
 
-	while (dir && (name = kd_next_entry(dir))) {
+	while (dir && !err && (name = kd_next_entry(dir))) {
 		_cleanup_free_ char *device = NULL;
-		struct kd_error *err;
 
 		if (!watchdog_is_active(drivers->root, name))
 			continue;
 		err = follow(drivers->root, "/sys/class/watchdog", name, &device);
-		if (!err && device)
+		if (!err && device && strncmp(device, VIRTUAL_DEVICES, strlen(VIRTUAL_DEVICES)) == 0)
+			err = add_loaded_watchdogs(drivers);
+		else if (!err && device)
 			err = walk_up(drivers, device, &seen);
-		if (err)
-			return kd_error_wrap(err, "watchdog %s", name);
+		err = kd_error_wrap(err, "watchdog %s", name);
 	}
-	return NULL;
+	return err;
 }

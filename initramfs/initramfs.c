@@ -107,11 +107,18 @@ static struct kd_error *find_modules(const struct initramfs_request *request, st
 		.log = request->log,
 		.plan = request->plan,
 	};
-	struct kd_error *err = NULL;
+	/* First: a watchdog that runs must be petted while drivers of disks, which can take minutes, are inserted. */
+	struct kd_error *err = drivers_add_watchdogs(&drivers);
 	char *const *extra;
 	bool found;
 	size_t i;
 
+	/* A dump may succeed without the driver of a watchdog. Without an image there is none. */
+	if (err && err->code != KD_ERR_NOMEM) {
+		kd_warn(request->log, "%s", err->text);
+		kd_error_destroy(err);
+		err = NULL;
+	}
 	for (i = 0; i < request->plan->target_count && !err; i++) {
 		const struct kd_plan_target *target = &request->plan->target[i];
 
@@ -123,16 +130,6 @@ static struct kd_error *find_modules(const struct initramfs_request *request, st
 		err = modules_add(modules, *extra, &found);
 		if (!err && !found)
 			kd_warn(request->log, "Module %s not found", *extra);
-	}
-	if (err)
-		return err;
-	/* A dump may succeed without the driver of a watchdog. Without an image there is none. */
-	err = drivers_add_watchdogs(&drivers);
-	if (err && err->code != KD_ERR_NOMEM)
-		kd_warn(request->log, "%s", err->text);
-	if (err && err->code != KD_ERR_NOMEM) {
-		kd_error_destroy(err);
-		err = NULL;
 	}
 	return err;
 }

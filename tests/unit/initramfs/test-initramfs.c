@@ -48,6 +48,8 @@ static const struct {
 	{ "extra/lead.ko", "softdep=post:+follow alias=pci:v00008086d*sv*sd*bc*sc*i*", "", "" },
 	{ "extra/follow.ko", "license=GPL", "", "" },
 	{ "wdt/iTCO_wdt.ko", "license=GPL", "", "" },
+	{ "ipmi/ipmi_si.ko", "license=GPL", "", "" },
+	{ "ipmi/ipmi_watchdog.ko", "license=GPL", "", "" },
 	{ "md/dm-mod.ko", "license=GPL", "dm_core", "" },
 	{ "md/dm-crypt.ko", "license=GPL", "", "dm_core" },
 	{ "md/dm-thin-pool.ko", "license=GPL", "", "dm_core" },
@@ -374,7 +376,34 @@ static void test_active_watchdog(void **state)
 	tree_text(tree, "/sys/devices/platform/iTCO_wdt/watchdog/watchdog0/state", "active\n");
 	assert_no_error(build(machine));
 	assert_modules(machine, "iTCO_wdt");
+	/* Before the drivers that may take long. */
+	add_target(machine, "ext4", "/dev/vda1");
+	assert_no_error(build(machine));
+	assert_modules(machine, "iTCO_wdt " VIRTIO_MODULES " crc32c_generic jbd2 ext4");
 	tree_delete(tree, "/sys/class/watchdog/watchdog0");
+}
+
+/* Watchdogs that no device leads to: a super I/O chip's, and the BMC's. */
+static void test_hidden_watchdogs(void **state)
+{
+	struct machine *machine = *state;
+	const struct tree *tree = &machine->tree;
+
+	tree_delete(tree, "/sys/module/iTCO_wdt"); /* which make_device() has left */
+	tree_text(tree, "/sys/devices/virtual/watchdog/watchdog0/state", "active\n");
+	tree_link(tree, "/sys/class/watchdog/watchdog0", "/sys/devices/virtual/watchdog/watchdog0");
+	tree_text(tree, "/sys/module/softdog/initstate", "live\n");
+	assert_no_error(build(machine));
+	assert_modules(machine, "");
+	tree_text(tree, "/sys/module/iTCO_wdt/initstate", "live\n");
+	assert_no_error(build(machine));
+	assert_modules(machine, "iTCO_wdt");
+	tree_delete(tree, "/sys/class/watchdog/watchdog0");
+	tree_text(tree, "/sys/module/ipmi_watchdog/initstate", "live\n");
+	assert_no_error(build(machine));
+	assert_modules(machine, "ipmi_si ipmi_watchdog");
+	tree_delete(tree, "/sys/module/ipmi_watchdog/initstate");
+	tree_delete(tree, "/sys/module/ipmi_watchdog");
 }
 
 static void test_stacks_are_refused(void **state)
@@ -1056,6 +1085,7 @@ int main(void)
 		initramfs_test(test_options_and_blacklist),
 		initramfs_test(test_extra_modules),
 		initramfs_test(test_active_watchdog),
+		initramfs_test(test_hidden_watchdogs),
 		initramfs_test(test_stacks_are_refused),
 		initramfs_test(test_volumes),
 		initramfs_test(test_secrets),
