@@ -55,9 +55,10 @@ class Kernel:
     def _header_packages(self):
         package = f"linux-headers-{self.release}"
         depends = _depends(f"{package}={self._version()}")
+        # The tools have no kernel's release in their name: the registry keeps the newest, which is as good.
         return [f"{package}={self._version()}"] + [
-            f"{name}={self._version()}" for name in depends
-            if name.endswith("-common") or name.startswith("linux-kbuild-")]
+            f"{name}={self._version()}" for name in depends if name.endswith("-common")] + [
+            name for name in depends if name.startswith("linux-kbuild-")]
 
     def _home(self, what):
         if not self.home:

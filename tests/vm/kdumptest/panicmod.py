@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The module that panics in the ways real kernels do, built against a guest's kernel."""
+"""The modules that panic and get stuck in the ways real kernels do, built against a guest's kernel."""
 import shutil
 from pathlib import Path
 
@@ -20,10 +20,10 @@ CAUSES = {
 }
 
 
-def build(kernel):
-    """The module for @kernel, in the cache."""
+def build(kernel, name="kdump_test_panic"):
+    """The module @name for @kernel, in the cache."""
     sources = sorted(path for path in SOURCE.iterdir() if path.is_file() and path != ERASE_CONF)
-    module = host.CACHE / "panicmod" / f"{kernel.release}-{host.digest(*sources)}" / "kdump_test_panic.ko"
+    module = host.CACHE / "panicmod" / f"{kernel.release}-{host.digest(*sources)}" / f"{name}.ko"
     if not module.exists():
         tree = kernel.build_tree()
         with host.being_made(module.parent) as draft:

@@ -181,6 +181,8 @@ ROWS = [
     _scenario("armed", scenario.armed, "events are told and healed, panics after them and in reloads are captured",
               reloads=20),
     _scenario("errors", scenario.errors, "mistakes get a helpful message and change nothing", quick=True),
+    *(_scenario(f"stuck-{name}", scenario.stuck, case.text, case=case, quick=name == "probe")
+      for name, case in scenario.STUCK.items()),
     # The loader by itself: ordinary reboots, damaged segments, refusals.
     _kexec("reboots-bios", "6.1 to 6.12 and back with kexec -e"),
     _kexec("reboots-ovmf", "the same under EFI, variables usable"),

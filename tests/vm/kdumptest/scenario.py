@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import guest, host, kernels, lab, product, qemu, stages
+from . import guest, host, kernels, lab, panicmod, product, qemu, stages
 
 
 @dataclass
@@ -173,6 +173,92 @@ def armed(reloads, installed, out):
                             {"RELOADS": reloads}, program("tune2fs", "e2fsprogs"), 400 + 60 * reloads, listen,
                             machines.append)
         return verdict(play(scenario, installed, out))
+
+
+_OTHER_TARGET = "ext4 /dev/vdb\nfailure_action dump_to_rootfs"
+
+
+@dataclass
+class Stuck:
+    """What gets stuck in the capture kernel: @options of the driver kdump_test_stuck. @expect: what must be saved all the
+    same, as tests/vm/guest/stuck knows it. The machine must be back @seconds after the panic, and the serial port have
+    had @says. @conf: more lines of kdump.conf; @watchdog: a watchdog of QEMU and its driver, running since before."""
+    text: str
+    options: str
+    seconds: float
+    expect: str = "complete"
+    says: str = ""
+    conf: str = ""
+    watchdog: str = ""
+
+
+STUCK = {
+    "init": Stuck("a driver's init never returns", "how=init", 240, says="has not ended in its time"),
+    "slow": Stuck("a driver needs 33 s, more than its time: it is not killed", "how=slow seconds=33", 240,
+                  says="KDTEST slow text=whole"),
+    "probe": Stuck("a driver's probe never returns and holds its device's lock", "how=probe", 300, says="by sysrq"),
+    "mount": Stuck("a mount never returns: the next target has the dump", "how=function function=vfs_get_tree calls=1",
+                   500, says="left behind", conf=_OTHER_TARGET),
+    "mounts": Stuck("no mount returns", "how=function function=vfs_get_tree", 500, "nothing",
+                    says="nothing could be saved; the end of the crashed kernel's log"),
+    "collector": Stuck("the collector hangs in the kernel: the next target has the dump",
+                       "how=function function=ext4_da_write_begin beyond=4194304 calls=1", 900, says="left behind",
+                       conf=_OTHER_TARGET),
+    "sync": Stuck("the last sync never returns", "how=function function=ksys_sync", 400, says="sync is stuck"),
+    "worker": Stuck("process 1's child hangs in the kernel", "how=function function=ksys_read who=worker", 500, "nothing",
+                    says="the capture is stuck"),
+    "init-process": Stuck("process 1 hangs in the kernel", "how=function function=__x64_sys_poll who=init", 500,
+                          "nothing", says="process 1 is stuck"),
+    "panic": Stuck("the capture kernel panics", "how=panic", 200, "nothing", says="kdump test: the capture kernel dies"),
+    "softlockup": Stuck("a driver spins", "how=softlockup", 400, "nothing", says="softlockup: hung tasks"),
+    "irqs": Stuck("a driver spins with interrupts off; a hardware watchdog was running", "how=irqs", 400, "nothing",
+                  watchdog="i6300esb"),
+}
+
+
+def _with_module(kernel, module, scratch):
+    """Files of a Scenario: @module among those of @kernel, and indexes that have it."""
+    folder = scratch / "lib/modules"
+    folder.mkdir(parents=True)
+    host.run("cp", "-al", kernel.modules, folder)
+    folder /= kernel.release
+    for index in folder.glob("modules.*"):
+        index.rename(f"{index}.old")  # not to be written through the link
+        shutil.copy(f"{index}.old", index)
+    shutil.copy(module, folder)
+    host.run(host.need("depmod", "kmod"), "-b", scratch, kernel.release)
+    return [(f"usr/lib/modules/{kernel.release}/{path.name}", path, 0o644)
+            for path in (folder / module.name, *folder.glob("modules.*")) if path.suffix != ".old"]
+
+
+def stuck(case, installed, out):
+    """The machine is back by itself whatever gets stuck in the capture kernel."""
+    kernel = kernels.named("6.1" if case.watchdog else "6.1-cloud")  # a cloud kernel has no drivers for watchdogs
+    times, said = [], []
+
+    def listen(line):
+        said.append(line)
+        if "KDTEST crash" in line or "KDTEST boot" in line:
+            times.append(time.monotonic())
+
+    with tempfile.TemporaryDirectory(dir=host.CACHE) as scratch:
+        image = Path(scratch, "extra.img")
+        guest.make_file_system("ext4", image, "2G")
+        words = ["-drive", f"file={image},if=none,id=extra,format=raw,cache=unsafe", "-device",
+                 "virtio-blk-pci,drive=extra"]
+        if case.watchdog:
+            words += ["-device", case.watchdog, "-action", "watchdog=reset"]
+        files = _with_module(kernel, panicmod.build(kernel, "kdump_test_stuck"), Path(scratch))
+        variables = {"OPTIONS": case.options, "CONF": case.conf, "WATCHDOG": case.watchdog, "EXPECT": case.expect}
+        scenario = Scenario("stuck", kernel, qemu.Hardware("1G", extra=words), "crashkernel=192M", variables, files,
+                            case.seconds + 200, listen)
+        findings = play(scenario, installed, out)
+    if case.says and not any(case.says in line for line in said):
+        findings.append((False, f"the serial port never said {case.says!r}"))
+    seconds = times[-1] - times[-2]  # from the panic to the system kernel
+    findings.append((seconds < case.seconds * host.PATIENCE, f"back after {seconds:.0f} s"))
+    verdict(findings)
+    return f"back after {seconds:.0f} s; {findings[0][1]}"
 
 
 def quiesce(step, installed, out):
