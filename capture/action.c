@@ -25,7 +25,7 @@ struct ending {
 _Noreturn void action_reset(void)
 {
 	machine_emergency('b');
-	/* A kernel without sysrq. The end of process 1 is a panic, and panic= resets the machine. */
+	/* This kernel has no sysrq. When process 1 ends, the kernel panics, and panic= resets the machine. */
 	_exit(1);
 }
 
@@ -82,19 +82,20 @@ static void run(struct ending *ending, const char *name, struct kd_error *(*func
 	kd_log_error(ending->log, child_run(&job, NULL));
 }
 
-/* Every way out has failed or hangs. */
+/* reboot(2) has failed or hangs. */
 static _Noreturn void finish_by_force(const struct ending *ending)
 {
 	const struct timespec while_it_works = { .tv_sec = EMERGENCY_SECONDS };
 
 	if (!ending->way.key) {
-		kd_warn(ending->log, "the machine could not be halted; it stands still until it is reset");
+		kd_warn(ending->log,
+			"the kernel did not halt in time; the machine stands still until somebody resets it");
 		for (;;)
 			pause();
 	}
 	kd_warn(ending->log, "the kernel did not go down in time; forcing it by sysrq");
 	machine_emergency(ending->way.key);
-	/* Powering off is done in the background, and it takes the devices' locks, too. */
+	/* The kernel powers off in the background, and takes the devices' locks for it as reboot(2) does. */
 	nanosleep(&while_it_works, NULL);
 	action_reset();
 }
@@ -103,12 +104,12 @@ _Noreturn void action_perform(enum kd_action action, enum kd_action after, const
 			      const struct kd_log *log)
 {
 	struct ending ending = { .watchdog = watchdog, .log = log };
-	/* The one wait without a bound: for the person whom failure_action shell has called to the console. */
+	/* This wait alone has no deadline: failure_action shell has called a person to the console. */
 	struct child_job shell = { .name = SHELL, .run = run_shell, .deadline = INT64_MAX };
 
 	if (action == KD_ACTION_SHELL) {
 		watchdog_set(watchdog, WATCHDOG_ATTEND);
-		kd_info(log, "a shell; leave it to %s", kd_action_name(after));
+		kd_info(log, "starting " SHELL " on the console; exit it to %s", kd_action_name(after));
 		kd_log_error(log, child_run(&shell, NULL));
 		watchdog_alive(watchdog);
 		watchdog_set(watchdog, WATCHDOG_WATCH);

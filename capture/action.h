@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** The end of the capture: what becomes of the machine.
  *
- *  Process 1 itself calls neither sync(2) nor reboot(2): the former waits for disks, the latter takes the lock of every
- *  device, and a driver whose probe never ended holds one for ever. Children do both, with deadlines; after those comes
- *  what takes no locks.
+ *  Process 1 itself calls neither sync(2) nor reboot(2). sync(2) waits for disks. reboot(2) takes the lock of every
+ *  device, and a driver whose probe never ends holds one for ever. Children call both, with deadlines. After a deadline
+ *  process 1 uses sysrq, which takes no locks.
  */
 #ifndef CAPTURE_ACTION_H
 #define CAPTURE_ACTION_H
@@ -17,10 +17,10 @@ struct action_way {
 	int command; /* of reboot(2), in a child */
 	char key;    /* of sysrq, when that has not worked; '\0': none, the machine stands still as it is */
 };
-/** A shell has none of its own, nor has dump_to_rootfs: the machine reboots. */
+/** The way of KD_ACTION_SHELL, which has none of its own, is that of KD_ACTION_REBOOT. */
 struct action_way action_way(enum kd_action action);
 
-/** Sync, then do it. Does not return. A shell that is not in the image, or that has ended, is followed by @after. */
+/** Sync, then carry out @action. Does not return. When a shell has ended, or is not in the image, @after follows. */
 _Noreturn void action_perform(enum kd_action action, enum kd_action after, const struct watchdog *watchdog,
 			      const struct kd_log *log);
 

@@ -121,7 +121,7 @@ static bool kill_child(pid_t pid, int pidfd)
 	struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
 
 	kill(-pid, SIGKILL);
-	kill(pid, SIGKILL); /* if it had not come to setsid() */
+	kill(pid, SIGKILL); /* it may not have called setsid() yet */
 	return poll(&poll_fd, 1, KILL_GRACE_MS) > 0;
 }
 

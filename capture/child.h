@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Work at arm's length: what may crash, hang or be killed runs in a child process with a deadline.
+/** Child processes with a deadline, for work that may crash, hang or be killed.
  *
  *  The child shares no memory with its parent except what was mapped with shared_alloc() before; an error that it
  *  returns reaches the parent whole. A child that is stuck in the kernel and does not even die is left behind
@@ -32,7 +32,7 @@ struct child_job {
 	bool (*tick)(void *arg, pid_t pid); /* in the parent about once a second; false: kill it. May be NULL */
 	void *arg;                          /* of run() and tick() */
 	int64_t deadline;                   /* clock_ms() value */
-	bool expendable;                    /* the first to go when memory runs out */
+	bool expendable;                    /* the kernel kills it first when memory runs out */
 	bool spared;                        /* after the deadline it is not killed but goes on by itself */
 };
 

@@ -66,7 +66,7 @@ void machine_setup(void)
 	if (fd > 2)
 		close(fd);
 	raise_console_level();
-	/* Else the kernel drops all but ten lines in five seconds. */
+	/* By default the kernel drops all but ten lines in five seconds. */
 	write_setting("/proc/sys/kernel/printk_devkmsg", "on\n", 3);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** What a process 1 finds of a machine: nothing is mounted, nothing is open. */
+/** The machine as process 1 sees it. At the start nothing is mounted and nothing is open. */
 #ifndef CAPTURE_MACHINE_H
 #define CAPTURE_MACHINE_H
 
@@ -10,8 +10,8 @@
 /** Mount /proc, /sys and /dev, open the console as descriptors 0 to 2, and let messages of level notice reach it. */
 void machine_setup(void);
 
-/** The kernel's log as a stream for messages, which so reach every console, and kexec-dmesg.log, each line one record.
- *  *prefix is what must stand in front of a line. Standard error if there is no /dev/kmsg. */
+/** The kernel's log as a stream for messages: they reach every console and kexec-dmesg.log. Each line is one record and
+ *  must begin with *prefix. Without /dev/kmsg the stream is standard error. */
 FILE *machine_log(const char **prefix);
 
 /** A line for the kernel's log, without memory of one's own. Safe in a signal handler. */

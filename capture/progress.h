@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** How far a dump is, for somebody who watches the console of a machine that is down. */
+/** The progress of a dump, for a person at the console of a machine that is down. */
 #ifndef CAPTURE_PROGRESS_H
 #define CAPTURE_PROGRESS_H
 

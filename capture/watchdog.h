@@ -3,8 +3,8 @@
  *
  *  The keeper pets the hardware watchdog, when the image has its driver: the healthy machine may have left it running,
  *  and a capture kernel that hangs is reset by it (Linux Documentation/watchdog/watchdog-api.rst). The guard resets the
- *  machine when process 1 has shown no sign of life for minutes. Neither is process 1 itself: a driver's open() or
- *  ioctl() may block for ever, as those of ipmi_watchdog do when the BMC does not answer.
+ *  machine when process 1 has shown no sign of life for minutes. Process 1 does not pet by itself, since a driver's
+ *  open() or ioctl() may block for ever: those of ipmi_watchdog do when the BMC does not answer.
  */
 #ifndef CAPTURE_WATCHDOG_H
 #define CAPTURE_WATCHDOG_H
@@ -31,7 +31,7 @@ struct watchdog {
 	pid_t keeper, guard;        /* -1: not running */
 };
 
-/** Start both processes. What they do is WATCHDOG_WATCH until watchdog_set() says otherwise. */
+/** Start both processes, in WATCHDOG_WATCH. */
 void watchdog_start(struct watchdog *watchdog);
 
 /** A sign of life: once a second or so. */
