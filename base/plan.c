@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/text.h"
 
 static const char *const action_names[] = {
 	[KD_ACTION_REBOOT] = "reboot",
@@ -14,6 +15,22 @@ static const char *const action_names[] = {
 	[KD_ACTION_SHELL] = "shell",
 };
 
+static const char *const collector_names[] = {
+	[KD_COLLECTOR_BUILT_IN] = "built-in",
+	[KD_COLLECTOR_DUMPFILTER] = "dumpfilter",
+	[KD_COLLECTOR_PROGRAM] = "program",
+};
+
+/* The index of @name among @count @names; @count if it is none of them. */
+static size_t find_name(const char *const *names, size_t count, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < count && strcmp(name, names[i]) != 0; i++)
+		;
+	return i;
+}
+
 const char *kd_action_name(enum kd_action action)
 {
 	return action_names[action];
@@ -21,15 +38,12 @@ const char *kd_action_name(enum kd_action action)
 
 bool kd_action_parse(const char *name, enum kd_action *ret)
 {
-	size_t i;
+	size_t found = find_name(action_names, ARRAY_SIZE(action_names), name);
 
-	for (i = 0; i < ARRAY_SIZE(action_names); i++) {
-		if (strcmp(name, action_names[i]) == 0) {
-			*ret = i;
-			return true;
-		}
-	}
-	return false;
+	if (found == ARRAY_SIZE(action_names))
+		return false;
+	*ret = found;
+	return true;
 }
 
 /* --- building ----------------------------------------------------------------------------------------------------- */
@@ -115,61 +129,39 @@ struct kd_error *kd_plan_add_hook(struct kd_plan *plan, const char *when, char *
 	return NULL;
 }
 
-struct kd_error *kd_plan_set_collector(struct kd_plan *plan, char *const *argv)
+static void free_collector(struct kd_plan_collector *collector)
 {
-	char **copy = copy_argv(argv);
+	free(collector->erase_config);
+	free(collector->argv);
+}
 
-	if (!copy)
+struct kd_error *kd_plan_set_collector(struct kd_plan *plan, enum kd_collector_kind kind, const char *erase_config,
+				       char *const *argv)
+{
+	struct kd_plan_collector collector = {
+		.kind = kind,
+		.erase_config = strdup(erase_config),
+		.argv = copy_argv(argv),
+	};
+
+	if (!collector.erase_config || !collector.argv) {
+		free_collector(&collector);
 		return kd_error_nomem();
-	free(plan->collector);
-	plan->collector = copy;
-	return NULL;
-}
-
-bool kd_collector_is_dumpfilter(const char *program)
-{
-	const char *slash = strrchr(program, '/');
-
-	return strcmp(slash ? slash + 1 : program, "dumpfilter") == 0;
-}
-
-const char *kd_collector_config(char *const *collector)
-{
-	static const char option[] = "--config";
-	const char *config = NULL;
-
-	for (size_t i = 1; collector[0] && collector[i]; i++) {
-		size_t length = strcspn(collector[i], "=");
-
-		/* getopt_long(3) takes the beginning of a name for the whole. */
-		if (length < strlen("--co") || length >= sizeof(option) || strncmp(collector[i], option, length) != 0)
-			continue;
-		config = collector[i][length] ? collector[i] + length + 1 : collector[i + 1];
-		if (!config)
-			break;
 	}
-	return config;
-}
-
-static struct kd_error *set_string(char **field, const char *value)
-{
-	char *copy = strdup(value);
-
-	if (!copy)
-		return kd_error_nomem();
-	free(*field);
-	*field = copy;
+	free_collector(&plan->collector);
+	plan->collector = collector;
 	return NULL;
 }
 
 struct kd_error *kd_plan_init(struct kd_plan *ret)
 {
-	static char *const collector[] = { (char *)"dumpfilter", (char *)"-d", (char *)"31", NULL };
+	static char *const collector[] = { (char *)"dumpfilter", NULL };
 	_cleanup_(kd_plan_free) struct kd_plan plan = { .deadline = 3600, .quiesce = true };
 	struct kd_error *err;
 
-	if ((err = set_string(&plan.kernel_release, "")) || (err = set_string(&plan.host, "")) ||
-	    (err = set_string(&plan.address, "127.0.0.1")) || (err = kd_plan_set_collector(&plan, collector)))
+	if ((err = kd_set_text(&plan.kernel_release, "")) || (err = kd_set_text(&plan.host, "")) ||
+	    (err = kd_set_text(&plan.address, "127.0.0.1")) ||
+	    (err = kd_plan_set_collector(&plan, KD_COLLECTOR_BUILT_IN, "", collector)))
 		return err;
 	*ret = plan;
 	plan = (struct kd_plan){ 0 };
@@ -206,7 +198,7 @@ void kd_plan_free(struct kd_plan *plan)
 	free(plan->kernel_release);
 	free(plan->host);
 	free(plan->address);
-	free(plan->collector);
+	free_collector(&plan->collector);
 	*plan = (struct kd_plan){ 0 };
 }
 
@@ -283,7 +275,9 @@ struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret)
 		fprintf(out, " %u\n", target->deadline);
 	}
 	fputs("collector", out);
-	put_argv(out, plan->collector);
+	put_word(out, collector_names[plan->collector.kind]);
+	put_word(out, plan->collector.erase_config);
+	put_argv(out, plan->collector.argv);
 	for (i = 0; i < plan->hook_count; i++) {
 		fputs("hook", out);
 		put_word(out, plan->hook[i].when);
@@ -353,12 +347,12 @@ static enum line_result line_created(struct kd_plan *plan, char **word, size_t c
 
 static enum line_result line_kernel(struct kd_plan *plan, char **word, size_t count)
 {
-	return from_error(set_string(&plan->kernel_release, word[0]));
+	return from_error(kd_set_text(&plan->kernel_release, word[0]));
 }
 
 static enum line_result line_host(struct kd_plan *plan, char **word, size_t count)
 {
-	return from_error(set_string(&plan->host, word[0]));
+	return from_error(kd_set_text(&plan->host, word[0]));
 }
 
 static enum line_result line_address(struct kd_plan *plan, char **word, size_t count)
@@ -366,7 +360,7 @@ static enum line_result line_address(struct kd_plan *plan, char **word, size_t c
 	/* It becomes part of a file name. */
 	if (!*word[0] || strchr(word[0], '/'))
 		return LINE_BAD;
-	return from_error(set_string(&plan->address, word[0]));
+	return from_error(kd_set_text(&plan->address, word[0]));
 }
 
 static enum line_result line_utc_offset(struct kd_plan *plan, char **word, size_t count)
@@ -414,7 +408,15 @@ static enum line_result line_target(struct kd_plan *plan, char **word, size_t co
 
 static enum line_result line_collector(struct kd_plan *plan, char **word, size_t count)
 {
-	return from_error(kd_plan_set_collector(plan, word));
+	size_t kind = find_name(collector_names, ARRAY_SIZE(collector_names), word[0]);
+	const char *erase_config = word[1];
+
+	if (kind == ARRAY_SIZE(collector_names) || !*word[2] || (*erase_config && *erase_config != '/'))
+		return LINE_BAD;
+	/* The built-in filter erases nothing: this plan would save what must not be saved. */
+	if (*erase_config && kind == KD_COLLECTOR_BUILT_IN)
+		return LINE_BAD;
+	return from_error(kd_plan_set_collector(plan, kind, erase_config, word + 2));
 }
 
 static enum line_result line_hook(struct kd_plan *plan, char **word, size_t count)
@@ -451,7 +453,7 @@ static const struct {
 	{ "module", line_module, 2, 2, true },
 	{ "volume", line_volume, 3, ANY_NUMBER, true },
 	{ "target", line_target, 5, 5, true },
-	{ "collector", line_collector, 1, ANY_NUMBER, false },
+	{ "collector", line_collector, 3, ANY_NUMBER, false },
 	{ "hook", line_hook, 2, ANY_NUMBER, true },
 	{ "failure-action", line_failure_action, 1, 1, false },
 	{ "final-action", line_final_action, 1, 1, false },
@@ -507,7 +509,8 @@ struct kd_error *kd_plan_parse(const char *text, const char *name, struct kd_pla
 	snprintf(version, sizeof(version), "kdump-plan %d", KD_PLAN_VERSION);
 	line = strsep(&cursor, "\n");
 	if (strcmp(line, version) != 0)
-		return kd_error_create(KD_ERR_FORMAT, "%s:1: \"%.40s\" where \"%s\" is expected", name, line, version);
+		return kd_error_create(KD_ERR_FORMAT, "%s:1: \"%.40s\": this version of kdump reads only \"%s\"", name,
+				       line, version);
 	while (!ended && (line = strsep(&cursor, "\n")) && (*line || cursor)) {
 		number++;
 		ended = strcmp(line, "end") == 0;

@@ -3,7 +3,7 @@
  *
  *  Made by kdumpctl from kdump.conf, completed by the initramfs builder (modules), stored in the image as
  *  /etc/kdump.plan, followed by capture from top to bottom. A text file, one "key value…" per line in a fixed
- *  order; the first line is "kdump-plan 1". Words are separated by single blanks; a word that is empty or holds a
+ *  order; the first line is "kdump-plan 2". Words are separated by single blanks; a word that is empty or holds a
  *  blank, a quote, '%' or a control character is written with %XX escapes (an empty one as "%").
  *
  *  All strings in these structs are owned by the plan; NULL means not set.
@@ -18,7 +18,7 @@
 
 #include "base/error.h"
 
-#define KD_PLAN_VERSION 1
+#define KD_PLAN_VERSION 2
 #define KD_PLAN_PATH    "/etc/kdump.plan" /* inside the capture initramfs */
 
 /** What happens when the capture is over (final) or has failed (failure). */
@@ -59,6 +59,20 @@ struct kd_plan_hook {
 	char **argv; /* NULL-terminated; one allocation, words inside it */
 };
 
+/** Who runs a core_collector. */
+enum kd_collector_kind {
+	KD_COLLECTOR_BUILT_IN,   /* the capture program's own filter; nothing has to be in the image */
+	KD_COLLECTOR_DUMPFILTER, /* the program dumpfilter(8), which can report what it did */
+	KD_COLLECTOR_PROGRAM,    /* any other program */
+};
+
+/** core_collector, decided on while the machine was healthy. */
+struct kd_plan_collector {
+	enum kd_collector_kind kind;
+	char *erase_config; /* the file that says what it erases, which the image must hold; "" if it erases nothing */
+	char **argv;        /* NULL-terminated; one allocation, words inside it */
+};
+
 struct kd_plan {
 	uint64_t created;      /* seconds since the epoch */
 	char *kernel_release;  /* of the kernel the modules are for */
@@ -73,7 +87,7 @@ struct kd_plan {
 	size_t volume_count;
 	struct kd_plan_target *target;
 	size_t target_count;
-	char **collector; /* argv of core_collector, NULL-terminated, one allocation */
+	struct kd_plan_collector collector;
 	struct kd_plan_hook *hook;
 	size_t hook_count;
 	enum kd_action failure_action;
@@ -88,7 +102,7 @@ struct kd_error *kd_plan_parse(const char *text, const char *name, struct kd_pla
 /** The plan as text, owned by the caller. */
 struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret) MUST_CHECK;
 
-/** A usable empty plan: no targets, no modules, collector "dumpfilter -d 31", deadline 3600 s, quiesce on. */
+/** A usable empty plan: no targets, no modules, the built-in collector without options, deadline 3600 s, quiesce on. */
 struct kd_error *kd_plan_init(struct kd_plan *ret) MUST_CHECK;
 
 /** Append copies. */
@@ -98,7 +112,8 @@ struct kd_error *kd_plan_add_volume(struct kd_plan *plan, const char *kind, cons
 struct kd_error *kd_plan_add_target(struct kd_plan *plan, const char *type, const char *device, const char *options,
 				    const char *path, unsigned int deadline) MUST_CHECK;
 struct kd_error *kd_plan_add_hook(struct kd_plan *plan, const char *when, char *const *argv) MUST_CHECK;
-struct kd_error *kd_plan_set_collector(struct kd_plan *plan, char *const *argv) MUST_CHECK;
+struct kd_error *kd_plan_set_collector(struct kd_plan *plan, enum kd_collector_kind kind, const char *erase_config,
+				       char *const *argv) MUST_CHECK;
 
 /** The volume of that name; NULL if there is none. */
 const struct kd_plan_volume *kd_plan_find_volume(const struct kd_plan *plan, const char *name);
@@ -110,15 +125,6 @@ const struct kd_plan_volume *kd_plan_find_volume(const struct kd_plan *plan, con
 #define KD_PLAN_KEYS          "/etc/kdump.keys"
 /** Between the rows of a device-mapper table. */
 #define KD_PLAN_ROW_END ";"
-
-/** Is @program, the first word of a collector, our own dumpfilter (whatever directory is named)? Capture has it built
- * in and needs no such program in the image, unless a codec is asked for that only the program has. */
-bool kd_collector_is_dumpfilter(const char *program);
-
-/** The file that @collector (an argv) is told to erase data by: the value of --config, as dumpfilter(8) and
- * makedumpfile(8) know it; NULL if there is none. It has to be in the image, and no other way of dumping may take this
- * one's place. */
-const char *kd_collector_config(char *const *collector);
 
 /** A zeroed plan is allowed. */
 void kd_plan_free(struct kd_plan *plan);

@@ -293,7 +293,7 @@ static struct kd_error *step_dump(struct capture *capture)
 	struct dump_request request = {
 		.vmcore = CRASH_VMCORE,
 		.dir = capture->dir,
-		.collector = capture->plan->collector,
+		.collector = &capture->plan->collector,
 		.deadline = dump_deadline(capture),
 		.log = capture->log,
 		.console = capture->setup->console,

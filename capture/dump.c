@@ -12,11 +12,11 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/plan.h"
 #include "capture/child.h"
 #include "capture/clock.h"
 #include "capture/progress.h"
 #include "capture/save.h"
+#include "dumpfilter/codec/codec.h"
 #include "dumpfilter/report.h"
 
 #define INCOMPLETE "vmcore-incomplete"
@@ -29,6 +29,7 @@ struct dump_news {
 	uint64_t done, total, page_size;
 	struct dumpfilter_report report;
 	struct copy_result copy;
+	bool plain_filter; /* core_collector is what RUNG_FILTER does */
 };
 
 /* One rung while it runs. */
@@ -43,37 +44,10 @@ struct rung_run {
 	uint64_t size;                   /* of the output file, when it was last looked at */
 };
 
-/* Is this collector the filter that is built in: its name is dumpfilter, and the options are within this build? */
-static bool is_builtin(char *const *collector, struct dumpfilter_options *ret)
-{
-	struct dumpfilter_command command;
-	struct kd_error *err;
-	int argc;
-
-	if (!kd_collector_is_dumpfilter(collector[0]))
-		return false;
-	for (argc = 0; collector[argc]; argc++)
-		;
-	err = dumpfilter_parse_command(argc, collector, &command);
-	if (err) {
-		kd_error_destroy(err); /* it may still be there as a program of its own, with more codecs */
-		return false;
-	}
-	if (!dumpfilter_writes_file(&command) || dumpfilter_needs_program(&command))
-		return false;
-	*ret = command.options;
-	return true;
-}
-
 /* Kernel pages only, compressed as usual or not at all. */
 static struct dumpfilter_options kernel_pages(bool compressed)
 {
-	static char *const argv[] = { (char *)"dumpfilter", (char *)"-d", (char *)"31", NULL };
-	struct dumpfilter_options options;
-
-	if (!compressed || !is_builtin(argv, &options))
-		options = (struct dumpfilter_options){ .level = 31 };
-	return options;
+	return (struct dumpfilter_options){ .level = 31, .codec = compressed ? codecs_built_in[0] : NULL };
 }
 
 /* --- in the child ------------------------------------------------------------------------------------------------- */
@@ -109,41 +83,54 @@ static struct kd_error *run_copy(const struct rung_run *run)
 
 static struct kd_error *run_program(const struct rung_run *run)
 {
-	char *const *collector = run->request->collector;
+	const struct kd_plan_collector *collector = run->request->collector;
+	char *const *word = collector->argv;
 	char report[32], **argv;
 	size_t argc = 0;
 
-	while (collector[argc])
+	while (word[argc])
 		argc++;
 	argv = calloc(argc + 5, sizeof(*argv));
 	if (!argv)
 		return kd_error_nomem();
 	argc = 0;
-	argv[argc++] = *collector++;
-	if (run->report_fd >= 0 && kd_collector_is_dumpfilter(argv[0])) {
+	argv[argc++] = *word++;
+	if (run->report_fd >= 0 && collector->kind == KD_COLLECTOR_DUMPFILTER) {
 		snprintf(report, sizeof(report), "/proc/self/fd/%d", run->report_fd);
 		argv[argc++] = (char *)"--report";
 		argv[argc++] = report;
 	}
-	while (*collector)
-		argv[argc++] = *collector++;
+	while (*word)
+		argv[argc++] = *word++;
 	argv[argc++] = (char *)run->request->vmcore;
 	argv[argc] = (char *)run->name;
 	return child_exec(argv);
 }
 
+static struct kd_error *run_configured(const struct rung_run *run)
+{
+	const struct kd_plan_collector *collector = run->request->collector;
+	struct dumpfilter_options options;
+	struct kd_error *err;
+
+	if (collector->kind != KD_COLLECTOR_BUILT_IN)
+		return run_program(run);
+	err = dumpfilter_parse_built_in(collector->argv, &options);
+	if (err)
+		return kd_error_wrap(err, "core_collector");
+	run->news->plain_filter = options.level == 31 && options.codec;
+	return run_filter(run, options);
+}
+
 static struct kd_error *collect(void *arg)
 {
 	const struct rung_run *run = arg;
-	struct dumpfilter_options options;
 
 	if (fchdir(run->request->dir) < 0)
 		return kd_error_os(errno, "cannot enter the dump directory");
 	switch (run->rung) {
 	case RUNG_CONFIGURED:
-		if (is_builtin(run->request->collector, &options))
-			return run_filter(run, options);
-		return run_program(run);
+		return run_configured(run);
 	case RUNG_FILTER:
 		return run_filter(run, kernel_pages(true));
 	case RUNG_STORE:
@@ -286,16 +273,15 @@ static int failure_errno(const struct dump_request *request, const struct kd_err
 }
 
 static enum rung next_rung(const struct dump_request *request, const struct kd_error *err,
-			   const struct dump_attempt *attempt)
+			   const struct dump_attempt *attempt, const struct dump_news *news)
 {
-	struct dumpfilter_options options;
 	struct stat st;
 	struct ladder_facts facts = {
 		.end = attempt->end,
 		.errnum = failure_errno(request, err, attempt->end),
 		.out_of_time = clock_ms() >= request->deadline,
-		.erases = kd_collector_config(request->collector),
-		.plain_filter = is_builtin(request->collector, &options) && options.level == 31 && options.codec,
+		.erases = *request->collector->erase_config,
+		.plain_filter = news->plain_filter,
 		.space = attempt->end == CHILD_LEFT ? 0 : free_space(request->dir),
 		.vmcore_size = stat(request->vmcore, &st) < 0 ? UINT64_MAX : (uint64_t)st.st_size,
 	};
@@ -375,7 +361,7 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 		}
 		ret->stuck = attempt->end == CHILD_LEFT;
 		keep_better(request, name, ret);
-		rung = next_rung(request, err, attempt);
+		rung = next_rung(request, err, attempt, news);
 		if (rung == RUNG_NONE)
 			return err;
 		/* What fills the disk must go before something smaller can be whole. */

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/plan.h"
 #include "base/sysroot.h"
 #include "capture/copy.h"
 #include "capture/ladder.h"
@@ -15,10 +16,10 @@
 #include "dumpfilter/dumpfilter.h"
 
 struct dump_request {
-	const char *vmcore;     /* absolute path */
-	int dir;                /* where to; the result is "vmcore", or "vmcore-incomplete" at the worst */
-	char *const *collector; /* core_collector's argv */
-	int64_t deadline;       /* of all rungs together */
+	const char *vmcore; /* absolute path */
+	int dir;            /* where to; the result is "vmcore", or "vmcore-incomplete" at the worst */
+	const struct kd_plan_collector *collector;
+	int64_t deadline; /* of all rungs together */
 	const struct kd_log *log;
 	int console; /* for progress; -1: none */
 	const struct kd_sysroot *root;

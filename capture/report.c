@@ -146,7 +146,7 @@ static void put_dump(struct kd_json *json, const struct report *report)
 {
 	const struct dump_attempt *kept = &report->dump.attempt[report->dump.kept];
 
-	put_collector(json, report->plan->collector);
+	put_collector(json, report->plan->collector.argv);
 	kd_json_string(json, "rung", report->dump.count ? rung_name(kept->rung) : NULL);
 	put_attempts(json, &report->dump);
 	kd_json_u64(json, "vmcore_size", report->dump.count ? kept->size : 0);

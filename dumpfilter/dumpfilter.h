@@ -143,7 +143,7 @@ enum dumpfilter_message {
 	DUMPFILTER_MESSAGE_REPORT = 16,
 };
 
-/** dumpfilter's command line as data: used by the program, and by capture for core_collector.
+/** dumpfilter's command line as data.
  *  @argv[0] is the program's name. Options are makedumpfile's, with one difference:
  *  pages are compressed when no option says how. KD_ERR_USAGE. */
 struct dumpfilter_command {
@@ -153,7 +153,7 @@ struct dumpfilter_command {
 	uint64_t vtop_address;
 	bool dump_dmesg, check_params, show_help, show_version, force;
 	bool rearrange, reassemble, show_stats;
-	bool codec_given; /* a codec, or none at all, was asked for; otherwise it is codecs[0] */
+	bool codec_given; /* a codec, or none at all, was asked for; otherwise it is the first of the table */
 	bool estimate;
 	int message_level;      /* enum dumpfilter_message, and makedumpfile's other bits; default 7 */
 	unsigned int debug;     /* number of -D */
@@ -171,6 +171,15 @@ struct dumpfilter_command {
 /** Everything that the command line alone tells is checked, except that operands which capture fills in may be
  *  missing. */
 struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct dumpfilter_command *ret) MUST_CHECK;
+
+/** The options of a core_collector that the capture program runs by itself. @argv[0] is not looked at.
+ *  KD_ERR_USAGE: the command line is wrong, does not write exactly one dump file, or asks for a codec or something else
+ *  that only the program has. */
+struct kd_error *dumpfilter_parse_built_in(char *const *argv, struct dumpfilter_options *ret) MUST_CHECK;
+
+/** Check @text, the contents of a file for --config. @path is the file's name, for messages. No name of the kernel is
+ *  looked up. KD_ERR_CONFIG ("path:line: …"). */
+struct kd_error *dumpfilter_check_config(const char *text, const char *path) MUST_CHECK;
 
 /** Does @command need the program dumpfilter(8) for something other than its codec (erasing, a vmlinux, another
  *  format)? */

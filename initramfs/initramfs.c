@@ -187,12 +187,12 @@ static struct kd_error *add_modules(const struct initramfs_request *request, str
 /* Add the file that tells the collector which data to erase: without it there is no dump. */
 static struct kd_error *add_collector_config(const struct initramfs_request *request, struct image *image)
 {
-	const char *path = kd_collector_config(request->plan->collector);
+	const char *path = request->plan->collector.erase_config;
 	struct kd_error *err;
 	size_t size;
 	char *data;
 
-	if (!path)
+	if (!*path)
 		return NULL;
 	err = kd_sysroot_read(request->root, path, &data, &size);
 	return err ? err : image_add_file(image, path, 0600, IMAGE_STORE_PLAIN, data, size);
@@ -205,9 +205,9 @@ static struct kd_error *add_programs(const struct initramfs_request *request, st
 	char *const *program;
 	size_t i;
 
-	if (plan->collector && plan->collector[0] && !kd_collector_is_dumpfilter(plan->collector[0]))
-		err = kd_error_wrap(elf_closure_add(request->root, plan->collector[0], image), "core_collector");
-	if (!err && plan->collector)
+	if (plan->collector.kind != KD_COLLECTOR_BUILT_IN)
+		err = kd_error_wrap(elf_closure_add(request->root, plan->collector.argv[0], image), "core_collector");
+	if (!err)
 		err = kd_error_wrap(add_collector_config(request, image), "core_collector");
 	for (i = 0; i < plan->hook_count && !err; i++)
 		err = kd_error_wrap(elf_closure_add(request->root, plan->hook[i].argv[0], image), "%s hook",

@@ -50,8 +50,8 @@ struct initramfs_result {
 /** Build @request->output unless the image there was made from the same inputs (content hash, kept in the image's
  *  sibling "<output>.hash") and is undamaged. A new time of the plan alone is not a change.
  *
- *  Beside extra_bins, the plan's hooks and a core_collector other than "dumpfilter" bring their programs, and failure
- *  action "shell" brings /bin/sh.
+ *  Beside extra_bins, the plan's hooks and a collector that is not built in bring their programs, and failure action
+ *  "shell" brings /bin/sh.
  *
  *  KD_ERR_NOT_FOUND: a target device, driver, program or library is missing. KD_ERR_UNSUPPORTED: the capture
  *  environment cannot reach a target (see drivers.h). An extra module that does not exist only causes a warning. */

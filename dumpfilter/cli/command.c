@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* makedumpfile's command line, so that what calls that program can call this one. */
+#include "dumpfilter/cli/command.h"
+
 #include <getopt.h>
 #include <string.h>
 
 #include "base/array.h"
 #include "base/parse.h"
-#include "dumpfilter/codec/codec.h"
-#include "dumpfilter/dumpfilter.h"
 #include "dumpfilter/vmcore/kdump_format.h"
 #include "dumpfilter/write/writer.h"
 
@@ -35,7 +35,7 @@ enum long_option {
 	OPTION_VTOP,
 	OPTION_PARTIAL_DMESG,
 	OPTION_NON_MMAP,
-	OPTION_CODEC, /* named by its row in codecs[] */
+	OPTION_CODEC, /* named by its row in the table of codecs */
 	OPTION_UNCOMPRESSED,
 	OPTION_IGNORED, /* what it asks for is so anyway */
 	OPTION_REFUSED, /* makedumpfile has it: see refused[] */
@@ -163,11 +163,11 @@ static struct kd_error *set_codec(const struct codec *codec, struct dumpfilter_c
 	return NULL;
 }
 
-static struct kd_error *select_codec(char option, struct dumpfilter_command *command)
+static struct kd_error *select_codec(char option, const struct codec *const *table, struct dumpfilter_command *command)
 {
-	for (size_t i = 0; codecs[i]; i++)
-		if (codecs[i]->option == option)
-			return set_codec(codecs[i], command);
+	for (size_t i = 0; table[i]; i++)
+		if (table[i]->option == option)
+			return set_codec(table[i], command);
 	return kd_error_create(KD_ERR_USAGE, "-%c: this program was built without that compression", option);
 }
 
@@ -195,15 +195,17 @@ static struct kd_error *refuse(const char *name)
 	return kd_error_create(KD_ERR_USAGE, "%s%s is not supported: %s", name[1] ? "--" : "-", name, reason);
 }
 
-static struct kd_error *select_long_codec(const char *option, struct dumpfilter_command *command)
+static struct kd_error *select_long_codec(const char *option, const struct codec *const *table,
+					  struct dumpfilter_command *command)
 {
-	for (size_t i = 0; codecs[i]; i++)
-		if (codecs[i]->long_option && strcmp(codecs[i]->long_option, option) == 0)
-			return set_codec(codecs[i], command);
+	for (size_t i = 0; table[i]; i++)
+		if (table[i]->long_option && strcmp(table[i]->long_option, option) == 0)
+			return set_codec(table[i], command);
 	return kd_error_create(KD_ERR_USAGE, "--%s: this program was built without that compression", option);
 }
 
-static struct kd_error *apply_option(int option, int long_index, const char *arg, struct dumpfilter_command *command)
+static struct kd_error *apply_option(int option, int long_index, const char *arg, const struct codec *const *table,
+				     struct dumpfilter_command *command)
 {
 	uint64_t number = 0;
 	struct kd_error *err = NULL;
@@ -216,7 +218,7 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case 'l':
 	case 'p':
 	case 'z':
-		return select_codec((char)option, command);
+		return select_codec((char)option, table, command);
 	case 'E':
 		return select_writer('E', "-E", &command->options);
 	case OPTION_SPLIT:
@@ -327,7 +329,7 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case OPTION_REFUSED:
 		return refuse(long_options[long_index].name);
 	case OPTION_CODEC:
-		return select_long_codec(long_options[long_index].name, command);
+		return select_long_codec(long_options[long_index].name, table, command);
 	case OPTION_UNCOMPRESSED:
 		return set_codec(NULL, command);
 	default:
@@ -408,9 +410,10 @@ static bool writes_dump(const struct dumpfilter_command *command)
 
 /* getopt_long() permutes argv only when it is told to; here it stops at the first operand, and options behind
  * operands are found by starting again. */
-struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct dumpfilter_command *ret)
+struct kd_error *command_parse(int argc, char *const *argv, const struct codec *const *table,
+			       struct dumpfilter_command *ret)
 {
-	struct dumpfilter_command command = { .message_level = 7, .options.codec = codecs[0] };
+	struct dumpfilter_command command = { .message_level = 7, .options.codec = table[0] };
 	const char *operand[DUMPFILTER_PARTS_MAX + 2] = { NULL };
 	struct kd_error *err;
 	unsigned int operands = 0;
@@ -431,7 +434,7 @@ struct kd_error *dumpfilter_parse_command(int argc, char *const *argv, struct du
 		}
 		if (option == '?' || option == ':')
 			return bad_option(option, argv[before]);
-		err = apply_option(option, long_index, optarg, &command);
+		err = apply_option(option, long_index, optarg, table, &command);
 		if (err)
 			return err;
 	}

@@ -35,8 +35,10 @@ extern const struct codec codec_fast; /* LZO: looks less hard */
 extern const struct codec codec_snappy; /* only with HAVE_SNAPPY */
 extern const struct codec codec_zstd;
 
-/** The codecs that a program offers, NULL-terminated; the first of them is for command lines that name none. Each
- *  program that reads dumpfilter's command line defines this table itself, so that only the codecs in it are linked. */
-extern const struct codec *const codecs[];
+/** The codecs that a command line can name, NULL-terminated; the first of them is for command lines that name none.
+ *  Each table is in a file of its own, so a program is linked with the codecs of the tables that it uses and no others:
+ *  the capture program with codecs_built_in, every other one with codecs. */
+extern const struct codec *const codecs[];          /* our own, and those of libraries that configure found */
+extern const struct codec *const codecs_built_in[]; /* our own */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The codecs of the program dumpfilter: our own, and those of libraries that configure found. */
+/* All codecs: our own, and those of libraries that configure found. */
 #include "config.h"
 
 #include "dumpfilter/codec/codec.h"

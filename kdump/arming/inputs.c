@@ -326,10 +326,10 @@ struct kd_error *inputs_add_plan(const struct kd_sysroot *root, struct inputs *i
 		err = inputs_add(root, inputs, INPUT_HOOKS, directories[i]);
 	for (i = 0; i < plan->hook_count && !err; i++)
 		err = inputs_add(root, inputs, INPUT_PROGRAM, plan->hook[i].argv[0]);
-	if (!err && plan->collector[0][0] == '/')
-		err = inputs_add(root, inputs, INPUT_PROGRAM, plan->collector[0]);
-	if (!err && kd_collector_config(plan->collector))
-		err = inputs_add(root, inputs, INPUT_CONFIG, kd_collector_config(plan->collector));
+	if (!err && plan->collector.kind != KD_COLLECTOR_BUILT_IN)
+		err = inputs_add(root, inputs, INPUT_PROGRAM, plan->collector.argv[0]);
+	if (!err && *plan->collector.erase_config)
+		err = inputs_add(root, inputs, INPUT_CONFIG, plan->collector.erase_config);
 	for (i = 0; i < plan->target_count && !err; i++)
 		err = inputs_add(root, inputs, INPUT_DEVICE, plan->target[i].device);
 	return err;

@@ -198,28 +198,22 @@ static struct kd_error *add_hooks(const struct kd_sysroot *root, const struct kd
 
 /* --- collector ---------------------------------------------------------------------------------------------------- */
 
-static struct kd_error *set_collector(const struct kd_sysroot *root, const struct kd_conf *conf, struct kd_plan *plan,
-				      struct plan_programs *programs)
+static struct kd_error *set_collector(const struct kd_sysroot *root, const struct kd_conf *conf, struct kd_plan *plan)
 {
 	_cleanup_free_ char *path = NULL, *what = NULL, **argv = NULL;
+	struct collector collector;
 	struct kd_error *err;
-	bool built_in;
 	size_t count;
 
 	err = kd_format(&what, "%s: core_collector", conf->file);
 	if (err)
 		return err;
-	err = collector_check(conf->core_collector, &built_in);
-	if (!err)
-		err = collector_check_config(root, conf->core_collector);
+	err = collector_decide(root, conf->core_collector, &collector);
 	if (err)
 		return kd_error_wrap(err, "%s", what);
-	if (built_in)
-		return kd_plan_set_collector(plan, conf->core_collector);
+	if (collector.kind == KD_COLLECTOR_BUILT_IN)
+		return kd_plan_set_collector(plan, collector.kind, collector.erase_config, conf->core_collector);
 	err = find_program(root, what, conf->core_collector[0], &path);
-	/* The image builder takes dumpfilter for the built-in one. */
-	if (!err && kd_collector_is_dumpfilter(path))
-		err = add_program(programs, path);
 	if (err)
 		return err;
 	for (count = 0; conf->core_collector[count]; count++)
@@ -229,7 +223,7 @@ static struct kd_error *set_collector(const struct kd_sysroot *root, const struc
 		return kd_error_nomem();
 	memcpy(argv, conf->core_collector, count * sizeof(*argv));
 	argv[0] = path;
-	return kd_plan_set_collector(plan, argv);
+	return kd_plan_set_collector(plan, collector.kind, collector.erase_config, argv);
 }
 
 /* --- the rest ----------------------------------------------------------------------------------------------------- */
@@ -293,7 +287,7 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 		err = kd_plan_add_target(&built, (*targets)->type, (*targets)->device, (*targets)->options,
 					 (*targets)->path, TARGET_DEADLINE);
 	if (!err)
-		err = set_collector(root, conf, &built, &needed);
+		err = set_collector(root, conf, &built);
 	if (!err)
 		err = add_hooks(root, conf, &built);
 	if (!err)

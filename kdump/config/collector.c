@@ -1,83 +1,103 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <config.h>
-
 #include "kdump/config/collector.h"
 
 #include <string.h>
 
-#include "base/plan.h"
-#include "dumpfilter/codec/codec.h"
 #include "dumpfilter/dumpfilter.h"
-#include "dumpfilter/pages/erase_config.h"
 
-/* The codecs that dumpfilter's command line can name. Nothing is compressed here, so the rows have no functions. */
-static const struct codec usual = { .name = "zlib" };
-static const struct codec fast = { .name = "lzo", .long_option = "fast" };
-static const struct codec small = { .name = "zlib", .long_option = "small" };
-static const struct codec zlib = { .name = "zlib", .option = 'c' };
-static const struct codec lzo = { .name = "lzo", .option = 'l' };
-#ifdef HAVE_SNAPPY
-static const struct codec snappy = { .name = "snappy", .option = 'p' };
-#endif
-static const struct codec zstd = { .name = "zstd", .option = 'z' };
-
-const struct codec *const codecs[] = {
-	&usual,  &fast, &small, &zlib, &lzo,
-#ifdef HAVE_SNAPPY
-	&snappy,
-#endif
-	&zstd,   NULL,
-};
-
-/* The capture program is linked without libraries for compression, for their size. */
-static bool capture_has(const struct codec *codec)
+bool collector_is_dumpfilter(const char *program)
 {
-	return !codec || (codec->option != 'p' && codec->option != 'z');
+	const char *slash = strrchr(program, '/');
+
+	return strcmp(slash ? slash + 1 : program, "dumpfilter") == 0;
 }
 
-/* What cannot be erased in the capture kernel costs the dump, so its file is read now. Names are looked up only then.
- */
-struct kd_error *collector_check_config(const struct kd_sysroot *root, char *const *argv)
+/* The value of --config, which makedumpfile(8) has too; "" if it is not given. */
+static const char *find_config(char *const *argv)
 {
-	_cleanup_(erase_config_destroy) struct erase_config *config = NULL;
-	const char *path = kd_collector_config(argv);
-	_cleanup_free_ char *text = NULL;
-	struct kd_error *err;
-	size_t size;
+	static const char option[] = "--config";
+	const char *config = "";
 
-	if (!path)
-		return NULL;
-	if (path[0] != '/')
-		return kd_error_create(KD_ERR_CONFIG, "--config %s: an absolute path is needed", path);
-	err = kd_sysroot_read(root, path, &text, &size);
-	if (!err && kd_collector_is_dumpfilter(argv[0]))
-		err = erase_config_parse(text, path, &config);
-	return kd_error_wrap(err, "--config");
+	for (size_t i = 1; argv[i]; i++) {
+		size_t length = strcspn(argv[i], "=");
+
+		/* getopt_long(3) takes the beginning of a name for the whole. */
+		if (length < strlen("--co") || length >= sizeof(option) || strncmp(argv[i], option, length) != 0)
+			continue;
+		if (argv[i][length])
+			config = argv[i] + length + 1;
+		else if (argv[i + 1])
+			config = argv[i + 1];
+	}
+	return config;
 }
 
-struct kd_error *collector_check(char *const *argv, bool *built_in)
+static struct kd_error *check_dumpfilter(char *const *argv, struct dumpfilter_command *ret)
 {
 	struct dumpfilter_command command;
 	struct kd_error *err;
-	int argc;
+	int argc = 0;
 
-	*built_in = false;
-	if (!kd_collector_is_dumpfilter(argv[0]))
-		return NULL;
-	for (argc = 0; argv[argc]; argc++)
-		;
+	while (argv[argc])
+		argc++;
 	err = dumpfilter_parse_command(argc, argv, &command);
 	if (err)
-		return kd_error_wrap(err, "dumpfilter");
+		return err;
 	if (!dumpfilter_writes_file(&command))
-		return kd_error_create(KD_ERR_USAGE, "dumpfilter writes no dump, or not one file, with these options");
+		return kd_error_create(KD_ERR_USAGE, "with these options it does not write exactly one dump file");
 	if (command.input || command.output)
-		return kd_error_create(KD_ERR_USAGE, "dumpfilter: %s: the capture adds the names of the files",
+		return kd_error_create(KD_ERR_USAGE, "%s: the capture adds the names of the files",
 				       command.input ? command.input : command.output);
 	if (command.options.memory_limit && command.options.memory_limit < DUMPFILTER_MEMORY_MIN)
-		return kd_error_create(KD_ERR_CONFIG,
-				       "dumpfilter: --max-memory: no dump is made with %lu KiB, less than %lu",
+		return kd_error_create(KD_ERR_CONFIG, "--max-memory: no dump is made with %lu KiB, less than %lu",
 				       command.options.memory_limit >> 10, DUMPFILTER_MEMORY_MIN >> 10);
-	*built_in = capture_has(command.options.codec) && !dumpfilter_needs_program(&command);
+	*ret = command;
+	return NULL;
+}
+
+static struct kd_error *decide_dumpfilter(char *const *argv, struct collector *ret)
+{
+	struct dumpfilter_options options;
+	struct dumpfilter_command command = { 0 };
+	struct kd_error *err = check_dumpfilter(argv, &command);
+
+	if (err)
+		return kd_error_wrap(err, "dumpfilter");
+	ret->erase_config = command.config ? command.config : "";
+	ret->kind = kd_error_discard(dumpfilter_parse_built_in(argv, &options)) ? KD_COLLECTOR_DUMPFILTER :
+										  KD_COLLECTOR_BUILT_IN;
+	return NULL;
+}
+
+/* The file is read now, since a mistake in it would cost the dump. */
+static struct kd_error *check_config(const struct kd_sysroot *root, const struct collector *collector)
+{
+	const char *path = collector->erase_config;
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err;
+
+	if (path[0] != '/')
+		return kd_error_create(KD_ERR_CONFIG, "--config %s: an absolute path is needed", path);
+	err = kd_sysroot_read(root, path, &text, NULL);
+	/* Only dumpfilter's is known well enough to be checked. */
+	if (!err && collector->kind == KD_COLLECTOR_DUMPFILTER)
+		err = dumpfilter_check_config(text, path);
+	return kd_error_wrap(err, "--config");
+}
+
+struct kd_error *collector_decide(const struct kd_sysroot *root, char *const *argv, struct collector *ret)
+{
+	struct collector collector = { .kind = KD_COLLECTOR_PROGRAM };
+	struct kd_error *err = NULL;
+
+	if (collector_is_dumpfilter(argv[0]))
+		err = decide_dumpfilter(argv, &collector);
+	else
+		collector.erase_config = find_config(argv);
+	if (!err && *collector.erase_config)
+		err = check_config(root, &collector);
+	if (err)
+		return err;
+	*ret = collector;
 	return NULL;
 }

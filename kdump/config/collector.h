@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** core_collector, looked at before it is needed. */
+/** core_collector, decided on before it is needed: who runs it, and whether it can work. */
 #ifndef KDUMP_CONFIG_COLLECTOR_H
 #define KDUMP_CONFIG_COLLECTOR_H
 
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/plan.h"
 #include "base/sysroot.h"
 
-/** Check the command line of @argv if it is dumpfilter's. *built_in: the capture program does this by itself; otherwise
- *  argv[0] has to be in the image. KD_ERR_USAGE: dumpfilter would refuse it, or write no dump. */
-struct kd_error *collector_check(char *const *argv, bool *built_in) MUST_CHECK;
+struct collector {
+	enum kd_collector_kind kind;
+	const char *erase_config; /* the value of --config; borrowed from argv, "" if it is not given */
+};
 
-/** Check the file that --config names, if there is one. KD_ERR_CONFIG (its line), KD_ERR_OS. */
-struct kd_error *collector_check_config(const struct kd_sysroot *root, char *const *argv) MUST_CHECK;
+/** Decide on the core_collector @argv. A command line of dumpfilter is checked, and so is the file that --config names.
+ *  KD_ERR_USAGE: dumpfilter would refuse the command line, or not write exactly one dump. KD_ERR_CONFIG: the file is
+ *  wrong, or dumpfilter would have too little memory. KD_ERR_OS: the file cannot be read. */
+struct kd_error *collector_decide(const struct kd_sysroot *root, char *const *argv, struct collector *ret) MUST_CHECK;
+
+/** Is @program, the first word of a core_collector, our own dumpfilter, whatever directory is named? */
+bool collector_is_dumpfilter(const char *program);
 
 #endif

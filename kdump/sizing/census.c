@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/plan.h"
 #include "base/proc.h"
 #include "base/ranges.h"
 #include "dumpfilter/codec/codec.h"
 #include "dumpfilter/pages/page_class.h"
+#include "kdump/config/collector.h"
 #include "kdump/loader/memory_map.h"
 #include "kdump/sizing/estimate.h"
 
@@ -264,7 +264,7 @@ static unsigned int usual_permil(const struct dumpfilter_command *command, const
 {
 	const struct codec *codec = command->options.codec;
 
-	if (!codec || (!command->codec_given && !kd_collector_is_dumpfilter(program)))
+	if (!codec || (!command->codec_given && !collector_is_dumpfilter(program)))
 		return 1000;
 	return codec->option == 'c' || codec->option == 'z' ? 350 : 450;
 }

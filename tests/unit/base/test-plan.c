@@ -10,6 +10,7 @@
 
 static void test_plan_round_trip(void **state)
 {
+	static char *const collector[] = { (char *)"/usr/bin/a copy", (char *)"--config=/etc/erase", NULL };
 	static char *const hook[] = { (char *)"/etc/kdump/pre.d/a script", (char *)"", (char *)"100%", NULL };
 	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 }, copy = { 0 };
 	_cleanup_free_ char *text = NULL, *again = NULL;
@@ -23,6 +24,11 @@ static void test_plan_round_trip(void **state)
 	assert_no_error(kd_plan_add_target(&plan, "ext4", "UUID=1234", "subvol=/a b", "/var/crash", 60));
 	assert_no_error(kd_plan_add_hook(&plan, "pre.d", hook));
 	assert_no_error(kd_plan_format(&plan, &text));
+	assert_non_null(strstr(text, "\ncollector built-in % dumpfilter\n"));
+	free(take_ptr(text));
+	assert_no_error(kd_plan_set_collector(&plan, KD_COLLECTOR_PROGRAM, "/etc/erase", collector));
+	assert_no_error(kd_plan_format(&plan, &text));
+	assert_non_null(strstr(text, "\ncollector program /etc/erase /usr/bin/a%20copy --config=/etc/erase\n"));
 	assert_non_null(strstr(text, "\nmodule /lib/modules/libata.ko.gz force=1.0:noncq%20debug=%22x%22\n"));
 	assert_non_null(strstr(text, "\nhook pre.d /etc/kdump/pre.d/a%20script % 100%25\n"));
 	assert_no_error(kd_plan_parse(text, "plan", &copy));
@@ -31,17 +37,21 @@ static void test_plan_round_trip(void **state)
 	assert_string_equal(copy.hook[0].argv[2], "100%");
 	assert_string_equal(copy.target[0].options, "subvol=/a b");
 	assert_null(copy.hook[0].argv[3]);
+	assert_int_equal(copy.collector.kind, KD_COLLECTOR_PROGRAM);
+	assert_string_equal(copy.collector.erase_config, "/etc/erase");
+	assert_string_equal(copy.collector.argv[0], "/usr/bin/a copy");
+	assert_null(copy.collector.argv[2]);
 }
 
 static void test_plan_refuses(void **state)
 {
-	static const char head[] = "kdump-plan 1\ncreated 1\nkernel 6.1\nhost h\naddress 127.0.0.1\nutc-offset 0\n"
+	static const char head[] = "kdump-plan 2\ncreated 1\nkernel 6.1\nhost h\naddress 127.0.0.1\nutc-offset 0\n"
 				   "deadline 60\nquiesce on\n";
 	static const struct {
 		const char *lines, *message;
 	} cases[] = {
-		{ "collector cp\nfailure-action reboot\nfinal-action reboot\n", "truncated" },
-		{ "collector cp\nfailure-action reboot\nend\n", "no \"final-action\" line" },
+		{ "collector program % cp\nfailure-action reboot\nfinal-action reboot\n", "truncated" },
+		{ "collector program % cp\nfailure-action reboot\nend\n", "no \"final-action\" line" },
 		{ "frobnicate 1\nend\n", "p:9: unknown key \"frobnicate\"" },
 		{ "created 2\nend\n", "p:9: created is there twice" },
 		{ "target ext4 UUID=1 % relative 60\nend\n", "p:9: bad value for target" },
@@ -50,6 +60,11 @@ static void test_plan_refuses(void **state)
 		{ "module /a %2\nend\n", "p:9: bad escape" },
 		{ "module /a %00\nend\n", "p:9: bad escape" },
 		{ "module  /a\nend\n", "p:9: bad escape" },
+		{ "collector cp\nend\n", "p:9: collector has 1 words" },
+		{ "collector frobnicate % cp\nend\n", "p:9: bad value for collector: \"frobnicate\"" },
+		{ "collector program relative cp\nend\n", "p:9: bad value for collector" },
+		{ "collector program % %\nend\n", "p:9: bad value for collector" },
+		{ "collector built-in /etc/erase dumpfilter\nend\n", "p:9: bad value for collector" },
 		{ "final-action shell\nend\n", "p:9: bad value for final-action" },
 	};
 	struct kd_plan plan;
@@ -60,7 +75,9 @@ static void test_plan_refuses(void **state)
 		snprintf(text, sizeof(text), "%s%s", head, cases[i].lines);
 		assert_error(kd_plan_parse(text, "p", &plan), KD_ERR_FORMAT, cases[i].message);
 	}
-	assert_error(kd_plan_parse("kdump-plan 2\nend\n", "p", &plan), KD_ERR_FORMAT, "p:1: \"kdump-plan 2\"");
+	/* One of an older version of kdump, whose collector line is another. */
+	assert_error(kd_plan_parse("kdump-plan 1\ncollector cp\nend\n", "p", &plan), KD_ERR_FORMAT,
+		     "p:1: \"kdump-plan 1\": this version of kdump reads only \"kdump-plan 2\"");
 	assert_error(kd_plan_parse("", "p", &plan), KD_ERR_FORMAT, "p:1:");
 }
 

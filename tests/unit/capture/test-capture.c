@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/klog.h"
+#include "base/parse.h"
 #include "capture/action.h"
 #include "capture/child.h"
 #include "capture/clock.h"
@@ -32,6 +33,7 @@
 #include "capture/target.h"
 #include "capture/uevent.h"
 #include "dumpfilter/report.h"
+#include "tests/unit/dumpfilter/dumpfilter-testing.h"
 #include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
@@ -476,6 +478,7 @@ static void test_json(void **state)
 
 static void test_report_of_a_failure(void **state)
 {
+	static char *const collector[] = { (char *)"dumpfilter", (char *)"-d", (char *)"31", NULL };
 	static const struct crash_facts crash;
 	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
 	struct report report = { .plan = &plan, .crash = &crash };
@@ -485,6 +488,7 @@ static void test_report_of_a_failure(void **state)
 	FILE *out = open_memstream(&text, &size);
 
 	assert_no_error(kd_plan_init(&plan));
+	assert_no_error(kd_plan_set_collector(&plan, KD_COLLECTOR_BUILT_IN, "", collector));
 	report_add_error(&report, err);
 	kd_error_destroy(err);
 	report_write(out, &report);
@@ -702,7 +706,8 @@ static void test_copy_keeps_holes(void **state)
 static struct kd_log *dump_log; /* of the next ones; may be NULL */
 
 /* Run the ladder on "vmcore.in" below @directory, into that directory. */
-static struct kd_error *dump_by(const char *directory, char *const *collector, struct dump_result *result)
+static struct kd_error *dump_by(const char *directory, const struct kd_plan_collector *collector,
+				struct dump_result *result)
 {
 	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { .fd = -1 };
 	_cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY);
@@ -723,17 +728,18 @@ static struct kd_error *dump_by(const char *directory, char *const *collector, s
 }
 
 /* With this shell script as core_collector. */
-static struct kd_error *dump_with_option(const char *directory, const char *script, const char *option,
-					 struct dump_result *result)
+static struct kd_error *dump_erasing(const char *directory, const char *script, const char *erase_config,
+				     struct dump_result *result)
 {
-	char *const collector[] = { (char *)"sh", (char *)"-c", (char *)script, (char *)"sh", (char *)option, NULL };
+	char *argv[] = { (char *)"sh", (char *)"-c", (char *)script, (char *)"sh", NULL };
+	const struct kd_plan_collector collector = { KD_COLLECTOR_PROGRAM, (char *)erase_config, argv };
 
-	return dump_by(directory, collector, result);
+	return dump_by(directory, &collector, result);
 }
 
 static struct kd_error *dump_with(const char *directory, const char *script, struct dump_result *result)
 {
-	return dump_with_option(directory, script, NULL, result);
+	return dump_erasing(directory, script, "", result);
 }
 
 static void assert_content(const char *directory, const char *name, const char *expected)
@@ -773,27 +779,28 @@ static void remove_file(const char *directory, const char *name)
 	assert_int_equal(unlink(path), 0);
 }
 
-/* By a program of that name, which writes @lines if it is asked for a report. */
-static void dump_by_reporting_program(const char *directory, const char *name, const char *lines,
+/* By a program, which writes @lines if it is asked for a report. */
+static void dump_by_reporting_program(const char *directory, enum kd_collector_kind kind, const char *lines,
 				      struct dump_result *result)
 {
-	_cleanup_free_ char *script = NULL, *path = NULL, *program = NULL;
-	char *collector[] = { NULL, (char *)"-z", NULL }; /* a codec that only the program has */
+	_cleanup_free_ char *script = NULL, *program = NULL;
+	char *argv[] = { NULL, (char *)"-z", NULL };
+	const struct kd_plan_collector collector = { kind, (char *)"", argv };
 	int size = asprintf(&script,
 			    "#!/bin/sh\nif [ \"$1\" = --report ]; then\ncat >$2 <<'END'\n%sEND\nshift 2\nfi\n"
 			    "[ $1 = -z ] && cp $2 $3\n",
 			    lines);
 
-	assert_true(size > 0 && asprintf(&path, "/%s", name) > 0 && asprintf(&program, "%s/%s", directory, name) > 0);
-	put_file(directory, path, script, (size_t)size);
+	assert_true(size > 0 && asprintf(&program, "%s/program", directory) > 0);
+	put_file(directory, "/program", script, (size_t)size);
 	assert_int_equal(chmod(program, 0700), 0);
-	collector[0] = program;
+	argv[0] = program;
 	put_file(directory, "/vmcore.in", "memory", 6);
-	assert_no_error(dump_by(directory, collector, result));
+	assert_no_error(dump_by(directory, &collector, result));
 	assert_int_equal(result->count, 1);
 	assert_content(directory, "vmcore", "memory");
 	remove_file(directory, "/vmcore");
-	remove_file(directory, path);
+	remove_file(directory, "/program");
 }
 
 static void test_dump_reported_by_a_program(void **state)
@@ -816,12 +823,12 @@ static void test_dump_reported_by_a_program(void **state)
 		told.pages[i] = 100 + i;
 	dumpfilter_report_write(out, &told);
 	fclose(out);
-	dump_by_reporting_program(*state, "dumpfilter", lines, &result);
+	dump_by_reporting_program(*state, KD_COLLECTOR_DUMPFILTER, lines, &result);
 	assert_true(result.attempt[0].filtered);
 	assert_memory_equal(&result.attempt[0].report, &told, sizeof(told));
 	assert_int_equal(result.attempt[0].pages, 9);
 	/* No other program is asked for it, and less than all is nothing. */
-	dump_by_reporting_program(*state, "makedumpfile", lines, &result);
+	dump_by_reporting_program(*state, KD_COLLECTOR_PROGRAM, lines, &result);
 	assert_false(result.attempt[0].filtered);
 	/* Of a path in it, no new line comes about. */
 	strcpy(told.first_unreadable.text, "a\nb: cut off");
@@ -829,13 +836,85 @@ static void test_dump_reported_by_a_program(void **state)
 	out = open_memstream(&lines, &size);
 	dumpfilter_report_write(out, &told);
 	fclose(out);
-	dump_by_reporting_program(*state, "dumpfilter", lines, &result);
+	dump_by_reporting_program(*state, KD_COLLECTOR_DUMPFILTER, lines, &result);
 	assert_string_equal(result.attempt[0].report.first_unreadable.text, "a b: cut off");
 	cut = strndup(lines, (size_t)(strstr(lines, "free=") - lines));
-	dump_by_reporting_program(*state, "dumpfilter", cut, &result);
+	dump_by_reporting_program(*state, KD_COLLECTOR_DUMPFILTER, cut, &result);
 	assert_false(result.attempt[0].filtered);
-	dump_by_reporting_program(*state, "dumpfilter", "", &result);
+	dump_by_reporting_program(*state, KD_COLLECTOR_DUMPFILTER, "", &result);
 	assert_false(result.attempt[0].filtered);
+}
+
+/* With the built-in filter, and up to two words of the command line. */
+static struct kd_error *dump_built_in(const char *directory, const char *first, const char *second,
+				      struct dump_result *result)
+{
+	char *argv[] = { (char *)"dumpfilter", (char *)first, (char *)second, NULL };
+	const struct kd_plan_collector collector = { KD_COLLECTOR_BUILT_IN, (char *)"", argv };
+
+	return dump_by(directory, &collector, result);
+}
+
+static void test_dump_built_in(void **state)
+{
+	_cleanup_free_ char *path = NULL;
+	struct dump_result result;
+	struct machine machine;
+
+	assert_true(asprintf(&path, "%s/vmcore.in", (char *)*state) > 0);
+	machine_init(&machine, 4);
+	machine_write(&machine, path);
+	machine_release(&machine);
+	assert_no_error(dump_built_in(*state, "-d", "31", &result));
+	assert_true(result.complete);
+	assert_int_equal(result.count, 1);
+	assert_true(result.attempt[0].filtered && result.attempt[0].pages > 0);
+	remove_file(*state, "/vmcore");
+	/* The command line counts: without -d pages of zeros are pages like any other. */
+	result.attempt[1] = result.attempt[0];
+	assert_no_error(dump_built_in(*state, "--uncompressed", NULL, &result));
+	assert_int_equal(result.count, 1);
+	assert_true(result.attempt[0].size > result.attempt[1].size);
+}
+
+/* The rung below is left out when it would do the same again. */
+static void test_dump_built_in_falls(void **state)
+{
+	struct dump_result result;
+
+	put_file(*state, "/vmcore.in", "not ELF", 7);
+	assert_no_error(dump_built_in(*state, "-d", "31", &result));
+	assert_int_equal(result.count, 3);
+	assert_int_equal(result.attempt[1].rung, RUNG_STORE);
+	assert_int_equal(result.attempt[2].rung, RUNG_COPY);
+	assert_no_error(dump_built_in(*state, "-d", "1", &result));
+	assert_int_equal(result.count, 4);
+	assert_int_equal(result.attempt[1].rung, RUNG_FILTER);
+}
+
+/* kdumpctl writes no such plan; a dump is made all the same. */
+static void test_dump_built_in_refuses(void **state)
+{
+	static const struct {
+		const char *option, *text;
+	} cases[] = {
+		{ "-z", "core_collector: -z: this program was built without that compression" },
+		{ "--frobnicate", "core_collector: unknown option --frobnicate" },
+		{ "-E", "core_collector: -E: this program was built without that format" },
+		{ "-xvmlinux", "core_collector: only the program dumpfilter has these options" },
+		{ "--dump-dmesg", "core_collector: with these options dumpfilter does not write exactly one" },
+	};
+	struct dump_result result;
+
+	put_file(*state, "/vmcore.in", "not ELF", 7);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_no_error(dump_built_in(*state, cases[i].option, NULL, &result));
+		assert_true(result.complete);
+		assert_true(kd_starts_with(result.attempt[0].error, cases[i].text));
+		assert_int_equal(result.attempt[1].rung, RUNG_FILTER);
+		assert_content(*state, "vmcore", "not ELF");
+		remove_file(*state, "/vmcore");
+	}
 }
 
 static void test_dump_falls_to_a_copy(void **state)
@@ -927,8 +1006,7 @@ static void test_dump_with_erasure_never_falls(void **state)
 	struct dump_result result;
 
 	put_file(*state, "/vmcore.in", "secret", 6);
-	assert_error(dump_with_option(*state, "exit 3", "--config=/etc/erase.conf", &result), KD_ERR_STATE,
-		     "exit status 3");
+	assert_error(dump_erasing(*state, "exit 3", "/etc/erase.conf", &result), KD_ERR_STATE, "exit status 3");
 	assert_false(result.complete);
 	assert_int_equal(result.count, 1);
 	assert_content(*state, "vmcore", NULL);
@@ -985,6 +1063,9 @@ int main(void)
 		WITH_DIRECTORY(test_copy_keeps_holes),
 		WITH_DIRECTORY(test_dump_by_a_program),
 		WITH_DIRECTORY(test_dump_reported_by_a_program),
+		WITH_DIRECTORY(test_dump_built_in),
+		WITH_DIRECTORY(test_dump_built_in_falls),
+		WITH_DIRECTORY(test_dump_built_in_refuses),
 		WITH_DIRECTORY(test_dump_falls_to_a_copy),
 		WITH_DIRECTORY(test_dump_says_what_is_next),
 		cmocka_unit_test(test_hooks_say_when),

@@ -1023,7 +1023,7 @@ static void test_programs_of_the_plan(void **state)
 
 	machine->plan.failure_action = KD_ACTION_SHELL;
 	tree_text(&machine->tree, "/etc/erase.conf", "erase key\n");
-	assert_no_error(kd_plan_set_collector(&machine->plan, collector));
+	assert_no_error(kd_plan_set_collector(&machine->plan, KD_COLLECTOR_PROGRAM, "/etc/erase.conf", collector));
 	assert_no_error(kd_plan_add_hook(&machine->plan, "post", hook));
 	assert_no_error(build(machine));
 	free(archived(machine->output, "usr/bin/conf", &size));

@@ -42,7 +42,7 @@ static void test_plan(void **state)
 				   &plan, &programs));
 	assert_string_equal(plan.host, "machine");
 	assert_string_equal(plan.kernel_release, "6.1");
-	assert_string_equal(plan.collector[0], "dumpfilter");
+	assert_string_equal(plan.collector.argv[0], "dumpfilter");
 	assert_int_equal(plan.final_action, KD_ACTION_POWEROFF);
 	assert_int_equal(plan.hook_count, 3);
 	assert_string_equal(plan.hook[0].when, "pre");
@@ -55,29 +55,37 @@ static void test_plan(void **state)
 	assert_null(programs.path[1]);
 }
 
+/* The collector's line of the plan of @conf_text. */
+static void assert_collector(struct tree *m, const char *conf_text, const char *expected)
+{
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	_cleanup_(plan_programs_free) struct plan_programs programs = { 0 };
+	_cleanup_free_ char *text = NULL;
+	char *line;
+
+	assert_no_error(build_plan(m, conf_text, &plan, &programs));
+	assert_int_equal(programs.count, 0); /* the image builder knows by the plan what it needs */
+	assert_no_error(kd_plan_format(&plan, &text));
+	line = strstr(text, "\ncollector ") + strlen("\ncollector ");
+	line[strcspn(line, "\n")] = '\0';
+	assert_string_equal(line, expected);
+}
+
+/* Who runs it is decided here, not at the crash. */
 static void test_plan_collector(void **state)
 {
 	struct tree *m = *state;
-	_cleanup_(kd_plan_free) struct kd_plan lzo = { 0 }, zstd = { 0 }, foreign = { 0 };
-	_cleanup_(plan_programs_free) struct plan_programs none = { 0 }, one = { 0 }, other = { 0 };
 
 	tree_program(m, "/usr/sbin/dumpfilter", "ELF");
 	tree_program(m, "/usr/bin/makedumpfile", "ELF");
-	assert_no_error(build_plan(m, "core_collector dumpfilter -c -d 31", &lzo, &none));
-	assert_string_equal(lzo.collector[0], "dumpfilter");
-	assert_int_equal(none.count, 0);
-	kd_plan_free(&lzo);
-	plan_programs_free(&none);
-	assert_no_error(build_plan(m, "core_collector dumpfilter --fast -d 31 --max-memory 24M", &lzo, &none));
-	assert_string_equal(lzo.collector[0], "dumpfilter");
-	assert_int_equal(none.count, 0);
-	assert_no_error(build_plan(m, "core_collector dumpfilter -z -d 31", &zstd, &one));
-	assert_string_equal(zstd.collector[0], "/usr/sbin/dumpfilter");
-	assert_string_equal(zstd.collector[1], "-z");
-	assert_int_equal(one.count, 1);
-	assert_no_error(build_plan(m, "core_collector makedumpfile -l -d 31", &foreign, &other));
-	assert_string_equal(foreign.collector[0], "/usr/bin/makedumpfile");
-	assert_int_equal(other.count, 0);
+	assert_collector(m, "", "built-in % dumpfilter -d 31");
+	assert_collector(m, "core_collector dumpfilter -c -d 31", "built-in % dumpfilter -c -d 31");
+	assert_collector(m, "core_collector /usr/sbin/dumpfilter --small", "built-in % /usr/sbin/dumpfilter --small");
+	assert_collector(m, "core_collector dumpfilter --fast -d 31 --max-memory 24M",
+			 "built-in % dumpfilter --fast -d 31 --max-memory 24M");
+	assert_collector(m, "core_collector dumpfilter -z -d 31", "dumpfilter % /usr/sbin/dumpfilter -z -d 31");
+	assert_collector(m, "core_collector dumpfilter -E", "dumpfilter % /usr/sbin/dumpfilter -E");
+	assert_collector(m, "core_collector makedumpfile -l -d 31", "program % /usr/bin/makedumpfile -l -d 31");
 }
 
 /* Only the program erases, so it is chosen; its configuration is checked at start. */
@@ -86,18 +94,20 @@ static void test_plan_collector_erases(void **state)
 	struct tree *m = *state;
 	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
 	_cleanup_(plan_programs_free) struct plan_programs programs = { 0 };
-	char *const short_form[] = { (char *)"makedumpfile", (char *)"--conf", (char *)"/a", NULL };
-	char *const other[] = { (char *)"dumpfilter", (char *)"--config-optional", (char *)"--con", NULL };
 
 	tree_program(m, "/usr/sbin/dumpfilter", "ELF");
+	tree_program(m, "/usr/bin/makedumpfile", "ELF");
 	tree_text(m, "/etc/erase.conf", "erase key\n");
 	tree_text(m, "/etc/bad.conf", "\nwipe key\n");
-	assert_no_error(build_plan(m, "core_collector dumpfilter -l --config /etc/erase.conf", &plan, &programs));
-	assert_string_equal(plan.collector[0], "/usr/sbin/dumpfilter");
-	assert_string_equal(kd_collector_config(plan.collector), "/etc/erase.conf");
-	assert_int_equal(programs.count, 1);
-	assert_string_equal(kd_collector_config(short_form), "/a");
-	assert_null(kd_collector_config(other));
+	assert_collector(m, "core_collector dumpfilter -l --config /etc/erase.conf",
+			 "dumpfilter /etc/erase.conf /usr/sbin/dumpfilter -l --config /etc/erase.conf");
+	assert_collector(m, "core_collector makedumpfile --conf /etc/erase.conf",
+			 "program /etc/erase.conf /usr/bin/makedumpfile --conf /etc/erase.conf");
+	/* Another program's file may be in another language. */
+	assert_collector(m, "core_collector makedumpfile --config=/etc/none --config=/etc/bad.conf",
+			 "program /etc/bad.conf /usr/bin/makedumpfile --config=/etc/none --config=/etc/bad.conf");
+	assert_collector(m, "core_collector makedumpfile --config-optional --con",
+			 "program % /usr/bin/makedumpfile --config-optional --con");
 	assert_error(build_plan(m, "core_collector dumpfilter -l --config=/etc/bad.conf", &plan, &programs),
 		     KD_ERR_CONFIG, "/etc/kdump.conf: core_collector: --config: /etc/bad.conf:2: ");
 	assert_error(build_plan(m, "core_collector dumpfilter -l --config=/etc/none.conf", &plan, &programs), KD_ERR_OS,
@@ -121,7 +131,7 @@ static void test_plan_errors(void **state)
 	assert_error(build_plan(m, "core_collector dumpfilter -d 32", &plan, &programs), KD_ERR_USAGE,
 		     "/etc/kdump.conf: core_collector: dumpfilter: ");
 	assert_error(build_plan(m, "core_collector dumpfilter --dump-dmesg", &plan, &programs), KD_ERR_USAGE,
-		     "writes no dump");
+		     "dumpfilter: with these options it does not write exactly one dump file");
 	assert_error(build_plan(m, "core_collector dumpfilter --max-memory 2M", &plan, &programs), KD_ERR_CONFIG,
 		     "--max-memory: no dump is made with 2048 KiB");
 	assert_error(build_plan(m, "core_collector dumpfilter --max-memory 2X", &plan, &programs), KD_ERR_USAGE,
