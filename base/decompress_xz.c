@@ -4,6 +4,8 @@
 #include <lzma.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
+
 struct kd_error *kd_decompress_xz(const void *data, size_t size, size_t max, const char *what, void **ret,
 				  size_t *size_ret)
 {
@@ -13,7 +15,7 @@ struct kd_error *kd_decompress_xz(const void *data, size_t size, size_t max, con
 	struct kd_error *err = NULL;
 	lzma_ret status;
 
-	if (lzma_auto_decoder(&stream, 256u << 20, 0) != LZMA_OK)
+	if (lzma_auto_decoder(&stream, KD_MIB(256), 0) != LZMA_OK)
 		return kd_error_nomem();
 	stream.next_in = data;
 	stream.avail_in = size;

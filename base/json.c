@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/json.h"
+
 #include <inttypes.h>
 
 #include "base/utf8.h"

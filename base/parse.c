@@ -133,6 +133,15 @@ char **kd_split_words(const char *text, size_t *argc_ret)
 	return argv;
 }
 
+size_t kd_count_words(char *const *argv)
+{
+	size_t count = 0;
+
+	while (argv[count])
+		count++;
+	return count;
+}
+
 bool kd_starts_with(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;

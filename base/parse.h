@@ -25,6 +25,9 @@ char *kd_next_word(char **cursor, bool *unterminated);
  *  unterminated quote (errno ENOMEM or EINVAL). @argc_ret may be NULL. */
 char **kd_split_words(const char *text, size_t *argc_ret);
 
+/** How many words @argv has before its NULL. */
+size_t kd_count_words(char *const *argv);
+
 bool kd_starts_with(const char *text, const char *prefix);
 
 #endif

@@ -51,11 +51,11 @@ bool kd_action_parse(const char *name, enum kd_action *ret)
 /* Copy an argv into one allocation. NULL: no memory. */
 static char **copy_argv(char *const *argv)
 {
-	size_t count, bytes = 0, i;
+	size_t count = kd_count_words(argv), bytes = 0, i;
 	char **copy, *text;
 
-	for (count = 0; argv[count]; count++)
-		bytes += strlen(argv[count]) + 1;
+	for (i = 0; i < count; i++)
+		bytes += strlen(argv[i]) + 1;
 	copy = malloc((count + 1) * sizeof(*copy) + bytes);
 	if (!copy)
 		return NULL;

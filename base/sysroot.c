@@ -11,10 +11,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "base/bytes.h"
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/text.h"
 
-#define SYSROOT_READ_MAX (16u << 20)
+#define SYSROOT_READ_MAX KD_MIB(16)
 /* A few are enough even on a machine that renames files all the time. */
 #define RACES_MAX 1000
 
@@ -119,7 +121,7 @@ struct kd_error *kd_sysroot_read(const struct kd_sysroot *root, const char *path
 	return kd_sysroot_read_max(root, path, SYSROOT_READ_MAX, ret, size_ret);
 }
 
-static struct kd_error *read_line_v(const struct kd_sysroot *root, char **ret, char *path)
+static struct kd_error *read_line(const struct kd_sysroot *root, char **ret, const char *path)
 {
 	struct kd_error *err;
 	char *text;
@@ -137,13 +139,13 @@ static struct kd_error *read_line_v(const struct kd_sysroot *root, char **ret, c
 struct kd_error *kd_sysroot_read_line(const struct kd_sysroot *root, char **ret, const char *path_fmt, ...)
 {
 	_cleanup_free_ char *path = NULL;
+	struct kd_error *err;
 	va_list ap;
 
 	va_start(ap, path_fmt);
-	if (vasprintf(&path, path_fmt, ap) < 0)
-		path = NULL;
+	err = kd_vformat(&path, path_fmt, ap);
 	va_end(ap);
-	return path ? read_line_v(root, ret, path) : kd_error_nomem();
+	return err ? err : read_line(root, ret, path);
 }
 
 struct kd_error *kd_sysroot_read_u64(const struct kd_sysroot *root, int base, uint64_t *ret, const char *path_fmt, ...)
@@ -153,12 +155,10 @@ struct kd_error *kd_sysroot_read_u64(const struct kd_sysroot *root, int base, ui
 	va_list ap;
 
 	va_start(ap, path_fmt);
-	if (vasprintf(&path, path_fmt, ap) < 0)
-		path = NULL;
+	err = kd_vformat(&path, path_fmt, ap);
 	va_end(ap);
-	if (!path)
-		return kd_error_nomem();
-	err = read_line_v(root, &text, path);
+	if (!err)
+		err = read_line(root, &text, path);
 	if (err)
 		return err;
 	if (!kd_parse_u64(text, base, ret))

@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/text.h"
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct kd_error *kd_format(char **ret, const char *fmt, ...)
+struct kd_error *kd_vformat(char **ret, const char *fmt, va_list ap)
 {
 	char *text;
-	va_list ap;
-	int length;
 
-	va_start(ap, fmt);
-	length = vasprintf(&text, fmt, ap);
-	va_end(ap);
-	if (length < 0)
+	if (vasprintf(&text, fmt, ap) < 0)
 		return kd_error_nomem();
 	*ret = text;
 	return NULL;
+}
+
+struct kd_error *kd_format(char **ret, const char *fmt, ...)
+{
+	struct kd_error *err;
+	va_list ap;
+
+	va_start(ap, fmt);
+	err = kd_vformat(ret, fmt, ap);
+	va_end(ap);
+	return err;
 }
 
 struct kd_error *kd_set_text(char **field, const char *value)

@@ -3,12 +3,15 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "base/error.h"
 
 /** asprintf(3) with an error as value. *ret is owned by the caller, and untouched on failure. KD_ERR_NOMEM. */
 struct kd_error *kd_format(char **ret, const char *fmt, ...) PRINTF_FORMAT(2, 3) MUST_CHECK;
+/** The same with the arguments in @ap. */
+struct kd_error *kd_vformat(char **ret, const char *fmt, va_list ap) PRINTF_FORMAT(2, 0) MUST_CHECK;
 
 /** Replace the string that @field owns by a copy of @value (NULL: by nothing). @value may be that string or a part of
  * it. Untouched on failure: KD_ERR_NOMEM. */

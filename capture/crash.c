@@ -4,10 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/io.h"
 #include "base/klog.h"
 
-#define LOG_MAX (64u << 20)
+#define LOG_MAX KD_MIB(64)
 
 void crash_panic_message(char *log, char *buf, size_t size)
 {

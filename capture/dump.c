@@ -11,7 +11,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/io.h"
+#include "base/parse.h"
 #include "capture/child.h"
 #include "capture/clock.h"
 #include "capture/progress.h"
@@ -88,12 +90,9 @@ static struct kd_error *run_program(const struct rung_run *run)
 	char report[32], **argv;
 	size_t argc = 0;
 
-	while (word[argc])
-		argc++;
-	argv = calloc(argc + 5, sizeof(*argv));
+	argv = calloc(kd_count_words(word) + 5, sizeof(*argv));
 	if (!argv)
 		return kd_error_nomem();
-	argc = 0;
 	argv[argc++] = *word++;
 	if (run->report_fd >= 0 && collector->kind == KD_COLLECTOR_DUMPFILTER) {
 		snprintf(report, sizeof(report), "/proc/self/fd/%d", run->report_fd);
@@ -267,7 +266,7 @@ static uint64_t free_space(int dir)
 /* A program cannot tell why it failed; a full disk tells for it. */
 static int failure_errno(const struct dump_request *request, const struct kd_error *err, enum child_end end)
 {
-	if (end == CHILD_EXIT && free_space(request->dir) < (1 << 20))
+	if (end == CHILD_EXIT && free_space(request->dir) < KD_MIB(1))
 		return ENOSPC;
 	return err->errnum;
 }

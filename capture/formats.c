@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the capture program reads and writes: /proc/vmcore, and kdump-compressed files. */
+/* The formats of the capture program. It reads /proc/vmcore, which is ELF, and writes kdump-compressed files, whose
+ * writer every program has and no table names. For any other format dumpfilter runs as a program of the image. */
 #include <stddef.h>
 
 #include "dumpfilter/vmcore/vmcore_format.h"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parse.h"
 #include "capture/child.h"
 #include "capture/clock.h"
 
@@ -17,11 +18,9 @@ struct hook_run {
 static struct kd_error *run_hook(void *arg)
 {
 	const struct hook_run *run = arg;
+	size_t argc = kd_count_words(run->argv);
 	char **argv;
-	size_t argc;
 
-	for (argc = 0; run->argv[argc]; argc++)
-		;
 	argv = calloc(argc + 2, sizeof(*argv));
 	if (!argv)
 		return kd_error_nomem();

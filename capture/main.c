@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/bytes.h"
 #include "base/io.h"
 #include "capture/action.h"
 #include "capture/capture.h"
@@ -20,7 +21,7 @@
 #include "capture/machine.h"
 #include "capture/watchdog.h"
 
-#define PLAN_MAX (1u << 20)
+#define PLAN_MAX KD_MIB(1)
 
 /* The capture keeps to the plan's deadline by itself; this much later it is taken to be stuck. */
 enum { GRACE_MS = 60 * 1000 };

@@ -2,15 +2,13 @@
 /* The command line of the filter that the capture program has built in. */
 #include "dumpfilter/cli/command.h"
 
+#include "base/parse.h"
+
 struct kd_error *dumpfilter_parse_built_in(char *const *argv, struct dumpfilter_options *ret)
 {
 	struct dumpfilter_command command;
-	struct kd_error *err;
-	int argc = 0;
+	struct kd_error *err = command_parse((int)kd_count_words(argv), argv, codecs_built_in, &command);
 
-	while (argv[argc])
-		argc++;
-	err = command_parse(argc, argv, codecs_built_in, &command);
 	if (err)
 		return err;
 	if (dumpfilter_needs_program(&command))

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/parse.h"
 #include "dumpfilter/dumpfilter.h"
 
 bool collector_is_dumpfilter(const char *program)
@@ -35,12 +36,8 @@ static const char *find_config(char *const *argv)
 static struct kd_error *check_dumpfilter(char *const *argv, struct dumpfilter_command *ret)
 {
 	struct dumpfilter_command command;
-	struct kd_error *err;
-	int argc = 0;
+	struct kd_error *err = dumpfilter_parse_command((int)kd_count_words(argv), argv, &command);
 
-	while (argv[argc])
-		argc++;
-	err = dumpfilter_parse_command(argc, argv, &command);
 	if (err)
 		return err;
 	if (!dumpfilter_writes_file(&command))
