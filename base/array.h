@@ -2,7 +2,7 @@
 #ifndef BASE_ARRAY_H
 #define BASE_ARRAY_H
 
-/** Elements of @array, which must be an array and not a pointer. */
+/** The number of elements of @array, which must be an array and not a pointer. */
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 #endif

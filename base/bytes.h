@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Amounts of memory, and what is in it. */
+/** Amounts of memory, and a test of its contents. */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
@@ -11,7 +11,7 @@
 /** @n MiB in bytes. */
 #define KD_MIB(n) ((uint64_t)(n) << 20)
 
-/** Whole MiB that hold @bytes: rounded up, as a need is told. */
+/** @bytes in MiB, rounded up: so much memory is needed to hold them. */
 static inline uint64_t kd_mib_up(uint64_t bytes)
 {
 	return (bytes >> 20) + (bytes % KD_MIB(1) != 0);
@@ -22,7 +22,7 @@ static inline bool kd_all_zero(const void *data, size_t size)
 {
 	const unsigned char *byte = data;
 
-	/* Each byte equals the one before it, and the first one is zero. */
+	/* The first byte is zero, and each other byte equals the one before it. */
 	return byte[0] == 0 && memcmp(byte, byte + 1, size - 1) == 0;
 }
 

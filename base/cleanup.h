@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Release bound to acquisition: what a variable holds is let go when the variable's scope ends.
+/** Release bound to acquisition: a variable releases its value when its scope ends.
  *
- *  An own type gets a row of its own next to its declaration:
+ *  A type of this project gets a line next to its declaration:
  *
  *      DEFINE_CLEANUP(struct vmcore *, vmcore_close)
  *      ...
  *      _cleanup_(vmcore_close) struct vmcore *vmcore = NULL;
  *
- *  To hand the thing over, `return_ptr(p)` or `*ret = take_ptr(p)`.
+ *  To hand the value over, `return_ptr(p)` or `*ret = take_ptr(p)`.
  */
 #ifndef BASE_CLEANUP_H
 #define BASE_CLEANUP_H
@@ -27,7 +27,7 @@
 		function(*p);                                                                                          \
 	}
 
-/** The value of @p, which is left empty: ownership moves to the expression. */
+/** The value of @p; @p is set to NULL, so the expression owns the value. */
 #define take_ptr(p)                                                                                                    \
 	({                                                                                                             \
 		__typeof__(p) _taken = (p);                                                                            \
@@ -36,7 +36,7 @@
 	})
 #define return_ptr(p) return take_ptr(p)
 
-/** As take_ptr(), for a file descriptor: the variable is left -1. */
+/** As take_ptr(), for a file descriptor: the variable is set to -1. */
 #define take_fd(fd)                                                                                                    \
 	({                                                                                                             \
 		int _taken = (fd);                                                                                     \

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <zlib.h>
 
-/* The last four bytes of a gzip file hold the size modulo 2^32: a good first guess, and no more than that. */
+/* The last four bytes of a gzip file hold the size modulo 2^32: a good first guess, but only a guess. */
 static size_t guess_size(const uint8_t *data, size_t size, size_t max)
 {
 	uint32_t isize = 0;
@@ -31,12 +31,12 @@ struct kd_error *kd_decompress_gzip(const void *data, size_t size, size_t max, c
 	int status;
 
 	if (size > UINT32_MAX || max > UINT32_MAX)
-		return kd_error_create(KD_ERR_LIMIT, "%s: gzip data of 4 GiB and more is not expected here", what);
+		return kd_error_create(KD_ERR_LIMIT, "%s: gzip data of 4 GiB or more is not supported", what);
 	if (inflateInit2(&z, 15 + 16) != Z_OK)
 		return kd_error_nomem();
 	end = &z;
 	for (;;) {
-		/* One byte more than may come out, so that "too large" and "just fits" differ, and for the NUL. */
+		/* One byte more than @max allows, to tell "too large" from "just fits", and for the NUL. */
 		uint8_t *grown = realloc(out, capacity + 1);
 
 		if (!grown)

@@ -39,7 +39,7 @@ struct kd_error *kd_decompress_xz(const void *data, size_t size, size_t max, con
 		if (status == LZMA_MEM_ERROR)
 			err = kd_error_nomem();
 		else if (status == LZMA_MEMLIMIT_ERROR)
-			err = kd_error_create(KD_ERR_LIMIT, "%s: xz data asks for more than 256 MiB of memory", what);
+			err = kd_error_create(KD_ERR_LIMIT, "%s: xz data needs more than 256 MiB of memory", what);
 		else if (status != LZMA_OK && status != LZMA_BUF_ERROR)
 			err = kd_error_create(KD_ERR_FORMAT, "%s: corrupt xz data", what);
 		else if (stream.avail_out)

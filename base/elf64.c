@@ -27,8 +27,10 @@ struct kd_error *kd_elf64_check_core(const Elf64_Ehdr *ehdr, const char *path)
 		return kd_error_create(KD_ERR_FORMAT, "%s: ELF type is %u, not ET_CORE (%u)", path, ehdr->e_type,
 				       ET_CORE);
 	if (ehdr->e_phentsize != sizeof(Elf64_Phdr) || ehdr->e_phnum == 0)
-		return kd_error_create(KD_ERR_FORMAT, "%s: %u program headers of %u bytes (expected some of %zu)", path,
-				       ehdr->e_phnum, ehdr->e_phentsize, sizeof(Elf64_Phdr));
+		return kd_error_create(
+			KD_ERR_FORMAT,
+			"%s: %u program headers of %u bytes each, but at least one of %zu bytes is expected", path,
+			ehdr->e_phnum, ehdr->e_phentsize, sizeof(Elf64_Phdr));
 	return NULL;
 }
 

@@ -68,7 +68,7 @@ struct kd_error *kd_error_wrap(struct kd_error *err, const char *fmt, ...)
 	if (vasprintf(&outer, fmt, ap) < 0)
 		outer = NULL;
 	va_end(ap);
-	/* Without memory for more words, the words there are stay. */
+	/* Without memory for the outer words, @err keeps its text. */
 	if (!outer || asprintf(&text, "%s: %s", outer, err->text) < 0)
 		return err;
 	free(err->text);

@@ -2,7 +2,7 @@
 /** Errors as values.
  *
  *  Whatever can fail returns `struct kd_error *`: NULL is success, anything else is owned by the caller, who
- *  wraps it and hands it up, or destroys it. Only main() (kdump programs) and the step loop (capture) print.
+ *  wraps it and returns it, or destroys it. Only main() (kdump programs) and the step loop (capture) print.
  *  Outputs come last and are untouched on failure.
  *
  *      err = vmcore_open(path, &vmcore);
@@ -25,11 +25,11 @@ enum kd_error_code {
 	KD_ERR_NOMEM,       /* out of memory; a static object, made without memory */
 	KD_ERR_USAGE,       /* the command line is wrong */
 	KD_ERR_CONFIG,      /* a configuration file is wrong; the text names file:line */
-	KD_ERR_FORMAT,      /* a file is not what it should be (truncated, corrupt, another format) */
+	KD_ERR_FORMAT,      /* a file is truncated, corrupt or in another format */
 	KD_ERR_HOLE,        /* the address is not covered by the dump */
-	KD_ERR_UNSUPPORTED, /* well formed, but beyond what this program does */
+	KD_ERR_UNSUPPORTED, /* the input is well formed, but this program cannot handle it */
 	KD_ERR_NOT_FOUND,   /* a device, file, symbol or module that must exist does not */
-	KD_ERR_LIMIT,       /* does not fit (memory region, segment count, size limit) */
+	KD_ERR_LIMIT,       /* something does not fit (memory region, segment count, size limit) */
 	KD_ERR_STATE,       /* the machine's state forbids it (no reservation, not loaded, lockdown) */
 	KD_ERR_TIMEOUT,     /* a deadline passed */
 };
@@ -40,7 +40,7 @@ struct kd_error {
 	char *text; /* complete, without newline; never NULL */
 };
 
-/** A new error with this text. Never NULL: when memory is out it is the KD_ERR_NOMEM object. */
+/** A new error with this text. Never NULL: without memory it is the KD_ERR_NOMEM object. */
 struct kd_error *kd_error_create(enum kd_error_code code, const char *fmt, ...) PRINTF_FORMAT(2, 3) MUST_CHECK;
 
 /** KD_ERR_OS; ": " and the text of @errnum (an errno value) are appended to the message. */
@@ -49,13 +49,13 @@ struct kd_error *kd_error_os(int errnum, const char *fmt, ...) PRINTF_FORMAT(2, 
 /** The static out-of-memory error. */
 struct kd_error *kd_error_nomem(void) MUST_CHECK;
 
-/** Put the caller's words in front: "<fmt...>: <old text>". Consumes @err, keeps code and errnum.
- *  NULL is passed through, so a call's result can be wrapped without a test. */
+/** Put the caller's words in front: "<fmt...>: <old text>". Consumes @err, keeps code and errnum. NULL stays NULL, so
+ *  the result of a call can be wrapped without a test. */
 struct kd_error *kd_error_wrap(struct kd_error *err, const char *fmt, ...) PRINTF_FORMAT(2, 3) MUST_CHECK;
 
 /** NULL is allowed, as in free(). */
 void kd_error_destroy(struct kd_error *err);
-/** Destroy @err where it only matters whether there was one. Returns true if there was. */
+/** Destroy @err where it only matters whether there was an error. Returns true if there was one. */
 _Bool kd_error_discard(struct kd_error *err) MUST_CHECK;
 DEFINE_CLEANUP(struct kd_error *, kd_error_destroy)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Whole reads and writes, and files that are complete or absent.
+/** Whole reads and writes, and files that are either complete or absent.
  *
- *  The *_all leaves return as read(2) does (-1 and errno); the file functions return errors with the path in them.
+ *  The *_all functions return as read(2) does (-1 and errno); the file functions return errors with the path in them.
  */
 #ifndef BASE_IO_H
 #define BASE_IO_H
@@ -24,17 +24,17 @@ int kd_pwrite_all(int fd, const void *buf, size_t size, off_t offset);
  *  and is not counted, so text can be used as a string.
  *  @ret: owned by the caller (free). KD_ERR_LIMIT when it is larger than @max bytes. */
 struct kd_error *kd_read_file(const char *path, size_t max, char **ret, size_t *size_ret) MUST_CHECK;
-/** The same of a file that is open; @path is what errors call it. */
+/** The same for an open file; @path is its name in errors. */
 struct kd_error *kd_read_fd(int fd, const char *path, size_t max, char **ret, size_t *size_ret) MUST_CHECK;
 
-/** Replace @path by a file with this content and mode: written beside it, synced, renamed, directory synced.
- *  After a failure the old file is untouched and nothing is left behind. */
+/** Replace @path by a file with this content and mode: the new file is written beside it, synced and renamed, and the
+ *  directory is synced. After a failure the old file is untouched, and the new one is removed. */
 struct kd_error *kd_write_file_atomic(const char *path, const void *data, size_t size, mode_t mode) MUST_CHECK;
 
 /** fsync the directory that holds @path, so that a rename in it survives power loss. */
 struct kd_error *kd_sync_parent(const char *path) MUST_CHECK;
 
-/** mkdir -p; directories made get @mode. Existing ones are left alone. */
+/** mkdir -p; new directories get @mode, existing ones keep theirs. */
 struct kd_error *kd_mkdir_p(const char *path, mode_t mode) MUST_CHECK;
 
 #endif

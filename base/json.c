@@ -36,7 +36,7 @@ static void new_line(struct kd_json *json)
 		fputs("  ", json->out);
 }
 
-/* All that stands before a value. */
+/* The comma, the line break and the key in front of a value. */
 static void begin(struct kd_json *json, const char *key)
 {
 	if (json->follows)

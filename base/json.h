@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Write one JSON value to a stream (RFC 8259, two blanks of indentation). Nesting is the caller's to balance.
- *  Strings may hold anything: bytes that are not UTF-8 come out as U+FFFD. */
+/** Write one JSON value to a stream (RFC 8259, two blanks of indentation). The caller balances the nesting.
+ *  Strings may hold any bytes: those that are not UTF-8 are written as U+FFFD. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -11,7 +11,7 @@
 struct kd_json {
 	FILE *out;          /* borrowed */
 	unsigned int depth; /* open objects and arrays */
-	bool follows;       /* something stands before the next value in its object or array */
+	bool follows;       /* the open object or array already has a value */
 };
 
 /** Open with '{' or '['; @key is NULL inside arrays and at the top. */
@@ -22,7 +22,7 @@ void kd_json_close(struct kd_json *json, char bracket);
 void kd_json_string(struct kd_json *json, const char *key, const char *value); /* NULL value: null */
 void kd_json_u64(struct kd_json *json, const char *key, uint64_t value);
 void kd_json_bool(struct kd_json *json, const char *key, bool value);
-/** @ms milliseconds as seconds: 1234 is 1.234. */
+/** @ms milliseconds, written as seconds: 1234 as 1.234. */
 void kd_json_seconds(struct kd_json *json, const char *key, int64_t ms);
 
 #endif

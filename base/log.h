@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** Messages for people, on one stream, with the program's name in front: "kdump: WARNING: …".
  *
- *  Libraries do not print. Where one has something to say that is not an error, it takes a `struct kd_log *`,
- *  which may be NULL (silence); programs make one with kd_log_init() and pass it down.
+ *  Libraries do not print. A function that has to say something that is not an error takes a `struct kd_log *`, which
+ *  may be NULL (silence). Programs make one with kd_log_init() and pass it on.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -13,7 +13,7 @@
 
 enum kd_log_level {
 	KD_LOG_ERROR, /* something failed */
-	KD_LOG_WARN,  /* it goes on, but somebody should know; prefixed "WARNING: " */
+	KD_LOG_WARN,  /* the program goes on, but somebody should know; prefixed "WARNING: " */
 	KD_LOG_INFO,  /* the normal amount */
 	KD_LOG_DEBUG, /* -d, -v */
 };
@@ -24,10 +24,10 @@ struct kd_log {
 	enum kd_log_level level;
 };
 
-/** Log to @stream (borrowed) whatever is at or below @level. */
+/** Log messages up to @level to @stream (borrowed). */
 void kd_log_init(struct kd_log *log, FILE *stream, const char *name, enum kd_log_level level);
 
-/** One line; the newline is added. @log may be NULL. */
+/** Write one line; the newline is added. @log may be NULL. */
 void kd_log(const struct kd_log *log, enum kd_log_level level, const char *fmt, ...) PRINTF_FORMAT(3, 4);
 
 #define kd_info(log, ...)  kd_log(log, KD_LOG_INFO, __VA_ARGS__)

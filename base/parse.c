@@ -6,15 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A number at the start of @text; *end is the first character behind it. */
+/* Parse a number at the start of @text; *end is the first character after it. */
 static bool parse_prefix(const char *text, int base, uint64_t *ret, const char **end)
 {
 	unsigned long long value;
 	char *stop;
 
-	if (!isalnum((unsigned char)text[0])) /* strtoull would skip blanks and take a sign */
+	if (!isalnum((unsigned char)text[0])) /* strtoull would skip blanks and accept a sign */
 		return false;
-	/* No octal: 010 is ten in every file that this project reads. */
+	/* Never octal: 010 is ten in every file that this project reads. */
 	if (base == 0)
 		base = text[0] == '0' && (text[1] | 0x20) == 'x' ? 16 : 10;
 	errno = 0;

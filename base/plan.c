@@ -48,7 +48,7 @@ bool kd_action_parse(const char *name, enum kd_action *ret)
 
 /* --- building ----------------------------------------------------------------------------------------------------- */
 
-/* Copy an argv into one allocation. NULL: no memory. */
+/* A copy of @argv in one allocation. NULL: no memory. */
 static char **copy_argv(char *const *argv)
 {
 	size_t count = kd_count_words(argv), bytes = 0, i;
@@ -68,7 +68,7 @@ static char **copy_argv(char *const *argv)
 	return copy;
 }
 
-/* Make room for one more element; the new one is zeroed and counted. NULL: no memory. */
+/* Add a zeroed element to an array. Returns it; NULL: no memory. */
 static void *grow(void *array_ptr, size_t *count, size_t size)
 {
 	char *grown = realloc(*(void **)array_ptr, (*count + 1) * size);
@@ -330,7 +330,7 @@ static bool parse_uint(const char *word, unsigned int *ret)
 	return true;
 }
 
-/* What a line's handler says: the value is wrong, memory is out, or all is well. */
+/* The result of a line's handler: fine, a bad value, or no memory. */
 enum line_result { LINE_OK, LINE_BAD, LINE_NOMEM };
 
 static enum line_result from_error(struct kd_error *err)
@@ -357,7 +357,7 @@ static enum line_result line_host(struct kd_plan *plan, char **word, size_t coun
 
 static enum line_result line_address(struct kd_plan *plan, char **word, size_t count)
 {
-	/* It becomes part of a file name. */
+	/* The address becomes part of a file name. */
 	if (!*word[0] || strchr(word[0], '/'))
 		return LINE_BAD;
 	return from_error(kd_set_text(&plan->address, word[0]));
@@ -435,13 +435,13 @@ static enum line_result line_final_action(struct kd_plan *plan, char **word, siz
 													LINE_BAD;
 }
 
-#define ANY_NUMBER 512 /* words of a command, or of a volume's table */
+#define ANY_NUMBER 512 /* of words: those of a command or of a volume's table */
 
 static const struct {
 	const char *key;
 	line_fn *parse;
-	size_t min, max; /* words behind the key */
-	bool repeats;    /* else it must be there exactly once */
+	size_t min, max; /* words after the key */
+	bool repeats;    /* false: the key must appear exactly once */
 } keys[] = {
 	{ "created", line_created, 1, 1, false },
 	{ "kernel", line_kernel, 1, 1, false },
@@ -475,7 +475,7 @@ static struct kd_error *parse_line(struct kd_plan *plan, char *line, const char 
 	if (key == KEY_COUNT)
 		return kd_error_create(KD_ERR_FORMAT, "%s:%u: unknown key \"%s\"", name, number, word[0]);
 	if (seen[key] && !keys[key].repeats)
-		return kd_error_create(KD_ERR_FORMAT, "%s:%u: %s is there twice", name, number, word[0]);
+		return kd_error_create(KD_ERR_FORMAT, "%s:%u: %s appears twice", name, number, word[0]);
 	seen[key] = true;
 	if (count - 1 < keys[key].min || count - 1 > keys[key].max)
 		return kd_error_create(KD_ERR_FORMAT, "%s:%u: %s has %zu words", name, number, word[0], count - 1);
@@ -518,10 +518,10 @@ struct kd_error *kd_plan_parse(const char *text, const char *name, struct kd_pla
 			return err;
 	}
 	if (!ended)
-		return kd_error_create(KD_ERR_FORMAT, "%s: truncated: no \"end\" line", name);
+		return kd_error_create(KD_ERR_FORMAT, "%s: truncated: the \"end\" line is missing", name);
 	for (key = 0; key < KEY_COUNT; key++)
 		if (!seen[key] && !keys[key].repeats)
-			return kd_error_create(KD_ERR_FORMAT, "%s: no \"%s\" line", name, keys[key].key);
+			return kd_error_create(KD_ERR_FORMAT, "%s: the \"%s\" line is missing", name, keys[key].key);
 	*ret = plan;
 	plan = (struct kd_plan){ 0 };
 	return NULL;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** The plan: everything the capture needs to know, resolved while the machine was healthy (kdump-plan(5)).
+/** The plan: everything that the capture needs to know, resolved while the machine was healthy (kdump-plan(5)).
  *
- *  Made by kdumpctl from kdump.conf, completed by the initramfs builder (modules), stored in the image as
- *  /etc/kdump.plan, followed by capture from top to bottom. A text file, one "key value…" per line in a fixed
- *  order; the first line is "kdump-plan 2". Words are separated by single blanks; a word that is empty or holds a
- *  blank, a quote, '%' or a control character is written with %XX escapes (an empty one as "%").
+ *  kdumpctl makes it from kdump.conf, the initramfs builder adds the modules and stores it in the image as
+ *  /etc/kdump.plan, and capture follows it from top to bottom. It is a text file with one "key value…" per line; the
+ *  first line is "kdump-plan 2". Single blanks separate words. In a word, a blank, a quote, '%' and a control character
+ *  are written as %XX; an empty word is written as "%".
  *
  *  All strings in these structs are owned by the plan; NULL means not set.
  */
@@ -21,30 +21,30 @@
 #define KD_PLAN_VERSION 2
 #define KD_PLAN_PATH    "/etc/kdump.plan" /* inside the capture initramfs */
 
-/** What happens when the capture is over (final) or has failed (failure). */
+/** The action after a complete dump (final), or when no complete dump was saved (failure). */
 enum kd_action {
 	KD_ACTION_REBOOT,
 	KD_ACTION_HALT,
 	KD_ACTION_POWEROFF,
-	KD_ACTION_SHELL, /* failure only: /bin/sh on the console, final action when it exits */
+	KD_ACTION_SHELL, /* failure only: /bin/sh on the console, then the final action */
 };
 const char *kd_action_name(enum kd_action action);
 bool kd_action_parse(const char *name, enum kd_action *ret);
 
 /** A kernel module, in insertion order. */
 struct kd_plan_module {
-	char *file;    /* path inside the image, e.g. "/lib/modules/virtio_pci.ko.gz"; the suffix says how to expand */
+	char *file; /* path inside the image, e.g. "/lib/modules/virtio_pci.ko.gz"; the suffix names the compression */
 	char *options; /* parameters for init_module(2), "" for none */
 };
 
-/** A block device that capture puts together of others before it looks for a target; in that order. */
+/** A block device that capture assembles from other devices before it looks for a target; in this order. */
 struct kd_plan_volume {
-	char *kind;  /* "dm" "md": a row of capture's table of volumes, which says what the words mean */
+	char *kind;  /* "dm" "md": a row of capture's table of volumes, which defines the words */
 	char *name;  /* "vg-root", "md127": the kernel's name for it, unique among the volumes */
 	char **argv; /* NULL-terminated; one allocation, words inside it */
 };
 
-/** One place to save to; tried in order until one works. */
+/** A place to save to. The targets are tried in this order until one works. */
 struct kd_plan_target {
 	char *type;            /* "ext4" …: a row of base/target_types.c */
 	char *device;          /* as base/device_name.h has it; virtiofs: the tag */
@@ -53,7 +53,7 @@ struct kd_plan_target {
 	unsigned int deadline; /* seconds for the device to appear and be mounted */
 };
 
-/** A program run before or after the dump, argv style. */
+/** A program that runs before or after the dump. */
 struct kd_plan_hook {
 	char *when;  /* "pre" (failure: no dump), "pre.d" (failure ignored), "post", "emergency" */
 	char **argv; /* NULL-terminated; one allocation, words inside it */
@@ -80,7 +80,7 @@ struct kd_plan {
 	char *address;         /* first part of the dump directory's name; "127.0.0.1" for local targets */
 	int utc_offset;        /* seconds east of UTC, for the dump directory's name */
 	unsigned int deadline; /* seconds for the whole capture, then the final action */
-	bool quiesce;          /* stop DMA of devices that no driver has claimed */
+	bool quiesce;          /* stop the DMA of devices without a driver */
 	struct kd_plan_module *module;
 	size_t module_count;
 	struct kd_plan_volume *volume;
@@ -94,9 +94,8 @@ struct kd_plan {
 	enum kd_action final_action;
 };
 
-/** Parse the text of a plan. @name is for messages ("name:line: …"). Every field that a plan must have is there
- *  afterwards, or it is an error; unknown keys are errors too: writer and reader are always of one build.
- *  *ret is to be freed with kd_plan_free(). KD_ERR_FORMAT. */
+/** Parse the text of a plan. @name is for messages ("name:line: …"). A missing or unknown key is an error, because
+ *  writer and reader are always of one build. Free *ret with kd_plan_free(). KD_ERR_FORMAT. */
 struct kd_error *kd_plan_parse(const char *text, const char *name, struct kd_plan *ret) MUST_CHECK;
 
 /** The plan as text, owned by the caller. */
@@ -118,12 +117,12 @@ struct kd_error *kd_plan_set_collector(struct kd_plan *plan, enum kd_collector_k
 /** The volume of that name; NULL if there is none. */
 const struct kd_plan_volume *kd_plan_find_volume(const struct kd_plan *plan, const char *name);
 
-/** Words of volumes that stand for something which only the capture kernel has: another volume ("volume:NAME"), or a
- *  secret of the image ("key:NAME", the contents of KD_PLAN_KEYS "/NAME"). */
+/** Prefixes of words of volumes. "volume:NAME" stands for another volume of the plan, "key:NAME" for a secret in the
+ *  image: the contents of KD_PLAN_KEYS "/NAME". */
 #define KD_PLAN_VOLUME_PREFIX "volume:"
 #define KD_PLAN_KEY_PREFIX    "key:"
 #define KD_PLAN_KEYS          "/etc/kdump.keys"
-/** Between the rows of a device-mapper table. */
+/** Separates the rows of a device-mapper table. */
 #define KD_PLAN_ROW_END ";"
 
 /** A zeroed plan is allowed. */

@@ -31,7 +31,7 @@ static bool splice(struct kd_ranges *r, size_t at, size_t remove, const struct k
 	return true;
 }
 
-/* The first range that ends at or behind @address (touching counts). */
+/* The index of the first range that ends at or above @address. */
 static size_t first_reaching(const struct kd_ranges *r, uint64_t address)
 {
 	size_t low = 0, high = r->count;
@@ -130,7 +130,7 @@ bool kd_ranges_contain(const struct kd_ranges *r, uint64_t start, uint64_t end)
 {
 	size_t i = first_reaching(r, start);
 
-	/* A range that ends exactly at @start touches it but holds nothing of it. */
+	/* A range that ends exactly at @start does not hold @start. */
 	if (i < r->count && r->range[i].end == start)
 		i++;
 	return start < end && i < r->count && r->range[i].start <= start && end <= r->range[i].end;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** Sorted, disjoint half-open ranges [start, end) of physical addresses (bytes).
  *
- *  The loader's placement, the elfcorehdr and the e820 table are arithmetic on these. Touching ranges are merged.
- *  A zeroed struct is an empty list. Functions that may allocate return false when memory is out (list unchanged).
+ *  The loader's placement, the elfcorehdr and the e820 table are computed from these. Ranges that touch are merged.
+ *  A zeroed struct is an empty list. Functions that may allocate return false if there is no memory (list unchanged).
  */
 #ifndef BASE_RANGES_H
 #define BASE_RANGES_H
@@ -31,29 +31,29 @@ static inline void kd_ranges_free_cleanup(struct kd_ranges *ranges)
 	kd_ranges_free(ranges);
 }
 
-/** Union with [start, end); nothing happens when it is empty. */
+/** Add [start, end); an empty range changes nothing. */
 bool kd_ranges_add(struct kd_ranges *ranges, uint64_t start, uint64_t end);
-/** Take [start, end) out, splitting what it cuts. */
+/** Remove [start, end); a range that it cuts is split. */
 bool kd_ranges_subtract(struct kd_ranges *ranges, uint64_t start, uint64_t end);
 /** Subtract every range of @other. */
 bool kd_ranges_subtract_all(struct kd_ranges *ranges, const struct kd_ranges *other);
-/** Keep only what is in [start, end). */
+/** Remove everything outside [start, end). */
 bool kd_ranges_clip(struct kd_ranges *ranges, uint64_t start, uint64_t end);
 /** *ret := copy of @ranges; *ret must be empty or zeroed. */
 bool kd_ranges_copy(const struct kd_ranges *ranges, struct kd_ranges *ret);
-/** *ret := parts common to @a and @b; *ret must be zeroed. */
+/** *ret := the addresses that are both in @a and in @b; *ret must be zeroed. */
 bool kd_ranges_intersect(const struct kd_ranges *a, const struct kd_ranges *b, struct kd_ranges *ret);
 
-/** Is all of [start, end) inside one range? An empty interval is not. */
+/** Is all of [start, end) inside one range? False if it is empty. */
 bool kd_ranges_contain(const struct kd_ranges *ranges, uint64_t start, uint64_t end);
 uint64_t kd_ranges_total(const struct kd_ranges *ranges);
 
-/** The first range that ends above @address: the one that holds it, or the next one. @ranges->count if there is none.
- */
+/** The index of the first range that ends above @address: the range that holds it, or the next one. If there is none,
+ *  @ranges->count. */
 size_t kd_ranges_first_above(const struct kd_ranges *ranges, uint64_t address);
 
-/** Where a hole of @size bytes, start aligned to @align (power of two), fits within [low, high): the lowest
- *  such address, or the highest when @top_down. False if there is none. */
+/** Find room for @size bytes within [low, high), with the start aligned to @align (a power of two): the lowest such
+ *  address, or the highest with @top_down. False if there is none. */
 bool kd_ranges_find(const struct kd_ranges *ranges, uint64_t size, uint64_t align, uint64_t low, uint64_t high,
 		    bool top_down, uint64_t *ret);
 

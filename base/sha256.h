@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** SHA-256 (FIPS 180-4). Freestanding: no library calls and no data relocations, since the purgatory is built
- *  from this same source. */
+/** SHA-256 (FIPS 180-4). Freestanding, without library calls or data relocations, because the purgatory is built from
+ *  the same source. */
 #ifndef BASE_SHA256_H
 #define BASE_SHA256_H
 

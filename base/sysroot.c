@@ -17,7 +17,7 @@
 #include "base/text.h"
 
 #define SYSROOT_READ_MAX KD_MIB(16)
-/* A few are enough even on a machine that renames files all the time. */
+/* A few retries are enough even on a machine that renames files all the time. */
 #define RACES_MAX 1000
 
 struct kd_error *kd_sysroot_open(const char *prefix, struct kd_sysroot *ret)
@@ -67,8 +67,8 @@ int kd_sysroot_open_file(const struct kd_sysroot *root, const char *path, int fl
 
 	if (kd_sysroot_is_live(root))
 		return open(path, flags | O_CLOEXEC);
-	/* If anything on the machine is renamed meanwhile the kernel cannot tell whether a ".." has led out of the
-	 * root, and says EAGAIN (openat2(2)). */
+	/* While files are renamed anywhere on the machine, the kernel cannot tell whether ".." leads out of the root,
+	 * and returns EAGAIN (openat2(2)). */
 	for (int races = 0; races < RACES_MAX; races++) {
 		fd = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
 		if (fd >= 0 || errno != EAGAIN)

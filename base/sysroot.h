@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Every look at a machine (/proc, /sys, /dev, /etc, /lib/modules, …) goes through one of these, so that a
- *  captured tree replays as a machine on any host (`--sysroot DIR`).
+/** Whoever reads a file of the machine (in /proc, /sys, /dev, /etc, /lib/modules, …) does so through a system root, so
+ *  that a captured tree stands for a machine on any host (`--sysroot DIR`).
  *
  *  Paths are absolute as seen on that machine ("/proc/iomem"). Symbolic links in a captured tree are resolved
  *  inside it.
@@ -28,11 +28,11 @@ static inline void kd_sysroot_close_cleanup(struct kd_sysroot *root)
 	kd_sysroot_close(root);
 }
 
-/** Is this the machine we run on (and not a captured one)? */
+/** Is this the running machine, and not a captured one? */
 bool kd_sysroot_is_live(const struct kd_sysroot *root);
 
-/** A path that can be given to open(2) and to libraries: prefix and @path. Owned by the caller; NULL: no memory.
- *  Absolute symbolic links are not resolved inside the prefix; use kd_sysroot_open_file() where that matters. */
+/** A path for open(2) and for libraries: prefix and @path. Owned by the caller; NULL: no memory. Absolute symbolic
+ *  links are not resolved inside the prefix; use kd_sysroot_open_file() where that matters. */
 char *kd_sysroot_path(const struct kd_sysroot *root, const char *path);
 
 /** open(2) with every symbolic link resolved inside the root (openat2(2), RESOLVE_IN_ROOT). -1 and errno. */
@@ -46,18 +46,18 @@ const char *kd_next_entry(DIR *dir);
 
 bool kd_sysroot_exists(const struct kd_sysroot *root, const char *path);
 
-/** The whole file, NUL behind it; at most 16 MiB. KD_ERR_OS with errnum ENOENT when it is not there. */
+/** Read the whole file, of at most 16 MiB; a NUL follows the content. KD_ERR_OS, errnum ENOENT: no such file. */
 struct kd_error *kd_sysroot_read(const struct kd_sysroot *root, const char *path, char **ret,
 				 size_t *size_ret) MUST_CHECK;
-/** The same, of at most @max bytes. */
+/** The same for a file of at most @max bytes. */
 struct kd_error *kd_sysroot_read_max(const struct kd_sysroot *root, const char *path, size_t max, char **ret,
 				     size_t *size_ret) MUST_CHECK;
 
-/** The file's text without its final newline (attributes of /sys). The path may be a format. */
+/** Read the file's text without its final newline (an attribute in /sys). */
 struct kd_error *kd_sysroot_read_line(const struct kd_sysroot *root, char **ret, const char *path_fmt, ...)
 	PRINTF_FORMAT(3, 4) MUST_CHECK;
 
-/** The attribute as a number, see kd_parse_u64(); KD_ERR_FORMAT when it is none. */
+/** Read the attribute as a number, see kd_parse_u64(). KD_ERR_FORMAT: it is not a number. */
 struct kd_error *kd_sysroot_read_u64(const struct kd_sysroot *root, int base, uint64_t *ret, const char *path_fmt, ...)
 	PRINTF_FORMAT(4, 5) MUST_CHECK;
 
