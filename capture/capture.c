@@ -23,7 +23,7 @@ enum {
 	PAPER_SECONDS = 60,
 	TRACE_LINES = 50,
 	RESERVE_SIZE = 512 << 10, /* kexec-dmesg.log and report.json */
-	CLOSING_MS = 30 * 1000,   /* kept back from the dump for the report and the unmount, at most */
+	CLOSING_MS = 30 * 1000,   /* the most that the dump leaves for the report and the unmount */
 	/* Commands of syslog(2). */
 	KLOG_READ_ALL = 3,
 	KLOG_SIZE_BUFFER = 10,
@@ -53,7 +53,7 @@ struct step {
 	enum on_failure on_failure;
 };
 
-/* Log and remember; the capture goes on. */
+/* Log the error and put it into the report; the capture goes on. */
 static void complain(struct capture *capture, struct kd_error *err)
 {
 	if (!err)
@@ -62,7 +62,7 @@ static void complain(struct capture *capture, struct kd_error *err)
 	kd_log_error(capture->log, err);
 }
 
-/* True if no step said stop. */
+/* Returns true unless a step that stops the table has failed. */
 static bool run_steps(struct capture *capture, const struct step *steps, size_t count)
 {
 	size_t i;
@@ -185,7 +185,7 @@ static struct kd_error *step_log(struct capture *capture)
 	return err;
 }
 
-/* Red Hat's contract: kdump_pre may forbid the dump, its directory's programs may not. */
+/* As with Red Hat's kdump, kdump_pre may forbid the dump, but the programs in its directory may not. */
 static struct kd_error *step_pre(struct capture *capture)
 {
 	struct kd_error *err;
@@ -201,7 +201,7 @@ static struct kd_error *step_pre(struct capture *capture)
 
 static uint64_t crash_time(const struct capture *capture)
 {
-	/* This kernel's own idea of the time is the hardware clock's, which may be local time or nonsense. */
+	/* The capture kernel takes the time from the hardware clock, which may hold local time or be wrong. */
 	uint64_t when = capture->setup->outcome->crash.identity.crash_time;
 
 	return when ? when : (uint64_t)time(NULL);
@@ -223,7 +223,7 @@ static struct kd_error *step_connect(struct capture *capture)
 
 	capture->deadline = clock_deadline(target->deadline, capture->deadline);
 	*place = (struct target_place){ 0 };
-	/* The child gives up by itself at the deadline; a little later it is taken to be stuck. */
+	/* The child gives up by itself at the deadline; if it still runs a little later, it is stuck. */
 	struct child_job job = { .name = "connecting",
 				 .run = connect_target,
 				 .arg = capture,
@@ -323,7 +323,7 @@ static const struct step target_steps[] = {
 	{ "dump", step_dump, 0, GO_ON },
 };
 
-/* --- the capture's own papers ------------------------------------------------------------------------------------- */
+/* --- the report and the capture kernel's log ---------------------------------------------------------------------- */
 
 static struct kd_error *put_kernel_log(FILE *out, void *arg)
 {
@@ -340,7 +340,7 @@ static struct kd_error *put_kernel_log(FILE *out, void *arg)
 		char *newline = memchr(line, '\n', buf + used - line), *level;
 
 		end = newline ? newline + 1 : buf + used;
-		/* "<6>[    1.234567] …": the level is of no use to a reader. */
+		/* "<6>[    1.234567] …": leave the level out, which does not help a reader. */
 		level = *line == '<' ? memchr(line, '>', end - line) : NULL;
 		line = level ? level + 1 : line;
 		fwrite(line, 1, end - line, out);
@@ -401,7 +401,7 @@ static const struct step papers_step[] = { { "report", step_papers, PAPER_SECOND
 /* A target that is stuck is left in seconds. */
 static const struct step disconnect_step[] = { { "disconnect", step_disconnect, 120, GO_ON } };
 
-/* Try the targets in turn. The one that worked, or the last, stays connected, for the hooks. */
+/* Try the targets in turn. The target that worked, or the last one, stays connected for the hooks. */
 static struct kd_error *step_save(struct capture *capture)
 {
 	struct report *report = &capture->report;
@@ -440,7 +440,7 @@ static struct kd_error *step_post(struct capture *capture)
 	return hooks_run(capture->plan, "emergency", NULL, capture->deadline, capture->log);
 }
 
-/* Where nothing could be saved, the console is the last place that may keep a trace. */
+/* If nothing could be saved, the console is the last place that can keep the end of the log. */
 static struct kd_error *step_trace(struct capture *capture)
 {
 	_cleanup_free_ char *text = NULL;
@@ -478,7 +478,7 @@ static const struct step before[] = {
 /* clang-format on */
 
 static const struct step after[] = {
-	{ "report", step_papers, PAPER_SECONDS, GO_ON }, /* again, with what the hooks had to say */
+	{ "report", step_papers, PAPER_SECONDS, GO_ON }, /* again, with the errors of the hooks */
 	{ "disconnect", step_disconnect, 120, GO_ON },
 	{ "trace", step_trace, 60, GO_ON },
 };

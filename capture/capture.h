@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** The capture itself: follow the plan from top to bottom, each step allowed to fail.
+/** The capture: follow the plan from top to bottom. Any step may fail.
  *
- *  It runs as a child of PID 1, which does nothing but wait for it with a deadline, so that no crash and no hang in
- * here can keep the machine from coming back.
+ *  It runs as a child of process 1, which only waits for it with a deadline, so that no crash and no hang in the child
+ *  can keep the machine from coming back.
  */
 #ifndef CAPTURE_CAPTURE_H
 #define CAPTURE_CAPTURE_H
@@ -15,25 +15,26 @@
 #include "base/plan.h"
 #include "capture/report.h"
 
-/** What PID 1 learns, through shared memory, however the capture ended. */
+/** What process 1 learns through shared memory, however the capture ended. */
 struct capture_outcome {
-	enum capture_result result; /* the best so far */
-	bool vetoed;                /* a pre hook decided against a dump */
+	enum capture_result result; /* the best of all targets so far */
+	bool vetoed;                /* a hook before the dump forbade the dump */
 	struct crash_facts crash;
 	struct target_place place;
 };
 
 struct capture_setup {
 	const struct kd_plan *plan;
-	struct kd_error *plan_error; /* why @plan is only the default one; NULL: it is the real one */
+	struct kd_error *plan_error; /* why @plan is only the default plan; NULL: @plan was read from the image */
 	const struct kd_log *log;
-	int console;      /* for progress: does not block; -1: none */
-	int64_t started;  /* clock_ms() when PID 1 began */
-	int64_t deadline; /* of everything here */
+	int console;      /* for progress; the descriptor does not block; -1: none */
+	int64_t started;  /* clock_ms() when process 1 began */
+	int64_t deadline; /* of the whole capture */
 	struct capture_outcome *outcome;
 };
 
-/** NULL when every step went well; what went wrong has been logged, and reported where there was a target. */
+/** Run all steps. Their failures are logged, and written to the report if there is a target. An error is returned only
+ *  if no step could be run. */
 struct kd_error *capture_run(const struct capture_setup *setup) MUST_CHECK;
 
 #endif

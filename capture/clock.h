@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Time as the capture kernel counts it: milliseconds since its boot. Deadlines are values of this clock. */
+/** The capture kernel's clock: milliseconds since its boot. Deadlines are values of this clock. */
 #ifndef CAPTURE_CLOCK_H
 #define CAPTURE_CLOCK_H
 
@@ -22,7 +22,7 @@ static inline int64_t clock_deadline(unsigned int seconds, int64_t limit)
 	return deadline < limit ? deadline : limit;
 }
 
-/** A timeout for poll(2): never negative, so that nothing waits for ever. */
+/** The time left until @deadline as a timeout for poll(2): never negative, because poll would then wait forever. */
 static inline int clock_timeout(int64_t deadline)
 {
 	int64_t left = deadline - clock_ms();

@@ -21,7 +21,7 @@ static void note_unreadable(struct copy_result *result, const char *why, off_t o
 	result->unreadable += size;
 }
 
-/* Read [offset, offset + size). Where the kernel refuses, page by page, with zeros for what it does not give. */
+/* Read [offset, offset + size). If the kernel refuses, read page by page; pages that it refuses become zeros. */
 static void read_chunk(int fd, char *buf, size_t size, off_t offset, struct copy_result *result)
 {
 	size_t at, piece;
@@ -39,7 +39,7 @@ static void read_chunk(int fd, char *buf, size_t size, off_t offset, struct copy
 	}
 }
 
-/* Write what is not zero, in runs. */
+/* Write the pages that are not zero, in runs. */
 static int write_chunk(int fd, const char *buf, size_t size, off_t offset, struct copy_result *result)
 {
 	size_t at = 0;

@@ -50,7 +50,7 @@ struct kd_error *crash_examine(const struct kd_log *log, struct crash_facts *ret
 	identity_err = dumpfilter_identify(CRASH_VMCORE, &ret->identity);
 	err = save_log(log);
 	if (err)
-		return kd_error_wrap(err, "no log of the crashed kernel");
+		return kd_error_wrap(err, "cannot save the log of the crashed kernel");
 	err = kd_read_file(CRASH_LOG, LOG_MAX, &text, &size);
 	if (err)
 		return err;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** What the crashed kernel has to say: who it was, its log, and the line of the log that tells why it died. */
+/** Facts about the crashed kernel: its identity, its log, and the line of the log that tells why it crashed. */
 #ifndef CAPTURE_CRASH_H
 #define CAPTURE_CRASH_H
 
@@ -11,22 +11,22 @@
 #include "dumpfilter/dumpfilter.h"
 
 #define CRASH_VMCORE "/proc/vmcore"
-#define CRASH_LOG    "/vmcore-dmesg.txt" /* in memory, until a target is there */
+#define CRASH_LOG    "/vmcore-dmesg.txt" /* in memory, until a target is connected */
 
-/** Fixed sizes: it comes from a child process, through shared memory. */
+/** All sizes are fixed, because a child process hands it over through shared memory. */
 struct crash_facts {
 	struct dumpfilter_identity identity;
 	char panic[256];   /* "" when the log does not say */
 	uint64_t log_size; /* bytes in CRASH_LOG */
 };
 
-/** Fill @ret and CRASH_LOG from CRASH_VMCORE. What can be found out is filled in on error too. Parses memory of a
- * kernel that died of who knows what: run it in a child. */
+/** Fill @ret and CRASH_LOG from CRASH_VMCORE. On error, @ret holds the facts found so far. Run it in a child: it parses
+ *  the memory of a crashed kernel, which may be damaged. */
 struct kd_error *crash_examine(const struct kd_log *log, struct crash_facts *ret) MUST_CHECK;
 
-/** The message of @log (NUL-terminated) that tells why the kernel died, without its time stamp: the one that
- *  kd_klog_weigh() finds heaviest, and of equals the last, since the kernel survived those before. "" if there is none.
- *  @log is cut at its newlines. */
+/** The message of @log (NUL-terminated) that tells why the kernel crashed, without its time stamp: the message to which
+ *  kd_klog_weigh() gives the most weight. Of equal ones it is the last, because the kernel survived the earlier ones. ""
+ *  if there is no such message. Newlines in @log are replaced by NULs. */
 void crash_panic_message(char *log, char *buf, size_t size);
 
 #endif

@@ -22,31 +22,31 @@
 #include "dumpfilter/report.h"
 
 #define INCOMPLETE "vmcore-incomplete"
-#define RETRY      "vmcore-incomplete.retry" /* while INCOMPLETE is the best so far */
+#define RETRY      "vmcore-incomplete.retry" /* while INCOMPLETE holds the best dump so far */
 
 enum { STALL_MS = 300 * 1000, CONSOLE_MS = 2000, FINISH_SECONDS = 120 };
 
-/* What a collector in a child process tells its parent, through shared memory. */
+/* A collector in a child process tells its parent all this through shared memory. */
 struct dump_news {
 	uint64_t done, total, page_size;
 	struct dumpfilter_report report;
 	struct copy_result copy;
-	bool plain_filter; /* core_collector is what RUNG_FILTER does */
+	bool plain_filter; /* core_collector does the same as RUNG_FILTER */
 };
 
-/* One rung while it runs. */
+/* A running rung. */
 struct rung_run {
 	const struct dump_request *request;
 	enum rung rung;
 	const char *name; /* of the output file in request->dir */
 	struct dump_news *news;
-	int report_fd; /* a file in memory for what dumpfilter says of itself when it is a program; -1: none */
+	int report_fd;                   /* a file in memory for the report of the program dumpfilter; -1: none */
 	int64_t start, changed, printed; /* clock_ms() */
 	uint64_t seen;                   /* the figure that must change lest the collector be called stuck */
 	uint64_t size;                   /* of the output file, when it was last looked at */
 };
 
-/* Kernel pages only, compressed as usual or not at all. */
+/* Only kernel pages, compressed as by default or not at all. */
 static struct dumpfilter_options kernel_pages(bool compressed)
 {
 	return (struct dumpfilter_options){ .level = 31, .codec = compressed ? codecs_built_in[0] : NULL };
@@ -144,8 +144,8 @@ static struct kd_error *collect(void *arg)
 
 /* --- in the parent ------------------------------------------------------------------------------------------------ */
 
-/* Bytes on the disk: less than its length when there are holes; more only where the file system has taken some ahead.
- */
+/* The file's bytes on the disk: less than its length if it has holes. More is only space that the file system has
+ * allocated ahead. */
 static uint64_t disk_size(int dir, const char *name)
 {
 	struct stat st;
@@ -166,7 +166,7 @@ static void show_progress(const struct rung_run *run, int64_t now)
 			now - run->start);
 	length = strlen(line);
 	line[length++] = '\n';
-	/* A console that does not take it (flow control) must not stop the dump: the descriptor does not block. */
+	/* The descriptor does not block: a console that stops output (flow control) must not stop the dump. */
 	(void)!write(run->request->console, line, length);
 }
 
@@ -203,7 +203,7 @@ static int shell_status(const struct child_result *result)
 	}
 }
 
-/* What a program has said of itself; most say nothing. */
+/* Read the report of the program dumpfilter; any other program leaves the file empty. */
 static void read_report(int fd, struct dumpfilter_report *ret)
 {
 	char text[2048];
@@ -263,7 +263,7 @@ static uint64_t free_space(int dir)
 	return fstatvfs(dir, &fs) < 0 ? 0 : (uint64_t)fs.f_bavail * fs.f_frsize;
 }
 
-/* A program cannot tell why it failed; a full disk tells for it. */
+/* A program cannot pass on its errno, but a full disk explains its failure. */
 static int failure_errno(const struct dump_request *request, const struct kd_error *err, enum child_end end)
 {
 	if (end == CHILD_EXIT && free_space(request->dir) < KD_MIB(1))
@@ -339,7 +339,7 @@ static struct kd_error *finish_dump(const struct dump_request *request, const ch
 
 struct kd_error *dump_save(const struct dump_request *request, struct dump_result *ret)
 {
-	/* Never unmapped: a collector that was left behind may yet write it. */
+	/* Never unmapped: a collector that could not be killed may still write to it. */
 	struct dump_news *news = shared_alloc(sizeof(*news));
 	const char *name = INCOMPLETE;
 	enum rung rung = RUNG_CONFIGURED;
@@ -363,7 +363,7 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 		rung = next_rung(request, err, attempt, news);
 		if (rung == RUNG_NONE)
 			return err;
-		/* What fills the disk must go before something smaller can be whole. */
+		/* Make room: only without the incomplete dump can a smaller one be complete. */
 		if (failure_errno(request, err, attempt->end) == ENOSPC)
 			unlinkat(request->dir, INCOMPLETE, 0);
 		name = faccessat(request->dir, INCOMPLETE, F_OK, 0) == 0 ? RETRY : INCOMPLETE;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Save the vmcore into a directory: collectors in child processes, one rung of the ladder after the other. */
+/** Save the vmcore into a directory. Each collector runs in a child process; if one fails, the next rung of the ladder
+ *  is tried (ladder.h). */
 #ifndef CAPTURE_DUMP_H
 #define CAPTURE_DUMP_H
 
@@ -17,13 +18,13 @@
 
 struct dump_request {
 	const char *vmcore; /* absolute path */
-	int dir;            /* where to; the result is "vmcore", or "vmcore-incomplete" at the worst */
+	int dir;            /* where "vmcore" is saved, or "vmcore-incomplete" if no rung works */
 	const struct kd_plan_collector *collector;
 	int64_t deadline; /* of all rungs together */
 	const struct kd_log *log;
 	int console; /* for progress; -1: none */
 	const struct kd_sysroot *root;
-	struct memory_use *memory; /* its peak is kept up to date */
+	struct memory_use *memory; /* its peak is updated */
 };
 
 struct dump_attempt {
@@ -44,12 +45,12 @@ struct dump_result {
 	bool stuck; /* a child was left behind while it wrote to this target: nothing may touch the target any more */
 	int status; /* of the last collector, as a shell would show it: 0 is success */
 	unsigned int count;
-	unsigned int kept; /* index of the attempt whose file was kept, if any has a size */
+	unsigned int kept; /* index of the attempt whose file was kept, if a file was written */
 	struct dump_attempt attempt[RUNG_NONE];
 };
 
-/** NULL if "vmcore" is whole and on the disk; else the last rung's error, and what could be saved is in
- *  "vmcore-incomplete". @ret is filled in both cases. */
+/** Returns NULL if "vmcore" is complete and on the disk; else the last rung's error, and "vmcore-incomplete" holds what
+ *  could be saved. @ret is filled in both cases. */
 struct kd_error *dump_save(const struct dump_request *request, struct dump_result *ret) MUST_CHECK;
 
 #endif

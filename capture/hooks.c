@@ -29,7 +29,7 @@ static struct kd_error *run_hook(void *arg)
 	return child_exec(argv);
 }
 
-/* The word of the plan, for people. */
+/* The plan's word in plain language. */
 static const char *occasion(const char *when)
 {
 	if (strcmp(when, "emergency") == 0)

@@ -23,7 +23,7 @@ const char *rung_words(enum rung rung)
 	return rungs[rung].words;
 }
 
-/* The disk's fault, which no other collector mends. What /proc/vmcore itself answers is EFAULT or ENOMEM. */
+/* The disk is at fault, so no other collector helps. /proc/vmcore itself fails with EFAULT or ENOMEM. */
 static bool is_target_error(int errnum)
 {
 	switch (errnum) {
@@ -50,7 +50,7 @@ enum rung ladder_next(enum rung rung, const struct ladder_facts *facts)
 	/* A collector that is stuck in the kernel holds that disk or directory: the next one would be stuck as well. */
 	if (facts->end == CHILD_LEFT || facts->out_of_time || facts->erases || is_target_error(facts->errnum))
 		return RUNG_NONE;
-	/* Where there was no room, only something smaller can fit. */
+	/* If there was no room, only a smaller dump can fit. */
 	if (is_space_error(facts->errnum))
 		return rung == RUNG_CONFIGURED && !facts->plain_filter ? RUNG_FILTER : RUNG_NONE;
 	if (rung == RUNG_CONFIGURED && facts->plain_filter)

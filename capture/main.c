@@ -23,7 +23,7 @@
 
 #define PLAN_MAX KD_MIB(1)
 
-/* The capture keeps to the plan's deadline by itself; this much later it is taken to be stuck. */
+/* The capture ends by itself at the plan's deadline; if it still runs this much later, it is stuck. */
 enum { GRACE_MS = 60 * 1000 };
 /* So is a worker that has not run at all for that long: it wakes up once a second. */
 enum { STUCK_SECONDS = 120 };
@@ -41,7 +41,7 @@ static void fault(int number)
 	action_reset();
 }
 
-/* A process 1 has no default actions but for its own faults, which would panic this kernel too. */
+/* A fault of process 1 would panic the capture kernel. */
 static void catch_faults(void)
 {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
@@ -52,7 +52,7 @@ static void catch_faults(void)
 		sigaction(faults[i], &action, NULL);
 }
 
-/* Without a plan there is no target, but the log still reaches the console, and the machine comes back. */
+/* Without a plan there is no target, but the crashed kernel's log goes to the console, and the machine comes back. */
 static struct kd_error *read_plan(struct kd_plan *ret)
 {
 	_cleanup_free_ char *text = NULL;
@@ -70,7 +70,7 @@ static struct kd_error *run_capture(void *arg)
 	return capture_run(&supervisor->setup);
 }
 
-/* Orphans of hooks and of children left behind are inherited by process 1; @worker is child_run()'s to collect. */
+/* Process 1 inherits the orphans of hooks and of abandoned children. It leaves @worker to child_run(). */
 static void reap_orphans(pid_t worker)
 {
 	siginfo_t info;
@@ -156,7 +156,7 @@ int main(int argc, char **argv)
 		be_init();
 	fprintf(stderr,
 		"%s is process 1 of a kdump capture kernel: it saves the memory of the kernel that crashed\n"
-		"and reboots. mkdumprd(8) puts it into the capture initramfs as /init; it does nothing here.\n"
+		"and reboots. mkdumprd(8) puts it into the capture initramfs as /init. Started here, it does nothing.\n"
 		"See kdumpctl(8).\n",
 		argc ? argv[0] : "capture");
 	return 1;

@@ -16,7 +16,7 @@ void memory_note(struct memory_use *use, const struct kd_sysroot *root)
 	struct kd_error *err = kd_sysroot_read(root, "/proc/meminfo", &text, NULL);
 
 	if (err) {
-		kd_error_destroy(err); /* a figure for the report, nothing depends on it */
+		kd_error_destroy(err); /* only a figure for the report */
 		return;
 	}
 	if (!memory_parse(text, &total, &available))

@@ -42,7 +42,7 @@ struct report_step *report_begin_step(struct report *report, const char *name)
 	return step;
 }
 
-/* "" is how the other side says that it does not know. */
+/* "" means that the value is not known. */
 static void put_known(struct kd_json *json, const char *key, const char *text)
 {
 	kd_json_string(json, key, *text ? text : NULL);
@@ -105,7 +105,7 @@ static void put_attempts(struct kd_json *json, const struct dump_result *dump)
 	kd_json_close(json, ']');
 }
 
-/* @place: what it is counted by. */
+/* @place: the key for @number, "address" or "offset". */
 static void put_first_unreadable(struct kd_json *json, const char *place, uint64_t number, const char *error)
 {
 	if (!*error) {
@@ -196,7 +196,7 @@ static void put_steps(struct kd_json *json, const struct report *report)
 		const struct report_step *step = &report->step[i];
 
 		if (!step->stop)
-			continue; /* the one that writes this */
+			continue; /* the step that writes this report */
 		kd_json_open(json, NULL, '{');
 		kd_json_string(json, "name", step->name);
 		kd_json_seconds(json, "start", step->start);

@@ -1,32 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** report.json: what happened in the capture kernel, for people and programs on the healthy machine.
  *
- *  One object. Times are seconds of the capture kernel's uptime, sizes are bytes, unless said otherwise.
+ *  One object. Times are seconds of the capture kernel's uptime, sizes are bytes, unless noted otherwise.
  *
  *      format            1; a higher number means that a field has changed its meaning
- *      result            "complete": vmcore is whole; "incomplete": vmcore-incomplete can be opened, pages are missing;
- *                        "log-only": only vmcore-dmesg.txt; "nothing"
- *      host              host name of the machine when it was healthy
- *      panic             line of the log that tells why the kernel died, or null
+ *      result            "complete": vmcore is complete; "incomplete": vmcore-incomplete can be opened, but pages are
+ *                        missing; "log-only": only vmcore-dmesg.txt was saved; "nothing"
+ *      host              host name of the healthy machine
+ *      panic             line of the log that tells why the kernel crashed, or null
  *      crash_time        seconds since the epoch (UTC), 0 if unknown
  *      kernel            of the crashed kernel: {release, version, machine, build_id, memory, cpus}
  *      target            {type, device: as in the plan, node, directory: below the target's root}
- *      collector         core_collector's words
- *      rung              which way of dumping the file came from: "configured", "filter", "store", "copy"
- * (capture/ladder.h) attempts          every way that was tried: [{rung, start, seconds, size, peak_memory, error: null
- * if it worked}] vmcore_size       bytes that the saved file takes log_size          of vmcore-dmesg.txt pages only
- * from dumpfilter, built in or as a program: {page_size, written, unreadable, first_unreadable: {address: physical, the
- * lowest, error: why} or null, windows: of page frames, one after the other to save memory, 1: none, unfiltered: true
- * if the rules did not fit this kernel and everything was kept, and a count for each class: keep, zero, cache, …} copy
- * only of a plain copy: {unreadable: bytes, zeros in the copy, first_unreadable: {offset: in the vmcore, error: why} or
- * null} quiesced          {count, failed, devices: [PCI functions whose DMA was stopped]} modules           {inserted,
- * failed} memory            of the capture kernel: {total, peak: highest use seen, collector_peak: resident} steps
- * [{name, start, seconds, ok}] in order, names being "setup" (the capture program's own beginning), "quiesce" (stop
- * DMA), "modules", "log" (find the crashed kernel's), "pre" (programs before the dump), "save" (all of the targets, and
- * in it for each: "connect", "save-log", "reserve" space for the report, "dump", "report", and "disconnect" if there is
- * another target), "post" (programs after the dump), "disconnect", "trace" (what cannot be saved goes to the console).
- * kdumpctl info has its own words for them complete_at       when the dump was whole and on the disk; null if it is not
- *      errors            [text] of everything that went wrong, in order
+ *      collector         the words of core_collector
+ *      rung              how the kept file was made: "configured", "filter", "store", "copy" (capture/ladder.h)
+ *      attempts          every attempt: [{rung, start, seconds, size, peak_memory, error: null if it worked}]
+ *      vmcore_size       bytes of the saved file on the disk
+ *      log_size          bytes of vmcore-dmesg.txt
+ *      pages             only from dumpfilter, built in or as a program: {page_size, written, unreadable,
+ *                        first_unreadable: {address: the lowest physical one, error: why} or null, windows: the number
+ *                        of windows of page frames, more than 1 to save memory, unfiltered: true if the rules did not
+ *                        fit this kernel and all pages were kept, and a count for each class: keep, zero, cache, …}
+ *      copy              only of a plain copy: {unreadable: bytes, which are zeros in the copy, first_unreadable:
+ *                        {offset: in the vmcore, error: why} or null}
+ *      quiesced          {count, failed, devices: [PCI functions whose DMA was stopped]}
+ *      modules           {inserted, failed}
+ *      memory            of the capture kernel: {total, peak: highest use seen, collector_peak: resident}
+ *      steps             [{name, start, seconds, ok}] in order. The names are "setup" (the capture program starts),
+ *                        "quiesce" (stop DMA), "modules", "log" (read the crashed kernel's log), "pre" (programs before
+ *                        the dump), "save" (all targets, and within it for each target: "connect", "save-log",
+ *                        "reserve" space for the report, "dump", "report", and "disconnect" if another target follows),
+ *                        "post" (programs after the dump), "disconnect", "trace" (if nothing was saved, the end of the
+ *                        log goes to the console). kdumpctl info has its own words for them
+ *      complete_at       when the dump was complete and on the disk; null if it is not
+ *      errors            [text] of every error, in order
  */
 #ifndef CAPTURE_REPORT_H
 #define CAPTURE_REPORT_H
@@ -46,7 +52,7 @@
 enum { REPORT_FORMAT = 1, REPORT_STEPS = 64, REPORT_ERRORS = 32 };
 
 enum capture_result { CAPTURE_NOTHING, CAPTURE_LOG_ONLY, CAPTURE_INCOMPLETE, CAPTURE_COMPLETE };
-/** For people, behind "result: ". */
+/** The result in plain language, to follow "result: ". */
 const char *capture_result_words(enum capture_result result);
 
 struct report_step {
@@ -59,22 +65,22 @@ struct report {
 	enum capture_result result;
 	const struct kd_plan *plan;
 	const struct crash_facts *crash;
-	const struct kd_plan_target *target; /* NULL: none was reached */
+	const struct kd_plan_target *target; /* NULL: no target was tried */
 	const struct target_place *place;
-	struct dump_result dump; /* to this target */
-	int64_t complete_at;     /* 0: not */
+	struct dump_result dump; /* on this target */
+	int64_t complete_at;     /* 0: not complete */
 	struct quiesce_result quiesce;
 	unsigned int modules_inserted, modules_failed;
 	struct memory_use memory;
 	struct report_step step[REPORT_STEPS];
 	unsigned int step_count;
-	char *error[REPORT_ERRORS]; /* owned; further ones are only in kexec-dmesg.log */
+	char *error[REPORT_ERRORS]; /* owned; later errors are only in kexec-dmesg.log */
 	unsigned int error_count;
 };
 
 /** Keep a copy of @err's text. */
 void report_add_error(struct report *report, const struct kd_error *err);
-/** A new step that starts now; NULL when there are too many. */
+/** Add a step that starts now; NULL if there are too many. */
 struct report_step *report_begin_step(struct report *report, const char *name);
 
 /** Write @report as JSON. */

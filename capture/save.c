@@ -43,7 +43,7 @@ struct kd_error *save_reserve(int dir, size_t size)
 
 	if (!zeros)
 		return kd_error_nomem();
-	/* Written, since not every file system can fallocate(2); synced, since space is allocated late. */
+	/* Write zeros, because not every file system has fallocate(2); sync, because some allocate space late. */
 	if (fd < 0 || kd_write_all(fd, zeros, size) < 0 || fsync(fd) < 0)
 		return kd_error_os(errno, "cannot reserve space for the report");
 	return NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Files of a dump directory: under a name that says "incomplete" until they are whole and on the disk. */
+/** Files of a dump directory. Until a file is complete and on the disk, its name says "incomplete". */
 #ifndef CAPTURE_SAVE_H
 #define CAPTURE_SAVE_H
 
@@ -7,16 +7,16 @@
 
 #include "base/error.h"
 
-/** Write @name below directory @dir, mode 0600: @fill writes it under the name @incomplete, then it is synced, renamed
- *  and the directory synced. An existing @name is replaced. After a failure @incomplete stays. */
+/** Write the file @name in the directory @dir, mode 0600: @fill writes it under the name @incomplete; then it is synced
+ *  and renamed, and the directory is synced. An existing @name is replaced. After a failure @incomplete stays. */
 struct kd_error *save_file(int dir, const char *incomplete, const char *name,
 			   struct kd_error *(*fill)(FILE *out, void *arg), void *arg) MUST_CHECK;
 
-/** The same for a file that is already written: sync, rename, sync the directory. */
+/** Finish a file that is already written: sync it, rename it, sync the directory. */
 struct kd_error *save_finish(int dir, const char *incomplete, const char *name) MUST_CHECK;
 
-/** Take @size bytes of the disk, on the disk when this returns; save_release() gives them back. A dump that fills the
- *  disk so leaves room for the report that says so. */
+/** Allocate @size bytes on the disk; save_release() frees them. So even a dump that fills the disk leaves room for the
+ *  report. */
 struct kd_error *save_reserve(int dir, size_t size) MUST_CHECK;
 void save_release(int dir);
 

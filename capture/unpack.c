@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The /init of the capture initramfs: expand /capture.gz, remove it, become it.
  *
- * The kernel keeps the initramfs twice while it unpacks it, and that moment decides how much crashkernel memory is
- * needed. So the capture program lies in it as a compressed member, like the modules, and this is what expands it once
- * the kernel has let go of its own copy. It stays this small because it has no libc: a static glibc alone would be
- * fifteen times as big as this whole program. zlib's inflate needs four functions, which are here.
+ * While the kernel unpacks the initramfs, it holds it twice, and that moment decides how much crashkernel memory is
+ * needed. So the initramfs holds the capture program as a compressed member, like the modules, and this program expands
+ * it after the kernel has freed its own copy. This program is small because it has no libc: a static glibc alone would
+ * be fifteen times as big. zlib's inflate needs four functions of a libc, which are here.
  */
 #include <asm/prctl.h>
 #include <asm/unistd.h>
@@ -16,7 +16,7 @@
 #define MEMBER  "/capture.gz"
 #define PROGRAM "/capture"
 
-/* --- what a libc would do ----------------------------------------------------------------------------------------- */
+/* --- instead of a libc -------------------------------------------------------------------------------------------- */
 
 #if defined(__x86_64__)
 static long call(long number, long a, long b, long c)
@@ -27,7 +27,7 @@ static long call(long number, long a, long b, long c)
 	return result;
 }
 
-/* The kernel starts us with argc, argv and envp on the stack. */
+/* The kernel starts a program with argc, argv and envp on the stack. */
 __asm__(".globl _start\n"
 	"_start:\n"
 	"	xor %ebp, %ebp\n"
@@ -35,7 +35,7 @@ __asm__(".globl _start\n"
 	"	and $-16, %rsp\n"
 	"	call start\n");
 
-/* Where the compiler's stack protector, with which zlib was built, finds its canary: %fs:0x28. */
+/* zlib was built with the compiler's stack protector, which reads its canary from %fs:0x28. */
 static void set_thread_pointer(void *block)
 {
 	call(__NR_arch_prctl, ARCH_SET_FS, (long)block, 0);
@@ -77,7 +77,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size)
 	return to;
 }
 
-/* PID 1 that ends is a kernel panic, and panic= on the command line a reboot. */
+/* If process 1 ends, the kernel panics, and with panic= on its command line it reboots. */
 static _Noreturn void die(const char *why)
 {
 	size_t length = 0;
@@ -94,7 +94,7 @@ _Noreturn void __stack_chk_fail(void)
 	die("kdump: stack corrupted while unpacking\n");
 }
 
-/* --- the work ----------------------------------------------------------------------------------------------------- */
+/* --- expanding ---------------------------------------------------------------------------------------------------- */
 
 static void write_all(int fd, const uint8_t *data, size_t size)
 {
@@ -149,7 +149,7 @@ _Noreturn void start(long *stack)
 		die("kdump: cannot create " PROGRAM "\n");
 	expand(in, out);
 	call(__NR_close, in, 0, 0);
-	call(__NR_close, out, 0, 0); /* else execve(2) fails with ETXTBSY */
+	call(__NR_close, out, 0, 0); /* execve(2) of an open file fails with ETXTBSY */
 	call(__NR_unlink, (long)MEMBER, 0, 0);
 	call(__NR_execve, (long)PROGRAM, (long)argv, (long)envp);
 	die("kdump: cannot run " PROGRAM "\n");

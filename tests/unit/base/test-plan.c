@@ -51,9 +51,9 @@ static void test_plan_refuses(void **state)
 		const char *lines, *message;
 	} cases[] = {
 		{ "collector program % cp\nfailure-action reboot\nfinal-action reboot\n", "truncated" },
-		{ "collector program % cp\nfailure-action reboot\nend\n", "no \"final-action\" line" },
+		{ "collector program % cp\nfailure-action reboot\nend\n", "the \"final-action\" line is missing" },
 		{ "frobnicate 1\nend\n", "p:9: unknown key \"frobnicate\"" },
-		{ "created 2\nend\n", "p:9: created is there twice" },
+		{ "created 2\nend\n", "p:9: created appears twice" },
 		{ "target ext4 UUID=1 % relative 60\nend\n", "p:9: bad value for target" },
 		{ "target ext4 UUID=1 % /x 0\nend\n", "p:9: bad value for target" },
 		{ "target ext4 UUID=1 % /x\nend\n", "p:9: target has 4 words" },
