@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* makedumpfile's command line, so that what calls that program can call this one. */
+/* makedumpfile's command line, so that a caller of makedumpfile can call dumpfilter instead. */
 #include "dumpfilter/cli/command.h"
 
 #include <getopt.h>
@@ -37,23 +37,23 @@ enum long_option {
 	OPTION_NON_MMAP,
 	OPTION_CODEC, /* named by its row in the table of codecs */
 	OPTION_UNCOMPRESSED,
-	OPTION_IGNORED, /* what it asks for is so anyway */
-	OPTION_REFUSED, /* makedumpfile has it: see refused[] */
+	OPTION_IGNORED, /* dumpfilter does so anyway */
+	OPTION_REFUSED, /* an option of makedumpfile; refused[] has the reason */
 };
 
-/* Why not. */
+/* Options of makedumpfile that dumpfilter does not have, and the reason. */
 static const struct {
 	const char *name;
 	const char *reason;
 } refused[] = {
-	{ "exclude-unused-vm", "the struct pages that it leaves out are what crash and drgn look pages up in" },
+	{ "exclude-unused-vm", "crash and drgn need the struct pages that it leaves out to look pages up" },
 	{ "fill-excluded-pages", "readers could not tell a page that was left out from one with that value" },
-	{ "diskset", "dumps that firmware has made (sadump) are not read" },
-	{ "eppic", "data is erased with --config" },
-	{ "xen-syms", "dumps of a Xen control domain are not filtered" },
-	{ "xen-vmcoreinfo", "dumps of a Xen control domain are not filtered" },
-	{ "xen_phys_start", "dumps of a Xen control domain are not filtered" },
-	{ "X", "dumps of a Xen control domain are not filtered" },
+	{ "diskset", "dumps made by firmware (sadump) cannot be read" },
+	{ "eppic", "use --config to erase data" },
+	{ "xen-syms", "dumps of a Xen control domain cannot be filtered" },
+	{ "xen-vmcoreinfo", "dumps of a Xen control domain cannot be filtered" },
+	{ "xen_phys_start", "dumps of a Xen control domain cannot be filtered" },
+	{ "X", "dumps of a Xen control domain cannot be filtered" },
 };
 
 static const char short_options[] = "+:d:clpzfDhvEFRXb:x:i:g:e";
@@ -114,13 +114,14 @@ static struct kd_error *parse_size(const char *text, const char *option, uint64_
 	uint64_t value;
 
 	if (!kd_parse_size(text, &value) || value == 0)
-		return kd_error_create(KD_ERR_USAGE, "%s %s: not a size in bytes, or with K, M, G or T behind it",
+		return kd_error_create(KD_ERR_USAGE,
+				       "%s %s: not a size: a number of bytes, or a number followed by K, M, G or T",
 				       option, text);
 	*ret = value;
 	return NULL;
 }
 
-/* "31" or "31,0": levels to be tried in turn, each when the one before did not fit. */
+/* "31" or "31,0": levels to be tried in turn; each one if the dump of the level before did not fit. */
 static struct kd_error *parse_levels(const char *text, struct dumpfilter_options *options)
 {
 	unsigned int count = 0;
@@ -136,7 +137,7 @@ static struct kd_error *parse_levels(const char *text, struct dumpfilter_options
 		err = parse_number(item, "-d", DUMP_LEVEL_MAX, &value);
 		if (err) {
 			kd_error_destroy(err);
-			return kd_error_create(KD_ERR_USAGE, "-d %s: not a dump level from 0 to %d, or a list of them",
+			return kd_error_create(KD_ERR_USAGE, "-d %s: not a dump level from 0 to %d, nor a list of them",
 					       text, DUMP_LEVEL_MAX);
 		}
 		if (count == 0)
@@ -156,8 +157,8 @@ static struct kd_error *parse_levels(const char *text, struct dumpfilter_options
 static struct kd_error *set_codec(const struct codec *codec, struct dumpfilter_command *command)
 {
 	if (command->codec_given && command->options.codec != codec)
-		return kd_error_create(KD_ERR_USAGE, "one compression at a time: one of -c, -l, -p, -z, --fast, "
-						     "--small and --uncompressed");
+		return kd_error_create(KD_ERR_USAGE, "give only one compression: -c, -l, -p, -z, --fast, --small or "
+						     "--uncompressed");
 	command->options.codec = codec;
 	command->codec_given = true;
 	return NULL;
@@ -171,14 +172,14 @@ static struct kd_error *select_codec(char option, const struct codec *const *tab
 	return kd_error_create(KD_ERR_USAGE, "-%c: this program was built without that compression", option);
 }
 
-/* @option: a letter, or of a long option. */
+/* @option: a letter, or an enum long_option. */
 static struct kd_error *select_writer(int option, const char *name, struct dumpfilter_options *options)
 {
 	for (size_t i = 0; writers[i]; i++) {
 		if (writers[i]->option != option)
 			continue;
 		if (options->writer && options->writer != writers[i])
-			return kd_error_create(KD_ERR_USAGE, "%s: one format at a time", name);
+			return kd_error_create(KD_ERR_USAGE, "%s: give only one output format", name);
 		options->writer = writers[i];
 		return NULL;
 	}
@@ -259,7 +260,7 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 		return err;
 	case OPTION_NUM_THREADS:
 		err = parse_number(arg, "--num-threads", 4096, &number);
-		if (!err) /* 0 is makedumpfile's way to say: none besides the program's own */
+		if (!err) /* with makedumpfile 0 means no threads besides the main one */
 			command->options.threads = number ? (unsigned int)number : 1;
 		return err;
 	case OPTION_ESTIMATE:
@@ -273,7 +274,7 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case OPTION_MAX_MEMORY:
 		return parse_size(arg, "--max-memory", &command->options.memory_limit);
 	case OPTION_CYCLIC_BUFFER:
-		/* KiB of a bitmap. */
+		/* The argument is the size of a bitmap in KiB. */
 		err = parse_number(arg, "--cyclic-buffer", CYCLIC_BUFFER_MAX, &number);
 		if (!err)
 			command->options.window_pages = number << 13;
@@ -340,11 +341,11 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 static struct kd_error *bad_option(int result, const char *word)
 {
 	if (result == ':')
-		return kd_error_create(KD_ERR_USAGE, "%s: its argument is missing", word);
+		return kd_error_create(KD_ERR_USAGE, "%s: the argument is missing", word);
 	return kd_error_create(KD_ERR_USAGE, "unknown option %s", word);
 }
 
-/* What the operands are depends on the options. None, or the output alone: capture names the rest itself. */
+/* The options decide what the operands mean. Operands may be missing, because capture names the files itself. */
 static struct kd_error *assign_operands(struct dumpfilter_command *command, const char *const *operand,
 					unsigned int count)
 {
@@ -376,7 +377,7 @@ static struct kd_error *assign_operands(struct dumpfilter_command *command, cons
 	return NULL;
 }
 
-/* What cannot go together. */
+/* Refuse options that contradict each other. */
 static struct kd_error *check_together(const struct dumpfilter_command *command)
 {
 	const struct dumpfilter_options *options = &command->options;
@@ -384,32 +385,33 @@ static struct kd_error *check_together(const struct dumpfilter_command *command)
 
 	if (options->writer && options->writer->uncompressed && options->codec && command->codec_given)
 		return kd_error_create(KD_ERR_USAGE,
-				       "%s and a compression (%s): pages of that format are not compressed", format,
-				       options->codec->name);
+				       "%s cannot be combined with a compression (%s): it does not compress pages",
+				       format, options->codec->name);
 	if (options->flatten && format)
 		return kd_error_create(KD_ERR_USAGE,
-				       "-F and %s: only one kdump-compressed file can be written to a pipe", format);
+				       "-F cannot be combined with %s: a pipe takes only one kdump-compressed file",
+				       format);
 	if (options->fallback_count && (options->flatten || (format && options->writer->option == WRITER_SPLIT)))
-		return kd_error_create(KD_ERR_USAGE, "several dump levels, and %s: there is no second try",
+		return kd_error_create(KD_ERR_USAGE,
+				       "several dump levels cannot be combined with %s, which has no second try",
 				       options->flatten ? "-F" : format);
 	if (options->dry_run && (command->reassemble || command->dump_dmesg || command->generate || command->rearrange))
-		return kd_error_create(KD_ERR_USAGE, "--dry-run: only for writing a dump");
+		return kd_error_create(KD_ERR_USAGE, "--dry-run works only when a dump is written");
 	if (command->rearrange + command->reassemble + command->dump_dmesg + (command->generate != NULL) > 1 ||
 	    ((command->rearrange || command->reassemble || command->dump_dmesg) && (format || options->flatten)))
 		return kd_error_create(KD_ERR_USAGE,
-				       "-R, --reassemble, --dump-dmesg, -g, -E, -F, --split: one at a time");
+				       "give only one of -R, --reassemble, --dump-dmesg, -g, -E, -F and --split");
 	return NULL;
 }
 
-/* One file or many, or what would be in it: not something else about a vmcore. */
+/* Does it write a dump, in one file or many, or with --dry-run report what it would write? */
 static bool writes_dump(const struct dumpfilter_command *command)
 {
 	return !command->dump_dmesg && !command->mem_usage && !command->estimate && !command->vtop &&
 	       !command->generate && !command->rearrange && !command->reassemble;
 }
 
-/* getopt_long() permutes argv only when it is told to; here it stops at the first operand, and options behind
- * operands are found by starting again. */
+/* getopt_long() must not permute argv, so it stops at each operand; it is then started again behind it. */
 struct kd_error *command_parse(int argc, char *const *argv, const struct codec *const *table,
 			       struct dumpfilter_command *ret)
 {
@@ -439,11 +441,11 @@ struct kd_error *command_parse(int argc, char *const *argv, const struct codec *
 			return err;
 	}
 	if (command.options.since_clear && !command.dump_dmesg)
-		return kd_error_create(KD_ERR_USAGE, "--partial-dmesg goes with --dump-dmesg");
+		return kd_error_create(KD_ERR_USAGE, "--partial-dmesg needs --dump-dmesg");
 	if (command.report && !writes_dump(&command))
-		return kd_error_create(KD_ERR_USAGE, "--report: only for writing a dump");
+		return kd_error_create(KD_ERR_USAGE, "--report works only when a dump is written");
 	if (command.json && !command.mem_usage)
-		return kd_error_create(KD_ERR_USAGE, "--json goes with --mem-usage");
+		return kd_error_create(KD_ERR_USAGE, "--json needs --mem-usage");
 	if (command.show_stats)
 		command.message_level |= DUMPFILTER_MESSAGE_REPORT;
 	if (command.mem_usage) {
@@ -453,7 +455,7 @@ struct kd_error *command_parse(int argc, char *const *argv, const struct codec *
 		*ret = command;
 		return NULL;
 	}
-	/* The address, or the estimate, is all that may be wanted. */
+	/* --vtop and --estimate need no output. */
 	if ((command.vtop || command.estimate) && operands == 1) {
 		command.input = operand[0];
 		*ret = command;

@@ -22,7 +22,7 @@ static const char *find_config(char *const *argv)
 	for (size_t i = 1; argv[i]; i++) {
 		size_t length = strcspn(argv[i], "=");
 
-		/* getopt_long(3) takes the beginning of a name for the whole. */
+		/* getopt_long(3) accepts an abbreviated name. */
 		if (length < strlen("--co") || length >= sizeof(option) || strncmp(argv[i], option, length) != 0)
 			continue;
 		if (argv[i][length])
@@ -43,10 +43,11 @@ static struct kd_error *check_dumpfilter(char *const *argv, struct dumpfilter_co
 	if (!dumpfilter_writes_file(&command))
 		return kd_error_create(KD_ERR_USAGE, "with these options it does not write exactly one dump file");
 	if (command.input || command.output)
-		return kd_error_create(KD_ERR_USAGE, "%s: the capture adds the names of the files",
+		return kd_error_create(KD_ERR_USAGE, "%s: give no file names; the capture adds them",
 				       command.input ? command.input : command.output);
 	if (command.options.memory_limit && command.options.memory_limit < DUMPFILTER_MEMORY_MIN)
-		return kd_error_create(KD_ERR_CONFIG, "--max-memory: no dump is made with %lu KiB, less than %lu",
+		return kd_error_create(KD_ERR_CONFIG,
+				       "--max-memory: %lu KiB are too little for a dump; it needs at least %lu KiB",
 				       command.options.memory_limit >> 10, DUMPFILTER_MEMORY_MIN >> 10);
 	*ret = command;
 	return NULL;
@@ -74,9 +75,9 @@ static struct kd_error *check_config(const struct kd_sysroot *root, const struct
 	struct kd_error *err;
 
 	if (path[0] != '/')
-		return kd_error_create(KD_ERR_CONFIG, "--config %s: an absolute path is needed", path);
+		return kd_error_create(KD_ERR_CONFIG, "--config %s: the path must be absolute", path);
 	err = kd_sysroot_read(root, path, &text, NULL);
-	/* Only dumpfilter's is known well enough to be checked. */
+	/* The file of another program may have another syntax. */
 	if (!err && collector->kind == KD_COLLECTOR_DUMPFILTER)
 		err = dumpfilter_check_config(text, path);
 	return kd_error_wrap(err, "--config");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** core_collector, decided on before it is needed: who runs it, and whether it can work. */
+/** Decide at start who runs core_collector, and whether it can work. */
 #ifndef KDUMP_CONFIG_COLLECTOR_H
 #define KDUMP_CONFIG_COLLECTOR_H
 
@@ -19,7 +19,7 @@ struct collector {
  *  wrong, or dumpfilter would have too little memory. KD_ERR_OS: the file cannot be read. */
 struct kd_error *collector_decide(const struct kd_sysroot *root, char *const *argv, struct collector *ret) MUST_CHECK;
 
-/** Is @program, the first word of a core_collector, our own dumpfilter, whatever directory is named? */
+/** Is @program, the first word of a core_collector, dumpfilter(8), in whatever directory? */
 bool collector_is_dumpfilter(const char *program);
 
 #endif

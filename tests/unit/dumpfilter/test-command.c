@@ -83,11 +83,11 @@ static void test_command(void **state)
 	assert_string_equal(command.config, "a.conf");
 	assert_true(command.config_optional && dumpfilter_needs_program(&command));
 	/* What makedumpfile has and this has not is refused with a reason. */
-	assert_error(parse(&command, "-e a b"), KD_ERR_USAGE, "--exclude-unused-vm is not supported: the struct pages");
-	assert_error(parse(&command, "--exclude-unused-vm a b"), KD_ERR_USAGE, "is not supported: the struct pages");
+	assert_error(parse(&command, "-e a b"), KD_ERR_USAGE, "--exclude-unused-vm is not supported: crash and drgn");
+	assert_error(parse(&command, "--exclude-unused-vm a b"), KD_ERR_USAGE, "is not supported: crash and drgn");
 	assert_error(parse(&command, "--fill-excluded-pages 0 a b"), KD_ERR_USAGE, "is not supported: readers");
-	assert_error(parse(&command, "--diskset=a b"), KD_ERR_USAGE, "is not supported: dumps that firmware");
-	assert_error(parse(&command, "--eppic a b c"), KD_ERR_USAGE, "is not supported: data is erased");
+	assert_error(parse(&command, "--diskset=a b"), KD_ERR_USAGE, "is not supported: dumps made by firmware");
+	assert_error(parse(&command, "--eppic a b c"), KD_ERR_USAGE, "is not supported: use --config");
 	assert_error(parse(&command, "-X a b"), KD_ERR_USAGE, "-X is not supported: dumps of a Xen");
 	assert_error(parse(&command, "--xen-syms x a b"), KD_ERR_USAGE, "--xen-syms is not supported: dumps of a Xen");
 	assert_error(parse(&command, "--xen-vmcoreinfo x a b"), KD_ERR_USAGE, "is not supported: dumps of a Xen");

@@ -113,7 +113,7 @@ static void test_plan_collector_erases(void **state)
 	assert_error(build_plan(m, "core_collector dumpfilter -l --config=/etc/none.conf", &plan, &programs), KD_ERR_OS,
 		     "/etc/none.conf");
 	assert_error(build_plan(m, "core_collector dumpfilter -l --config=erase.conf", &plan, &programs), KD_ERR_CONFIG,
-		     "an absolute path");
+		     "the path must be absolute");
 }
 
 static void test_plan_errors(void **state)
@@ -133,7 +133,7 @@ static void test_plan_errors(void **state)
 	assert_error(build_plan(m, "core_collector dumpfilter --dump-dmesg", &plan, &programs), KD_ERR_USAGE,
 		     "dumpfilter: with these options it does not write exactly one dump file");
 	assert_error(build_plan(m, "core_collector dumpfilter --max-memory 2M", &plan, &programs), KD_ERR_CONFIG,
-		     "--max-memory: no dump is made with 2048 KiB");
+		     "--max-memory: 2048 KiB are too little for a dump");
 	assert_error(build_plan(m, "core_collector dumpfilter --max-memory 2X", &plan, &programs), KD_ERR_USAGE,
 		     "--max-memory 2X: not a size");
 	assert_error(build_plan(m, "core_collector cp --sparse", &plan, &programs), KD_ERR_NOT_FOUND,
