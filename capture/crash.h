@@ -25,8 +25,8 @@ struct crash_facts {
 struct kd_error *crash_examine(const struct kd_log *log, struct crash_facts *ret) MUST_CHECK;
 
 /** The message of @log (NUL-terminated) that tells why the kernel crashed, without its time stamp: the message to which
- *  kd_klog_weigh() gives the most weight. Of equal ones it is the last, because the kernel survived the earlier ones. ""
- *  if there is no such message. Newlines in @log are replaced by NULs. */
+ *  kd_klog_weigh() gives the most weight. Of equal ones it is the last, because the kernel survived the earlier ones.
+ *  "" if there is no such message. Newlines in @log are replaced by NULs. */
 void crash_panic_message(char *log, char *buf, size_t size);
 
 #endif
