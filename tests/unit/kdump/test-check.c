@@ -291,7 +291,7 @@ static void test_armed_image(void **state)
 	assert_no_error(armed_write(&m->ctl.root, &armed));
 	expect(m, check_armed_image, CHECK_OK, "/image is the image that was loaded");
 	put(m, "/image", "two");
-	expect(m, check_armed_image, CHECK_WARNING, "/image is not what was loaded");
+	expect(m, check_armed_image, CHECK_WARNING, "/image differs from the image that was loaded");
 	tree_delete(&m->tree, "/image");
 	expect(m, check_armed_image, CHECK_WARNING, "/image");
 }
