@@ -16,9 +16,9 @@
 #include "base/error.h"
 #include "base/sysroot.h"
 
-/** The node that @name names: a name of base/device_name.h, or several conditions (base/device_spec.h), of which place and
- *  contents are looked at as far as sysfs and udev tell; a place whose contents are elsewhere now is its whole disk. The value of a tag may stand in quotes, as in fstab(5). KD_ERR_NOT_FOUND. *ret is owned
- *  by the caller. */
+/** The node that @name names: a name of base/device_name.h, or several conditions (base/device_spec.h), of which place
+ * and contents are looked at as far as sysfs and udev tell; a place whose contents are elsewhere now is its whole disk.
+ * The value of a tag may stand in quotes, as in fstab(5). KD_ERR_NOT_FOUND. *ret is owned by the caller. */
 struct kd_error *kd_block_find(const struct kd_sysroot *root, const char *name, char **ret) MUST_CHECK;
 
 /** The name by @key, a tag, that udev's links give to @node. *ret is owned by the caller, and NULL if there is none. */

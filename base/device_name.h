@@ -25,8 +25,8 @@ struct kd_device_name {
 	const char *value; /* a part of the parsed text; of a path, the whole */
 };
 
-/** "/dev/vda1", "UUID=…", "LABEL=…", "PARTUUID=…", "PARTLABEL=…", "UUID_SUB=…", "volume:…" or "DISK=…". False: @text has
- *  none of these forms, or nothing follows the prefix. */
+/** "/dev/vda1", "UUID=…", "LABEL=…", "PARTUUID=…", "PARTLABEL=…", "UUID_SUB=…", "volume:…" or "DISK=…". False: @text
+ * has none of these forms, or nothing follows the prefix. */
 bool kd_device_name_parse(const char *text, struct kd_device_name *ret);
 
 /** May a person write a name of this kind? */

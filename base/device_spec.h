@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** Which block device is meant: conditions that all must hold, as words with commas between them.
  *
- *      volume:vg-root,UUID=5b6d0c1e-…                    the volume that the plan puts together, if that file system is on it
- *      DISK=naa.5000c500a1b2c3d4,PARTUUID=…,UUID=…       a partition of that disk, if that file system is on it
+ *      volume:vg-root,UUID=5b6d0c1e-…                    the volume that the plan puts together, if that file system is
+ * on it DISK=naa.5000c500a1b2c3d4,PARTUUID=…,UUID=…       a partition of that disk, if that file system is on it
  *      UUID=5b6d0c1e-…                                   any device that holds that file system
  *
  *  A file system's UUID alone does not say which device is meant: a copy has the same, and a mirror's leg shows the
@@ -41,10 +41,9 @@ static inline void kd_device_spec_free_cleanup(struct kd_device_spec *spec)
 /** The name below /sys/class/block of the disk that @name is a partition of, or @name itself. Owned by the caller. */
 struct kd_error *kd_whole_disk(const struct kd_sysroot *root, const char *name, char **ret) MUST_CHECK;
 
-/** What disk @name (no partition) says of itself, the same under every kernel and in whatever order disks are found: its
- *  World Wide Identifier, or its serial number. Owned by the caller; NULL in *ret: it says nothing.
- *  Asking a virtio disk for its serial number is a request to the device: on a disk that is dead it may take as long as
- *  any other. */
+/** What disk @name (no partition) says of itself, the same under every kernel and in whatever order disks are found:
+ * its World Wide Identifier, or its serial number. Owned by the caller; NULL in *ret: it says nothing. Asking a virtio
+ * disk for its serial number is a request to the device: on a disk that is dead it may take as long as any other. */
 struct kd_error *kd_disk_identity(const struct kd_sysroot *root, const char *name, char **ret) MUST_CHECK;
 
 /** Is device @name where @spec has it: on that volume or disk? True if @spec names neither. */

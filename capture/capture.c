@@ -211,8 +211,8 @@ static struct kd_error *connect_target(void *arg)
 {
 	const struct capture *capture = arg;
 
-	return target_connect(&capture->root, capture->plan, capture->report.target, crash_time(capture), capture->deadline,
-			      capture->log, &capture->setup->outcome->place);
+	return target_connect(&capture->root, capture->plan, capture->report.target, crash_time(capture),
+			      capture->deadline, capture->log, &capture->setup->outcome->place);
 }
 
 static struct kd_error *step_connect(struct capture *capture)

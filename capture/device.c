@@ -56,8 +56,8 @@ static const struct {
 	{ KD_DEVICE_PARTLABEL, "PART_ENTRY_NAME", false },
 };
 
-/* Does device @name hold what the plan expects there? libblkid's safe probing tells nothing of a file system on a member
- * of a RAID, nor of contradictory signatures: rather no target than one that is damaged by writing to it. */
+/* Does device @name hold what the plan expects there? libblkid's safe probing tells nothing of a file system on a
+ * member of a RAID, nor of contradictory signatures: rather no target than one that is damaged by writing to it. */
 static bool has_contents(const struct search *search, const char *name)
 {
 	_cleanup_(blkid_free_probe) blkid_probe probe = NULL;

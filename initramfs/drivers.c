@@ -506,8 +506,8 @@ static const char *dm_module(const char *type)
 	return NULL;
 }
 
-/* dm-raid asks for md's personality while its table is loaded, when nobody in the capture kernel could answer. @level is
- * its own word for it, "raid1", "raid6_zr"; the module's alias has the part before the layout. */
+/* dm-raid asks for md's personality while its table is loaded, when nobody in the capture kernel could answer. @level
+ * is its own word for it, "raid1", "raid6_zr"; the module's alias has the part before the layout. */
 static struct kd_error *add_personality(const struct drivers *drivers, const char *level)
 {
 	_cleanup_free_ char *name = strndup(level, strcspn(level, "_"));

@@ -12,10 +12,9 @@
 
 /** Write every record, oldest first: "[%5llu.%06llu] text", further lines of a record indented as far. Characters
  *  that are neither printable nor blank become \xNN. @since_clear: only what came after the log was last cleared.
- *  Damaged records are passed over: a line stands in their place, and @space's log gets a warning. If no record is left,
- *  the first damage is the error.
- *  KD_ERR_FORMAT if VMCOREINFO describes no log; KD_ERR_HOLE if it is not in the dump; KD_ERR_OS (writing);
- *  KD_ERR_UNSUPPORTED (@since_clear, with a kernel before 5.10). */
+ *  Damaged records are passed over: a line stands in their place, and @space's log gets a warning. If no record is
+ * left, the first damage is the error. KD_ERR_FORMAT if VMCOREINFO describes no log; KD_ERR_HOLE if it is not in the
+ * dump; KD_ERR_OS (writing); KD_ERR_UNSUPPORTED (@since_clear, with a kernel before 5.10). */
 struct kd_error *dmesg_write(struct address_space *space, bool since_clear, FILE *out) MUST_CHECK;
 
 #endif

@@ -20,8 +20,8 @@ bool block_has_number(const struct kd_sysroot *root, const char *node, dev_t num
  *  *ret is owned by the caller, and NULL if there is none. */
 struct kd_error *block_uuid(const struct kd_sysroot *root, const char *node, char **ret) MUST_CHECK;
 
-/** How the capture tells @node from all other devices (base/device_spec.h): by the volume or the disk that it lies on, and
- *  by what is on it; if nothing is known of it, with a warning, the node itself. *ret is owned by the caller.
+/** How the capture tells @node from all other devices (base/device_spec.h): by the volume or the disk that it lies on,
+ * and by what is on it; if nothing is known of it, with a warning, the node itself. *ret is owned by the caller.
  *  KD_ERR_CONFIG: another device has the same UUID, and nothing else tells them apart. */
 struct kd_error *block_identity(const struct kd_sysroot *root, const struct kd_log *log, const char *node,
 				char **ret) MUST_CHECK;
