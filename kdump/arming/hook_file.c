@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kdump/arming/hook_file.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/parse.h"
+
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
+/* The kernel looks at this much of a "#!" line (Linux include/uapi/linux/binfmts.h, BINPRM_BUF_SIZE). */
+#define HEAD_SIZE 256
+
+struct head {
+	const char *path;
+	char data[HEAD_SIZE + 1]; /* NUL behind it */
+	size_t size;
+};
+
+static struct kd_error *read_head(const struct kd_sysroot *root, const char *path, struct head *ret)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY);
+	ssize_t size = fd < 0 ? -1 : kd_read_all(fd, ret->data, HEAD_SIZE);
+
+	if (size < 0)
+		return kd_error_os(errno, "cannot read %s%s", root->prefix, path);
+	ret->path = path;
+	ret->size = (size_t)size;
+	ret->data[size] = '\0';
+	return NULL;
+}
+
+static bool begins(const struct head *head, const char *text)
+{
+	return head->size >= strlen(text) && memcmp(head->data, text, strlen(text)) == 0;
+}
+
+/* Of this program, which was built for the machine it runs on. */
+static uint16_t own_machine(void)
+{
+	_cleanup_close_ int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	Elf64_Ehdr ehdr = { .e_machine = EM_NONE };
+
+	if (fd < 0 || kd_pread_all(fd, &ehdr, sizeof(ehdr), 0) != sizeof(ehdr))
+		return EM_NONE;
+	return ehdr.e_machine;
+}
+
+static struct kd_error *check_elf(const struct kd_sysroot *root, const struct head *head)
+{
+	uint16_t machine, own = own_machine();
+
+	if (head->size < offsetof(Elf64_Ehdr, e_version))
+		return kd_error_create(KD_ERR_CONFIG, "%s is cut off: install it again", head->path);
+	memcpy(&machine, head->data + offsetof(Elf64_Ehdr, e_machine), sizeof(machine));
+	/* A captured tree may be another machine's. */
+	if (!kd_sysroot_is_live(root) || own == EM_NONE || machine == own)
+		return NULL;
+	return kd_error_create(KD_ERR_CONFIG,
+			       "%s is a program for another architecture (ELF machine %u, this one is %u): install one "
+			       "for this machine",
+			       head->path, machine, own);
+}
+
+static struct kd_error *check_interpreter(const struct kd_sysroot *root, const struct head *head)
+{
+	_cleanup_free_ char *line = strndup(head->data + 2, strcspn(head->data + 2, "\n"));
+	const char *interpreter;
+	char *rest = line;
+
+	if (!line)
+		return kd_error_nomem();
+	if (strchr(line, '\r'))
+		return kd_error_create(KD_ERR_CONFIG,
+				       "%s: the file has Windows line ends, and there is no interpreter of that name: "
+				       "\"sed -i 's/\\r$//' %s\" removes them",
+				       head->path, head->path);
+	interpreter = kd_next_word(&rest, &(bool){ false });
+	if (!interpreter || *interpreter != '/')
+		return kd_error_create(KD_ERR_CONFIG,
+				       "%s: its first line does not name an interpreter by an absolute path: write "
+				       "\"#!/bin/sh\"",
+				       head->path);
+	if (!kd_sysroot_exists(root, interpreter))
+		return kd_error_create(KD_ERR_CONFIG,
+				       "%s: its interpreter %s does not exist: install it, or name another one in the "
+				       "file's first line",
+				       head->path, interpreter);
+	return NULL;
+}
+
+struct kd_error *hook_file_check(const struct kd_sysroot *root, const char *path, enum hook_kind *ret)
+{
+	struct head head;
+	struct kd_error *err = read_head(root, path, &head);
+
+	if (err)
+		return err;
+	if (!head.size)
+		return kd_error_create(KD_ERR_CONFIG, "%s is empty: write the hook, or remove it", path);
+	if (begins(&head, ELFMAG)) {
+		*ret = HOOK_PROGRAM;
+		return check_elf(root, &head);
+	}
+	if (begins(&head, "#!")) {
+		*ret = HOOK_SCRIPT;
+		return check_interpreter(root, &head);
+	}
+	if (begins(&head, BYTE_ORDER_MARK))
+		return kd_error_create(
+			KD_ERR_CONFIG,
+			"%s: a byte order mark stands before its first line, which hides the interpreter "
+			"from the kernel: \"sed -i '1s/^\\xef\\xbb\\xbf//' %s\" removes it",
+			path, path);
+	if (memchr(head.data, '\0', head.size))
+		return kd_error_create(KD_ERR_CONFIG, "%s is neither a program nor a script: it cannot be run", path);
+	if (strchr(head.data, '\r'))
+		return kd_error_create(KD_ERR_CONFIG,
+				       "%s: the file has Windows line ends: \"sed -i 's/\\r$//' %s\" removes them",
+				       path, path);
+	*ret = HOOK_TEXT;
+	return NULL;
+}

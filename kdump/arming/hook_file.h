@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Can a hook be run in the capture kernel? What execve(2) would say there is found out here, where somebody can still
+ *  do something about it. */
+#ifndef KDUMP_ARMING_HOOK_FILE_H
+#define KDUMP_ARMING_HOOK_FILE_H
+
+#include "base/error.h"
+#include "base/sysroot.h"
+
+enum hook_kind {
+	HOOK_PROGRAM, /* ELF, for this machine */
+	HOOK_SCRIPT,  /* begins with a "#!" line whose interpreter exists */
+	HOOK_TEXT,    /* text without such a line: /bin/sh runs it, as an interactive shell would */
+};
+
+/** What @path (an executable file below @root) is.
+ *  KD_ERR_CONFIG: the kernel could not run it (empty; Windows line ends; a byte order mark before "#!"; no interpreter
+ *  named, or it does not exist; an ELF file of another architecture; binary data): the text names the file, the reason
+ *  and the command that mends it. KD_ERR_OS. */
+struct kd_error *hook_file_check(const struct kd_sysroot *root, const char *path, enum hook_kind *ret) MUST_CHECK;
+
+#endif

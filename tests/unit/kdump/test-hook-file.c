@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/array.h"
+#include "base/io.h"
+#include "kdump/arming/hook_file.h"
+#include "tests/unit/temporary.h"
+#include "tests/unit/testing.h"
+
+struct machine {
+	char path[TEMPORARY_SIZE];
+	struct kd_sysroot root;
+};
+
+static void machine_init(struct machine *m)
+{
+	char path[128];
+
+	temporary_make(m->path);
+	assert_no_error(kd_sysroot_open(m->path, &m->root));
+	snprintf(path, sizeof(path), "%s/bin", m->path);
+	assert_no_error(kd_mkdir_p(path, 0755));
+	snprintf(path, sizeof(path), "%s/bin/sh", m->path);
+	assert_no_error(kd_write_file_atomic(path, "\177ELF", 4, 0755));
+}
+
+static void machine_release(struct machine *m)
+{
+	kd_sysroot_close(&m->root);
+	temporary_remove(m->path);
+}
+
+static struct kd_error *check(const struct machine *m, const char *text, size_t size, enum hook_kind *ret)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/hook", m->path);
+	assert_no_error(kd_write_file_atomic(path, text, size, 0755));
+	return hook_file_check(&m->root, "/hook", ret);
+}
+
+#define TEXT(text) text, sizeof(text) - 1
+
+static void test_can_be_run(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t size;
+		enum hook_kind kind;
+	} cases[] = {
+		{ TEXT("#!/bin/sh\nexit 0\n"), HOOK_SCRIPT },
+		{ TEXT("#! /bin/sh -e\n"), HOOK_SCRIPT },
+		{ TEXT("#!/bin/sh"), HOOK_SCRIPT },
+		{ TEXT("touch /mnt/it\n"), HOOK_TEXT },
+		{ TEXT("\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\76\0\1\0\0\0"), HOOK_PROGRAM },
+	};
+	struct machine m;
+
+	machine_init(&m);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		enum hook_kind kind;
+
+		assert_no_error(check(&m, cases[i].text, cases[i].size, &kind));
+		assert_int_equal(kind, cases[i].kind);
+	}
+	machine_release(&m);
+}
+
+static void test_cannot_be_run(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t size;
+		const char *part;
+	} cases[] = {
+		{ TEXT(""), "/hook is empty" },
+		{ TEXT("#!/bin/sh\r\nexit 0\r\n"), "Windows line ends" },
+		{ TEXT("exit 0\r\n"), "Windows line ends" },
+		{ TEXT("\xef\xbb\xbf#!/bin/sh\n"), "byte order mark" },
+		{ TEXT("#!/usr/bin/perl\n"), "its interpreter /usr/bin/perl does not exist" },
+		{ TEXT("#!\n"), "does not name an interpreter" },
+		{ TEXT("#!sh\n"), "does not name an interpreter" },
+		{ TEXT("\177ELF"), "is cut off" },
+		{ TEXT("MZ\0\0"), "neither a program nor a script" },
+	};
+	struct machine m;
+	enum hook_kind kind;
+
+	machine_init(&m);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_error(check(&m, cases[i].text, cases[i].size, &kind), KD_ERR_CONFIG, cases[i].part);
+	assert_error(hook_file_check(&m.root, "/none", &kind), KD_ERR_OS, "/none: No such file");
+	machine_release(&m);
+}
+
+/* On the machine itself a program must be one of its own kind. */
+static void test_architecture(void **state)
+{
+	struct kd_sysroot live;
+	char directory[TEMPORARY_SIZE], path[128];
+	uint8_t foreign[64] = "\177ELF\2\1\1";
+	enum hook_kind kind;
+
+	temporary_make(directory);
+	assert_no_error(kd_sysroot_open(NULL, &live));
+	snprintf(path, sizeof(path), "%s/foreign", directory);
+	foreign[18] = 0xee; /* e_machine that nobody has */
+	foreign[19] = 0xee;
+	assert_no_error(kd_write_file_atomic(path, foreign, sizeof(foreign), 0755));
+	assert_error(hook_file_check(&live, path, &kind), KD_ERR_CONFIG, "another architecture");
+	assert_no_error(hook_file_check(&live, "/proc/self/exe", &kind));
+	assert_int_equal(kind, HOOK_PROGRAM);
+	kd_sysroot_close(&live);
+	temporary_remove(directory);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_can_be_run),
+		cmocka_unit_test(test_cannot_be_run),
+		cmocka_unit_test(test_architecture),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
