@@ -192,6 +192,11 @@ static struct kd_error *step_pre(struct capture *capture)
 
 	complain(capture, hooks_run(capture->plan, "pre.d", NULL, capture->deadline, capture->log));
 	err = hooks_run(capture->plan, "pre", NULL, capture->deadline, capture->log);
+	/* A command that could not be run has not forbidden anything. */
+	if (err && err->code == KD_ERR_OS) {
+		complain(capture, err);
+		return NULL;
+	}
 	if (err)
 		capture->setup->outcome->vetoed = true;
 	return kd_error_wrap(err, "no dump");

@@ -10,7 +10,8 @@
 #include "base/plan.h"
 
 /** Run the plan's hooks of the kind @when ("pre", "pre.d", "post", "emergency") in order, with @argument (NULL: none)
- *  as the last argument, until @deadline. Returns the first failure; later ones are logged. */
+ *  as the last argument, until @deadline. Returns the first failure; later ones are logged. KD_ERR_OS: the command
+ *  could not be run; any other code: it ran, and failed. */
 struct kd_error *hooks_run(const struct kd_plan *plan, const char *when, const char *argument, int64_t deadline,
 			   const struct kd_log *log) MUST_CHECK;
 

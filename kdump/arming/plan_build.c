@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "kdump/arming/hook_file.h"
 #include "kdump/config/collector.h"
 
 /* Seconds for the target's disk to appear and be mounted in the capture kernel: slow controllers spin up in here. */
@@ -102,23 +103,68 @@ static struct kd_error *find_program(const struct kd_sysroot *root, const char *
 
 /* --- hooks -------------------------------------------------------------------------------------------------------- */
 
+/* Scripts find the commands that Red Hat's capture image has, as far as this machine has them. */
+static struct kd_error *add_script_commands(const struct kd_sysroot *root, struct plan_programs *programs)
+{
+	static const char *const commands[] = { "dd",     "tail",  "date", "sync",   "cut",    "head",
+						"awk",    "sed",   "stat", "printf", "logger", "mount",
+						"umount", "mkdir", "cp",   "grep",   "sleep",  "cat" };
+	struct kd_error *err = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands) && !err; i++) {
+		_cleanup_free_ char *path = NULL;
+
+		err = look_up(root, commands[i], &path);
+		if (!err && path)
+			err = add_program(programs, path);
+	}
+	return err;
+}
+
+/* @argv as the capture runs it: a text without a "#!" line is given to the shell, and is one more file of the image. */
+static struct kd_error *add_by_shell(const char *when, char **argv, struct kd_plan *plan,
+				     struct plan_programs *programs)
+{
+	_cleanup_free_ char **words = NULL;
+	struct kd_error *err;
+	size_t count;
+
+	for (count = 0; argv[count]; count++)
+		;
+	words = calloc(count + 2, sizeof(*words));
+	if (!words)
+		return kd_error_nomem();
+	words[0] = (char *)"/bin/sh";
+	memcpy(words + 1, argv, count * sizeof(*words));
+	err = add_program(programs, argv[0]);
+	return err ? err : kd_plan_add_hook(plan, when, words);
+}
+
 static struct kd_error *add_hook(const struct kd_sysroot *root, const char *what, const char *when, char **argv,
-				 struct kd_plan *plan)
+				 struct kd_plan *plan, struct plan_programs *programs)
 {
 	_cleanup_free_ char *path = NULL;
+	enum hook_kind kind;
 	struct kd_error *err;
 
 	if (!argv[0])
 		return kd_error_create(KD_ERR_CONFIG, "%s: the command is empty", what);
 	err = find_program(root, what, argv[0], &path);
+	if (!err)
+		err = kd_error_wrap(hook_file_check(root, path, &kind), "%s", what);
 	if (err)
 		return err;
 	argv[0] = path;
-	return kd_plan_add_hook(plan, when, argv);
+	if (kind != HOOK_PROGRAM)
+		err = add_script_commands(root, programs);
+	if (err)
+		return err;
+	return kind == HOOK_TEXT ? add_by_shell(when, argv, plan, programs) : kd_plan_add_hook(plan, when, argv);
 }
 
 static struct kd_error *add_command(const struct kd_sysroot *root, const struct kd_conf *conf, const char *directive,
-				    const char *command, const char *when, struct kd_plan *plan)
+				    const char *command, const char *when, struct kd_plan *plan,
+				    struct plan_programs *programs)
 {
 	_cleanup_free_ char **argv = NULL, *what = NULL;
 	struct kd_error *err;
@@ -132,7 +178,7 @@ static struct kd_error *add_command(const struct kd_sysroot *root, const struct 
 	if (!argv)
 		return errno == ENOMEM ? kd_error_nomem() :
 					 kd_error_create(KD_ERR_CONFIG, "%s: closing quote missing", what);
-	return add_hook(root, what, when, argv, plan);
+	return add_hook(root, what, when, argv, plan, programs);
 }
 
 static int is_hook_name(const struct dirent *entry)
@@ -149,7 +195,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 /* As Red Hat's: what is not executable is left alone, in the order of the names. */
 static struct kd_error *add_directory(const struct kd_sysroot *root, const char *directory, const char *when,
-				      struct kd_plan *plan)
+				      struct kd_plan *plan, struct plan_programs *programs)
 {
 	_cleanup_close_ int fd = kd_sysroot_open_file(root, directory, O_RDONLY | O_DIRECTORY);
 	struct kd_error *err = NULL;
@@ -169,13 +215,14 @@ static struct kd_error *add_directory(const struct kd_sysroot *root, const char 
 		free(entries[i]);
 		argv[0] = path;
 		if (!err && is_executable(root, path, &exists))
-			err = add_hook(root, directory, when, argv, plan);
+			err = add_hook(root, directory, when, argv, plan, programs);
 	}
 	free(entries);
 	return err;
 }
 
-static struct kd_error *add_hooks(const struct kd_sysroot *root, const struct kd_conf *conf, struct kd_plan *plan)
+static struct kd_error *add_hooks(const struct kd_sysroot *root, const struct kd_conf *conf, struct kd_plan *plan,
+				  struct plan_programs *programs)
 {
 	const struct {
 		const char *directive, *command, *when, *directory, *directory_when;
@@ -189,9 +236,9 @@ static struct kd_error *add_hooks(const struct kd_sysroot *root, const struct kd
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(hooks) && !err; i++) {
-		err = add_command(root, conf, hooks[i].directive, hooks[i].command, hooks[i].when, plan);
+		err = add_command(root, conf, hooks[i].directive, hooks[i].command, hooks[i].when, plan, programs);
 		if (!err)
-			err = add_directory(root, hooks[i].directory, hooks[i].directory_when, plan);
+			err = add_directory(root, hooks[i].directory, hooks[i].directory_when, plan, programs);
 	}
 	return err;
 }
@@ -289,7 +336,7 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 	if (!err)
 		err = set_collector(root, conf, &built);
 	if (!err)
-		err = add_hooks(root, conf, &built);
+		err = add_hooks(root, conf, &built, &needed);
 	if (!err)
 		err = add_extra_bins(root, conf, &needed);
 	if (err)

@@ -108,13 +108,12 @@ static struct kd_error *check_unique(const struct kd_sysroot *root, const char *
 			continue;
 		found = probe(other, "UUID");
 		if (found && strcmp(found, uuid) == 0)
-			return kd_error_create(
-				KD_ERR_CONFIG,
-				"%s and %s have the same UUID %s, and %s tells no serial number: the "
-				"capture could write the wrong one. Give one of them a new UUID "
-				"(\"tune2fs -U random\", \"xfs_admin -U generate\", \"btrfstune -u\"), or "
-				"detach it",
-				node, other, uuid, node);
+			return kd_error_create(KD_ERR_CONFIG,
+					       "%s and %s have the same UUID %s, and %s tells no serial number: the "
+					       "capture could write the wrong one. Give one of them a new UUID "
+					       "(\"tune2fs -U random\", \"xfs_admin -U generate\", \"btrfstune -u\"), "
+					       "or choose another dump target",
+					       node, other, uuid, node);
 	}
 	return NULL;
 }

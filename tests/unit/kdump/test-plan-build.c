@@ -6,6 +6,9 @@
 #include "tests/unit/testing.h"
 #include "tests/unit/tree.h"
 
+/* As much of an ELF file as is looked at. */
+#define ELF_FILE "\177ELF\2\1\1\1\1\1\1\1\1\1\1\1\2\1\76\1\1\1\1\1"
+
 static void parse_conf(const char *text, struct kd_conf *conf)
 {
 	assert_no_error(kd_conf_parse(text, "/etc/kdump.conf", conf, NULL, NULL));
@@ -30,10 +33,10 @@ static void test_plan(void **state)
 	_cleanup_(plan_programs_free) struct plan_programs programs = { 0 };
 
 	tree_text(m, "/proc/sys/kernel/hostname", "machine\n");
-	tree_program(m, "/usr/bin/lsblk", "ELF");
-	tree_program(m, "/srv/before", "ELF");
-	tree_program(m, KD_SYSCONFDIR "/kdump/pre.d/20-b", "ELF");
-	tree_program(m, KD_SYSCONFDIR "/kdump/pre.d/10-a", "ELF");
+	tree_program(m, "/usr/bin/lsblk", ELF_FILE);
+	tree_program(m, "/srv/before", ELF_FILE);
+	tree_program(m, KD_SYSCONFDIR "/kdump/pre.d/20-b", ELF_FILE);
+	tree_program(m, KD_SYSCONFDIR "/kdump/pre.d/10-a", ELF_FILE);
 	tree_text(m, KD_SYSCONFDIR "/kdump/pre.d/README", "not executable\n");
 	tree_program(m, KD_SYSCONFDIR "/kdump/pre.d/10-a~", "an editor's\n");
 	assert_no_error(build_plan(m,
@@ -53,6 +56,30 @@ static void test_plan(void **state)
 	assert_int_equal(programs.count, 1);
 	assert_string_equal(programs.path[0], "/usr/bin/lsblk");
 	assert_null(programs.path[1]);
+}
+
+/* A hook that the kernel could not run is refused, with the directive and the file; a text goes to the shell. */
+static void test_plan_scripts(void **state)
+{
+	struct tree *m = *state;
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	_cleanup_(plan_programs_free) struct plan_programs programs = { 0 };
+
+	tree_program(m, "/bin/sh", ELF_FILE);
+	tree_program(m, "/usr/bin/grep", ELF_FILE);
+	tree_program(m, "/srv/windows", "#!/bin/sh\r\nexit 0\r\n");
+	assert_error(build_plan(m, "kdump_pre /srv/windows", &plan, &programs), KD_ERR_CONFIG,
+		     "/etc/kdump.conf: kdump_pre: /srv/windows: the file has Windows line ends");
+	tree_program(m, "/srv/text", "grep x /proc/mounts\n");
+	assert_no_error(build_plan(m, "kdump_post /srv/text one", &plan, &programs));
+	assert_string_equal(plan.hook[0].argv[0], "/bin/sh");
+	assert_string_equal(plan.hook[0].argv[1], "/srv/text");
+	assert_string_equal(plan.hook[0].argv[2], "one");
+	assert_null(plan.hook[0].argv[3]);
+	/* The commands that scripts use, as far as this machine has them. */
+	assert_int_equal(programs.count, 2);
+	assert_string_equal(programs.path[0], "/usr/bin/grep");
+	assert_string_equal(programs.path[1], "/srv/text");
 }
 
 /* The collector's line of the plan of @conf_text. */
@@ -76,8 +103,8 @@ static void test_plan_collector(void **state)
 {
 	struct tree *m = *state;
 
-	tree_program(m, "/usr/sbin/dumpfilter", "ELF");
-	tree_program(m, "/usr/bin/makedumpfile", "ELF");
+	tree_program(m, "/usr/sbin/dumpfilter", ELF_FILE);
+	tree_program(m, "/usr/bin/makedumpfile", ELF_FILE);
 	assert_collector(m, "", "built-in % dumpfilter -d 31");
 	assert_collector(m, "core_collector dumpfilter -c -d 31", "built-in % dumpfilter -c -d 31");
 	assert_collector(m, "core_collector /usr/sbin/dumpfilter --small", "built-in % /usr/sbin/dumpfilter --small");
@@ -95,8 +122,8 @@ static void test_plan_collector_erases(void **state)
 	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
 	_cleanup_(plan_programs_free) struct plan_programs programs = { 0 };
 
-	tree_program(m, "/usr/sbin/dumpfilter", "ELF");
-	tree_program(m, "/usr/bin/makedumpfile", "ELF");
+	tree_program(m, "/usr/sbin/dumpfilter", ELF_FILE);
+	tree_program(m, "/usr/bin/makedumpfile", ELF_FILE);
 	tree_text(m, "/etc/erase.conf", "erase key\n");
 	tree_text(m, "/etc/bad.conf", "\nwipe key\n");
 	assert_collector(m, "core_collector dumpfilter -l --config /etc/erase.conf",
@@ -144,6 +171,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_plan, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_plan_scripts, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_collector, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_collector_erases, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_errors, tree_setup, tree_teardown),
