@@ -35,14 +35,14 @@ struct capture {
 	const struct kd_log *log;
 	struct kd_sysroot root;
 	struct report report;
-	int64_t deadline; /* of the step that runs */
-	int dir;          /* of this crash on the connected target; -1: none */
+	int64_t deadline; /* of the running step */
+	int dir;          /* the directory of this crash on the connected target; -1: none */
 	bool stuck;       /* a child was left behind: the target that it worked on must not be touched any more */
 };
 
 enum on_failure {
 	GO_ON, /* with the next step */
-	STOP,  /* the rest of the table makes no sense */
+	STOP,  /* without this step the rest of the table is of no use */
 	STOP_IF_STUCK,
 };
 
@@ -98,7 +98,8 @@ static struct kd_error *run_job(struct capture *capture, const struct child_job 
 	return err;
 }
 
-/* Run what touches a disk or parses the dead kernel's memory at arm's length, within the step's deadline. */
+/* Run @run in a child, within the step's deadline: what touches a disk or parses the crashed kernel's memory may hang
+ * or crash. */
 static struct kd_error *run_apart(struct capture *capture, const char *name, struct kd_error *(*run)(void *arg),
 				  void *arg)
 {

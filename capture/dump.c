@@ -42,7 +42,7 @@ struct rung_run {
 	struct dump_news *news;
 	int report_fd;                   /* a file in memory for the report of the program dumpfilter; -1: none */
 	int64_t start, changed, printed; /* clock_ms() */
-	uint64_t seen;                   /* the figure that must change lest the collector be called stuck */
+	uint64_t seen;                   /* while this figure does not change, the collector makes no progress */
 	uint64_t size;                   /* of the output file, when it was last looked at */
 };
 
@@ -288,14 +288,14 @@ static enum rung next_rung(const struct dump_request *request, const struct kd_e
 	return ladder_next(attempt->rung, &facts);
 }
 
-/* The last attempt has failed: of its file and the best one before it keep the one with more in it. Both stay where the
+/* The last attempt has failed: keep its file or the best one before it, whichever holds more pages. Keep both if the
  * target must not be touched. */
 static void keep_better(const struct dump_request *request, const char *name, struct dump_result *result)
 {
 	unsigned int last = result->count - 1;
 
 	if (strcmp(name, INCOMPLETE) == 0) {
-		result->kept = last; /* there was no other */
+		result->kept = last; /* the first file */
 	} else if (result->stuck) {
 		return;
 	} else if (result->attempt[last].pages > result->attempt[result->kept].pages) {

@@ -33,8 +33,8 @@ struct dump_attempt {
 	int64_t start, stop;  /* clock_ms() */
 	uint64_t peak_memory; /* of the collector */
 	uint64_t size;        /* bytes on the disk; as last seen if the collector was left behind */
-	uint64_t pages;       /* that the file holds, as far as is known */
-	bool filtered;        /* @report was filled: by the built-in filter, or by dumpfilter as a program */
+	uint64_t pages;       /* that the file holds, as far as known */
+	bool filtered;        /* @report was filled, by the built-in filter or by the program dumpfilter */
 	struct dumpfilter_report report;
 	struct copy_result copy;
 	char error[256]; /* "" if it worked */
@@ -43,7 +43,7 @@ struct dump_attempt {
 struct dump_result {
 	bool complete;
 	bool stuck; /* a child was left behind while it wrote to this target: nothing may touch the target any more */
-	int status; /* of the last collector, as a shell would show it: 0 is success */
+	int status; /* exit status of the last collector, as in a shell: 0 is success */
 	unsigned int count;
 	unsigned int kept; /* index of the attempt whose file was kept, if a file was written */
 	struct dump_attempt attempt[RUNG_NONE];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Process 1 of the capture kernel: prepare the machine, read the plan, have a child carry it out, wait for that with a
- *  deadline, and bring the machine back whatever has happened.
+/** Process 1 of the capture kernel: prepare the machine, read the plan, start a child that carries it out, wait for the
+ *  child with a deadline, and bring the machine back whatever has happened.
  *
  *  It does nothing that can block: it touches no target and no device, and loads no driver. It reads files of the image
  *  and of /proc, writes to the kernel's log, and starts, awaits and kills processes. */
