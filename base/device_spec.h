@@ -41,9 +41,9 @@ static inline void kd_device_spec_free_cleanup(struct kd_device_spec *spec)
 /** The name below /sys/class/block of the disk that @name is a partition of, or @name itself. Owned by the caller. */
 struct kd_error *kd_whole_disk(const struct kd_sysroot *root, const char *name, char **ret) MUST_CHECK;
 
-/** What disk @name (no partition) says of itself, the same under every kernel and in whatever order disks are found:
- * its World Wide Identifier, or its serial number. Owned by the caller; NULL in *ret: it says nothing. Asking a virtio
- * disk for its serial number is a request to the device: on a disk that is dead it may take as long as any other. */
+/** The World Wide Identifier or the serial number of disk @name (not of a partition). Every kernel reads the same one,
+ *  in whatever order it finds the disks. *ret is owned by the caller, and NULL if the disk tells neither. A virtio disk
+ *  is asked for its serial number: a dead one may take as long to answer as for any other request. */
 struct kd_error *kd_disk_identity(const struct kd_sysroot *root, const char *name, char **ret) MUST_CHECK;
 
 /** Is device @name where @spec has it: on that volume or disk? True if @spec names neither. */

@@ -120,8 +120,8 @@ static inline void ringbuffer_release_cleanup(struct ringbuffer *ring)
 
 /* --- damage ------------------------------------------------------------------------------------------------------- */
 
-/* What could not be read or makes no sense is passed over: after memory was corrupted the rest of the log is what
- * matters most. */
+/* A record that cannot be read, or makes no sense, is skipped: after memory was corrupted the rest of the log matters
+ * most. */
 struct damage {
 	struct kd_error *first; /* why; owned */
 	unsigned int gaps;      /* in what was written */

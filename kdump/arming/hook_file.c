@@ -39,7 +39,7 @@ static bool begins(const struct head *head, const char *text)
 	return head->size >= strlen(text) && memcmp(head->data, text, strlen(text)) == 0;
 }
 
-/* Of this program, which was built for the machine it runs on. */
+/* The ELF machine of this program, which was built for the machine that it runs on. */
 static uint16_t own_machine(void)
 {
 	_cleanup_close_ int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);

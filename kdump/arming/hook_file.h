@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Can a hook be run in the capture kernel? What execve(2) would say there is found out here, where somebody can still
- *  do something about it. */
+/** Can a hook be run in the capture kernel? The answer that execve(2) would give there is found here, while somebody can
+ *  still mend the hook. */
 #ifndef KDUMP_ARMING_HOOK_FILE_H
 #define KDUMP_ARMING_HOOK_FILE_H
 
@@ -13,7 +13,7 @@ enum hook_kind {
 	HOOK_TEXT,    /* text without such a line: /bin/sh runs it, as an interactive shell would */
 };
 
-/** What @path (an executable file below @root) is.
+/** Tell the kind of @path, an executable file below @root.
  *  KD_ERR_CONFIG: the kernel could not run it (empty; Windows line ends; a byte order mark before "#!"; no interpreter
  *  named, or it does not exist; an ELF file of another architecture; binary data): the text names the file, the reason
  *  and the command that mends it. KD_ERR_OS. */
