@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Can a hook be run in the capture kernel? The answer that execve(2) would give there is found here, while somebody can
- *  still mend the hook. */
+/** Can a hook be run in the capture kernel? The answer that execve(2) would give there is found here, while somebody
+ *  can still mend the hook. */
 #ifndef KDUMP_ARMING_HOOK_FILE_H
 #define KDUMP_ARMING_HOOK_FILE_H
 
