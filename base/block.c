@@ -100,6 +100,20 @@ static struct kd_error *find_name(const struct kd_sysroot *root, const char *nam
 	return err;
 }
 
+static bool has_place(const struct kd_device_spec *spec)
+{
+	return spec->value[KD_DEVICE_VOLUME] || spec->value[KD_DEVICE_DISK];
+}
+
+static unsigned int count_conditions(const struct kd_device_spec *spec)
+{
+	unsigned int count = 0;
+
+	for (size_t key = 0; key < KD_DEVICE_KEYS; key++)
+		count += spec->value[key] != NULL;
+	return count;
+}
+
 /* By what is on it, if that is where it should be. *ret stays NULL if it is not. */
 static struct kd_error *find_contents(const struct kd_sysroot *root, const struct kd_device_spec *spec, char **ret)
 {
@@ -144,12 +158,15 @@ struct kd_error *kd_block_find(const struct kd_sysroot *root, const char *name, 
 	struct kd_error *err = kd_device_spec_parse(name, &spec);
 	char *node = NULL;
 
-	if (err || (!spec.value[KD_DEVICE_VOLUME] && !spec.value[KD_DEVICE_DISK])) {
+	if (err || count_conditions(&spec) == 1) {
+		bool placed = !err && has_place(&spec);
+
 		kd_error_destroy(err);
-		return find_name(root, name, ret);
+		if (!placed)
+			return find_name(root, name, ret);
 	}
 	err = find_contents(root, &spec, &node);
-	if (!err && !node)
+	if (!err && !node && has_place(&spec))
 		err = find_place(root, &spec, &node);
 	if (!err && !node)
 		err = kd_error_create(KD_ERR_NOT_FOUND, NO_DEVICE, name);

@@ -171,6 +171,7 @@ static void test_find_place(void **state)
 		const char *name, *node;
 	} cases[] = {
 		{ "DISK=first,UUID=1111-2222", "/dev/vda1" },
+		{ "PARTUUID=0815-01,UUID=1111-2222", "/dev/vda1" }, /* a disk without a serial number */
 		{ "DISK=second,UUID=1111-2222", "/dev/vdc" },
 		{ "DISK=first", "/dev/vda" },
 		{ "volume:vg-root,UUID=1111-2222", "/dev/dm-7" },
