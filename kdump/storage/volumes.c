@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/device_spec.h"
 #include "base/parse.h"
 #include "base/text.h"
 #include "kdump/storage/block.h"
@@ -106,26 +107,6 @@ static void lowers_release(struct lowers *lowers)
 static inline void lowers_release_cleanup(struct lowers *lowers)
 {
 	lowers_release(lowers);
-}
-
-/* The device that contains partition @name ("md0" for "md0p1"), or the device itself. */
-static struct kd_error *whole_device(const struct kd_sysroot *root, const char *name, char **ret)
-{
-	_cleanup_free_ char *path = NULL, *link = NULL, *partition = NULL;
-	struct kd_error *err;
-	char *slash;
-
-	err = kd_format(&link, "/sys/class/block/%s", name);
-	if (err)
-		return err;
-	err = kd_sysroot_realpath(root, link, &path);
-	if (err)
-		return err;
-	kd_error_destroy(kd_sysroot_read_line(root, &partition, "%s/partition", path));
-	if (partition && (slash = strrchr(path, '/')))
-		*slash = '\0';
-	slash = strrchr(path, '/');
-	return kd_set_text(ret, slash ? slash + 1 : path);
 }
 
 static char *dm_name(const struct kd_sysroot *root, const char *name)
@@ -331,7 +312,7 @@ static struct kd_error *resolve(const struct resolving *resolving, const char *n
 	if (depth == DEPTH_MAX)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s consists of more than %d layers of devices", name,
 				       depth);
-	err = whole_device(resolving->root, name, &whole);
+	err = kd_whole_disk(resolving->root, name, &whole);
 	if (err)
 		return err;
 	dm = dm_name(resolving->root, whole);
