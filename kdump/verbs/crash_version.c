@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kdump/verbs/crash_version.h"
 
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/array.h"
-#include "base/cleanup.h"
-#include "base/io.h"
+#include "base/run.h"
 #include "base/text.h"
-
-extern char **environ;
 
 struct version {
 	unsigned int part[3];
@@ -51,27 +43,10 @@ static bool parse_version(const char *text, struct version *ret)
 static bool ask(struct version *ret)
 {
 	static const char *const argv[] = { "crash", "--version", NULL };
-	posix_spawn_file_actions_t actions;
-	char text[4096] = "", rest[4096];
-	ssize_t got;
-	int ends[2], status, result;
-	pid_t pid;
+	char text[4096];
+	int status;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return false;
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-	result = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	close(ends[1]);
-	got = result == 0 ? kd_read_all(ends[0], text, sizeof(text) - 1) : -1;
-	while (got > 0 && read(ends[0], rest, sizeof(rest)) > 0)
-		; /* read to the end, so that crash does not die of a closed pipe */
-	close(ends[0]);
-	if (result == 0)
-		waitpid(pid, &status, 0);
-	return got > 0 && parse_version(text, ret);
+	return !kd_error_discard(kd_run(argv, false, text, sizeof(text), &status)) && parse_version(text, ret);
 }
 
 struct kd_error *crash_too_old(const char *release, char **ret)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/** Run a program of the machine and read what it prints. */
+#ifndef BASE_RUN_H
+#define BASE_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/** Run @argv (NULL-terminated; without a slash the program is searched in PATH) without input, and wait for its end.
+ *  @text := the first @size - 1 bytes of its standard output, with @errors also of its standard error, and a NUL.
+ *  *status as of waitpid(2). KD_ERR_OS: it could not be run. */
+struct kd_error *kd_run(const char *const *argv, bool errors, char *text, size_t size, int *status) MUST_CHECK;
+
+#endif
