@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "kdump/arming/hook_file.h"
 #include "kdump/config/collector.h"
+#include "kdump/config/program.h"
 
 /* Seconds for the target's disk to appear and be mounted in the capture kernel: slow controllers spin up in here. */
 #define TARGET_DEADLINE 120
@@ -49,58 +50,6 @@ void plan_programs_free(struct plan_programs *programs)
 	*programs = (struct plan_programs){ 0 };
 }
 
-/* The program that @name means, as a shell would look it up. *ret stays NULL if there is none. */
-static struct kd_error *look_up(const struct kd_sysroot *root, const char *name, char **ret)
-{
-	static const char *const directories[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
-						   "/usr/bin",        "/sbin",          "/bin" };
-	size_t i;
-
-	if (*name == '/')
-		return kd_set_text(ret, name);
-	for (i = 0; i < ARRAY_SIZE(directories) && !strchr(name, '/'); i++) {
-		_cleanup_free_ char *path = NULL;
-		struct kd_error *err = kd_format(&path, "%s/%s", directories[i], name);
-
-		if (err)
-			return err;
-		if (kd_sysroot_exists(root, path)) {
-			*ret = take_ptr(path);
-			return NULL;
-		}
-	}
-	return NULL;
-}
-
-static bool is_executable(const struct kd_sysroot *root, const char *path, bool *exists)
-{
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_PATH);
-	struct stat st;
-
-	*exists = fd >= 0;
-	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111);
-}
-
-/* @name as an absolute path, checked; @what says where it is named. */
-static struct kd_error *find_program(const struct kd_sysroot *root, const char *what, const char *name, char **ret)
-{
-	_cleanup_free_ char *path = NULL;
-	struct kd_error *err;
-	bool exists;
-
-	err = look_up(root, name, &path);
-	if (err)
-		return err;
-	if (!path)
-		return kd_error_create(KD_ERR_NOT_FOUND, "%s: Error: %s not found.", what, name);
-	if (!is_executable(root, path, &exists))
-		return exists ? kd_error_create(KD_ERR_CONFIG, "%s: %s is not an executable file: \"chmod +x %s\"",
-						what, path, path) :
-				kd_error_create(KD_ERR_NOT_FOUND, "%s: Error: %s not found.", what, path);
-	*ret = take_ptr(path);
-	return NULL;
-}
-
 /* --- hooks -------------------------------------------------------------------------------------------------------- */
 
 /* Scripts find the commands that Red Hat's capture image has, as far as this machine has them. */
@@ -114,7 +63,7 @@ static struct kd_error *add_script_commands(const struct kd_sysroot *root, struc
 	for (size_t i = 0; i < ARRAY_SIZE(commands) && !err; i++) {
 		_cleanup_free_ char *path = NULL;
 
-		err = look_up(root, commands[i], &path);
+		err = program_look_up(root, commands[i], &path);
 		if (!err && path)
 			err = add_program(programs, path);
 	}
@@ -149,7 +98,7 @@ static struct kd_error *add_hook(const struct kd_sysroot *root, const char *what
 
 	if (!argv[0])
 		return kd_error_create(KD_ERR_CONFIG, "%s: the command is empty", what);
-	err = find_program(root, what, argv[0], &path);
+	err = program_find(root, what, argv[0], &path);
 	if (!err)
 		err = kd_error_wrap(hook_file_check(root, path, &kind), "%s", what);
 	if (err)
@@ -214,7 +163,7 @@ static struct kd_error *add_directory(const struct kd_sysroot *root, const char 
 			err = kd_format(&path, "%s/%s", directory, entries[i]->d_name);
 		free(entries[i]);
 		argv[0] = path;
-		if (!err && is_executable(root, path, &exists))
+		if (!err && program_is_executable(root, path, &exists))
 			err = add_hook(root, directory, when, argv, plan, programs);
 	}
 	free(entries);
@@ -258,18 +207,16 @@ static struct kd_error *set_collector(const struct kd_sysroot *root, const struc
 	err = collector_decide(root, conf->core_collector, &collector);
 	if (err)
 		return kd_error_wrap(err, "%s", what);
-	if (collector.kind == KD_COLLECTOR_BUILT_IN)
-		return kd_plan_set_collector(plan, collector.kind, collector.erase_config, conf->core_collector);
-	err = find_program(root, what, conf->core_collector[0], &path);
+	if (collector.kind != KD_COLLECTOR_BUILT_IN)
+		err = program_find(root, what, collector.program, &path);
 	if (err)
 		return err;
-	for (count = 0; conf->core_collector[count]; count++)
-		;
+	count = kd_count_words(conf->core_collector);
 	argv = calloc(count + 1, sizeof(*argv));
 	if (!argv)
 		return kd_error_nomem();
 	memcpy(argv, conf->core_collector, count * sizeof(*argv));
-	argv[0] = path;
+	argv[0] = path ? path : (char *)collector.program;
 	return kd_plan_set_collector(plan, collector.kind, collector.erase_config, argv);
 }
 
@@ -313,7 +260,7 @@ static struct kd_error *add_extra_bins(const struct kd_sysroot *root, const stru
 	for (i = 0; conf->extra_bins[i] && !err; i++) {
 		_cleanup_free_ char *path = NULL;
 
-		err = find_program(root, what, conf->extra_bins[i], &path);
+		err = program_find(root, what, conf->extra_bins[i], &path);
 		if (!err)
 			err = add_program(programs, path);
 	}
@@ -350,6 +297,17 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 	return NULL;
 }
 
+/* What was decided otherwise than kdump.conf says. */
+static void remark(const struct kd_log *log, const struct kd_conf *conf, const struct kd_plan *plan)
+{
+	const char *program = conf->core_collector[0];
+
+	if (collector_is_makedumpfile(program) && plan->collector.kind != KD_COLLECTOR_PROGRAM)
+		kd_info(log,
+			"%s: core_collector: %s is not installed: dumpfilter takes its place, with the same options",
+			conf->file, program);
+}
+
 struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log *log, const struct kd_conf *conf,
 			      const char *release, const struct target *target, struct target *rootfs,
 			      struct kd_plan *plan, struct plan_programs *programs, struct volume_keys *keys)
@@ -362,6 +320,8 @@ struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log
 		err = target_resolve_rootfs(root, &request, log, rootfs);
 	if (!err)
 		err = plan_build(root, conf, release, targets, plan, programs);
+	if (!err)
+		remark(log, conf, plan);
 	for (size_t i = 0; targets[i] && !err; i++)
 		err = volumes_resolve(root, log, &volumes_live, targets[i], plan, keys);
 	return err;

@@ -1,16 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kdump/config/collector.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "base/parse.h"
+#include "base/run.h"
 #include "dumpfilter/dumpfilter.h"
+#include "kdump/config/program.h"
 
-bool collector_is_dumpfilter(const char *program)
+static bool is_called(const char *program, const char *name)
 {
 	const char *slash = strrchr(program, '/');
 
-	return strcmp(slash ? slash + 1 : program, "dumpfilter") == 0;
+	return strcmp(slash ? slash + 1 : program, name) == 0;
+}
+
+bool collector_is_dumpfilter(const char *program)
+{
+	return is_called(program, "dumpfilter");
+}
+
+bool collector_is_makedumpfile(const char *program)
+{
+	return is_called(program, "makedumpfile");
 }
 
 /* The value of --config, which makedumpfile(8) has too; "" if it is not given. */
@@ -33,18 +47,41 @@ static const char *find_config(char *const *argv)
 	return config;
 }
 
+/* A file name of one letter is an option whose minus sign was forgotten. */
+static struct kd_error *refuse_operand(const char *operand, const char *next)
+{
+	bool letter = operand[0] && !operand[1] && strchr("cdlpzEF", operand[0]);
+	bool number = next && operand[0] == 'd';
+
+	if (letter)
+		return kd_error_create(KD_ERR_USAGE, "%s: did you mean \"-%s%s%s\"?", operand, operand,
+				       number ? " " : "", number ? next : "");
+	return kd_error_create(KD_ERR_USAGE, "%s: give no file names; the capture adds them", operand);
+}
+
+/* Does @command write one dump to the file that the capture names? */
+static struct kd_error *check_file(const struct dumpfilter_command *command)
+{
+	if (command->options.flatten)
+		return kd_error_create(KD_ERR_USAGE,
+				       "-F writes to standard output, for targets of Red Hat's that take a "
+				       "stream (ssh, raw): remove it");
+	if (!dumpfilter_writes_file(command))
+		return kd_error_create(KD_ERR_USAGE, "with these options it does not write exactly one dump file");
+	if (command->input)
+		return refuse_operand(command->input, command->output);
+	return command->output ? refuse_operand(command->output, NULL) : NULL;
+}
+
 static struct kd_error *check_dumpfilter(char *const *argv, struct dumpfilter_command *ret)
 {
 	struct dumpfilter_command command;
 	struct kd_error *err = dumpfilter_parse_command((int)kd_count_words(argv), argv, &command);
 
+	if (!err)
+		err = check_file(&command);
 	if (err)
 		return err;
-	if (!dumpfilter_writes_file(&command))
-		return kd_error_create(KD_ERR_USAGE, "with these options it does not write exactly one dump file");
-	if (command.input || command.output)
-		return kd_error_create(KD_ERR_USAGE, "%s: give no file names; the capture adds them",
-				       command.input ? command.input : command.output);
 	if (command.options.memory_limit && command.options.memory_limit < DUMPFILTER_MEMORY_MIN)
 		return kd_error_create(KD_ERR_CONFIG,
 				       "--max-memory: %lu KiB are too little for a dump; it needs at least %lu KiB",
@@ -60,11 +97,64 @@ static struct kd_error *decide_dumpfilter(char *const *argv, struct collector *r
 	struct kd_error *err = check_dumpfilter(argv, &command);
 
 	if (err)
-		return kd_error_wrap(err, "dumpfilter");
+		return err;
+	ret->program = collector_is_dumpfilter(argv[0]) ? argv[0] : "dumpfilter";
 	ret->erase_config = command.config ? command.config : "";
 	ret->kind = kd_error_discard(dumpfilter_parse_built_in(argv, &options)) ? KD_COLLECTOR_DUMPFILTER :
 										  KD_COLLECTOR_BUILT_IN;
 	return NULL;
+}
+
+/* makedumpfile itself tells whether it understands its options. */
+static struct kd_error *ask_makedumpfile(const char *path, char *const *argv)
+{
+	size_t count = kd_count_words(argv), i = 0;
+	_cleanup_free_ const char **words = calloc(count + 4, sizeof(*words));
+	char said[1024];
+	struct kd_error *err;
+	int status;
+
+	if (!words)
+		return kd_error_nomem();
+	words[i++] = path;
+	words[i++] = "--check-params";
+	for (size_t k = 1; k < count; k++)
+		words[i++] = argv[k];
+	words[i++] = "vmcore";
+	words[i] = "dumpfile";
+	err = kd_run(words, true, said, sizeof(said), &status);
+	if (err || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
+		return err;
+	for (char *newline = said; (newline = strchr(newline, '\n'));)
+		*newline = ' ';
+	return kd_error_create(KD_ERR_USAGE, "%s --check-params refuses the options: %s", path, kd_strip(said));
+}
+
+static struct kd_error *decide_makedumpfile(const struct kd_sysroot *root, char *const *argv, struct collector *ret)
+{
+	_cleanup_(kd_error_destroy) struct kd_error *reason = NULL;
+	_cleanup_free_ char *path = NULL;
+	struct dumpfilter_command command;
+	struct kd_error *err = program_look_up(root, argv[0], &path);
+	bool exists = false;
+
+	if (err)
+		return err;
+	if (!path || (!program_is_executable(root, path, &exists) && !exists)) {
+		reason = decide_dumpfilter(argv, ret);
+		return !reason ? NULL :
+				 kd_error_create(KD_ERR_NOT_FOUND,
+						 "%s is not installed, and dumpfilter cannot take its place (%s): "
+						 "install makedumpfile, or change the options",
+						 argv[0], reason->text);
+	}
+	/* It may have options that dumpfilter does not know; those that both know mean the same. */
+	if (!kd_error_discard(dumpfilter_parse_command((int)kd_count_words(argv), argv, &command)))
+		err = check_file(&command);
+	if (!err && kd_sysroot_is_live(root))
+		err = ask_makedumpfile(path, argv);
+	ret->erase_config = find_config(argv);
+	return err;
 }
 
 /* The file is read now, since a mistake in it would cost the dump. */
@@ -85,11 +175,13 @@ static struct kd_error *check_config(const struct kd_sysroot *root, const struct
 
 struct kd_error *collector_decide(const struct kd_sysroot *root, char *const *argv, struct collector *ret)
 {
-	struct collector collector = { .kind = KD_COLLECTOR_PROGRAM };
+	struct collector collector = { .kind = KD_COLLECTOR_PROGRAM, .program = argv[0] };
 	struct kd_error *err = NULL;
 
 	if (collector_is_dumpfilter(argv[0]))
-		err = decide_dumpfilter(argv, &collector);
+		err = kd_error_wrap(decide_dumpfilter(argv, &collector), "dumpfilter");
+	else if (collector_is_makedumpfile(argv[0]))
+		err = kd_error_wrap(decide_makedumpfile(root, argv, &collector), "makedumpfile");
 	else
 		collector.erase_config = find_config(argv);
 	if (!err && *collector.erase_config)

@@ -11,15 +11,20 @@
 
 struct collector {
 	enum kd_collector_kind kind;
+	const char *program;      /* argv[0], or "dumpfilter" in place of makedumpfile; borrowed */
 	const char *erase_config; /* the value of --config; borrowed from argv, "" if it is not given */
 };
 
-/** Decide on the core_collector @argv. A command line of dumpfilter is checked, and so is the file that --config names.
- *  KD_ERR_USAGE: dumpfilter would refuse the command line, or not write exactly one dump. KD_ERR_CONFIG: the file is
- *  wrong, or dumpfilter would have too little memory. KD_ERR_OS: the file cannot be read. */
+/** Decide on the core_collector @argv. A command line of dumpfilter or makedumpfile is checked, and so is the file that
+ *  --config names. Where makedumpfile is not installed, dumpfilter takes its place if it has all the options.
+ *  KD_ERR_USAGE: the program would refuse the command line, or not write exactly one dump. KD_ERR_CONFIG: the file is
+ *  wrong, or dumpfilter would have too little memory. KD_ERR_OS: the file cannot be read, makedumpfile cannot be run.
+ *  KD_ERR_NOT_FOUND: makedumpfile is not installed, and dumpfilter cannot take its place. */
 struct kd_error *collector_decide(const struct kd_sysroot *root, char *const *argv, struct collector *ret) MUST_CHECK;
 
 /** Is @program, the first word of a core_collector, dumpfilter(8), in whatever directory? */
 bool collector_is_dumpfilter(const char *program);
+/** Is it makedumpfile(8)? */
+bool collector_is_makedumpfile(const char *program);
 
 #endif

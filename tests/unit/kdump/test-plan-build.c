@@ -115,6 +115,56 @@ static void test_plan_collector(void **state)
 	assert_collector(m, "core_collector makedumpfile -l -d 31", "program % /usr/bin/makedumpfile -l -d 31");
 }
 
+/* Without makedumpfile, dumpfilter takes its place with the same options, as far as it has them. */
+static void test_plan_collector_without_makedumpfile(void **state)
+{
+	struct tree *m = *state;
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	_cleanup_(plan_programs_free) struct plan_programs programs = { 0 };
+
+	assert_collector(m, "core_collector makedumpfile -l --message-level 7 -d 31",
+			 "built-in % dumpfilter -l --message-level 7 -d 31");
+	assert_collector(m, "core_collector /usr/sbin/makedumpfile -c -d 17", "built-in % dumpfilter -c -d 17");
+	assert_error(build_plan(m, "core_collector makedumpfile -z", &plan, &programs), KD_ERR_NOT_FOUND,
+		     "core_collector: Error: dumpfilter not found.");
+	tree_program(m, "/usr/sbin/dumpfilter", ELF_FILE);
+	assert_collector(m, "core_collector makedumpfile -z", "dumpfilter % /usr/sbin/dumpfilter -z");
+	assert_error(
+		build_plan(m, "core_collector makedumpfile --eppic x.c", &plan, &programs), KD_ERR_NOT_FOUND,
+		"makedumpfile is not installed, and dumpfilter cannot take its place (--eppic is not supported: use "
+		"--config to erase data): install makedumpfile");
+	assert_error(build_plan(m, "core_collector makedumpfile -F -l", &plan, &programs), KD_ERR_NOT_FOUND,
+		     "(-F writes to standard output");
+}
+
+/* A program makedumpfile that takes -d only tells of everything else that it is wrong. */
+static void test_plan_collector_asks_makedumpfile(void **state)
+{
+	struct tree *m = *state;
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 }, good = { 0 };
+	_cleanup_(plan_programs_free) struct plan_programs programs = { 0 }, few = { 0 };
+	struct kd_sysroot tree = m->root;
+	char conf[512];
+
+	tree_program(m, "/makedumpfile",
+		     "#!/bin/sh\n"
+		     "[ \"$*\" = \"--check-params -d 31 vmcore dumpfile\" ] && exit 0\n"
+		     "echo Commandline parameter is; echo invalid. >&2\nexit 1\n");
+	assert_no_error(kd_sysroot_open(NULL, &m->root));
+	snprintf(conf, sizeof(conf), "core_collector %s/makedumpfile -d 31", m->path);
+	assert_no_error(build_plan(m, conf, &good, &few));
+	snprintf(conf, sizeof(conf), "core_collector %s/makedumpfile -nosuchoption", m->path);
+	assert_error(build_plan(m, conf, &plan, &programs), KD_ERR_USAGE,
+		     "--check-params refuses the options: Commandline parameter is invalid.");
+	/* What both programs have is not to be asked. */
+	snprintf(conf, sizeof(conf), "core_collector %s/makedumpfile -d 31 -F", m->path);
+	assert_error(build_plan(m, conf, &plan, &programs), KD_ERR_USAGE, "makedumpfile: -F writes to standard output");
+	snprintf(conf, sizeof(conf), "core_collector %s/makedumpfile d 31", m->path);
+	assert_error(build_plan(m, conf, &plan, &programs), KD_ERR_USAGE, "d: did you mean \"-d 31\"?");
+	kd_sysroot_close(&m->root);
+	m->root = tree;
+}
+
 /* Only the program erases, so it is chosen; its configuration is checked at start. */
 static void test_plan_collector_erases(void **state)
 {
@@ -163,6 +213,12 @@ static void test_plan_errors(void **state)
 		     "--max-memory: 2048 KiB are too little for a dump");
 	assert_error(build_plan(m, "core_collector dumpfilter --max-memory 2X", &plan, &programs), KD_ERR_USAGE,
 		     "--max-memory 2X: not a size");
+	assert_error(build_plan(m, "core_collector dumpfilter d 17 -c", &plan, &programs), KD_ERR_USAGE,
+		     "dumpfilter: d: did you mean \"-d 17\"?");
+	assert_error(build_plan(m, "core_collector dumpfilter -d 17 c", &plan, &programs), KD_ERR_USAGE,
+		     "c: did you mean \"-c\"?");
+	assert_error(build_plan(m, "core_collector dumpfilter -d 31 out", &plan, &programs), KD_ERR_USAGE,
+		     "out: give no file names");
 	assert_error(build_plan(m, "core_collector cp --sparse", &plan, &programs), KD_ERR_NOT_FOUND,
 		     "core_collector: Error: cp not found.");
 }
@@ -173,6 +229,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_plan, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_scripts, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_collector, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_plan_collector_without_makedumpfile, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_plan_collector_asks_makedumpfile, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_collector_erases, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_errors, tree_setup, tree_teardown),
 	};
