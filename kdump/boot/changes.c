@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kdump/boot/changes.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -15,29 +14,13 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "kdump/boot/crashkernel.h"
+#include "kdump/boot/entry_order.h"
+#include "kdump/boot/packaged.h"
 
 extern char **environ;
 
 #define DROP_IN_HEADER "# Written by kdumpctl reset-crashkernel.\n"
 #define SELINUX_LABEL  "security.selinux"
-
-/* Values that packages set without asking: Debian's kdump-tools (two versions) and Ubuntu's. No administrator chose
- * these. */
-static const char *const packaged[] = {
-	"384M-:128M",
-	"512M-:192M",
-	"2G-4G:320M,4G-32G:512M,32G-64G:1024M,64G-128G:2048M,128G-:4096M",
-};
-
-static bool is_packaged(const char *setting)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(packaged); i++)
-		if (strcmp(setting, packaged[i]) == 0)
-			return true;
-	return false;
-}
 
 /* The setting to put in place of @old (NULL: no setting); NULL: keep @old. */
 static const char *decide(const struct boot_request *request, const char *old)
@@ -48,7 +31,7 @@ static const char *decide(const struct boot_request *request, const char *old)
 		return request->recommended;
 	if (request->only_recorded)
 		return NULL;
-	return !old || is_packaged(old) ? request->recommended : NULL;
+	return !old || request->replace || crashkernel_is_packaged(old) ? request->recommended : NULL;
 }
 
 /* --- which entries ------------------------------------------------------------------------------------------------ */
@@ -80,30 +63,32 @@ static bool names_release(const char *kernel, const char *release)
 	return false;
 }
 
-/* GRUB sorts entries of the Boot Loader Specification by the version in their file names, newest first. */
+/* GRUB's menu begins with the newest entry. */
 static size_t menu_index(const struct boot_config *config, size_t file)
 {
 	size_t i, before = 0;
 
 	for (i = 0; i < config->files; i++)
-		if (config->file[i].by_tool && strverscmp(config->file[i].path, config->file[file].path) > 0)
+		if (config->file[i].by_tool && boot_entry_compare(config->file[i].path, config->file[file].path) > 0)
 			before++;
 	return before;
 }
 
-/* Is it the entry that GRUB starts by default: saved_entry of its environment, or else the first in its menu? */
+/* Is it the entry that GRUB starts by default? saved_entry of its environment is the name of an entry or its place in
+ * the menu; without it, the first entry is the default. */
 static bool is_default(const struct kd_sysroot *root, const struct boot_config *config, size_t file)
 {
 	_cleanup_free_ char *text = NULL, *wanted = NULL;
 	const char *saved, *name = strrchr(config->file[file].path, '/') + 1;
 	struct kd_error *err = kd_sysroot_read(root, "/boot/grub2/grubenv", &text, NULL);
+	uint64_t place = 0;
 
 	kd_error_destroy(err);
 	saved = text ? strstr(text, "\nsaved_entry=") : NULL;
 	if (saved)
 		wanted = strndup(saved + 13, strcspn(saved + 13, "\n"));
-	if (!wanted || !*wanted || isdigit((unsigned char)*wanted) || strlen(name) < 5)
-		return menu_index(config, file) == 0;
+	if (!wanted || !*wanted || kd_parse_u64(wanted, 10, &place) || strlen(name) < 5)
+		return menu_index(config, file) == place;
 	return strlen(wanted) == strlen(name) - 5 && strncmp(wanted, name, strlen(wanted)) == 0;
 }
 
@@ -387,6 +372,16 @@ static struct kd_error *add_tool_commands(const struct kd_sysroot *root, struct 
 		if (plan->change[i].outcome == BOOT_CHANGED && plan->config.file[plan->change[i].file].by_tool)
 			err = add_grubby(root, plan, plan->change[i].kernel, plan->change[i].new_);
 	return err;
+}
+
+const struct boot_change *boot_plan_kept(const struct boot_plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->changes; i++)
+		if (plan->change[i].outcome == BOOT_KEPT)
+			return &plan->change[i];
+	return NULL;
 }
 
 bool boot_plan_changes(const struct boot_plan *plan)

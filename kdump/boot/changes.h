@@ -13,7 +13,7 @@
 #include "kdump/boot/regions.h"
 
 /** The setting (kdump/boot/crashkernel.h) that was last written as a recommendation: a file of one line. Any other
- *  setting in a boot loader is an administrator's choice, and is left alone. */
+ *  setting in a boot loader that no distribution's tool writes (kdump/boot/packaged.h) is an administrator's choice. */
 #define BOOT_RECORD_PATH KD_STATEDIR "/crashkernel"
 
 struct boot_request {
@@ -24,6 +24,7 @@ struct boot_request {
 		*kernel; /* path of the only kernel to change, or "DEFAULT"; NULL or "ALL": all kernels, and new ones */
 	const char *release; /* change only entries of this release (uname -r); NULL: any release */
 	bool only_recorded;  /* change only settings that equal the recorded one */
+	bool replace;        /* change an administrator's choice, too */
 };
 
 enum boot_outcome {
@@ -56,6 +57,9 @@ struct boot_plan {
  *  no entry; KD_ERR_USAGE: --kernel= makes no sense with this loader; KD_ERR_UNSUPPORTED: a line cannot be edited. */
 struct kd_error *boot_plan_make(const struct kd_sysroot *root, const struct boot_loader *loader,
 				const struct boot_request *request, struct boot_plan *ret) MUST_CHECK;
+
+/** A choice of an administrator that stays; NULL: there is none. */
+const struct boot_change *boot_plan_kept(const struct boot_plan *plan);
 
 /** Does the plan change anything? */
 bool boot_plan_changes(const struct boot_plan *plan);

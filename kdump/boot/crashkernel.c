@@ -173,6 +173,27 @@ static struct kd_error *parse_value(const char *value, size_t length, struct cra
 	return copy ? crashkernel_parse(copy, ret) : kd_error_nomem();
 }
 
+/* A number without a unit is bytes, and no kernel fits into less than a megabyte. A size of 0 beside one above 4 GiB
+ * means something: no memory below. */
+static struct kd_error *check_sizes(const char *text, size_t length, const struct crashkernel *value)
+{
+	bool some = value->kind == CRASHKERNEL_LOW;
+	size_t i;
+
+	for (i = 0; i < value->count; i++) {
+		uint64_t size = value->range[i].size;
+
+		some |= size != 0;
+		if (size && size < KD_MIB(1))
+			return kd_error_create(KD_ERR_USAGE,
+					       NAME "%.*s reserves %" PRIu64 " bytes: did you mean %" PRIu64 "M?",
+					       (int)length, text, size, size % 1024 ? size : size / 1024);
+	}
+	return some ? NULL :
+		      kd_error_create(KD_ERR_USAGE, NAME "%.*s reserves nothing: did you mean 256M?", (int)length,
+				      text);
+}
+
 struct kd_error *crashkernel_check_setting(const char *setting)
 {
 	struct crashkernel value;
@@ -188,6 +209,8 @@ struct kd_error *crashkernel_check_setting(const char *setting)
 	for (cursor = setting; (length = next_value(&cursor)) != 0; cursor += length) {
 		struct kd_error *err = parse_value(cursor, length, &value);
 
+		if (!err)
+			err = check_sizes(cursor, length, &value);
 		if (err)
 			return err;
 	}

@@ -17,12 +17,13 @@
 #include "kdump/verbs/arm.h"
 #include "kdump/verbs/verbs.h"
 
-enum { RESET_KERNEL, RESET_BOOTLOADER, RESET_PRINT, RESET_REBOOT, RESET_FADUMP };
+enum { RESET_KERNEL, RESET_BOOTLOADER, RESET_FORCE, RESET_PRINT, RESET_REBOOT, RESET_FADUMP };
 
 const struct verb_option reset_options[] = {
 	[RESET_KERNEL] = { "kernel", 0, "PATH|ALL|DEFAULT",
 			   "change only the entries of this kernel; default: ALL, and new entries" },
 	[RESET_BOOTLOADER] = { "bootloader", 0, "NAME", "grub, grubby, systemd-boot, u-boot-menu or extlinux" },
+	[RESET_FORCE] = { "force", 0, NULL, "replace a size that an administrator chose, too" },
 	[RESET_PRINT] = { "print", 0, NULL, "print the change, do not make it" },
 	[RESET_REBOOT] = { "reboot", 0, NULL, "reboot if the change needs it" },
 	[RESET_FADUMP] = { "fadump", 0, "on|off|nocma", "firmware-assisted dump: only on PPC" },
@@ -124,11 +125,21 @@ static void say_change(const struct kdumpctl *ctl, const struct boot_plan *plan,
 		kd_info(&ctl->log, "No need to update crashkernel value for %s", place);
 		break;
 	case BOOT_KEPT:
-		kd_info(&ctl->log, "No need to update crashkernel value for %s", place);
-		kd_info(&ctl->log, "An administrator chose crashkernel=%s in %s, so it stays: give a SIZE to change it",
-			change->old, plan->config.file[change->file].path);
-		break;
+		break; /* say_kept() */
 	}
+}
+
+/* Nothing that was asked for has happened to a size that stays, so this is no success. */
+static bool say_kept(const struct kdumpctl *ctl, const struct boot_plan *plan)
+{
+	const struct boot_change *kept = boot_plan_kept(plan);
+
+	if (kept)
+		kd_warn(&ctl->log,
+			"An administrator chose crashkernel=%s in %s, so it stays: give a SIZE, or --force to replace "
+			"it with the recommended one",
+			kept->old, plan->config.file[kept->file].path);
+	return kept;
 }
 
 /* Has the running kernel already reserved the size of @setting? */
@@ -235,6 +246,7 @@ struct kd_error *reset_crashkernel(struct kdumpctl *ctl, int *status)
 	struct boot_request request = {
 		.setting = ctl->argument_count ? ctl->argument[0] : NULL,
 		.kernel = ctl->option[RESET_KERNEL],
+		.replace = ctl->option[RESET_FORCE] != NULL,
 	};
 	bool known;
 	struct kd_error *err;
@@ -250,6 +262,8 @@ struct kd_error *reset_crashkernel(struct kdumpctl *ctl, int *status)
 	request.recorded = recorded;
 	if (!err)
 		err = carry_out(ctl, ctl->option[RESET_BOOTLOADER], &request, ctl->dry_run, &plan);
+	if (!err && say_kept(ctl, &plan))
+		*status = 1;
 	if (err || ctl->dry_run)
 		return err;
 	if (request.setting)
