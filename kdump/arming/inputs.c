@@ -20,6 +20,7 @@
 #include "kdump/arming/armed.h"
 #include "kdump/loader/memory_map.h"
 #include "kdump/storage/block.h"
+#include "kdump/storage/directory.h"
 #include "kdump/storage/mounts.h"
 #include "kdump/storage/volumes.h"
 
@@ -170,12 +171,13 @@ static struct kd_error *by_mount(const struct kd_sysroot *root, const char *name
 {
 	_cleanup_(mounts_free) struct mounts mounts = { 0 };
 	const struct mount *mount;
+	bool exists = directory_exists(root, name); /* first: an automount may mount it now */
 	struct kd_error *err = mounts_load(root, &mounts);
 
 	if (err)
 		return answer(err, ret);
 	mount = mounts_find(&mounts, name);
-	if (!mount || !kd_sysroot_exists(root, name))
+	if (!mount || !exists)
 		return kd_set_text(ret, ABSENT);
 	return mount_identity(mount, mount->read_only ? "ro" : "rw", ret);
 }

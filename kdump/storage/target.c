@@ -17,6 +17,7 @@
 #include "base/target_types.h"
 #include "base/text.h"
 #include "kdump/storage/block.h"
+#include "kdump/storage/directory.h"
 #include "kdump/storage/mounts.h"
 
 /* Why other file systems cannot take a dump. */
@@ -32,50 +33,54 @@ static const struct {
 	{ "nfs4", "is on the network, and network targets are not implemented yet" },
 	{ "cifs", "is on the network, and network targets are not implemented yet" },
 	{ "zfs", "is not part of the kernel" },
+	{ "autofs", "is an automount on which nothing could be mounted (\"ls\" there shows why)" },
 };
 
 #define REMEDY "let \"path\" lead to a disk with " KD_TARGET_RECOMMENDED ", or name one, for example \"ext4 UUID=…\""
 
-static struct kd_error *refuse_fs(const struct target_request *request, const struct mount *mount)
+static struct kd_error *refuse_fs(const struct target_request *request, const char *type, const char *mount_point)
 {
 	const char *why = "is not a file system that the capture can mount";
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(refused); i++)
-		if (strcmp(mount->type, refused[i].type) == 0)
+		if (strcmp(type, refused[i].type) == 0)
 			why = refused[i].why;
 	return kd_error_create(KD_ERR_UNSUPPORTED, "path %s lies on %s (mounted at %s), which %s: %s: " REMEDY,
-			       request->path, mount->type, mount->mount_point, why, request->file);
+			       request->path, type, mount_point, why, request->file);
 }
 
-static bool is_directory(const struct kd_sysroot *root, const char *path)
+static bool is_link(const struct kd_sysroot *root, const char *path)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_PATH | O_DIRECTORY);
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_PATH | O_NOFOLLOW);
+	struct stat st;
 
-	return fd >= 0;
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
-/* Follow the links of the path. The default directory may be missing, since kdumpctl creates it: then its parent is
- * resolved. */
-static struct kd_error *resolve_path(const struct kd_sysroot *root, const struct target_request *request, char **ret)
+/* @path is where the path of the request leads. The default directory may be missing, since kdumpctl creates it. */
+static struct kd_error *check_directory(const struct kd_sysroot *root, const struct target_request *request,
+					const char *path)
 {
-	_cleanup_free_ char *parent = NULL, *real = NULL;
-	struct kd_error *err = kd_sysroot_realpath(root, request->path, ret);
+	bool is_default = strcmp(request->path, TARGET_DEFAULT_PATH) == 0;
+	_cleanup_free_ char *link = NULL;
+	struct kd_error *err = NULL;
 
-	if (!err || err->errnum != ENOENT)
-		return err;
-	kd_error_destroy(err);
-	if (strcmp(request->path, TARGET_DEFAULT_PATH) != 0)
-		return kd_error_create(KD_ERR_NOT_FOUND, "path %s (%s) does not exist: \"mkdir -p %s\" creates it",
-				       request->path, request->file, request->path);
-	parent = strndup(request->path, strrchr(request->path, '/') - request->path);
-	if (!parent)
-		return kd_error_nomem();
-	err = kd_sysroot_realpath(root, parent, &real);
+	if (directory_exists(root, path))
+		return NULL;
+	if (strcmp(path, request->path) != 0)
+		err = kd_format(&link, ", which leads to %s,", path);
 	if (err)
 		return err;
-	*ret = path_join(real, strrchr(request->path, '/'));
-	return *ret ? NULL : kd_error_nomem();
+	if (kd_sysroot_exists(root, path))
+		return kd_error_create(KD_ERR_CONFIG,
+				       "path %s (%s)%s is not a directory: name a directory, or move the file away",
+				       request->path, request->file, link ? link : "");
+	/* Its parent may be reached by links, the directory itself may not be one that leads to nothing. */
+	if (is_default && !is_link(root, request->path))
+		return NULL;
+	return kd_error_create(KD_ERR_NOT_FOUND, "path %s (%s)%s does not exist: \"mkdir -p %s\" creates it",
+			       request->path, request->file, link ? link : "", path);
 }
 
 /* The node of the mounted device. The source tells it where the device number does not (btrfs). */
@@ -92,24 +97,32 @@ static struct kd_error *node_of_mount(const struct kd_sysroot *root, const struc
 	return kd_error_wrap(kd_block_find(root, mount->source, ret), "device mounted at %s", mount->mount_point);
 }
 
-/* The configuration names no target: take the file system that contains the path. */
-static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const struct target_request *request,
-					const struct mounts *mounts, struct target *target)
+/* @path, a directory of this machine that @mount shows, is the target's. */
+static struct kd_error *take_directory(const struct kd_sysroot *root, const struct mount *mount, const char *path,
+				       struct target *target)
 {
-	_cleanup_free_ char *path = NULL;
-	const struct mount *mount;
-	const struct kd_target_type *type;
-	struct kd_error *err;
+	const struct kd_target_type *type = kd_target_type_find(mount->type);
+	struct kd_error *err = kd_set_text(&target->directory, path);
 
-	err = resolve_path(root, request, &path);
+	if (!err)
+		err = kd_set_text(&target->mount_point, mount->mount_point);
+	if (!err)
+		err = kd_set_text(&target->options, type->options);
 	if (err)
 		return err;
-	mount = mounts_find(mounts, path);
-	if (!mount)
-		return kd_error_create(KD_ERR_NOT_FOUND, "no mount contains path %s: " REMEDY, request->path);
-	type = kd_target_type_find(mount->type);
+	target->path = path_join(mount->root, path_below(path, mount->mount_point));
+	return target->path ? NULL : kd_error_nomem();
+}
+
+/* @mount shows @path, which the request leads to. */
+static struct kd_error *take_path(const struct kd_sysroot *root, const struct target_request *request,
+				  const struct mount *mount, const char *path, struct target *target)
+{
+	const struct kd_target_type *type = kd_target_type_find(mount->type);
+	struct kd_error *err;
+
 	if (!type)
-		return refuse_fs(request, mount);
+		return refuse_fs(request, mount->type, mount->mount_point);
 	if (mount->read_only)
 		return kd_error_create(KD_ERR_STATE,
 				       "path %s lies on %s, which is mounted read-only at %s: "
@@ -120,15 +133,7 @@ static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const str
 					      node_of_mount(root, mount, &target->node);
 	if (!err)
 		err = kd_set_text(&target->type, mount->type);
-	if (!err)
-		err = kd_set_text(&target->options, type->options);
-	if (!err)
-		err = kd_set_text(&target->mount_point, mount->mount_point);
-	if (err)
-		return err;
-	target->path = path_join(mount->root, path_below(path, mount->mount_point));
-	target->directory = take_ptr(path);
-	return target->path ? NULL : kd_error_nomem();
+	return err ? err : take_directory(root, mount, path, target);
 }
 
 /* Does @mount, which may be an entry of fstab, mount @node? */
@@ -141,56 +146,28 @@ static bool mount_has_node(const struct kd_sysroot *root, const struct mount *mo
 	return !kd_error_discard(kd_block_find(root, mount->source, &source)) && strcmp(source, node) == 0;
 }
 
+/* Name the line that asks for the target; an entry of fstab has no number. */
+static struct kd_error *blame(const struct target_request *request, struct kd_error *err)
+{
+	return request->line ? kd_error_wrap(err, "%s:%u", request->file, request->line) :
+			       kd_error_wrap(err, "%s", request->file);
+}
+
 static struct kd_error *wrong_type(const struct target_request *request, const char *type)
 {
-	return kd_error_create(KD_ERR_CONFIG, "%s:%u: %s holds %s, not %s: write \"%s %s\"", request->file,
-			       request->line, request->device, type, request->type, type, request->device);
+	return blame(request, kd_error_create(KD_ERR_CONFIG, "%s holds %s, not %s: write \"%s %s\"", request->device,
+					      type, request->type, type, request->device));
 }
 
-static struct kd_error *no_directory(const struct target_request *request, const char *mount_point)
+/* The place where @mount shows the path of the request, which counts from the top of the file system (or of the
+ * subvolume, if its type has them). *ret stays NULL if @mount does not show it. */
+static struct kd_error *directory_through(const struct target_request *request, const struct mount *mount, char **ret)
 {
-	_cleanup_free_ char *directory = path_join(mount_point, request->path);
-
-	return kd_error_create(KD_ERR_NOT_FOUND,
-			       "directory %s does not exist on the dump target %s: \"mkdir -p %s\" creates it",
-			       request->path, request->device, directory ? directory : request->path);
-}
-
-/* The place where @mount shows @path, which is counted from the top of the file system (or of the subvolume, if @type
- * has them). *ret stays NULL if @mount does not show it. */
-static struct kd_error *directory_through(const struct kd_target_type *type, const struct mount *mount,
-					  const char *path, char **ret)
-{
-	const char *rest = type->subvolumes ? path : path_below(path, mount->root);
+	const struct kd_target_type *type = kd_target_type_find(mount->type);
+	const char *rest = type->subvolumes ? request->path : path_below(request->path, mount->root);
 
 	*ret = rest ? path_join(mount->mount_point, rest) : NULL;
 	return rest && !*ret ? kd_error_nomem() : NULL;
-}
-
-/* @mount mounts the named target. *found is false if this mount does not show the path. */
-static struct kd_error *take_mount(const struct kd_sysroot *root, const struct target_request *request,
-				   const struct mount *mount, struct target *target, bool *found)
-{
-	const struct kd_target_type *type = kd_target_type_find(mount->type);
-	_cleanup_free_ char *directory = NULL;
-	struct kd_error *err;
-
-	err = directory_through(type, mount, request->path, &directory);
-	*found = !err && directory && is_directory(root, directory);
-	if (err || !*found)
-		return err;
-	if (mount->read_only)
-		return kd_error_create(KD_ERR_STATE,
-				       "the dump target %s is mounted read-only at %s: \"mount -o remount,rw %s\"",
-				       request->device, mount->mount_point, mount->mount_point);
-	target->path = type->subvolumes ? path_join(mount->root, request->path) : strdup(request->path);
-	if (!target->path)
-		return kd_error_nomem();
-	target->directory = take_ptr(directory);
-	err = kd_set_text(&target->mount_point, mount->mount_point);
-	if (!err)
-		err = kd_set_text(&target->options, type->options);
-	return err;
 }
 
 /* Does @mount mount the target that the configuration names? */
@@ -199,6 +176,61 @@ static bool is_target(const struct kd_sysroot *root, const struct mount *mount, 
 	if (target->node)
 		return mount_has_node(root, mount, target->node);
 	return strcmp(mount->type, target->type) == 0 && strcmp(mount->source, target->device) == 0;
+}
+
+/* @mount mounts the named target. *found is false if the path does not lead to a directory of the target there. */
+static struct kd_error *take_mount(const struct kd_sysroot *root, const struct target_request *request,
+				   const struct mounts *mounts, const struct mount *mount, struct target *target,
+				   bool *found)
+{
+	_cleanup_free_ char *directory = NULL, *real = NULL;
+	struct kd_error *err = directory_through(request, mount, &directory);
+
+	*found = false;
+	if (!err && directory)
+		err = directory_follow(root, directory, &real);
+	if (err || !real || !directory_exists(root, real))
+		return err;
+	/* Links are followed now: the capture sees nothing but the target. They, or another mount, may lead away. */
+	mount = mounts_find(mounts, real);
+	*found = mount && is_target(root, mount, target);
+	if (!*found)
+		return NULL;
+	if (mount->read_only)
+		return kd_error_create(KD_ERR_STATE,
+				       "the dump target %s is mounted read-only at %s: \"mount -o remount,rw %s\"",
+				       request->device, mount->mount_point, mount->mount_point);
+	return take_directory(root, mount, real, target);
+}
+
+/* Say why the target's directory cannot be used through @mount. */
+static struct kd_error *no_directory(const struct kd_sysroot *root, const struct target_request *request,
+				     const struct mount *mount)
+{
+	_cleanup_free_ char *directory = NULL, *real = NULL;
+	struct kd_error *err = directory_through(request, mount, &directory);
+	const char *name;
+
+	if (!err && directory)
+		err = directory_follow(root, directory, &real);
+	if (err)
+		return err;
+	name = directory ? directory : request->path;
+	if (real && directory_exists(root, real))
+		return kd_error_create(
+			KD_ERR_CONFIG,
+			"directory %s of the dump target %s cannot be used: %s leads to another file system: "
+			"choose another path, or name that file system in %s",
+			request->path, request->device, name, request->file);
+	if (real && kd_sysroot_exists(root, real))
+		return kd_error_create(
+			KD_ERR_CONFIG,
+			"%s on the dump target %s is not a directory: choose another path in %s, or move "
+			"%s away",
+			request->path, request->device, request->file, name);
+	return kd_error_create(KD_ERR_NOT_FOUND,
+			       "directory %s does not exist on the dump target %s: \"mkdir -p %s\" creates it",
+			       request->path, request->device, real ? real : name);
 }
 
 /* Look for the target among the mounts. */
@@ -217,12 +249,13 @@ static struct kd_error *resolve_mounted(const struct kd_sysroot *root, const str
 			continue;
 		if (strcmp(mount->type, request->type) != 0)
 			return wrong_type(request, mount->type);
-		seen = mount;
-		err = take_mount(root, request, mount, target, found);
+		if (!seen)
+			seen = mount;
+		err = take_mount(root, request, mounts, mount, target, found);
 		if (err || *found)
 			return err;
 	}
-	return seen ? no_directory(request, seen->mount_point) : NULL;
+	return seen ? no_directory(root, request, seen) : NULL;
 }
 
 /* Keep those of fstab's options that decide which part of the file system a mount shows. */
@@ -282,75 +315,171 @@ static struct kd_error *mount_detached(const struct target *target, int *ret)
 	return NULL;
 }
 
-/* The target is in fstab but not mounted (Red Hat: "noauto"): look into it. */
+/* The target is in fstab but not mounted (Red Hat: "noauto"): look into it, with links as the capture follows them. */
 static struct kd_error *look_inside(const struct target_request *request, const char *mount_point,
 				    struct target *target)
 {
-	_cleanup_close_ int fd = -1, dir = -1;
+	struct kd_sysroot inside = { .prefix = (char *)"/", .fd = -1 };
+	_cleanup_close_ int fd = -1;
 	struct statvfs space;
 	struct kd_error *err;
 
 	err = mount_detached(target, &fd);
 	if (err)
 		return err;
-	dir = openat(fd, request->path + 1, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0 && request->path[1])
-		return no_directory(request, mount_point);
+	inside.fd = fd;
+	if (!directory_exists(&inside, request->path))
+		return kd_error_create(KD_ERR_NOT_FOUND,
+				       "there is no directory %s on the dump target %s, which is not mounted: \"mount "
+				       "%s\", and create it below %s",
+				       request->path, request->device, mount_point, mount_point);
 	if (fstatvfs(fd, &space) == 0)
 		target->available = (uint64_t)space.f_bavail * space.f_frsize;
 	return NULL;
 }
 
-static struct kd_error *resolve_fstab(const struct kd_sysroot *root, const struct target_request *request,
-				      struct target *target)
+/* The target is mounted by @entry of fstab, when it is. */
+static struct kd_error *take_fstab_entry(const struct kd_sysroot *root, const struct target_request *request,
+					 const struct mount *entry, struct target *target)
 {
-	_cleanup_(mounts_free) struct mounts fstab = { 0 };
-	_cleanup_free_ char *type = NULL;
+	_cleanup_free_ char *type = target->node ? block_fs_type(root, target->node) : NULL;
 	struct kd_error *err;
-	size_t i;
 
-	err = mounts_load_fstab(root, &fstab);
-	if (err)
-		return err;
-	for (i = 0; i < fstab.count && !is_target(root, &fstab.mount[i], target); i++)
-		;
-	if (i == fstab.count)
-		return kd_error_create(KD_ERR_CONFIG,
-				       "%s:%u: Dump target \"%s\" is neither mounted nor in /etc/fstab: "
-				       "mount it, or add it there with the option noauto",
-				       request->file, request->line, request->device);
-	type = target->node ? block_fs_type(root, target->node) : NULL;
 	if (type && strcmp(type, request->type) != 0)
 		return wrong_type(request, type);
-	err = useful_options(kd_target_type_find(request->type), fstab.mount[i].options, &target->options);
+	err = useful_options(kd_target_type_find(request->type), entry->options, &target->options);
 	if (!err)
 		err = kd_set_text(&target->path, request->path);
 	if (!err && kd_sysroot_is_live(root))
-		err = look_inside(request, fstab.mount[i].mount_point, target);
+		err = look_inside(request, entry->mount_point, target);
 	return err;
+}
+
+static struct kd_error *resolve_fstab(const struct kd_sysroot *root, const struct target_request *request,
+				      const struct mounts *fstab, struct target *target)
+{
+	size_t i;
+
+	for (i = 0; i < fstab->count && !is_target(root, &fstab->mount[i], target); i++)
+		;
+	if (i == fstab->count)
+		return blame(request, kd_error_create(KD_ERR_CONFIG,
+						      "Dump target \"%s\" is neither mounted nor in /etc/fstab: "
+						      "mount it, or add it there with the option noauto",
+						      request->device));
+	return take_fstab_entry(root, request, &fstab->mount[i], target);
+}
+
+/* What the target is mounted by, now or by an entry of fstab. */
+static struct kd_error *take_device(const struct kd_sysroot *root, const struct target_request *request,
+				    struct target *target)
+{
+	struct kd_error *err = kd_set_text(&target->type, request->type);
+
+	if (err)
+		return err;
+	if (kd_target_type_find(request->type)->source == KD_TARGET_TAG)
+		return kd_set_text(&target->device, request->device);
+	return kd_block_find(root, request->device, &target->node);
 }
 
 /* The configuration names the target. */
 static struct kd_error *resolve_named(const struct kd_sysroot *root, const struct target_request *request,
-				      const struct mounts *mounts, struct target *target)
+				      const struct mounts *mounts, const struct mounts *fstab, struct target *target)
 {
-	const struct kd_target_type *type = kd_target_type_find(request->type);
 	struct kd_error *err;
 	bool found;
 
-	if (!type)
+	if (!kd_target_type_find(request->type))
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s:%u: target type %s is not implemented yet",
 				       request->file, request->line, request->type);
-	err = type->source == KD_TARGET_TAG ? kd_set_text(&target->device, request->device) :
-					      kd_block_find(root, request->device, &target->node);
-	if (err)
-		return kd_error_wrap(err, "%s:%u", request->file, request->line);
-	err = kd_set_text(&target->type, request->type);
+	err = blame(request, take_device(root, request, target));
 	if (!err)
 		err = resolve_mounted(root, request, mounts, target, &found);
 	if (!err && !found)
-		err = resolve_fstab(root, request, target);
+		err = resolve_fstab(root, request, fstab, target);
 	return err;
+}
+
+/* The entry of fstab whose file system belongs over @path, but is not mounted: @mount shows the directory below it.
+ * *point_ret: its mount point, links followed. */
+static struct kd_error *find_unmounted(const struct kd_sysroot *root, const struct mounts *fstab,
+				       const struct mount *mount, const char *path, const struct mount **ret,
+				       char **point_ret)
+{
+	const char *shown = mount ? mount->mount_point : "/";
+	bool waits = mount && strcmp(mount->type, "autofs") == 0; /* an automount that shows nothing yet */
+
+	*ret = NULL;
+	for (size_t i = 0; i < fstab->count; i++) {
+		_cleanup_free_ char *point = NULL;
+		struct kd_error *err = NULL;
+
+		if (*fstab->mount[i].mount_point == '/')
+			err = directory_follow(root, fstab->mount[i].mount_point, &point);
+		if (err)
+			return err;
+		if (!point || !path_below(path, point) ||
+		    (path_below(shown, point) && !(waits && strcmp(shown, point) == 0)) ||
+		    (*ret && strlen(point) < strlen(*point_ret)))
+			continue;
+		*ret = &fstab->mount[i];
+		err = kd_set_text(point_ret, point);
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+/* @path lies on the file system of @entry of fstab, which belongs at @point. */
+static struct kd_error *take_unmounted(const struct kd_sysroot *root, const struct target_request *request,
+				       const struct mounts *mounts, const struct mount *entry, const char *point,
+				       const char *path, struct target *target)
+{
+	const char *rest = path_below(path, point);
+	_cleanup_free_ char *type = NULL;
+	struct target_request inner = {
+		.type = entry->type, .device = entry->source, .path = *rest ? rest : "/", .file = "/etc/fstab"
+	};
+	struct kd_error *err;
+	bool found = false;
+
+	if (strcmp(entry->type, "auto") == 0 && !kd_error_discard(kd_block_find(root, entry->source, &target->node)))
+		inner.type = type = block_fs_type(root, target->node);
+	if (!inner.type || !kd_target_type_find(inner.type))
+		return refuse_fs(request, inner.type ? inner.type : "something unknown", point);
+	err = take_device(root, &inner, target);
+	if (!err)
+		err = resolve_mounted(root, &inner, mounts, target, &found);
+	return err || found ? err : take_fstab_entry(root, &inner, entry, target);
+}
+
+/* The configuration names no target: take the file system that contains the path. */
+static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const struct target_request *request,
+					const struct mounts *mounts, const struct mounts *fstab, struct target *target)
+{
+	_cleanup_free_ char *path = NULL, *point = NULL;
+	const struct mount *mount, *entry = NULL;
+	struct kd_error *err;
+
+	err = directory_follow(root, request->path, &path);
+	if (err)
+		return err;
+	mount = mounts_find(mounts, path);
+	err = find_unmounted(root, fstab, mount, path, &entry, &point);
+	if (!err && entry)
+		return kd_error_wrap(
+			take_unmounted(root, request, mounts, entry, point, path, target),
+			"path %s (%s) lies on the file system that /etc/fstab mounts at %s, and that is not "
+			"mounted (\"mount %s\" mounts it)",
+			request->path, request->file, point, point);
+	if (!err)
+		err = check_directory(root, request, path);
+	if (err)
+		return err;
+	if (!mount)
+		return kd_error_create(KD_ERR_NOT_FOUND, "no mount contains path %s: " REMEDY, request->path);
+	return take_path(root, request, mount, path, target);
 }
 
 static struct kd_error *name_device(const struct kd_sysroot *root, const struct kd_log *log, struct target *target)
@@ -380,13 +509,18 @@ struct kd_error *target_resolve(const struct kd_sysroot *root, const struct targ
 				const struct kd_log *log, struct target *ret)
 {
 	_cleanup_(target_free) struct target target = { .available = UINT64_MAX };
-	_cleanup_(mounts_free) struct mounts mounts = { 0 };
+	_cleanup_(mounts_free) struct mounts mounts = { 0 }, fstab = { 0 };
 	struct kd_error *err;
 
+	/* What an automount mounts is in the table afterwards. */
+	if (!request->type)
+		(void)directory_exists(root, request->path);
 	err = mounts_load(root, &mounts);
 	if (!err)
-		err = request->type ? resolve_named(root, request, &mounts, &target) :
-				      resolve_by_path(root, request, &mounts, &target);
+		err = mounts_load_fstab(root, &fstab);
+	if (!err)
+		err = request->type ? resolve_named(root, request, &mounts, &fstab, &target) :
+				      resolve_by_path(root, request, &mounts, &fstab, &target);
 	if (!err)
 		err = finish(root, log, &target);
 	if (err)

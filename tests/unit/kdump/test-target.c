@@ -204,6 +204,128 @@ static void test_target_fstab(void **state)
 	expect_target(m, "btrfs /dev/vdb1\npath /", "btrfs UUID=dddd-4 [subvol=@dump] /");
 }
 
+/* A path that is no directory is refused whatever it is instead. */
+static void test_target_path_is_no_directory(void **state)
+{
+	struct tree *m = *state;
+
+	put_root(m, "");
+	tree_text(m, "/srv/file", "");
+	tree_link(m, "/srv/to-file", "file");
+	tree_link(m, "/srv/dangling", "/gone/dumps");
+	tree_link(m, "/srv/loop", "loop");
+	expect_refused(m, "path /srv/file", KD_ERR_CONFIG,
+		       "path /srv/file (/etc/kdump.conf) is not a directory: name a directory");
+	expect_refused(m, "path /srv/file/below", KD_ERR_NOT_FOUND, "path /srv/file/below (/etc/kdump.conf) does not");
+	expect_refused(m, "path /srv/to-file", KD_ERR_CONFIG,
+		       "path /srv/to-file (/etc/kdump.conf), which leads to /srv/file, is not a directory");
+	expect_refused(m, "path /srv/dangling", KD_ERR_NOT_FOUND,
+		       "which leads to /gone/dumps, does not exist: \"mkdir -p /gone/dumps\" creates it");
+	expect_refused(m, "path /srv/loop", KD_ERR_OS, "/srv/loop");
+	/* The default directory is made by start, but not through a link that leads to nothing. */
+	tree_delete(m, "/var/crash");
+	expect_target(m, "", "ext4 UUID=aaaa-1 [] /var/crash");
+	tree_link(m, "/var/crash", "/gone/dumps");
+	expect_refused(m, "", KD_ERR_NOT_FOUND, "which leads to /gone/dumps, does not exist");
+	tree_delete(m, "/var/crash");
+	tree_text(m, "/var/crash", "");
+	expect_refused(m, "", KD_ERR_CONFIG, "path /var/crash (/etc/kdump.conf) is not a directory");
+}
+
+/* The same on a target that is named: the capture sees nothing of this machine but the target. */
+static void test_target_named_path_is_no_directory(void **state)
+{
+	struct tree *m = *state;
+
+	put_root(m, "30 22 254:2 / /srv rw - xfs /dev/vda2 rw\n31 30 254:3 / /srv/other rw - xfs /dev/vda3 rw\n");
+	put_device(m, "vda2", "254:2", "bbbb-2");
+	tree_text(m, "/srv/file", "");
+	tree_directory(m, "/srv/real/dumps");
+	tree_directory(m, "/srv/other/dumps");
+	tree_link(m, "/srv/dangling", "gone");
+	tree_link(m, "/srv/inside", "/srv/real");
+	tree_link(m, "/srv/outside", "/var");
+	expect_refused(
+		m, "xfs UUID=bbbb-2\npath /file", KD_ERR_CONFIG,
+		"/file on the dump target UUID=bbbb-2 is not a directory: choose another path in /etc/kdump.conf");
+	expect_refused(m, "xfs UUID=bbbb-2\npath /dangling", KD_ERR_NOT_FOUND, "\"mkdir -p /srv/gone\" creates it");
+	expect_target(m, "xfs UUID=bbbb-2\npath /inside/dumps", "xfs UUID=bbbb-2 [] /real/dumps");
+	expect_refused(m, "xfs UUID=bbbb-2\npath /outside/crash", KD_ERR_CONFIG,
+		       "/srv/outside/crash leads to another file system");
+	expect_refused(m, "xfs UUID=bbbb-2\npath /other/dumps", KD_ERR_CONFIG,
+		       "/srv/other/dumps leads to another file system");
+}
+
+/* What fstab mounts over the path, and has not yet, is the target. A dump below the mount point would be hidden. */
+static void test_target_unmounted(void **state)
+{
+	struct tree *m = *state;
+
+	put_root(m, "");
+	put_device(m, "vdb1", "254:17", "dddd-4");
+	tree_directory(m, "/data/dumps");
+	tree_directory(m, "/other");
+	tree_link(m, "/dumps", "/data/dumps");
+	tree_link(m, "/later", "/data/later");
+	expect_target(m, "path /data/dumps", "ext4 UUID=aaaa-1 [] /data/dumps");
+	tree_text(m, "/etc/fstab",
+		  "UUID=aaaa-1 / ext4 defaults 0 1\n/dev/vda3 none swap sw 0 0\n"
+		  "UUID=dddd-4 /data xfs nofail,x-systemd.automount 0 0\n");
+	expect_target(m, "path /data/dumps", "xfs UUID=dddd-4 [] /dumps");
+	expect_target(m, "path /data", "xfs UUID=dddd-4 [] /");
+	expect_target(m, "path /dumps", "xfs UUID=dddd-4 [] /dumps");
+	expect_target(m, "path /later", "xfs UUID=dddd-4 [] /later");
+	expect_target(m, "path /other", "ext4 UUID=aaaa-1 [] /other");
+	/* A mount point may itself be reached by a link. */
+	tree_text(m, "/etc/fstab", "UUID=dddd-4 /mnt/link xfs noauto 0 0\n");
+	tree_link(m, "/mnt/link", "../data");
+	expect_target(m, "path /data/dumps", "xfs UUID=dddd-4 [] /dumps");
+	tree_text(m, "/etc/fstab", "UUID=dddd-4 /data btrfs noauto,subvol=@dump,compress=zstd 0 0\n");
+	expect_target(m, "path /data/dumps", "btrfs UUID=dddd-4 [subvol=@dump] /dumps");
+	tree_text(m, "/etc/fstab", "UUID=none /data xfs nofail 0 0\n");
+	expect_refused(
+		m, "path /data/dumps", KD_ERR_NOT_FOUND,
+		"path /data/dumps (/etc/kdump.conf) lies on the file system that /etc/fstab mounts at /data, and "
+		"that is not mounted (\"mount /data\" mounts it): there is no device UUID=none");
+	tree_text(m, "/etc/fstab", "server:/x /data nfs4 nofail 0 0\n");
+	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "is on the network");
+	tree_text(m, "/etc/fstab", "/home/data /data none bind,nofail 0 0\n");
+	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "\"mount /data\" mounts it");
+}
+
+/* Once it is mounted, at its place or at another one, the table of mounts tells. */
+static void test_target_mounted_after_all(void **state)
+{
+	struct tree *m = *state;
+
+	put_device(m, "vdb1", "254:17", "dddd-4");
+	tree_directory(m, "/data/dumps");
+	tree_directory(m, "/mnt/dumps");
+	tree_text(m, "/etc/fstab", "UUID=dddd-4 /data xfs nofail 0 0\n");
+	put_root(m, "30 22 254:17 /sub /data rw - xfs /dev/vdb1 rw\n");
+	expect_target(m, "path /data/dumps", "xfs UUID=dddd-4 [] /sub/dumps");
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT "30 22 254:17 / /mnt rw - xfs /dev/vdb1 rw\n");
+	expect_target(m, "path /data/dumps", "xfs UUID=dddd-4 [] /dumps");
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT "30 22 254:17 / /mnt ro - xfs /dev/vdb1 rw\n");
+	expect_refused(m, "path /data/dumps", KD_ERR_STATE, "mounted read-only at /mnt");
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT "30 22 254:17 / /mnt rw - ext4 /dev/vdb1 rw\n");
+	expect_refused(m, "path /data/dumps", KD_ERR_CONFIG, "/etc/fstab: UUID=dddd-4 holds ext4, not xfs");
+}
+
+/* An automount that could not be triggered: fstab may tell what is behind it. */
+static void test_target_automount(void **state)
+{
+	struct tree *m = *state;
+
+	put_root(m, "30 22 0:40 / /data rw - autofs systemd-1 rw,direct\n");
+	put_device(m, "vdb1", "254:17", "dddd-4");
+	tree_directory(m, "/data/dumps");
+	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED,
+		       "autofs (mounted at /data), which is an automount on which nothing could be mounted");
+	tree_text(m, "/etc/fstab", "UUID=dddd-4 /data xfs x-systemd.automount 0 0\n");
+	expect_target(m, "path /data/dumps", "xfs UUID=dddd-4 [] /dumps");
+}
+
 /* Without udev links the plan has the kernel's name of the device. */
 static void test_target_without_uuid(void **state)
 {
@@ -227,6 +349,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_target_missing_path, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_named, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_fstab, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_path_is_no_directory, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_named_path_is_no_directory, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_unmounted, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_mounted_after_all, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_automount, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_without_uuid, tree_setup, tree_teardown),
 	};
 
