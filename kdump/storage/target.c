@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "kdump/storage/block.h"
 #include "kdump/storage/directory.h"
+#include "kdump/storage/external.h"
 #include "kdump/storage/mounts.h"
 
 /* Why other file systems cannot take a dump. */
@@ -108,21 +109,21 @@ static struct kd_error *take_directory(const struct kd_sysroot *root, const stru
 		err = kd_set_text(&target->mount_point, mount->mount_point);
 	if (!err)
 		err = kd_set_text(&target->options, type->options);
+	if (!err && target->node)
+		err = external_check(root, mount->type, target->node, mount->options);
 	if (err)
 		return err;
 	target->path = path_join(mount->root, path_below(path, mount->mount_point));
 	return target->path ? NULL : kd_error_nomem();
 }
 
-/* @mount shows @path, which the request leads to. */
+/* @mount, of a type that can be a target, shows @path, which the request leads to. */
 static struct kd_error *take_path(const struct kd_sysroot *root, const struct target_request *request,
 				  const struct mount *mount, const char *path, struct target *target)
 {
 	const struct kd_target_type *type = kd_target_type_find(mount->type);
 	struct kd_error *err;
 
-	if (!type)
-		return refuse_fs(request, mount->type, mount->mount_point);
 	if (mount->read_only)
 		return kd_error_create(KD_ERR_STATE,
 				       "path %s lies on %s, which is mounted read-only at %s: "
@@ -350,6 +351,8 @@ static struct kd_error *take_fstab_entry(const struct kd_sysroot *root, const st
 	err = useful_options(kd_target_type_find(request->type), entry->options, &target->options);
 	if (!err)
 		err = kd_set_text(&target->path, request->path);
+	if (!err && target->node)
+		err = external_check(root, request->type, target->node, entry->options);
 	if (!err && kd_sysroot_is_live(root))
 		err = look_inside(request, entry->mount_point, target);
 	return err;
@@ -473,13 +476,14 @@ static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const str
 			"path %s (%s) lies on the file system that /etc/fstab mounts at %s, and that is not "
 			"mounted (\"mount %s\" mounts it)",
 			request->path, request->file, point, point);
-	if (!err)
-		err = check_directory(root, request, path);
 	if (err)
 		return err;
 	if (!mount)
 		return kd_error_create(KD_ERR_NOT_FOUND, "no mount contains path %s: " REMEDY, request->path);
-	return take_path(root, request, mount, path, target);
+	if (!kd_target_type_find(mount->type))
+		return refuse_fs(request, mount->type, mount->mount_point);
+	err = check_directory(root, request, path);
+	return err ? err : take_path(root, request, mount, path, target);
 }
 
 static struct kd_error *name_device(const struct kd_sysroot *root, const struct kd_log *log, struct target *target)

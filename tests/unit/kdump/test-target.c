@@ -326,6 +326,82 @@ static void test_target_automount(void **state)
 	expect_target(m, "path /data/dumps", "xfs UUID=dddd-4 [] /dumps");
 }
 
+#define SUPERBLOCK_SIZE 4096
+
+static void put_be64(unsigned char *disk, size_t place, uint64_t value)
+{
+	for (size_t i = 0; i < 8; i++)
+		disk[place + i] = value >> (56 - 8 * i);
+}
+
+/* Only what mkfs.xfs and mkfs.ext4 write where tests/cases/kdumpctl-storage compares real ones. */
+static void put_xfs(struct tree *m, uint64_t log_start, uint64_t realtime_blocks, uint64_t realtime_start)
+{
+	unsigned char disk[SUPERBLOCK_SIZE] = "XFSB";
+
+	put_be64(disk, 16, realtime_blocks);
+	put_be64(disk, 48, log_start);
+	put_be64(disk, 288, realtime_start);
+	tree_write(m, "/dev/vdb1", disk, sizeof(disk));
+}
+
+static void put_ext4(struct tree *m, unsigned char compat, unsigned char journal_inode, unsigned char journal_device)
+{
+	unsigned char disk[SUPERBLOCK_SIZE] = { 0 };
+
+	memcpy(disk + 1024 + 0x38, "\x53\xef", 2);
+	disk[1024 + 0x5c] = compat;
+	disk[1024 + 0xe0] = journal_inode;
+	disk[1024 + 0xe5] = journal_device;
+	tree_write(m, "/dev/vdb1", disk, sizeof(disk));
+}
+
+#define ON_XFS "30 22 254:17 / /data rw - xfs /dev/vdb1 rw,attr2"
+
+/* A file system with a log or data on another device could not be mounted at the crash. */
+static void test_target_external(void **state)
+{
+	struct tree *m = *state;
+
+	put_root(m, "");
+	put_device(m, "vdb1", "254:17", "dddd-4");
+	tree_directory(m, "/data/dumps");
+	/* What everybody can see. */
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT ON_XFS "\n");
+	expect_target(m, "path /data/dumps", "xfs UUID=dddd-4 [] /dumps");
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT ON_XFS ",logdev=/dev/vdc1\n");
+	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED,
+		       "the xfs file system on /dev/vdb1 has an external log, which the capture cannot bring: only");
+	expect_refused(m, "xfs UUID=dddd-4\npath /dumps", KD_ERR_UNSUPPORTED, "has an external log");
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT ON_XFS ",rtdev=/dev/vdc1\n");
+	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "has a realtime device");
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT);
+	tree_text(m, "/etc/fstab", "UUID=dddd-4 /data ext4 noauto,journal_path=/dev/vdc1 0 0\n");
+	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED,
+		       "ext4 file system on /dev/vdb1 has an external journal");
+	expect_refused(m, "ext4 UUID=dddd-4\npath /dumps", KD_ERR_UNSUPPORTED, "tune2fs -j");
+	tree_delete(m, "/etc/fstab");
+	/* What only the superblock tells. */
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT ON_XFS "\n");
+	put_xfs(m, 4096, 0, 0);
+	expect_target(m, "path /data/dumps", "xfs UUID=dddd-4 [] /dumps");
+	put_xfs(m, 0, 0, 0);
+	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "has an external log");
+	put_xfs(m, 4096, 1 << 20, 0);
+	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "has a realtime device");
+	put_xfs(m, 4096, 1 << 20, 8192); /* on the device itself */
+	expect_target(m, "path /data/dumps", "xfs UUID=dddd-4 [] /dumps");
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT "30 22 254:17 / /data rw - ext4 /dev/vdb1 rw\n");
+	put_ext4(m, 0, 0, 0); /* no journal */
+	expect_target(m, "path /data/dumps", "ext4 UUID=dddd-4 [] /dumps");
+	put_ext4(m, 4, 8, 0);
+	expect_target(m, "path /data/dumps", "ext4 UUID=dddd-4 [] /dumps");
+	put_ext4(m, 4, 0, 7);
+	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "has an external journal");
+	put_ext4(m, 4, 0, 0);
+	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "has an external journal");
+}
+
 /* Without udev links the plan has the kernel's name of the device. */
 static void test_target_without_uuid(void **state)
 {
@@ -354,6 +430,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_target_unmounted, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_mounted_after_all, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_automount, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_external, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_without_uuid, tree_setup, tree_teardown),
 	};
 
