@@ -2,10 +2,12 @@
 #include "kdump/storage/block.h"
 
 #include <blkid.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "base/array.h"
 #include "base/block.h"
 #include "base/device_spec.h"
 #include "base/parse.h"
@@ -42,37 +44,142 @@ bool block_has_number(const struct kd_sysroot *root, const char *node, dev_t num
 }
 
 /* Read @value ("UUID", "TYPE") from the device itself; NULL if the device does not have it. */
-static char *probe(const char *node, const char *value)
+static char *probe(const struct kd_sysroot *root, const char *node, const char *value)
 {
-	_cleanup_(blkid_free_probe) blkid_probe pr = blkid_new_probe_from_filename(node);
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, node, O_RDONLY | O_NONBLOCK);
+	_cleanup_(blkid_free_probe) blkid_probe pr = fd < 0 ? NULL : blkid_new_probe();
 	const char *data;
 
-	if (!pr || blkid_probe_enable_superblocks(pr, true) ||
-	    blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_UUID | BLKID_SUBLKS_TYPE) || blkid_do_safeprobe(pr) ||
+	if (!pr || blkid_probe_set_device(pr, fd, 0, 0) || blkid_probe_enable_superblocks(pr, true) ||
+	    blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL | BLKID_SUBLKS_TYPE) ||
+	    blkid_probe_enable_partitions(pr, kd_starts_with(value, "PART_")) ||
+	    blkid_probe_set_partitions_flags(pr, BLKID_PARTS_ENTRY_DETAILS) || blkid_do_safeprobe(pr) ||
 	    blkid_probe_lookup_value(pr, value, &data, NULL))
 		return NULL;
 	return strdup(data);
 }
 
+/* What @node carries as @key, read from the device, else from udev's links. *ret is owned by the caller, and NULL if
+ * there is nothing. */
+static struct kd_error *read_key(const struct kd_sysroot *root, const char *node, enum kd_device_key key, char **ret)
+{
+	static const char *const blkid_names[KD_DEVICE_KEYS] = {
+		[KD_DEVICE_UUID] = "UUID",
+		[KD_DEVICE_LABEL] = "LABEL",
+		[KD_DEVICE_PARTUUID] = "PART_ENTRY_UUID",
+		[KD_DEVICE_PARTLABEL] = "PART_ENTRY_NAME",
+		[KD_DEVICE_UUID_SUB] = "UUID_SUB",
+	};
+	_cleanup_free_ char *name = NULL;
+	struct kd_error *err;
+
+	/* Read the device first: udev's link leads to only one of several devices. */
+	*ret = probe(root, node, blkid_names[key]);
+	if (*ret || !kd_device_key_is_public(key))
+		return NULL;
+	err = kd_block_name(root, node, key, &name);
+	return err || !name ? err : kd_set_text(ret, name + strlen(kd_device_key_prefix(key)));
+}
+
 struct kd_error *block_uuid(const struct kd_sysroot *root, const char *node, char **ret)
 {
-	_cleanup_free_ char *uuid = kd_sysroot_is_live(root) ? probe(node, "UUID") : NULL;
+	_cleanup_free_ char *uuid = NULL;
+	struct kd_error *err = read_key(root, node, KD_DEVICE_UUID, &uuid);
 
-	/* Read the device first: if a file system has several devices, udev's link leads to only one of them. */
-	if (!uuid)
-		return kd_block_name(root, node, KD_DEVICE_UUID, ret);
-	return kd_format(ret, "UUID=%s", uuid);
+	*ret = NULL;
+	return err || !uuid ? err : kd_format(ret, "UUID=%s", uuid);
 }
 
-/* "KEY=value" in @name (NULL: nothing) becomes that condition of @spec. */
-static struct kd_error *add_condition(struct kd_device_spec *spec, const char *name)
+/* --- several devices with one name -------------------------------------------------------------------------------- */
+
+/* Does @node carry @value as @key? NULL: it has to carry nothing. */
+static bool has_value(const struct kd_sysroot *root, const char *node, enum kd_device_key key, const char *value)
 {
-	struct kd_device_name parsed;
+	_cleanup_free_ char *found = NULL;
 
-	if (!name || !kd_device_name_parse(name, &parsed))
-		return NULL;
-	return kd_set_text(&spec->value[parsed.key], parsed.value);
+	if (kd_error_discard(read_key(root, node, key, &found)))
+		return false;
+	return found && value ? strcmp(found, value) == 0 : !found && !value;
 }
+
+bool block_has_name(const struct kd_sysroot *root, const char *node, const char *name)
+{
+	_cleanup_free_ char *value = NULL;
+	struct kd_device_name parsed;
+	size_t length;
+
+	if (!kd_device_name_parse(name, &parsed) || parsed.key == KD_DEVICE_PATH ||
+	    !kd_device_key_is_public(parsed.key))
+		return false;
+	/* Quotes as in fstab(5). */
+	length = strlen(parsed.value);
+	if (length > 2 && strchr("\"'", *parsed.value) && parsed.value[length - 1] == *parsed.value)
+		value = strndup(parsed.value + 1, length - 2);
+	return has_value(root, node, parsed.key, value ? value : parsed.value);
+}
+
+typedef bool is_like(const struct kd_sysroot *root, const char *node, const void *arg);
+
+/* Find a device other than @node that is alike and on which no other device stands. *ret: its node, owned by the
+ * caller; NULL: there is none. */
+static struct kd_error *find_other(const struct kd_sysroot *root, const char *node, is_like *alike, const void *arg,
+				   char **ret)
+{
+	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(root, "/sys/class/block");
+	const char *name;
+
+	*ret = NULL;
+	while (dir && (name = kd_next_entry(dir))) {
+		_cleanup_free_ char *other = NULL;
+		struct kd_error *err = kd_format(&other, "/dev/%s", name);
+
+		if (err)
+			return err;
+		if (strcmp(other, node) == 0 || kd_device_has_holders(root, name) || !alike(root, other, arg))
+			continue;
+		*ret = take_ptr(other);
+		break;
+	}
+	return NULL;
+}
+
+/* Members of one file system or array share its name, and differ in the name of the member. */
+struct twin {
+	const char *name;
+	char *member;
+};
+
+static bool is_twin(const struct kd_sysroot *root, const char *node, const void *arg)
+{
+	const struct twin *twin = arg;
+
+	return block_has_name(root, node, twin->name) && has_value(root, node, KD_DEVICE_UUID_SUB, twin->member);
+}
+
+struct kd_error *block_find_twin(const struct kd_sysroot *root, const char *node, const char *name, char **ret)
+{
+	struct twin twin = { name, probe(root, node, "UUID_SUB") };
+	struct kd_error *err = find_other(root, node, is_twin, &twin, ret);
+
+	free(twin.member);
+	return err;
+}
+
+/* Would the capture take this device for the one of that spec? */
+static bool fits(const struct kd_sysroot *root, const char *node, const void *arg)
+{
+	static const enum kd_device_key contents[] = { KD_DEVICE_UUID, KD_DEVICE_PARTUUID, KD_DEVICE_UUID_SUB };
+	const struct kd_device_spec *spec = arg;
+
+	if (!kd_device_is_place(root, node + strlen("/dev/"), spec))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(contents); i++)
+		if (spec->value[contents[i]] && !has_value(root, node, contents[i], spec->value[contents[i]]))
+			return false;
+	return true;
+}
+
+/* --- identity ----------------------------------------------------------------------------------------------------- */
 
 /* The volume or disk that device @name is, or lies on. */
 static struct kd_error *add_place(const struct kd_sysroot *root, const char *name, struct kd_device_spec *spec)
@@ -88,52 +195,35 @@ static struct kd_error *add_place(const struct kd_sysroot *root, const char *nam
 	return kd_disk_identity(root, disk, &spec->value[KD_DEVICE_DISK]);
 }
 
-/* Where only the UUID tells the device, another one with the same UUID must not exist. */
+/* No other device may have all that tells @node. */
 static struct kd_error *check_unique(const struct kd_sysroot *root, const char *node, const struct kd_device_spec *spec)
 {
 	const char *uuid = spec->value[KD_DEVICE_UUID];
-	_cleanup_closedir_ DIR *dir = NULL;
-	const char *name;
+	_cleanup_free_ char *other = NULL;
+	struct kd_error *err = uuid ? find_other(root, node, fits, spec, &other) : NULL;
 
-	if (!uuid || spec->value[KD_DEVICE_VOLUME] || spec->value[KD_DEVICE_DISK] || !kd_sysroot_is_live(root))
-		return NULL;
-	dir = kd_sysroot_open_dir(root, "/sys/class/block");
-	while (dir && (name = kd_next_entry(dir))) {
-		_cleanup_free_ char *other = NULL, *found = NULL;
-		struct kd_error *err = kd_format(&other, "/dev/%s", name);
-
-		if (err)
-			return err;
-		if (strcmp(other, node) == 0 || kd_device_has_holders(root, name))
-			continue;
-		found = probe(other, "UUID");
-		if (found && strcmp(found, uuid) == 0)
-			return kd_error_create(KD_ERR_CONFIG,
-					       "%s and %s have the same UUID %s, and %s tells no serial number: the "
-					       "capture could write the wrong one. Give one of them a new UUID "
-					       "(\"tune2fs -U random\", \"xfs_admin -U generate\", \"btrfstune -u\"), "
-					       "or choose another dump target",
-					       node, other, uuid, node);
-	}
-	return NULL;
+	if (err || !other)
+		return err;
+	return kd_error_create(
+		KD_ERR_CONFIG,
+		"%s and %s have the same UUID %s, and neither the serial number of a disk nor the UUID of a "
+		"partition tells which is which: the capture could write the wrong one. Give one of them a "
+		"new UUID (\"tune2fs -U random\", \"xfs_admin -U generate\", \"btrfstune -u\"), or choose "
+		"another dump target",
+		node, other, uuid);
 }
 
 struct kd_error *block_identity(const struct kd_sysroot *root, const struct kd_log *log, const char *node, char **ret)
 {
 	_cleanup_(kd_device_spec_free) struct kd_device_spec spec = { 0 };
-	_cleanup_free_ char *partition = NULL, *contents = NULL;
 	struct kd_error *err = add_place(root, node + strlen("/dev/"), &spec);
 
 	if (!err)
-		err = kd_block_name(root, node, KD_DEVICE_PARTUUID, &partition);
+		err = read_key(root, node, KD_DEVICE_PARTUUID, &spec.value[KD_DEVICE_PARTUUID]);
 	if (!err)
-		err = add_condition(&spec, partition);
+		err = read_key(root, node, KD_DEVICE_UUID, &spec.value[KD_DEVICE_UUID]);
 	if (!err)
-		err = block_uuid(root, node, &contents);
-	if (!err)
-		err = add_condition(&spec, contents);
-	if (!err && kd_sysroot_is_live(root))
-		spec.value[KD_DEVICE_UUID_SUB] = probe(node, "UUID_SUB");
+		err = read_key(root, node, KD_DEVICE_UUID_SUB, &spec.value[KD_DEVICE_UUID_SUB]);
 	if (!err)
 		err = check_unique(root, node, &spec);
 	if (err)
@@ -147,7 +237,7 @@ struct kd_error *block_identity(const struct kd_sysroot *root, const struct kd_l
 
 char *block_fs_type(const struct kd_sysroot *root, const char *node)
 {
-	return kd_sysroot_is_live(root) ? probe(node, "TYPE") : NULL;
+	return probe(root, node, "TYPE");
 }
 
 bool block_is_read_only(const struct kd_sysroot *root, const char *node)

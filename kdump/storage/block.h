@@ -16,9 +16,17 @@ struct kd_error *block_by_number(const struct kd_sysroot *root, dev_t number, ch
 /** Does the node have this number? */
 bool block_has_number(const struct kd_sysroot *root, const char *node, dev_t number);
 
-/** The "UUID=…" of the file system on @node, read from the device on the running machine, else from udev's links.
- *  *ret is owned by the caller, and NULL if there is none. */
+/** The "UUID=…" of the file system on @node, read from the device, else from udev's links. *ret is owned by the caller,
+ *  and NULL if there is none. */
 struct kd_error *block_uuid(const struct kd_sysroot *root, const char *node, char **ret) MUST_CHECK;
+
+/** Does @node carry @name, a tag that a person may write ("UUID=…", "PARTLABEL=…")? A path is not a tag. */
+bool block_has_name(const struct kd_sysroot *root, const char *node, const char *name);
+
+/** Another device that carries tag @name as @node does: a clone, a snapshot. One on which other devices stand does not
+ *  count. *ret: its node, owned by the caller; NULL if there is none. */
+struct kd_error *block_find_twin(const struct kd_sysroot *root, const char *node, const char *name,
+				 char **ret) MUST_CHECK;
 
 /** How the capture tells @node from all other devices (base/device_spec.h): by the volume or the disk that it lies on,
  * and by what is on it; if nothing is known of it, with a warning, the node itself. *ret is owned by the caller.
@@ -26,8 +34,7 @@ struct kd_error *block_uuid(const struct kd_sysroot *root, const char *node, cha
 struct kd_error *block_identity(const struct kd_sysroot *root, const struct kd_log *log, const char *node,
 				char **ret) MUST_CHECK;
 
-/** The type of the file system on @node ("ext4"), owned by the caller. NULL if it is unknown, as it always is in a
- *  captured tree. */
+/** The type of the file system on @node ("ext4"), owned by the caller. NULL if it is unknown. */
 char *block_fs_type(const struct kd_sysroot *root, const char *node);
 
 /** Is the device itself write-protected? */

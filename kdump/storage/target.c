@@ -373,9 +373,79 @@ static struct kd_error *resolve_fstab(const struct kd_sysroot *root, const struc
 	return take_fstab_entry(root, request, &fstab->mount[i], target);
 }
 
+/* udev's link to a device by a tag is that tag. *ret is owned by the caller. */
+static struct kd_error *tag_of(const char *device, char **ret)
+{
+	static const struct {
+		const char *directory, *prefix;
+	} links[] = {
+		{ "/dev/disk/by-uuid/", "UUID=" },
+		{ "/dev/disk/by-label/", "LABEL=" },
+		{ "/dev/disk/by-partuuid/", "PARTUUID=" },
+		{ "/dev/disk/by-partlabel/", "PARTLABEL=" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+		if (kd_starts_with(device, links[i].directory))
+			return kd_format(ret, "%s%s", links[i].prefix, device + strlen(links[i].directory));
+	return kd_set_text(ret, device);
+}
+
+static struct kd_error *ambiguous(const struct target_request *request, const char *node, const char *other)
+{
+	return kd_error_create(KD_ERR_CONFIG,
+			       "%s and %s both carry %s: name the one that is meant by a link in /dev/disk/by-id or "
+			       "/dev/disk/by-path, or give the other one a new UUID or label",
+			       node, other, request->device);
+}
+
+/* The device that is mounted as the request has it, by a tag. *ret stays NULL if none is. */
+static struct kd_error *find_mounted(const struct kd_sysroot *root, const struct target_request *request,
+				     const struct mounts *mounts, const char *tag, char **ret)
+{
+	_cleanup_free_ char *found = NULL;
+	struct kd_error *err = NULL;
+
+	for (size_t i = 0; i < mounts->count && !err; i++) {
+		_cleanup_free_ char *node = NULL;
+
+		if (strcmp(mounts->mount[i].type, request->type) != 0 ||
+		    kd_error_discard(node_of_mount(root, &mounts->mount[i], &node)) || !block_has_name(root, node, tag))
+			continue;
+		if (found && strcmp(found, node) != 0)
+			return ambiguous(request, found, node);
+		err = kd_set_text(&found, node);
+	}
+	if (!err)
+		*ret = take_ptr(found);
+	return err;
+}
+
+/* A tag may be on several devices, by a clone or a snapshot, and udev's link leads to any of them. If one is mounted,
+ * it is meant. */
+static struct kd_error *find_device(const struct kd_sysroot *root, const struct target_request *request,
+				    const struct mounts *mounts, char **ret)
+{
+	_cleanup_free_ char *tag = NULL, *node = NULL, *twin = NULL;
+	struct kd_error *err = tag_of(request->device, &tag);
+
+	if (!err)
+		err = find_mounted(root, request, mounts, tag, &node);
+	if (!err && !node) {
+		err = kd_block_find(root, request->device, &node);
+		if (!err && block_has_name(root, node, tag))
+			err = block_find_twin(root, node, tag, &twin);
+	}
+	if (!err && twin)
+		err = ambiguous(request, node, twin);
+	if (!err)
+		*ret = take_ptr(node);
+	return err;
+}
+
 /* What the target is mounted by, now or by an entry of fstab. */
 static struct kd_error *take_device(const struct kd_sysroot *root, const struct target_request *request,
-				    struct target *target)
+				    const struct mounts *mounts, struct target *target)
 {
 	struct kd_error *err = kd_set_text(&target->type, request->type);
 
@@ -383,7 +453,7 @@ static struct kd_error *take_device(const struct kd_sysroot *root, const struct 
 		return err;
 	if (kd_target_type_find(request->type)->source == KD_TARGET_TAG)
 		return kd_set_text(&target->device, request->device);
-	return kd_block_find(root, request->device, &target->node);
+	return find_device(root, request, mounts, &target->node);
 }
 
 /* The configuration names the target. */
@@ -396,7 +466,7 @@ static struct kd_error *resolve_named(const struct kd_sysroot *root, const struc
 	if (!kd_target_type_find(request->type))
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s:%u: target type %s is not implemented yet",
 				       request->file, request->line, request->type);
-	err = blame(request, take_device(root, request, target));
+	err = blame(request, take_device(root, request, mounts, target));
 	if (!err)
 		err = resolve_mounted(root, request, mounts, target, &found);
 	if (!err && !found)
@@ -440,18 +510,18 @@ static struct kd_error *take_unmounted(const struct kd_sysroot *root, const stru
 				       const char *path, struct target *target)
 {
 	const char *rest = path_below(path, point);
-	_cleanup_free_ char *type = NULL;
+	_cleanup_free_ char *type = NULL, *node = NULL;
 	struct target_request inner = {
 		.type = entry->type, .device = entry->source, .path = *rest ? rest : "/", .file = "/etc/fstab"
 	};
 	struct kd_error *err;
 	bool found = false;
 
-	if (strcmp(entry->type, "auto") == 0 && !kd_error_discard(kd_block_find(root, entry->source, &target->node)))
-		inner.type = type = block_fs_type(root, target->node);
+	if (strcmp(entry->type, "auto") == 0 && !kd_error_discard(kd_block_find(root, entry->source, &node)))
+		inner.type = type = block_fs_type(root, node);
 	if (!inner.type || !kd_target_type_find(inner.type))
 		return refuse_fs(request, inner.type ? inner.type : "something unknown", point);
-	err = take_device(root, &inner, target);
+	err = take_device(root, &inner, mounts, target);
 	if (!err)
 		err = resolve_mounted(root, &inner, mounts, target, &found);
 	return err || found ? err : take_fstab_entry(root, &inner, entry, target);

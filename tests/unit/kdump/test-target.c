@@ -2,6 +2,7 @@
 /* From a directive of kdump.conf to the target in the plan. */
 #include <stdio.h>
 
+#include "base/array.h"
 #include "kdump/config/conf.h"
 #include "kdump/storage/target.h"
 #include "tests/unit/testing.h"
@@ -402,6 +403,95 @@ static void test_target_external(void **state)
 	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "has an external journal");
 }
 
+#define CLONE     "0a0a0a0a-0a0a-0a0a-0a0a-0a0a0a0a0a0a"
+#define ON_SRV(n) ROOT_MOUNT "30 22 254:" n " / /srv rw - ext4 /dev/x rw\n"
+
+/* A device with the superblock of an ext4 file system whose UUID is CLONE. */
+static void put_clone(struct tree *m, const char *name, const char *number)
+{
+	unsigned char disk[64 << 10] = { 0 };
+	char path[256];
+
+	put_device(m, name, number, NULL);
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	memcpy(disk + 1024 + 0x38, "\x53\xef", 2);
+	disk[1024 + 0x60] = 0x40; /* extents */
+	memset(disk + 1024 + 0x68, 0x0a, 16);
+	tree_write(m, path, disk, sizeof(disk));
+}
+
+static void put_serial(struct tree *m, const char *disk, const char *serial)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "/sys/class/block/%s/serial", disk);
+	tree_text(m, path, serial);
+}
+
+/* A clone of the target's disk is there too, and udev's link leads to it. The mounted one is meant. */
+static void test_target_clone(void **state)
+{
+	static const char *const names[] = { "ext4 UUID=" CLONE "\npath /d",
+					     "ext4 /dev/disk/by-uuid/" CLONE "\npath /d", "path /srv/d",
+					     "ext4 /dev/vdb\npath /d" };
+	struct tree *m = *state;
+
+	put_root(m, "");
+	put_clone(m, "vdb", "254:16");
+	put_clone(m, "vdc", "254:32");
+	put_serial(m, "vdb", "BBB\n");
+	put_serial(m, "vdc", "CCC\n");
+	tree_link(m, "/dev/disk/by-uuid/" CLONE, "../../vdc");
+	tree_directory(m, "/srv/d");
+	tree_text(m, "/proc/self/mountinfo", ON_SRV("16"));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		expect_target(m, names[i], "ext4 DISK=BBB,UUID=" CLONE " [] /d");
+	tree_text(m, "/proc/self/mountinfo", ON_SRV("32"));
+	expect_target(m, names[0], "ext4 DISK=CCC,UUID=" CLONE " [] /d");
+	/* Neither is mounted: which is meant cannot be told, unless it is named otherwise. */
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT);
+	tree_text(m, "/etc/fstab", "UUID=" CLONE " /data ext4 noauto 0 0\n/dev/vdb /srv ext4 noauto 0 0\n");
+	expect_refused(m, names[0], KD_ERR_CONFIG, "/dev/vdc and /dev/vdb both carry UUID=" CLONE ": name the one");
+	expect_refused(m, names[1], KD_ERR_CONFIG, "both carry");
+	expect_refused(m, "path /data/d", KD_ERR_CONFIG, "both carry UUID=" CLONE);
+	expect_target(m, names[3], "ext4 DISK=BBB,UUID=" CLONE " [] /d");
+	/* Both are mounted. */
+	tree_text(m, "/proc/self/mountinfo", ON_SRV("16") "31 22 254:32 / /mnt rw - ext4 /dev/y rw\n");
+	expect_refused(m, names[0], KD_ERR_CONFIG, "/dev/vdb and /dev/vdc both carry");
+	expect_target(m, names[2], "ext4 DISK=BBB,UUID=" CLONE " [] /d");
+}
+
+/* The capture must be able to tell a clone from the target. */
+static void test_target_clone_without_identity(void **state)
+{
+	struct tree *m = *state;
+
+	put_root(m, "");
+	put_clone(m, "vdb", "254:16");
+	put_clone(m, "vdc", "254:32");
+	tree_directory(m, "/srv/d");
+	tree_text(m, "/proc/self/mountinfo", ON_SRV("16"));
+	expect_refused(m, "path /srv/d", KD_ERR_CONFIG,
+		       "/dev/vdb and /dev/vdc have the same UUID " CLONE ", and neither the serial number");
+	/* The capture leaves alone what has holders. */
+	tree_directory(m, "/sys/class/block/vdc/holders/dm-0");
+	expect_target(m, "path /srv/d", "ext4 UUID=" CLONE " [] /d");
+	tree_delete(m, "/sys/class/block/vdc/holders/dm-0");
+	put_serial(m, "vdc", "CCC\n"); /* says nothing of vdb */
+	expect_refused(m, "path /srv/d", KD_ERR_CONFIG, "have the same UUID");
+	put_serial(m, "vdb", "BBB\n");
+	expect_target(m, "path /srv/d", "ext4 DISK=BBB,UUID=" CLONE " [] /d");
+	/* The same serial number twice, as clones of virtual machines have, or the same disk. */
+	put_serial(m, "vdc", "BBB\n");
+	expect_refused(m, "path /srv/d", KD_ERR_CONFIG, "have the same UUID");
+	tree_link(m, "/dev/disk/by-partuuid/0001", "../../vdb");
+	tree_link(m, "/dev/disk/by-partuuid/0002", "../../vdc");
+	expect_target(m, "path /srv/d", "ext4 DISK=BBB,PARTUUID=0001,UUID=" CLONE " [] /d");
+	/* A volume is told by its name. */
+	tree_text(m, "/sys/class/block/vdb/dm/name", "vg-dumps\n");
+	expect_target(m, "path /srv/d", "ext4 volume:vg-dumps,PARTUUID=0001,UUID=" CLONE " [] /d");
+}
+
 /* Without udev links the plan has the kernel's name of the device. */
 static void test_target_without_uuid(void **state)
 {
@@ -431,6 +521,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_target_mounted_after_all, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_automount, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_external, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_clone, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_clone_without_identity, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_without_uuid, tree_setup, tree_teardown),
 	};
 
