@@ -2,10 +2,12 @@
 #include "base/block.h"
 
 #include <blkid.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -62,6 +64,43 @@ static bool encode_value(const char *value, char *ret, size_t size)
 	return blkid_encode_string(plain, ret, size) == 0;
 }
 
+/* The value that differs from @value, which no device has, in the case of letters alone; *ret stays NULL if there is
+ * none. Tags are compared letter by letter, though people and the kernel (PARTUUID=) write UUIDs in either case. */
+static struct kd_error *find_similar(const struct kd_sysroot *root, enum kd_device_key key, const char *value,
+				     char **ret)
+{
+	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(root, link_directories[key]);
+	_cleanup_free_ char *lower = NULL, *node = NULL;
+	struct kd_error *err;
+	const char *link;
+
+	while (dir && (link = kd_next_entry(dir)))
+		if (strcasecmp(link, value) == 0)
+			return kd_set_text(ret, link);
+	if (!kd_sysroot_is_live(root))
+		return NULL;
+	err = kd_format(&lower, "%s%s", kd_device_key_prefix(key), value);
+	if (err)
+		return err;
+	for (char *p = strchr(lower, '='); *p; p++)
+		*p = tolower((unsigned char)*p);
+	if (strcmp(strchr(lower, '=') + 1, value) != 0)
+		node = blkid_evaluate_spec(lower, NULL);
+	return node ? kd_set_text(ret, strchr(lower, '=') + 1) : NULL;
+}
+
+static struct kd_error *no_tag(const struct kd_sysroot *root, const char *name, const struct kd_device_name *tag,
+			       const char *value)
+{
+	_cleanup_free_ char *similar = NULL;
+	struct kd_error *err = find_similar(root, tag->key, value, &similar);
+
+	if (err || !similar)
+		return err ? err : kd_error_create(KD_ERR_NOT_FOUND, NO_DEVICE, name);
+	return kd_error_create(KD_ERR_NOT_FOUND, "there is no device %s: did you mean \"%s%s\"?", name,
+			       kd_device_key_prefix(tag->key), similar);
+}
+
 static struct kd_error *find_tag(const struct kd_sysroot *root, const char *name, const struct kd_device_name *tag,
 				 char **ret)
 {
@@ -74,9 +113,7 @@ static struct kd_error *find_tag(const struct kd_sysroot *root, const char *name
 	if (dir >= 0 && read_link(dir, value, node))
 		return kd_set_text(ret, node);
 	probed = kd_sysroot_is_live(root) ? blkid_evaluate_spec(name, NULL) : NULL;
-	if (!probed)
-		return kd_error_create(KD_ERR_NOT_FOUND, NO_DEVICE, name);
-	return kd_sysroot_realpath(root, probed, ret);
+	return probed ? kd_sysroot_realpath(root, probed, ret) : no_tag(root, name, tag, value);
 }
 
 static struct kd_error *find_name(const struct kd_sysroot *root, const char *name, char **ret)

@@ -188,6 +188,11 @@ static void test_target_named(void **state)
 	expect_refused(m, "ext4 /dev/vdz1", KD_ERR_NOT_FOUND, "/etc/kdump.conf:1: there is no device /dev/vdz1");
 	expect_refused(m, "ext4 UUID=dead", KD_ERR_NOT_FOUND, "there is no device UUID=dead");
 	expect_refused(m, "ext4 UUID=../../etc", KD_ERR_NOT_FOUND, "there is no device");
+	expect_refused(m, "xfs UUID=BBBB-2", KD_ERR_NOT_FOUND,
+		       "/etc/kdump.conf:1: there is no device UUID=BBBB-2: did you mean \"UUID=bbbb-2\"?");
+	tree_link(m, "/dev/disk/by-partuuid/00ab-1", "../../vda2");
+	expect_refused(m, "xfs PARTUUID=00AB-1", KD_ERR_NOT_FOUND, "did you mean \"PARTUUID=00ab-1\"?");
+	expect_refused(m, "xfs PARTLABEL=Dumps", KD_ERR_NOT_FOUND, "did you mean \"PARTLABEL=dumps\"?");
 }
 
 static void test_target_fstab(void **state)
