@@ -471,15 +471,66 @@ static struct kd_error *begin(struct arming *arming, bool *loaded)
 	return err ? err : kd_conf_load(arming->root, arming->log, arming->request->conf_file, &arming->conf);
 }
 
-/* If arming has failed with @err, note how the machine stands now. Returns @err. */
+/* *ret := what makes the loaded image dangerous, as a sentence; NULL: nothing does, or it is another program's. A record
+ * that cannot be read counts, too: nobody can tell any more what the image would write to. */
+static struct kd_error *find_danger(const struct kd_sysroot *root, char **ret)
+{
+	_cleanup_(armed_free) struct armed armed = { 0 };
+	_cleanup_free_ struct input_change *change = NULL;
+	size_t count = 0, i;
+	bool found;
+	struct kd_error *err = armed_read(root, &armed, &found);
+
+	if (err && err->code != KD_ERR_NOMEM) {
+		kd_error_destroy(err);
+		return kd_set_text(ret, "the record of what it was made from cannot be read");
+	}
+	if (!err)
+		err = inputs_compare(root, &armed.inputs, &change, &count);
+	for (i = 0; i < count && !err; i++)
+		if (change[i].dangerous)
+			return kd_format(ret, "%s %s since, and %s", change[i].name, change[i].how, change[i].meaning);
+	return err;
+}
+
+/* Unload an image that must not run. *ret := the sentence for the journal. Returns whether that image is still loaded. */
+static bool disarm(const struct arming_request *request, const char *danger, const char *cause, char **ret)
+{
+	struct kd_error *err = loader_unload(LOADER_PANIC), *err2;
+	bool loaded = err != NULL;
+
+	if (err) {
+		err2 = kd_format(ret, "the loaded image is dangerous, and cannot be unloaded (%s): %s", err->text,
+				 danger);
+	} else {
+		kd_info(request->log, "kexec: unloaded kdump kernel");
+		err = armed_remove(request->root);
+		err2 = kd_format(ret,
+				 "the loaded image was unloaded: %s; a new one cannot be made: %s; mend that, then "
+				 "\"kdumpctl start\"",
+				 danger, cause);
+	}
+	if (!err2)
+		kd_warn(request->log, "%s", *ret);
+	kd_error_destroy(err);
+	kd_error_destroy(err2);
+	return loaded;
+}
+
+/* If arming has failed with @err, unload what is loaded if it has become dangerous, and note how the machine stands
+ * now. Returns @err. */
 static struct kd_error *note_failure(const struct arming_request *request, struct kd_error *err)
 {
+	_cleanup_free_ char *danger = NULL, *reason = NULL;
 	bool loaded = false;
 
 	if (!err || request->dry_run)
 		return err;
 	kd_error_destroy(loader_loaded(request->root, LOADER_PANIC, &loaded));
-	transition_note(request->root, request->log, loaded ? STANDING_STALE : STANDING_NOT_ARMED, err->text);
+	if (loaded && !kd_error_discard(find_danger(request->root, &danger)) && danger)
+		loaded = disarm(request, danger, err->text, &reason);
+	transition_note(request->root, request->log, loaded ? STANDING_STALE : STANDING_NOT_ARMED,
+			reason ? reason : err->text);
 	return err;
 }
 

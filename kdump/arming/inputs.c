@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/block.h"
+#include "base/device_spec.h"
 #include "base/parse.h"
 #include "base/text.h"
 #include "initramfs/hash.h"
@@ -29,9 +30,18 @@
 /* *ret := the present identity of @name, owned by the caller; NULL: it cannot be read. */
 typedef struct kd_error *identify(const struct kd_sysroot *root, const char *name, char **ret);
 
+/* When does a change make the armed image write where it must not? Then it may stay armed no longer than it takes to
+ * make a new one. What is merely old still leaves a dump. */
+enum danger {
+	DANGER_NEVER,
+	DANGER_IF_CHANGED, /* while it is gone, the capture finds nothing, and so writes nothing */
+	DANGER_ALWAYS,     /* the image finds its sectors all the same */
+};
+
 struct input_kind {
 	const char *name;
 	identify *identify;
+	enum danger danger;
 	const char *meaning;
 	const char *remedy; /* where a reload alone does not help */
 };
@@ -122,17 +132,39 @@ static struct kd_error *by_entries(const struct kd_sysroot *root, const char *na
 
 /* --- the target --------------------------------------------------------------------------------------------------- */
 
-/* The number of the device. udev's link may be old: if the device itself has another UUID, it is another device. */
+/* Has @node another file system than @name says? udev's link may be old, and a disk or volume is found without its
+ * contents, too. */
+static struct kd_error *has_other_uuid(const struct kd_sysroot *root, const char *name, const char *node, bool *ret)
+{
+	_cleanup_(kd_device_spec_free) struct kd_device_spec spec = { 0 };
+	_cleanup_free_ char *uuid = NULL;
+	const char *wanted;
+	struct kd_error *err = NULL;
+
+	*ret = false;
+	/* A path, or a name that an old record has. */
+	if (kd_error_discard(kd_device_spec_parse(name, &spec)))
+		return NULL;
+	wanted = spec.value[KD_DEVICE_UUID];
+	if (wanted)
+		err = block_uuid(root, node, &uuid);
+	if (!err && uuid)
+		*ret = strcmp(uuid + strlen("UUID="), wanted) != 0;
+	return err;
+}
+
+/* The number of the device, if it has that file system. */
 static struct kd_error *by_device(const struct kd_sysroot *root, const char *name, char **ret)
 {
-	_cleanup_free_ char *node = NULL, *uuid = NULL, *number = NULL;
+	_cleanup_free_ char *node = NULL, *number = NULL;
+	bool other = false;
 	struct kd_error *err = kd_block_find(root, name, &node);
 
-	if (!err && kd_starts_with(name, "UUID="))
-		err = block_uuid(root, node, &uuid);
+	if (!err)
+		err = has_other_uuid(root, name, node, &other);
 	if (err)
 		return answer(err, ret);
-	if (uuid && strcmp(uuid, name) != 0)
+	if (other)
 		return kd_set_text(ret, ABSENT);
 	err = kd_sysroot_read_line(root, &number, "/sys/class/block/%s/dev", strrchr(node, '/') + 1);
 	if (err)
@@ -242,21 +274,23 @@ static struct kd_error *by_memory(const struct kd_sysroot *root, const char *nam
 #define NEW_TARGET "check the target in the configuration (\"lsblk -f\"), then \"kdumpctl reload\""
 
 static const struct input_kind kinds[] = {
-	{ INPUT_CONFIG, by_content, "the armed image was made with the old settings", NULL },
-	{ INPUT_HOOKS, by_entries, "the image holds the old programs", NULL },
-	{ INPUT_KERNEL, by_stat, "the loaded kernel differs from the one on the disk", NULL },
-	{ INPUT_INITRAMFS, by_stat, "the loaded image differs from the one on the disk", NULL },
-	{ INPUT_INDEX, by_content, "the image may hold old modules", NULL },
-	{ INPUT_MODULE, by_stat, "the image holds the old module", NULL },
-	{ INPUT_PROGRAM, by_stat, "the image holds the old program", NULL },
-	{ INPUT_KEY, by_stat, "the image holds the old key, which may not open the target",
+	{ INPUT_CONFIG, by_content, DANGER_NEVER, "the armed image was made with the old settings", NULL },
+	{ INPUT_HOOKS, by_entries, DANGER_NEVER, "the image holds the old programs", NULL },
+	{ INPUT_KERNEL, by_stat, DANGER_NEVER, "the loaded kernel differs from the one on the disk", NULL },
+	{ INPUT_INITRAMFS, by_stat, DANGER_NEVER, "the loaded image differs from the one on the disk", NULL },
+	{ INPUT_INDEX, by_content, DANGER_NEVER, "the image may hold old modules", NULL },
+	{ INPUT_MODULE, by_stat, DANGER_NEVER, "the image holds the old module", NULL },
+	{ INPUT_PROGRAM, by_stat, DANGER_NEVER, "the image holds the old program", NULL },
+	{ INPUT_KEY, by_stat, DANGER_NEVER, "the image holds the old key, which may not open the target",
 	  "put the key back or name another one in the configuration, then \"kdumpctl reload\"" },
-	{ INPUT_DEVICE, by_device, "the capture kernel will not find the dump target", NEW_TARGET },
-	{ INPUT_VOLUME, by_volume, "the capture kernel may be unable to assemble it", NULL },
-	{ INPUT_MOUNT, by_mount, "a dump may go to another place than the configuration says", NEW_TARGET },
-	{ INPUT_FSTAB, by_fstab, "a dump may go to another place than the configuration says", NULL },
-	{ INPUT_CPUS, by_cpus, "a dump would lack the registers of added CPUs", NULL },
-	{ INPUT_MEMORY, by_memory, "a dump would miss added memory, or fail on removed memory", NULL },
+	{ INPUT_DEVICE, by_device, DANGER_IF_CHANGED, "the capture kernel will not find the dump target", NEW_TARGET },
+	{ INPUT_VOLUME, by_volume, DANGER_ALWAYS, "a dump could be written into sectors that belong to others now",
+	  NULL },
+	{ INPUT_MOUNT, by_mount, DANGER_NEVER, "a dump may go to another place than the configuration says",
+	  NEW_TARGET },
+	{ INPUT_FSTAB, by_fstab, DANGER_NEVER, "a dump may go to another place than the configuration says", NULL },
+	{ INPUT_CPUS, by_cpus, DANGER_NEVER, "a dump would lack the registers of added CPUs", NULL },
+	{ INPUT_MEMORY, by_memory, DANGER_NEVER, "a dump would miss added memory, or fail on removed memory", NULL },
 };
 
 static const struct input_kind *find_kind(const char *name, size_t length)
@@ -434,9 +468,16 @@ void inputs_free(struct inputs *inputs)
 
 static const char *describe(const char *before, const char *now)
 {
+	if (!now)
+		return "has been unreadable";
 	if (strcmp(now, ABSENT) == 0)
 		return "has disappeared";
 	return strcmp(before, ABSENT) != 0 ? "has changed" : "has appeared";
+}
+
+static bool is_dangerous(const struct input_kind *kind, const char *now)
+{
+	return kind->danger == DANGER_ALWAYS || (kind->danger == DANGER_IF_CHANGED && now && strcmp(now, ABSENT) != 0);
 }
 
 struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inputs *inputs, struct input_change **ret,
@@ -451,15 +492,19 @@ struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inpu
 		const struct input *input = &inputs->input[i];
 		_cleanup_free_ char *now = NULL;
 		struct kd_error *err = input->kind->identify(root, input->name, &now);
+		bool failed = err != NULL;
 
-		if (err)
+		if (err && err->code == KD_ERR_NOMEM)
 			return err;
-		if (!now || strcmp(now, input->identity) == 0)
+		/* One input that cannot be checked must not hide the changes of the others. */
+		kd_error_destroy(err);
+		if (!failed && (!now || strcmp(now, input->identity) == 0))
 			continue;
 		change[count++] = (struct input_change){
 			.kind = input->kind->name,
 			.name = input->name,
 			.how = describe(input->identity, now),
+			.dangerous = is_dangerous(input->kind, now),
 			.meaning = input->kind->meaning,
 			.remedy = input->kind->remedy ? input->kind->remedy :
 							"\"kdumpctl reload\" brings the image up to date",

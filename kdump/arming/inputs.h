@@ -7,6 +7,7 @@
 #ifndef KDUMP_ARMING_INPUTS_H
 #define KDUMP_ARMING_INPUTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -77,16 +78,17 @@ static inline void inputs_free_cleanup(struct inputs *inputs)
 	inputs_free(inputs);
 }
 
-/** An input whose identity has changed. */
+/** An input whose identity has changed, or that cannot be checked. */
 struct input_change {
 	const char *kind, *name; /* borrowed from the inputs */
-	const char *how;         /* "has changed", "has disappeared", "has appeared" */
+	const char *how;         /* "has changed", "has disappeared", "has appeared", "has been unreadable" */
+	bool dangerous;          /* a capture by the armed image could write where it must not */
 	const char *meaning;     /* what follows from the change */
 	const char *remedy;      /* what to do about it */
 };
 
 /** Compare @inputs with the machine as it is now. *ret has the changes in the order of @inputs, and is owned by the
- *  caller (free()). An identity that cannot be read is not a change. */
+ *  caller (free()). An identity that only root may read is not a change. KD_ERR_NOMEM. */
 struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inputs *inputs, struct input_change **ret,
 				size_t *count_ret) MUST_CHECK;
 

@@ -51,39 +51,47 @@ static void note_well(const struct kdumpctl *ctl, const struct health *health)
 		transition_note(&ctl->root, &ctl->log, STANDING_ARMED, reason);
 }
 
-/* Note why the image is loaded again. */
-static void note_ill(const struct kdumpctl *ctl, const struct health *health, const char *reason)
+/* *well: a reload would improve nothing. *reason := why it would, as far as it is known. */
+static struct kd_error *look(const struct kdumpctl *ctl, bool *well, char **reason)
 {
-	if (health->loaded)
-		transition_note(&ctl->root, &ctl->log, STANDING_STALE, reason);
-	else if (health->state == ARMED_LOST)
-		transition_note(&ctl->root, &ctl->log, STANDING_NOT_ARMED,
-				"another program has unloaded the capture kernel");
+	_cleanup_(health_free) struct health health = { 0 };
+	struct kd_error *err = health_check(&ctl->root, &ctl->log, &health);
+
+	*well = false;
+	/* A record that cannot be read is written again. */
+	if (err && err->code == KD_ERR_FORMAT) {
+		struct kd_error *err2 = kd_set_text(reason, err->text);
+
+		kd_error_destroy(err);
+		return err2;
+	}
+	if (err)
+		return err;
+	*well = is_well(&health);
+	if (*well && !ctl->dry_run)
+		note_well(ctl, &health);
+	if (health.changes || *well) {
+		*reason = health_reason(&health);
+		return *reason ? NULL : kd_error_nomem();
+	}
+	return kd_set_text(reason, health_sentence(&health));
 }
 
 /* Look once, and reload if necessary. *again: look once more, since the reload took some time. */
 static struct kd_error *refresh_once(struct kdumpctl *ctl, bool *again)
 {
-	_cleanup_(health_free) struct health health = { 0 };
 	_cleanup_free_ char *reason = NULL;
-	struct kd_error *err = health_check(&ctl->root, &ctl->log, &health);
+	struct kd_error *err;
+	bool well;
 
 	*again = false;
+	err = look(ctl, &well, &reason);
 	if (err)
 		return err;
-	reason = health_reason(&health);
-	if (!reason)
-		return kd_error_nomem();
-	if (ctl->dry_run) {
-		printf("%s%s%s\n", is_well(&health) ? "up to date" : "would be loaded again", *reason ? ": " : "",
-		       reason);
+	if (ctl->dry_run)
+		printf("%s%s%s\n", well ? "up to date" : "would be loaded again", *reason ? ": " : "", reason);
+	if (well || ctl->dry_run)
 		return NULL;
-	}
-	if (is_well(&health)) {
-		note_well(ctl, &health);
-		return NULL;
-	}
-	note_ill(ctl, &health, reason);
 	err = arm_refresh(ctl);
 	if (err) {
 		/* The journal has this error already. A unit that fails every few minutes would add nothing. */
@@ -91,6 +99,7 @@ static struct kd_error *refresh_once(struct kdumpctl *ctl, bool *again)
 		kd_error_destroy(err);
 		return NULL;
 	}
+	kd_info(&ctl->log, "loaded again: %s", reason);
 	*again = true;
 	return NULL;
 }

@@ -202,6 +202,27 @@ static void test_uuid(void **state)
 	assert_string_equal(change[1].kind, INPUT_FSTAB);
 }
 
+/* A file system that was made anew on the same volume: the volume is there, what the plan means is not. */
+static void test_uuid_on_volume(void **state)
+{
+	struct tree *m = *state;
+	_cleanup_(inputs_free) struct inputs inputs = { 0 };
+	_cleanup_free_ struct input_change *change = NULL;
+	size_t count;
+
+	tree_text(m, "/dev/dm-0", "");
+	tree_text(m, "/sys/class/block/dm-0/dev", "253:0\n");
+	tree_text(m, "/sys/class/block/dm-0/dm/name", "vg-dumps\n");
+	tree_link(m, "/dev/disk/by-uuid/cccc-3", "../../dm-0");
+	assert_no_error(inputs_add(&m->root, &inputs, INPUT_DEVICE, "volume:vg-dumps,UUID=cccc-3"));
+	tree_delete(m, "/dev/disk/by-uuid/cccc-3");
+	tree_link(m, "/dev/disk/by-uuid/dddd-4", "../../dm-0");
+	assert_no_error(inputs_compare(&m->root, &inputs, &change, &count));
+	assert_int_equal(count, 1);
+	assert_string_equal(change[0].how, "has disappeared");
+	assert_false(change[0].dangerous);
+}
+
 /* A kernel that keeps the image up to date itself. */
 static void test_hardware(void **state)
 {
@@ -289,6 +310,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_armed_hash, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_each_change, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_uuid, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_uuid_on_volume, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_hardware, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_secrets, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_unknown_kind, setup, tree_teardown),

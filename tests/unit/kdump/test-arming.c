@@ -8,15 +8,32 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "kdump/arming/armed.h"
+#include "kdump/arming/transition.h"
 #include "kdump/loader/kexec_call.h"
 #include "kdump/verbs/verbs.h"
+
+/* --- a machine ---------------------------------------------------------------------------------------------------- */
+
+struct machine {
+	struct tree tree;
+	struct kdumpctl ctl;
+	char *said; /* on standard error, once it is flushed */
+	size_t size;
+};
+
+static void put(struct machine *m, const char *path, const char *text)
+{
+	tree_text(&m->tree, path, text);
+}
 
 /* --- the kernel --------------------------------------------------------------------------------------------------- */
 
 static unsigned int loads, unloads;
 static bool refuse_unload;
+static struct machine *now; /* whose kernel this is */
 
 struct kd_error *kexec_call_load(const struct kexec_call *call, const struct segments *segments, uint64_t entry)
 {
@@ -34,6 +51,8 @@ struct kd_error *kexec_call_unload(bool on_crash)
 {
 	assert_true(on_crash);
 	unloads++;
+	if (!refuse_unload && now)
+		put(now, "/sys/kernel/kexec_crash_loaded", "0\n");
 	return refuse_unload ? kd_error_os(EBUSY, "kexec_load") : NULL;
 }
 
@@ -41,20 +60,6 @@ struct kd_error *kexec_call_reboot(void)
 {
 	fail_msg("nobody wants to reboot");
 	return NULL;
-}
-
-/* --- a machine ---------------------------------------------------------------------------------------------------- */
-
-struct machine {
-	struct tree tree;
-	struct kdumpctl ctl;
-	char *said; /* on standard error, once it is flushed */
-	size_t size;
-};
-
-static void put(struct machine *m, const char *path, const char *text)
-{
-	tree_text(&m->tree, path, text);
 }
 
 static int setup(void **state)
@@ -77,7 +82,7 @@ static int setup(void **state)
 	put(m, "/proc/sys/kernel/random/boot_id", "0000-boot\n");
 	loads = unloads = 0;
 	refuse_unload = false;
-	*state = m;
+	*state = now = m;
 	return 0;
 }
 
@@ -85,6 +90,7 @@ static int teardown(void **state)
 {
 	struct machine *m = *state;
 
+	now = NULL;
 	fclose(m->ctl.log.stream);
 	free(m->said);
 	tree_remove(&m->tree);
@@ -168,6 +174,155 @@ static void test_restart_that_fails(void **state)
 	assert_int_equal(loads, 0);
 }
 
+/* The machine was armed by kdumpctl for a file system on a RAID; no new image can be made, as there is no kernel. */
+static void armed_before(struct machine *m)
+{
+	struct armed armed = { .kernel = (char *)"/boot/vmlinuz-6.1", .time = 1 };
+
+	put(m, "/sys/kernel/kexec_crash_loaded", "1\n");
+	put(m, "/etc/kdump/pre.d/one", "one");
+	put(m, "/sys/class/block/md0/md/level", "raid1\n");
+	put(m, "/sys/class/block/md0/slaves/vda", "");
+	put(m, "/sys/class/block/md0/dev", "9:0\n");
+	put(m, "/sys/class/block/vdc/dev", "254:32\n");
+	put(m, "/dev/md0", "");
+	put(m, "/dev/vdc", "");
+	tree_link(&m->tree, "/dev/disk/by-uuid/aaaa-1", "../../md0");
+	assert_no_error(inputs_add(&m->tree.root, &armed.inputs, INPUT_HOOKS, "/etc/kdump/pre.d"));
+	assert_no_error(inputs_add(&m->tree.root, &armed.inputs, INPUT_CONFIG, "/etc/kdump.conf"));
+	assert_no_error(inputs_add(&m->tree.root, &armed.inputs, INPUT_DEVICE, "UUID=aaaa-1"));
+	assert_no_error(inputs_add(&m->tree.root, &armed.inputs, INPUT_VOLUME, "md0"));
+	assert_no_error(armed_write(&m->tree.root, &armed));
+	inputs_free(&armed.inputs);
+	put(m, TRANSITION_PATH, "armed kernel 6.1\n");
+}
+
+static void another_member(struct machine *m)
+{
+	tree_delete(&m->tree, "/sys/class/block/md0/slaves/vda");
+	put(m, "/sys/class/block/md0/slaves/vdb", "");
+}
+
+/* A table of device-mapper cannot be read in a tree. */
+static void unreadable_table(struct machine *m)
+{
+	put(m, ARMED_PATH, "time 1\nboot_id 0000-boot\ninput volume 00 vg-dumps\n");
+}
+
+static void no_volume(struct machine *m)
+{
+	tree_delete(&m->tree, "/sys/class/block/md0/md/level");
+}
+
+static void clone_mounted(struct machine *m)
+{
+	tree_delete(&m->tree, "/dev/disk/by-uuid/aaaa-1");
+	tree_link(&m->tree, "/dev/disk/by-uuid/aaaa-1", "../../vdc");
+}
+
+static void no_device(struct machine *m)
+{
+	tree_delete(&m->tree, "/dev/disk/by-uuid/aaaa-1");
+}
+
+static void damaged_record(struct machine *m)
+{
+	put(m, ARMED_PATH, "time 1\nboot_id 0000-boot\ninput config\n");
+}
+
+static void other_boot(struct machine *m)
+{
+	put(m, ARMED_PATH, "time 1\nboot_id 0001-boot\ninput volume 00 md0\n");
+}
+
+static void edited(struct machine *m)
+{
+	put(m, "/etc/kdump.conf", "path /other\n");
+}
+
+static void broken(struct machine *m)
+{
+	put(m, "/etc/kdump.conf", "nonsense\n");
+	another_member(m);
+}
+
+static void no_hook(struct machine *m)
+{
+	tree_delete(&m->tree, "/etc/kdump/pre.d/one");
+}
+
+/* What could make a capture write into foreign sectors is unloaded when nothing can take its place; what is merely old
+ * stays. Whoever tries it: an administrator, or the unit that looks after it. */
+static void test_disarm(void **state)
+{
+	static const struct {
+		const char *name;
+		void (*change)(struct machine *m);
+		const char *said; /* NULL: the image stays */
+	} rows[] = {
+		{ "another member", another_member, "the loaded image was unloaded: md0 has changed since, and" },
+		{ "and a broken kdump.conf", broken, "the loaded image was unloaded: md0 has changed since, and" },
+		{ "no volume", no_volume, "the loaded image was unloaded: md0 has been unreadable since, and" },
+		{ "unreadable table", unreadable_table,
+		  "the loaded image was unloaded: vg-dumps has been unreadable since, and" },
+		{ "a clone in its place", clone_mounted,
+		  "the loaded image was unloaded: UUID=aaaa-1 has changed since" },
+		{ "damaged record", damaged_record,
+		  "the loaded image was unloaded: the record of what it was made from cannot be read" },
+		/* The capture finds nothing, and writes nothing. */
+		{ "no device", no_device, NULL },
+		{ "another program's image", other_boot, NULL },
+		{ "kdump.conf", edited, NULL },
+		{ "hook", no_hook, NULL },
+	};
+	static kdumpctl_verb *const verbs[] = { arm_restart, arm_reload, refresh_run };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows) * ARRAY_SIZE(verbs); i++) {
+		size_t row = i / ARRAY_SIZE(verbs);
+		_cleanup_(armed_free) struct armed armed = { 0 };
+		_cleanup_free_ char *note = NULL;
+		struct machine *m;
+		bool found = false;
+		int status = 0;
+
+		if (i) {
+			teardown(state);
+			setup(state);
+		}
+		m = *state;
+		armed_before(m);
+		rows[row].change(m);
+		kd_error_destroy(verbs[i % ARRAY_SIZE(verbs)](&m->ctl, &status));
+		if (unloads != (rows[row].said ? 1 : 0))
+			fail_msg("%s: %u unloads", rows[row].name, unloads);
+		assert_int_equal(loads, 0);
+		if (!rows[row].said)
+			continue;
+		assert_said(m, rows[row].said);
+		assert_said(m, "mend that, then \"kdumpctl start\"");
+		assert_no_error(armed_read(&m->tree.root, &armed, &found));
+		assert_false(found);
+		/* The unit goes on trying, and the journal knows why. */
+		assert_int_equal(transition_last(&m->tree.root), STANDING_NOT_ARMED);
+		tree_read(&m->tree, TRANSITION_PATH, &note, NULL);
+		assert_non_null(strstr(note, rows[row].said));
+	}
+}
+
+/* The kernel may refuse to unload it, too. */
+static void test_disarm_refused(void **state)
+{
+	struct machine *m = *state;
+	int status = 0;
+
+	armed_before(m);
+	another_member(m);
+	refuse_unload = true;
+	assert_error(arm_restart(&m->ctl, &status), KD_ERR_NOT_FOUND, "the file of kernel 6.1 was not found");
+	assert_said(m, "the loaded image is dangerous, and cannot be unloaded (kexec_load: ");
+	assert_int_equal(transition_last(&m->tree.root), STANDING_STALE);
+}
+
 /* Red Hat's words of "test", up to where it would crash. */
 static void test_creation_test(void **state)
 {
@@ -198,6 +353,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stop_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reload_of_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart_that_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_disarm, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_disarm_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_creation_test, setup, teardown),
 	};
 
