@@ -471,29 +471,71 @@ static struct kd_error *begin(struct arming *arming, bool *loaded)
 	return err ? err : kd_conf_load(arming->root, arming->log, arming->request->conf_file, &arming->conf);
 }
 
-/* *ret := what makes the loaded image dangerous, as a sentence; NULL: nothing does, or it is another program's. A record
- * that cannot be read counts, too: nobody can tell any more what the image would write to. */
-static struct kd_error *find_danger(const struct kd_sysroot *root, char **ret)
-{
-	_cleanup_(armed_free) struct armed armed = { 0 };
-	_cleanup_free_ struct input_change *change = NULL;
-	size_t count = 0, i;
-	bool found;
-	struct kd_error *err = armed_read(root, &armed, &found);
+/* What kdumpctl has loaded, if it is that which is loaded. */
+struct loaded {
+	struct armed armed;
+	bool ours;                   /* else another program has loaded it, and the rest is zeroed */
+	bool unknown;                /* the record of it cannot be read */
+	struct input_change *change; /* since the load */
+	size_t changes;
+};
 
+static void loaded_free(struct loaded *loaded)
+{
+	free(loaded->change);
+	armed_free(&loaded->armed);
+}
+static inline void loaded_free_cleanup(struct loaded *loaded)
+{
+	loaded_free(loaded);
+}
+
+/* *ret is to be freed on failure, too. KD_ERR_NOMEM. */
+static struct kd_error *look_at_loaded(const struct kd_sysroot *root, struct loaded *ret)
+{
+	struct kd_error *err;
+
+	*ret = (struct loaded){ 0 };
+	err = armed_read(root, &ret->armed, &ret->ours);
 	if (err && err->code != KD_ERR_NOMEM) {
 		kd_error_destroy(err);
-		return kd_set_text(ret, "the record of what it was made from cannot be read");
+		ret->ours = ret->unknown = true;
+		return NULL;
 	}
-	if (!err)
-		err = inputs_compare(root, &armed.inputs, &change, &count);
-	for (i = 0; i < count && !err; i++)
-		if (change[i].dangerous)
-			return kd_format(ret, "%s %s since, and %s", change[i].name, change[i].how, change[i].meaning);
+	return err ? err : inputs_compare(root, &ret->armed.inputs, &ret->change, &ret->changes);
+}
+
+/* *ret := what makes the loaded image dangerous, as a sentence; NULL: nothing does. If its record cannot be read,
+ * nobody can tell any more what it would write to. */
+static struct kd_error *find_danger(const struct kd_sysroot *root, char **ret)
+{
+	_cleanup_(loaded_free) struct loaded loaded = { 0 };
+	struct kd_error *err = look_at_loaded(root, &loaded);
+
+	if (!err && loaded.unknown)
+		return kd_set_text(ret, "the record of what it was made from cannot be read");
+	for (size_t i = 0; i < loaded.changes && !err; i++)
+		if (loaded.change[i].dangerous)
+			return kd_format(ret, "%s %s since, and %s", loaded.change[i].name, loaded.change[i].how,
+					 loaded.change[i].meaning);
 	return err;
 }
 
-/* Unload an image that must not run. *ret := the sentence for the journal. Returns whether that image is still loaded. */
+/* Would loading again change what is loaded? Another program's image is not ours to judge. */
+static struct kd_error *find_outdated(const struct arming_request *request, bool *ret)
+{
+	_cleanup_(loaded_free) struct loaded loaded = { 0 };
+	struct kd_error *err = look_at_loaded(request->root, &loaded);
+	const char *conf = loaded.armed.conf;
+
+	for (size_t i = 0; i < loaded.changes; i++)
+		kd_info(request->log, "%s %s since the capture kernel was loaded", loaded.change[i].name,
+			loaded.change[i].how);
+	*ret = loaded.unknown || loaded.changes || (conf && strcmp(conf, request->conf_file) != 0);
+	return err;
+}
+
+/* Unload an image that must not run. *ret := the sentence for the journal. Returns whether it is still loaded. */
 static bool disarm(const struct arming_request *request, const char *danger, const char *cause, char **ret)
 {
 	struct kd_error *err = loader_unload(LOADER_PANIC), *err2;
@@ -538,10 +580,12 @@ struct kd_error *arming_start(const struct arming_request *request)
 {
 	_cleanup_(arming_free) struct arming arming = arming_new(request);
 	struct kd_error *err;
-	bool loaded;
+	bool loaded, outdated = true;
 
 	err = begin(&arming, &loaded);
-	if (!err && loaded && !request->dry_run) {
+	if (!err && loaded && !request->dry_run)
+		err = find_outdated(request, &outdated);
+	if (!err && !outdated) {
 		kd_warn(request->log, "Kdump already running: [WARNING]");
 		return NULL;
 	}

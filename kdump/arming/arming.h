@@ -28,7 +28,7 @@ struct arming_request {
 	void *arg;
 };
 
-/** Arm a machine that is not armed. If a capture kernel is already loaded, say so and do nothing. */
+/** Arm a machine that is not armed. If a capture kernel is already loaded and up to date, say so and do nothing. */
 struct kd_error *arming_start(const struct arming_request *request) MUST_CHECK;
 
 /** Load again, whether or not anything has changed. force_rebuild of kdump.conf counts, as it does for a start. */

@@ -177,7 +177,7 @@ static void test_restart_that_fails(void **state)
 /* The machine was armed by kdumpctl for a file system on a RAID; no new image can be made, as there is no kernel. */
 static void armed_before(struct machine *m)
 {
-	struct armed armed = { .kernel = (char *)"/boot/vmlinuz-6.1", .time = 1 };
+	struct armed armed = { .kernel = (char *)"/boot/vmlinuz-6.1", .conf = (char *)"/etc/kdump.conf", .time = 1 };
 
 	put(m, "/sys/kernel/kexec_crash_loaded", "1\n");
 	put(m, "/etc/kdump/pre.d/one", "one");
@@ -240,15 +240,71 @@ static void edited(struct machine *m)
 	put(m, "/etc/kdump.conf", "path /other\n");
 }
 
-static void broken(struct machine *m)
+static void nonsense(struct machine *m)
 {
 	put(m, "/etc/kdump.conf", "nonsense\n");
+}
+
+static void other_conf(struct machine *m)
+{
+	put(m, "/etc/other.conf", "");
+	m->ctl.conf_file = "/etc/other.conf";
+}
+
+static void nothing(struct machine *m)
+{
+}
+
+static void broken(struct machine *m)
+{
+	nonsense(m);
 	another_member(m);
 }
 
 static void no_hook(struct machine *m)
 {
 	tree_delete(&m->tree, "/etc/kdump/pre.d/one");
+}
+
+/* "start" brings an outdated image up to date, or fails: it neither hides a bad configuration nor costs the image. */
+static void test_start_outdated(void **state)
+{
+	static const struct {
+		void (*change)(struct machine *m);
+		const char *error; /* NULL: it is up to date, or not ours */
+	} rows[] = {
+		{ edited, "the file of kernel 6.1 was not found" },
+		{ nonsense, "Invalid kdump config option nonsense" },
+		{ no_hook, "the file of kernel 6.1 was not found" },
+		{ other_conf, "the file of kernel 6.1 was not found" },
+		{ other_boot, NULL },
+		{ nothing, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct machine *m;
+		struct kd_error *err;
+		int status = 0;
+
+		if (i) {
+			teardown(state);
+			setup(state);
+		}
+		m = *state;
+		armed_before(m);
+		rows[i].change(m);
+		err = arm_start(&m->ctl, &status);
+		if (rows[i].error) {
+			assert_non_null(err);
+			assert_non_null(strstr(err->text, rows[i].error));
+			assert_int_equal(transition_last(&m->tree.root), STANDING_STALE);
+		} else {
+			assert_no_error(err);
+			assert_said(m, "kdump: WARNING: Kdump already running: [WARNING]\n");
+		}
+		kd_error_destroy(err);
+		assert_int_equal(loads + unloads, 0);
+	}
 }
 
 /* What could make a capture write into foreign sectors is unloaded when nothing can take its place; what is merely old
@@ -353,6 +409,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stop_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reload_of_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart_that_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_start_outdated, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disarm, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disarm_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_creation_test, setup, teardown),
