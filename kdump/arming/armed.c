@@ -30,6 +30,8 @@ static const struct {
 	{ "call", offsetof(struct armed, call) },
 	{ "target", offsetof(struct armed, target) },
 	{ "directory", offsetof(struct armed, directory) },
+	{ "map", offsetof(struct armed, map) },
+	{ "fallback", offsetof(struct armed, fallback) },
 };
 
 static char **field(const struct armed *armed, size_t i)
@@ -62,22 +64,28 @@ static struct kd_error *format(const struct armed *armed, const char *boot_id, c
 	return NULL;
 }
 
-struct kd_error *armed_write(const struct kd_sysroot *root, const struct armed *armed)
+struct kd_error *armed_write_to(const struct kd_sysroot *root, const char *path, mode_t mode, const struct armed *armed)
 {
-	_cleanup_free_ char *path = kd_sysroot_path(root, ARMED_PATH), *dir = kd_sysroot_path(root, "/run/kdump");
-	_cleanup_free_ char *text = NULL, *boot_id = NULL;
+	_cleanup_free_ char *full = kd_sysroot_path(root, path), *text = NULL, *boot_id = NULL;
 	struct kd_error *err;
 
-	if (!path || !dir)
+	if (!full)
 		return kd_error_nomem();
 	err = read_boot_id(root, &boot_id);
 	if (!err)
 		err = format(armed, boot_id, &text);
-	if (!err)
-		err = kd_mkdir_p(dir, 0755);
-	if (!err)
-		err = kd_write_file_atomic(path, text, strlen(text), 0644);
-	return err;
+	return err ? err : kd_write_file_atomic(full, text, strlen(text), mode);
+}
+
+struct kd_error *armed_write(const struct kd_sysroot *root, const struct armed *armed)
+{
+	_cleanup_free_ char *dir = kd_sysroot_path(root, "/run/kdump");
+	struct kd_error *err;
+
+	if (!dir)
+		return kd_error_nomem();
+	err = kd_mkdir_p(dir, 0755);
+	return err ? err : armed_write_to(root, ARMED_PATH, 0644, armed);
 }
 
 /* Unknown keys are skipped: another version of kdumpctl may have written them. */
@@ -101,7 +109,7 @@ static struct kd_error *parse_line(char *line, struct armed *armed)
 	return NULL;
 }
 
-static struct kd_error *parse(char *text, struct armed *armed)
+static struct kd_error *parse(char *text, const char *path, struct armed *armed)
 {
 	char *line, *next;
 
@@ -113,26 +121,39 @@ static struct kd_error *parse(char *text, struct armed *armed)
 			*next++ = '\0';
 		err = parse_line(line, armed);
 		if (err)
-			return kd_error_wrap(err, ARMED_PATH);
+			return kd_error_wrap(err, "%s", path);
 	}
+	return NULL;
+}
+
+struct kd_error *armed_read_from(const struct kd_sysroot *root, const char *path, struct armed *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_(armed_free) struct armed armed = { 0 };
+	struct kd_error *err = kd_sysroot_read(root, path, &text, NULL);
+
+	if (!err)
+		err = parse(text, path, &armed);
+	if (err)
+		return err;
+	*ret = armed;
+	armed = (struct armed){ 0 };
 	return NULL;
 }
 
 struct kd_error *armed_read(const struct kd_sysroot *root, struct armed *ret, bool *found)
 {
-	_cleanup_free_ char *text = NULL, *boot_id = NULL;
+	_cleanup_free_ char *boot_id = NULL;
 	_cleanup_(armed_free) struct armed armed = { 0 };
 	struct kd_error *err;
 
 	*ret = armed;
 	*found = false;
-	err = kd_sysroot_read(root, ARMED_PATH, &text, NULL);
+	err = armed_read_from(root, ARMED_PATH, &armed);
 	if (err && err->errnum == ENOENT) {
 		kd_error_destroy(err);
 		return NULL;
 	}
-	if (!err)
-		err = parse(text, &armed);
 	if (!err)
 		err = read_boot_id(root, &boot_id);
 	if (err)

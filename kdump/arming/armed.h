@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "base/sysroot.h"
@@ -26,6 +27,8 @@ struct armed {
 	char *call;           /* "kexec_load" or "kexec_file_load" */
 	char *target;         /* "ext4 UUID=… /var/crash" */
 	char *directory;      /* where on this machine dumps arrive; NULL: not mounted */
+	char *map;            /* where a capture writes, see kept_map() */
+	char *fallback;       /* why this earlier image was loaded; NULL: it was made for the load */
 	uint64_t time;        /* when it was loaded, seconds since the epoch */
 	struct inputs inputs; /* the image was made from them */
 };
@@ -35,6 +38,12 @@ struct kd_error *armed_write(const struct kd_sysroot *root, const struct armed *
 
 /** Read the record. *found is false, and *ret zeroed, if there is none or if it is of an earlier boot. */
 struct kd_error *armed_read(const struct kd_sysroot *root, struct armed *ret, bool *found) MUST_CHECK;
+
+/** The same with a record at another place, and of any boot. Where there is none: KD_ERR_OS (ENOENT). *ret is untouched
+ *  on failure. */
+struct kd_error *armed_write_to(const struct kd_sysroot *root, const char *path, mode_t mode,
+				const struct armed *armed) MUST_CHECK;
+struct kd_error *armed_read_from(const struct kd_sysroot *root, const char *path, struct armed *ret) MUST_CHECK;
 
 /** "kernel 6.1.0-21-amd64, dumps go to ext4 UUID=… /var/crash"; owned by the caller, NULL: no memory. */
 char *armed_describe(const struct armed *armed);

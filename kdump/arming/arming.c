@@ -18,6 +18,7 @@
 #include "kdump/arming/armed.h"
 #include "kdump/arming/creation_test.h"
 #include "kdump/arming/inputs.h"
+#include "kdump/arming/kept.h"
 #include "kdump/arming/plan_build.h"
 #include "kdump/arming/transition.h"
 #include "kdump/config/kernel.h"
@@ -42,6 +43,8 @@ struct arming {
 	char *initrd;    /* below the root */
 	char *directory; /* of a dry run's temporary image, below the root; NULL: none */
 	char *cmdline;
+	char *map;      /* where the capture writes, see kept_map() */
+	char *fallback; /* why an earlier image is loaded; NULL: it is a new one */
 	struct initramfs_result image;
 	struct inputs inputs; /* each is noted before it is read, so that a change in between is seen later */
 };
@@ -64,6 +67,8 @@ static void arming_free(struct arming *arming)
 	free(arming->initrd);
 	free(arming->directory);
 	free(arming->cmdline);
+	free(arming->map);
+	free(arming->fallback);
 	inputs_free(&arming->inputs);
 }
 static inline void arming_free_cleanup(struct arming *arming)
@@ -258,6 +263,44 @@ static void remove_temporary(const struct arming *arming)
 		rmdir(directory);
 }
 
+static struct kd_error *find_map(const struct arming *arming, char **ret)
+{
+	const struct target *targets[] = { &arming->target, arming->conf.dump_to_rootfs ? &arming->rootfs : NULL,
+					   NULL };
+
+	return kept_map(arming->root, targets, ret);
+}
+
+/* Does the image on the disk lead a capture to where it should write now? */
+static struct kd_error *kept_fits(const struct arming *arming, bool *ret)
+{
+	_cleanup_(armed_free) struct armed kept = { 0 };
+	struct kd_error *err;
+	bool found;
+
+	err = kept_read(arming->root, arming->initrd, &kept, &found);
+	if (!err)
+		*ret = found && kept.map && strcmp(kept.map, arming->map) == 0;
+	return err;
+}
+
+/* force_no_rebuild keeps an image whose files have changed, but never one that writes to what may belong to others. */
+static struct kd_error *may_keep(const struct arming *arming, enum build how, bool *ret)
+{
+	struct kd_error *err;
+
+	*ret = false;
+	if (how == BUILD_ALWAYS || !arming->conf.force_no_rebuild)
+		return NULL;
+	err = kept_fits(arming, ret);
+	if (!err && !*ret && kd_sysroot_exists(arming->root, arming->initrd))
+		kd_warn(arming->log,
+			"%s is built again in spite of force_no_rebuild: the target or the volumes below it are not those that "
+			"it was built for",
+			arming->initrd);
+	return err;
+}
+
 static struct kd_error *build(struct arming *arming, enum build how)
 {
 	_cleanup_free_ char *output = NULL;
@@ -269,7 +312,6 @@ static struct kd_error *build(struct arming *arming, enum build how)
 		.extra_bins = arming->programs.path,
 		.extra_modules = arming->conf.extra_modules,
 		.force = how == BUILD_ALWAYS || (how == BUILD_CONF && arming->conf.force_rebuild),
-		.no_rebuild = how != BUILD_ALWAYS && arming->conf.force_no_rebuild,
 		.log = arming->log,
 	};
 	struct kd_error *err;
@@ -288,6 +330,11 @@ static struct kd_error *build(struct arming *arming, enum build how)
 	request.output = output = kd_sysroot_path(arming->root, arming->initrd);
 	if (!output)
 		return kd_error_nomem();
+	err = find_map(arming, &arming->map);
+	if (!err)
+		err = may_keep(arming, how, &request.no_rebuild);
+	if (err)
+		return err;
 	err = initramfs_build(&request, &arming->image);
 	if (err)
 		return err;
@@ -313,40 +360,82 @@ static struct kd_error *prepare_image(const struct arming *arming, struct loader
 	return loader_prepare(&request, ret);
 }
 
-/* The record borrows from @arming all strings but the hash of the initramfs and the target. */
-static struct kd_error *record(struct arming *arming, const char *call, const char *image_hash)
+/* @ret borrows from @arming all strings but the target and the hash of the image, which the caller owns. */
+static struct kd_error *describe(const struct arming *arming, struct armed *ret)
 {
-	_cleanup_free_ char *target = NULL, *initrd_hash = NULL, *reason = NULL;
-	const struct kd_plan_target *first = &arming->plan.target[0];
 	struct armed armed = {
 		.kernel = arming->kernel.path,
 		.release = arming->kernel.release,
 		.initrd = arming->initrd,
 		.conf = (char *)arming->request->conf_file,
 		.cmdline = arming->cmdline,
-		.call = (char *)call,
-		.image_hash = (char *)image_hash,
 		.directory = arming->target.directory,
+		.map = arming->map,
+		.fallback = arming->fallback,
 		.time = time(NULL),
+		.inputs = arming->inputs, /* borrowed, too */
 	};
-	struct kd_error *err;
+	struct kd_error *err = kd_format(&armed.target, "%s %s %s", arming->target.type, arming->target.device,
+					 arming->target.path);
 
-	err = kd_format(&target, "%s %s %s", first->type, first->device, first->path);
-	if (err)
-		return err;
-	err = armed_hash_file(arming->root, arming->initrd, &initrd_hash);
 	if (!err)
-		err = inputs_add_hardware(arming->root, &arming->inputs);
+		err = armed_hash_file(arming->root, arming->initrd, &armed.initrd_hash);
+	if (err)
+		free(armed.target);
+	else
+		*ret = armed;
+	return err;
+}
+
+static void describe_free(struct armed *armed)
+{
+	free(armed->target);
+	free(armed->initrd_hash);
+}
+static inline void describe_free_cleanup(struct armed *armed)
+{
+	describe_free(armed);
+}
+
+/* Note how the machine stands once @armed is loaded. */
+static void note_armed(const struct arming *arming, const struct armed *armed)
+{
+	_cleanup_free_ char *reason = armed_describe(armed);
+
+	if (arming->fallback)
+		transition_note(arming->root, arming->log, STANDING_STALE, arming->fallback);
+	else if (reason)
+		transition_note(arming->root, arming->log, STANDING_ARMED, reason);
+}
+
+static struct kd_error *record(struct arming *arming, const char *call, const char *image_hash)
+{
+	_cleanup_(describe_free) struct armed armed = { 0 };
+	struct kd_error *err = inputs_add_hardware(arming->root, &arming->inputs);
+
+	if (!err)
+		err = describe(arming, &armed);
 	if (err)
 		return err;
-	armed.target = target;
-	armed.initrd_hash = initrd_hash;
-	armed.inputs = arming->inputs; /* borrowed, too */
+	armed.call = (char *)call;
+	armed.image_hash = (char *)image_hash;
 	err = armed_write(arming->root, &armed);
-	reason = armed_describe(&armed);
-	if (reason)
-		transition_note(arming->root, arming->log, STANDING_ARMED, reason);
+	note_armed(arming, &armed);
 	return err;
+}
+
+/* Without its record the image is as good; it can only not be loaded in a later boot in place of one that cannot be
+ * made. */
+static void keep(const struct arming *arming)
+{
+	_cleanup_(describe_free) struct armed armed = { 0 };
+	struct kd_error *err = describe(arming, &armed);
+
+	if (!err)
+		err = kept_write(arming->root, &armed);
+	if (err)
+		kd_warn(arming->log, "%s", err->text);
+	kd_error_destroy(err);
 }
 
 /* The remark is advice: if the need cannot be computed, the machine is armed all the same. */
@@ -429,6 +518,94 @@ static struct kd_error *print_layout(const struct arming *arming, const struct l
 	return NULL;
 }
 
+/* Build the image for what is resolved, and keep the record of its inputs. */
+static struct kd_error *make_image(struct arming *arming, enum build how)
+{
+	struct kd_error *err = note_resolved(arming);
+
+	if (!err)
+		err = build(arming, how);
+	if (!err)
+		err = inputs_add_modules(arming->root, &arming->inputs, &arming->plan);
+	if (!err)
+		err = inputs_add(arming->root, &arming->inputs, INPUT_INITRAMFS, arming->initrd);
+	if (!err && !arming->request->dry_run)
+		keep(arming);
+	return err;
+}
+
+/* --- the image of an earlier boot --------------------------------------------------------------------------------- */
+
+/* *ret: @kept was made with the present configuration. */
+static struct kd_error *has_same_settings(const struct arming *arming, const struct armed *kept, bool *ret)
+{
+	_cleanup_free_ struct input_change *change = NULL;
+	size_t count = 0;
+	struct kd_error *err = inputs_compare(arming->root, &kept->inputs, &change, &count);
+
+	*ret = kept->conf && strcmp(kept->conf, arming->request->conf_file) == 0;
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(change[i].kind, INPUT_CONFIG) == 0)
+			*ret = false;
+	return err;
+}
+
+/* Take the image on the disk for the new one, with the inputs that it was made from. *ret is false if it is not for
+ * this configuration, or if it leads elsewhere. */
+static struct kd_error *recall(struct arming *arming, bool *ret)
+{
+	_cleanup_(armed_free) struct armed kept = { 0 };
+	struct kd_error *err = NULL;
+	bool same = false;
+
+	*ret = false;
+	if (!arming->initrd)
+		err = kernel_initramfs(KD_STATEDIR, arming->kernel.release, &arming->initrd);
+	if (!err && !arming->map)
+		err = find_map(arming, &arming->map);
+	if (!err && !arming->cmdline)
+		err = make_cmdline(arming->root, &arming->settings, &arming->cmdline);
+	if (!err)
+		err = kept_read(arming->root, arming->initrd, &kept, &same);
+	if (!err && same)
+		err = has_same_settings(arming, &kept, &same);
+	if (err || !same || !kept.map || strcmp(kept.map, arming->map) != 0)
+		return err;
+	inputs_free(&arming->inputs);
+	*ret = true;
+	return inputs_recall(arming->root, &kept.inputs, &arming->inputs);
+}
+
+/* A hook, a program or a key that the image needs is gone, which @err says. An unarmed machine gets the image that was
+ * made when it was there. Returns NULL then, else @err. */
+static struct kd_error *fall_back(struct arming *arming, struct kd_error *err)
+{
+	struct kd_error *err2;
+	bool loaded = true, found = false;
+
+	if (!arming->target.device || arming->request->dry_run || err->code == KD_ERR_NOMEM)
+		return err;
+	kd_error_destroy(loader_loaded(arming->root, LOADER_PANIC, &loaded));
+	if (loaded)
+		return err;
+	err2 = recall(arming, &found);
+	if (!err2 && found)
+		err2 = kd_format(&arming->fallback,
+				 "an earlier image, %s, since a new one cannot be made: %s; mend that, then "
+				 "\"kdumpctl reload\"",
+				 arming->initrd, err->text);
+	if (err2)
+		kd_debug(arming->log, "no earlier image: %s", err2->text);
+	kd_error_destroy(err2);
+	if (!arming->fallback)
+		return err;
+	kd_error_destroy(err);
+	kd_warn(arming->log, "loading %s", arming->fallback);
+	return NULL;
+}
+
+/* --- arming ------------------------------------------------------------------------------------------------------- */
+
 /* Do everything from the configuration to the system call, which a dry run leaves out. The old image stays loaded until
  * the new one takes its place, without an unload in between. */
 static struct kd_error *arm(struct arming *arming, enum build how)
@@ -440,15 +617,11 @@ static struct kd_error *arm(struct arming *arming, enum build how)
 	if (!err && !arming->request->dry_run)
 		err = make_directory(arming);
 	if (!err)
-		err = note_resolved(arming);
-	if (!err)
-		err = build(arming, how);
+		err = make_image(arming, how);
 	if (!err && arming->image.rebuilt && !arming->request->dry_run)
 		err = creation_test_clear(arming->root);
-	if (!err)
-		err = inputs_add_modules(arming->root, &arming->inputs, &arming->plan);
-	if (!err)
-		err = inputs_add(arming->root, &arming->inputs, INPUT_INITRAMFS, arming->initrd);
+	if (err)
+		err = fall_back(arming, err);
 	if (!err)
 		err = prepare_image(arming, &image);
 	if (!err)
@@ -531,7 +704,8 @@ static struct kd_error *find_outdated(const struct arming_request *request, bool
 	for (size_t i = 0; i < loaded.changes; i++)
 		kd_info(request->log, "%s %s since the capture kernel was loaded", loaded.change[i].name,
 			loaded.change[i].how);
-	*ret = loaded.unknown || loaded.changes || (conf && strcmp(conf, request->conf_file) != 0);
+	*ret = loaded.unknown || loaded.changes || loaded.armed.fallback ||
+	       (conf && strcmp(conf, request->conf_file) != 0);
 	return err;
 }
 
@@ -628,10 +802,12 @@ static struct kd_error *build_only(const struct arming_request *request, enum bu
 	_cleanup_(arming_free) struct arming arming = arming_new(request);
 	struct kd_error *err;
 
-	err = kd_conf_load(request->root, request->log, request->conf_file, &arming.conf);
+	err = inputs_add(arming.root, &arming.inputs, INPUT_CONFIG, request->conf_file);
+	if (!err)
+		err = kd_conf_load(request->root, request->log, request->conf_file, &arming.conf);
 	if (!err)
 		err = resolve(&arming);
-	return err ? err : build(&arming, how);
+	return err ? err : make_image(&arming, how);
 }
 
 struct kd_error *arming_build(const struct arming_request *request)

@@ -110,6 +110,11 @@ void health_free(struct health *health)
 	*health = (struct health){ 0 };
 }
 
+bool health_is_stale(const struct health *health)
+{
+	return health->changes != 0 || health->armed.fallback;
+}
+
 const char *health_word(const struct health *health)
 {
 	return states[health->state].word;
@@ -130,6 +135,8 @@ char *health_reason(const struct health *health)
 		return NULL;
 	for (i = 0; i < health->changes; i++)
 		fprintf(out, "%s%s %s", i ? ", " : "", health->change[i].name, health->change[i].how);
+	if (!health->changes && health->armed.fallback)
+		fprintf(out, "armed with %s", health->armed.fallback);
 	if (fclose(out)) {
 		free(text);
 		return NULL;

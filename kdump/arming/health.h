@@ -38,11 +38,14 @@ static inline void health_free_cleanup(struct health *health)
 	health_free(health);
 }
 
+/** Is the loaded image not the one that would be made now? */
+bool health_is_stale(const struct health *health);
+
 /** The state, as a word for programs and as a sentence for people. */
 const char *health_word(const struct health *health);
 const char *health_sentence(const struct health *health);
 
-/** The changes as one line: "/etc/kdump.conf has changed, …"; owned by the caller, NULL: no memory. */
+/** Why it is, as one line: "/etc/kdump.conf has changed, …"; owned by the caller, NULL: no memory. */
 char *health_reason(const struct health *health);
 
 #endif

@@ -41,6 +41,7 @@ enum danger {
 struct input_kind {
 	const char *name;
 	identify *identify;
+	bool lasting; /* the identity means the same after a reboot */
 	enum danger danger;
 	const char *meaning;
 	const char *remedy; /* where a reload alone does not help */
@@ -274,23 +275,26 @@ static struct kd_error *by_memory(const struct kd_sysroot *root, const char *nam
 #define NEW_TARGET "check the target in the configuration (\"lsblk -f\"), then \"kdumpctl reload\""
 
 static const struct input_kind kinds[] = {
-	{ INPUT_CONFIG, by_content, DANGER_NEVER, "the armed image was made with the old settings", NULL },
-	{ INPUT_HOOKS, by_entries, DANGER_NEVER, "the image holds the old programs", NULL },
-	{ INPUT_KERNEL, by_stat, DANGER_NEVER, "the loaded kernel differs from the one on the disk", NULL },
-	{ INPUT_INITRAMFS, by_stat, DANGER_NEVER, "the loaded image differs from the one on the disk", NULL },
-	{ INPUT_INDEX, by_content, DANGER_NEVER, "the image may hold old modules", NULL },
-	{ INPUT_MODULE, by_stat, DANGER_NEVER, "the image holds the old module", NULL },
-	{ INPUT_PROGRAM, by_stat, DANGER_NEVER, "the image holds the old program", NULL },
-	{ INPUT_KEY, by_stat, DANGER_NEVER, "the image holds the old key, which may not open the target",
+	{ INPUT_CONFIG, by_content, true, DANGER_NEVER, "the armed image was made with the old settings", NULL },
+	{ INPUT_HOOKS, by_entries, true, DANGER_NEVER, "the image holds the old programs", NULL },
+	{ INPUT_KERNEL, by_stat, true, DANGER_NEVER, "the loaded kernel differs from the one on the disk", NULL },
+	{ INPUT_INITRAMFS, by_stat, true, DANGER_NEVER, "the loaded image differs from the one on the disk", NULL },
+	{ INPUT_INDEX, by_content, true, DANGER_NEVER, "the image may hold old modules", NULL },
+	{ INPUT_MODULE, by_stat, true, DANGER_NEVER, "the image holds the old module", NULL },
+	{ INPUT_PROGRAM, by_stat, true, DANGER_NEVER, "the image holds the old program", NULL },
+	{ INPUT_KEY, by_stat, true, DANGER_NEVER, "the image holds the old key, which may not open the target",
 	  "put the key back or name another one in the configuration, then \"kdumpctl reload\"" },
-	{ INPUT_DEVICE, by_device, DANGER_IF_CHANGED, "the capture kernel will not find the dump target", NEW_TARGET },
-	{ INPUT_VOLUME, by_volume, DANGER_ALWAYS, "a dump could be written into sectors that belong to others now",
-	  NULL },
-	{ INPUT_MOUNT, by_mount, DANGER_NEVER, "a dump may go to another place than the configuration says",
+	{ INPUT_DEVICE, by_device, false, DANGER_IF_CHANGED, "the capture kernel will not find the dump target",
 	  NEW_TARGET },
-	{ INPUT_FSTAB, by_fstab, DANGER_NEVER, "a dump may go to another place than the configuration says", NULL },
-	{ INPUT_CPUS, by_cpus, DANGER_NEVER, "a dump would lack the registers of added CPUs", NULL },
-	{ INPUT_MEMORY, by_memory, DANGER_NEVER, "a dump would miss added memory, or fail on removed memory", NULL },
+	{ INPUT_VOLUME, by_volume, false, DANGER_ALWAYS,
+	  "a dump could be written into sectors that belong to others now", NULL },
+	{ INPUT_MOUNT, by_mount, false, DANGER_NEVER, "a dump may go to another place than the configuration says",
+	  NEW_TARGET },
+	{ INPUT_FSTAB, by_fstab, false, DANGER_NEVER, "a dump may go to another place than the configuration says",
+	  NULL },
+	{ INPUT_CPUS, by_cpus, false, DANGER_NEVER, "a dump would lack the registers of added CPUs", NULL },
+	{ INPUT_MEMORY, by_memory, false, DANGER_NEVER, "a dump would miss added memory, or fail on removed memory",
+	  NULL },
 };
 
 static const struct input_kind *find_kind(const char *name, size_t length)
@@ -425,6 +429,24 @@ struct kd_error *inputs_add_hardware(const struct kd_sysroot *root, struct input
 		err = inputs_add(root, inputs, INPUT_CPUS, "CPUs");
 	if (!err && !kernel_follows(root, "memory"))
 		err = inputs_add(root, inputs, INPUT_MEMORY, "memory");
+	return err;
+}
+
+struct kd_error *inputs_recall(const struct kd_sysroot *root, const struct inputs *kept, struct inputs *ret)
+{
+	struct kd_error *err = NULL;
+
+	for (size_t i = 0; i < kept->count && !err; i++) {
+		const struct input *input = &kept->input[i];
+		char *identity;
+
+		if (!input->kind->lasting) {
+			err = inputs_add(root, ret, input->kind->name, input->name);
+			continue;
+		}
+		identity = strdup(input->identity);
+		err = identity ? append(ret, input->kind, input->name, identity) : kd_error_nomem();
+	}
 	return err;
 }
 

@@ -64,6 +64,10 @@ struct kd_error *inputs_add_modules(const struct kd_sysroot *root, struct inputs
 /** Add CPUs and memory, unless the kernel itself keeps the loaded image up to date. */
 struct kd_error *inputs_add_hardware(const struct kd_sysroot *root, struct inputs *inputs) MUST_CHECK;
 
+/** Add the inputs of an image that was made in an earlier boot, @kept: files with their identity of then, devices,
+ *  mounts and hardware with the present one. */
+struct kd_error *inputs_recall(const struct kd_sysroot *root, const struct inputs *kept, struct inputs *ret) MUST_CHECK;
+
 /** Print an "input KIND IDENTITY NAME" line for each input. */
 void inputs_print(const struct inputs *inputs, FILE *out);
 

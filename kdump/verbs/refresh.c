@@ -8,6 +8,7 @@
 #include "base/array.h"
 #include "base/text.h"
 #include "kdump/arming/health.h"
+#include "kdump/arming/kept.h"
 #include "kdump/arming/transition.h"
 #include "kdump/config/kernel.h"
 #include "kdump/config/settings.h"
@@ -35,7 +36,7 @@ static struct kd_error *forget_request(const struct kd_sysroot *root)
 /* Is there nothing that a reload would improve? */
 static bool is_well(const struct health *health)
 {
-	return health->state == ARMED_FOREIGN || (health->state == ARMED_OURS && !health->changes);
+	return health->state == ARMED_FOREIGN || (health->state == ARMED_OURS && !health_is_stale(health));
 }
 
 static void note_well(const struct kdumpctl *ctl, const struct health *health)
@@ -70,7 +71,7 @@ static struct kd_error *look(const struct kdumpctl *ctl, bool *well, char **reas
 	*well = is_well(&health);
 	if (*well && !ctl->dry_run)
 		note_well(ctl, &health);
-	if (health.changes || *well) {
+	if (health_is_stale(&health) || *well) {
 		*reason = health_reason(&health);
 		return *reason ? NULL : kd_error_nomem();
 	}
@@ -173,7 +174,7 @@ struct kd_error *refresh_kernel_installed(struct kdumpctl *ctl, int *status)
 
 struct kd_error *refresh_kernel_removed(struct kdumpctl *ctl, int *status)
 {
-	static const char *const suffixes[] = { "", ".hash" };
+	static const char *const suffixes[] = { "", ".hash", KEPT_SUFFIX };
 	_cleanup_free_ char *image = NULL;
 	struct kd_error *err = check_release(ctl->argument[0]);
 	size_t i;

@@ -50,6 +50,8 @@ static void print_details(const struct health *health)
 			       term_age(health->initrd_time, age));
 		putchar('\n');
 	}
+	if (armed->fallback)
+		printf("fallback      %s\n", armed->fallback);
 	if (armed->target)
 		printf("target        %s\n", armed->target);
 	if (armed->directory)
@@ -95,6 +97,8 @@ static void warn_of_problems(const struct kdumpctl *ctl, const struct health *he
 			"the capture needs %" PRIu64 " MiB, but only %" PRIu64 " MiB are reserved: "
 			"\"kdumpctl reset-crashkernel\", then reboot",
 			kd_mib_up(health->needed), health->reserved >> 20);
+	if (health->armed.fallback)
+		kd_warn(&ctl->log, "armed with %s", health->armed.fallback);
 	for (i = 0; i < health->changes; i++)
 		kd_warn(&ctl->log, "%s %s since: %s: %s", health->change[i].name, health->change[i].how,
 			health->change[i].meaning, health->change[i].remedy);
@@ -181,7 +185,7 @@ static void print_json(const struct health *health)
 	kd_json_open(&json, NULL, '{');
 	kd_json_bool(&json, "operational", health->loaded);
 	kd_json_string(&json, "state", health_word(health));
-	kd_json_bool(&json, "stale", health->changes != 0);
+	kd_json_bool(&json, "stale", health_is_stale(health));
 	kd_json_u64(&json, "reserved_bytes", health->reserved);
 	if (health->needed)
 		kd_json_u64(&json, "needed_bytes", health->needed);
@@ -196,6 +200,7 @@ static void print_json(const struct health *health)
 		kd_json_u64(&json, "initramfs_bytes", health->initrd_size);
 		kd_json_u64(&json, "initramfs_built_at", health->initrd_time);
 	}
+	put_known(&json, "fallback", armed->fallback);
 	put_known(&json, "target", armed->target);
 	put_known(&json, "directory", armed->directory);
 	put_known(&json, "command_line", armed->cmdline);
@@ -221,7 +226,7 @@ static void put_metric(FILE *out, const char *name, const char *help, uint64_t v
 static void print_metrics(const struct health *health, FILE *out)
 {
 	put_metric(out, "armed", "Whether a capture kernel is loaded.", health->loaded);
-	put_metric(out, "stale", "Whether an input of the image has changed since the load.", health->changes != 0);
+	put_metric(out, "stale", "Whether the image is not up to date.", health_is_stale(health));
 	put_metric(out, "changes", "How many inputs of the image have changed since the load.", health->changes);
 	put_metric(out, "reserved_bytes", "Memory reserved for the capture kernel.", health->reserved);
 	if (health->needed)
@@ -286,7 +291,7 @@ struct kd_error *status_show(struct kdumpctl *ctl, int *exit_status)
 		return err;
 	if (!health.loaded)
 		*exit_status = STATUS_NOT_OPERATIONAL;
-	else if (ctl->option[OPTION_STRICT] && health.changes)
+	else if (ctl->option[OPTION_STRICT] && health_is_stale(&health))
 		*exit_status = STATUS_STALE;
 	return NULL;
 }

@@ -117,7 +117,7 @@ void check_armed(const struct check_context *c, struct check_result *result)
 	if (!health.loaded)
 		return check_say(result, CHECK_FAILURE, "\"kdumpctl start\"", "%s", health_sentence(&health));
 	reason = health_reason(&health);
-	if (health.changes)
+	if (health_is_stale(&health))
 		check_say(result, CHECK_WARNING, "\"kdumpctl restart\"", "the loaded image is not up to date: %s",
 			  reason ? reason : "");
 	else

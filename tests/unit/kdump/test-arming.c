@@ -11,9 +11,12 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "kdump/arming/armed.h"
+#include "kdump/arming/health.h"
+#include "kdump/arming/kept.h"
 #include "kdump/arming/transition.h"
 #include "kdump/loader/kexec_call.h"
 #include "kdump/verbs/verbs.h"
+#include "tests/unit/kdump/bzimage.h"
 
 /* --- a machine ---------------------------------------------------------------------------------------------------- */
 
@@ -38,6 +41,7 @@ static struct machine *now; /* whose kernel this is */
 struct kd_error *kexec_call_load(const struct kexec_call *call, const struct segments *segments, uint64_t entry)
 {
 	loads++;
+	put(now, "/sys/kernel/kexec_crash_loaded", "1\n");
 	return NULL;
 }
 
@@ -266,6 +270,44 @@ static void no_hook(struct machine *m)
 	tree_delete(&m->tree, "/etc/kdump/pre.d/one");
 }
 
+static bool have_depmod(void)
+{
+	return access("/sbin/depmod", X_OK) == 0 || access("/usr/sbin/depmod", X_OK) == 0;
+}
+
+/* The same machine can be armed: ext4 on vda1 is built into its kernel, which a hook's image is made for. */
+static void make_whole(struct machine *m)
+{
+	static const char boot[] = "/sys/class/block/vda1";
+	char command[2 * TEMPORARY_SIZE + 200];
+	struct bzimage kernel;
+
+	snprintf(command, sizeof(command), "cp -r " TEST_DATA "/sysroot-x86-bios/* %s && chmod -R u+w %s", m->tree.path,
+		 m->tree.path);
+	assert_int_equal(system(command), 0);
+	put(m, "/lib/modules/6.1/modules.order", "");
+	put(m, "/lib/modules/6.1/modules.builtin", "kernel/fs/ext4/ext4.ko\n");
+	put(m, "/lib/modules/6.1/modules.builtin.modinfo", "");
+	snprintf(command, sizeof(command), "PATH=$PATH:/usr/sbin:/sbin depmod -b %s 6.1", m->tree.path);
+	assert_int_equal(system(command), 0);
+	make_bzimage(&kernel, 0x3f98000);
+	tree_write(&m->tree, "/boot/vmlinuz-6.1", &kernel, sizeof(kernel));
+	put(m, "/proc/self/mountinfo", "22 1 254:1 / / rw,relatime - ext4 /dev/vda1 rw\n");
+	put(m, "/sys/devices/virtio1/block/vda/vda1/dev", "254:1\n");
+	put(m, "/sys/devices/virtio1/block/vda/vda1/partition", "1\n");
+	tree_link(&m->tree, boot, "/sys/devices/virtio1/block/vda/vda1");
+	tree_link(&m->tree, "/sys/dev/block/254:1", "/sys/devices/virtio1/block/vda/vda1");
+	put(m, "/sys/devices/virtio1/block/vda/vda1/uevent", "DEVNAME=vda1\n");
+	put(m, "/dev/vda1", "");
+	tree_link(&m->tree, "/dev/disk/by-uuid/aaaa-1", "../../vda1");
+	tree_directory(&m->tree, "/var/crash");
+	put(m, "/capture", "capture");
+	m->ctl.capture = strdup(tree_path(&m->tree, "/capture"));
+	put(m, "/etc/kdump.conf", "kdump_post /srv/hook\n");
+	tree_program(&m->tree, "/bin/sh", "x");
+	tree_program(&m->tree, "/srv/hook", "#!/bin/sh\n");
+}
+
 /* "start" brings an outdated image up to date, or fails: it neither hides a bad configuration nor costs the image. */
 static void test_start_outdated(void **state)
 {
@@ -305,6 +347,152 @@ static void test_start_outdated(void **state)
 		kd_error_destroy(err);
 		assert_int_equal(loads + unloads, 0);
 	}
+}
+
+/* The machine was armed, and was booted since. */
+static void reboot(struct machine *m)
+{
+	put(m, "/sys/kernel/kexec_crash_loaded", "0\n");
+	put(m, "/proc/sys/kernel/random/boot_id", "0002-boot\n");
+	tree_delete(&m->tree, TRANSITION_PATH);
+	loads = 0;
+}
+
+static void hook_gone(struct machine *m)
+{
+	tree_delete(&m->tree, "/srv/hook");
+}
+
+static void hook_from_windows(struct machine *m)
+{
+	tree_program(&m->tree, "/srv/hook", "#!/bin/sh\r\n");
+}
+
+static void library_gone(struct machine *m)
+{
+	tree_delete(&m->tree, "/bin/sh");
+}
+
+static void hook_and_conf(struct machine *m)
+{
+	hook_gone(m);
+	put(m, "/etc/kdump.conf", "kdump_post /srv/hook\nfinal_action halt\n");
+}
+
+static void hook_and_target(struct machine *m)
+{
+	hook_gone(m);
+	tree_delete(&m->tree, "/dev/disk/by-uuid/aaaa-1");
+	tree_link(&m->tree, "/dev/disk/by-uuid/bbbb-2", "../../vda1");
+}
+
+#define IMAGE KD_STATEDIR "/initramfs-6.1.img"
+
+static void hook_and_image(struct machine *m)
+{
+	hook_gone(m);
+	put(m, IMAGE, "damaged");
+}
+
+static void hook_and_record(struct machine *m)
+{
+	hook_gone(m);
+	tree_delete(&m->tree, IMAGE KEPT_SUFFIX);
+}
+
+/* A boot is not left unarmed because a hook is gone that the image on the disk still has. But that image has to be the
+ * one that the configuration means, and to lead where the target is. */
+static void test_fall_back(void **state)
+{
+	static const struct {
+		const char *name;
+		void (*change)(struct machine *m);
+		bool armed;
+	} rows[] = {
+		{ "hook gone", hook_gone, true },
+		{ "hook from Windows", hook_from_windows, true },
+		{ "interpreter gone", library_gone, true },
+		{ "the configuration has changed, too", hook_and_conf, false },
+		{ "the target is another", hook_and_target, false },
+		{ "the image is damaged", hook_and_image, false },
+		{ "nobody knows what the image was made for", hook_and_record, false },
+	};
+
+	if (!have_depmod())
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(health_free) struct health health = { 0 };
+		struct kd_error *err;
+		struct machine *m;
+		int status = 0;
+
+		if (i) {
+			teardown(state);
+			setup(state);
+		}
+		m = *state;
+		make_whole(m);
+		assert_no_error(arm_start(&m->ctl, &status));
+		assert_int_equal(loads, 1);
+		reboot(m);
+		rows[i].change(m);
+		err = arm_start(&m->ctl, &status);
+		if (!err != rows[i].armed || loads != (rows[i].armed ? 1 : 0))
+			fail_msg("%s: %u loads, %s", rows[i].name, loads, err ? err->text : "no error");
+		kd_error_destroy(err);
+		if (!rows[i].armed) {
+			assert_int_equal(transition_last(&m->tree.root), STANDING_NOT_ARMED);
+			continue;
+		}
+		assert_said(m, "kdump: WARNING: loading an earlier image, ");
+		assert_int_equal(transition_last(&m->tree.root), STANDING_STALE);
+		assert_no_error(health_check(&m->tree.root, NULL, &health));
+		assert_non_null(health.armed.fallback);
+		assert_true(health_is_stale(&health));
+		/* The unit tries again and again, to no harm; an administrator's restart says what is wrong. */
+		assert_no_error(refresh_run(&m->ctl, &status));
+		assert_int_equal(loads, 1);
+		err = arm_restart(&m->ctl, &status);
+		assert_non_null(err);
+		kd_error_destroy(err);
+		assert_int_equal(loads + unloads, 1);
+		/* Once it is mended there is a new image. */
+		tree_program(&m->tree, "/bin/sh", "y");
+		tree_program(&m->tree, "/srv/hook", "#!/bin/sh\n");
+		assert_no_error(refresh_run(&m->ctl, &status));
+		health_free(&health);
+		assert_no_error(health_check(&m->tree.root, NULL, &health));
+		assert_null(health.armed.fallback);
+		assert_int_equal(health.changes, 0);
+		assert_int_equal(transition_last(&m->tree.root), STANDING_ARMED);
+	}
+}
+
+/* force_no_rebuild keeps an image whose files have changed, but none that leads to another target. */
+static void test_no_rebuild(void **state)
+{
+	_cleanup_free_ char *first = NULL, *second = NULL, *third = NULL;
+	struct machine *m = *state;
+	int status = 0;
+
+	if (!have_depmod())
+		skip();
+	make_whole(m);
+	put(m, "/etc/kdump.conf", "kdump_post /srv/hook\nforce_no_rebuild 1\n");
+	assert_no_error(arm_start(&m->ctl, &status));
+	assert_no_error(armed_hash_file(&m->tree.root, IMAGE, &first));
+	reboot(m);
+	tree_program(&m->tree, "/srv/hook", "#!/bin/sh\necho other\n");
+	assert_no_error(arm_start(&m->ctl, &status));
+	assert_no_error(armed_hash_file(&m->tree.root, IMAGE, &second));
+	assert_string_equal(first, second);
+	reboot(m);
+	tree_delete(&m->tree, "/dev/disk/by-uuid/aaaa-1");
+	tree_link(&m->tree, "/dev/disk/by-uuid/bbbb-2", "../../vda1");
+	assert_no_error(arm_start(&m->ctl, &status));
+	assert_said(m, "is built again in spite of force_no_rebuild");
+	assert_no_error(armed_hash_file(&m->tree.root, IMAGE, &third));
+	assert_string_not_equal(second, third);
 }
 
 /* What could make a capture write into foreign sectors is unloaded when nothing can take its place; what is merely old
@@ -409,6 +597,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stop_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reload_of_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart_that_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fall_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_rebuild, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_start_outdated, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disarm, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disarm_refused, setup, teardown),
