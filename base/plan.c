@@ -108,6 +108,31 @@ const struct kd_plan_volume *kd_plan_find_volume(const struct kd_plan *plan, con
 	return NULL;
 }
 
+static bool same_words(char *const *a, char *const *b)
+{
+	while (*a && *b && strcmp(*a, *b) == 0)
+		a++, b++;
+	return !*a && !*b;
+}
+
+struct kd_error *kd_plan_add_network(struct kd_plan *plan, const char *kind, const char *name, char *const *argv)
+{
+	struct kd_plan_network *network;
+	size_t i;
+
+	for (i = 0; i < plan->network_count; i++) {
+		network = &plan->network[i];
+		if (strcmp(network->kind, kind) == 0 && strcmp(network->name, name) == 0 &&
+		    same_words(network->argv, argv))
+			return NULL;
+	}
+	network = grow(&plan->network, &plan->network_count, sizeof(*network));
+	if (!network || !(network->kind = strdup(kind)) || !(network->name = strdup(name)) ||
+	    !(network->argv = copy_argv(argv)))
+		return kd_error_nomem();
+	return NULL;
+}
+
 struct kd_error *kd_plan_add_target(struct kd_plan *plan, const char *type, const char *device, const char *options,
 				    const char *path, unsigned int deadline)
 {
@@ -181,6 +206,11 @@ void kd_plan_free(struct kd_plan *plan)
 		free(plan->volume[i].name);
 		free(plan->volume[i].argv);
 	}
+	for (i = 0; i < plan->network_count; i++) {
+		free(plan->network[i].kind);
+		free(plan->network[i].name);
+		free(plan->network[i].argv);
+	}
 	for (i = 0; i < plan->target_count; i++) {
 		free(plan->target[i].type);
 		free(plan->target[i].device);
@@ -193,6 +223,7 @@ void kd_plan_free(struct kd_plan *plan)
 	}
 	free(plan->module);
 	free(plan->volume);
+	free(plan->network);
 	free(plan->target);
 	free(plan->hook);
 	free(plan->kernel_release);
@@ -263,6 +294,12 @@ struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret)
 		put_word(out, plan->volume[i].kind);
 		put_word(out, plan->volume[i].name);
 		put_argv(out, plan->volume[i].argv);
+	}
+	for (i = 0; i < plan->network_count; i++) {
+		fputs("network", out);
+		put_word(out, plan->network[i].kind);
+		put_word(out, plan->network[i].name);
+		put_argv(out, plan->network[i].argv);
 	}
 	for (i = 0; i < plan->target_count; i++) {
 		const struct kd_plan_target *target = &plan->target[i];
@@ -397,6 +434,13 @@ static enum line_result line_volume(struct kd_plan *plan, char **word, size_t co
 	return from_error(kd_plan_add_volume(plan, word[0], word[1], word + 2));
 }
 
+static enum line_result line_network(struct kd_plan *plan, char **word, size_t count)
+{
+	if (!*word[0] || !*word[1])
+		return LINE_BAD;
+	return from_error(kd_plan_add_network(plan, word[0], word[1], word + 2));
+}
+
 static enum line_result line_target(struct kd_plan *plan, char **word, size_t count)
 {
 	unsigned int deadline;
@@ -452,6 +496,7 @@ static const struct {
 	{ "quiesce", line_quiesce, 1, 1, false },
 	{ "module", line_module, 2, 2, true },
 	{ "volume", line_volume, 3, ANY_NUMBER, true },
+	{ "network", line_network, 3, ANY_NUMBER, true },
 	{ "target", line_target, 5, 5, true },
 	{ "collector", line_collector, 3, ANY_NUMBER, false },
 	{ "hook", line_hook, 2, ANY_NUMBER, true },

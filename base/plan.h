@@ -44,6 +44,13 @@ struct kd_plan_volume {
 	char **argv; /* NULL-terminated; one allocation, words inside it */
 };
 
+/** A part of the network that capture sets up, in this order, before it connects a target on a server. */
+struct kd_plan_network {
+	char *kind;  /* "device" "vlan" "address" …: a row of capture's table, which defines the words */
+	char *name;  /* of the link, as the healthy machine calls it and other lines refer to it */
+	char **argv; /* NULL-terminated; one allocation, words inside it */
+};
+
 /** A place to save to. The targets are tried in this order until one works. */
 struct kd_plan_target {
 	char *type;            /* "ext4" …: a row of base/target_types.c */
@@ -85,6 +92,8 @@ struct kd_plan {
 	size_t module_count;
 	struct kd_plan_volume *volume;
 	size_t volume_count;
+	struct kd_plan_network *network;
+	size_t network_count;
 	struct kd_plan_target *target;
 	size_t target_count;
 	struct kd_plan_collector collector;
@@ -108,6 +117,9 @@ struct kd_error *kd_plan_init(struct kd_plan *ret) MUST_CHECK;
 struct kd_error *kd_plan_add_module(struct kd_plan *plan, const char *file, const char *options) MUST_CHECK;
 struct kd_error *kd_plan_add_volume(struct kd_plan *plan, const char *kind, const char *name,
 				    char *const *argv) MUST_CHECK;
+/** Two targets may share parts of the network: a line that is there already is not added again. */
+struct kd_error *kd_plan_add_network(struct kd_plan *plan, const char *kind, const char *name,
+				     char *const *argv) MUST_CHECK;
 struct kd_error *kd_plan_add_target(struct kd_plan *plan, const char *type, const char *device, const char *options,
 				    const char *path, unsigned int deadline) MUST_CHECK;
 struct kd_error *kd_plan_add_hook(struct kd_plan *plan, const char *when, char *const *argv) MUST_CHECK;

@@ -20,6 +20,7 @@ static const struct kd_target_type types[] = {
 		.subvolumes = true,
 		.several_devices = true,
 	},
+	{ .name = "nfs", .source = KD_TARGET_NFS, .options = "" },
 	{
 		.name = "virtiofs",
 		.source = KD_TARGET_TAG,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -15,6 +16,7 @@
 #include "base/target_types.h"
 #include "capture/clock.h"
 #include "capture/device.h"
+#include "capture/network.h"
 #include "capture/uevent.h"
 #include "capture/volumes.h"
 
@@ -112,7 +114,8 @@ static bool mount_node(const struct mounting *mounting, const char *node)
 	/* The kernel may refuse options, or the file system in its present state. The dump matters more than the
 	 * options. */
 	return mount(node, TARGET_MOUNT, mounting->type->name, flags, data) == 0 ||
-	       mount(node, TARGET_MOUNT, mounting->type->name, 0, NULL) == 0;
+	       (mounting->type->source != KD_TARGET_NFS &&
+		mount(node, TARGET_MOUNT, mounting->type->name, 0, NULL) == 0);
 }
 
 /* A file system that found damage may have become read-only. */
@@ -167,6 +170,32 @@ static struct kd_error *wait_for_tag(struct mounting *mounting, const char *tag,
 	do
 		try_mount(mounting, tag);
 	while (mounting->errnum && uevent_wait(events, deadline, message, sizeof(message), &event) != UEVENT_TIMEOUT);
+	return NULL;
+}
+
+/* A server that restarts, or a switch that has just seen the link come up, refuses at first. */
+static bool may_pass(int errnum)
+{
+	static const int passing[] = { ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENETUNREACH,
+				       EHOSTDOWN,    ETIMEDOUT,  EIO,          EAGAIN };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(passing) && passing[i] != errnum; i++)
+		;
+	return i < ARRAY_SIZE(passing);
+}
+
+/* Nothing announces that a server answers, so it is asked again each second. */
+static struct kd_error *wait_for_server(const struct kd_plan *plan, struct mounting *mounting, const char *device,
+					int64_t deadline)
+{
+	struct kd_error *err = network_up(plan, deadline);
+
+	if (err)
+		return err;
+	do
+		try_mount(mounting, device);
+	while (may_pass(mounting->errnum) && clock_ms() + 1000 < deadline && poll(NULL, 0, 1000) == 0);
 	return NULL;
 }
 
@@ -262,6 +291,8 @@ struct kd_error *target_connect(const struct kd_sysroot *root, const struct kd_p
 		deadline = clock_deadline(MISSING_VOLUME_SECONDS, deadline);
 	if (mounting.type->source == KD_TARGET_TAG)
 		err = wait_for_tag(&mounting, target->device, deadline);
+	else if (mounting.type->source == KD_TARGET_NFS)
+		err = wait_for_server(plan, &mounting, target->device, deadline);
 	else
 		err = wait_for_device(root, &mounting, target->device, deadline);
 	if (mounting.errnum) {

@@ -15,7 +15,7 @@
 
 /** The result of connecting. Its size is fixed, as it comes from a child process through shared memory. */
 struct target_place {
-	char node[64];       /* the device */
+	char node[256];      /* the device, or the directory of a server */
 	char directory[512]; /* of this crash, as seen on the target */
 };
 

@@ -652,7 +652,46 @@ static struct kd_error *add_block_devices(const struct drivers *drivers, const c
 	return err;
 }
 
-struct kd_error *drivers_add_target(const struct drivers *drivers, const char *device, const char *type_name)
+/* Each version of the protocol is a module, which the kernel asks for when nobody could load it. */
+static struct kd_error *add_nfs_version(const struct drivers *drivers, const char *options)
+{
+	return add_needed(drivers, "", strstr(options, "vers=3") ? "nfsv3" : "nfsv4");
+}
+
+static struct kd_error *add_network_device(const struct drivers *drivers, const char *name)
+{
+	_cleanup_(names_free) struct names seen = { 0 };
+	_cleanup_free_ char *directory = NULL, *device = NULL;
+	struct kd_error *err = kd_format(&directory, "/sys/class/net/%s", name);
+
+	if (!err)
+		err = follow(drivers->root, directory, "device", &device);
+	if (!err && !device)
+		err = kd_error_create(KD_ERR_NOT_FOUND, "it is not there any more");
+	return err ? err : walk_up(drivers, device, &seen);
+}
+
+struct kd_error *drivers_add_network(const struct drivers *drivers, const struct kd_plan_network *network)
+{
+	static const struct {
+		const char *kind, *module;
+	} kinds[] = { { "vlan", "8021q" }, { "bond", "bonding" }, { "bridge", "bridge" } };
+	struct kd_error *err = NULL;
+	size_t i;
+
+	if (strcmp(network->kind, "device") == 0)
+		err = add_network_device(drivers, network->name);
+	for (i = 0; i < ARRAY_SIZE(kinds) && !err; i++)
+		if (strcmp(network->kind, kinds[i].kind) == 0)
+			err = add_needed(drivers, "", kinds[i].module);
+	/* Most kernels have IPv6 built in. */
+	if (!err && strcmp(network->kind, "address") == 0 && strchr(network->argv[0], ':'))
+		err = add_if_there(drivers, "", "ipv6");
+	return kd_error_wrap(err, "network link %s", network->name);
+}
+
+struct kd_error *drivers_add_target(const struct drivers *drivers, const char *device, const char *type_name,
+				    const char *options)
 {
 	const struct kd_target_type *type = kd_target_type_find(type_name);
 	struct kd_error *err;
@@ -663,6 +702,8 @@ struct kd_error *drivers_add_target(const struct drivers *drivers, const char *d
 				      type_name);
 	else if (type->source == KD_TARGET_TAG)
 		err = add_tag_devices(drivers, type->devices);
+	else if (type->source == KD_TARGET_NFS)
+		err = add_nfs_version(drivers, options);
 	else
 		err = add_block_devices(drivers, device, type);
 	if (!err)

@@ -22,12 +22,17 @@ struct drivers {
 	const struct kd_plan *plan; /* the capture can assemble its volumes; may be NULL */
 };
 
-/** Add the modules for device @device ("UUID=…", "/dev/…"; virtiofs: a tag) and the file system @type on it.
+/** Add the modules for device @device ("UUID=…", "/dev/…"; virtiofs: a tag) and the file system @type on it, which is
+ *  mounted with @options.
  *  KD_ERR_NOT_FOUND: no such device, or the kernel has no module for it.
  *  KD_ERR_UNSUPPORTED: @type is not in base/target_types.h, or the device is made of other devices and is not a volume
  *  of the plan (the text names the whole stack), or it comes from a server by programs that the capture does not have
  *  (iSCSI …). */
-struct kd_error *drivers_add_target(const struct drivers *drivers, const char *device, const char *type) MUST_CHECK;
+struct kd_error *drivers_add_target(const struct drivers *drivers, const char *device, const char *type,
+				    const char *options) MUST_CHECK;
+
+/** Add the modules for a part of the plan's network: the driver of a device, or the kind of link. KD_ERR_NOT_FOUND. */
+struct kd_error *drivers_add_network(const struct drivers *drivers, const struct kd_plan_network *network) MUST_CHECK;
 
 /** Add the modules that assemble @volume: those of its device-mapper targets and their ciphers, or of its RAID level.
  *  drivers_add_target() adds those of the devices below it. KD_ERR_NOT_FOUND. */

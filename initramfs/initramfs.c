@@ -122,8 +122,10 @@ static struct kd_error *find_modules(const struct initramfs_request *request, st
 	for (i = 0; i < request->plan->target_count && !err; i++) {
 		const struct kd_plan_target *target = &request->plan->target[i];
 
-		err = drivers_add_target(&drivers, target->device, target->type);
+		err = drivers_add_target(&drivers, target->device, target->type, target->options);
 	}
+	for (i = 0; i < request->plan->network_count && !err; i++)
+		err = drivers_add_network(&drivers, &request->plan->network[i]);
 	for (i = 0; i < request->plan->volume_count && !err; i++)
 		err = drivers_add_volume(&drivers, &request->plan->volume[i]);
 	for (extra = request->extra_modules; extra && *extra && !err; extra++) {

@@ -13,6 +13,7 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "kdump/arming/hook_file.h"
+#include "kdump/network/network.h"
 #include "kdump/config/collector.h"
 #include "kdump/config/program.h"
 
@@ -308,6 +309,25 @@ static void remark(const struct kd_log *log, const struct kd_conf *conf, const s
 			conf->file, program);
 }
 
+/* Dumps on a server are told apart by the address that this machine has there. */
+static struct kd_error *add_network(const struct kd_sysroot *root, const struct target *target, struct kd_plan *plan)
+{
+	char source[NET_ADDRESS_TEXT];
+	struct net_address server;
+	struct kd_error *err;
+
+	if (!target->server)
+		return NULL;
+	if (!kd_sysroot_is_live(root))
+		return kd_error_create(KD_ERR_UNSUPPORTED,
+				       "the network of another machine cannot be asked for the way to %s",
+				       target->server);
+	if (!net_address_parse(target->server, &server))
+		return kd_error_create(KD_ERR_FORMAT, "\"%s\" is not an address", target->server);
+	err = network_resolve(root, &network_live, &server, plan, source);
+	return err ? err : kd_set_text(&plan->address, source);
+}
+
 struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log *log, const struct kd_conf *conf,
 			      const char *release, const struct target *target, struct target *rootfs,
 			      struct kd_plan *plan, struct plan_programs *programs, struct volume_keys *keys)
@@ -322,7 +342,10 @@ struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log
 		err = plan_build(root, conf, release, targets, plan, programs);
 	if (!err)
 		remark(log, conf, plan);
-	for (size_t i = 0; targets[i] && !err; i++)
+	for (size_t i = 0; targets[i] && !err; i++) {
 		err = volumes_resolve(root, log, &volumes_live, targets[i], plan, keys);
+		if (!err)
+			err = add_network(root, targets[i], plan);
+	}
 	return err;
 }

@@ -75,6 +75,7 @@ static struct kd_error *set_words(struct parser *p, const struct directive *d, c
 
 static struct kd_error *set_target(struct parser *p, const struct directive *d, const char *value)
 {
+	enum kd_target_source source = kd_target_type_find(p->name)->source;
 	struct kd_conf *conf = p->conf;
 	struct kd_device_name name;
 	struct kd_error *err;
@@ -84,7 +85,10 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 			KD_ERR_CONFIG,
 			"%s:%u: More than one dump targets specified (the other is on line %u); keep one", p->file,
 			p->line, conf->target_line);
-	if (kd_target_type_find(p->name)->source == KD_TARGET_TAG) {
+	if (source == KD_TARGET_NFS) {
+		if (!strstr(value, ":/"))
+			return bad_value(p, d, value, "give SERVER:/DIRECTORY");
+	} else if (source == KD_TARGET_TAG) {
 		if (!*value || strchr(value, '/'))
 			return bad_value(p, d, value, "give the tag that the host has assigned to the directory");
 	} else if (!kd_device_name_parse(value, &name) || !kd_device_key_is_public(name.key)) {
@@ -212,7 +216,6 @@ static const struct directive directives[] = {
 	{ "keep_free", set_keep_free, FIELD(keep_free), "0" },
 
 	{ "raw", refuse, 0, USE_LOCAL },
-	{ "nfs", refuse, 0, USE_LOCAL },
 	{ "ssh", refuse, 0, USE_LOCAL },
 	{ "sshkey", refuse, 0, "remove it; " USE_LOCAL },
 	{ "fence_kdump_args", refuse, 0, "remove it, and raise the cluster's fencing delay above the time of a dump" },

@@ -20,6 +20,7 @@
 #include "kdump/storage/directory.h"
 #include "kdump/storage/external.h"
 #include "kdump/storage/mounts.h"
+#include "kdump/storage/nfs.h"
 
 /* Why other file systems cannot take a dump. */
 static const struct {
@@ -30,8 +31,6 @@ static const struct {
 	{ "ramfs", "lies in memory, which the reboot erases" },
 	{ "rootfs", "lies in memory, which the reboot erases" },
 	{ "squashfs", "is read-only" },
-	{ "nfs", "is on the network, and network targets are not implemented yet" },
-	{ "nfs4", "is on the network, and network targets are not implemented yet" },
 	{ "cifs", "is on the network, and network targets are not implemented yet" },
 	{ "zfs", "is not part of the kernel" },
 	{ "autofs", "is an automount on which nothing could be mounted (\"ls\" there shows why)" },
@@ -466,6 +465,8 @@ static struct kd_error *resolve_named(const struct kd_sysroot *root, const struc
 	if (!kd_target_type_find(request->type))
 		return kd_error_create(KD_ERR_UNSUPPORTED, "%s:%u: target type %s is not implemented yet",
 				       request->file, request->line, request->type);
+	if (kd_target_type_find(request->type)->source == KD_TARGET_NFS)
+		return blame(request, nfs_resolve(root, request, mounts, target));
 	err = blame(request, take_device(root, request, mounts, target));
 	if (!err)
 		err = resolve_mounted(root, request, mounts, target, &found);
@@ -519,6 +520,10 @@ static struct kd_error *take_unmounted(const struct kd_sysroot *root, const stru
 
 	if (strcmp(entry->type, "auto") == 0 && !kd_error_discard(kd_block_find(root, entry->source, &node)))
 		inner.type = type = block_fs_type(root, node);
+	if (nfs_is_type(entry->type)) {
+		inner.type = "nfs";
+		return blame(&inner, nfs_resolve(root, &inner, mounts, target));
+	}
 	if (!inner.type || !kd_target_type_find(inner.type))
 		return refuse_fs(request, inner.type ? inner.type : "something unknown", point);
 	err = take_device(root, &inner, mounts, target);
@@ -550,9 +555,11 @@ static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const str
 		return err;
 	if (!mount)
 		return kd_error_create(KD_ERR_NOT_FOUND, "no mount contains path %s: " REMEDY, request->path);
-	if (!kd_target_type_find(mount->type))
+	if (!kd_target_type_find(mount->type) && !nfs_is_type(mount->type))
 		return refuse_fs(request, mount->type, mount->mount_point);
 	err = check_directory(root, request, path);
+	if (!err && nfs_is_type(mount->type))
+		return nfs_take_path(request, mount, path, target);
 	return err ? err : take_path(root, request, mount, path, target);
 }
 
@@ -619,6 +626,7 @@ void target_free(struct target *target)
 	free(target->device);
 	free(target->options);
 	free(target->path);
+	free(target->server);
 	free(target->node);
 	free(target->mount_point);
 	free(target->directory);

@@ -28,9 +28,11 @@ struct target_request {
 
 struct target {
 	char *type;         /* "ext4" … */
-	char *device;       /* "UUID=…", or "/dev/…" if the file system has no UUID; virtiofs: the tag */
+	char *device;       /* "UUID=…", or "/dev/…" if the file system has no UUID; virtiofs: the tag;
+			     * nfs: "ADDRESS:/EXPORT" */
 	char *options;      /* mount options for the capture; "" for none */
 	char *path;         /* directory, from the top of that file system */
+	char *server;       /* address of the server that has it; NULL: it is a part of this machine */
 	char *node;         /* "/dev/vda1", now; NULL: the target is not a block device */
 	char *mount_point;  /* of the target now; NULL: it is not mounted */
 	char *directory;    /* path of the directory on this machine now; NULL: not mounted */

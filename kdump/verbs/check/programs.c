@@ -174,7 +174,7 @@ void check_drivers(const struct check_context *c, struct check_result *result)
 	drivers.modules = modules;
 	drivers.release = c->kernel->release;
 	if (!err)
-		err = drivers_add_target(&drivers, c->target->device, c->target->type);
+		err = drivers_add_target(&drivers, c->target->device, c->target->type, c->target->options);
 	if (err)
 		return check_say_error(result, CHECK_FAILURE, err);
 	file = modules_list(modules, &count);

@@ -46,7 +46,7 @@ static struct kd_error *resolve(struct tree *m, const char *conf_text, struct ta
 static void expect_target(struct tree *m, const char *conf, const char *expected)
 {
 	_cleanup_(target_free) struct target t = { 0 };
-	char found[512];
+	char found[1024];
 
 	assert_no_error(resolve(m, conf, &t));
 	snprintf(found, sizeof(found), "%s %s [%s] %s", t.type, t.device, t.options, t.path);
@@ -293,7 +293,7 @@ static void test_target_unmounted(void **state)
 		m, "path /data/dumps", KD_ERR_NOT_FOUND,
 		"path /data/dumps (/etc/kdump.conf) lies on the file system that /etc/fstab mounts at /data, and "
 		"that is not mounted (\"mount /data\" mounts it): there is no device UUID=none");
-	tree_text(m, "/etc/fstab", "server:/x /data nfs4 nofail 0 0\n");
+	tree_text(m, "/etc/fstab", "//server/x /data cifs nofail 0 0\n");
 	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "is on the network");
 	tree_text(m, "/etc/fstab", "/home/data /data none bind,nofail 0 0\n");
 	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "\"mount /data\" mounts it");
@@ -508,6 +508,58 @@ static void test_target_without_uuid(void **state)
 	expect_target(m, "", "ext4 /dev/vda1 [] /var/crash");
 }
 
+#define NFS_MOUNT                                                                                                         \
+	"30 22 0:44 / /mnt/dumps rw,relatime shared:9 - nfs4 server:/dumps rw,vers=4.2,rsize=262144,wsize=262144,namlen=" \
+	"255,hard,proto=tcp,port=20490,timeo=600,retrans=2,sec=sys,clientaddr=10.0.2.15,local_lock=none,addr=10.0.2.2\n"
+#define NFS_OPTIONS                                                                                                    \
+	"[addr=10.0.2.2,nolock,soft,timeo=150,retrans=2,vers=4.2,proto=tcp,port=20490,rsize=262144,wsize=262144]"
+
+static void test_target_nfs(void **state)
+{
+	_cleanup_(target_free) struct target target = { 0 };
+	struct tree *m = *state;
+
+	put_root(m, NFS_MOUNT);
+	tree_directory(m, "/mnt/dumps/var/crash");
+	expect_target(m, "nfs server:/dumps", "nfs 10.0.2.2:/dumps " NFS_OPTIONS " /var/crash");
+	expect_target(m, "nfs server:/dumps/", "nfs 10.0.2.2:/dumps " NFS_OPTIONS " /var/crash");
+	expect_target(m, "path /mnt/dumps/var", "nfs 10.0.2.2:/dumps " NFS_OPTIONS " /var");
+	expect_target(m, "path /mnt/dumps", "nfs 10.0.2.2:/dumps " NFS_OPTIONS " /");
+	assert_no_error(resolve(m, "nfs server:/dumps", &target));
+	assert_string_equal(target.server, "10.0.2.2");
+	assert_string_equal(target.directory, "/mnt/dumps/var/crash");
+	expect_refused(
+		m, "nfs server:/dumps\npath /other", KD_ERR_NOT_FOUND,
+		"directory /other does not exist on the dump target server:/dumps: \"mkdir -p /mnt/dumps/other\"");
+	expect_refused(m, "nfs server:/other", KD_ERR_STATE, "/etc/kdump.conf:1: server:/other is not mounted");
+}
+
+static void test_target_nfs_ipv6(void **state)
+{
+	struct tree *m = *state;
+
+	put_root(m, "30 22 0:44 / /mnt/dumps rw - nfs [fd00::2]:/dumps rw,vers=3,nolock,proto=tcp6,mountaddr=fd00::2,"
+		    "mountport=635,mountproto=tcp6,sec=sys,addr=fd00::2\n");
+	tree_directory(m, "/mnt/dumps/var/crash");
+	expect_target(
+		m, "nfs [fd00::2]:/dumps",
+		"nfs [fd00::2]:/dumps [addr=fd00::2,nolock,soft,timeo=150,retrans=2,vers=3,proto=tcp6,mountport=635,"
+		"mountproto=tcp6,mountaddr=fd00::2] /var/crash");
+}
+
+static void test_target_nfs_refused(void **state)
+{
+	struct tree *m = *state;
+
+	put_root(m, "30 22 0:44 / /mnt/dumps ro - nfs4 server:/dumps rw,vers=4.2,sec=sys,addr=10.0.2.2\n"
+		    "31 22 0:45 / /mnt/secret rw - nfs4 server:/secret rw,vers=4.2,sec=krb5p,addr=10.0.2.2\n");
+	tree_directory(m, "/mnt/dumps/var/crash");
+	tree_directory(m, "/mnt/secret/var/crash");
+	expect_refused(m, "nfs server:/dumps", KD_ERR_STATE, "is mounted read-only at /mnt/dumps");
+	expect_refused(m, "nfs server:/secret", KD_ERR_UNSUPPORTED, "mounted with sec=krb5p");
+	expect_refused(m, "path /mnt/secret", KD_ERR_UNSUPPORTED, "mounted with sec=krb5p");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -528,6 +580,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_target_external, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_clone, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_clone_without_identity, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_nfs, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_nfs_ipv6, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_nfs_refused, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_without_uuid, tree_setup, tree_teardown),
 	};
 

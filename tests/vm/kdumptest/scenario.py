@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import guest, host, kernels, lab, panicmod, product, qemu, stages
+from . import guest, host, kernels, lab, panicmod, product, qemu, servers, stages
 
 
 @dataclass
@@ -95,6 +95,7 @@ TARGETS = {
     "var": "a separate /var",
     "minix": "minix",
     "virtiofs": "a directory of the host",
+    "nfs": "a directory of an NFS server",
     "rootfs": "failure_action dump_to_rootfs: the disk that is named is lost in the crash",
 }
 
@@ -121,16 +122,30 @@ def target(kind, installed, out):
                 file.truncate(1 << 30)
             words += ["-drive", f"file={image},if=none,id={name}-drive,format=raw,cache=unsafe",
                       "-device", f"virtio-blk-pci,drive={name}-drive,id={name}"]
-        with _shared(Path(scratch, "shared")) if kind == "virtiofs" else contextlib.nullcontext([]) as shared:
-            scenario = Scenario("target", kernels.named("6.1"), qemu.Hardware(extra=words + shared),
-                                "crashkernel=192M panic=5", {"KIND": kind}, list(files.values()), 300, listen,
-                                machines.append)
+        offered = {"virtiofs": _shared, "nfs": _exported}.get(kind, _nothing)
+        with offered(Path(scratch, "shared")) as (more, variables):
+            scenario = Scenario("target", kernels.named("6.1"), qemu.Hardware(extra=words + more),
+                                "crashkernel=192M panic=5", {"KIND": kind, **variables}, list(files.values()), 300,
+                                listen, machines.append)
             return verdict(play(scenario, installed, out))
 
 
 @contextlib.contextmanager
+def _nothing(_folder):
+    yield [], {}
+
+
+@contextlib.contextmanager
+def _exported(folder):
+    """A directory of the host, by NFS: QEMU's words, and variables of the script."""
+    folder.mkdir()
+    with servers.nfs(folder) as port:
+        yield servers.NETWORK, {"PORT": port}
+
+
+@contextlib.contextmanager
 def _shared(folder):
-    """A directory of the host for a guest of 2 GiB, by the tag "shared": QEMU's words."""
+    """A directory of the host for a guest of 2 GiB, by the tag "shared": QEMU's words, and no variables."""
     daemon = Path("/usr/lib/qemu/virtiofsd")
     if not daemon.exists():
         raise host.Failure(f"{daemon} is missing: apt-get install qemu-system-common")
@@ -144,7 +159,7 @@ def _shared(folder):
                 time.sleep(0.05)
             yield ["-object", "memory-backend-memfd,id=ram,size=2G,share=on", "-numa", "node,memdev=ram",
                    "-chardev", f"socket,id=virtiofs,path={path}",
-                   "-device", "vhost-user-fs-pci,chardev=virtiofs,tag=shared"]
+                   "-device", "vhost-user-fs-pci,chardev=virtiofs,tag=shared"], {}
         finally:
             server.terminate()
 

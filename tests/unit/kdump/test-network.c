@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From the machine's links, addresses and routes to the network of the plan. */
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <stdio.h>
+
+#include "base/array.h"
+#include "kdump/network/network.h"
+#include "tests/unit/testing.h"
+#include "tests/unit/tree.h"
+
+/* What the machine of the running test has. */
+static struct kd_link links[8];
+static size_t link_count;
+static struct net_own_address own[4];
+static size_t own_count;
+static struct net_route route;
+
+static struct net_address address(const char *text)
+{
+	struct net_address ret = { 0 };
+
+	assert_true(net_address_parse(text, &ret));
+	return ret;
+}
+
+static struct kd_error *fake_links(struct kd_links *ret)
+{
+	ret->link = malloc(sizeof(links));
+	if (!ret->link)
+		return kd_error_nomem();
+	memcpy(ret->link, links, sizeof(links));
+	ret->count = link_count;
+	return NULL;
+}
+
+static struct kd_error *fake_addresses(struct net_addresses *ret)
+{
+	ret->address = malloc(sizeof(own));
+	if (!ret->address)
+		return kd_error_nomem();
+	memcpy(ret->address, own, sizeof(own));
+	ret->count = own_count;
+	return NULL;
+}
+
+static struct kd_error *fake_route(const struct net_address *server, struct net_route *ret)
+{
+	if (!route.link)
+		return kd_error_os(ENETUNREACH, "route");
+	*ret = route;
+	return NULL;
+}
+
+static const struct network_source fake = { fake_links, fake_addresses, fake_route };
+
+static int setup(void **state)
+{
+	link_count = own_count = 0;
+	route = (struct net_route){ 0 };
+	return tree_setup(state);
+}
+
+static struct kd_link *add_link(int index, const char *name, const char *kind, const char *hardware)
+{
+	struct kd_link *link = &links[link_count++];
+
+	*link = (struct kd_link){ .index = index, .mtu = 1500 };
+	snprintf(link->name, sizeof(link->name), "%s", name);
+	snprintf(link->kind, sizeof(link->kind), "%s", kind);
+	assert_true(kd_link_address_parse(hardware, link->address, &link->address_size));
+	return link;
+}
+
+/* A link with hardware behind it. */
+static struct kd_link *add_device(struct tree *m, int index, const char *name, const char *hardware)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/device", name);
+	tree_directory(m, path);
+	return add_link(index, name, "", hardware);
+}
+
+static void add_own(int link, const char *text, unsigned int prefix)
+{
+	own[own_count++] = (struct net_own_address){ .link = link, .address = address(text), .prefix = prefix };
+}
+
+static void set_route(int link, const char *gateway, const char *source)
+{
+	route = (struct net_route){ .link = link, .source = address(source) };
+	if (gateway)
+		route.gateway = address(gateway);
+}
+
+static void expect_plan(struct tree *m, const char *server, const char *expected)
+{
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 }, read_again = { 0 };
+	_cleanup_free_ char *text = NULL, *found = NULL;
+	struct net_address to = address(server);
+	char source[NET_ADDRESS_TEXT];
+	char *begin, *end;
+
+	assert_no_error(kd_plan_init(&plan));
+	assert_no_error(network_resolve(&m->root, &fake, &to, &plan, source));
+	/* A second target on the same server adds nothing. */
+	assert_no_error(network_resolve(&m->root, &fake, &to, &plan, source));
+	assert_no_error(kd_plan_format(&plan, &text));
+	begin = strstr(text, "network ");
+	end = strstr(text, "collector ");
+	assert_true(begin && end);
+	found = strndup(begin, end - begin);
+	assert_string_equal(found, expected);
+	assert_no_error(kd_plan_parse(text, "plan", &read_again));
+	assert_int_equal(read_again.network_count, plan.network_count);
+}
+
+static void expect_refused(struct tree *m, enum kd_error_code code, const char *text)
+{
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	struct net_address to = address("10.1.0.9");
+	char source[NET_ADDRESS_TEXT];
+
+	assert_no_error(kd_plan_init(&plan));
+	assert_error(network_resolve(&m->root, &fake, &to, &plan, source), code, text);
+}
+
+static void test_device(void **state)
+{
+	struct tree *m = *state;
+
+	add_link(1, "lo", "", "00:00:00:00:00:00");
+	add_device(m, 2, "eth0", "52:54:00:00:00:02");
+	add_own(1, "127.0.0.1", 8);
+	add_own(2, "10.0.2.15", 24);
+	set_route(2, "10.0.2.2", "10.0.2.15");
+	expect_plan(m, "10.1.0.9",
+		    "network device eth0 52:54:00:00:00:02 52:54:00:00:00:02 1500\n"
+		    "network address eth0 10.0.2.15 24\n"
+		    "network route eth0 10.1.0.9 10.0.2.2 10.0.2.15\n");
+}
+
+/* The server is a neighbour, and somebody has given the device another address than its own. */
+static void test_neighbour(void **state)
+{
+	struct tree *m = *state;
+	struct kd_link *link = add_device(m, 2, "eth0", "02:00:00:00:00:aa");
+
+	assert_true(kd_link_address_parse("52:54:00:00:00:02", link->permanent, &link->permanent_size));
+	link->mtu = 9000;
+	add_own(2, "fd00::15", 64);
+	set_route(2, NULL, "fd00::15");
+	expect_plan(m, "fd00::9",
+		    "network device eth0 52:54:00:00:00:02 02:00:00:00:00:aa 9000\n"
+		    "network address eth0 fd00::15 64\n"
+		    "network route eth0 fd00::9 % fd00::15\n");
+}
+
+/* A routing daemon's address lies on lo. It must not bring lo's network to the device. */
+static void test_address_of_another_link(void **state)
+{
+	struct tree *m = *state;
+
+	add_link(1, "lo", "", "00:00:00:00:00:00");
+	add_device(m, 2, "eth0", "52:54:00:00:00:02");
+	add_own(1, "192.0.2.1", 24);
+	set_route(2, "10.0.2.2", "192.0.2.1");
+	expect_plan(m, "10.1.0.9",
+		    "network device eth0 52:54:00:00:00:02 52:54:00:00:00:02 1500\n"
+		    "network address eth0 192.0.2.1 32\n"
+		    "network route eth0 10.1.0.9 10.0.2.2 192.0.2.1\n");
+}
+
+/* A bridge on a VLAN on a bond of two devices; a virtual machine's link in the bridge stays outside. */
+static void test_stack(void **state)
+{
+	struct tree *m = *state;
+	struct kd_link *link;
+
+	add_device(m, 2, "eth0", "52:54:00:00:00:02")->master = 4;
+	link = add_device(m, 3, "eth1", "52:54:00:00:00:02");
+	link->master = 4;
+	assert_true(kd_link_address_parse("52:54:00:00:00:03", link->permanent, &link->permanent_size));
+	add_link(4, "bond0", "bond", "52:54:00:00:00:02")->bond_mode = 1;
+	link = add_link(5, "bond0.7", "vlan", "52:54:00:00:00:02");
+	link->lower = 4;
+	link->master = 6;
+	link->vlan_id = 7;
+	link->vlan_protocol = ETH_P_8021Q;
+	add_link(6, "br0", "bridge", "52:54:00:00:00:02");
+	add_link(7, "vnet0", "tun", "fe:54:00:00:00:07")->master = 6;
+	add_own(6, "10.0.2.15", 24);
+	set_route(6, "10.0.2.2", "10.0.2.15");
+	expect_plan(m, "10.1.0.9",
+		    "network device eth0 52:54:00:00:00:02 52:54:00:00:00:02 1500\n"
+		    "network device eth1 52:54:00:00:00:03 52:54:00:00:00:03 1500\n"
+		    "network bond bond0 52:54:00:00:00:02 1500 1 eth0 eth1\n"
+		    "network vlan bond0.7 bond0 7 8100 1500\n"
+		    "network bridge br0 52:54:00:00:00:02 1500 bond0.7\n"
+		    "network address br0 10.0.2.15 24\n"
+		    "network route br0 10.1.0.9 10.0.2.2 10.0.2.15\n");
+}
+
+static void test_refused(void **state)
+{
+	static const char *const kinds[] = { "team", "wireguard", "openvswitch", "veth", "tun", "macvlan" };
+	struct tree *m = *state;
+
+	add_own(2, "10.0.2.15", 24);
+	set_route(2, "10.0.2.2", "10.0.2.15");
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		char text[64];
+
+		link_count = 0;
+		add_link(2, "link", kinds[i], "52:54:00:00:00:02");
+		snprintf(text, sizeof(text), "the way to server 10.1.0.9: it leads through link link (%s)", kinds[i]);
+		expect_refused(m, KD_ERR_UNSUPPORTED, text);
+	}
+	link_count = 0;
+	add_link(2, "dummy0", "", "52:54:00:00:00:02");
+	expect_refused(m, KD_ERR_UNSUPPORTED, "dummy0 (it has no hardware)");
+	link_count = 0;
+	add_link(2, "br0", "bridge", "52:54:00:00:00:02");
+	add_link(3, "vnet0", "tun", "fe:54:00:00:00:07")->master = 2;
+	expect_refused(m, KD_ERR_UNSUPPORTED, "br0 (no part of it has hardware)");
+	/* Links that stand on each other. */
+	link_count = 0;
+	add_link(2, "a", "vlan", "52:54:00:00:00:02")->lower = 3;
+	add_link(3, "b", "vlan", "52:54:00:00:00:02")->lower = 2;
+	expect_refused(m, KD_ERR_UNSUPPORTED, "too many links stand on each other");
+}
+
+static void test_no_way(void **state)
+{
+	struct tree *m = *state;
+
+	expect_refused(m, KD_ERR_OS, "the way to server 10.1.0.9: route: Network is unreachable");
+	add_device(m, 2, "eth0", "52:54:00:00:00:02");
+	set_route(2, "10.0.2.2", "10.0.2.15");
+	expect_refused(m, KD_ERR_NOT_FOUND, "this machine has no address 10.0.2.15 any more");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_device, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_neighbour, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_address_of_another_link, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_stack, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_refused, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_no_way, setup, tree_teardown),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

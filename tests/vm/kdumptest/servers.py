@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Real servers on this host, which guests reach at 10.0.2.2 through QEMU's user network."""
+import contextlib
+import socket
+import subprocess
+import time
+
+from . import host
+
+# QEMU's words for a guest's network device; the guest has 10.0.2.15/24.
+NETWORK = ["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,mac=52:54:00:6b:64:01"]
+
+_GANESHA = """
+NFS_CORE_PARAM {{
+	NFS_Port = {port}; Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false; Bind_addr = 127.0.0.1;
+}}
+NFSV4 {{ Graceless = true; Lease_Lifetime = 10; RecoveryBackend = fs; }}
+NFS_KRB5 {{ Active_krb5 = false; }}
+EXPORT {{
+	Export_Id = 1; Path = {folder}; Pseudo = /dumps; Access_Type = RW; Squash = No_Root_Squash; SecType = sys;
+	Transports = TCP;
+	FSAL {{ Name = VFS; }}
+}}
+LOG {{ Default_Log_Level = EVENT; }}
+"""
+
+
+def free_port():
+    """A port of this host that nothing listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_for_port(server, port, log):
+    deadline = time.monotonic() + 30 * host.PATIENCE
+    while time.monotonic() < deadline and server.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.1)
+    raise host.Failure(f"the server does not listen: {log.read_text(errors='replace')[-500:] if log.exists() else ''}")
+
+
+@contextlib.contextmanager
+def nfs(folder):
+    """Export @folder as /dumps by NFS 4; its port."""
+    port = free_port()
+    conf, log = folder.with_suffix(".conf"), folder.with_suffix(".log")
+    conf.write_text(_GANESHA.format(port=port, folder=folder), encoding="utf-8")
+    daemon = host.need("ganesha.nfsd", "nfs-ganesha nfs-ganesha-vfs")
+    with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", daemon, "-F", "-f", conf, "-L", log,
+                           "-p", folder.with_suffix(".pid")], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as server:
+        try:
+            _wait_for_port(server, port, log)
+            yield port
+        finally:
+            server.kill()
