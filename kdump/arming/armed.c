@@ -66,26 +66,18 @@ static struct kd_error *format(const struct armed *armed, const char *boot_id, c
 
 struct kd_error *armed_write_to(const struct kd_sysroot *root, const char *path, mode_t mode, const struct armed *armed)
 {
-	_cleanup_free_ char *full = kd_sysroot_path(root, path), *text = NULL, *boot_id = NULL;
+	_cleanup_free_ char *text = NULL, *boot_id = NULL;
 	struct kd_error *err;
 
-	if (!full)
-		return kd_error_nomem();
 	err = read_boot_id(root, &boot_id);
 	if (!err)
 		err = format(armed, boot_id, &text);
-	return err ? err : kd_write_file_atomic(full, text, strlen(text), mode);
+	return err ? err : kd_record_write(root, path, text, strlen(text), mode);
 }
 
 struct kd_error *armed_write(const struct kd_sysroot *root, const struct armed *armed)
 {
-	_cleanup_free_ char *dir = kd_sysroot_path(root, "/run/kdump");
-	struct kd_error *err;
-
-	if (!dir)
-		return kd_error_nomem();
-	err = kd_mkdir_p(dir, 0755);
-	return err ? err : armed_write_to(root, ARMED_PATH, 0644, armed);
+	return armed_write_to(root, ARMED_PATH, 0644, armed);
 }
 
 /* Unknown keys are skipped: another version of kdumpctl may have written them. */
@@ -130,7 +122,7 @@ struct kd_error *armed_read_from(const struct kd_sysroot *root, const char *path
 {
 	_cleanup_free_ char *text = NULL;
 	_cleanup_(armed_free) struct armed armed = { 0 };
-	struct kd_error *err = kd_sysroot_read(root, path, &text, NULL);
+	struct kd_error *err = kd_record_read(root, path, &text);
 
 	if (!err)
 		err = parse(text, path, &armed);

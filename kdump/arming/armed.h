@@ -9,10 +9,11 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/record.h"
 #include "base/sysroot.h"
 #include "kdump/arming/inputs.h"
 
-#define ARMED_PATH "/run/kdump/armed"
+#define ARMED_PATH KD_RUNDIR "/armed"
 
 /** The file has "key value" lines, and one "input …" line for each input. Strings are owned; NULL: not set. */
 struct armed {

@@ -8,27 +8,21 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/io.h"
+#include "base/record.h"
 
 static struct kd_error *write_status(const struct kd_sysroot *root, const char *word, int64_t when)
 {
-	_cleanup_free_ char *path = kd_sysroot_path(root, CREATION_TEST_PATH),
-			    *directory = kd_sysroot_path(root, KD_STATEDIR);
 	char text[64];
-	struct kd_error *err;
 
-	if (!path || !directory)
-		return kd_error_nomem();
 	snprintf(text, sizeof(text), "%s %" PRId64 "\n", word, when);
-	err = kd_mkdir_p(directory, 0755);
-	return err ? err : kd_write_file_atomic(path, text, strlen(text), 0644);
+	return kd_record_write(root, CREATION_TEST_PATH, text, strlen(text), 0644);
 }
 
 bool creation_test_read(const struct kd_sysroot *root, struct creation_test *ret)
 {
 	_cleanup_free_ char *text = NULL;
 
-	return !kd_error_discard(kd_sysroot_read(root, CREATION_TEST_PATH, &text, NULL)) &&
+	return !kd_error_discard(kd_record_read(root, CREATION_TEST_PATH, &text)) &&
 	       sscanf(text, "%15s %" SCNd64, ret->result, &ret->time) == 2;
 }
 

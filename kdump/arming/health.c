@@ -42,7 +42,7 @@ static void look_at_dumps(const struct kd_sysroot *root, struct health *health)
 	if (!health->armed.directory)
 		return;
 	path = kd_sysroot_path(root, health->armed.directory);
-	err = path ? dumps_load(path, &dumps) : kd_error_nomem();
+	err = path ? dumps_load(path, DUMPS_OF_MACHINE, NULL, &dumps) : kd_error_nomem();
 	if (!err && dumps.count) {
 		health->captured = dumps.dump[dumps.count - 1].time;
 		health->capture_name = take_ptr(dumps.dump[dumps.count - 1].name);

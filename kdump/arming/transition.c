@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/array.h"
-#include "base/io.h"
 #include "base/text.h"
 #include "kdump/arming/journal.h"
 
@@ -29,7 +28,7 @@ static char *read_note(const struct kd_sysroot *root)
 {
 	char *text = NULL;
 
-	kd_error_destroy(kd_sysroot_read(root, TRANSITION_PATH, &text, NULL));
+	kd_error_destroy(kd_record_read(root, TRANSITION_PATH, &text));
 	return text;
 }
 
@@ -42,17 +41,6 @@ enum standing transition_last(const struct kd_sysroot *root)
 		if (text && strlen(standings[i].word) == length && memcmp(text, standings[i].word, length) == 0)
 			return i;
 	return STANDING_OFF;
-}
-
-static struct kd_error *write_note(const struct kd_sysroot *root, const char *text)
-{
-	_cleanup_free_ char *path = kd_sysroot_path(root, TRANSITION_PATH), *dir = kd_sysroot_path(root, "/run/kdump");
-	struct kd_error *err;
-
-	if (!path || !dir)
-		return kd_error_nomem();
-	err = kd_mkdir_p(dir, 0755);
-	return err ? err : kd_write_file_atomic(path, text, strlen(text), 0644);
 }
 
 static void tell_journal(enum standing standing, const char *reason)
@@ -76,7 +64,7 @@ void transition_note(const struct kd_sysroot *root, const struct kd_log *log, en
 		return;
 	if (before && strcmp(before, now) == 0)
 		return;
-	err = write_note(root, now);
+	err = kd_record_write(root, TRANSITION_PATH, now, strlen(now), 0644);
 	if (err) {
 		kd_warn(log, "%s", err->text);
 		kd_error_destroy(err);

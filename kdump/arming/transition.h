@@ -7,9 +7,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/record.h"
 #include "base/sysroot.h"
 
-#define TRANSITION_PATH "/run/kdump/state"
+#define TRANSITION_PATH KD_RUNDIR "/state"
 
 enum standing {
 	STANDING_OFF, /* the machine is not meant to be armed: kdump was never started, or it was stopped */

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** Only one kdumpctl runs at a time. A second one waits for the first, so that a service and an administrator, for
- *  example, never load or build at the same time. Red Hat's kdumpctl takes the same lock.
+ *  example, never load or build at the same time. The lock is not in /run/lock, where Red Hat's is: on Debian
+ *  everybody can create files there, and hold them locked.
  */
 #ifndef KDUMP_CLI_LOCK_H
 #define KDUMP_CLI_LOCK_H
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/record.h"
 #include "base/sysroot.h"
 
-#define LOCK_PATH "/run/lock/kdump"
+#define LOCK_PATH KD_RUNDIR "/lock"
 
 /** Take the lock, and wait for it as long as necessary, with a message on @log. *fd_ret holds the lock until it is
  *  closed or the process ends. */

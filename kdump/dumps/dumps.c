@@ -17,11 +17,13 @@
 #include "base/klog.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "base/trust.h"
 #include "kdump/dumps/identity.h"
 #include "kdump/storage/mounts.h"
 
 #define REPORT_MAX KD_MIB(1)
 #define PIN_FILE   "pinned"
+#define TIME_MAX   253402300799 /* the end of the year 9999 */
 
 const char *dump_state_name(enum dump_state state)
 {
@@ -147,10 +149,13 @@ bool dump_time_of_name(const char *name, int64_t *ret)
 {
 	static const char stamp[] = "dddd-dd-dd-dd:dd:dd";
 	struct tm tm = { .tm_isdst = -1 };
-	size_t length = strlen(name);
+	size_t length = strlen(name), i;
 	const char *p = NULL;
-	size_t i;
 
+	/* Records and messages have a name in one line. */
+	for (i = 0; i < length; i++)
+		if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
+			return false;
 	for (i = 1; i + strlen(stamp) <= length && !p; i++)
 		if (name[i - 1] == '-' && looks_like(name + i, stamp))
 			p = name + i;
@@ -236,6 +241,10 @@ struct kd_error *dump_scan(struct dump *dump, int fd)
 
 	if (err)
 		return err;
+	if (fstat(fd, &st) < 0)
+		return kd_error_os(errno, "cannot read %s", dump->path);
+	dump->device = st.st_dev;
+	dump->inode = st.st_ino;
 	dump->state = DUMP_LOG_ONLY;
 	while ((entry = readdir(dir))) {
 		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
@@ -249,15 +258,16 @@ struct kd_error *dump_scan(struct dump *dump, int fd)
 	return NULL;
 }
 
-/* The text of a regular file of the directory; NULL if it cannot be read for any reason. */
-static char *read_member(int fd, const char *name, size_t max)
+/* The text of a regular file of the directory; NULL if it cannot be read for any reason. @trusted: also NULL if others
+ * than root can have written it. */
+static char *read_member(int fd, const char *name, size_t max, bool trusted)
 {
 	_cleanup_close_ int file = openat(fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	_cleanup_free_ char *text = NULL;
 	struct stat st;
 	ssize_t got;
 
-	if (file < 0 || fstat(file, &st) < 0 || !S_ISREG(st.st_mode))
+	if (file < 0 || fstat(file, &st) < 0 || !S_ISREG(st.st_mode) || (trusted && !kd_is_trusted(&st)))
 		return NULL;
 	if ((size_t)st.st_size > max)
 		st.st_size = max;
@@ -306,7 +316,8 @@ static struct kd_error *take_text(char **field, const char *text)
 
 static struct kd_error *read_report(struct dump *dump, int fd)
 {
-	_cleanup_free_ char *text = read_member(fd, "report.json", REPORT_MAX);
+	bool anybody = dump->given || dump->foreign; /* the user looks at it, and nothing follows from it */
+	_cleanup_free_ char *text = read_member(fd, "report.json", REPORT_MAX, !anybody);
 	struct kd_error *err;
 	uint64_t when;
 
@@ -316,8 +327,8 @@ static struct kd_error *read_report(struct dump *dump, int fd)
 	if (!dump->report || !json_object_is_type(dump->report, json_type_object))
 		return NULL;
 	when = report_u64(dump->report, "crash_time");
-	if (when)
-		dump->time = when;
+	if (when && when <= TIME_MAX)
+		dump->time = (int64_t)when;
 	err = take_text(&dump->host, report_string(dump->report, "host"));
 	if (!err)
 		err = take_text(&dump->release, report_string(dump->report, "kernel.release"));
@@ -379,7 +390,7 @@ struct kd_error *dump_read_files(struct dump *dump, int fd, bool alone)
 		dump->state = DUMP_DAMAGED;
 	else if (dump->vmcore && (err = read_identity(dump, fd)))
 		return err;
-	log = dump->log_file ? read_member(fd, dump->log_file, DUMP_LOG_MAX) : NULL;
+	log = dump->log_file ? read_member(fd, dump->log_file, DUMP_LOG_MAX, false) : NULL;
 	return log ? dump_read_log_text(dump, log) : NULL;
 }
 
@@ -418,32 +429,90 @@ static int by_time(const void *a, const void *b)
 	return strcmp(left->name, right->name);
 }
 
-/* Add the directory @name if it has the name of a dump. */
-static struct kd_error *add(struct dumps *dumps, int fd, const char *name)
+struct loading {
+	struct dumps *dumps;
+	enum dumps_owner owner;
+	struct kd_error *skipped; /* why the first directory does not count */
+	size_t skipped_count;
+};
+
+static void skip(struct loading *loading, struct kd_error *err)
 {
-	_cleanup_close_ int dir = -1;
-	struct dump *grown, *dump;
+	loading->skipped_count++;
+	if (loading->skipped)
+		kd_error_destroy(err);
+	else
+		loading->skipped = err;
+}
+
+static void tell_skipped(struct loading *loading, const struct kd_log *log)
+{
+	char others[64] = "";
+
+	if (!loading->skipped)
+		return;
+	if (loading->skipped_count > 1)
+		snprintf(others, sizeof(others), ", nor do %zu other directories", loading->skipped_count - 1);
+	kd_warn(log, "%s: it does not count as a dump of this machine%s", loading->skipped->text, others);
+	kd_error_destroy(loading->skipped);
+}
+
+/* Append a dump of which only the name is known; NULL: no memory. */
+static struct dump *append(struct dumps *dumps, const char *name, const char *path, int64_t when)
+{
+	struct dump *grown = realloc(dumps->dump, (dumps->count + 1) * sizeof(*grown)), *dump;
+
+	if (!grown)
+		return NULL;
+	dumps->dump = grown;
+	dump = &grown[dumps->count++];
+	*dump = (struct dump){ .name = strdup(name), .path = strdup(path), .time = when };
+	return dump->name && dump->path ? dump : NULL;
+}
+
+/* Read the dump in directory @fd, which is open for openat() only: the user need not be allowed to read it. */
+static struct kd_error *read_dump(struct dump *dump, int fd)
+{
+	_cleanup_close_ int dir = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct kd_error *err;
+
+	if (dir < 0 && errno == EACCES)
+		return kd_error_os(EACCES, "cannot read %s: use sudo", dump->path);
+	if (dir < 0)
+		return kd_error_os(errno, "cannot read %s", dump->path);
+	err = dump_scan(dump, dir);
+	return err ? err : dump_read_files(dump, dir, false);
+}
+
+/* Add the directory @name if it has the name of a dump. */
+static struct kd_error *add(struct loading *loading, int parent, const char *name)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+	struct dump *dump;
 	struct kd_error *err;
 	int64_t when;
+	bool foreign;
 
 	if (!dump_time_of_name(name, &when))
 		return NULL;
-	dir = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0 && errno != EACCES)
+	path = path_join(loading->dumps->path, name);
+	if (!path)
+		return kd_error_nomem();
+	fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == EACCES ? kd_error_os(EACCES, "cannot read %s: use sudo", path) : NULL;
+	err = kd_trust(path, fd);
+	if (err && loading->owner == DUMPS_OF_MACHINE) {
+		skip(loading, err);
 		return NULL;
-	grown = realloc(dumps->dump, (dumps->count + 1) * sizeof(*grown));
-	if (!grown)
+	}
+	foreign = kd_error_discard(err);
+	dump = append(loading->dumps, name, path, when);
+	if (!dump)
 		return kd_error_nomem();
-	dumps->dump = grown;
-	dump = &grown[dumps->count];
-	*dump = (struct dump){ .name = strdup(name), .path = path_join(dumps->path, name), .time = when };
-	dumps->count++;
-	if (!dump->name || !dump->path)
-		return kd_error_nomem();
-	if (dir < 0)
-		return kd_error_os(EACCES, "cannot read %s: use sudo", dump->path);
-	err = dump_scan(dump, dir);
-	return err ? err : dump_read_files(dump, dir, false);
+	dump->foreign = foreign;
+	return read_dump(dump, fd);
 }
 
 /* The length of a path without its trailing slashes. */
@@ -456,12 +525,14 @@ static size_t path_length(const char *path)
 	return length;
 }
 
-struct kd_error *dumps_load(const char *directory, struct dumps *ret)
+struct kd_error *dumps_load(const char *directory, enum dumps_owner owner, const struct kd_log *log, struct dumps *ret)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
+	struct loading loading = { .dumps = &dumps, .owner = owner };
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *entry;
 	struct kd_error *err = NULL;
+	struct stat st;
 
 	dumps.path = strdup(directory);
 	if (!dumps.path)
@@ -469,8 +540,12 @@ struct kd_error *dumps_load(const char *directory, struct dumps *ret)
 	dir = opendir(dumps.path);
 	if (!dir && errno != ENOENT)
 		return kd_error_os(errno, "cannot read %s", dumps.path);
+	if (dir && fstat(dirfd(dir), &st) < 0)
+		return kd_error_os(errno, "cannot read %s", dumps.path);
+	dumps.exchangeable = dir && kd_is_exchangeable(&st);
 	while (!err && dir && (entry = readdir(dir)))
-		err = add(&dumps, dirfd(dir), entry->d_name);
+		err = add(&loading, dirfd(dir), entry->d_name);
+	tell_skipped(&loading, log);
 	if (err)
 		return err;
 	if (dumps.count)
@@ -539,25 +614,43 @@ struct kd_error *dumps_find(const struct dumps *dumps, const char *words, struct
 
 /* --- changing them ------------------------------------------------------------------------------------------------ */
 
-static struct kd_error *open_directory(const struct dump *dump, int *ret)
+/* Open the directory @name of @dump, as seen from the directory @parent. */
+static struct kd_error *open_directory(int parent, const char *name, const struct dump *dump, int *ret)
 {
-	int fd = open(dump->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return kd_error_os(errno, "cannot open %s", dump->path);
-	*ret = fd;
+	if (st.st_dev != dump->device || st.st_ino != dump->inode)
+		return kd_error_create(KD_ERR_STATE, "%s was replaced by another directory meanwhile: try again",
+				       dump->path);
+	*ret = take_fd(fd);
 	return NULL;
+}
+
+/* The same for a dump that is changed: nobody else may be able to write there, now either. */
+static struct kd_error *open_to_change(int parent, const char *name, const struct dump *dump, int *ret)
+{
+	_cleanup_close_ int fd = -1;
+	struct kd_error *err = open_directory(parent, name, dump, &fd);
+
+	if (!err)
+		err = kd_trust(dump->path, fd);
+	if (!err)
+		*ret = take_fd(fd);
+	return err;
 }
 
 struct kd_error *dump_read_log_file(const struct dump *dump, char **ret)
 {
 	_cleanup_close_ int fd = -1;
-	struct kd_error *err = open_directory(dump, &fd);
+	struct kd_error *err = open_directory(AT_FDCWD, dump->path, dump, &fd);
 	char *text;
 
 	if (err)
 		return err;
-	text = read_member(fd, dump->log_file, DUMP_LOG_MAX);
+	text = read_member(fd, dump->log_file, DUMP_LOG_MAX, false);
 	if (!text)
 		return kd_error_create(KD_ERR_NOT_FOUND, "cannot read %s/%s", dump->path, dump->log_file);
 	*ret = text;
@@ -567,7 +660,7 @@ struct kd_error *dump_read_log_file(const struct dump *dump, char **ret)
 struct kd_error *dump_pin(const struct dump *dump, bool pin)
 {
 	_cleanup_close_ int fd = -1, file = -1;
-	struct kd_error *err = open_directory(dump, &fd);
+	struct kd_error *err = open_to_change(AT_FDCWD, dump->path, dump, &fd);
 
 	if (err)
 		return err;
@@ -581,26 +674,38 @@ struct kd_error *dump_pin(const struct dump *dump, bool pin)
 	return fsync(fd) < 0 ? kd_error_os(errno, "cannot sync %s", dump->path) : NULL;
 }
 
-struct kd_error *dump_remove(const struct dumps *dumps, const struct dump *dump)
+/* Delete the entries of the directory, which @fd becomes the owner of. */
+static struct kd_error *remove_entries(const struct dump *dump, int fd)
 {
-	_cleanup_close_ int fd = -1;
-	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_closedir_ DIR *dir = fdopendir(fd);
 	struct dirent *entry;
-	struct kd_error *err = open_directory(dump, &fd);
 
-	if (err)
-		return err;
-	dir = fdopendir(fd);
-	if (!dir)
+	if (!dir) {
+		close(fd);
 		return kd_error_os(errno, "cannot read %s", dump->path);
-	fd = -1; /* the stream owns it now */
+	}
 	while ((entry = readdir(dir))) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
 		if (unlinkat(dirfd(dir), entry->d_name, 0) < 0)
 			return kd_error_os(errno, "cannot delete %s/%s", dump->path, entry->d_name);
 	}
-	if (rmdir(dump->path) < 0)
+	return NULL;
+}
+
+struct kd_error *dump_remove(const struct dumps *dumps, const struct dump *dump)
+{
+	_cleanup_close_ int parent = open(dumps->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	struct kd_error *err;
+
+	if (parent < 0)
+		return kd_error_os(errno, "cannot open %s", dumps->path);
+	err = open_to_change(parent, dump->name, dump, &fd);
+	if (!err)
+		err = remove_entries(dump, take_fd(fd));
+	if (err)
+		return err;
+	if (unlinkat(parent, dump->name, AT_REMOVEDIR) < 0)
 		return kd_error_os(errno, "cannot delete %s", dump->path);
-	return kd_sync_parent(dump->path);
+	return fsync(parent) < 0 ? kd_error_os(errno, "cannot sync %s", dumps->path) : NULL;
 }

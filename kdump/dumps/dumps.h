@@ -4,6 +4,10 @@
  *  A directory is a dump if its name has the form of Red Hat's kdump and ours, "<address>-YYYY-MM-DD-HH:MM:SS" (with
  *  "-N" at the end for further dumps of the same second), or of Debian's kdump-tools, "202611241031". All other
  *  directories are ignored. Links are not followed. The contents of the files are not trusted.
+ *
+ *  The directory that contains the dumps may be open to everybody, as /var/crash is on Ubuntu. So a directory in it is
+ *  a dump of this machine only if root alone can have written it (base/trust.h), and its report counts by the same
+ *  rule. Dumps of anybody can be looked at, but nothing follows from them.
  */
 #ifndef KDUMP_DUMPS_DUMPS_H
 #define KDUMP_DUMPS_DUMPS_H
@@ -12,9 +16,11 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "kdump/dumps/crash_log.h"
 
 enum dump_state {
@@ -40,18 +46,29 @@ struct dump {
 	enum dump_state state;
 	bool flattened; /* a stream of records */
 	bool pinned;
+	bool foreign; /* others than root can have written it, see DUMPS_OF_ANYBODY */
+	dev_t device; /* of the directory that was read, as the following field */
+	ino_t inode;
 	struct json_object *report; /* report.json (capture/report.h); NULL: there is no readable report */
 	struct crash_log log;       /* zeroed if there is no log */
 };
 
 struct dumps {
 	char *path;        /* the directory that contains them */
+	bool exchangeable; /* others than root can rename what is in that directory */
 	struct dump *dump; /* oldest first */
 	size_t count;
 };
 
-/** Load all dumps below @directory. A directory that does not exist contains no dumps. KD_ERR_OS. */
-struct kd_error *dumps_load(const char *directory, struct dumps *ret) MUST_CHECK;
+enum dumps_owner {
+	DUMPS_OF_MACHINE, /* those that root alone can have written */
+	DUMPS_OF_ANYBODY, /* to look at: all; dump->foreign tells them apart */
+};
+
+/** Load the dumps below @directory. A directory that does not exist contains no dumps. If dumps are left out by
+ *  @owner, one warning on @log (NULL: none) says so. KD_ERR_OS. */
+struct kd_error *dumps_load(const char *directory, enum dumps_owner owner, const struct kd_log *log,
+			    struct dumps *ret) MUST_CHECK;
 /** A zeroed struct is allowed. */
 void dumps_free(struct dumps *dumps);
 static inline void dumps_free_cleanup(struct dumps *dumps)
@@ -73,13 +90,14 @@ static inline const char *dump_operand(const struct dump *dump)
 /** The following are steps of dumps_load(), for a dump that is opened by its path. Open the entries of directory @fd,
  *  which stays open; @path is its name in errors. */
 struct kd_error *dump_open_entries(const char *path, int fd, DIR **ret) MUST_CHECK;
-/** Find the files of the dump in directory @fd, and their size. */
+/** Find the files of the dump in directory @fd, and their size; note which directory it is. */
 struct kd_error *dump_scan(struct dump *dump, int fd) MUST_CHECK;
 /** Read these files. @alone: the files beside the vmcore do not belong to it. */
 struct kd_error *dump_read_files(struct dump *dump, int fd, bool alone) MUST_CHECK;
 /** Does the file @name in directory @fd begin like a dump? False: no, or (EACCES in errno) it may not be read. */
 bool dump_recognise(int fd, const char *name, bool *flattened);
-/** The time in a directory's name, which is local time. False: @name is not the name of a dump. */
+/** The time in a directory's name, which is local time. False: @name is not the name of a dump. A name with control
+ *  characters never is. */
 bool dump_time_of_name(const char *name, int64_t *ret);
 /** Parse @log, and take the release from it if it is unknown. */
 struct kd_error *dump_read_log_text(struct dump *dump, const char *log) MUST_CHECK;
@@ -91,7 +109,8 @@ struct kd_error *dump_read_log_file(const struct dump *dump, char **ret) MUST_CH
 /** The reason of a dump for one line of a table, from the log or else from the report; never NULL. */
 const char *dump_reason(const struct dump *dump);
 
-/** Pin @dump, so that retention and remove do not delete it, or unpin it. */
+/** The following two refuse a dump that others than root can have written (KD_ERR_STATE), and a directory that has
+ *  replaced the one that was read. Pin @dump, so that retention and remove do not delete it, or unpin it. */
 struct kd_error *dump_pin(const struct dump *dump, bool pin) MUST_CHECK;
 
 /** Delete the files of @dump and its directory. Links are deleted, not followed. A subdirectory is an error. */

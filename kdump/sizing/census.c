@@ -11,6 +11,7 @@
 
 #include "base/io.h"
 #include "base/proc.h"
+#include "base/record.h"
 #include "base/ranges.h"
 #include "dumpfilter/codec/codec.h"
 #include "dumpfilter/pages/page_class.h"
@@ -243,7 +244,7 @@ static uint64_t get_number(struct json_object *object, const char *key)
 static unsigned int recorded_permil(const struct kd_sysroot *root, char *const *collector)
 {
 	_cleanup_free_ char *text = NULL;
-	struct kd_error *err = kd_sysroot_read(root, LAST_CAPTURE_PATH, &text, NULL);
+	struct kd_error *err = kd_record_read(root, LAST_CAPTURE_PATH, &text);
 	struct json_object *report = err ? NULL : json_tokener_parse(text), *words, *pages;
 	double size, written, ratio = 0;
 

@@ -15,7 +15,9 @@
 #include "base/bytes.h"
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/record.h"
 #include "base/text.h"
+#include "base/trust.h"
 #include "kdump/boot/crashkernel.h"
 #include "kdump/loader/image.h"
 #include "kdump/loader/loader.h"
@@ -203,15 +205,16 @@ static bool parse_report(const char *text, const char *release, struct recorded 
 	return good;
 }
 
-/* Take the report in @fd if it is newer than @newest. @path becomes its name, or is freed. */
+/* Take the report in @fd if it is newer than @newest, and root alone can have written it. @path becomes its name, or is
+ * freed. */
 static void take_report(int fd, char *path, const char *release, struct recorded *newest)
 {
 	_cleanup_free_ char *name = path, *text = NULL;
 	struct recorded found = { 0 };
 	struct stat st;
 
-	if (!name || fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size > REPORT_MAX ||
-	    (newest->path && st.st_mtime <= newest->time))
+	if (!name || fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !kd_is_trusted(&st) ||
+	    (uint64_t)st.st_size > REPORT_MAX || (newest->path && st.st_mtime <= newest->time))
 		return;
 	text = calloc(1, st.st_size + 1);
 	if (!text || kd_read_all(fd, text, st.st_size) != st.st_size || !parse_report(text, release, &found))
@@ -222,26 +225,30 @@ static void take_report(int fd, char *path, const char *release, struct recorded
 	*newest = found;
 }
 
-/* Consider the report of the dump in directory @name. Links are not followed. */
-static void consider(int dumps, const char *directory, const char *name, const char *release, struct recorded *newest)
+/* Consider the report of the dump in directory @name. Links are not followed. False: it is not a directory, or others
+ * than root can write to it. */
+static bool consider(int dumps, const char *directory, const char *name, const char *release, struct recorded *newest)
 {
-	_cleanup_close_ int dir = openat(dumps, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int dir = openat(dumps, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	_cleanup_close_ int fd = -1;
 	char *path = NULL;
+	struct stat st;
 
-	if (dir < 0)
-		return;
+	if (dir < 0 || fstat(dir, &st) < 0 || !kd_is_trusted(&st))
+		return false;
 	fd = openat(dir, "report.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (!kd_error_discard(kd_format(&path, "%s/%s/report.json", directory, name)))
 		take_report(fd, path, release, newest);
+	return true;
 }
 
 /* Dumps are deleted, but the report of the last one is kept. */
 static void consider_last(const struct estimate_request *request, struct recorded *newest)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(request->root, LAST_CAPTURE_PATH, O_RDONLY | O_NONBLOCK);
+	_cleanup_close_ int fd = -1;
 
-	take_report(fd, strdup(LAST_CAPTURE_PATH), request->release, newest);
+	if (!kd_error_discard(kd_record_open(request->root, LAST_CAPTURE_PATH, &fd)))
+		take_report(fd, strdup(LAST_CAPTURE_PATH), request->release, newest);
 }
 
 static void find_recorded(const struct estimate_request *request, struct recorded *newest)
@@ -250,8 +257,9 @@ static void find_recorded(const struct estimate_request *request, struct recorde
 	unsigned int seen = 0;
 	const char *name;
 
-	while (dir && seen++ < REPORTS_MAX && (name = kd_next_entry(dir)))
-		consider(dirfd(dir), request->dumps, name, request->release, newest);
+	/* What others put there does not count towards the limit. */
+	while (dir && seen < REPORTS_MAX && (name = kd_next_entry(dir)))
+		seen += consider(dirfd(dir), request->dumps, name, request->release, newest);
 }
 
 /* The kernel kept the difference between the reservation and MemTotal for itself. If the reservation has changed since,

@@ -18,7 +18,7 @@
 #include <time.h>
 
 #include "base/array.h"
-#include "base/io.h"
+#include "base/record.h"
 #include "base/text.h"
 #include "kdump/arming/creation_test.h"
 #include "kdump/arming/journal.h"
@@ -67,7 +67,7 @@ static bool is_news(const struct dump *dump, const char *seen)
 
 static struct kd_error *read_seen(const struct kdumpctl *ctl, char **ret)
 {
-	struct kd_error *err = kd_sysroot_read(&ctl->root, SEEN_FILE, ret, NULL);
+	struct kd_error *err = kd_record_read(&ctl->root, SEEN_FILE, ret);
 
 	if (err && err->errnum == ENOENT) {
 		kd_error_destroy(err);
@@ -78,38 +78,28 @@ static struct kd_error *read_seen(const struct kdumpctl *ctl, char **ret)
 
 static struct kd_error *write_seen(const struct kdumpctl *ctl, const struct dumps *dumps)
 {
-	_cleanup_free_ char *text = NULL, *path = kd_sysroot_path(&ctl->root, SEEN_FILE),
-			    *directory = kd_sysroot_path(&ctl->root, KD_STATEDIR);
+	_cleanup_free_ char *text = NULL;
 	size_t size = 0, i;
 	FILE *out = open_memstream(&text, &size);
-	struct kd_error *err;
 
-	if (!path || !directory || !out) {
-		if (out)
-			fclose(out);
+	if (!out)
 		return kd_error_nomem();
-	}
 	for (i = 0; i < dumps->count; i++)
 		fprintf(out, "%s\n", dumps->dump[i].name);
 	if (fclose(out))
 		return kd_error_nomem();
-	err = kd_mkdir_p(directory, 0755);
-	return err ? err : kd_write_file_atomic(path, text, size, 0600);
+	return kd_record_write(&ctl->root, SEEN_FILE, text, size, 0600);
 }
 
 /* Keep the report for "kdumpctl estimate", which needs it after the dump has been deleted. */
 static struct kd_error *keep_report(const struct kdumpctl *ctl, const struct dump *dump)
 {
-	_cleanup_free_ char *path = NULL;
 	const char *text;
 
 	if (!dump->report)
 		return NULL;
-	path = kd_sysroot_path(&ctl->root, LAST_CAPTURE_PATH);
 	text = json_object_to_json_string_ext(dump->report, JSON_C_TO_STRING_PRETTY);
-	if (!path || !text)
-		return kd_error_nomem();
-	return kd_write_file_atomic(path, text, strlen(text), 0600);
+	return text ? kd_record_write(&ctl->root, LAST_CAPTURE_PATH, text, strlen(text), 0600) : kd_error_nomem();
 }
 
 /* --- announcing --------------------------------------------------------------------------------------------------- */
@@ -292,9 +282,15 @@ static struct kd_error *apply_limits(const struct kdumpctl *ctl, const struct du
 		.free_percent = conf.keep_free_percent,
 	};
 	retention_decide(&limits, dumps, &space, time(NULL), why);
-	for (i = 0; i < dumps->count; i++)
+	for (i = 0; i < dumps->count; i++) {
+		if (why[i] && dumps->exchangeable)
+			return kd_error_create(KD_ERR_STATE,
+					       "%s stays, although it exceeds %s: others than root can rename the "
+					       "dumps in %s; run \"chown root\" and \"chmod +t\" on that directory",
+					       dumps->dump[i].path, why[i], dumps->path);
 		if (why[i])
 			remove_expired(ctl, dumps, &dumps->dump[i], why[i]);
+	}
 	return NULL;
 }
 

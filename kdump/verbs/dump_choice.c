@@ -56,7 +56,10 @@ struct kd_error *load_dumps(const struct kdumpctl *ctl, const char *directory, s
 	_cleanup_free_ char *configured = NULL;
 	struct kd_error *err = directory ? NULL : configured_directory(ctl, &configured);
 
-	return err ? err : dumps_load(directory ? directory : configured, ret);
+	if (err)
+		return err;
+	return directory ? dumps_load(directory, DUMPS_OF_ANYBODY, &ctl->log, ret) :
+			   dumps_load(configured, DUMPS_OF_MACHINE, &ctl->log, ret);
 }
 
 struct kd_error *choose_dump(const struct kdumpctl *ctl, const char *words, struct dumps *dumps, struct dump **ret)

@@ -6,8 +6,8 @@
 #include "kdump/dumps/dumps.h"
 #include "kdump/verbs/kdumpctl.h"
 
-/** Load the dumps below @directory; NULL: below the directory where kdump.conf puts them. Errors are those of
- *  dumps_load(), kd_conf_load() and target_resolve(). */
+/** Load the dumps below @directory, which the user names, and which may be anybody's; NULL: the machine's own below the
+ *  directory where kdump.conf puts them. Errors are those of dumps_load(), kd_conf_load() and target_resolve(). */
 struct kd_error *load_dumps(const struct kdumpctl *ctl, const char *directory, struct dumps *ret) MUST_CHECK;
 
 /** Find the dump that @words (an operand, or NULL for the newest) select. dump_open() opens a path. dumps_find() looks

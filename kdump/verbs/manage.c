@@ -65,7 +65,7 @@ static struct kd_error *split_path(const char *words, char **parent_ret, char **
 }
 
 /* Find a dump by its path. Only a directory with the name of a dump may be changed, and not a link to one. */
-static struct kd_error *find_path(const char *words, struct choice *ret)
+static struct kd_error *find_path(const struct kdumpctl *ctl, const char *words, struct choice *ret)
 {
 	_cleanup_free_ char *parent = NULL, *path = NULL;
 	struct kd_error *err;
@@ -75,7 +75,7 @@ static struct kd_error *find_path(const char *words, struct choice *ret)
 		return kd_error_os(errno, "%s", words);
 	err = split_path(words, &parent, &path);
 	if (!err)
-		err = dumps_load(parent, &ret->dumps);
+		err = dumps_load(parent, DUMPS_OF_ANYBODY, &ctl->log, &ret->dumps);
 	if (err)
 		return err;
 	err = dumps_find(&ret->dumps, path, &ret->dump);
@@ -95,7 +95,7 @@ static struct kd_error *choose(const struct kdumpctl *ctl, const char *words, st
 	struct kd_error *err;
 
 	if (!path && strchr(words, '/'))
-		return find_path(words, ret);
+		return find_path(ctl, words, ret);
 	err = load_dumps(ctl, path, &ret->dumps);
 	return err ? err : dumps_find(&ret->dumps, words, &ret->dump);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/record.h"
 #include "base/text.h"
 #include "kdump/arming/health.h"
 #include "kdump/arming/kept.h"
@@ -19,7 +20,7 @@
 /* udev's rules create this file. It is removed before each look, and while it exists there is another look: so any
  * number of events causes one reload, and no event is missed. After the last look kdump-refresh.path starts the
  * service again. */
-#define REQUEST_PATH "/run/kdump/request"
+#define REQUEST_PATH KD_RUNDIR "/request"
 #define ROUNDS_MAX   10 /* the path unit goes on from there */
 
 static struct kd_error *forget_request(const struct kd_sysroot *root)

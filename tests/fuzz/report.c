@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	put("report.json", data, report_size);
 	put("vmcore-dmesg.txt", nul ? (const char *)nul + 1 : "", nul ? size - report_size - 1 : 0);
-	if (fuzz_error(dumps_load(fuzz_directory(), &dumps)))
+	if (fuzz_error(dumps_load(fuzz_directory(), DUMPS_OF_MACHINE, NULL, &dumps)))
 		return 0;
 	REQUIRE(dumps.count == 1 && dump_reason(&dumps.dump[0]));
 	write_page(&dumps.dump[0]);

@@ -284,7 +284,7 @@ static void test_enumeration(void **state)
 	link = path_join(place->path, "127.0.0.1-2026-11-19-02:00:23");
 	assert_int_equal(symlink(other, link), 0);
 
-	assert_no_error(dumps_load(place->path, &dumps));
+	assert_no_error(dumps_load(place->path, DUMPS_OF_MACHINE, NULL, &dumps));
 	assert_int_equal(dumps.count, 4);
 	assert_string_equal(dumps.dump[0].name, "202611211031");
 	assert_int_equal(dumps.dump[0].state, DUMP_COMPLETE);
@@ -323,10 +323,10 @@ static void test_pin_and_remove(void **state)
 	put_file(a, "vmcore", "KDUMP   ");
 	put_file(place->path, "keep", "mine");
 	assert_int_equal(symlink(outside, link), 0);
-	assert_no_error(dumps_load(place->path, &dumps));
+	assert_no_error(dumps_load(place->path, DUMPS_OF_MACHINE, NULL, &dumps));
 	assert_int_equal(dumps.count, 1);
 	assert_no_error(dump_pin(&dumps.dump[0], true));
-	assert_no_error(dumps_load(place->path, &after));
+	assert_no_error(dumps_load(place->path, DUMPS_OF_MACHINE, NULL, &after));
 	assert_true(after.dump[0].pinned);
 	assert_no_error(dump_pin(&dumps.dump[0], false));
 	assert_no_error(dump_remove(&dumps, &dumps.dump[0]));
@@ -501,7 +501,7 @@ static void test_page_escapes(void **state)
 		 "{\"steps\": [{\"name\": \"<svg onload=1>\", \"start\": 1, \"seconds\": 2},"
 		 "{\"name\": \"save-log\", \"start\": 1, \"seconds\": 1}, 5, null], \"pages\": {\"unreadable\": 3,"
 		 "\"first_unreadable\": {\"address\": 507904, \"error\": \"<b>bad</b>\"}}}");
-	assert_no_error(dumps_load(place->path, &dumps));
+	assert_no_error(dumps_load(place->path, DUMPS_OF_MACHINE, NULL, &dumps));
 	assert_int_equal(dumps.count, 1);
 	assert_no_error(html_write(out, &dumps.dump[0]));
 	fclose(out);
@@ -550,7 +550,7 @@ static void test_page_severities(void **state)
 		fprintf(out, "[    %zu.0] %s\n", i, rows[i].line);
 	fclose(out);
 	put_file(path, "vmcore-dmesg.txt", log);
-	assert_no_error(dumps_load(place->path, &dumps));
+	assert_no_error(dumps_load(place->path, DUMPS_OF_MACHINE, NULL, &dumps));
 	out = open_memstream(&page, &size);
 	assert_no_error(html_write(out, &dumps.dump[0]));
 	fclose(out);
