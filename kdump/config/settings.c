@@ -9,6 +9,7 @@
 #include "base/array.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "kdump/loader/ignored_options.h"
 
 const char *const settings_files[SETTINGS_FILES] = {
 	KD_SYSCONFDIR "/sysconfig/kdump",
@@ -48,6 +49,18 @@ static const struct {
 	{ "-a", LOADER_CALL_AUTO },      { "--kexec-syscall-auto", LOADER_CALL_AUTO },
 };
 
+/* Options of kexec(8) itself that kdumpctl decides on. */
+static const struct {
+	const char *word, *reason;
+} not_for_kdumpctl[] = {
+	{ "-p", "" },
+	{ "--load-panic", "" },
+	{ "-d", "\"kdumpctl -v\" says more" },
+	{ "--debug", "\"kdumpctl -v\" says more" },
+	{ "-i", "kdumpctl always checks the loaded image" },
+	{ "--no-checks", "kdumpctl always checks the loaded image" },
+};
+
 /* Strip the quotes off @value, in place. Returns NULL, or what is wrong with it. */
 static const char *unquote(char *value)
 {
@@ -68,23 +81,52 @@ static const char *unquote(char *value)
 	return NULL;
 }
 
-static struct kd_error *parse_kexec_args(const char *value, struct settings *settings)
+/* Options that change nothing here do not cost the machine its protection. */
+static struct kd_error *ignore_kexec_arg(const char *word, const char *file, unsigned int line,
+					 const struct kd_log *log)
+{
+	const char *reason = kd_starts_with(word, "--") ? loader_ignored_option(word + 2) : NULL;
+
+	for (size_t i = 0; !reason && i < ARRAY_SIZE(not_for_kdumpctl); i++)
+		if (strcmp(word, not_for_kdumpctl[i].word) == 0)
+			reason = not_for_kdumpctl[i].reason;
+	if (!reason)
+		return kd_error_create(KD_ERR_CONFIG, "KEXEC_ARGS takes -s, -c or -a, not %s%s", word,
+				       strcmp(word, "--noefi") == 0 ?
+					       ": add noefi to KDUMP_COMMANDLINE_APPEND instead" :
+					       "");
+	if (*reason)
+		kd_warn(log, "%s:%u: KEXEC_ARGS: %s is ignored: %s", file, line, word, reason);
+	return NULL;
+}
+
+static bool find_call(const char *word, enum loader_call *ret)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(kexec_args); i++) {
+		if (strcmp(word, kexec_args[i].word) != 0)
+			continue;
+		*ret = kexec_args[i].call;
+		return true;
+	}
+	return false;
+}
+
+static struct kd_error *parse_kexec_args(const char *value, unsigned int line, const struct kd_log *log,
+					 struct settings *settings)
 {
 	_cleanup_free_ char **words = kd_split_words(value, NULL);
-	size_t i, k;
+	struct kd_error *err = NULL;
+	size_t i;
 
 	if (!words)
 		return errno == ENOMEM ? kd_error_nomem() :
 					 kd_error_create(KD_ERR_CONFIG, "KEXEC_ARGS: the closing quote is missing");
-	for (i = 0; words[i]; i++) {
-		for (k = 0; k < ARRAY_SIZE(kexec_args); k++)
-			if (strcmp(words[i], kexec_args[k].word) == 0)
-				break;
-		if (k == ARRAY_SIZE(kexec_args))
-			return kd_error_create(KD_ERR_CONFIG, "KEXEC_ARGS takes -s, -c or -a, not %s", words[i]);
-		settings->call = kexec_args[k].call;
-	}
-	return NULL;
+	for (i = 0; words[i] && !err; i++)
+		if (!find_call(words[i], &settings->call))
+			err = ignore_kexec_arg(words[i], settings->file, line, log);
+	return err;
 }
 
 static char **field_of(const struct settings *settings, size_t i)
@@ -94,7 +136,7 @@ static char **field_of(const struct settings *settings, size_t i)
 
 /* Store @value under @key. */
 static struct kd_error *set(struct settings *settings, const char *key, const char *value, unsigned int line,
-			    bool *known)
+			    const struct kd_log *log, bool *known)
 {
 	struct kd_error *err;
 	size_t i;
@@ -105,7 +147,7 @@ static struct kd_error *set(struct settings *settings, const char *key, const ch
 	*known = i < ARRAY_SIZE(keys);
 	if (!*known || keys[i].offset == IGNORED)
 		return NULL;
-	if (strcmp(key, "KEXEC_ARGS") == 0 && (err = parse_kexec_args(value, settings)))
+	if (strcmp(key, "KEXEC_ARGS") == 0 && (err = parse_kexec_args(value, line, log, settings)))
 		return err;
 	settings->line[i] = line;
 	return kd_set_text(field_of(settings, i), *value ? value : NULL);
@@ -120,7 +162,8 @@ static bool is_name(const char *text)
 	return *text == '\0';
 }
 
-static struct kd_error *parse_line(char *line, unsigned int number, struct settings *settings, const char **unknown)
+static struct kd_error *parse_line(char *line, unsigned int number, const struct kd_log *log, struct settings *settings,
+				   const char **unknown)
 {
 	char *value = strchr(line, '='), *comment;
 	const char *wrong;
@@ -141,7 +184,7 @@ static struct kd_error *parse_line(char *line, unsigned int number, struct setti
 	wrong = unquote(value);
 	if (wrong)
 		return kd_error_create(KD_ERR_CONFIG, "value of %s: %s", line, wrong);
-	err = set(settings, line, value, number, &known);
+	err = set(settings, line, value, number, log, &known);
 	*unknown = known ? NULL : line;
 	return err;
 }
@@ -167,7 +210,7 @@ struct kd_error *settings_parse(const char *text, const char *file, const struct
 		line = kd_strip(line);
 		if (*line == '\0' || *line == '#')
 			continue;
-		err = parse_line(line, number, &settings, &unknown);
+		err = parse_line(line, number, log, &settings, &unknown);
 		if (err)
 			return kd_error_wrap(err, "%s:%u", file, number);
 		if (unknown)

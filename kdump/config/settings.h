@@ -33,11 +33,12 @@ struct settings {
 	char *metrics_file;          /* KDUMP_METRICS_FILE: for node_exporter's textfile collector */
 	char *kexec_args;            /* KEXEC_ARGS, as it is written; its meaning is in @call */
 	char *creation_notification; /* VMCORE_CREATION_NOTIFICATION: "no" silences status about the last test */
-	enum loader_call call;       /* KEXEC_ARGS: -s, -c or -a */
+	enum loader_call call;       /* KEXEC_ARGS: -s, -c or -a; other options are ignored */
 	unsigned int line[SETTINGS_KEYS_MAX]; /* of each key in the file, in the order of settings_get(); 0: not set */
 };
 
-/** Read the first of the files that exists, or return the defaults if none does. An unknown key is a warning on @log.
+/** Read the first of the files that exists, or return the defaults if none does. An unknown key, and an option of
+ *  KEXEC_ARGS that changes nothing here, is a warning on @log.
  *  KD_ERR_CONFIG ("file:line: …"): syntax that only a shell understands. */
 struct kd_error *settings_load(const struct kd_sysroot *root, const struct kd_log *log,
 			       struct settings *ret) MUST_CHECK;

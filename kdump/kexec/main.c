@@ -14,6 +14,7 @@
 
 #include "base/parse.h"
 #include "base/text.h"
+#include "kdump/loader/ignored_options.h"
 #include "kdump/loader/loader.h"
 
 #define STATUS_UNREADABLE 255
@@ -34,7 +35,7 @@ enum {
 	OPT_SYSROOT,
 	OPT_DRY_RUN,
 	OPT_CORRUPT,
-	OPT_IGNORED,
+	OPT_IGNORED, /* kdump/loader/ignored_options.h */
 	OPT_MISSING, /* options of kexec-tools that this program does not have */
 };
 
@@ -64,10 +65,23 @@ static const struct option long_options[] = {
 	{ "sysroot", required_argument, NULL, OPT_SYSROOT },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ "test-corrupt-segment", required_argument, NULL, OPT_CORRUPT },
-	/* Accepted: this program always does what they ask for. */
+	/* Accepted: kdump/loader/ignored_options.c has the reason of each. */
 	{ "args-linux", no_argument, NULL, OPT_IGNORED },
 	{ "hotplug", no_argument, NULL, OPT_IGNORED },
 	{ "elf64-core-headers", no_argument, NULL, OPT_IGNORED },
+	{ "elf32-core-headers", no_argument, NULL, OPT_IGNORED },
+	{ "real-mode", no_argument, NULL, OPT_IGNORED },
+	{ "entry-32bit", no_argument, NULL, OPT_IGNORED },
+	{ "pass-memmap-cmdline", no_argument, NULL, OPT_IGNORED },
+	{ "reset-vga", no_argument, NULL, OPT_IGNORED },
+	{ "console-vga", no_argument, NULL, OPT_IGNORED },
+	{ "console-serial", no_argument, NULL, OPT_IGNORED },
+	{ "serial", required_argument, NULL, OPT_IGNORED },
+	{ "serial-baud", required_argument, NULL, OPT_IGNORED },
+	{ "reuse-video-type", no_argument, NULL, OPT_IGNORED },
+	{ "no-cma", no_argument, NULL, OPT_IGNORED },
+	{ "force-dtb", no_argument, NULL, OPT_IGNORED },
+	{ "dt-no-old-root", no_argument, NULL, OPT_IGNORED },
 	/* Refused by name. */
 	{ "exec-live-update", no_argument, NULL, OPT_MISSING },
 	{ "mem-min", required_argument, NULL, OPT_MISSING },
@@ -77,23 +91,10 @@ static const struct option long_options[] = {
 	{ "load-jump-back-helper", no_argument, NULL, OPT_MISSING },
 	{ "load-live-update", no_argument, NULL, OPT_MISSING },
 	{ "entry", required_argument, NULL, OPT_MISSING },
-	{ "no-cma", no_argument, NULL, OPT_MISSING },
-	{ "force-dtb", no_argument, NULL, OPT_MISSING },
 	{ "dtb", required_argument, NULL, OPT_MISSING },
 	{ "devicetreeblob", required_argument, NULL, OPT_MISSING },
-	{ "dt-no-old-root", no_argument, NULL, OPT_MISSING },
 	{ "module", required_argument, NULL, OPT_MISSING },
-	{ "real-mode", no_argument, NULL, OPT_MISSING },
-	{ "entry-32bit", no_argument, NULL, OPT_MISSING },
-	{ "reset-vga", no_argument, NULL, OPT_MISSING },
-	{ "serial", required_argument, NULL, OPT_MISSING },
-	{ "serial-baud", required_argument, NULL, OPT_MISSING },
-	{ "console-vga", no_argument, NULL, OPT_MISSING },
-	{ "console-serial", no_argument, NULL, OPT_MISSING },
-	{ "elf32-core-headers", no_argument, NULL, OPT_MISSING },
-	{ "pass-memmap-cmdline", no_argument, NULL, OPT_MISSING },
 	{ "noefi", no_argument, NULL, OPT_MISSING },
-	{ "reuse-video-type", no_argument, NULL, OPT_MISSING },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -126,6 +127,9 @@ static const char usage[] =
 	"  -v, --version             show the version\n\n"
 	"Without -l, -p, -u, -e, -S: load KERNEL, then shutdown -r now.\n";
 
+/* Scripts look for "kexec-tools" and three numbers, to tell what the program can do: its options are that version's. */
+static const char version[] = "kexec-tools 2.0.32 (" PACKAGE_NAME " " PACKAGE_VERSION ")\n";
+
 static struct kd_error *parse_type(const char *type)
 {
 	if (strcmp(type, "bzImage") == 0 || strcmp(type, "bzImage64") == 0)
@@ -143,7 +147,15 @@ static struct kd_error *parse_segment(const char *text, unsigned int *ret)
 	return NULL;
 }
 
-static struct kd_error *take_option(int option, int index, struct options *o)
+static void say_ignored(const struct kd_log *log, const char *name)
+{
+	const char *reason = loader_ignored_option(name);
+
+	if (reason && *reason)
+		kd_info(log, "--%s is ignored: %s", name, reason);
+}
+
+static struct kd_error *take_option(int option, int index, const struct kd_log *log, struct options *o)
 {
 	switch (option) {
 	case 'l':
@@ -208,27 +220,31 @@ static struct kd_error *take_option(int option, int index, struct options *o)
 	case OPT_CORRUPT:
 		return parse_segment(optarg, &o->corrupt_segment);
 	case OPT_IGNORED:
+		say_ignored(log, long_options[index].name);
 		return NULL;
 	case OPT_MISSING:
-		return kd_error_create(KD_ERR_USAGE, "--%s is not supported by this kexec", long_options[index].name);
+		return kd_error_create(KD_ERR_USAGE, "--%s is not supported by this kexec%s", long_options[index].name,
+				       strcmp(long_options[index].name, "noefi") == 0 ?
+					       ": --append=noefi does the same" :
+					       "");
 	default: /* getopt has printed the error */
 		return kd_error_create(KD_ERR_USAGE, "see kexec --help");
 	}
 }
 
 /* *done: --help or --version has been printed. */
-static struct kd_error *parse_options(int argc, char **argv, struct options *o, bool *done)
+static struct kd_error *parse_options(int argc, char **argv, const struct kd_log *log, struct options *o, bool *done)
 {
 	struct kd_error *err = NULL;
 	int option, index = 0;
 
 	while (!err && (option = getopt_long(argc, argv, "hvlpuefSdixyt:sca", long_options, &index)) != -1) {
 		if (option == 'h' || option == 'v') {
-			fputs(option == 'h' ? usage : "kexec (" PACKAGE_NAME ") " PACKAGE_VERSION "\n", stdout);
+			fputs(option == 'h' ? usage : version, stdout);
 			*done = true;
 			return NULL;
 		}
-		err = take_option(option, index, o);
+		err = take_option(option, index, log, o);
 	}
 	if (err)
 		return err;
@@ -410,7 +426,7 @@ int main(int argc, char **argv)
 	bool done = false;
 
 	kd_log_init(&log, stderr, "kexec", KD_LOG_INFO);
-	err = parse_options(argc, argv, &o, &done);
+	err = parse_options(argc, argv, &log, &o, &done);
 	if (done)
 		return EXIT_SUCCESS;
 	if (o.debug)

@@ -40,7 +40,8 @@ static void test_settings_errors(void **state)
 		{ "KDUMP_IMG = a\n", "is not a name" },
 		{ "export KDUMP_IMG=a\n", "is not a name" },
 		{ "source /etc/x\n", "not a KEY=value line" },
-		{ "KEXEC_ARGS=\"--reset-vga\"\n", "f:1: KEXEC_ARGS takes -s, -c or -a, not --reset-vga" },
+		{ "KEXEC_ARGS=\"--mem-min=1\"\n", "f:1: KEXEC_ARGS takes -s, -c or -a, not --mem-min=1" },
+		{ "KEXEC_ARGS=\"-s --noefi\"\n", "not --noefi: add noefi to KDUMP_COMMANDLINE_APPEND instead" },
 	};
 	size_t i;
 
@@ -65,6 +66,43 @@ static void test_settings_unknown_warns(void **state)
 	assert_string_equal(text, "kdump: WARNING: f:1: the unknown setting KDUMP_SAVEDIR is ignored\n");
 }
 
+/* What Red Hat's and Debian's files have had over the years. */
+static void test_settings_kexec_args(void **state)
+{
+	static const struct {
+		const char *text, *warning;
+		enum loader_call call;
+	} cases[] = {
+		{ "KEXEC_ARGS=\"--elf64-core-headers\"\n", "", LOADER_CALL_AUTO },
+		{ "KEXEC_ARGS=\"-s --args-linux -p\"\n", "", LOADER_CALL_FILE_LOAD },
+		{ "KEXEC_ARGS=\" --elf32-core-headers -c\"\n",
+		  "kdump: WARNING: f:1: KEXEC_ARGS: --elf32-core-headers is ignored: the headers always have 64 bits, which "
+		  "describe all memory\n",
+		  LOADER_CALL_LOAD },
+		{ "KEXEC_ARGS=\"--no-checks\"\n",
+		  "kdump: WARNING: f:1: KEXEC_ARGS: --no-checks is ignored: kdumpctl always checks the loaded image\n",
+		  LOADER_CALL_AUTO },
+		{ "KEXEC_ARGS=\"--real-mode --dt-no-old-root\"\n",
+		  "kdump: WARNING: f:1: KEXEC_ARGS: --real-mode is ignored: kernels are entered in 64-bit mode\n"
+		  "kdump: WARNING: f:1: KEXEC_ARGS: --dt-no-old-root is ignored: this machine has no device tree\n",
+		  LOADER_CALL_AUTO },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(settings_free) struct settings s = { 0 };
+		_cleanup_free_ char *text = NULL;
+		struct kd_log log;
+		size_t size;
+		FILE *out = open_memstream(&text, &size);
+
+		kd_log_init(&log, out, "kdump", KD_LOG_INFO);
+		assert_no_error(settings_parse(cases[i].text, "f", &log, &s));
+		fclose(out);
+		assert_string_equal(text, cases[i].warning);
+		assert_int_equal(s.call, cases[i].call);
+	}
+}
+
 static void test_settings_files(void **state)
 {
 	struct tree *m = *state;
@@ -84,6 +122,7 @@ int main(void)
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_settings_errors),
 		cmocka_unit_test(test_settings_unknown_warns),
+		cmocka_unit_test(test_settings_kexec_args),
 		cmocka_unit_test_setup_teardown(test_settings_files, tree_setup, tree_teardown),
 	};
 
