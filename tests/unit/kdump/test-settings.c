@@ -106,7 +106,7 @@ static void test_settings_kexec_args(void **state)
 static void test_settings_files(void **state)
 {
 	struct tree *m = *state;
-	_cleanup_(settings_free) struct settings none = { 0 }, some = { 0 };
+	_cleanup_(settings_free) struct settings none = { 0 }, some = { 0 }, link = { 0 }, edited = { 0 };
 
 	assert_no_error(settings_load(&m->root, NULL, &none));
 	assert_null(none.file);
@@ -114,6 +114,14 @@ static void test_settings_files(void **state)
 	tree_text(m, KD_SYSCONFDIR "/default/kdump", "KEXEC_ARGS=-c\n");
 	assert_no_error(settings_load(&m->root, NULL, &some));
 	assert_int_equal(some.call, LOADER_CALL_LOAD);
+	/* Debian's package makes the other name a link, which "sed -i" turns into a file. */
+	tree_link(m, KD_SYSCONFDIR "/sysconfig/kdump", "../default/kdump");
+	assert_no_error(settings_load(&m->root, NULL, &link));
+	assert_int_equal(link.call, LOADER_CALL_LOAD);
+	tree_delete(m, KD_SYSCONFDIR "/sysconfig/kdump");
+	tree_text(m, KD_SYSCONFDIR "/sysconfig/kdump", "KEXEC_ARGS=-s\n");
+	assert_no_error(settings_load(&m->root, NULL, &edited));
+	assert_int_equal(edited.call, LOADER_CALL_FILE_LOAD);
 }
 
 int main(void)
