@@ -59,6 +59,17 @@ static struct kd_error *set_path(struct parser *p, const struct directive *d, co
 	return set_string(p, d, value);
 }
 
+/* Warn with file and line in front. */
+static struct kd_error *warn_here(const struct parser *p, const char *text)
+{
+	_cleanup_free_ char *message = NULL;
+	struct kd_error *err = p->warn ? kd_format(&message, "%s:%u: %s", p->file, p->line, text) : NULL;
+
+	if (message)
+		p->warn(p->warn_arg, message);
+	return err;
+}
+
 static struct kd_error *set_words(struct parser *p, const struct directive *d, const char *value)
 {
 	_cleanup_free_ char **split = kd_split_words(value, NULL);
@@ -73,6 +84,79 @@ static struct kd_error *set_words(struct parser *p, const struct directive *d, c
 	return NULL;
 }
 
+/* Add the words of @value to a list, which two directives may fill. */
+static struct kd_error *add_words(struct parser *p, const struct directive *d, const char *value)
+{
+	_cleanup_free_ char *all = NULL;
+	char **words = *(char ***)field(p, d);
+	struct kd_error *err = kd_set_text(&all, "");
+
+	for (; !err && words && *words; words++) {
+		_cleanup_free_ char *before = take_ptr(all);
+
+		err = kd_format(&all, "%s%s ", before, *words);
+	}
+	if (!err) {
+		_cleanup_free_ char *before = take_ptr(all);
+
+		err = kd_format(&all, "%s%s", before, value);
+	}
+	return err ? err : set_words(p, d, all);
+}
+
+/* There is no dracut. --add-drivers means the same as extra_modules; without the rest there is an image, too. */
+static struct kd_error *set_dracut_args(struct parser *p, const struct directive *d, const char *value)
+{
+	static const char drivers[] = "--add-drivers";
+	_cleanup_free_ char **words = kd_split_words(value, NULL);
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err = NULL;
+	const char *mount = "";
+	bool rest = false;
+
+	if (!words)
+		return errno == EINVAL ? bad_value(p, d, value, "close the quote") : kd_error_nomem();
+	for (char **word = words; *word && !err; word++) {
+		const char *modules = NULL;
+
+		if (kd_starts_with(*word, "--add-drivers="))
+			modules = *word + strlen(drivers) + 1;
+		else if (strcmp(*word, drivers) == 0 && word[1])
+			modules = *++word;
+		if (modules)
+			err = add_words(p, d, modules);
+		else if (kd_starts_with(*word, "--mount"))
+			mount = "; name the file system of --mount by its type, as in \"ext4 DEVICE\"";
+		rest |= !modules;
+	}
+	if (!err && rest)
+		err = kd_format(
+			&text,
+			"option 'dracut_args': the image is not built by dracut, so that only --add-drivers has an "
+			"effect: see extra_bins and extra_modules%s",
+			mount);
+	return err || !text ? err : warn_here(p, text);
+}
+
+/* Two directives for the same thing are one, and the last one counts. */
+static struct kd_error *check_only_target(const struct parser *p, const char *value)
+{
+	const struct kd_conf *conf = p->conf;
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err;
+
+	if (!conf->target_type)
+		return NULL;
+	if (strcmp(conf->target_type, p->name) != 0 || strcmp(conf->target, value) != 0)
+		return kd_error_create(
+			KD_ERR_CONFIG,
+			"%s:%u: More than one dump targets specified (the other is on line %u); keep one", p->file,
+			p->line, conf->target_line);
+	err = kd_format(&text, "the target %s %s is also on line %u; the last one counts", p->name, value,
+			conf->target_line);
+	return err ? err : warn_here(p, text);
+}
+
 static struct kd_error *set_target(struct parser *p, const struct directive *d, const char *value)
 {
 	enum kd_target_source source = kd_target_type_find(p->name)->source;
@@ -80,11 +164,6 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 	struct kd_device_name name;
 	struct kd_error *err;
 
-	if (conf->target_type)
-		return kd_error_create(
-			KD_ERR_CONFIG,
-			"%s:%u: More than one dump targets specified (the other is on line %u); keep one", p->file,
-			p->line, conf->target_line);
 	if (source == KD_TARGET_NFS) {
 		if (!strstr(value, ":/"))
 			return bad_value(p, d, value, "give SERVER:/DIRECTORY");
@@ -94,6 +173,9 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 	} else if (!kd_device_name_parse(value, &name) || !kd_device_key_is_public(name.key)) {
 		return bad_value(p, d, value, "give " KD_DEVICE_FORMS);
 	}
+	err = check_only_target(p, value);
+	if (err)
+		return err;
 	if ((err = kd_set_text(&conf->target_type, p->name)) || (err = kd_set_text(&conf->target, value)))
 		return err;
 	conf->target_line = p->line;
@@ -203,7 +285,8 @@ static const struct directive directives[] = {
 	{ "kdump_post", set_path, FIELD(kdump_post), NULL },
 	{ "kdump_emergency", set_path, FIELD(kdump_emergency), NULL },
 	{ "extra_bins", set_words, FIELD(extra_bins), "" },
-	{ "extra_modules", set_words, FIELD(extra_modules), "" },
+	{ "extra_modules", add_words, FIELD(extra_modules), "" },
+	{ "dracut_args", set_dracut_args, FIELD(extra_modules), NULL },
 	{ "failure_action", set_failure_action, FIELD(failure_action), "reboot" },
 	{ "default", set_default, FIELD(failure_action), NULL },
 	{ "final_action", set_final_action, FIELD(final_action), "reboot" },
@@ -220,7 +303,6 @@ static const struct directive directives[] = {
 	{ "sshkey", refuse, 0, "remove it; " USE_LOCAL },
 	{ "fence_kdump_args", refuse, 0, "remove it, and raise the cluster's fencing delay above the time of a dump" },
 	{ "fence_kdump_nodes", refuse, 0, "remove it, and raise the cluster's fencing delay above the time of a dump" },
-	{ "dracut_args", refuse, 0, "remove it; the image is not built by dracut: see extra_bins and extra_modules" },
 
 	{ "net", deprecated, 0, NULL },
 	{ "options", deprecated, 0, NULL },

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* kdump.conf: values, and what is refused. */
+#include <stdio.h>
+#include <string.h>
+
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "kdump/config/conf.h"
 #include "tests/unit/testing.h"
+
+#define WARNING_SIZE 512
 
 static void count_warning(void *arg, const char *message)
 {
@@ -62,6 +67,53 @@ static void test_conf_rootfs(void **state)
 	assert_int_equal(found, 1);
 }
 
+static void keep_warning(void *arg, const char *message)
+{
+	snprintf(arg, WARNING_SIZE, "%s", message);
+}
+
+/* The same target twice is one; different ones are in test_conf_refuses(). */
+static void test_conf_target_twice(void **state)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	char warning[WARNING_SIZE] = "";
+
+	assert_no_error(kd_conf_parse("ext4 UUID=a\npath /x\next4 UUID=a\n", "k", &conf, keep_warning, warning));
+	assert_string_equal(warning, "k:3: the target ext4 UUID=a is also on line 1; the last one counts");
+	assert_string_equal(conf.target, "UUID=a");
+	assert_int_equal(conf.target_line, 3);
+}
+
+/* Modules for dracut are modules for us; the rest is warned of. */
+static void test_conf_dracut_args(void **state)
+{
+	static const struct {
+		const char *text, *modules[4];
+		const char *warning; /* a part of it; "": there is none */
+	} cases[] = {
+		{ "dracut_args --add-drivers mpt3sas\n", { "mpt3sas" }, "" },
+		{ "extra_modules a\ndracut_args --add-drivers \"b c\"\n", { "a", "b", "c" }, "" },
+		{ "dracut_args --add-drivers=b\nextra_modules a\n", { "b", "a" }, "" },
+		{ "dracut_args --omit-drivers \"cfg80211 snd\" --add-drivers \"ext2 ext3\"\n",
+		  { "ext2", "ext3" },
+		  "k:1: option 'dracut_args': the image is not built by dracut" },
+		{ "dracut_args --mount \"/dev/sda1 /mnt ext4 rw\"\n", { NULL }, "as in \"ext4 DEVICE\"" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+		char warning[WARNING_SIZE] = "";
+		size_t k = 0;
+
+		assert_no_error(kd_conf_parse(cases[i].text, "k", &conf, keep_warning, warning));
+		for (; cases[i].modules[k]; k++)
+			assert_string_equal(conf.extra_modules[k], cases[i].modules[k]);
+		assert_null(conf.extra_modules[k]);
+		assert_int_equal(*cases[i].warning != '\0', *warning != '\0');
+		assert_non_null(strstr(warning, cases[i].warning));
+	}
+}
+
 static void test_conf_refuses(void **state)
 {
 	static const struct {
@@ -74,7 +126,7 @@ static void test_conf_refuses(void **state)
 		{ "path /a\npath /b\n", "k:2: Duplicated kdump config value of option path (first on line 1)" },
 		{ "ext4 /dev/sda\nxfs /dev/sdb\n",
 		  "k:2: More than one dump targets specified (the other is on line 1)" },
-		{ "ext4 /dev/sda\next4 /dev/sda\n", "k:2: More than one dump targets specified" },
+		{ "ext4 /dev/sda\next4 /dev/sdb\n", "k:2: More than one dump targets specified" },
 		{ "ext4 sda1\n", "give /dev/" },
 		{ "ext4 /etc/passwd\n", "give /dev/" },
 		{ "ext4 UUID_SUB=1\n", "give /dev/" },
@@ -82,7 +134,8 @@ static void test_conf_refuses(void **state)
 		{ "net 1.2.3.4\n", "k:1: Deprecated kdump config option: net. Refer to kdump.conf manpage" },
 		{ "nfs host\n", "k:1: Invalid kdump config value for option 'nfs': \"host\"; give SERVER:/DIRECTORY" },
 		{ "nfs host:export\n", "give SERVER:/DIRECTORY" },
-		{ "dracut_args\n", "k:1: option 'dracut_args' is not implemented yet" },
+		{ "dracut_args\n", "k:1: Invalid kdump config value for option 'dracut_args'" },
+		{ "dracut_args --add-drivers 'x\n", "close the quote" },
 		{ "virtiofs /dev/vda\n", "give the tag" },
 		{ "failure_action panic\n", "use reboot, halt, poweroff, shell or dump_to_rootfs" },
 		{ "final_action shell\n", "use reboot, halt or poweroff" },
@@ -101,8 +154,8 @@ static void test_conf_refuses(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_conf_values),
-		cmocka_unit_test(test_conf_rootfs),
+		cmocka_unit_test(test_conf_values),       cmocka_unit_test(test_conf_rootfs),
+		cmocka_unit_test(test_conf_target_twice), cmocka_unit_test(test_conf_dracut_args),
 		cmocka_unit_test(test_conf_refuses),
 	};
 
