@@ -20,6 +20,7 @@ static const struct check {
 } checks[] = {
 	{ "configuration", false, check_configuration },
 	{ "settings", false, check_settings },
+	{ "kdump-tools", false, check_kdump_tools },
 	{ "kexec", false, check_kexec },
 	{ "loading", false, check_load_disabled },
 	{ "reservation", false, check_reservation },

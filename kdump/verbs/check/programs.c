@@ -10,6 +10,7 @@
 
 #include "base/array.h"
 #include "base/io.h"
+#include "base/parse.h"
 #include "base/text.h"
 #include "initramfs/drivers.h"
 #include "initramfs/elf_closure.h"
@@ -227,4 +228,82 @@ void check_hook_directories(const struct check_context *c, struct check_result *
 		check_say(result, CHECK_OK, NULL, "%u hooks", programs);
 	else if (!result->text)
 		check_say(result, CHECK_NOT_APPLICABLE, NULL, "no hooks in " KD_SYSCONFDIR "/kdump");
+}
+
+/* --- settings of kdump-tools -------------------------------------------------------------------------------------- */
+
+/* Where a setting of Debian's and Ubuntu's kdump-tools goes. The first ones say what happens without a setting, if they
+ * have this value. */
+static const struct {
+	const char *key, *usual, *here;
+} kdump_tools[] = {
+	{ "USE_KDUMP", "1", "\"systemctl enable kdump\"" },
+	{ "KDUMP_COREDIR", "/var/crash", "path in kdump.conf" },
+	{ "KDUMP_DUMP_DMESG", "1", "nothing: the log is always saved" },
+	{ "KDUMP_FAIL_CMD", "reboot -f", "failure_action in kdump.conf" },
+	{ "KDUMP_NUM_DUMPS", "0", "keep_dumps in kdump.conf" },
+	{ "MAKEDUMP_ARGS", NULL, "core_collector in kdump.conf" },
+	{ "KDUMP_CMDLINE", NULL, "KDUMP_COMMANDLINE" },
+	{ "KDUMP_CMDLINE_APPEND", NULL, "KDUMP_COMMANDLINE_APPEND" },
+	{ "KDUMP_KEXEC_ARGS", NULL, "KEXEC_ARGS" },
+	{ "KDUMP_KERNEL", NULL, "KDUMP_BOOTDIR and KDUMP_IMG" },
+	{ "KDUMP_INITRD", NULL, "nothing: kdumpctl builds its own" },
+	{ "KDUMP_SYSCTL", NULL, "/etc/sysctl.d" },
+	{ "SSH", NULL, "nothing yet: dumps go to local file systems" },
+	{ "SSH_KEY", NULL, "nothing yet: dumps go to local file systems" },
+	{ "NFS", NULL, "nothing yet: dumps go to local file systems" },
+	{ "FTP", NULL, "nothing yet: dumps go to local file systems" },
+};
+
+static bool is_set(const char *text, const char *key, const char *usual)
+{
+	_cleanup_free_ char *copy = strdup(text);
+	char *cursor = copy, *line;
+	bool set = false;
+
+	/* A shell reads that file, so the last assignment counts. */
+	while (cursor && (line = strsep(&cursor, "\n"))) {
+		char *value = strchr(line = kd_strip(line), '=');
+		size_t length;
+
+		if (!value || (size_t)(value - line) != strlen(key) || strncmp(line, key, strlen(key)) != 0)
+			continue;
+		value = kd_strip(value + 1);
+		length = strlen(value);
+		if (length >= 2 && (*value == '"' || *value == '\'') && value[length - 1] == *value) {
+			value[length - 1] = '\0';
+			value++;
+		}
+		set = *value && (!usual || strcmp(value, usual) != 0);
+	}
+	return set;
+}
+
+/* The package goes when this one comes, but its settings stay until it is purged. */
+void check_kdump_tools(const struct check_context *c, struct check_result *result)
+{
+	static const char path[] = "/etc/default/kdump-tools";
+	_cleanup_free_ char *text = NULL, *list = NULL;
+	struct kd_error *err = kd_sysroot_read(&c->ctl->root, path, &text, NULL);
+
+	if (err && err->errnum == ENOENT) {
+		kd_error_destroy(err);
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "there are no settings of kdump-tools");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(kdump_tools) && !err; i++) {
+		_cleanup_free_ char *before = NULL;
+
+		if (!is_set(text, kdump_tools[i].key, kdump_tools[i].usual))
+			continue;
+		before = take_ptr(list);
+		err = kd_format(&list, "%s%s%s (now %s)", before ? before : "", before ? ", " : "", kdump_tools[i].key,
+				kdump_tools[i].here);
+	}
+	if (err)
+		return check_say_error(result, CHECK_NOT_APPLICABLE, err);
+	if (list)
+		check_say(result, CHECK_WARNING, "move the values, then \"apt purge kdump-tools\" removes the file",
+			  "kdumpctl does not read %s, which sets %s", path, list);
+	else
+		check_say(result, CHECK_OK, NULL, "%s sets nothing but defaults", path);
 }

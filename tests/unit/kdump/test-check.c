@@ -88,6 +88,21 @@ static void test_ext4(void **state)
 	expect(m, check_file_system, CHECK_NOT_APPLICABLE, "keeps no count");
 }
 
+static void test_kdump_tools(void **state)
+{
+	struct machine *m = *state;
+
+	expect(m, check_kdump_tools, CHECK_NOT_APPLICABLE, "there are no settings");
+	put(m, "/etc/default/kdump-tools",
+	    "# MAKEDUMP_ARGS=\"-c -d 31\"\nUSE_KDUMP=1\nKDUMP_COREDIR=\"/var/crash\"\nKDUMP_CMDLINE=\n");
+	expect(m, check_kdump_tools, CHECK_OK, "nothing but defaults");
+	put(m, "/etc/default/kdump-tools",
+	    "USE_KDUMP=1\nKDUMP_COREDIR=\"/srv\"\n  MAKEDUMP_ARGS='-c -d 17'\nKDUMP_CMDLINE_APPEND=\"nr_cpus=1\"\n");
+	expect(m, check_kdump_tools, CHECK_WARNING,
+	       "kdumpctl does not read /etc/default/kdump-tools, which sets KDUMP_COREDIR (now path in kdump.conf), "
+	       "MAKEDUMP_ARGS (now core_collector in kdump.conf), KDUMP_CMDLINE_APPEND (now KDUMP_COMMANDLINE_APPEND)");
+}
+
 /* Of all devices and kinds. */
 static void test_btrfs(void **state)
 {
@@ -377,15 +392,11 @@ static void test_creation_record(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_ext4),
-		TEST(test_btrfs),
-		TEST(test_keys),
-		TEST(test_keys_of_machine),
-		TEST(test_no_memory_for_directories),
-		TEST(test_armed_image),
-		TEST(test_clock),
-		TEST(test_space),
-		TEST(test_signature),
+		TEST(test_kdump_tools),     TEST(test_ext4),
+		TEST(test_btrfs),           TEST(test_keys),
+		TEST(test_keys_of_machine), TEST(test_no_memory_for_directories),
+		TEST(test_armed_image),     TEST(test_clock),
+		TEST(test_space),           TEST(test_signature),
 		TEST(test_creation_record),
 	};
 
