@@ -13,6 +13,7 @@
 #include "base/parse.h"
 #include "base/target_types.h"
 #include "base/text.h"
+#include "kdump/config/config_text.h"
 
 struct parser {
 	const char *file;
@@ -369,6 +370,16 @@ static struct kd_error *note(struct parser *p, const struct directive *d, const 
 	return kd_set_text(&setting->value, value);
 }
 
+static struct kd_error *unknown(const struct parser *p, const char *name)
+{
+	_cleanup_free_ char *shown = NULL;
+	struct kd_error *err = config_escape(name, &shown);
+
+	return err ? err :
+		     kd_error_create(KD_ERR_CONFIG, "%s:%u: Invalid kdump config option %s; see kdump.conf(5)", p->file,
+				     p->line, shown);
+}
+
 static struct kd_error *parse_line(struct parser *p, char *line, unsigned int seen[DIRECTIVE_COUNT])
 {
 	const struct directive *d;
@@ -380,6 +391,9 @@ static struct kd_error *parse_line(struct parser *p, char *line, unsigned int se
 	name = kd_strip(line);
 	if (!*name)
 		return NULL;
+	err = config_check_line(name);
+	if (err)
+		return kd_error_wrap(err, "%s:%u", p->file, p->line);
 	value = name + strcspn(name, " \t");
 	if (*value)
 		*value++ = '\0';
@@ -388,8 +402,7 @@ static struct kd_error *parse_line(struct parser *p, char *line, unsigned int se
 	p->name = name;
 	d = find_directive(name);
 	if (!d)
-		return kd_error_create(KD_ERR_CONFIG, "%s:%u: Invalid kdump config option %s; see kdump.conf(5)",
-				       p->file, p->line, name);
+		return unknown(p, name);
 	/* A refused directive is refused whatever its value is. */
 	if (d->set == refuse || d->set == deprecated)
 		return d->set(p, d, value);
@@ -448,7 +461,7 @@ struct kd_error *kd_conf_parse(const char *text, const char *file, struct kd_con
 			       void (*warn)(void *arg, const char *message), void *warn_arg)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
-	_cleanup_free_ char *copy = strdup(text);
+	_cleanup_free_ char *copy = strdup(config_skip_mark(text));
 	struct parser p = { .file = file, .conf = &conf, .warn = warn, .warn_arg = warn_arg };
 	unsigned int seen[DIRECTIVE_COUNT] = { 0 };
 	char *cursor = copy, *line;
@@ -510,7 +523,7 @@ struct kd_error *kd_conf_load(const struct kd_sysroot *root, const struct kd_log
 			      struct kd_conf *ret)
 {
 	_cleanup_free_ char *text = NULL;
-	struct kd_error *err = kd_sysroot_read(root, file, &text, NULL);
+	struct kd_error *err = config_read(root, file, &text);
 
 	return err ? err : kd_conf_parse(text, file, ret, remark, (void *)log);
 }

@@ -9,6 +9,7 @@
 #include "base/array.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "kdump/config/config_text.h"
 #include "kdump/loader/ignored_options.h"
 
 const char *const settings_files[SETTINGS_FILES] = {
@@ -191,7 +192,7 @@ static struct kd_error *parse_line(char *line, unsigned int number, const struct
 
 struct kd_error *settings_parse(const char *text, const char *file, const struct kd_log *log, struct settings *ret)
 {
-	_cleanup_free_ char *copy = strdup(text);
+	_cleanup_free_ char *copy = strdup(config_skip_mark(text));
 	_cleanup_(settings_free) struct settings settings = { .call = LOADER_CALL_AUTO };
 	unsigned int number = 0;
 	char *line, *next;
@@ -210,7 +211,9 @@ struct kd_error *settings_parse(const char *text, const char *file, const struct
 		line = kd_strip(line);
 		if (*line == '\0' || *line == '#')
 			continue;
-		err = parse_line(line, number, log, &settings, &unknown);
+		err = config_check_line(line);
+		if (!err)
+			err = parse_line(line, number, log, &settings, &unknown);
 		if (err)
 			return kd_error_wrap(err, "%s:%u", file, number);
 		if (unknown)
@@ -227,7 +230,7 @@ struct kd_error *settings_load(const struct kd_sysroot *root, const struct kd_lo
 
 	for (i = 0; i < SETTINGS_FILES; i++) {
 		_cleanup_free_ char *text = NULL;
-		struct kd_error *err = kd_sysroot_read(root, settings_files[i], &text, NULL);
+		struct kd_error *err = config_read(root, settings_files[i], &text);
 
 		if (!err)
 			return settings_parse(text, settings_files[i], log, ret);

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "kdump/config/conf.h"
 #include "tests/unit/testing.h"
+#include "tests/unit/tree.h"
 
 #define WARNING_SIZE 512
 
@@ -114,12 +115,50 @@ static void test_conf_dracut_args(void **state)
 	}
 }
 
+/* Files from Windows: a byte order mark, its line ends. */
+static void test_conf_windows(void **state)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+
+	assert_no_error(kd_conf_parse("\xef\xbb\xbf"
+				      "# comment\r\npath /x\r\n\r\ncore_collector \"dumpfilter -c\"\r\n"
+				      "extra_bins a # b\r\n",
+				      "k", &conf, NULL, NULL));
+	assert_string_equal(conf.path, "/x");
+	assert_string_equal(conf.core_collector[1], "-c");
+	assert_string_equal(conf.extra_bins[0], "a");
+	assert_null(conf.extra_bins[1]);
+}
+
+/* What cannot be read as text would be cut off, and the machine armed without its directives. */
+static void test_conf_files(void **state)
+{
+	static const char nul[] = "path /x\n\0final_action halt\n";
+	struct tree *m = *state;
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct kd_conf none;
+
+	tree_write(m, "/bom", "\xef\xbb\xbfpath /x\n", 11);
+	assert_no_error(kd_conf_load(&m->root, NULL, "/bom", &conf));
+	assert_string_equal(conf.path, "/x");
+	tree_write(m, "/utf16", "\xff\xfe#\0\n\0", 6);
+	assert_error(kd_conf_load(&m->root, NULL, "/utf16", &none), KD_ERR_CONFIG, "/utf16 is in UTF-16: \"iconv");
+	tree_write(m, "/nul", nul, sizeof(nul) - 1);
+	assert_error(kd_conf_load(&m->root, NULL, "/nul", &none), KD_ERR_CONFIG, "/nul has a NUL byte at offset 8");
+}
+
 static void test_conf_refuses(void **state)
 {
 	static const struct {
 		const char *text, *message;
 	} cases[] = {
 		{ "foo bar", "k:1: Invalid kdump config option foo" },
+		{ "path\xc2\xa0/x", "k:1: a no-break space (\\xc2\\xa0) stands in this line, perhaps copied" },
+		{ "\npath /x\xe2\x80\x8b", "k:2: a zero-width space (\\xe2\\x80\\x8b) stands in this line" },
+		{ "core_collector \xe2\x80\x9c"
+		  "dumpfilter -c\xe2\x80\x9d",
+		  "a typographic quote (\\xe2\\x80\\x9c)" },
+		{ "p\xc3\xa4th /x", "k:1: Invalid kdump config option p\\xc3\\xa4th; see kdump.conf(5)" },
 		{ "\npath\n", "k:2: Invalid kdump config value for option 'path'" },
 		{ "path # nothing\n", "k:1: Invalid kdump config value for option 'path'" },
 		{ "path var/crash\n", "\"var/crash\"; give an absolute path" },
@@ -154,8 +193,12 @@ static void test_conf_refuses(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_conf_values),       cmocka_unit_test(test_conf_rootfs),
-		cmocka_unit_test(test_conf_target_twice), cmocka_unit_test(test_conf_dracut_args),
+		cmocka_unit_test(test_conf_values),
+		cmocka_unit_test(test_conf_rootfs),
+		cmocka_unit_test(test_conf_target_twice),
+		cmocka_unit_test(test_conf_dracut_args),
+		cmocka_unit_test(test_conf_windows),
+		cmocka_unit_test_setup_teardown(test_conf_files, tree_setup, tree_teardown),
 		cmocka_unit_test(test_conf_refuses),
 	};
 

@@ -11,7 +11,7 @@ static void test_settings(void **state)
 {
 	_cleanup_(settings_free) struct settings s = { 0 };
 
-	assert_no_error(settings_parse("# Kernel\n\nKDUMP_KERNELVER=\"\"\n"
+	assert_no_error(settings_parse("\xef\xbb\xbf# Kernel \xc2\xa0\r\n\nKDUMP_KERNELVER=\"\"\n"
 				       "KDUMP_COMMANDLINE_REMOVE=\"hugepages quiet\"\n"
 				       "  KDUMP_COMMANDLINE_APPEND='nr_cpus=1 x=$y' # why\n"
 				       "KEXEC_ARGS=\"-s\"\nKDUMP_IMG=vmlinuz\nKDUMP_STDLOGLVL=3\n"
@@ -40,6 +40,7 @@ static void test_settings_errors(void **state)
 		{ "KDUMP_IMG = a\n", "is not a name" },
 		{ "export KDUMP_IMG=a\n", "is not a name" },
 		{ "source /etc/x\n", "not a KEY=value line" },
+		{ "KDUMP_IMG=\xc2\xa0x\n", "f:1: a no-break space (\\xc2\\xa0) stands in this line" },
 		{ "KEXEC_ARGS=\"--mem-min=1\"\n", "f:1: KEXEC_ARGS takes -s, -c or -a, not --mem-min=1" },
 		{ "KEXEC_ARGS=\"-s --noefi\"\n", "not --noefi: add noefi to KDUMP_COMMANDLINE_APPEND instead" },
 	};
