@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "base/parse.h"
 
@@ -124,4 +125,55 @@ struct kd_error *hook_file_check(const struct kd_sysroot *root, const char *path
 				       path, path);
 	*ret = HOOK_TEXT;
 	return NULL;
+}
+
+/* Is @word, a path or a name, a shell whose language hook_commands.c reads? */
+static bool is_shell(const char *word)
+{
+	static const char *const shells[] = { "sh", "ash", "bash", "dash", "ksh", "mksh" };
+	const char *slash = strrchr(word, '/');
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(shells); i++)
+		if (strcmp(slash ? slash + 1 : word, shells[i]) == 0)
+			return true;
+	return false;
+}
+
+/* "#!/bin/sh -e", "#!/usr/bin/env bash", "#!/bin/busybox sh"; a text without such a line is given to /bin/sh. */
+static struct kd_error *is_for_shell(const struct head *head, bool *ret)
+{
+	_cleanup_free_ char *line = NULL;
+	const char *word;
+	char *rest;
+
+	*ret = !begins(head, "#!") && !begins(head, ELFMAG);
+	if (!begins(head, "#!"))
+		return NULL;
+	rest = line = strndup(head->data + 2, strcspn(head->data + 2, "\n"));
+	if (!line)
+		return kd_error_nomem();
+	word = kd_next_word(&rest, &(bool){ false });
+	*ret = word && is_shell(word);
+	if (word && !*ret)
+		word = kd_next_word(&rest, &(bool){ false });
+	*ret |= word && is_shell(word);
+	return NULL;
+}
+
+struct kd_error *hook_file_commands(const struct kd_sysroot *root, const char *path, struct hook_commands *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	struct head head;
+	bool shell = false;
+	struct kd_error *err = read_head(root, path, &head);
+
+	if (!err)
+		err = is_for_shell(&head, &shell);
+	if (!err && shell)
+		err = kd_sysroot_read(root, path, &text, NULL);
+	if (err)
+		return err;
+	*ret = (struct hook_commands){ 0 };
+	return shell ? hook_commands_find(text, ret) : NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/sysroot.h"
+#include "kdump/arming/hook_commands.h"
 
 enum hook_kind {
 	HOOK_PROGRAM, /* ELF, for this machine */
@@ -18,5 +19,9 @@ enum hook_kind {
  *  named, or it does not exist; an ELF file of another architecture; binary data): the text names the file, the reason
  *  and the command that mends it. KD_ERR_OS. */
 struct kd_error *hook_file_check(const struct kd_sysroot *root, const char *path, enum hook_kind *ret) MUST_CHECK;
+
+/** The commands that the script @path names, see hook_commands_find(); none if no shell runs it. KD_ERR_OS. */
+struct kd_error *hook_file_commands(const struct kd_sysroot *root, const char *path,
+				    struct hook_commands *ret) MUST_CHECK;
 
 #endif

@@ -48,6 +48,7 @@ void plan_programs_free(struct plan_programs *programs)
 	for (i = 0; i < programs->count; i++)
 		free(programs->path[i]);
 	free(programs->path);
+	free(programs->missing);
 	*programs = (struct plan_programs){ 0 };
 }
 
@@ -67,6 +68,36 @@ static struct kd_error *add_script_commands(const struct kd_sysroot *root, struc
 		err = program_look_up(root, commands[i], &path);
 		if (!err && path)
 			err = add_program(programs, path);
+	}
+	return err;
+}
+
+static struct kd_error *note_missing(const char *what, const char *path, const char *command,
+				     struct plan_programs *programs)
+{
+	_cleanup_free_ char *before = take_ptr(programs->missing);
+
+	return kd_format(&programs->missing,
+			 "%s%s: %s names the command %s, which this machine does not have: at the crash it will not be "
+			 "found\n",
+			 before ? before : "", what, path, command);
+}
+
+/* The commands that a script names come with it. */
+static struct kd_error *add_named_commands(const struct kd_sysroot *root, const char *what, const char *path,
+					   struct plan_programs *programs)
+{
+	_cleanup_(hook_commands_free) struct hook_commands commands = { 0 };
+	struct kd_error *err = hook_file_commands(root, path, &commands);
+
+	for (size_t i = 0; i < commands.count && !err; i++) {
+		_cleanup_free_ char *found = NULL;
+
+		err = program_look_up(root, commands.word[i], &found);
+		if (!err)
+			err = found && kd_sysroot_exists(root, found) ?
+				      add_program(programs, found) :
+				      note_missing(what, path, commands.word[i], programs);
 	}
 	return err;
 }
@@ -107,6 +138,8 @@ static struct kd_error *add_hook(const struct kd_sysroot *root, const char *what
 	argv[0] = path;
 	if (kind != HOOK_PROGRAM)
 		err = add_script_commands(root, programs);
+	if (!err && kind != HOOK_PROGRAM)
+		err = add_named_commands(root, what, path, programs);
 	if (err)
 		return err;
 	return kind == HOOK_TEXT ? add_by_shell(when, argv, plan, programs) : kd_plan_add_hook(plan, when, argv);
@@ -121,7 +154,7 @@ static struct kd_error *add_command(const struct kd_sysroot *root, const struct 
 
 	if (!command)
 		return NULL;
-	err = kd_format(&what, "%s: %s", conf->file, directive);
+	err = kd_conf_where(conf, directive, &what);
 	if (err)
 		return err;
 	argv = kd_split_words(command, NULL);
@@ -202,7 +235,7 @@ static struct kd_error *set_collector(const struct kd_sysroot *root, const struc
 	struct kd_error *err;
 	size_t count;
 
-	err = kd_format(&what, "%s: core_collector", conf->file);
+	err = kd_conf_where(conf, "core_collector", &what);
 	if (err)
 		return err;
 	err = collector_decide(root, conf->core_collector, &collector);
@@ -255,7 +288,7 @@ static struct kd_error *add_extra_bins(const struct kd_sysroot *root, const stru
 	struct kd_error *err = NULL;
 	size_t i;
 
-	err = kd_format(&what, "%s: extra_bins", conf->file);
+	err = kd_conf_where(conf, "extra_bins", &what);
 	if (err)
 		return err;
 	for (i = 0; conf->extra_bins[i] && !err; i++) {
@@ -298,15 +331,23 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 	return NULL;
 }
 
-/* What was decided otherwise than kdump.conf says. */
-static void remark(const struct kd_log *log, const struct kd_conf *conf, const struct kd_plan *plan)
+/* What was decided otherwise than kdump.conf says, and what a hook will miss. */
+static struct kd_error *remark(const struct kd_log *log, const struct kd_conf *conf, const struct kd_plan *plan,
+			       const struct plan_programs *programs)
 {
 	const char *program = conf->core_collector[0];
+	_cleanup_free_ char *where = NULL;
+	struct kd_error *err = kd_conf_where(conf, "core_collector", &where);
+	const char *line;
 
+	if (err)
+		return err;
 	if (collector_is_makedumpfile(program) && plan->collector.kind != KD_COLLECTOR_PROGRAM)
-		kd_info(log,
-			"%s: core_collector: %s is not installed: dumpfilter takes its place, with the same options",
-			conf->file, program);
+		kd_info(log, "%s: %s is not installed: dumpfilter takes its place, with the same options", where,
+			program);
+	for (line = programs->missing; line && *line; line += strcspn(line, "\n") + 1)
+		kd_warn(log, "%.*s", (int)strcspn(line, "\n"), line);
+	return NULL;
 }
 
 /* Dumps on a server are told apart by the address that this machine has there. */
@@ -341,7 +382,7 @@ struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log
 	if (!err)
 		err = plan_build(root, conf, release, targets, plan, programs);
 	if (!err)
-		remark(log, conf, plan);
+		err = remark(log, conf, plan, programs);
 	for (size_t i = 0; targets[i] && !err; i++) {
 		err = volumes_resolve(root, log, &volumes_live, targets[i], plan, keys);
 		if (!err)

@@ -19,6 +19,7 @@
 struct plan_programs {
 	char **path;
 	size_t count;
+	char *missing; /* lines: which commands of hooks this machine does not have; NULL: none */
 };
 
 /** Everything of the plan but its modules, which the initramfs builder adds, and its volumes (volumes_resolve()).

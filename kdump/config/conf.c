@@ -487,6 +487,19 @@ struct kd_error *kd_conf_parse(const char *text, const char *file, struct kd_con
 	return NULL;
 }
 
+struct kd_error *kd_conf_where(const struct kd_conf *conf, const char *directive, char **ret)
+{
+	size_t i;
+
+	for (i = 0; i < conf->setting_count; i++) {
+		const struct kd_conf_setting *setting = &conf->setting[i];
+
+		if (setting->line && setting->name && strcmp(setting->name, directive) == 0)
+			return kd_format(ret, "%s:%u: %s", conf->file, setting->line, directive);
+	}
+	return kd_format(ret, "%s: %s", conf->file, directive);
+}
+
 struct target_request kd_conf_target(const struct kd_conf *conf)
 {
 	return (struct target_request){ conf->target_type, conf->target, conf->path, conf->file, conf->target_line };

@@ -64,6 +64,10 @@ struct kd_error *kd_conf_parse(const char *text, const char *file, struct kd_con
 /** Defaults only, as from an empty file. */
 struct kd_error *kd_conf_default(struct kd_conf *ret) MUST_CHECK;
 
+/** "FILE:LINE: DIRECTIVE", the beginning of a message; without a line if the file does not have it. The caller owns
+ *  *ret. */
+struct kd_error *kd_conf_where(const struct kd_conf *conf, const char *directive, char **ret) MUST_CHECK;
+
 /** The target that @conf asks for. The strings belong to @conf. */
 struct target_request kd_conf_target(const struct kd_conf *conf);
 

@@ -112,12 +112,87 @@ static void test_architecture(void **state)
 	temporary_remove(directory);
 }
 
+/* Words where a command stands; "" ends a list. */
+static void test_commands(void **state)
+{
+	static const struct {
+		const char *text, *words;
+	} cases[] = {
+		{ "ip link show # not this\n", "ip " },
+		{ "a; b && c || d | e & f\ng", "a b c d e f g " },
+		{ "echo rm; printf x; [ -e /x ] && test -f y\n", "" },
+		{ "if a; then b; elif c; then d; else e; fi\n", "a b c d e " },
+		{ "while ! a; do b; done <c >d 2>&1 | e\n", "a b e " },
+		{ "for f in a b $(c d); do e \"$f\"; done\n", "c e " },
+		{ "for ((i = 0; i < 3; i++)); do a; done; ((x > y)) && b\n", "a b " },
+		{ "case $(a) in b | c) d ;; (e) f ;; *) g; esac; h\n", "a d f g h " },
+		{ "case x in\n a)\n  b\n  case y in c) d;; esac\n  ;;\n e) f ;;\nesac\ng\n", "b d f g " },
+		{ "f() { a; }\nfunction g { b; }\nh () (c)\nf; g; h\n", "a b c " },
+		{ "f\nf() { a; }\n", "a " },
+		{ "A=b C=\"d e\" F+=g f=(h i) j[1]=k l m\n", "l " },
+		{ "x=$(a | b `c` $((d + e)) ${f:-g})\n", "a b c " },
+		{ "echo \"$(a \"b\") `c`\" 'd $(e)' \\$(f)\n", "a c f " },
+		{ "$a b; \"$c\"/d; \"e\" f\n", "e " },
+		{ "a <<END b\nc\nEND\nd <<-'X'\n\te\n\tX\nf <<<g\n", "a d f " },
+		{ ">x a; 2>y b; exec 3>&1 >c; &>d e; d <(f) >(g)\n", "a b e d f g " },
+		{ "exec a; command b; command -v c; env X=1 d; nice -n 5 e; xargs f\n", "a b env d nice xargs f " },
+		{ "[[ a && b < c || ( d ) ]] && e\n", "e " },
+		{ ". /lib/a.sh; source /b; . ./c; . $d\n", "/lib/a.sh /b " },
+		{ "/usr/bin/a; ./b; c/d; -e; a=b\n", "/usr/bin/a c/d " },
+		{ "a \\\n b\n\\\nc\n", "a c " },
+		{ "{ a; b; }; ( c; d ); time e; ! f; a; a\n", "a b c d e f " },
+		{ "eval \"a b\"; trap 'c' EXIT\n", "" },
+		{ "\"a", "a " },
+		{ "$(((((((`\"${", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(hook_commands_free) struct hook_commands commands = { 0 };
+		char words[256] = "";
+
+		assert_no_error(hook_commands_find(cases[i].text, &commands));
+		for (size_t k = 0; k < commands.count; k++)
+			snprintf(words + strlen(words), sizeof(words) - strlen(words), "%s ", commands.word[k]);
+		if (strcmp(words, cases[i].words) != 0)
+			fail_msg("%s: \"%s\", expected \"%s\"", cases[i].text, words, cases[i].words);
+	}
+}
+
+static void test_commands_of_files(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t size, count;
+	} cases[] = {
+		{ TEXT("#!/bin/sh -e\na; b\n"), 2 },
+		{ TEXT("#!/usr/bin/env bash\na; b\n"), 2 },
+		{ TEXT("#!/bin/busybox sh\na; b\n"), 2 },
+		{ TEXT("a; b\n"), 2 },
+		{ TEXT("#!/usr/bin/perl\na; b\n"), 0 },
+		{ TEXT("\177ELF a; b\n"), 0 },
+		{ TEXT("#!"), 0 },
+	};
+	struct machine m;
+	char path[128];
+
+	machine_init(&m);
+	snprintf(path, sizeof(path), "%s/hook", m.path);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(hook_commands_free) struct hook_commands commands = { 0 };
+
+		assert_no_error(kd_write_file_atomic(path, cases[i].text, cases[i].size, 0755));
+		assert_no_error(hook_file_commands(&m.root, "/hook", &commands));
+		assert_int_equal(commands.count, cases[i].count);
+	}
+	machine_release(&m);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_can_be_run),
-		cmocka_unit_test(test_cannot_be_run),
-		cmocka_unit_test(test_architecture),
+		cmocka_unit_test(test_can_be_run),        cmocka_unit_test(test_cannot_be_run),
+		cmocka_unit_test(test_architecture),      cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_commands_of_files),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -69,7 +69,7 @@ static void test_plan_scripts(void **state)
 	tree_program(m, "/usr/bin/grep", ELF_FILE);
 	tree_program(m, "/srv/windows", "#!/bin/sh\r\nexit 0\r\n");
 	assert_error(build_plan(m, "kdump_pre /srv/windows", &plan, &programs), KD_ERR_CONFIG,
-		     "/etc/kdump.conf: kdump_pre: /srv/windows: the file has Windows line ends");
+		     "/etc/kdump.conf:1: kdump_pre: /srv/windows: the file has Windows line ends");
 	tree_program(m, "/srv/text", "grep x /proc/mounts\n");
 	assert_no_error(build_plan(m, "kdump_post /srv/text one", &plan, &programs));
 	assert_string_equal(plan.hook[0].argv[0], "/bin/sh");
@@ -77,9 +77,38 @@ static void test_plan_scripts(void **state)
 	assert_string_equal(plan.hook[0].argv[2], "one");
 	assert_null(plan.hook[0].argv[3]);
 	/* The commands that scripts use, as far as this machine has them. */
+	assert_null(programs.missing);
 	assert_int_equal(programs.count, 2);
 	assert_string_equal(programs.path[0], "/usr/bin/grep");
 	assert_string_equal(programs.path[1], "/srv/text");
+}
+
+/* What a script names is brought, too, or missed in time. */
+static void test_plan_script_commands(void **state)
+{
+	struct tree *m = *state;
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 }, other = { 0 };
+	_cleanup_(plan_programs_free) struct plan_programs programs = { 0 }, none = { 0 };
+
+	tree_program(m, "/bin/bash", ELF_FILE);
+	tree_program(m, "/usr/bin/python3", ELF_FILE);
+	tree_program(m, "/usr/sbin/ip", ELF_FILE);
+	tree_text(m, "/srv/lib.sh", "f() { :; }\n");
+	tree_program(m, "/srv/net", "#!/bin/bash\n. /srv/lib.sh\nip link | lldpcli && /opt/tool\n");
+	assert_no_error(build_plan(m, "\nkdump_pre /srv/net", &plan, &programs));
+	assert_int_equal(programs.count, 2);
+	assert_string_equal(programs.path[0], "/srv/lib.sh");
+	assert_string_equal(programs.path[1], "/usr/sbin/ip");
+	assert_string_equal(
+		programs.missing,
+		"/etc/kdump.conf:2: kdump_pre: /srv/net names the command lldpcli, which this machine does "
+		"not have: at the crash it will not be found\n"
+		"/etc/kdump.conf:2: kdump_pre: /srv/net names the command /opt/tool, which this machine does "
+		"not have: at the crash it will not be found\n");
+	/* No shell reads this one. */
+	tree_program(m, "/srv/python", "#!/usr/bin/python3\nimport os\n");
+	assert_no_error(build_plan(m, "kdump_pre /srv/python", &other, &none));
+	assert_null(none.missing);
 }
 
 /* The collector's line of the plan of @conf_text. */
@@ -186,7 +215,7 @@ static void test_plan_collector_erases(void **state)
 	assert_collector(m, "core_collector makedumpfile --config-optional --con",
 			 "program % /usr/bin/makedumpfile --config-optional --con");
 	assert_error(build_plan(m, "core_collector dumpfilter -l --config=/etc/bad.conf", &plan, &programs),
-		     KD_ERR_CONFIG, "/etc/kdump.conf: core_collector: --config: /etc/bad.conf:2: ");
+		     KD_ERR_CONFIG, "/etc/kdump.conf:1: core_collector: --config: /etc/bad.conf:2: ");
 	assert_error(build_plan(m, "core_collector dumpfilter -l --config=/etc/none.conf", &plan, &programs), KD_ERR_OS,
 		     "/etc/none.conf");
 	assert_error(build_plan(m, "core_collector dumpfilter -l --config=erase.conf", &plan, &programs), KD_ERR_CONFIG,
@@ -201,12 +230,12 @@ static void test_plan_errors(void **state)
 
 	tree_text(m, "/srv/text", "no program");
 	assert_error(build_plan(m, "kdump_post /srv/none", &plan, &programs), KD_ERR_NOT_FOUND,
-		     "/etc/kdump.conf: kdump_post: Error: /srv/none not found.");
+		     "/etc/kdump.conf:1: kdump_post: Error: /srv/none not found.");
 	assert_error(build_plan(m, "kdump_post /srv/text", &plan, &programs), KD_ERR_CONFIG, "\"chmod +x /srv/text\"");
 	assert_error(build_plan(m, "extra_bins lftp", &plan, &programs), KD_ERR_NOT_FOUND,
 		     "extra_bins: Error: lftp not found.");
 	assert_error(build_plan(m, "core_collector dumpfilter -d 32", &plan, &programs), KD_ERR_USAGE,
-		     "/etc/kdump.conf: core_collector: dumpfilter: ");
+		     "/etc/kdump.conf:1: core_collector: dumpfilter: ");
 	assert_error(build_plan(m, "core_collector dumpfilter --dump-dmesg", &plan, &programs), KD_ERR_USAGE,
 		     "dumpfilter: with these options it does not write exactly one dump file");
 	assert_error(build_plan(m, "core_collector dumpfilter --max-memory 2M", &plan, &programs), KD_ERR_CONFIG,
@@ -228,6 +257,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_plan, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_scripts, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_plan_script_commands, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_collector, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_collector_without_makedumpfile, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_collector_asks_makedumpfile, tree_setup, tree_teardown),
