@@ -45,6 +45,13 @@ def _read(file, offset, size):
     return os.pread(file.fileno(), size, offset).ljust(size, b"\0")
 
 
+def _is_hole(file, offset, size):
+    try:
+        return os.lseek(file.fileno(), offset, os.SEEK_DATA) >= offset + size
+    except OSError:  # nothing but a hole is left
+        return True
+
+
 @dataclass
 class Piece:
     """@length sectors of a volume, which lie at each of @legs: (name of a disk, sector)."""
@@ -75,6 +82,8 @@ class Layout:
                 with open(images[disk], "rb") as image:
                     for done in range(0, piece.length, CHUNK // SECTOR):
                         size = min(CHUNK // SECTOR, piece.length - done) * SECTOR
+                        if _is_hole(image, (start + done) * SECTOR, size):
+                            continue
                         data = _read(image, (start + done) * SECTOR, size)
                         if data.strip(b"\0"):
                             os.pwrite(out.fileno(), data, at + done * SECTOR)
@@ -303,9 +312,10 @@ _GROUP_RANGE = re.compile(r"(?:superblock|Group descriptors?|Reserved GDT blocks
 def strangers_of_ext4(before, after, allowed):
     """Blocks of an ext file system (two images of it) that have changed though they were, or are now, of a file whose
     name does not match @allowed: {owner: count}. Its own metadata, and what was free and is free again, may change.
-    @before is brought to where its journal leads."""
-    subprocess.run([host.need("e2fsck", "e2fsprogs"), "-E", "journal_only", "-y", str(before)], check=False,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    Both are brought to where their journals lead."""
+    for image in before, after:
+        subprocess.run([host.need("e2fsck", "e2fsprogs"), "-E", "journal_only", "-y", str(image)], check=False,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with open(after, "rb") as image:
         size = 1024 << int.from_bytes(_read(image, 1024 + 24, 4), "little")
     own = [(int(match[1]), int(match[2] or match[1])) for match in

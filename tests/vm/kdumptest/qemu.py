@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,16 +97,16 @@ def firmware(name, place):
 class Machine:
     """A running QEMU. Use as a context manager: leaving it ends the machine. One runs at a time (host.LOCK)."""
 
-    def __init__(self, words, log, place, echo=None):
+    def __init__(self, words, log, place, echo=None, lock=host.LOCK):
         """@log: file that gets the serial port's output; @place: as given to command(); @echo is called with each
-        line."""
+        line; @lock: None for a caller who has it already."""
         self._words, self._log_path, self._place, self._echo = words, log, place, echo
+        self._lock = host.locked(lock) if lock else nullcontext()
         self._pending = b""
         self._qmp = None
         self.last = []  # the last serial lines
 
     def __enter__(self):
-        self._lock = host.locked(host.LOCK)
         self._lock.__enter__()
         self.started = time.monotonic()
         self._log = open(self._log_path, "wb")
@@ -182,6 +183,10 @@ class Machine:
     def qmp(self, execute, **arguments):
         """Carry out a QMP command; its result."""
         return self._protocol().execute(execute, arguments)
+
+    def written(self):
+        """How often each drive was written to since the machine was switched on: its name -> requests."""
+        return {drive["device"]: drive["stats"]["wr_operations"] for drive in self.qmp("query-blockstats")}
 
     def job(self, execute, **arguments):
         """Carry out a QMP command that goes on in the background, to its end."""

@@ -231,7 +231,7 @@ STUCK = {
 }
 
 
-def _with_module(kernel, module, scratch):
+def with_module(kernel, module, scratch):
     """Files of a Scenario: @module among those of @kernel, and indexes that have it."""
     folder = scratch / "lib/modules"
     folder.mkdir(parents=True)
@@ -263,7 +263,7 @@ def stuck(case, installed, out):
                  "virtio-blk-pci,drive=extra"]
         if case.watchdog:
             words += ["-device", case.watchdog, "-action", "watchdog=reset"]
-        files = _with_module(kernel, panicmod.build(kernel, "kdump_test_stuck"), Path(scratch))
+        files = with_module(kernel, panicmod.build(kernel, "kdump_test_stuck"), Path(scratch))
         variables = {"OPTIONS": case.options, "CONF": case.conf, "WATCHDOG": case.watchdog, "EXPECT": case.expect}
         scenario = Scenario("stuck", kernel, qemu.Hardware("1G", extra=words), "crashkernel=192M", variables, files,
                             case.seconds + 200, listen)

@@ -15,6 +15,7 @@ from . import disks, guest, host, kernels, lab, product, qemu, scenario, stages
 DISK_SIZE = 400 << 20
 BYSTANDER, MEMBERS = "vdb", ("vdc", "vdd", "vde")
 HARM = "HARM: "  # before each finding of that kind
+NOTHING = "nothing was written on any disk"
 # What debugfs calls the dump's files and the directories that lead to them.
 DUMPS = r"/(var(/crash(/127\.0\.0\.1-.*)?)?)?/?$"
 PACKAGES = {"mke2fs": "e2fsprogs", "e2fsck": "e2fsprogs", "lvm": "lvm2", "dmsetup": "dmsetup", "mdadm": "mdadm",
@@ -44,6 +45,7 @@ class Row:
     disarmed: bool = False
     fault: object = None
     one_leg: bool = False
+    serial: bool = False  # each disk tells a number of its own
     conf: str = "path /mnt/dump/var/crash"
     quick: bool = False
     mutant: bool = False  # must be red when the capture looks for its target's UUID on all devices
@@ -75,10 +77,10 @@ class _Trial:
                           "-device", f"scsi-hd,bus=scsi.0,drive=drive-{name},id={name}"]
             else:
                 words += ["-drive", f"file={image},if=none,id=drive-{name},format=raw,cache=unsafe",
-                          "-device", f"virtio-blk-pci,drive=drive-{name},id={name}"]
+                          "-device", f"virtio-blk-pci,drive=drive-{name},id={name}" + f",serial=kdump-{name}" * row.serial]
         variables = {"MAKE": row.make, "FS": row.fs, "MODULES": row.modules, "CONF": row.conf, **row.variables}
         payload = [product.payload(self._installed),
-                   guest.test_payload("unharmed", variables, _programs(row))]
+                   guest.test_payload("unharmed", variables, programs(row))]
         with lab.switched_on(kernel, qemu.Hardware("1G", 1, extra=words), "crashkernel=192M panic=5", payload,
                              self._out / "serial.log", self._listen) as running:
             images["vda"] = running.disk
@@ -145,50 +147,70 @@ class _Trial:
         except qemu.Late:
             pass
         for name, image in images.items():
-            host.run("cp", "--sparse=always", "--reflink=auto", image, self._place / f"{name}.before")
+            copy(image, self._place / f"{name}.before")
         later = self._row.fault(machine) if self._row.fault else None
         machine.qmp("cont")
         return later
 
-    def _find(self, good, text):
-        self._findings.append((good, text))
-
     def _compare(self, images):
+        row = self._row
         layouts = [self._devices.layout(number) for number in self._targets]
-        areas = [area for layout in layouts for area in layout.areas()]
-        written = 0
-        for name, image in images.items():
-            blocks = disks.changed(self._place / f"{name}.before", image)
-            written += len(blocks)
-            strange = disks.outside(blocks, name, areas)
-            self._find(not strange, f"{HARM}{name}: {len(strange)} blocks beside the target were changed, the first at "
-                       f"{strange[0] * disks.BLOCK:#x}" if strange else f"{name}: nothing beside the target was changed")
-        self._find(written, "something was written" if written else "nothing was written on any disk")
-        for layout in layouts:
-            unequal = [] if self._row.one_leg else layout.unequal(images)
-            self._find(not unequal, f"{HARM}the copies of the volume differ at {len(unequal)} places, the first at sector "
-                       f"{unequal[0]}" if unequal else "all copies of the volume are alike")
-            odd = layout.odd(images)
-            self._find(not odd, f"{HARM}the parity is wrong at {len(odd)} places, the first at sector {odd[0]} of the "
-                       "members" if odd else "all parity is right")
-        # With a journal elsewhere it could not be said here where that leads.
-        if self._row.fs == "ext4" and len(layouts) == 1 and layouts[0].pieces is not None and layouts[0].plain:
-            self._look_into(layouts[0], images)
-
-    def _look_into(self, layout, images):
-        """Whose the blocks are that have changed in the target's file system."""
-        before, after = self._place / "volume.before", self._place / "volume.after"
-        layout.extract({name: self._place / f"{name}.before" for name in images}, before)
-        layout.extract(images, after)
+        before = {name: self._place / f"{name}.before" for name in images}
         if self._keep:
-            for path in before, after:
-                shutil.copy(path, self._out)
-        strangers = disks.strangers_of_ext4(before, after, DUMPS)
-        self._find(not strangers, f"{HARM}blocks of others were written: {strangers}" if strangers
-                   else "only the dump's blocks and metadata were written")
+            keep_target(layouts, before, images, self._out)
+        # With a journal elsewhere it could not be said here where that leads.
+        self._findings += compare(layouts, before, images, layouts if row.fs == "ext4" and len(layouts) == 1 else (),
+                                  row.one_leg)
 
 
-def _programs(row):
+def copy(image, path):
+    """Of a disk's image."""
+    host.run("cp", "--sparse=always", "--reflink=auto", image, path)
+
+
+def compare(layouts, before, after, ext4, one_leg=False):
+    """What is to be said of the disks @after a capture to targets of @layouts: (good, text). @before, @after: the name of
+    each disk -> its image. @ext4: those of @layouts that hold ext4 and its journal. @one_leg: the copies of a volume may
+    differ, since a disk failed."""
+    written = 0
+    for name, image in after.items():
+        blocks = disks.changed(before[name], image)
+        written += len(blocks)
+        strange = disks.outside(blocks, name, [area for layout in layouts for area in layout.areas()])
+        yield (not strange, f"{HARM}{name}: {len(strange)} blocks beside the target were changed, the first at "
+               f"{strange[0] * disks.BLOCK:#x}" if strange else f"{name}: nothing beside the target was changed")
+    yield written, "something was written" if written else NOTHING
+    for layout in layouts:
+        unequal = [] if one_leg else layout.unequal(after)
+        yield (not unequal, f"{HARM}the copies of the volume differ at {len(unequal)} places, the first at sector "
+               f"{unequal[0]}" if unequal else "all copies of the volume are alike")
+        odd = [] if one_leg else layout.odd(after)
+        yield (not odd, f"{HARM}the parity is wrong at {len(odd)} places, the first at sector {odd[0]} of the members"
+               if odd else "all parity is right")
+    for layout in ext4:
+        if layout.pieces is not None and layout.plain:
+            yield _look_into(layout, before, after)
+
+
+def _look_into(layout, before, after):
+    """Whose the blocks are that have changed in the target's file system."""
+    with tempfile.TemporaryDirectory(dir=host.CACHE) as place:
+        one, two = Path(place, "before"), Path(place, "after")
+        layout.extract(before, one)
+        layout.extract(after, two)
+        strangers = disks.strangers_of_ext4(one, two, DUMPS)
+    return (not strangers, f"{HARM}blocks of others were written: {strangers}" if strangers
+            else "only the dump's blocks and metadata were written")
+
+
+def keep_target(layouts, before, after, out):
+    """Images of a target whose place is known, for a person to look at."""
+    if len(layouts) == 1 and layouts[0].pieces is not None:
+        layouts[0].extract(before, out / "volume.before")
+        layouts[0].extract(after, out / "volume.after")
+
+
+def programs(row):
     files = {}
     for name in ("mke2fs", "e2fsck", "dmsetup", *CHECKERS[row.fs], *row.programs):
         for file in scenario.program(name, PACKAGES[name]):
@@ -254,7 +276,9 @@ ROWS = [
     Row("md-1.0", "RAID1 with its superblock at the end", "md", "raid1", MD, variables={"META": "1.0"}, quick=True),
     Row("md-0.90", "RAID1 with the oldest superblock", "md", "raid1", MD, variables={"META": "0.90"}),
     Row("md-stale", "RAID1 whose first half was removed and is still plugged in", "stale", "raid1", MD,
-        variables={"META": "1.0"}),
+        variables={"META": "1.0"}, serial=True),
+    Row("md-stale-nameless", "the same with disks that tell no serial number", "stale", "raid1", MD,
+        variables={"META": "1.0"}, refusal="UUID" + REMEDY),
     Row("md-lost", "RAID1 that loses a disk in the crash", "md", "raid1", MD, variables={"META": "1.0"},
         fault=_lose("vdd"), one_leg=True),
     Row("md-late", "RAID1 whose second disk comes after 30 s", "md", "raid1 sd_mod virtio_scsi", MD, disks=1, scsi=True,
@@ -271,6 +295,8 @@ ROWS = [
     Row("luks", "LUKS", "luks", programs=("cryptsetup",), disks=1),
     Row("clone", "a copy with the same UUID comes after it", "clone", refusal="UUID" + REMEDY, quick=True),
     Row("original", "a copy with the same UUID comes before it", "original", refusal="UUID" + REMEDY),
+    *(Row(f"{name}-serial", "the same, and each disk tells a serial number", name, serial=True)
+      for name in ("clone", "original")),
     Row("ext4-journal", "the journal is on another disk", "journal", refusal="journal" + REMEDY),
     Row("xfs-log", "the log is on another disk", "log", fs="xfs", refusal=r"\blog" + REMEDY),
     Row("btrfs-pair", "two disks", "pair", fs="btrfs"),
