@@ -38,6 +38,7 @@ struct capture {
 	int64_t deadline; /* of the running step */
 	int dir;          /* the directory of this crash on the connected target; -1: none */
 	bool stuck;       /* a child was left behind: the target that it worked on must not be touched any more */
+	bool prepared;    /* the programs before the dump have run */
 };
 
 enum on_failure {
@@ -191,6 +192,7 @@ static struct kd_error *step_pre(struct capture *capture)
 {
 	struct kd_error *err;
 
+	capture->prepared = true;
 	complain(capture, hooks_run(capture->plan, "pre.d", NULL, capture->deadline, capture->log));
 	err = hooks_run(capture->plan, "pre", NULL, capture->deadline, capture->log);
 	/* A command that could not be run has not forbidden anything. */
@@ -322,9 +324,13 @@ static struct kd_error *step_dump(struct capture *capture)
 	return err;
 }
 
-static const struct step target_steps[] = {
+/* The log is on the disk before kdump_pre may forbid the dump, or hang. */
+static const struct step arrival_steps[] = {
 	{ "connect", step_connect, 0, STOP },
 	{ "save-log", step_save_log, 60, STOP_IF_STUCK },
+};
+static const struct step pre_step[] = { { "pre", step_pre, 0, STOP } };
+static const struct step dump_steps[] = {
 	{ "reserve", step_reserve, 60, STOP_IF_STUCK },
 	{ "dump", step_dump, 0, GO_ON },
 };
@@ -407,24 +413,46 @@ static const struct step papers_step[] = { { "report", step_papers, PAPER_SECOND
 /* A target that is stuck is left in seconds. */
 static const struct step disconnect_step[] = { { "disconnect", step_disconnect, 120, GO_ON } };
 
+static void save_to_target(struct capture *capture)
+{
+	if (!run_steps(capture, arrival_steps, ARRAY_SIZE(arrival_steps)))
+		return;
+	if (!capture->prepared && !run_steps(capture, pre_step, 1))
+		return;
+	run_steps(capture, dump_steps, ARRAY_SIZE(dump_steps));
+}
+
 /* Try the targets in turn. The target that worked, or the last one, stays connected for the hooks. */
-static struct kd_error *step_save(struct capture *capture)
+static void try_targets(struct capture *capture)
 {
 	struct report *report = &capture->report;
 	size_t i;
 
 	for (i = 0; i < capture->plan->target_count; i++) {
-		if (i)
+		if (report->target)
 			run_steps(capture, disconnect_step, 1);
 		capture->stuck = false;
 		report->target = &capture->plan->target[i];
 		report->dump = (struct dump_result){ 0 };
 		report->result = CAPTURE_NOTHING;
-		run_steps(capture, target_steps, ARRAY_SIZE(target_steps));
+		save_to_target(capture);
 		run_steps(capture, papers_step, 1);
-		if (report->result == CAPTURE_COMPLETE)
-			return NULL;
+		if (report->result == CAPTURE_COMPLETE || capture->setup->outcome->vetoed)
+			return;
 	}
+}
+
+static struct kd_error *step_save(struct capture *capture)
+{
+	const struct capture_outcome *outcome = capture->setup->outcome;
+
+	try_targets(capture);
+	/* No target has appeared. The programs may be what brings one up. */
+	if (!capture->prepared && run_steps(capture, pre_step, 1) &&
+	    (hooks_exist(capture->plan, "pre") || hooks_exist(capture->plan, "pre.d")))
+		try_targets(capture);
+	if (outcome->vetoed || outcome->result == CAPTURE_COMPLETE)
+		return NULL;
 	return kd_error_create(KD_ERR_NOT_FOUND, "no complete dump was saved%s",
 			       capture->plan->target_count ? "" : ": the plan has no target");
 }
@@ -436,6 +464,8 @@ static struct kd_error *step_post(struct capture *capture)
 	bool complete = capture->setup->outcome->result == CAPTURE_COMPLETE;
 	char status[16];
 
+	if (capture->setup->outcome->vetoed)
+		return NULL;
 	snprintf(status, sizeof(status), "%d",
 		 complete                   ? 0 :
 		 capture->report.dump.count ? capture->report.dump.status :
@@ -477,7 +507,6 @@ static const struct step before[] = {
 	{ "quiesce", step_quiesce, 10, GO_ON },
 	{ "modules", step_modules, 300, GO_ON },
 	{ "log", step_log, 120, GO_ON },
-	{ "pre", step_pre, 0, STOP },
 	{ "save", step_save, 0, GO_ON },
 	{ "post", step_post, 0, GO_ON },
 };

@@ -37,6 +37,16 @@ static const char *occasion(const char *when)
 	return strcmp(when, "post") == 0 ? "after the dump" : "before the dump";
 }
 
+bool hooks_exist(const struct kd_plan *plan, const char *when)
+{
+	size_t i;
+
+	for (i = 0; i < plan->hook_count; i++)
+		if (strcmp(plan->hook[i].when, when) == 0)
+			return true;
+	return false;
+}
+
 struct kd_error *hooks_run(const struct kd_plan *plan, const char *when, const char *argument, int64_t deadline,
 			   const struct kd_log *log)
 {

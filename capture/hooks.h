@@ -3,11 +3,15 @@
 #ifndef CAPTURE_HOOKS_H
 #define CAPTURE_HOOKS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/plan.h"
+
+/** Has the plan a hook of the kind @when? */
+bool hooks_exist(const struct kd_plan *plan, const char *when);
 
 /** Run the plan's hooks of the kind @when ("pre", "pre.d", "post", "emergency") in order, with @argument (NULL: none)
  *  as the last argument, until @deadline. Returns the first failure; later ones are logged. KD_ERR_OS: the command

@@ -26,11 +26,11 @@
  *      modules           {inserted, failed}
  *      memory            of the capture kernel: {total, peak: highest use seen, collector_peak: resident}
  *      steps             [{name, start, seconds, ok}] in order. The names are "setup" (the capture program starts),
- *                        "quiesce" (stop DMA), "modules", "log" (read the crashed kernel's log), "pre" (programs before
- *                        the dump), "save" (all targets, and within it for each target: "connect", "save-log",
- *                        "reserve" space for the report, "dump", "report", and "disconnect" if another target follows),
- *                        "post" (programs after the dump), "disconnect", "trace" (if nothing was saved, the end of the
- *                        log goes to the console). kdumpctl info has its own words for them
+ *                        "quiesce" (stop DMA), "modules", "log" (read the crashed kernel's log), "save" (all targets,
+ *                        and within it for each target: "connect", "save-log", "pre" (programs before the dump, on the
+ *                        first target only), "reserve" space for the report, "dump", "report", and "disconnect" if
+ *                        another target follows), "post" (programs after the dump), "disconnect", "trace" (if nothing
+ *                        was saved, the end of the log goes to the console). kdumpctl info has its own words for them
  *      complete_at       when the dump was complete and on the disk; null if it is not
  *      errors            [text] of every error, in order
  */

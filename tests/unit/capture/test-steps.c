@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The order of the capture's steps, with targets and collectors made for this test: what they do, and in which order,
+ * is noted in a file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/io.h"
+#include "capture/capture.h"
+#include "capture/child.h"
+#include "capture/clock.h"
+#include "tests/unit/temporary.h"
+#include "tests/unit/testing.h"
+
+enum { TARGETS = 2 };
+
+/* The machine of a test. */
+static struct {
+	char directory
+		[TEMPORARY_SIZE]; /* holds a directory for each target, "up-N" if target N is there, and "notes" */
+	bool dump_fails;
+} machine;
+
+static void note(const char *format, ...)
+{
+	char path[128], text[64];
+	va_list ap;
+	int fd, size;
+
+	va_start(ap, format);
+	size = vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	snprintf(path, sizeof(path), "%s/notes", machine.directory);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, text, (size_t)size), size);
+	close(fd);
+}
+
+static bool exists(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", machine.directory, name);
+	return access(path, F_OK) == 0;
+}
+
+/* --- in place of the capture's own -------------------------------------------------------------------------------- */
+
+/* The crashed kernel's log, wherever it lies. */
+FILE *fopen(const char *path, const char *mode)
+{
+	static char text[] = "[    1.0] Kernel panic - not syncing: test\n";
+	int fd;
+
+	if (strcmp(path, CRASH_LOG) == 0)
+		return fmemopen(text, sizeof(text) - 1, "r");
+	fd = open(path, (*mode == 'r' ? O_RDONLY : O_WRONLY | O_CREAT | O_TRUNC) | O_CLOEXEC, 0600);
+	return fd < 0 ? NULL : fdopen(fd, mode);
+}
+
+struct kd_error *crash_examine(const struct kd_log *log, struct crash_facts *ret)
+{
+	ret->log_size = 43;
+	return NULL;
+}
+
+struct kd_error *target_connect(const struct kd_sysroot *root, const struct kd_plan *plan,
+				const struct kd_plan_target *target, uint64_t crash_time, int64_t deadline,
+				const struct kd_log *log, struct target_place *ret)
+{
+	char up[16];
+
+	snprintf(up, sizeof(up), "up-%s", target->device);
+	note("connect %s\n", target->device);
+	if (!exists(up))
+		return kd_error_create(KD_ERR_TIMEOUT, "it did not appear");
+	snprintf(ret->directory, sizeof(ret->directory), "%s", target->path);
+	return NULL;
+}
+
+struct kd_error *target_open(const struct target_place *place, int *ret)
+{
+	*ret = open(place->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *ret < 0 ? kd_error_os(errno, "%s", place->directory) : NULL;
+}
+
+struct kd_error *target_disconnect(void)
+{
+	note("disconnect\n");
+	return NULL;
+}
+
+void target_abandon(void)
+{
+	note("abandon\n");
+}
+
+struct kd_error *dump_save(const struct dump_request *request, struct dump_result *ret)
+{
+	note("dump%s\n", faccessat(request->dir, "vmcore-dmesg.txt", F_OK, 0) == 0 ? " behind its log" : "");
+	*ret = (struct dump_result){ .count = 1, .complete = !machine.dump_fails };
+	return machine.dump_fails ? kd_error_create(KD_ERR_STATE, "no dump") : NULL;
+}
+
+/* --- tests -------------------------------------------------------------------------------------------------------- */
+
+/* A plan of targets 0 and 1, and a shell script as kdump_pre that also notes itself; NULL: none. */
+static void make_plan(struct kd_plan *plan, const char *pre, unsigned int targets)
+{
+	assert_no_error(kd_plan_init(plan));
+	plan->quiesce = false;
+	for (unsigned int i = 0; i < targets; i++) {
+		char path[128], device[2] = { (char)('0' + i), '\0' };
+
+		snprintf(path, sizeof(path), "%s/%u", machine.directory, i);
+		assert_int_equal(mkdir(path, 0700), 0);
+		assert_no_error(kd_plan_add_target(plan, "ext4", device, "", path, 60));
+	}
+	if (pre) {
+		_cleanup_free_ char *script = NULL;
+		char *argv[] = { (char *)"/bin/sh", (char *)"-c", NULL, NULL };
+
+		assert_true(asprintf(&script, "cd %s; echo pre >>notes; %s", machine.directory, pre) > 0);
+		argv[2] = script;
+		assert_no_error(kd_plan_add_hook(plan, "pre", argv));
+	}
+}
+
+static void make_target(unsigned int number)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/up-%u", machine.directory, number);
+	assert_no_error(kd_write_file_atomic(path, "", 0, 0600));
+}
+
+static void assert_saved(const char *expected)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/notes", machine.directory);
+	assert_no_error(kd_read_file(path, 4096, &text, NULL));
+	assert_string_equal(text, expected);
+}
+
+/* Capture by @plan; what then must be noted. */
+static void capture(const struct kd_plan *plan, struct capture_outcome *outcome, const char *expected)
+{
+	struct kd_log log;
+	struct capture_setup setup = {
+		.plan = plan,
+		.log = &log,
+		.console = -1,
+		.started = clock_ms(),
+		.deadline = clock_deadline(60, INT64_MAX),
+		.outcome = outcome,
+	};
+	_cleanup_fclose_ FILE *said = fopen("/dev/null", "w");
+
+	kd_log_init(&log, said, "kdump", KD_LOG_INFO);
+	assert_no_error(capture_run(&setup));
+	assert_saved(expected);
+}
+
+struct fixture {
+	struct kd_plan plan;
+	struct capture_outcome *outcome;
+};
+
+static int set_up(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	assert_non_null(fixture);
+	temporary_make(machine.directory);
+	machine.dump_fails = false;
+	fixture->outcome = shared_alloc(sizeof(*fixture->outcome));
+	assert_non_null(fixture->outcome);
+	*state = fixture;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *fixture = *state;
+
+	temporary_remove(machine.directory);
+	munmap(fixture->outcome, sizeof(*fixture->outcome));
+	kd_plan_free(&fixture->plan);
+	free(fixture);
+	return 0;
+}
+
+static void test_the_log_is_saved_before_kdump_pre(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_target(0);
+	make_plan(&fixture->plan, "test -e 0/vmcore-dmesg.txt", 1);
+	capture(&fixture->plan, fixture->outcome, "connect 0\npre\ndump behind its log\ndisconnect\n");
+	assert_int_equal(fixture->outcome->result, CAPTURE_COMPLETE);
+}
+
+static void test_kdump_pre_forbids_the_dump(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_target(0);
+	make_target(1);
+	make_plan(&fixture->plan, "exit 1", TARGETS);
+	capture(&fixture->plan, fixture->outcome, "connect 0\npre\ndisconnect\n");
+	assert_true(fixture->outcome->vetoed);
+	assert_int_equal(fixture->outcome->result, CAPTURE_LOG_ONLY);
+	assert_true(exists("0/vmcore-dmesg.txt"));
+	assert_true(exists("0/report.json"));
+}
+
+/* It runs once, whatever the targets do. */
+static void test_kdump_pre_runs_once(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_target(0);
+	make_target(1);
+	machine.dump_fails = true;
+	make_plan(&fixture->plan, "true", TARGETS);
+	capture(&fixture->plan, fixture->outcome,
+		"connect 0\npre\ndump behind its log\ndisconnect\nconnect 1\ndump behind its log\ndisconnect\n");
+}
+
+static void test_kdump_pre_brings_a_target_up(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_plan(&fixture->plan, ">up-1", TARGETS);
+	capture(&fixture->plan, fixture->outcome,
+		"connect 0\ndisconnect\nconnect 1\npre\ndisconnect\nconnect 0\ndisconnect\nconnect 1\n"
+		"dump behind its log\ndisconnect\n");
+	assert_int_equal(fixture->outcome->result, CAPTURE_COMPLETE);
+}
+
+/* Without a program that could help, nothing is tried twice. */
+static void test_no_target(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_plan(&fixture->plan, NULL, 1);
+	capture(&fixture->plan, fixture->outcome, "connect 0\ndisconnect\n");
+	assert_int_equal(fixture->outcome->result, CAPTURE_NOTHING);
+}
+
+#define WITH_MACHINE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		WITH_MACHINE(test_the_log_is_saved_before_kdump_pre),
+		WITH_MACHINE(test_kdump_pre_forbids_the_dump),
+		WITH_MACHINE(test_kdump_pre_runs_once),
+		WITH_MACHINE(test_kdump_pre_brings_a_target_up),
+		WITH_MACHINE(test_no_target),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("steps", tests, NULL, NULL);
+}
