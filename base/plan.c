@@ -181,7 +181,12 @@ struct kd_error *kd_plan_set_collector(struct kd_plan *plan, enum kd_collector_k
 struct kd_error *kd_plan_init(struct kd_plan *ret)
 {
 	static char *const collector[] = { (char *)"dumpfilter", NULL };
-	_cleanup_(kd_plan_free) struct kd_plan plan = { .deadline = 3600, .quiesce = true };
+	_cleanup_(kd_plan_free) struct kd_plan plan = {
+		.deadline = 3600,
+		.mount_timeout = KD_PLAN_TIMEOUT,
+		.stall_timeout = KD_PLAN_TIMEOUT,
+		.quiesce = true,
+	};
 	struct kd_error *err;
 
 	if ((err = kd_set_text(&plan.kernel_release, "")) || (err = kd_set_text(&plan.host, "")) ||
@@ -282,6 +287,8 @@ struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret)
 	put_string(out, "address", plan->address);
 	fprintf(out, "utc-offset %d\n", plan->utc_offset);
 	fprintf(out, "deadline %u\n", plan->deadline);
+	fprintf(out, "mount-timeout %u\n", plan->mount_timeout);
+	fprintf(out, "stall-timeout %u\n", plan->stall_timeout);
 	fprintf(out, "quiesce %s\n", plan->quiesce ? "on" : "off");
 	for (i = 0; i < plan->module_count; i++) {
 		fputs("module", out);
@@ -410,9 +417,24 @@ static enum line_result line_utc_offset(struct kd_plan *plan, char **word, size_
 	return LINE_OK;
 }
 
+static enum line_result seconds(const char *word, unsigned int *ret)
+{
+	return parse_uint(word, ret) && *ret ? LINE_OK : LINE_BAD;
+}
+
 static enum line_result line_deadline(struct kd_plan *plan, char **word, size_t count)
 {
-	return parse_uint(word[0], &plan->deadline) && plan->deadline ? LINE_OK : LINE_BAD;
+	return seconds(word[0], &plan->deadline);
+}
+
+static enum line_result line_mount_timeout(struct kd_plan *plan, char **word, size_t count)
+{
+	return seconds(word[0], &plan->mount_timeout);
+}
+
+static enum line_result line_stall_timeout(struct kd_plan *plan, char **word, size_t count)
+{
+	return seconds(word[0], &plan->stall_timeout);
 }
 
 static enum line_result line_quiesce(struct kd_plan *plan, char **word, size_t count)
@@ -445,7 +467,7 @@ static enum line_result line_target(struct kd_plan *plan, char **word, size_t co
 {
 	unsigned int deadline;
 
-	if (!*word[0] || !*word[1] || word[3][0] != '/' || !parse_uint(word[4], &deadline) || !deadline)
+	if (!*word[0] || !*word[1] || word[3][0] != '/' || seconds(word[4], &deadline) != LINE_OK)
 		return LINE_BAD;
 	return from_error(kd_plan_add_target(plan, word[0], word[1], word[2], word[3], deadline));
 }
@@ -493,6 +515,8 @@ static const struct {
 	{ "address", line_address, 1, 1, false },
 	{ "utc-offset", line_utc_offset, 1, 1, false },
 	{ "deadline", line_deadline, 1, 1, false },
+	{ "mount-timeout", line_mount_timeout, 1, 1, false },
+	{ "stall-timeout", line_stall_timeout, 1, 1, false },
 	{ "quiesce", line_quiesce, 1, 1, false },
 	{ "module", line_module, 2, 2, true },
 	{ "volume", line_volume, 3, ANY_NUMBER, true },

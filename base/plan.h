@@ -3,7 +3,7 @@
  *
  *  kdumpctl makes it from kdump.conf, the initramfs builder adds the modules and stores it in the image as
  *  /etc/kdump.plan, and capture follows it from top to bottom. It is a text file with one "key value…" per line; the
- *  first line is "kdump-plan 2". Single blanks separate words. In a word, a blank, a quote, '%' and a control character
+ *  first line is "kdump-plan 3". Single blanks separate words. In a word, a blank, a quote, '%' and a control character
  *  are written as %XX; an empty word is written as "%".
  *
  *  All strings in these structs are owned by the plan; NULL means not set.
@@ -18,7 +18,7 @@
 
 #include "base/error.h"
 
-#define KD_PLAN_VERSION 2
+#define KD_PLAN_VERSION 3
 #define KD_PLAN_PATH    "/etc/kdump.plan" /* inside the capture initramfs */
 
 /** The action after a complete dump (final), or when no complete dump was saved (failure). */
@@ -57,7 +57,7 @@ struct kd_plan_target {
 	char *device;          /* as base/device_name.h has it; virtiofs: the tag */
 	char *options;         /* mount options, comma separated; "" for none */
 	char *path;            /* directory on that file system (not on the root of the healthy machine), absolute */
-	unsigned int deadline; /* seconds for the device to appear and be mounted */
+	unsigned int deadline; /* seconds for the device to appear */
 };
 
 /** A program that runs before or after the dump. */
@@ -87,7 +87,10 @@ struct kd_plan {
 	char *address;         /* first part of the dump directory's name; "127.0.0.1" for local targets */
 	int utc_offset;        /* seconds east of UTC, for the dump directory's name */
 	unsigned int deadline; /* seconds for the whole capture, then the final action */
-	bool quiesce;          /* stop the DMA of devices without a driver */
+	unsigned int
+		mount_timeout; /* seconds for a device that is there to be mounted, its journal's replay included */
+	unsigned int stall_timeout; /* seconds without progress after which a collector is stopped */
+	bool quiesce;               /* stop the DMA of devices without a driver */
 	struct kd_plan_module *module;
 	size_t module_count;
 	struct kd_plan_volume *volume;
@@ -103,6 +106,9 @@ struct kd_plan {
 	enum kd_action final_action;
 };
 
+/** Of plan.mount_timeout and plan.stall_timeout. */
+#define KD_PLAN_TIMEOUT 300
+
 /** Parse the text of a plan. @name is for messages ("name:line: …"). A missing or unknown key is an error, because
  *  writer and reader are always of one build. Free *ret with kd_plan_free(). KD_ERR_FORMAT. */
 struct kd_error *kd_plan_parse(const char *text, const char *name, struct kd_plan *ret) MUST_CHECK;
@@ -110,7 +116,8 @@ struct kd_error *kd_plan_parse(const char *text, const char *name, struct kd_pla
 /** The plan as text, owned by the caller. */
 struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret) MUST_CHECK;
 
-/** A usable empty plan: no targets, no modules, the built-in collector without options, deadline 3600 s, quiesce on. */
+/** A usable empty plan: no targets, no modules, the built-in collector without options, deadline 3600 s, both timeouts
+ *  KD_PLAN_TIMEOUT, quiesce on. */
 struct kd_error *kd_plan_init(struct kd_plan *ret) MUST_CHECK;
 
 /** Append copies. */

@@ -89,24 +89,23 @@ static bool run_steps(struct capture *capture, const struct step *steps, size_t 
 	return true;
 }
 
-static struct kd_error *run_job(struct capture *capture, const struct child_job *job)
+/* Run @run in a child, until @deadline: what touches a disk or parses the crashed kernel's memory may hang or crash. */
+static struct kd_error *run_until(struct capture *capture, const char *name, struct kd_error *(*run)(void *arg),
+				  void *arg, int64_t deadline)
 {
+	struct child_job job = { .name = name, .run = run, .arg = arg, .deadline = deadline };
 	struct child_result result;
-	struct kd_error *err = child_run(job, &result);
+	struct kd_error *err = child_run(&job, &result);
 
 	if (result.end == CHILD_LEFT)
 		capture->stuck = true;
 	return err;
 }
 
-/* Run @run in a child, within the step's deadline: what touches a disk or parses the crashed kernel's memory may hang
- * or crash. */
 static struct kd_error *run_apart(struct capture *capture, const char *name, struct kd_error *(*run)(void *arg),
 				  void *arg)
 {
-	struct child_job job = { .name = name, .run = run, .arg = arg, .deadline = capture->deadline };
-
-	return run_job(capture, &job);
+	return run_until(capture, name, run, arg, capture->deadline);
 }
 
 static void achieve(struct capture *capture, enum capture_result result)
@@ -215,12 +214,20 @@ static uint64_t crash_time(const struct capture *capture)
 	return when ? when : (uint64_t)time(NULL);
 }
 
-static struct kd_error *connect_target(void *arg)
+static struct kd_error *find_target(void *arg)
 {
 	const struct capture *capture = arg;
 
-	return target_connect(&capture->root, capture->plan, capture->report.target, crash_time(capture),
-			      capture->deadline, capture->log, &capture->setup->outcome->place);
+	return target_find(&capture->root, capture->plan, capture->report.target, capture->deadline, capture->log,
+			   &capture->setup->outcome->place);
+}
+
+static struct kd_error *mount_target(void *arg)
+{
+	const struct capture *capture = arg;
+
+	return target_mount(capture->plan, capture->report.target, crash_time(capture),
+			    &capture->setup->outcome->place);
 }
 
 static struct kd_error *step_connect(struct capture *capture)
@@ -229,14 +236,14 @@ static struct kd_error *step_connect(struct capture *capture)
 	struct target_place *place = &capture->setup->outcome->place;
 	struct kd_error *err;
 
-	capture->deadline = clock_deadline(target->deadline, capture->deadline);
+	capture->deadline = clock_deadline(target->deadline, capture->setup->deadline);
 	*place = (struct target_place){ 0 };
-	/* The child gives up by itself at the deadline; if it still runs a little later, it is stuck. */
-	struct child_job job = { .name = "connecting",
-				 .run = connect_target,
-				 .arg = capture,
-				 .deadline = clock_deadline(target->deadline + 5, capture->setup->deadline) };
-	err = run_job(capture, &job);
+	/* The child gives up waiting by itself. It may then have to start a volume, which is work like a mount. */
+	err = run_until(capture, "looking for the target", find_target, capture,
+			clock_deadline(target->deadline + capture->plan->mount_timeout, capture->setup->deadline));
+	if (!err)
+		err = run_until(capture, "mounting the target", mount_target, capture,
+				clock_deadline(capture->plan->mount_timeout, capture->setup->deadline));
 	if (!err)
 		err = target_open(place, &capture->dir);
 	if (err)
@@ -303,6 +310,7 @@ static struct kd_error *step_dump(struct capture *capture)
 		.dir = capture->dir,
 		.collector = &capture->plan->collector,
 		.deadline = dump_deadline(capture),
+		.stall_ms = capture->plan->stall_timeout * INT64_C(1000),
 		.log = capture->log,
 		.console = capture->setup->console,
 		.root = &capture->root,

@@ -24,7 +24,7 @@
 #define INCOMPLETE "vmcore-incomplete"
 #define RETRY      "vmcore-incomplete.retry" /* while INCOMPLETE holds the best dump so far */
 
-enum { STALL_MS = 300 * 1000, CONSOLE_MS = 2000, FINISH_SECONDS = 120 };
+enum { CONSOLE_MS = 2000, FINISH_SECONDS = 120 };
 
 /* A collector in a child process tells its parent all this through shared memory. */
 struct dump_news {
@@ -187,7 +187,7 @@ static bool watch(void *arg, pid_t pid)
 		show_progress(run, now);
 		run->printed = now;
 	}
-	return now - run->changed < STALL_MS;
+	return now - run->changed < run->request->stall_ms;
 }
 
 static int shell_status(const struct child_result *result)

@@ -21,6 +21,7 @@ struct dump_request {
 	int dir;            /* where "vmcore" is saved, or "vmcore-incomplete" if no rung works */
 	const struct kd_plan_collector *collector;
 	int64_t deadline; /* of all rungs together */
+	int64_t stall_ms; /* a collector that makes no progress for so long is stopped, and the next rung tried */
 	const struct kd_log *log;
 	int console; /* for progress; -1: none */
 	const struct kd_sysroot *root;

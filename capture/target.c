@@ -99,23 +99,20 @@ unsigned long target_mount_flags(const char *options, char *data, size_t size)
 
 /* --- connecting --------------------------------------------------------------------------------------------------- */
 
-struct mounting {
-	const struct kd_target_type *type;
-	const char *options;
-	struct target_place *place;
-	int errnum; /* of the last mount that failed; 0: mounted, or none was tried */
-};
+static enum kd_target_source source(const struct kd_plan_target *target)
+{
+	return kd_target_type_find(target->type)->source;
+}
 
-static bool mount_node(const struct mounting *mounting, const char *node)
+static bool mount_node(const struct kd_plan_target *target, const char *node)
 {
 	char data[1024];
-	unsigned long flags = target_mount_flags(mounting->options, data, sizeof(data));
+	unsigned long flags = target_mount_flags(target->options, data, sizeof(data));
 
 	/* The kernel may refuse options, or the file system in its present state. The dump matters more than the
 	 * options. */
-	return mount(node, TARGET_MOUNT, mounting->type->name, flags, data) == 0 ||
-	       (mounting->type->source != KD_TARGET_NFS &&
-		mount(node, TARGET_MOUNT, mounting->type->name, 0, NULL) == 0);
+	return mount(node, TARGET_MOUNT, target->type, flags, data) == 0 ||
+	       (source(target) != KD_TARGET_NFS && mount(node, TARGET_MOUNT, target->type, 0, NULL) == 0);
 }
 
 /* A file system that found damage may have become read-only. */
@@ -133,44 +130,41 @@ static bool make_writable(void)
 	return false;
 }
 
-static void try_mount(struct mounting *mounting, const char *node)
+/* Returns 0 or an errno. */
+static int try_mount(const struct kd_plan_target *target, const char *node)
 {
-	snprintf(mounting->place->node, sizeof(mounting->place->node), "%s", node);
-	mounting->errnum = 0;
-	if (!mount_node(mounting, node)) {
-		mounting->errnum = errno;
-	} else if (!make_writable()) {
-		mounting->errnum = errno;
-		umount2(TARGET_MOUNT, MNT_DETACH);
-	}
+	int errnum;
+
+	if (!mount_node(target, node))
+		return errno;
+	if (make_writable())
+		return 0;
+	errnum = errno;
+	umount2(TARGET_MOUNT, MNT_DETACH);
+	return errnum;
 }
 
-static struct kd_error *wait_for_device(const struct kd_sysroot *root, struct mounting *mounting, const char *device,
-					int64_t deadline)
+static struct kd_error *cannot_mount(const struct kd_plan_target *target, const char *node, int errnum)
 {
-	char node[DEVICE_NODE_MAX];
-	struct kd_error *err = device_wait(root, device, DEVICE_MOUNT, deadline, node);
-
-	if (!err)
-		try_mount(mounting, node);
-	return err;
+	return kd_error_os(errnum, "cannot mount %s (%s) for writing", node, target->type);
 }
 
 /* Any device that the kernel announces may have the tag. It announces tags themselves only since Linux 6.9
  * (9086b2d9e9f3 "virtiofs: emit uevents on filesystem events"). */
-static struct kd_error *wait_for_tag(struct mounting *mounting, const char *tag, int64_t deadline)
+static struct kd_error *wait_for_tag(const struct kd_plan_target *target, int64_t deadline)
 {
 	_cleanup_close_ int events = -1;
 	char message[8192];
 	struct uevent event;
 	struct kd_error *err = uevent_open(&events);
+	int errnum;
 
 	if (err)
 		return err;
 	do
-		try_mount(mounting, tag);
-	while (mounting->errnum && uevent_wait(events, deadline, message, sizeof(message), &event) != UEVENT_TIMEOUT);
-	return NULL;
+		errnum = try_mount(target, target->device);
+	while (errnum && uevent_wait(events, deadline, message, sizeof(message), &event) != UEVENT_TIMEOUT);
+	return errnum ? cannot_mount(target, target->device, errnum) : NULL;
 }
 
 /* A server that restarts, or a switch that has just seen the link come up, refuses at first. */
@@ -186,17 +180,18 @@ static bool may_pass(int errnum)
 }
 
 /* Nothing announces that a server answers, so it is asked again each second. */
-static struct kd_error *wait_for_server(const struct kd_plan *plan, struct mounting *mounting, const char *device,
+static struct kd_error *wait_for_server(const struct kd_plan *plan, const struct kd_plan_target *target,
 					int64_t deadline)
 {
 	struct kd_error *err = network_up(plan, deadline);
+	int errnum;
 
 	if (err)
 		return err;
 	do
-		try_mount(mounting, device);
-	while (may_pass(mounting->errnum) && clock_ms() + 1000 < deadline && poll(NULL, 0, 1000) == 0);
-	return NULL;
+		errnum = try_mount(target, target->device);
+	while (may_pass(errnum) && clock_ms() + 1000 < deadline && poll(NULL, 0, 1000) == 0);
+	return errnum ? cannot_mount(target, target->device, errnum) : NULL;
 }
 
 /* Create the directories of @path below @root, so that symbolic links lead into the target and not into the image. */
@@ -273,35 +268,32 @@ static struct kd_error *make_directory(const struct kd_plan *plan, const char *p
 	return kd_error_os(errno, "cannot create directory %s/%s on the target", path, name);
 }
 
-struct kd_error *target_connect(const struct kd_sysroot *root, const struct kd_plan *plan,
-				const struct kd_plan_target *target, uint64_t crash_time, int64_t deadline,
-				const struct kd_log *log, struct target_place *ret)
+struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan *plan,
+			     const struct kd_plan_target *target, int64_t deadline, const struct kd_log *log,
+			     struct target_place *ret)
 {
-	struct mounting mounting = { .type = kd_target_type_find(target->type),
-				     .options = target->options,
-				     .place = ret };
-	struct kd_error *err;
-
-	if (!mounting.type)
+	if (!kd_target_type_find(target->type))
 		return kd_error_create(KD_ERR_UNSUPPORTED, "unknown target type %s", target->type);
 	if (mkdir(TARGET_MOUNT, 0700) < 0 && errno != EEXIST)
 		return kd_error_os(errno, "cannot create " TARGET_MOUNT);
 	/* The target may not need the missing volume. */
 	if (volumes_assemble(root, plan, deadline, log))
 		deadline = clock_deadline(MISSING_VOLUME_SECONDS, deadline);
-	if (mounting.type->source == KD_TARGET_TAG)
-		err = wait_for_tag(&mounting, target->device, deadline);
-	else if (mounting.type->source == KD_TARGET_NFS)
-		err = wait_for_server(plan, &mounting, target->device, deadline);
-	else
-		err = wait_for_device(root, &mounting, target->device, deadline);
-	if (mounting.errnum) {
-		kd_error_destroy(err);
-		return kd_error_os(mounting.errnum, "cannot mount %s (%s) for writing", ret->node, target->type);
-	}
-	if (!err)
-		err = make_directory(plan, target->path, crash_time, ret);
-	return err;
+	if (source(target) == KD_TARGET_BLOCK)
+		return device_wait(root, target->device, DEVICE_MOUNT, deadline, ret->node);
+	snprintf(ret->node, sizeof(ret->node), "%s", target->device);
+	return source(target) == KD_TARGET_TAG ? wait_for_tag(target, deadline) :
+						 wait_for_server(plan, target, deadline);
+}
+
+struct kd_error *target_mount(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,
+			      struct target_place *place)
+{
+	int errnum = source(target) == KD_TARGET_BLOCK ? try_mount(target, place->node) : 0;
+
+	if (errnum)
+		return cannot_mount(target, place->node, errnum);
+	return make_directory(plan, target->path, crash_time, place);
 }
 
 struct kd_error *target_open(const struct target_place *place, int *ret)

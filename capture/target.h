@@ -10,23 +10,30 @@
 #include "base/log.h"
 #include "base/plan.h"
 #include "base/sysroot.h"
+#include "capture/device.h"
 
 #define TARGET_MOUNT "/target"
 
 /** The result of connecting. Its size is fixed, as it comes from a child process through shared memory. */
 struct target_place {
-	char node[256];      /* the device, or the directory of a server */
-	char directory[512]; /* of this crash, as seen on the target */
+	char node[DEVICE_NODE_MAX]; /* the device, or the directory of a server */
+	char directory[512];        /* of this crash, as seen on the target */
 };
 
-/** Assemble the plan's volumes, wait for the target's device, mount it for writing at TARGET_MOUNT, and create a
- *  directory for a crash at @crash_time (seconds since the epoch). It may block as long as a disk does: run it in a
- *  child. KD_ERR_TIMEOUT (device), KD_ERR_UNSUPPORTED (type), KD_ERR_OS (mount, directory). */
-struct kd_error *target_connect(const struct kd_sysroot *root, const struct kd_plan *plan,
-				const struct kd_plan_target *target, uint64_t crash_time, int64_t deadline,
-				const struct kd_log *log, struct target_place *ret) MUST_CHECK;
+/** Assemble the plan's volumes and wait for the target's device until @deadline: @ret->node. A tag or a server shows only
+ *  by being mounted that it is there: this mounts it at TARGET_MOUNT. It may block as long as a disk does: run it in a
+ *  child. KD_ERR_TIMEOUT (device), KD_ERR_UNSUPPORTED (type), KD_ERR_OS (tag, server). */
+struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan *plan,
+			     const struct kd_plan_target *target, int64_t deadline, const struct kd_log *log,
+			     struct target_place *ret) MUST_CHECK;
 
-/** Open the directory that target_connect() has created. */
+/** Mount the device that target_find() has found for writing at TARGET_MOUNT, and create a directory for a crash at
+ *  @crash_time (seconds since the epoch): @place->directory. It may block as long as the replay of a journal takes: run
+ *  it in a child. KD_ERR_OS. */
+struct kd_error *target_mount(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,
+			      struct target_place *place) MUST_CHECK;
+
+/** Open the directory that target_mount() has created. */
 struct kd_error *target_open(const struct target_place *place, int *ret) MUST_CHECK;
 
 /** Write everything to the device and unmount it. It may block: run it in a child. It is not an error if nothing is

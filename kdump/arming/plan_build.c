@@ -11,14 +11,15 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/proc.h"
 #include "base/text.h"
 #include "kdump/arming/hook_file.h"
 #include "kdump/network/network.h"
 #include "kdump/config/collector.h"
 #include "kdump/config/program.h"
 
-/* Seconds for the target's disk to appear and be mounted in the capture kernel: slow controllers spin up in here. */
-#define TARGET_DEADLINE 120
+/* The whole capture may take as long as writing the whole memory at a rate that the slowest disks exceed. */
+enum { CAPTURE_SECONDS_MIN = 3600, SLOWEST_BYTES_PER_SECOND = 10 * 1000 * 1000 };
 
 /* --- programs ----------------------------------------------------------------------------------------------------- */
 
@@ -301,6 +302,24 @@ static struct kd_error *add_extra_bins(const struct kd_sysroot *root, const stru
 	return err;
 }
 
+static unsigned int capture_seconds(const struct kd_sysroot *root)
+{
+	_cleanup_free_ char *text = NULL;
+	uint64_t memory;
+
+	if (kd_error_discard(kd_sysroot_read(root, "/proc/meminfo", &text, NULL)) ||
+	    !kd_proc_figure(text, "MemTotal", &memory) || memory / SLOWEST_BYTES_PER_SECOND < CAPTURE_SECONDS_MIN)
+		return CAPTURE_SECONDS_MIN;
+	return (unsigned int)(memory / SLOWEST_BYTES_PER_SECOND);
+}
+
+static void set_times(const struct kd_sysroot *root, const struct kd_conf *conf, struct kd_plan *plan)
+{
+	plan->deadline = conf->capture_timeout ? conf->capture_timeout : capture_seconds(root);
+	plan->mount_timeout = conf->mount_timeout;
+	plan->stall_timeout = conf->stall_timeout;
+}
+
 struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf *conf, const char *release,
 			    const struct target *const *targets, struct kd_plan *plan, struct plan_programs *programs)
 {
@@ -313,7 +332,7 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 		err = describe_machine(root, release, &built);
 	for (; *targets && !err; targets++)
 		err = kd_plan_add_target(&built, (*targets)->type, (*targets)->device, (*targets)->options,
-					 (*targets)->path, TARGET_DEADLINE);
+					 (*targets)->path, conf->device_timeout);
 	if (!err)
 		err = set_collector(root, conf, &built);
 	if (!err)
@@ -322,6 +341,7 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 		err = add_extra_bins(root, conf, &needed);
 	if (err)
 		return err;
+	set_times(root, conf, &built);
 	built.failure_action = conf->failure_action;
 	built.final_action = conf->final_action;
 	*plan = built;

@@ -15,6 +15,12 @@
 #include "base/text.h"
 #include "kdump/config/config_text.h"
 
+enum {
+	SECONDS_MAX = 24 * 3600,
+	CAPTURE_SECONDS_MIN = 60,
+	CAPTURE_SECONDS_MAX = 31 * 24 * 3600,
+};
+
 struct parser {
 	const char *file;
 	unsigned int line;
@@ -226,6 +232,27 @@ static struct kd_error *set_auto_reset(struct parser *p, const struct directive 
 	return NULL;
 }
 
+static struct kd_error *set_seconds(struct parser *p, const struct directive *d, const char *value)
+{
+	uint64_t seconds;
+
+	if (!kd_parse_u64(value, 10, &seconds) || !seconds || seconds > SECONDS_MAX)
+		return bad_value(p, d, value, "use seconds, from 1 to 86400");
+	*(unsigned int *)field(p, d) = (unsigned int)seconds;
+	return NULL;
+}
+
+static struct kd_error *set_capture_timeout(struct parser *p, const struct directive *d, const char *value)
+{
+	uint64_t seconds = 0;
+
+	if (strcmp(value, "auto") != 0 &&
+	    (!kd_parse_u64(value, 10, &seconds) || seconds < CAPTURE_SECONDS_MIN || seconds > CAPTURE_SECONDS_MAX))
+		return bad_value(p, d, value, "use auto, or seconds from 60 to 2678400");
+	*(unsigned int *)field(p, d) = (unsigned int)seconds;
+	return NULL;
+}
+
 static struct kd_error *set_count(struct parser *p, const struct directive *d, const char *value)
 {
 	if (!kd_parse_u64(value, 10, field(p, d)))
@@ -291,6 +318,10 @@ static const struct directive directives[] = {
 	{ "failure_action", set_failure_action, FIELD(failure_action), "reboot" },
 	{ "default", set_default, FIELD(failure_action), NULL },
 	{ "final_action", set_final_action, FIELD(final_action), "reboot" },
+	{ "device_timeout", set_seconds, FIELD(device_timeout), "120" },
+	{ "mount_timeout", set_seconds, FIELD(mount_timeout), "300" },
+	{ "stall_timeout", set_seconds, FIELD(stall_timeout), "300" },
+	{ "capture_timeout", set_capture_timeout, FIELD(capture_timeout), "auto" },
 	{ "force_rebuild", set_bit, FIELD(force_rebuild), "0" },
 	{ "force_no_rebuild", set_bit, FIELD(force_no_rebuild), "0" },
 	{ "auto_reset_crashkernel", set_auto_reset, FIELD(auto_reset_crashkernel), "yes" },

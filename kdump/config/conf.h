@@ -45,6 +45,11 @@ struct kd_conf {
 	enum kd_action failure_action; /* default reboot */
 	bool dump_to_rootfs;         /* before that, try path on the file system that has it when no target is named */
 	enum kd_action final_action; /* default reboot */
+	/* Seconds. */
+	unsigned int device_timeout;  /* for the target's device to appear */
+	unsigned int mount_timeout;   /* for it to be mounted then */
+	unsigned int stall_timeout;   /* without progress, after which a collector is stopped */
+	unsigned int capture_timeout; /* for the whole capture; 0: as long as so much memory may take */
 	bool force_rebuild, force_no_rebuild;
 	bool auto_reset_crashkernel; /* default yes: packages may change a crashkernel= that kdumpctl chose */
 	/* Which dumps stay (kdump/dumps/retention.h); 0: no such limit, which is the default. */

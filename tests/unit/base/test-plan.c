@@ -45,28 +45,29 @@ static void test_plan_round_trip(void **state)
 
 static void test_plan_refuses(void **state)
 {
-	static const char head[] = "kdump-plan 2\ncreated 1\nkernel 6.1\nhost h\naddress 127.0.0.1\nutc-offset 0\n"
-				   "deadline 60\nquiesce on\n";
+	static const char head[] = "kdump-plan 3\ncreated 1\nkernel 6.1\nhost h\naddress 127.0.0.1\nutc-offset 0\n"
+				   "deadline 60\nmount-timeout 300\nstall-timeout 300\nquiesce on\n";
 	static const struct {
 		const char *lines, *message;
 	} cases[] = {
 		{ "collector program % cp\nfailure-action reboot\nfinal-action reboot\n", "truncated" },
 		{ "collector program % cp\nfailure-action reboot\nend\n", "the \"final-action\" line is missing" },
-		{ "frobnicate 1\nend\n", "p:9: unknown key \"frobnicate\"" },
-		{ "created 2\nend\n", "p:9: created appears twice" },
-		{ "target ext4 UUID=1 % relative 60\nend\n", "p:9: bad value for target" },
-		{ "target ext4 UUID=1 % /x 0\nend\n", "p:9: bad value for target" },
-		{ "target ext4 UUID=1 % /x\nend\n", "p:9: target has 4 words" },
-		{ "module /a %2\nend\n", "p:9: bad escape" },
-		{ "module /a %00\nend\n", "p:9: bad escape" },
-		{ "module  /a\nend\n", "p:9: bad escape" },
-		{ "collector cp\nend\n", "p:9: collector has 1 words" },
-		{ "collector frobnicate % cp\nend\n", "p:9: bad value for collector: \"frobnicate\"" },
-		{ "collector program relative cp\nend\n", "p:9: bad value for collector" },
-		{ "collector program % %\nend\n", "p:9: bad value for collector" },
-		{ "collector built-in /etc/erase dumpfilter\nend\n", "p:9: bad value for collector" },
-		{ "final-action shell\nend\n", "p:9: bad value for final-action" },
+		{ "frobnicate 1\nend\n", "p:11: unknown key \"frobnicate\"" },
+		{ "created 2\nend\n", "p:11: created appears twice" },
+		{ "target ext4 UUID=1 % relative 60\nend\n", "p:11: bad value for target" },
+		{ "target ext4 UUID=1 % /x 0\nend\n", "p:11: bad value for target" },
+		{ "target ext4 UUID=1 % /x\nend\n", "p:11: target has 4 words" },
+		{ "module /a %2\nend\n", "p:11: bad escape" },
+		{ "module /a %00\nend\n", "p:11: bad escape" },
+		{ "module  /a\nend\n", "p:11: bad escape" },
+		{ "collector cp\nend\n", "p:11: collector has 1 words" },
+		{ "collector frobnicate % cp\nend\n", "p:11: bad value for collector: \"frobnicate\"" },
+		{ "collector program relative cp\nend\n", "p:11: bad value for collector" },
+		{ "collector program % %\nend\n", "p:11: bad value for collector" },
+		{ "collector built-in /etc/erase dumpfilter\nend\n", "p:11: bad value for collector" },
+		{ "final-action shell\nend\n", "p:11: bad value for final-action" },
 	};
+	static const char *const seconds[] = { "deadline", "mount-timeout", "stall-timeout" };
 	struct kd_plan plan;
 	char text[512];
 	size_t i;
@@ -77,7 +78,11 @@ static void test_plan_refuses(void **state)
 	}
 	/* One of an older version of kdump, whose collector line is another. */
 	assert_error(kd_plan_parse("kdump-plan 1\ncollector cp\nend\n", "p", &plan), KD_ERR_FORMAT,
-		     "p:1: \"kdump-plan 1\": this version of kdump reads only \"kdump-plan 2\"");
+		     "p:1: \"kdump-plan 1\": this version of kdump reads only \"kdump-plan 3\"");
+	for (i = 0; i < ARRAY_SIZE(seconds); i++) {
+		snprintf(text, sizeof(text), "kdump-plan 3\n%s 0\nend\n", seconds[i]);
+		assert_error(kd_plan_parse(text, "p", &plan), KD_ERR_FORMAT, "p:2: bad value for ");
+	}
 	assert_error(kd_plan_parse("", "p", &plan), KD_ERR_FORMAT, "p:1:");
 }
 

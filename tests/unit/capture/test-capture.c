@@ -704,6 +704,7 @@ static void test_copy_keeps_holes(void **state)
 /* --- the dump ----------------------------------------------------------------------------------------------------- */
 
 static struct kd_log *dump_log; /* of the next ones; may be NULL */
+static int64_t dump_stall_ms = 30000;
 
 /* Run the ladder on "vmcore.in" below @directory, into that directory. */
 static struct kd_error *dump_by(const char *directory, const struct kd_plan_collector *collector,
@@ -718,6 +719,7 @@ static struct kd_error *dump_by(const char *directory, const struct kd_plan_coll
 					.collector = collector,
 					.console = -1,
 					.deadline = clock_ms() + 30000,
+					.stall_ms = dump_stall_ms,
 					.root = &root,
 					.memory = &memory,
 					.log = dump_log };
@@ -1013,6 +1015,21 @@ static void test_dump_with_erasure_never_falls(void **state)
 	assert_content(*state, "vmcore-incomplete", NULL);
 }
 
+/* A collector that does nothing is stopped, and the next rung has the rest of the time. */
+static void test_dump_that_stalls(void **state)
+{
+	struct dump_result result;
+
+	put_file(*state, "/vmcore.in", "not ELF", 7);
+	dump_stall_ms = 1500;
+	assert_no_error(dump_with(*state, "echo part > $2; exec sleep 60", &result));
+	dump_stall_ms = 30000;
+	assert_int_equal(result.attempt[0].end, CHILD_KILLED);
+	assert_true(result.attempt[0].stop - result.attempt[0].start < 20000);
+	assert_int_equal(result.attempt[1].rung, RUNG_FILTER);
+	assert_content(*state, "vmcore", "not ELF");
+}
+
 static void test_dump_keeps_the_best_part(void **state)
 {
 	struct dump_result result;
@@ -1070,6 +1087,7 @@ int main(void)
 		WITH_DIRECTORY(test_dump_says_what_is_next),
 		cmocka_unit_test(test_hooks_say_when),
 		WITH_DIRECTORY(test_dump_with_erasure_never_falls),
+		WITH_DIRECTORY(test_dump_that_stalls),
 		WITH_DIRECTORY(test_dump_keeps_the_best_part),
 	};
 

@@ -25,6 +25,8 @@ static struct {
 	char directory
 		[TEMPORARY_SIZE]; /* holds a directory for each target, "up-N" if target N is there, and "notes" */
 	bool dump_fails;
+	int64_t appears; /* clock_ms() at which targets appear */
+	unsigned int replay_ms;
 } machine;
 
 static void note(const char *format, ...)
@@ -70,17 +72,27 @@ struct kd_error *crash_examine(const struct kd_log *log, struct crash_facts *ret
 	return NULL;
 }
 
-struct kd_error *target_connect(const struct kd_sysroot *root, const struct kd_plan *plan,
-				const struct kd_plan_target *target, uint64_t crash_time, int64_t deadline,
-				const struct kd_log *log, struct target_place *ret)
+struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan *plan,
+			     const struct kd_plan_target *target, int64_t deadline, const struct kd_log *log,
+			     struct target_place *ret)
 {
 	char up[16];
 
+	while (clock_ms() < machine.appears)
+		usleep(1000);
 	snprintf(up, sizeof(up), "up-%s", target->device);
 	note("connect %s\n", target->device);
 	if (!exists(up))
 		return kd_error_create(KD_ERR_TIMEOUT, "it did not appear");
-	snprintf(ret->directory, sizeof(ret->directory), "%s", target->path);
+	snprintf(ret->node, sizeof(ret->node), "/dev/%s", target->device);
+	return NULL;
+}
+
+struct kd_error *target_mount(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,
+			      struct target_place *place)
+{
+	usleep(machine.replay_ms * 1000);
+	snprintf(place->directory, sizeof(place->directory), "%s", target->path);
 	return NULL;
 }
 
@@ -181,6 +193,8 @@ static int set_up(void **state)
 	assert_non_null(fixture);
 	temporary_make(machine.directory);
 	machine.dump_fails = false;
+	machine.appears = 0;
+	machine.replay_ms = 0;
 	fixture->outcome = shared_alloc(sizeof(*fixture->outcome));
 	assert_non_null(fixture->outcome);
 	*state = fixture;
@@ -246,6 +260,32 @@ static void test_kdump_pre_brings_a_target_up(void **state)
 	assert_int_equal(fixture->outcome->result, CAPTURE_COMPLETE);
 }
 
+/* A journal may be replayed for longer than the device was waited for, however late that came. */
+static void test_waiting_and_mounting_are_two_budgets(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_target(0);
+	make_plan(&fixture->plan, NULL, 1);
+	fixture->plan.target[0].deadline = 1;
+	machine.appears = clock_ms() + 900;
+	machine.replay_ms = 6000;
+	capture(&fixture->plan, fixture->outcome, "connect 0\ndump behind its log\ndisconnect\n");
+}
+
+static void test_a_mount_has_its_own_limit(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t start = clock_ms();
+
+	make_target(0);
+	make_plan(&fixture->plan, NULL, 1);
+	fixture->plan.mount_timeout = 1;
+	machine.replay_ms = 60000;
+	capture(&fixture->plan, fixture->outcome, "connect 0\ndisconnect\n");
+	assert_true(clock_ms() - start < 30000);
+}
+
 /* Without a program that could help, nothing is tried twice. */
 static void test_no_target(void **state)
 {
@@ -265,6 +305,8 @@ int main(void)
 		WITH_MACHINE(test_kdump_pre_forbids_the_dump),
 		WITH_MACHINE(test_kdump_pre_runs_once),
 		WITH_MACHINE(test_kdump_pre_brings_a_target_up),
+		WITH_MACHINE(test_waiting_and_mounting_are_two_budgets),
+		WITH_MACHINE(test_a_mount_has_its_own_limit),
 		WITH_MACHINE(test_no_target),
 	};
 

@@ -27,12 +27,17 @@ static void test_conf_values(void **state)
 				   "\tdefault halt\n"
 				   "force_rebuild 1\n"
 				   "auto_reset_crashkernel yes\n"
+				   "device_timeout 30\nmount_timeout 86400\nstall_timeout 1\ncapture_timeout 60\n"
 				   "keep_dumps 5\nkeep_days 90\nkeep_size 20G\nkeep_free 10%";
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	int warnings = 0;
 
 	assert_no_error(kd_conf_parse(text, "k.conf", &conf, count_warning, &warnings));
 	assert_int_equal(warnings, 1);
+	assert_int_equal(conf.device_timeout, 30);
+	assert_int_equal(conf.mount_timeout, 86400);
+	assert_int_equal(conf.stall_timeout, 1);
+	assert_int_equal(conf.capture_timeout, 60);
 	assert_int_equal(conf.keep_dumps, 5);
 	assert_int_equal(conf.keep_days, 90);
 	assert_int_equal(conf.keep_size, UINT64_C(20) << 30);
@@ -50,6 +55,17 @@ static void test_conf_values(void **state)
 	assert_false(conf.dump_to_rootfs);
 	assert_int_equal(conf.final_action, KD_ACTION_REBOOT);
 	assert_true(conf.force_rebuild);
+}
+
+static void test_conf_default_times(void **state)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+
+	assert_no_error(kd_conf_parse("capture_timeout auto\n", "k", &conf, NULL, NULL));
+	assert_int_equal(conf.device_timeout, 120);
+	assert_int_equal(conf.mount_timeout, 300);
+	assert_int_equal(conf.stall_timeout, 300);
+	assert_int_equal(conf.capture_timeout, 0);
 }
 
 static void test_conf_rootfs(void **state)
@@ -178,6 +194,11 @@ static void test_conf_refuses(void **state)
 		{ "virtiofs /dev/vda\n", "give the tag" },
 		{ "failure_action panic\n", "use reboot, halt, poweroff, shell or dump_to_rootfs" },
 		{ "final_action shell\n", "use reboot, halt or poweroff" },
+		{ "device_timeout 0\n", "\"0\"; use seconds, from 1 to 86400" },
+		{ "mount_timeout 86401\n", "use seconds, from 1 to 86400" },
+		{ "stall_timeout 5m\n", "\"5m\"; use seconds, from 1 to 86400" },
+		{ "capture_timeout 59\n", "use auto, or seconds from 60 to 2678400" },
+		{ "capture_timeout 2678401\n", "use auto, or seconds from 60 to 2678400" },
 		{ "force_rebuild 2\n", "k:1: Invalid kdump config value for option 'force_rebuild': \"2\"" },
 		{ "force_rebuild 1\nforce_no_rebuild 1\n", "enabled simultaneously" },
 		{ "core_collector \" \"\n", "only blanks" },
@@ -194,6 +215,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conf_values),
+		cmocka_unit_test(test_conf_default_times),
 		cmocka_unit_test(test_conf_rootfs),
 		cmocka_unit_test(test_conf_target_twice),
 		cmocka_unit_test(test_conf_dracut_args),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From kdump.conf to the plan: hooks, programs, the collector. */
+#include "base/array.h"
 #include "kdump/arming/plan_build.h"
 #include "kdump/config/collector.h"
 #include "kdump/config/conf.h"
@@ -24,6 +25,34 @@ static struct kd_error *build_plan(struct tree *m, const char *conf_text, struct
 
 	parse_conf(conf_text, &conf);
 	return plan_build(&m->root, &conf, "6.1", (const struct target *[]){ &target, NULL }, plan, programs);
+}
+
+/* The whole capture may take as long as the memory needs on a slow disk. */
+static void test_times(void **state)
+{
+	static const struct {
+		const char *conf, *memory;
+		unsigned int deadline, device, mount, stall;
+	} cases[] = {
+		{ "", NULL, 3600, 120, 300, 300 },
+		{ "", "MemTotal:       16303160 kB\n", 3600, 120, 300, 300 },
+		{ "", "MemTotal:     2147483648 kB\n", 219902, 120, 300, 300 },
+		{ "capture_timeout 7200\ndevice_timeout 30\nmount_timeout 60\nstall_timeout 90",
+		  "MemTotal:     2147483648 kB\n", 7200, 30, 60, 90 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+		_cleanup_(plan_programs_free) struct plan_programs programs = { 0 };
+
+		if (cases[i].memory)
+			tree_text(*state, "/proc/meminfo", cases[i].memory);
+		assert_no_error(build_plan(*state, cases[i].conf, &plan, &programs));
+		assert_int_equal(plan.deadline, cases[i].deadline);
+		assert_int_equal(plan.target[0].deadline, cases[i].device);
+		assert_int_equal(plan.mount_timeout, cases[i].mount);
+		assert_int_equal(plan.stall_timeout, cases[i].stall);
+	}
 }
 
 static void test_plan(void **state)
@@ -255,6 +284,7 @@ static void test_plan_errors(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_times, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_scripts, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_script_commands, tree_setup, tree_teardown),
