@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "capture/child.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -192,6 +196,41 @@ static uint64_t switches(const char *status, const char *name)
 uint64_t child_activity(const char *status)
 {
 	return switches(status, "\nvoluntary_ctxt_switches:") + switches(status, "\nnonvoluntary_ctxt_switches:");
+}
+
+uint64_t child_cpu_of(const char *stat, pid_t pid)
+{
+	const char *end = strrchr(stat, ')'); /* the name before it may hold anything */
+	uint64_t user, kernel, children_user, children_kernel;
+	int parent, session;
+
+	if (!end ||
+	    sscanf(end + 1, " %*c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64,
+		   &parent, &session, &user, &kernel, &children_user, &children_kernel) != 6)
+		return 0;
+	if (atoi(stat) != pid && parent != pid && session != pid)
+		return 0;
+	return (user + kernel + children_user + children_kernel) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
+uint64_t child_cpu(pid_t pid)
+{
+	_cleanup_closedir_ DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	uint64_t sum = 0;
+
+	while (proc && (entry = readdir(proc))) {
+		char path[sizeof(entry->d_name) + 16], stat[1024] = "";
+		_cleanup_close_ int fd = -1;
+
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && read(fd, stat, sizeof(stat) - 1) > 0)
+			sum += child_cpu_of(stat, pid);
+	}
+	return sum;
 }
 
 struct kd_error *child_exec(char *const *argv)

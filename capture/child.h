@@ -53,6 +53,13 @@ pid_t child_start(void (*run)(void *arg), void *arg);
  *  second in a process that waits in child_run(), and not at all in one that is stuck. 0: the text does not say. */
 uint64_t child_activity(const char *status);
 
+/** CPU time in milliseconds of a process and of its children that have ended, from the text of its /proc/PID/stat. 0: it
+ *  is neither @pid, nor a child of it, nor in its session. */
+uint64_t child_cpu_of(const char *stat, pid_t pid);
+
+/** The same for all processes there are: it grows while child @pid or one of its descendants works. */
+uint64_t child_cpu(pid_t pid);
+
 /** Replace this process by @argv (looked up in PATH); returns only if that fails. */
 struct kd_error *child_exec(char *const *argv) MUST_CHECK;
 

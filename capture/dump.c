@@ -170,6 +170,16 @@ static void show_progress(const struct rung_run *run, int64_t now)
 	(void)!write(run->request->console, line, length);
 }
 
+/* A program may read for minutes before it writes. What uses less than a hundredth of a CPU only waits. */
+static uint64_t work_of_program(const struct rung_run *run, pid_t pid)
+{
+	const struct dump_request *request = run->request;
+
+	if (run->rung != RUNG_CONFIGURED || request->collector->kind == KD_COLLECTOR_BUILT_IN)
+		return 0;
+	return child_cpu(pid) / (uint64_t)(request->stall_ms / 100 + 1);
+}
+
 static bool watch(void *arg, pid_t pid)
 {
 	struct rung_run *run = arg;
@@ -177,7 +187,7 @@ static bool watch(void *arg, pid_t pid)
 	uint64_t figure;
 
 	run->size = disk_size(run->request->dir, run->name);
-	figure = run->news->done + run->size;
+	figure = run->news->done + run->size + work_of_program(run, pid);
 	memory_note(run->request->memory, run->request->root);
 	if (figure != run->seen) {
 		run->seen = figure;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -301,6 +302,27 @@ static void test_activity(void **state)
 	assert_error(run(hang, 2500, NULL, NULL, &result), KD_ERR_TIMEOUT, "too long");
 	assert_no_error(kd_read_file("/proc/self/status", 1 << 20, &after, NULL));
 	assert_true(child_activity(after) >= child_activity(before) + 3); /* two ticks and the end */
+}
+
+static void test_cpu_time(void **state)
+{
+	static const struct {
+		const char *stat;
+		pid_t pid;
+		uint64_t ticks;
+	} cases[] = {
+		{ "42 (cp) R 7 42 42 0 -1 4194304 100 0 0 0 5 6 7 8 20 0 1 0 1", 42, 26 },
+		{ "43 (a) b (c) S 42 43 43 0 -1 4194304 100 0 0 0 1 2 3 4 20 0 1 0 1", 42, 10 }, /* a child's session */
+		{ "44 (x) D 1 44 42 0 -1 4194304 100 0 0 0 1 0 0 0 20 0 1 0 1", 42, 1 },         /* an orphan */
+		{ "45 (x) R 1 45 45 0 -1 4194304 100 0 0 0 1 0 0 0 20 0 1 0 1", 42, 0 },
+		{ "42 (x) R 1", 42, 0 },
+		{ "", 42, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(child_cpu_of(cases[i].stat, cases[i].pid),
+				 cases[i].ticks * 1000 / (uint64_t)sysconf(_SC_CLK_TCK));
+	assert_int_equal(child_cpu(INT_MAX), 0);
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------ */
@@ -1030,6 +1052,19 @@ static void test_dump_that_stalls(void **state)
 	assert_content(*state, "vmcore", "not ELF");
 }
 
+/* A program that reads all memory before it writes, in a child of its own, is not stuck. */
+static void test_dump_that_works_before_it_writes(void **state)
+{
+	struct dump_result result;
+
+	put_file(*state, "/vmcore.in", "memory", 6);
+	dump_stall_ms = 2500;
+	assert_no_error(dump_with(*state, "timeout 6 sh -c 'while :; do :; done'; cp $1 $2", &result));
+	dump_stall_ms = 30000;
+	assert_int_equal(result.count, 1);
+	assert_content(*state, "vmcore", "memory");
+}
+
 static void test_dump_keeps_the_best_part(void **state)
 {
 	struct dump_result result;
@@ -1059,6 +1094,7 @@ int main(void)
 		cmocka_unit_test(test_child_that_is_spared_goes_on),
 		cmocka_unit_test(test_child_that_is_stuck_is_left),
 		cmocka_unit_test(test_activity),
+		cmocka_unit_test(test_cpu_time),
 		cmocka_unit_test(test_watchdog_decides),
 		cmocka_unit_test(test_action_ways),
 		cmocka_unit_test(test_ladder_goes_down),
@@ -1088,6 +1124,7 @@ int main(void)
 		cmocka_unit_test(test_hooks_say_when),
 		WITH_DIRECTORY(test_dump_with_erasure_never_falls),
 		WITH_DIRECTORY(test_dump_that_stalls),
+		WITH_DIRECTORY(test_dump_that_works_before_it_writes),
 		WITH_DIRECTORY(test_dump_keeps_the_best_part),
 	};
 
