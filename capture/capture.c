@@ -21,6 +21,7 @@
 enum {
 	MODULE_SECONDS = 30,
 	PAPER_SECONDS = 60,
+	STUCK_SECONDS = 120, /* without a sign of life of the child that makes the dump */
 	TRACE_LINES = 50,
 	RESERVE_SIZE = 512 << 10, /* kexec-dmesg.log and report.json */
 	CLOSING_MS = 30 * 1000,   /* the most that the dump leaves for the report and the unmount */
@@ -36,7 +37,7 @@ struct capture {
 	struct kd_sysroot root;
 	struct report report;
 	int64_t deadline; /* of the running step */
-	int dir;          /* the directory of this crash on the connected target; -1: none */
+	bool connected;   /* report.target is mounted, and has a directory for this crash */
 	bool stuck;       /* a child was left behind: the target that it worked on must not be touched any more */
 	bool prepared;    /* the programs before the dump have run */
 };
@@ -206,6 +207,8 @@ static struct kd_error *step_pre(struct capture *capture)
 
 /* --- on a target -------------------------------------------------------------------------------------------------- */
 
+/* Only children touch it, each within a deadline: where one of them hangs, whoever comes next hangs as well. */
+
 static uint64_t crash_time(const struct capture *capture)
 {
 	/* The capture kernel takes the time from the hardware clock, which may hold local time or be wrong. */
@@ -244,10 +247,9 @@ static struct kd_error *step_connect(struct capture *capture)
 	if (!err)
 		err = run_until(capture, "mounting the target", mount_target, capture,
 				clock_deadline(capture->plan->mount_timeout, capture->setup->deadline));
-	if (!err)
-		err = target_open(place, &capture->dir);
 	if (err)
 		return kd_error_wrap(err, "target %s", target->device);
+	capture->connected = true;
 	kd_info(capture->log, "saving to %s (%s), %s", target->device, place->node, place->directory);
 	return NULL;
 }
@@ -265,11 +267,17 @@ static struct kd_error *copy_text(FILE *out, void *arg)
 	return NULL;
 }
 
+static struct kd_error *open_directory(const struct capture *capture, int *ret)
+{
+	return target_open(&capture->setup->outcome->place, ret);
+}
+
 static struct kd_error *save_crash_log(void *arg)
 {
-	const struct capture *capture = arg;
+	_cleanup_close_ int dir = -1;
+	struct kd_error *err = open_directory(arg, &dir);
 
-	return save_file(capture->dir, "vmcore-dmesg-incomplete.txt", "vmcore-dmesg.txt", copy_text, NULL);
+	return err ? err : save_file(dir, "vmcore-dmesg-incomplete.txt", "vmcore-dmesg.txt", copy_text, NULL);
 }
 
 static struct kd_error *step_save_log(struct capture *capture)
@@ -286,15 +294,24 @@ static struct kd_error *step_save_log(struct capture *capture)
 
 static struct kd_error *reserve_space(void *arg)
 {
-	const struct capture *capture = arg;
+	_cleanup_close_ int dir = -1;
+	struct kd_error *err = open_directory(arg, &dir);
 
-	return save_reserve(capture->dir, RESERVE_SIZE);
+	return err ? err : save_reserve(dir, RESERVE_SIZE);
 }
 
 static struct kd_error *step_reserve(struct capture *capture)
 {
 	return run_apart(capture, "reserving space", reserve_space, capture);
 }
+
+/* What the child that makes the dump shares with its parent. */
+struct dumping {
+	const struct capture *capture;
+	struct dump_result result;
+	struct memory_use memory;
+	struct child_pulse pulse; /* of the child that looks after the collectors */
+};
 
 static int64_t dump_deadline(const struct capture *capture)
 {
@@ -303,23 +320,61 @@ static int64_t dump_deadline(const struct capture *capture)
 	return capture->deadline - (quarter < CLOSING_MS ? quarter : CLOSING_MS);
 }
 
-static struct kd_error *step_dump(struct capture *capture)
+static struct kd_error *make_dump(void *arg)
 {
+	struct dumping *dumping = arg;
+	const struct capture *capture = dumping->capture;
+	_cleanup_close_ int dir = -1;
 	struct dump_request request = {
 		.vmcore = CRASH_VMCORE,
-		.dir = capture->dir,
 		.collector = &capture->plan->collector,
 		.deadline = dump_deadline(capture),
 		.stall_ms = capture->plan->stall_timeout * INT64_C(1000),
 		.log = capture->log,
 		.console = capture->setup->console,
 		.root = &capture->root,
-		.memory = &capture->report.memory,
+		.memory = &dumping->memory,
 	};
-	struct dump_result *dump = &capture->report.dump;
-	struct kd_error *err = dump_save(&request, dump);
+	struct kd_error *err = open_directory(capture, &dir);
 
-	capture->stuck = dump->stuck;
+	request.dir = dir;
+	return err ? err : dump_save(&request, &dumping->result);
+}
+
+/* It wakes up once a second, unless the target holds it. */
+static bool makes_dump(void *arg, pid_t pid)
+{
+	struct dumping *dumping = arg;
+
+	return child_silent(&dumping->pulse, pid) < STUCK_SECONDS;
+}
+
+static struct kd_error *run_dump(struct capture *capture)
+{
+	/* Never unmapped: a child that was left behind may still write to it. */
+	struct dumping *dumping = shared_alloc(sizeof(*dumping));
+	struct child_job job = {
+		.name = "the dump", .run = make_dump, .tick = makes_dump, .arg = dumping, .deadline = capture->deadline
+	};
+	struct child_result result;
+	struct kd_error *err;
+
+	if (!dumping)
+		return kd_error_nomem();
+	dumping->capture = capture;
+	dumping->memory = capture->report.memory;
+	err = child_run(&job, &result);
+	capture->report.dump = dumping->result;
+	capture->report.memory = dumping->memory;
+	capture->stuck = result.end == CHILD_LEFT || dumping->result.stuck;
+	return err;
+}
+
+static struct kd_error *step_dump(struct capture *capture)
+{
+	struct kd_error *err = run_dump(capture);
+	const struct dump_result *dump = &capture->report.dump;
+
 	if (!err) {
 		capture->report.complete_at = clock_ms();
 		achieve(capture, CAPTURE_COMPLETE);
@@ -378,18 +433,21 @@ static struct kd_error *save_papers(void *arg)
 {
 	struct capture *capture = arg;
 	_cleanup_(kd_error_destroy) struct kd_error *log_err = NULL;
-	struct kd_error *err;
+	_cleanup_close_ int dir = -1;
+	struct kd_error *err = open_directory(capture, &dir);
 
-	save_release(capture->dir);
-	log_err = save_file(capture->dir, "kexec-dmesg-incomplete.log", "kexec-dmesg.log", put_kernel_log, NULL);
-	err = save_file(capture->dir, "report-incomplete.json", "report.json", put_report, &capture->report);
+	if (err)
+		return err;
+	save_release(dir);
+	log_err = save_file(dir, "kexec-dmesg-incomplete.log", "kexec-dmesg.log", put_kernel_log, NULL);
+	err = save_file(dir, "report-incomplete.json", "report.json", put_report, &capture->report);
 	return err ? err : take_ptr(log_err);
 }
 
 static struct kd_error *step_papers(struct capture *capture)
 {
-	return capture->dir < 0 || capture->stuck ? NULL :
-						    run_apart(capture, "saving the report", save_papers, capture);
+	return !capture->connected || capture->stuck ? NULL :
+						       run_apart(capture, "saving the report", save_papers, capture);
 }
 
 /* --- from target to target ---------------------------------------------------------------------------------------- */
@@ -407,13 +465,9 @@ static struct kd_error *abandon_target(void *arg)
 
 static struct kd_error *step_disconnect(struct capture *capture)
 {
-	if (capture->stuck) {
-		capture->dir = -1; /* stays open: closing it may wait for the same disk */
+	capture->connected = false;
+	if (capture->stuck)
 		return run_apart(capture, "leaving the target", abandon_target, NULL);
-	}
-	if (capture->dir >= 0)
-		close(capture->dir);
-	capture->dir = -1;
 	return run_apart(capture, "unmounting the target", disconnect_target, NULL);
 }
 
@@ -533,7 +587,6 @@ struct kd_error *capture_run(const struct capture_setup *setup)
 		.plan = setup->plan,
 		.log = setup->log,
 		.deadline = setup->deadline,
-		.dir = -1,
 		.report = { .plan = setup->plan, .crash = &setup->outcome->crash, .place = &setup->outcome->place },
 	};
 	struct report_step *step = report_begin_step(&capture.report, "setup");

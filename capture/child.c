@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -45,7 +46,7 @@ static void set_oom_score(const char *score)
 		(void)!write(fd, score, strlen(score));
 }
 
-static void become_child(bool expendable)
+static void become_child(bool expendable, bool spared)
 {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 	size_t i;
@@ -53,6 +54,8 @@ static void become_child(bool expendable)
 	for (i = 0; i < ARRAY_SIZE(faults); i++)
 		signal(faults[i], SIG_DFL);
 	setsid(); /* a process group of its own, to be killed as a whole */
+	if (!spared)
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody would wait for it any more */
 	set_oom_score(expendable ? "1000" : "-1000");
 }
 
@@ -60,7 +63,7 @@ static _Noreturn void child_main(const struct child_job *job, struct letter *let
 {
 	struct kd_error *err;
 
-	become_child(job->expendable);
+	become_child(job->expendable, job->spared);
 	err = job->run(job->arg);
 	if (err) {
 		letter->errnum = err->errnum;
@@ -181,7 +184,7 @@ pid_t child_start(void (*run)(void *arg), void *arg)
 
 	if (pid != 0)
 		return pid;
-	become_child(false);
+	become_child(false, false);
 	run(arg);
 	_exit(0);
 }
@@ -196,6 +199,33 @@ static uint64_t switches(const char *status, const char *name)
 uint64_t child_activity(const char *status)
 {
 	return switches(status, "\nvoluntary_ctxt_switches:") + switches(status, "\nnonvoluntary_ctxt_switches:");
+}
+
+/* The text of /proc/NAME/FILE; "" if the process has ended. */
+static void read_proc(const char *name, const char *file, char *text, size_t size)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+	ssize_t got = 0;
+
+	if (asprintf(&path, "/proc/%s/%s", name, file) > 0)
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		got = read(fd, text, size - 1);
+	text[got > 0 ? got : 0] = '\0';
+}
+
+unsigned int child_silent(struct child_pulse *pulse, pid_t pid)
+{
+	char name[16], status[4096];
+	uint64_t now;
+
+	snprintf(name, sizeof(name), "%d", (int)pid);
+	read_proc(name, "status", status, sizeof(status));
+	now = child_activity(status);
+	pulse->silent = now && now == pulse->activity ? pulse->silent + 1 : 0;
+	pulse->activity = now;
+	return pulse->silent;
 }
 
 uint64_t child_cpu_of(const char *stat, pid_t pid)
@@ -220,15 +250,12 @@ uint64_t child_cpu(pid_t pid)
 	uint64_t sum = 0;
 
 	while (proc && (entry = readdir(proc))) {
-		char path[sizeof(entry->d_name) + 16], stat[1024] = "";
-		_cleanup_close_ int fd = -1;
+		char stat[1024];
 
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
-		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0 && read(fd, stat, sizeof(stat) - 1) > 0)
-			sum += child_cpu_of(stat, pid);
+		read_proc(entry->d_name, "stat", stat, sizeof(stat));
+		sum += child_cpu_of(stat, pid);
 	}
 	return sum;
 }

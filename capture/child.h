@@ -53,8 +53,17 @@ pid_t child_start(void (*run)(void *arg), void *arg);
  *  second in a process that waits in child_run(), and not at all in one that is stuck. 0: the text does not say. */
 uint64_t child_activity(const char *status);
 
-/** CPU time in milliseconds of a process and of its children that have ended, from the text of its /proc/PID/stat. 0: it
- *  is neither @pid, nor a child of it, nor in its session. */
+/** Is a process alive? Zeroed before the first look. */
+struct child_pulse {
+	uint64_t activity;
+	unsigned int silent;
+};
+
+/** Look at process @pid once more. Returns how many looks in a row it has not run at all. */
+unsigned int child_silent(struct child_pulse *pulse, pid_t pid);
+
+/** CPU time in milliseconds of a process and of its children that have ended, from the text of its /proc/PID/stat. 0:
+ *  it is neither @pid, nor a child of it, nor in its session. */
 uint64_t child_cpu_of(const char *stat, pid_t pid);
 
 /** The same for all processes there are: it grows while child @pid or one of its descendants works. */

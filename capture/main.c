@@ -4,7 +4,6 @@
  *
  *  It does nothing that can block: it touches no target and no device, and loads no driver. It reads files of the image
  *  and of /proc, writes to the kernel's log, and starts, awaits and kills processes. */
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +30,7 @@ enum { STUCK_SECONDS = 120 };
 struct supervisor {
 	struct capture_setup setup;
 	struct watchdog watchdog;
-	uint64_t activity;   /* of the worker, when it was last looked at */
-	unsigned int silent; /* seconds since that has changed */
+	struct child_pulse pulse; /* of the worker */
 };
 
 static void fault(int number)
@@ -85,26 +83,13 @@ static void reap_orphans(pid_t worker)
 }
 
 /* The worker keeps away from what can block, but not every driver and file system is known. */
-static uint64_t activity(pid_t worker)
-{
-	char path[32], status[4096] = "";
-	_cleanup_close_ int fd = -1;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)worker);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && read(fd, status, sizeof(status) - 1) > 0 ? child_activity(status) : 0;
-}
-
 static bool supervise(void *arg, pid_t worker)
 {
 	struct supervisor *supervisor = arg;
-	uint64_t now = activity(worker);
 
 	watchdog_alive(&supervisor->watchdog);
 	reap_orphans(worker);
-	supervisor->silent = now && now == supervisor->activity ? supervisor->silent + 1 : 0;
-	supervisor->activity = now;
-	return supervisor->silent < STUCK_SECONDS;
+	return child_silent(&supervisor->pulse, worker) < STUCK_SECONDS;
 }
 
 static bool is_guard(const void *arg, pid_t pid)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -302,6 +303,53 @@ static void test_activity(void **state)
 	assert_error(run(hang, 2500, NULL, NULL, &result), KD_ERR_TIMEOUT, "too long");
 	assert_no_error(kd_read_file("/proc/self/status", 1 << 20, &after, NULL));
 	assert_true(child_activity(after) >= child_activity(before) + 3); /* two ticks and the end */
+}
+
+/* One that was stopped does not run any more. */
+static void test_silent(void **state)
+{
+	struct child_pulse pulse = { 0 }, own = { 0 };
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(child_silent(&pulse, pid), i);
+		usleep(1000);
+		assert_int_equal(child_silent(&own, getpid()), 0);
+	}
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(child_silent(&pulse, pid), 0); /* it has ended, which is not being stuck */
+}
+
+static struct kd_error *sleep_long(void *arg)
+{
+	sleep(30);
+	return NULL;
+}
+
+static struct kd_error *have_a_child(void *arg)
+{
+	return run(sleep_long, INT_MAX, NULL, NULL, &(struct child_result){ 0 });
+}
+
+/* Who looks after a collector may be killed: the collector goes with it. */
+static void test_children_die_with_their_parent(void **state)
+{
+	int pipe_fds[2];
+	struct child_result result;
+	struct pollfd poll_fd = { .events = 0 };
+
+	assert_int_equal(pipe(pipe_fds), 0);
+	assert_error(run(have_a_child, 500, NULL, NULL, &result), KD_ERR_TIMEOUT, "too long");
+	close(pipe_fds[1]);
+	poll_fd.fd = pipe_fds[0];
+	assert_int_equal(poll(&poll_fd, 1, 10000), 1); /* all writers are gone */
+	close(pipe_fds[0]);
 }
 
 static void test_cpu_time(void **state)
@@ -1094,6 +1142,8 @@ int main(void)
 		cmocka_unit_test(test_child_that_is_spared_goes_on),
 		cmocka_unit_test(test_child_that_is_stuck_is_left),
 		cmocka_unit_test(test_activity),
+		cmocka_unit_test(test_silent),
+		cmocka_unit_test(test_children_die_with_their_parent),
 		cmocka_unit_test(test_cpu_time),
 		cmocka_unit_test(test_watchdog_decides),
 		cmocka_unit_test(test_action_ways),

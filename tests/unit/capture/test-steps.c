@@ -25,6 +25,7 @@ static struct {
 	char directory
 		[TEMPORARY_SIZE]; /* holds a directory for each target, "up-N" if target N is there, and "notes" */
 	bool dump_fails;
+	pid_t worker;    /* which must not touch a target */
 	int64_t appears; /* clock_ms() at which targets appear */
 	unsigned int replay_ms;
 } machine;
@@ -98,13 +99,15 @@ struct kd_error *target_mount(const struct kd_plan *plan, const struct kd_plan_t
 
 struct kd_error *target_open(const struct target_place *place, int *ret)
 {
+	if (getpid() == machine.worker)
+		note("the worker opens a target\n");
 	*ret = open(place->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return *ret < 0 ? kd_error_os(errno, "%s", place->directory) : NULL;
 }
 
 struct kd_error *target_disconnect(void)
 {
-	note("disconnect\n");
+	note(getpid() == machine.worker ? "the worker disconnects\n" : "disconnect\n");
 	return NULL;
 }
 
@@ -115,7 +118,9 @@ void target_abandon(void)
 
 struct kd_error *dump_save(const struct dump_request *request, struct dump_result *ret)
 {
-	note("dump%s\n", faccessat(request->dir, "vmcore-dmesg.txt", F_OK, 0) == 0 ? " behind its log" : "");
+	note("dump%s\n", getpid() == machine.worker                                ? " by the worker" :
+			 faccessat(request->dir, "vmcore-dmesg.txt", F_OK, 0) == 0 ? " behind its log" :
+										     "");
 	*ret = (struct dump_result){ .count = 1, .complete = !machine.dump_fails };
 	return machine.dump_fails ? kd_error_create(KD_ERR_STATE, "no dump") : NULL;
 }
@@ -193,6 +198,7 @@ static int set_up(void **state)
 	assert_non_null(fixture);
 	temporary_make(machine.directory);
 	machine.dump_fails = false;
+	machine.worker = getpid();
 	machine.appears = 0;
 	machine.replay_ms = 0;
 	fixture->outcome = shared_alloc(sizeof(*fixture->outcome));
