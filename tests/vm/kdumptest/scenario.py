@@ -197,14 +197,18 @@ _OTHER_TARGET = "ext4 /dev/vdb\nfailure_action dump_to_rootfs"
 class Stuck:
     """What gets stuck in the capture kernel: @options of the driver kdump_test_stuck. @expect: what must be saved all the
     same, as tests/vm/guest/stuck knows it. The machine must be back @seconds after the panic, and the serial port have
-    had @says. @conf: more lines of kdump.conf; @watchdog: a watchdog of QEMU and its driver, running since before."""
+    had @says. @conf: more lines of kdump.conf; @watchdog: a watchdog of QEMU and its driver, running since before;
+    @silent: the line of the serial port from which on the second disk answers nothing, for @silence seconds or until the
+    machine resets."""
     text: str
-    options: str
-    seconds: float
+    options: str = ""
+    seconds: float = 500
     expect: str = "complete"
     says: str = ""
     conf: str = ""
     watchdog: str = ""
+    silent: str = ""
+    silence: float = 0
 
 
 STUCK = {
@@ -213,22 +217,67 @@ STUCK = {
                   says="KDTEST slow text=whole"),
     "probe": Stuck("a driver's probe never returns and holds its device's lock", "how=probe", 300, says="by sysrq"),
     "mount": Stuck("a mount never returns: the next target has the dump", "how=function function=vfs_get_tree calls=1",
-                   500, says="left behind", conf=_OTHER_TARGET),
-    "mounts": Stuck("no mount returns", "how=function function=vfs_get_tree", 500, "nothing",
-                    says="nothing could be saved; the end of the crashed kernel's log"),
+                   300, says="left behind", conf=f"{_OTHER_TARGET}\nmount_timeout 60"),
+    "mounts": Stuck("no mount returns", "how=function function=vfs_get_tree", 300, "nothing",
+                    says="nothing could be saved; the end of the crashed kernel's log", conf="mount_timeout 60"),
     "collector": Stuck("the collector hangs in the kernel: the next target has the dump",
-                       "how=function function=ext4_da_write_begin beyond=4194304 calls=1", 900, says="left behind",
-                       conf=_OTHER_TARGET),
+                       "how=function function=ext4_da_write_begin beyond=4194304 calls=1", 400, says="left behind",
+                       conf=f"{_OTHER_TARGET}\nstall_timeout 60"),
     "sync": Stuck("the last sync never returns", "how=function function=ksys_sync", 400, says="sync is stuck"),
     "worker": Stuck("process 1's child hangs in the kernel", "how=function function=ksys_read who=worker", 500, "nothing",
                     says="the capture is stuck"),
     "init-process": Stuck("process 1 hangs in the kernel", "how=function function=__x64_sys_poll who=init", 500,
                           "nothing", says="process 1 is stuck"),
+    "disk-slow": Stuck("a disk, and so its driver, needs 100 s: the dump gets there", expect="second", seconds=300,
+                       says="has not ended in its time", conf="ext4 /dev/vdb", silent="capture kernel is up",
+                       silence=100),
+    "disk-first": Stuck("a disk answers nothing from the crash on: the next target has the dump", says="did not appear",
+                        conf=f"{_OTHER_TARGET}\ndevice_timeout 40", silent="KDTEST crash"),
+    "disk-middle": Stuck("a disk answers nothing from the middle of the dump on: the next target has it",
+                         says="left behind", conf=f"{_OTHER_TARGET}\ncore_collector dumpfilter -d 1\nstall_timeout 60",
+                         silent="saving: "),
+    "disk-last": Stuck("a disk answers nothing when the dump is complete", expect="second", says="sync is stuck",
+                       conf="ext4 /dev/vdb", silent="vmcore saved"),
     "panic": Stuck("the capture kernel panics", "how=panic", 200, "nothing", says="kdump test: the capture kernel dies"),
     "softlockup": Stuck("a driver spins", "how=softlockup", 400, "nothing", says="softlockup: hung tasks"),
     "irqs": Stuck("a driver spins with interrupts off; a hardware watchdog was running", "how=irqs", 400, "nothing",
                   watchdog="i6300esb"),
 }
+
+
+class _Silence:
+    """Makes the disk of drive "extra" answer nothing while it lasts, by a limit of a byte per second."""
+
+    def __init__(self, case):
+        self._case, self._machine, self._began, self._timer = case, None, False, None
+
+    def on_machine(self, machine):
+        self._machine = machine
+
+    def _limit(self, rate):
+        self._machine.qmp("block_set_io_throttle", device="extra", bps=rate, bps_rd=0, bps_wr=0, iops=0, iops_rd=0,
+                          iops_wr=0)
+
+    def _begin(self):
+        self._began = True
+        self._limit(1)
+        if self._case.silence:
+            self._timer = threading.Timer(self._case.silence, self._limit, [0])
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _end(self):
+        if self._timer:
+            self._timer.cancel()
+        self._limit(0)
+
+    def on_line(self, line):
+        if not self._case.silent:
+            return
+        if not self._began and self._case.silent in line:
+            self._begin()
+        elif self._began and any(word in line for word in ("sysrq: Resetting", "Restarting system", "Rebooting in")):
+            self._end()
 
 
 def with_module(kernel, module, scratch):
@@ -250,9 +299,11 @@ def stuck(case, installed, out):
     """The machine is back by itself whatever gets stuck in the capture kernel."""
     kernel = kernels.named("6.1" if case.watchdog else "6.1-cloud")  # a cloud kernel has no drivers for watchdogs
     times, said = [], []
+    silence = _Silence(case)
 
     def listen(line):
         said.append(line)
+        silence.on_line(line)
         if "KDTEST crash" in line or "KDTEST boot" in line:
             times.append(time.monotonic())
 
@@ -266,7 +317,7 @@ def stuck(case, installed, out):
         files = with_module(kernel, panicmod.build(kernel, "kdump_test_stuck"), Path(scratch))
         variables = {"OPTIONS": case.options, "CONF": case.conf, "WATCHDOG": case.watchdog, "EXPECT": case.expect}
         scenario = Scenario("stuck", kernel, qemu.Hardware("1G", extra=words), "crashkernel=192M", variables, files,
-                            case.seconds + 200, listen)
+                            case.seconds + 200, listen, silence.on_machine)
         findings = play(scenario, installed, out)
     if case.says and not any(case.says in line for line in said):
         findings.append((False, f"the serial port never said {case.says!r}"))
