@@ -6,10 +6,13 @@
 
 #include "base/array.h"
 
+/* A superblock may say errors=panic: the damage that crashed this machine would crash its capture kernel as well. */
+#define EXT_ALWAYS "errors=continue"
+
 static const struct kd_target_type types[] = {
-	{ .name = "ext2", .options = "" },
-	{ .name = "ext3", .options = "" },
-	{ .name = "ext4", .options = "" },
+	{ .name = "ext2", .options = "", .always = EXT_ALWAYS },
+	{ .name = "ext3", .options = "", .always = EXT_ALWAYS },
+	{ .name = "ext4", .options = "", .always = EXT_ALWAYS },
 	{ .name = "minix", .options = "" },
 	{ .name = "xfs", .options = "" },
 	{

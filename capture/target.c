@@ -106,13 +106,18 @@ static enum kd_target_source source(const struct kd_plan_target *target)
 
 static bool mount_node(const struct kd_plan_target *target, const char *node)
 {
-	char data[1024];
+	const char *always = kd_target_type_find(target->type)->always;
+	char data[1024], with_always[sizeof(data) + 64];
 	unsigned long flags = target_mount_flags(target->options, data, sizeof(data));
 
+	if (!always)
+		always = "";
+	/* The last of several options for the same thing counts. */
+	snprintf(with_always, sizeof(with_always), "%s%s%s", data, *data && *always ? "," : "", always);
 	/* The kernel may refuse options, or the file system in its present state. The dump matters more than the
 	 * options. */
-	return mount(node, TARGET_MOUNT, target->type, flags, data) == 0 ||
-	       (source(target) != KD_TARGET_NFS && mount(node, TARGET_MOUNT, target->type, 0, NULL) == 0);
+	return mount(node, TARGET_MOUNT, target->type, flags, with_always) == 0 ||
+	       (source(target) != KD_TARGET_NFS && mount(node, TARGET_MOUNT, target->type, 0, always) == 0);
 }
 
 /* A file system that found damage may have become read-only. */

@@ -673,6 +673,45 @@ static void test_mount_flags(void **state)
 	assert_string_equal(data, "ssd");
 }
 
+/* What the capture asks the kernel for, which refuses it here. */
+static char mount_calls[256];
+
+int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data)
+{
+	size_t used = strlen(mount_calls);
+
+	snprintf(mount_calls + used, sizeof(mount_calls) - used, "%s %s %lu %s\n", source, type, flags,
+		 (const char *)data);
+	errno = EIO;
+	return -1;
+}
+
+static void test_mount_options(void **state)
+{
+	static const struct {
+		const char *type, *options, *calls;
+	} cases[] = {
+		{ "ext4", "", "/dev/vda ext4 0 errors=continue\n/dev/vda ext4 0 errors=continue\n" },
+		{ "ext2", "errors=panic",
+		  "/dev/vda ext2 0 errors=panic,errors=continue\n/dev/vda ext2 0 errors=continue\n" },
+		{ "ext3", "nosuid,ro", "/dev/vda ext3 2 errors=continue\n/dev/vda ext3 0 errors=continue\n" },
+		{ "xfs", "", "/dev/vda xfs 0 \n/dev/vda xfs 0 \n" },
+		{ "btrfs", "subvolid=5", "/dev/vda btrfs 0 subvolid=5\n/dev/vda btrfs 0 \n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct kd_plan_target target = { .type = (char *)cases[i].type,
+						 .options = (char *)cases[i].options,
+						 .path = (char *)"/crash" };
+		struct target_place place = { .node = "/dev/vda" };
+
+		mount_calls[0] = '\0';
+		assert_error(target_mount(&(struct kd_plan){ 0 }, &target, 0, &place), KD_ERR_OS,
+			     "cannot mount /dev/vda");
+		assert_string_equal(mount_calls, cases[i].calls);
+	}
+}
+
 static void test_directory_name(void **state)
 {
 	char name[64];
@@ -1160,6 +1199,7 @@ int main(void)
 		cmocka_unit_test(test_meminfo),
 		cmocka_unit_test(test_uevent),
 		cmocka_unit_test(test_mount_flags),
+		cmocka_unit_test(test_mount_options),
 		cmocka_unit_test(test_directory_name),
 		WITH_DIRECTORY(test_save_file),
 		WITH_DIRECTORY(test_reserve),
