@@ -264,6 +264,16 @@ static bool names_cache(const struct page_rules *rules, const uint8_t *page)
 	return false;
 }
 
+/* The allocator aligns every block to its size. If this one is not, or larger than any, its struct page is damaged and
+ * tells nothing, not even about this page. */
+static struct page_verdict free_block(const struct page_rules *rules, enum page_class class, uint64_t pfn,
+				      uint64_t order)
+{
+	if (order >= rules->free_orders || (pfn & ((UINT64_C(1) << order) - 1)))
+		return verdict(PAGE_KEEP, 0);
+	return verdict(class, (unsigned int)order);
+}
+
 struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, uint64_t vaddr, const uint8_t *page,
 				  const uint8_t *next)
 {
@@ -296,10 +306,10 @@ struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, 
 	if (rules->has_private && type_matches(&rules->buddy, mapcount)) {
 		uint64_t order = page_get_u64(page, rules->private_data);
 
-		return order < rules->free_orders ? verdict(PAGE_FREE, (unsigned int)order) : verdict(PAGE_KEEP, 0);
+		return free_block(rules, PAGE_FREE, pfn, order);
 	}
 	if (rules->free_orders && type_matches(&rules->unaccepted, mapcount))
-		return verdict(PAGE_UNACCEPTED, (unsigned int)rules->free_orders - 1);
+		return free_block(rules, PAGE_UNACCEPTED, pfn, rules->free_orders - 1);
 	if (type_matches(&rules->offline, mapcount))
 		return verdict(PAGE_OFFLINE, compound.order);
 	if (compound.hugetlb)

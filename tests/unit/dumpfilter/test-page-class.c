@@ -78,6 +78,11 @@ static const struct page_case page_cases[] = {
 	{ "free, order 3", info_6_1, 512, 0, 0, (uint32_t)-129, 3, .class = PAGE_FREE, .count = 8 },
 	{ "free, order 10", info_6_1, 1024, 0, 0, (uint32_t)-129, 10, .class = PAGE_FREE, .count = 1024 },
 	{ "free, impossible order", info_6_1, 512, 0, 0, (uint32_t)-129, 11, .class = PAGE_KEEP, .count = 1 },
+	{ "free, not aligned to the largest block", info_6_1, 512, 0, 0, (uint32_t)-129, 10, .class = PAGE_KEEP,
+	  .count = 1 },
+	{ "free, not aligned", info_6_1, 513, 0, 0, (uint32_t)-129, 1, .class = PAGE_KEEP, .count = 1 },
+	{ "free, not aligned, but a page", info_6_1, 513, 0, 0, (uint32_t)-129, 0, .class = PAGE_FREE, .count = 1 },
+	{ "free, order of 2^64 pages", info_6_1, 0, 0, 0, (uint32_t)-129, 64, .class = PAGE_KEEP, .count = 1 },
 	{ "offline", info_6_1, 512, 0, 0, (uint32_t)-257, .class = PAGE_OFFLINE, .count = 1 },
 	{ "THP", info_6_1, 512, HEAD_6_1 | LRU | SWAPBACKED, 1, UNMAPPED, 0, 0, { 0, TAIL_OF, 1, 9 }, PAGE_USER, 512 },
 	{ "THP, misaligned", info_6_1, 513, HEAD_6_1 | LRU, 1, UNMAPPED, 0, 0, { 0, TAIL_OF, 1, 9 }, PAGE_USER, 1 },
@@ -138,6 +143,7 @@ static const struct page_case page_cases[] = {
 	  { 9, 0xffffffffffff8001, 0, 0 },
 	  PAGE_USER,
 	  512 },
+	{ "unaccepted, not aligned", info_7_1, 1536, 0, 0, 0xf7000000, .class = PAGE_KEEP, .count = 1 },
 	{ "unaccepted", info_7_1, 1024, 0, 0, 0xf7000000, .class = PAGE_UNACCEPTED, .count = 1024 },
 };
 
