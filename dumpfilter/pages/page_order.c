@@ -10,7 +10,6 @@
 #include "dumpfilter/kernel/arch.h"
 #include "dumpfilter/kernel/page_table.h"
 #include "dumpfilter/kernel/vmcoreinfo.h"
-#include "dumpfilter/names/kallsyms.h"
 #include "dumpfilter/vmcore/vmcore.h"
 
 /* Bytes of a bitmap: 128 GiB of RAM in pages of 4 KiB. */
@@ -123,13 +122,13 @@ static struct kd_range find_symbols(const struct address_space *space)
 /* Where pointers to slab caches are: those of tasks and of structs that the list of tasks leads through. Some are
  * members of larger structs, whose other words name no slab. */
 static const struct {
-	const char *symbol;
+	enum landmark symbol;
 	unsigned int count;
 } cache_pointers[] = {
-	{ "task_struct_cachep", 1 }, { "mm_cachep", 1 }, { "radix_tree_node_cachep", 1 }, /* nodes of xarrays */
-	{ "kmem_cache", 1 },                                                              /* the caches themselves */
-	{ "init_pid_ns", 32 },                                                            /* of struct pid */
-	{ "pid_cache", 32 }, /* of struct pid in containers */
+	{ LANDMARK_TASK_CACHE, 1 },  { LANDMARK_MM_CACHE, 1 }, { LANDMARK_NODE_CACHE, 1 }, /* nodes of xarrays */
+	{ LANDMARK_CACHE_CACHE, 1 },                                                       /* the caches themselves */
+	{ LANDMARK_FIRST_PIDS, 32 },                                                       /* of struct pid */
+	{ LANDMARK_PIDS_CACHE, 32 }, /* of struct pid in containers */
 };
 
 static void add_caches(struct page_order *order, struct address_space *space, uint64_t vaddr, unsigned int count)
@@ -146,47 +145,19 @@ static void add_caches(struct page_order *order, struct address_space *space, ui
 	}
 }
 
-static void ask_symbols(struct page_order *order, struct address_space *space, struct kallsyms *kallsyms)
+void page_order_learn(struct page_order *order, struct address_space *space, const struct landmarks *landmarks)
 {
-	enum { TYPES, TYPES_END, SCHEDULER, SCHEDULER_END, CACHES };
-	const char *name[CACHES + ARRAY_SIZE(cache_pointers)] = {
-		"__start_BTF",
-		"__stop_BTF",
-		"__sched_text_start",
-		"__sched_text_end",
-	};
 	const uint64_t page_size = space->page_size;
-	uint64_t vaddr[ARRAY_SIZE(name)];
-	_Static_assert(ARRAY_SIZE(name) <= KALLSYMS_FIND_MAX, "all at once");
-
-	for (size_t i = 0; i < ARRAY_SIZE(cache_pointers); i++)
-		name[CACHES + i] = cache_pointers[i].symbol;
-	kallsyms_find_all(kallsyms, name, ARRAY_SIZE(name), vaddr);
-	if (vaddr[TYPES] && vaddr[TYPES_END])
-		order->types = whole_pages(page_size, vaddr[TYPES], vaddr[TYPES_END]);
-	if (vaddr[SCHEDULER] && vaddr[SCHEDULER_END])
-		order->scheduler = (struct kd_range){ vaddr[SCHEDULER] & ~(page_size - 1),
-						      (vaddr[SCHEDULER_END] + page_size - 1) & ~(page_size - 1) };
-	for (size_t i = 0; i < ARRAY_SIZE(cache_pointers); i++)
-		if (vaddr[CACHES + i])
-			add_caches(order, space, vaddr[CACHES + i], cache_pointers[i].count);
-}
-
-void page_order_learn(struct page_order *order, struct address_space *space)
-{
-	_cleanup_(kallsyms_close) struct kallsyms *kallsyms = NULL;
-	const struct kd_ranges walked = space->walked;
+	const struct kd_range types = landmarks_range(landmarks, LANDMARK_TYPES, LANDMARK_TYPES_END);
+	const struct kd_range scheduler = landmarks_range(landmarks, LANDMARK_SCHEDULER, LANDMARK_SCHEDULER_END);
 
 	order->symbols = find_symbols(space);
-	/* A reader of the dump does not need the pages that are read here. */
-	space->walked = (struct kd_ranges){ 0 };
-	_cleanup_(kd_error_destroy) struct kd_error *err = kallsyms_open(space, &kallsyms);
-	if (!err)
-		ask_symbols(order, space, kallsyms);
-	else
-		kd_debug(space->log, "some pages that are needed first will be written later: %s", err->text);
-	kd_ranges_free(&space->walked);
-	space->walked = walked;
+	order->types = whole_pages(page_size, types.start, types.end);
+	order->scheduler = (struct kd_range){ scheduler.start & ~(page_size - 1),
+					      (scheduler.end + page_size - 1) & ~(page_size - 1) };
+	for (size_t i = 0; i < ARRAY_SIZE(cache_pointers); i++)
+		if (landmarks->vaddr[cache_pointers[i].symbol])
+			add_caches(order, space, landmarks->vaddr[cache_pointers[i].symbol], cache_pointers[i].count);
 }
 
 /* --- putting pages to where they belong --------------------------------------------------------------------------- */

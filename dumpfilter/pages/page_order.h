@@ -10,6 +10,7 @@
 
 #include "base/ranges.h"
 #include "dumpfilter/kernel/address_space.h"
+#include "dumpfilter/pages/landmarks.h"
 #include "dumpfilter/pages/pfn_bitmap.h"
 
 enum page_pass {
@@ -66,8 +67,8 @@ void page_order_release(struct page_order *order);
 
 /** From now on it is of [@start_pfn, @end_pfn), as pfn_bitmap_move(), and without any page in it. */
 void page_order_move(struct page_order *order, uint64_t start_pfn, uint64_t end_pfn);
-/** Ask the kernel's own symbols, if VMCOREINFO says where they lie. What they do not tell comes later in the dump. */
-void page_order_learn(struct page_order *order, struct address_space *space);
+/** What @landmarks and VMCOREINFO do not tell comes later in the dump. */
+void page_order_learn(struct page_order *order, struct address_space *space, const struct landmarks *landmarks);
 
 /** Put the kernel image, modules, what was @walked and the code that the CPUs were in to where they belong. What the
  *  mem_map tells (boot memory, slab, what comes late) was marked before, by the filter. @readable: by virtual

@@ -222,10 +222,12 @@ static void learn_boot_flags(struct selection *selection)
 static struct kd_error *prepare_rules(struct selection *selection)
 {
 	struct address_space *space = selection->request.space;
+	struct landmarks landmarks;
 	struct kd_error *err = page_rules_init(&selection->rules, space->info, selection->request.log);
 
+	landmarks_find(space, &landmarks);
 	if (!err && selection->order.kind != PAGE_ORDER_NONE)
-		page_order_learn(&selection->order, space);
+		page_order_learn(&selection->order, space, &landmarks);
 	page_rules_set_caches(&selection->rules, selection->order.cache, selection->order.cache_count);
 	if (!err)
 		err = mem_map_init(&selection->map, space, selection->end_pfn);
