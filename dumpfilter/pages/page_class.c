@@ -192,7 +192,10 @@ static bool is_fake_head(const struct page_rules *rules, uint64_t vaddr, const u
 
 void page_rules_learn_boot(struct page_rules *rules, const uint8_t *page)
 {
-	uint64_t flags = page_get_u64(page, rules->flags) & FLAG_BITS;
+	/* Flags that such a page cannot have, but for damage. */
+	uint64_t others = rules->lru | rules->private_flag | rules->swapcache | rules->swapbacked | rules->slab_flag |
+			  rules->hwpoison | rules->head;
+	uint64_t flags = page_get_u64(page, rules->flags) & FLAG_BITS & ~others;
 
 	/* It is a single flag. */
 	rules->boot_flag = flags & (flags - 1) ? 0 : flags;
@@ -281,7 +284,7 @@ struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, 
 	uint64_t mapping = page_get_u64(page, rules->mapping);
 	uint32_t mapcount = get_u32(page, rules->mapcount);
 	struct compound compound = { 0 };
-	bool slab, typed, anon, cache;
+	bool slab, offline, typed, anon, cache;
 
 	if (page_flags_uninitialised(flags))
 		return verdict(PAGE_KEEP, 0);
@@ -303,6 +306,11 @@ struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, 
 		return (struct page_verdict){ PAGE_KEEP, UINT64_C(1) << compound.order,
 					      names_cache(rules, page) ? INTEREST_TASK : INTEREST_SLAB };
 
+	/* What the allocator never had is neither free nor anybody's data, whatever else is there after damage. Only
+	 * memory that a driver took back has the flag, too. */
+	offline = type_matches(&rules->offline, mapcount);
+	if ((flags & rules->boot_flag) && !offline)
+		return (struct page_verdict){ PAGE_KEEP, 1, INTEREST_BOOT };
 	if (rules->has_private && type_matches(&rules->buddy, mapcount)) {
 		uint64_t order = page_get_u64(page, rules->private_data);
 
@@ -310,7 +318,7 @@ struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, 
 	}
 	if (rules->free_orders && type_matches(&rules->unaccepted, mapcount))
 		return free_block(rules, PAGE_UNACCEPTED, pfn, rules->free_orders - 1);
-	if (type_matches(&rules->offline, mapcount))
+	if (offline)
 		return verdict(PAGE_OFFLINE, compound.order);
 	if (compound.hugetlb)
 		return verdict(PAGE_USER, compound.order);
@@ -327,8 +335,7 @@ struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, 
 		return verdict(PAGE_USER, compound.order);
 	cache = (flags & rules->lru) || ((flags & rules->swapcache) && (flags & rules->swapbacked));
 	if (!cache)
-		return (struct page_verdict){ PAGE_KEEP, UINT64_C(1) << compound.order,
-					      flags & rules->boot_flag ? INTEREST_BOOT : INTEREST_NONE };
+		return verdict(PAGE_KEEP, compound.order);
 	if (rules->private_flag && !(flags & rules->private_flag))
 		return verdict(PAGE_CACHE, compound.order);
 	return verdict(PAGE_CACHE_PRIVATE, compound.order);

@@ -191,11 +191,56 @@ static void test_levels(void **state)
 	}
 }
 
+/* A page that the allocator never had is kept whatever else its struct page says, even if the one that this was learnt
+ * from is damaged, too. */
+static void test_boot_memory(void **state)
+{
+	enum { RESERVED = 1 << 12 };
+	static const struct {
+		uint64_t flags, mapping;
+		uint32_t mapcount;
+		uint64_t private_data;
+		enum page_class class;
+		enum page_interest interest;
+	} rows[] = {
+		{ RESERVED, 0, UNMAPPED, 0, PAGE_KEEP, INTEREST_BOOT },
+		{ RESERVED | LRU, 0x1000, 0, 0, PAGE_KEEP, INTEREST_BOOT },
+		{ RESERVED | LRU | SWAPBACKED, 0x1001, 0, 0, PAGE_KEEP, INTEREST_BOOT },
+		{ RESERVED, 0, (uint32_t)-129, 4, PAGE_KEEP, INTEREST_BOOT },
+		{ RESERVED, 0, (uint32_t)-257, 0, PAGE_OFFLINE, INTEREST_NONE }, /* ballooned */
+		{ 0, 0, (uint32_t)-129, 4, PAGE_FREE, INTEREST_NONE },
+	};
+	static const uint64_t learnt_from[] = { RESERVED, RESERVED | LRU, RESERVED | LRU | PRIVATE | HWPOISON };
+	struct vmcoreinfo info = info_of(info_6_1);
+	struct page_rules rules;
+
+	for (size_t i = 0; i < ARRAY_SIZE(learnt_from); i++) {
+		uint8_t page[128] = { 0 };
+
+		assert_no_error(page_rules_init(&rules, &info, NULL));
+		memcpy(page, &learnt_from[i], 8);
+		page_rules_learn_boot(&rules, page);
+		for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
+			struct page_verdict verdict;
+
+			memcpy(page, &rows[k].flags, 8);
+			memcpy(page + 24, &rows[k].mapping, 8);
+			memcpy(page + 40, &rows[k].private_data, 8);
+			memcpy(page + 48, &rows[k].mapcount, 4);
+			verdict = page_classify(&rules, 512, PAGE_VADDR, page, page + 64);
+			assert_int_equal(verdict.class, rows[k].class);
+			assert_int_equal(verdict.interest, rows[k].interest);
+			assert_int_equal(verdict.count, verdict.class == PAGE_FREE ? 16 : 1);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_page_classes),
 		cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_boot_memory),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
