@@ -2,8 +2,8 @@
 /** Virtual memory of the crashed kernel: its own page tables, walked in the vmcore.
  *
  *  Which frames were walked and read is remembered. These hold the kernel's most basic data, so two things follow:
- *  every dump must have them, early (a reader needs them first), and rules that would drop one of them do not fit this
- *  kernel.
+ *  every dump must have them, early (a reader needs them first), and rules that would drop most of them do not fit this
+ *  kernel (dumpfilter/pages/vital.h).
  */
 #ifndef DUMPFILTER_KERNEL_ADDRESS_SPACE_H
 #define DUMPFILTER_KERNEL_ADDRESS_SPACE_H

@@ -28,6 +28,8 @@ struct arch_ops {
 	const char *machine; /* uname -m */
 	uint16_t elf_machine;
 	unsigned int page_size; /* if there is but one; 0: VMCOREINFO says */
+	/* Physical memory that no kernel gives to its page allocator; may be empty. */
+	struct kd_range boot_memory;
 
 	/** Fill space->paging from VMCOREINFO (and the segments), its levels last. KD_ERR_FORMAT if something is
 	 * missing. */

@@ -17,7 +17,10 @@
 #define ENTRY_NO_EXECUTE  (UINT64_C(1) << 63)
 #define ENTRY_HUGE        (UINT64_C(1) << 7)
 #define ENTRY_ADDRESS     UINT64_C(0x000ffffffffff000)
-#define PRSTATUS_RSP      264u /* offset of rsp in struct elf_prstatus */
+/* Firmware may write to it, so no kernel uses it (X86_RESERVE_LOW). Since 5.13 all of the first MiB is reserved
+ * (f1d4d47c5851 "x86/setup: Always reserve the first 1M of RAM"), which the pages' flags tell. */
+#define BOOT_MEMORY_END UINT64_C(0x10000)
+#define PRSTATUS_RSP    264u /* offset of rsp in struct elf_prstatus */
 
 /* The segment that describes the kernel image by its virtual address; NULL: there is none. */
 static const struct vmcore_segment *image_segment(const struct vmcore *vmcore)
@@ -141,6 +144,7 @@ const struct arch_ops arch_x86_64 = {
 	.machine = "x86_64",
 	.elf_machine = EM_X86_64,
 	.page_size = 4096,
+	.boot_memory = { 0, BOOT_MEMORY_END },
 	.setup = setup,
 	.entry_kind = entry_kind,
 	.stack_pointer = stack_pointer,

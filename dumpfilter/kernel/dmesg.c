@@ -604,11 +604,17 @@ static struct kd_error *write_records(struct address_space *space, struct damage
 	return NULL;
 }
 
-struct kd_error *dmesg_write(struct address_space *space, bool since_clear, FILE *out)
+/* Has it the records of kernels before 5.10? */
+static bool has_records(const struct vmcoreinfo *info)
 {
 	uint64_t symbol;
-	bool records = !vmcoreinfo_symbol(space->info, "prb", &symbol) &&
-		       vmcoreinfo_symbol(space->info, "log_first_idx", &symbol);
+
+	return !vmcoreinfo_symbol(info, "prb", &symbol) && vmcoreinfo_symbol(info, "log_first_idx", &symbol);
+}
+
+struct kd_error *dmesg_write(struct address_space *space, bool since_clear, FILE *out)
+{
+	bool records = has_records(space->info);
 	struct damage damage = { 0 };
 	struct kd_error *err;
 
@@ -624,4 +630,41 @@ struct kd_error *dmesg_write(struct address_space *space, bool since_clear, FILE
 	if (fflush(out) != 0 || ferror(out))
 		return kd_error_os(errno, "writing the kernel's log");
 	return NULL;
+}
+
+static void find_array(const struct array *array, struct kd_ranges *frames)
+{
+	address_space_find_frames(array->space, array->vaddr, array->size, frames);
+}
+
+static struct kd_error *find_ringbuffer(struct address_space *space, struct kd_ranges *frames)
+{
+	_cleanup_(ringbuffer_release) struct ringbuffer ring = { 0 };
+	struct kd_error *err = ringbuffer_open(&ring, space);
+
+	if (err)
+		return err;
+	find_array(&ring.descs, frames);
+	find_array(&ring.infos, frames);
+	find_array(&ring.text, frames);
+	return NULL;
+}
+
+static struct kd_error *find_records(struct address_space *space, struct kd_ranges *frames)
+{
+	_cleanup_(record_buffer_release) struct record_buffer buffer = { 0 };
+	struct kd_error *err = record_buffer_open(&buffer, space);
+
+	if (!err)
+		find_array(&buffer.bytes, frames);
+	return err;
+}
+
+void dmesg_find_frames(struct address_space *space, struct kd_ranges *frames)
+{
+	_cleanup_(kd_error_destroy) struct kd_error *err = has_records(space->info) ? find_records(space, frames) :
+										      find_ringbuffer(space, frames);
+
+	if (err)
+		kd_debug(space->log, "the kernel's log: %s", err->text);
 }

@@ -17,4 +17,8 @@
  * dump; KD_ERR_OS (writing); KD_ERR_UNSUPPORTED (@since_clear, with a kernel before 5.10). */
 struct kd_error *dmesg_write(struct address_space *space, bool since_clear, FILE *out) MUST_CHECK;
 
+/** Remember in @frames every page of the buffers that hold records. Best effort: a log that cannot be found, or that is
+ *  too large for this machine, has none. */
+void dmesg_find_frames(struct address_space *space, struct kd_ranges *frames);
+
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dumpfilter/pages/page_filter.h"
 
-void page_filter_apply(struct page_filter *filter, const struct page_run *run)
+static void apply_all(struct page_filter *filter, const struct page_run *run)
 {
 	if (run->class == PAGE_KEEP) {
 		if (run->interest == INTEREST_SLAB && filter->slab)
@@ -15,6 +15,49 @@ void page_filter_apply(struct page_filter *filter, const struct page_run *run)
 		pfn_bitmap_clear(filter->kept, run->start, run->end);
 	else if (filter->late)
 		pfn_bitmap_set(filter->late, run->start, run->end);
+}
+
+static void apply_to_vital(struct page_filter *filter, const struct page_run *run, enum vital_kind kind)
+{
+	const struct page_run kept = { run->start, run->end, PAGE_KEEP, INTEREST_BOOT };
+
+	apply_all(filter, &kept);
+	if (page_class_dropped(run->class, filter->level))
+		filter->vital_hits[kind] += pfn_bitmap_count(filter->kept, run->start, run->end);
+}
+
+void page_filter_apply(struct page_filter *filter, const struct page_run *run)
+{
+	const struct vital *vital = filter->vital;
+	struct page_run piece = *run;
+	size_t i;
+
+	/* Poison is no matter of what a page is used for: reading it can kill the machine. */
+	if (!vital || run->class == PAGE_KEEP || run->class == PAGE_HWPOISON) {
+		apply_all(filter, run);
+		return;
+	}
+	for (i = vital_first_above(vital, run->start); i < vital->count && vital->range[i].start < run->end; i++) {
+		if (piece.start < vital->range[i].start) {
+			piece.end = vital->range[i].start;
+			apply_all(filter, &piece);
+			piece.start = piece.end;
+		}
+		piece.end = vital->range[i].end < run->end ? vital->range[i].end : run->end;
+		apply_to_vital(filter, &piece, vital->range[i].kind);
+		piece.start = piece.end;
+	}
+	piece.end = run->end;
+	if (piece.start < piece.end)
+		apply_all(filter, &piece);
+}
+
+void page_filter_add_counts(struct page_filter *to, const struct page_filter *from)
+{
+	for (size_t i = 0; i < PAGE_CLASS_COUNT; i++)
+		to->pages[i] += from->pages[i];
+	for (size_t i = 0; i < VITAL_KINDS; i++)
+		to->vital_hits[i] += from->vital_hits[i];
 }
 
 static void add_verdict(struct page_filter *filter, struct page_run *run, uint64_t pfn,

@@ -25,7 +25,7 @@ struct scanner {
 	struct address_space space;
 	struct mem_map map;
 	pthread_t thread;
-	uint64_t pages[PAGE_CLASS_COUNT];
+	struct page_filter sums;
 };
 
 static void scanner_destroy(struct scanner *scanner)
@@ -56,7 +56,7 @@ static struct pfn_bitmap *view(const struct pfn_bitmap *bitmap, uint64_t start, 
 
 /* Scans parts until none is left. A verdict about pages of a part changes only that part of the bitmaps; the rest of it
  * is handed on. */
-static void scan_parts(struct scan *scan, struct mem_map *map, uint64_t *pages)
+static void scan_parts(struct scan *scan, struct mem_map *map, struct page_filter *sums)
 {
 	uint64_t part;
 
@@ -70,14 +70,14 @@ static void scan_parts(struct scan *scan, struct mem_map *map, uint64_t *pages)
 			.first = view(scan->filter->first, start, end, &first),
 			.slab = view(scan->filter->slab, start, end, &slab),
 			.late = view(scan->filter->late, start, end, &late),
+			.vital = scan->filter->vital,
 		};
 
 		if (part == 0)
 			filter.run = scan->filter->run;
 		page_filter_run(&filter, scan->rules, map);
 		scan->last[part] = filter.run;
-		for (size_t i = 0; i < PAGE_CLASS_COUNT; i++)
-			pages[i] += filter.pages[i];
+		page_filter_add_counts(sums, &filter);
 	}
 }
 
@@ -85,7 +85,7 @@ static void *work(void *arg)
 {
 	struct scanner *scanner = arg;
 
-	scan_parts(scanner->scan, &scanner->map, scanner->pages);
+	scan_parts(scanner->scan, &scanner->map, &scanner->sums);
 	return NULL;
 }
 
@@ -117,8 +117,7 @@ static void add_ranges(struct kd_ranges *to, const struct kd_ranges *from)
 static void scanner_join(struct scanner *scanner, struct page_filter *filter, struct mem_map *map)
 {
 	pthread_join(scanner->thread, NULL);
-	for (size_t i = 0; i < PAGE_CLASS_COUNT; i++)
-		filter->pages[i] += scanner->pages[i];
+	page_filter_add_counts(filter, &scanner->sums);
 	read_error_join(&map->unreadable, &scanner->map.unreadable);
 	add_ranges(&map->frames, &scanner->map.frames);
 	add_ranges(&map->space->walked, &scanner->space.walked);
@@ -167,7 +166,7 @@ void page_scan(struct page_filter *filter, const struct page_rules *rules, struc
 	}
 	while (started + 1 < threads && (scanner[started] = scanner_start(&scan, map)))
 		started++;
-	scan_parts(&scan, map, filter->pages);
+	scan_parts(&scan, map, filter);
 	for (unsigned int i = 0; i < started; i++)
 		scanner_join(scanner[i], filter, map);
 	hand_on(&scan, filter);

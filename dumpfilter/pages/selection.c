@@ -82,6 +82,7 @@ void selection_release(struct selection *selection)
 	page_order_release(&selection->order);
 	mem_map_release(&selection->map);
 	kd_ranges_free(&selection->walked);
+	vital_release(&selection->vital);
 	free(selection->window);
 	selection->window = NULL;
 }
@@ -103,29 +104,8 @@ static const struct kd_ranges *walked_frames(const struct selection *selection)
 	return in_cycles(selection) ? &selection->walked : &selection->request.space->walked;
 }
 
-/* Are all of the frames that lie in this window kept? */
-static bool all_kept(const struct selection *selection, const struct kd_ranges *frames)
-{
-	uint64_t page_size = selection->request.space->page_size;
-	const struct pfn_bitmap *kept = &selection->kept;
-	bool last = kept->end_pfn == selection->end_pfn;
-
-	for (size_t i = 0; i < frames->count; i++) {
-		uint64_t start = frames->range[i].start / page_size, end = frames->range[i].end / page_size;
-
-		if (start < kept->start_pfn)
-			start = kept->start_pfn;
-		/* Behind the last window nothing is kept. */
-		if (end > kept->end_pfn && !last)
-			end = kept->end_pfn;
-		if (start < end && pfn_bitmap_count(kept, start, end) != end - start)
-			return false;
-	}
-	return true;
-}
-
-/* Run the rules over this window's part of the mem_map. @pages: what is found is added. */
-static void filter(struct selection *selection, size_t number, bool poison_only, uint64_t *pages)
+/* Run the rules over this window's part of the mem_map. @sums: what is found is added. */
+static void filter(struct selection *selection, size_t number, bool poison_only, struct page_filter *sums)
 {
 	struct selection_window *window = &selection->window[number];
 	uint64_t page_size = selection->request.space->page_size;
@@ -139,14 +119,14 @@ static void filter(struct selection *selection, size_t number, bool poison_only,
 		.first = order ? &order[PASS_BASIC] : NULL,
 		.slab = order ? &order[PASS_SLAB] : NULL,
 		.late = order ? &order[PASS_LATE] : NULL,
+		.vital = &selection->vital,
 		.run = window->reaches_in,
 	};
 
 	page_scan(&pass, &selection->rules, &selection->map, PAGE_SCAN_PART, selection->scanners);
 	if (number + 1 < selection->window_count)
 		window[1].reaches_in = pass.run;
-	for (size_t i = 0; i < PAGE_CLASS_COUNT; i++)
-		pages[i] += pass.pages[i];
+	page_filter_add_counts(sums, &pass);
 	for (size_t i = 0; i < frames->count && !poison_only; i++)
 		pfn_bitmap_clear(&selection->order.pass[PASS_BASIC], frames->range[i].start / page_size,
 				 frames->range[i].end / page_size);
@@ -234,12 +214,15 @@ static struct kd_error *prepare_rules(struct selection *selection)
 	if (err)
 		return err;
 	learn_boot_flags(selection);
-	selection->filtering = true;
 	/* The tables that lead to the struct pages, and the struct pages' own frames, must be known before the first
-	 * window is decided: they may lie in any window. */
-	if (in_cycles(selection))
-		mem_map_find_frames(&selection->map);
-	return NULL;
+	 * page is decided about: they may lie anywhere. */
+	mem_map_find_frames(&selection->map);
+	err = vital_find(space, &selection->map.frames, &landmarks, &selection->vital);
+	for (size_t i = 0; i < VITAL_KINDS; i++)
+		kd_debug(selection->request.log, "%lu page frames of %s are kept in any case",
+			 selection->vital.pages[i], vital_kind_words(i));
+	selection->filtering = !err;
+	return err;
 }
 
 /* Keep short runs of excluded pages, if the format wants that: none of which a page is not in the vmcore, or poisoned.
@@ -270,25 +253,32 @@ static struct kd_error *fill_gaps(struct selection *selection)
 	return NULL;
 }
 
-/* Run the rules over the mem_map, window by window. The frames that were walked to get there hold the kernel's most
- * basic data: rules that would drop one of them do not fit this kernel, and none of their verdicts is worth anything,
- * in any window: then it is false. @pages: those found, by class. */
-static bool decide(struct selection *selection, bool poison_only, uint64_t *pages)
+/* A kind of vital frames most of which the rules would drop; VITAL_KINDS: there is none. A crash may have damaged a few
+ * struct pages, but not most of those of a kind. */
+static enum vital_kind find_misfit(const struct selection *selection)
 {
+	unsigned int kind = 0;
+
+	while (kind < VITAL_KINDS &&
+	       (!vital_kind_is_telling(kind) || selection->vital_hits[kind] <= selection->vital.pages[kind] / 2))
+		kind++;
+	return kind;
+}
+
+/* Run the rules over the mem_map, window by window. @pages: those found, by class. */
+static void decide(struct selection *selection, bool poison_only, uint64_t *pages)
+{
+	struct page_filter sums = { 0 };
 	uint64_t others = 0;
 
-	memset(pages, 0, PAGE_CLASS_COUNT * sizeof(*pages));
 	selection->pages = 0;
 	for (size_t i = 0; i < selection->window_count; i++) {
 		struct selection_window *window = &selection->window[i];
 
 		enter_window(selection, i);
-		pages[PAGE_KEEP] += pfn_bitmap_count(&selection->kept, 0, UINT64_MAX);
+		sums.pages[PAGE_KEEP] += pfn_bitmap_count(&selection->kept, 0, UINT64_MAX);
 		if (selection->filtering)
-			filter(selection, i, poison_only, pages);
-		if (selection->filtering && !poison_only &&
-		    (!all_kept(selection, walked_frames(selection)) || !all_kept(selection, &selection->map.frames)))
-			return false;
+			filter(selection, i, poison_only, &sums);
 		mark_order(selection);
 		if (in_cycles(selection))
 			take_stock(selection, window);
@@ -297,19 +287,39 @@ static bool decide(struct selection *selection, bool poison_only, uint64_t *page
 		selection->pages += window->kept;
 	}
 	for (size_t i = PAGE_CACHE; i < PAGE_CLASS_COUNT; i++)
-		others += pages[i];
-	pages[PAGE_KEEP] -= others;
-	return true;
+		others += sums.pages[i];
+	sums.pages[PAGE_KEEP] -= others;
+	memcpy(pages, sums.pages, sizeof(sums.pages));
+	memcpy(selection->vital_hits, sums.vital_hits, sizeof(sums.vital_hits));
 }
 
 /* Poisoned frames are left out even if the other rules do not fit, because reading them can kill the machine. */
 static struct kd_error *decide_or_keep_all(struct selection *selection, uint64_t *pages)
 {
-	if (decide(selection, false, pages))
+	enum vital_kind misfit;
+
+	decide(selection, false, pages);
+	misfit = find_misfit(selection);
+	if (misfit == VITAL_KINDS)
 		return selection->filtering ? fill_gaps(selection) : NULL;
+	/* Then none of their verdicts is worth anything. */
 	selection->poison_only = true;
-	(void)!decide(selection, true, pages);
-	return kd_error_create(KD_ERR_FORMAT, "the rules would drop the kernel's own page tables or mem_map");
+	decide(selection, true, pages);
+	return kd_error_create(KD_ERR_FORMAT, "the rules do not fit this kernel: they would drop most of %s",
+			       vital_kind_words(misfit));
+}
+
+static void warn_damaged(const struct selection *selection)
+{
+	uint64_t hits = 0;
+
+	for (size_t i = 0; i < VITAL_KINDS; i++)
+		hits += selection->vital_hits[i];
+	if (hits)
+		kd_warn(selection->request.log,
+			"struct pages are damaged: they say that %lu page frames of the kernel itself are free or hold data of "
+			"programs; these frames are kept",
+			hits);
 }
 
 struct kd_error *selection_make(struct selection *selection, const struct selection_request *request,
@@ -332,6 +342,7 @@ struct kd_error *selection_make(struct selection *selection, const struct select
 		selection->unfiltered = true;
 		kd_warn(request->log, "all pages are kept: %s", cause->text);
 	}
+	warn_damaged(selection);
 	if (read_error_is_set(&selection->map.unreadable))
 		kd_warn(request->log,
 			"struct pages could not be read, the first at 0x%lx: %s; the pages that they describe are kept",
@@ -344,14 +355,14 @@ struct kd_error *selection_make(struct selection *selection, const struct select
 struct kd_error *selection_load(struct selection *selection, size_t number)
 {
 	struct selection_window *window = &selection->window[number], again = *window;
-	uint64_t pages[PAGE_CLASS_COUNT] = { 0 }; /* they were counted the first time */
+	struct page_filter unused = { 0 }; /* they were counted the first time */
 
 	assert(number < selection->window_count);
 	if (!in_cycles(selection))
 		return NULL;
 	enter_window(selection, number);
 	if (selection->filtering)
-		filter(selection, number, selection->poison_only, pages);
+		filter(selection, number, selection->poison_only, &unused);
 	mark_order(selection);
 	take_stock(selection, &again);
 	if (again.kept == window->kept && again.sum == window->sum)

@@ -16,6 +16,7 @@
 #include "dumpfilter/pages/page_filter.h"
 #include "dumpfilter/pages/page_order.h"
 #include "dumpfilter/pages/pfn_bitmap.h"
+#include "dumpfilter/pages/vital.h"
 
 /** The memory whose pages are decided about, and the needs of the output. Pointers are borrowed. */
 struct selection_request {
@@ -61,7 +62,9 @@ struct selection {
 	bool poison_only; /* but only poison matters */
 	struct page_rules rules;
 	struct mem_map map;
-	struct kd_ranges walked; /* in cycles: by request.space, before anything was decided */
+	struct vital vital;
+	uint64_t vital_hits[VITAL_KINDS]; /* of these frames, that the rules would drop */
+	struct kd_ranges walked;          /* in cycles: by request.space, before anything was decided */
 };
 
 /** Fills in the needs that depend on the machine and the format (pages, bitmaps, window_bitmaps, window_pages,

@@ -27,8 +27,9 @@ static void test_unfiltered(void **state)
 
 	machine_init(&machine, 4);
 	machine_populate(&machine);
-	/* The frame of the top page table seems to be free. */
-	machine_put(&machine, machine_page((ROOT_TABLE - STEXT + STEXT_PHYS) / 4096) + 48, (uint32_t)-129, 4);
+	/* The frames of all page tables seem to be free. */
+	for (uint64_t table = PHYS(ROOT_TABLE); table < machine.next_table; table += 4096)
+		machine_put(&machine, machine_page(table / 4096) + 48, (uint32_t)-129, 4);
 	machine_write(&machine, core);
 	assert_no_error(dumpfilter_run(core, dump, &options, &report));
 	assert_true(report.unfiltered);

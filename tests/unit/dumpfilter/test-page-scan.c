@@ -21,8 +21,12 @@ static void marks_init(struct marks *marks, unsigned int level, bool poison_only
 	for (size_t i = 0; i < ARRAY_SIZE(bitmaps); i++)
 		assert_true(pfn_bitmap_init(bitmaps[i], RAM_PAGES));
 	pfn_bitmap_set(&marks->kept, 0, RAM_PAGES);
-	marks->filter = (struct page_filter){ level,        poison_only,  &marks->kept, &marks->boot,
-					      &marks->slab, &marks->late, { 0 },        { 0 } };
+	marks->filter = (struct page_filter){ .level = level,
+					      .poison_only = poison_only,
+					      .kept = &marks->kept,
+					      .first = &marks->boot,
+					      .slab = &marks->slab,
+					      .late = &marks->late };
 }
 
 static void assert_same_bits(struct pfn_bitmap *a, struct pfn_bitmap *b)
