@@ -499,7 +499,7 @@ static void try_targets(struct capture *capture)
 		report->result = CAPTURE_NOTHING;
 		save_to_target(capture);
 		run_steps(capture, papers_step, 1);
-		if (report->result == CAPTURE_COMPLETE || capture->setup->outcome->vetoed)
+		if (report->result == CAPTURE_COMPLETE || report->dump.final || capture->setup->outcome->vetoed)
 			return;
 	}
 }

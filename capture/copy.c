@@ -76,6 +76,7 @@ struct kd_error *copy_vmcore(const char *from, const char *to,
 		return kd_error_nomem();
 	if (in < 0 || fstat(in, &st) < 0)
 		return kd_error_os(errno, "cannot open %s", from);
+	ret->size = (uint64_t)st.st_size;
 	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (out < 0 || ftruncate(out, st.st_size) < 0)
 		return kd_error_os(errno, "cannot create %s", to);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 
 struct copy_result {
+	uint64_t size;             /* bytes of what is copied */
 	uint64_t written;          /* bytes of the file that are not holes */
 	uint64_t unreadable;       /* bytes that could not be read; they are holes in the file */
 	uint64_t first_unreadable; /* offset of the first unreadable byte, if there is one */

@@ -21,6 +21,7 @@
 #include "dumpfilter/codec/codec.h"
 #include "dumpfilter/report.h"
 
+#define COMPLETE   "vmcore"
 #define INCOMPLETE "vmcore-incomplete"
 #define RETRY      "vmcore-incomplete.retry" /* while INCOMPLETE holds the best dump so far */
 
@@ -282,7 +283,7 @@ static int failure_errno(const struct dump_request *request, const struct kd_err
 }
 
 static enum rung next_rung(const struct dump_request *request, const struct kd_error *err,
-			   const struct dump_attempt *attempt, const struct dump_news *news)
+			   const struct dump_attempt *attempt, const struct dump_news *news, bool unreadable)
 {
 	struct stat st;
 	struct ladder_facts facts = {
@@ -291,11 +292,34 @@ static enum rung next_rung(const struct dump_request *request, const struct kd_e
 		.out_of_time = clock_ms() >= request->deadline,
 		.erases = *request->collector->erase_config,
 		.plain_filter = news->plain_filter,
+		.unreadable = unreadable,
 		.space = attempt->end == CHILD_LEFT ? 0 : free_space(request->dir),
 		.vmcore_size = stat(request->vmcore, &st) < 0 ? UINT64_MAX : (uint64_t)st.st_size,
 	};
 
 	return ladder_next(attempt->rung, &facts);
+}
+
+/* The collector has worked; but with what it could not read, is this a complete dump? NULL: it is. */
+static struct kd_error *judge_reading(const struct dump_attempt *attempt)
+{
+	const struct dumpfilter_report *report = &attempt->report;
+	const struct copy_result *copy = &attempt->copy;
+
+	if (attempt->filtered && !dumpfilter_report_is_complete(report))
+		return kd_error_create(KD_ERR_HOLE,
+				       "the dump is incomplete: %" PRIu64 " of its %" PRIu64
+				       " pages could not be read, "
+				       "%" PRIu64 " of them vital; the first at 0x%" PRIx64 ": %s",
+				       report->unreadable, report->pages_written + report->unreadable,
+				       report->vital_unreadable, report->first_unreadable.paddr,
+				       report->first_unreadable.text);
+	if (copy->unreadable > copy->size / 100 * DUMPFILTER_UNREADABLE_PERCENT)
+		return kd_error_create(KD_ERR_HOLE,
+				       "the copy is incomplete: %" PRIu64 " of %" PRIu64 " bytes could not be read, "
+				       "the first at offset 0x%" PRIx64 ": %s",
+				       copy->unreadable, copy->size, copy->first_unreadable, copy->error);
+	return NULL;
 }
 
 /* The last attempt has failed: keep its file or the best one before it, whichever holds more pages. Keep both if the
@@ -318,24 +342,26 @@ static void keep_better(const struct dump_request *request, const char *name, st
 
 struct finish {
 	int dir;
-	const char *name;
+	const char *name, *final_name;
 };
 
 static struct kd_error *finish(void *arg)
 {
 	const struct finish *finish = arg;
-	struct kd_error *err = save_finish(finish->dir, finish->name, "vmcore");
+	struct kd_error *err = save_finish(finish->dir, finish->name, finish->final_name);
 
-	if (!err && strcmp(finish->name, INCOMPLETE) != 0)
+	if (!err && strcmp(finish->final_name, COMPLETE) == 0 && strcmp(finish->name, INCOMPLETE) != 0)
 		unlinkat(finish->dir, INCOMPLETE, 0);
 	return err;
 }
 
-static struct kd_error *finish_dump(const struct dump_request *request, const char *name, struct dump_attempt *attempt)
+/* @final_name: "vmcore", or @name once more. */
+static struct kd_error *finish_dump(const struct dump_request *request, const char *name, const char *final_name,
+				    struct dump_attempt *attempt)
 {
 	struct child_result result;
 	struct kd_error *err;
-	struct finish arg = { .dir = request->dir, .name = name };
+	struct finish arg = { .dir = request->dir, .name = name, .final_name = final_name };
 	struct child_job job = { .name = "syncing the dump",
 				 .run = finish,
 				 .arg = &arg,
@@ -359,10 +385,19 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 		return kd_error_nomem();
 	for (;;) {
 		struct dump_attempt *attempt = &ret->attempt[ret->count++];
+		_cleanup_(kd_error_destroy) struct kd_error *unreadable = NULL;
 		struct kd_error *err = run_rung(request, rung, name, news, attempt, &ret->status);
 
-		if (!err)
-			err = finish_dump(request, name, attempt);
+		if (!err) {
+			unreadable = judge_reading(attempt);
+			err = finish_dump(request, name, unreadable ? name : COMPLETE, attempt);
+		}
+		if (!err && unreadable) {
+			err = take_ptr(unreadable);
+			snprintf(attempt->error, sizeof(attempt->error), "%s", err->text);
+			ret->final = true;
+			ret->status = 1;
+		}
 		if (!err) {
 			ret->kept = ret->count - 1;
 			ret->complete = true;
@@ -370,7 +405,7 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 		}
 		ret->stuck = attempt->end == CHILD_LEFT;
 		keep_better(request, name, ret);
-		rung = next_rung(request, err, attempt, news);
+		rung = next_rung(request, err, attempt, news, ret->final);
 		if (rung == RUNG_NONE)
 			return err;
 		/* Make room: only without the incomplete dump can a smaller one be complete. */

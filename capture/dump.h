@@ -44,6 +44,7 @@ struct dump_attempt {
 struct dump_result {
 	bool complete;
 	bool stuck; /* a child was left behind while it wrote to this target: nothing may touch the target any more */
+	bool final; /* neither another collector nor another target can save more: memory itself cannot be read */
 	int status; /* exit status of the last collector, as in a shell: 0 is success */
 	unsigned int count;
 	unsigned int kept; /* index of the attempt whose file was kept, if a file was written */

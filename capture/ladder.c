@@ -47,8 +47,10 @@ static bool is_space_error(int errnum)
 
 enum rung ladder_next(enum rung rung, const struct ladder_facts *facts)
 {
-	/* A collector that is stuck in the kernel holds that disk or directory: the next one would be stuck as well. */
-	if (facts->end == CHILD_LEFT || facts->out_of_time || facts->erases || is_target_error(facts->errnum))
+	/* A collector that is stuck in the kernel holds that disk or directory: the next one would be stuck as well. What
+	 * one could not read, no other reads. */
+	if (facts->end == CHILD_LEFT || facts->out_of_time || facts->erases || facts->unreadable ||
+	    is_target_error(facts->errnum))
 		return RUNG_NONE;
 	/* If there was no room, only a smaller dump can fit. */
 	if (is_space_error(facts->errnum))

@@ -38,6 +38,7 @@ struct ladder_facts {
 	bool out_of_time;   /* the whole capture's deadline has passed */
 	bool erases;        /* core_collector erases data that the lower rungs would save */
 	bool plain_filter;  /* core_collector does the same as RUNG_FILTER */
+	bool unreadable;    /* the collector has worked, but too much of /proc/vmcore cannot be read */
 	uint64_t space;     /* bytes free on the target */
 	uint64_t vmcore_size;
 };

@@ -135,6 +135,7 @@ static void put_pages(struct kd_json *json, const struct dumpfilter_report *page
 	kd_json_u64(json, "written", pages->pages_written);
 	kd_json_u64(json, "unreadable", pages->unreadable);
 	put_first_unreadable(json, "address", pages->first_unreadable.paddr, pages->first_unreadable.text);
+	kd_json_u64(json, "vital_unreadable", pages->vital_unreadable);
 	kd_json_u64(json, "windows", pages->windows);
 	kd_json_bool(json, "unfiltered", pages->unfiltered);
 	for (i = 0; i < PAGE_CLASS_COUNT; i++)

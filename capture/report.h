@@ -5,7 +5,8 @@
  *
  *      format            1; a higher number means that a field has changed its meaning
  *      result            "complete": vmcore is complete; "incomplete": vmcore-incomplete can be opened, but pages are
- *                        missing; "log-only": only vmcore-dmesg.txt was saved; "nothing"
+ *                        missing: it was cut off, or more than 1 % of its pages, or any vital one, could not be read;
+ *                        "log-only": only vmcore-dmesg.txt was saved; "nothing"
  *      host              host name of the healthy machine
  *      panic             line of the log that tells why the kernel crashed, or null
  *      crash_time        seconds since the epoch (UTC), 0 if unknown
@@ -17,9 +18,10 @@
  *      vmcore_size       bytes of the saved file on the disk
  *      log_size          bytes of vmcore-dmesg.txt
  *      pages             only from dumpfilter, built in or as a program: {page_size, written, unreadable,
- *                        first_unreadable: {address: the lowest physical one, error: why} or null, windows: the number
- *                        of windows of page frames, more than 1 to save memory, unfiltered: true if the rules did not
- *                        fit this kernel and all pages were kept, and a count for each class: keep, zero, cache, …}
+ *                        first_unreadable: {address: the lowest physical one, error: why} or null, vital_unreadable:
+ *                        how many of them no reader can do without, windows: the number of windows of page frames,
+ *                        more than 1 to save memory, unfiltered: true if the rules did not fit this kernel and all
+ *                        pages were kept, and a count for each class: keep, zero, cache, …}
  *      copy              only of a plain copy: {unreadable: bytes, which are zeros in the copy, first_unreadable:
  *                        {offset: in the vmcore, error: why} or null}
  *      quiesced          {count, failed, devices: [PCI functions whose DMA was stopped]}

@@ -262,6 +262,7 @@ static struct pipeline make_pipeline(const struct crash *crash, const struct dum
 		.threads = plan->threads,
 		.share_zero_pages = options->level & DUMP_LEVEL_ZERO,
 		.erase = crash->erase.count ? &crash->erase : NULL,
+		.vital = &selection->vital,
 		.total = selection->pages,
 	};
 
@@ -378,6 +379,7 @@ static struct kd_error *write_pages(struct crash *crash, const struct dumpfilter
 	report->pages[PAGE_ZERO] = pipeline.zero;
 	report->pages_shared = pipeline.shared;
 	report->unreadable += pipeline.unreadable;
+	report->vital_unreadable = pipeline.vital_unreadable;
 	read_error_join(&report->first_unreadable, &pipeline.first_unreadable);
 	report->pages_written = pipeline.written;
 	warn_unreadable(options->log, &pipeline, "the dump lacks them (an ELF file has zeros instead)");

@@ -68,7 +68,8 @@ struct dumpfilter_options {
 /** The result of a run. */
 struct dumpfilter_report {
 	uint64_t pages[PAGE_CLASS_COUNT]; /* found per class, dropped or not; PAGE_ZERO: stored as zero pages */
-	uint64_t unreadable; /* pages that the kernel would not hand out or that were cut off, not in the dump */
+	uint64_t unreadable;       /* pages that the kernel would not hand out or that were cut off, not in the dump */
+	uint64_t vital_unreadable; /* of these: pages that no reader can do without (dumpfilter/pages/vital.h) */
 	struct read_error first_unreadable; /* the lowest of them; set if unreadable is not 0 */
 	uint64_t pages_written;             /* page_descs filled */
 	uint64_t pages_shared;              /* of these: equal to one written before, and not stored again */

@@ -15,6 +15,7 @@ static const struct {
 	{ "written", offsetof(struct dumpfilter_report, pages_written) },
 	{ "shared", offsetof(struct dumpfilter_report, pages_shared) },
 	{ "unreadable", offsetof(struct dumpfilter_report, unreadable) },
+	{ "vital_unreadable", offsetof(struct dumpfilter_report, vital_unreadable) },
 	{ "bytes", offsetof(struct dumpfilter_report, bytes_written) },
 	{ "windows", offsetof(struct dumpfilter_report, windows) },
 };
@@ -57,4 +58,11 @@ bool dumpfilter_report_read(const char *text, size_t size, struct dumpfilter_rep
 	report.full = full;
 	*ret = report;
 	return true;
+}
+
+bool dumpfilter_report_is_complete(const struct dumpfilter_report *report)
+{
+	uint64_t pages = report->pages_written + report->unreadable;
+
+	return !report->vital_unreadable && report->unreadable <= pages / 100 * DUMPFILTER_UNREADABLE_PERCENT;
 }

@@ -105,6 +105,8 @@ static void print_report(const struct dumpfilter_report *report, FILE *out)
 		fprintf(out, "pages %-15s %12lu\n", page_class_name((enum page_class)i), report->pages[i]);
 	fprintf(out, "pages %-15s %12lu\n", "shared", report->pages_shared);
 	fprintf(out, "pages %-15s %12lu\n", "unreadable", report->unreadable);
+	if (report->vital_unreadable)
+		fprintf(out, "pages %-15s %12lu\n", "of these, vital", report->vital_unreadable);
 	if (read_error_is_set(&report->first_unreadable))
 		fprintf(out, "the first at 0x%lx: %s\n", report->first_unreadable.paddr, report->first_unreadable.text);
 	fprintf(out, "pages %-15s %12lu\n", "written", report->pages_written);

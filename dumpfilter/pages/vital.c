@@ -255,3 +255,10 @@ size_t vital_first_above(const struct vital *vital, uint64_t pfn)
 	}
 	return low;
 }
+
+bool vital_is_needed(const struct vital *vital, uint64_t pfn)
+{
+	size_t i = vital_first_above(vital, pfn);
+
+	return i < vital->count && vital->range[i].start <= pfn && vital->range[i].kind != VITAL_BOOT;
+}

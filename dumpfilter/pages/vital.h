@@ -55,5 +55,7 @@ static inline void vital_release_cleanup(struct vital *vital)
 
 /** The index of the first range that ends above @pfn; vital->count if there is none. */
 size_t vital_first_above(const struct vital *vital, uint64_t pfn);
+/** Is it one that a reader of the dump needs? Those of VITAL_BOOT nobody reads. */
+bool vital_is_needed(const struct vital *vital, uint64_t pfn);
 
 #endif

@@ -395,6 +395,7 @@ static void count_page(struct worker *worker, unsigned int index)
 		break;
 	case UNIT_PAGE_UNREADABLE:
 		pipeline->unreadable++;
+		pipeline->vital_unreadable += pipeline->vital && vital_is_needed(pipeline->vital, page->pfn);
 		return;
 	}
 	pipeline->written++;

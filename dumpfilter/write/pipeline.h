@@ -16,6 +16,7 @@
 #include "dumpfilter/codec/codec.h"
 #include "dumpfilter/pages/erase.h"
 #include "dumpfilter/pages/pfn_bitmap.h"
+#include "dumpfilter/pages/vital.h"
 #include "dumpfilter/vmcore/read_error.h"
 #include "dumpfilter/vmcore/vmcore.h"
 #include "dumpfilter/write/page_share.h"
@@ -42,6 +43,7 @@ struct pipeline {
 	unsigned int sample;       /* other than 0: of so many pages to be compressed only one is; see below */
 	bool share_zero_pages;
 	const struct erase *erase; /* NULL: nothing */
+	const struct vital *vital; /* NULL: no page is */
 	struct page_share *share;  /* NULL: store every other page by itself */
 	const struct writer_ops *ops;
 	struct writer *writer;
@@ -51,6 +53,7 @@ struct pipeline {
 
 	/* Results, of all runs. */
 	uint64_t zero, shared, unreadable, written;
+	uint64_t vital_unreadable; /* of unreadable */
 	struct read_error first_unreadable;
 };
 

@@ -587,6 +587,7 @@ static void test_report_census(void **state)
 	pages->page_size = 4096;
 	pages->pages_written = 77;
 	pages->unreadable = 2;
+	pages->vital_unreadable = 1;
 	pages->first_unreadable = (struct read_error){ 0x7c000, "Input/output error" };
 	for (unsigned int i = 0; i < PAGE_CLASS_COUNT; i++)
 		pages->pages[i] = 100 + i;
@@ -594,7 +595,7 @@ static void test_report_census(void **state)
 	fclose(out);
 	assert_non_null(strstr(text, "\"pages\": {\n    \"page_size\": 4096,\n    \"written\": 77,"));
 	assert_non_null(strstr(text, "\"unreadable\": 2,\n    \"first_unreadable\": {\n      \"address\": 507904,\n"
-				     "      \"error\": \"Input/output error\"\n    },"));
+				     "      \"error\": \"Input/output error\"\n    },\n    \"vital_unreadable\": 1,"));
 	assert_null(strstr(text, "\"copy\""));
 	assert_non_null(strstr(text, "\"unfiltered\": false,"));
 	for (unsigned int i = 0; i < PAGE_CLASS_COUNT; i++) {
@@ -891,8 +892,8 @@ static void remove_file(const char *directory, const char *name)
 }
 
 /* By a program, which writes @lines if it is asked for a report. */
-static void dump_by_reporting_program(const char *directory, enum kd_collector_kind kind, const char *lines,
-				      struct dump_result *result)
+static struct kd_error *run_reporting_program(const char *directory, enum kd_collector_kind kind, const char *lines,
+					      struct dump_result *result)
 {
 	_cleanup_free_ char *script = NULL, *program = NULL;
 	char *argv[] = { NULL, (char *)"-z", NULL };
@@ -907,7 +908,13 @@ static void dump_by_reporting_program(const char *directory, enum kd_collector_k
 	assert_int_equal(chmod(program, 0700), 0);
 	argv[0] = program;
 	put_file(directory, "/vmcore.in", "memory", 6);
-	assert_no_error(dump_by(directory, &collector, result));
+	return dump_by(directory, &collector, result);
+}
+
+static void dump_by_reporting_program(const char *directory, enum kd_collector_kind kind, const char *lines,
+				      struct dump_result *result)
+{
+	assert_no_error(run_reporting_program(directory, kind, lines, result));
 	assert_int_equal(result->count, 1);
 	assert_content(directory, "vmcore", "memory");
 	remove_file(directory, "/vmcore");
@@ -917,7 +924,7 @@ static void dump_by_reporting_program(const char *directory, enum kd_collector_k
 static void test_dump_reported_by_a_program(void **state)
 {
 	struct dumpfilter_report told = { .page_size = 4096,
-					  .pages_written = 9,
+					  .pages_written = 900,
 					  .pages_shared = 8,
 					  .unreadable = 7,
 					  .first_unreadable = { 0x7c000, "Input/output error" },
@@ -937,7 +944,7 @@ static void test_dump_reported_by_a_program(void **state)
 	dump_by_reporting_program(*state, KD_COLLECTOR_DUMPFILTER, lines, &result);
 	assert_true(result.attempt[0].filtered);
 	assert_memory_equal(&result.attempt[0].report, &told, sizeof(told));
-	assert_int_equal(result.attempt[0].pages, 9);
+	assert_int_equal(result.attempt[0].pages, 900);
 	/* No other program is asked for it, and less than all is nothing. */
 	dump_by_reporting_program(*state, KD_COLLECTOR_PROGRAM, lines, &result);
 	assert_false(result.attempt[0].filtered);
@@ -954,6 +961,67 @@ static void test_dump_reported_by_a_program(void **state)
 	assert_false(result.attempt[0].filtered);
 	dump_by_reporting_program(*state, KD_COLLECTOR_DUMPFILTER, "", &result);
 	assert_false(result.attempt[0].filtered);
+}
+
+/* A collector that was content is not believed if the dump lacks too much: it stays incomplete, and nothing else is tried,
+ * since nothing else could read it. */
+static void test_dump_unreadable(void **state)
+{
+	static const struct {
+		uint64_t written, unreadable, vital;
+		bool complete;
+	} rows[] = {
+		{ 990, 10, 0, true }, { 989, 11, 0, false }, { 99, 1, 0, true }, { 98, 1, 0, false },
+		{ 999, 1, 1, false }, { 0, 1, 0, false },    { 1, 0, 0, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct dumpfilter_report told = { .page_size = 4096,
+						  .pages_written = rows[i].written,
+						  .unreadable = rows[i].unreadable,
+						  .vital_unreadable = rows[i].vital,
+						  .first_unreadable = { 0x7c000, "Bad address" } };
+		_cleanup_free_ char *lines = NULL;
+		struct dump_result result;
+		size_t size;
+		FILE *out = open_memstream(&lines, &size);
+
+		assert_int_equal(dumpfilter_report_is_complete(&told), rows[i].complete);
+		dumpfilter_report_write(out, &told);
+		fclose(out);
+		if (rows[i].complete) {
+			dump_by_reporting_program(*state, KD_COLLECTOR_DUMPFILTER, lines, &result);
+			assert_true(result.complete && !result.final && result.status == 0);
+			continue;
+		}
+		assert_error(run_reporting_program(*state, KD_COLLECTOR_DUMPFILTER, lines, &result), KD_ERR_HOLE,
+			     "the first at 0x7c000: Bad address");
+		assert_true(!result.complete && result.final && result.status == 1);
+		assert_int_equal(result.count, 1);
+		assert_non_null(strstr(result.attempt[0].error, "pages could not be read"));
+		assert_content(*state, "vmcore", NULL);
+		assert_content(*state, "vmcore-incomplete", "memory");
+		remove_file(*state, "/vmcore-incomplete");
+		remove_file(*state, "/program");
+	}
+}
+
+/* The same of a plain copy, which is the last that can be tried. */
+static void test_copy_unreadable(void **state)
+{
+	enum { PAGES = 200 };
+	_cleanup_free_ char *data = calloc(PAGES, 4096);
+	struct dump_result result;
+
+	put_file(*state, "/vmcore.in", data, PAGES * 4096);
+	bad_bytes.start = 2 * 4096;
+	bad_bytes.end = 5 * 4096;
+	assert_error(dump_with(*state, "exit 3", &result), KD_ERR_HOLE, "12288 of 819200 bytes could not be read");
+	bad_bytes.end = 0;
+	assert_true(!result.complete && result.final);
+	assert_int_equal(result.attempt[result.kept].rung, RUNG_COPY);
+	assert_content(*state, "vmcore", NULL);
+	remove_file(*state, "/vmcore-incomplete");
 }
 
 /* With the built-in filter, and up to two words of the command line. */
@@ -1056,7 +1124,7 @@ static void test_dump_says_what_is_next(void **state)
 	static const struct crash_facts crash;
 	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
 	struct report report = { .plan = &plan, .crash = &crash };
-	_cleanup_free_ char *said = NULL, *written = NULL, *path = NULL, *zeros = calloc(5, 4096);
+	_cleanup_free_ char *said = NULL, *written = NULL, *path = NULL, *zeros = calloc(200, 4096);
 	FILE *out;
 	size_t size;
 	struct kd_log log;
@@ -1065,8 +1133,8 @@ static void test_dump_says_what_is_next(void **state)
 	out = fopen(path, "we");
 	setbuf(out, NULL);
 	kd_log_init(&log, out, "kdump", KD_LOG_INFO);
-	memset(zeros, 1, 5 * 4096);
-	put_file(*state, "/vmcore.in", zeros, 5 * 4096);
+	memset(zeros, 1, 200 * 4096);
+	put_file(*state, "/vmcore.in", zeros, 200 * 4096);
 	bad_bytes.start = 2 * 4096;
 	bad_bytes.end = 3 * 4096 + 1;
 	dump_log = &log;
@@ -1206,6 +1274,8 @@ int main(void)
 		WITH_DIRECTORY(test_copy_keeps_holes),
 		WITH_DIRECTORY(test_dump_by_a_program),
 		WITH_DIRECTORY(test_dump_reported_by_a_program),
+		WITH_DIRECTORY(test_dump_unreadable),
+		WITH_DIRECTORY(test_copy_unreadable),
 		WITH_DIRECTORY(test_dump_built_in),
 		WITH_DIRECTORY(test_dump_built_in_falls),
 		WITH_DIRECTORY(test_dump_built_in_refuses),
