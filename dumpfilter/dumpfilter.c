@@ -353,6 +353,16 @@ static struct kd_error *write_cycles(struct crash *crash, struct selection *sele
 	return err;
 }
 
+/* Are the pages that readers need first all in the file, although something failed? Pages of a pass follow when all
+ * pages of earlier ones are there; in cycles this goes for phases. */
+static bool has_front(const struct selection *selection, const struct pipeline *pipeline)
+{
+	unsigned int front = selection->window_count > 1 ? page_phases[PHASE_FRONT].end : PASS_BASIC + 1;
+
+	return selection->order.kind != PAGE_ORDER_NONE && pipeline->failed_passes &&
+	       !(pipeline->failed_passes & ((1u << front) - 1));
+}
+
 static void warn_unreadable(const struct kd_log *log, const struct pipeline *pipeline, const char *consequence)
 {
 	if (pipeline->unreadable)
@@ -382,6 +392,7 @@ static struct kd_error *write_pages(struct crash *crash, const struct dumpfilter
 	report->vital_unreadable = pipeline.vital_unreadable;
 	read_error_join(&report->first_unreadable, &pipeline.first_unreadable);
 	report->pages_written = pipeline.written;
+	report->front = !err || has_front(selection, &pipeline);
 	warn_unreadable(options->log, &pipeline, "the dump lacks them (an ELF file has zeros instead)");
 	if (err) {
 		writer_of(options)->give_up(writer);
@@ -488,6 +499,12 @@ struct kd_error *dumpfilter_estimate(const char *vmcore_path, const struct dumpf
 	return NULL;
 }
 
+/* A run whose dump did not fit. */
+struct attempt {
+	unsigned int level;
+	struct dumpfilter_report report;
+};
+
 static struct kd_error *open_output(struct output *output, const char *path, const struct dumpfilter_options *options,
 				    unsigned int threads)
 {
@@ -503,9 +520,23 @@ static struct kd_error *open_output(struct output *output, const char *path, con
 	return output_create(output, path, threads > 1);
 }
 
-/* Makes one dump at options->level. The output is created, or emptied, when there is something to write. */
+/* The dump of the run before did not fit: can this one be better? What this level drops was written last, so if not
+ * even all other pages fitted, they do not fit now. Pages of the units that failed were not counted; and the contents
+ * of zero pages may not have to be stored any more. */
+static bool may_fit(const struct attempt *before, const struct dumpfilter_options *options,
+		    const struct memory_plan *plan, const struct selection *selection)
+{
+	bool fewer_zeros = (options->level & DUMP_LEVEL_ZERO) && !(before->level & DUMP_LEVEL_ZERO);
+
+	return selection->order.kind != PAGE_ORDER_FINE || fewer_zeros ||
+	       selection->pages <= before->report.pages_written + plan->threads * PAGE_UNIT_MAX;
+}
+
+/* Makes one dump at options->level. The output is created, or emptied, when there is something to write that may be
+ * better than what was there @before (NULL: nothing). */
 static struct kd_error *run_level(const char *vmcore_path, const char *out_path, struct output *output,
-				  const struct dumpfilter_options *options, struct dumpfilter_report *report)
+				  const struct dumpfilter_options *options, const struct attempt *before,
+				  struct dumpfilter_report *report)
 {
 	_cleanup_(crash_close) struct crash crash = { 0 };
 	_cleanup_(selection_release) struct selection selection = { 0 };
@@ -517,6 +548,12 @@ static struct kd_error *run_level(const char *vmcore_path, const char *out_path,
 		err = select_pages(&crash, options, &plan, &selection, report);
 	if (!err)
 		err = join_eraseinfo(&crash);
+	if (!err && before && !may_fit(before, options, &plan, &selection)) {
+		err = kd_error_os(
+			ENOSPC, "%s: a dump at level %u would have %lu pages, but only %lu found room; these are kept",
+			output->path, options->level, selection.pages, before->report.pages_written);
+		*report = before->report;
+	}
 	if (!err)
 		err = open_output(output, out_path, options, plan.threads);
 	if (!err)
@@ -537,12 +574,14 @@ struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path, c
 	*report = (struct dumpfilter_report){ 0 };
 	if (err)
 		return err;
-	err = run_level(vmcore_path, out_path, &output, &current, report);
+	err = run_level(vmcore_path, out_path, &output, &current, NULL, report);
 	for (unsigned int i = 0; i < options->fallback_count && err && output.full; i++) {
+		const struct attempt before = { current.level, *report };
+
 		current.level = options->fallback_level[i];
 		kd_warn(options->log, "%s; trying again at dump level %u", err->text, current.level);
 		kd_error_destroy(err);
-		err = run_level(vmcore_path, out_path, &output, &current, report);
+		err = run_level(vmcore_path, out_path, &output, &current, &before, report);
 	}
 	report->full = output.full;
 	return err;

@@ -76,6 +76,7 @@ struct dumpfilter_report {
 	uint64_t bytes_written;             /* size of the output */
 	uint64_t page_size;
 	uint64_t windows; /* of page frames that were gone through one after the other; 1: all at once */
+	bool front;       /* the pages that readers need first are all written; false if that is not known */
 	bool full;        /* there was no room for all: the disk, a quota, options->size_limit */
 	bool unfiltered;  /* the rules did not fit this kernel: everything was kept */
 };

@@ -20,6 +20,15 @@ static const struct {
 	{ "windows", offsetof(struct dumpfilter_report, windows) },
 };
 
+static const struct {
+	const char *key;
+	size_t offset; /* of a bool */
+} facts[] = {
+	{ "unfiltered", offsetof(struct dumpfilter_report, unfiltered) },
+	{ "front", offsetof(struct dumpfilter_report, front) },
+	{ "full", offsetof(struct dumpfilter_report, full) },
+};
+
 void dumpfilter_report_write(FILE *out, const struct dumpfilter_report *report)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
@@ -30,7 +39,8 @@ void dumpfilter_report_write(FILE *out, const struct dumpfilter_report *report)
 			fputc(*p == '\n' ? ' ' : *p, out); /* it may name a file */
 		fputc('\n', out);
 	}
-	fprintf(out, "unfiltered=%d\nfull=%d\n", report->unfiltered, report->full);
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
+		fprintf(out, "%s=%d\n", facts[i].key, *(const bool *)((const char *)report + facts[i].offset));
 	for (int i = 0; i < PAGE_CLASS_COUNT; i++)
 		fprintf(out, "%s=%lu\n", page_class_name((enum page_class)i), report->pages[i]);
 }
@@ -39,7 +49,6 @@ bool dumpfilter_report_read(const char *text, size_t size, struct dumpfilter_rep
 {
 	const struct vmcoreinfo lines = { text, size }; /* they look the same */
 	struct dumpfilter_report report = { 0 };
-	uint64_t unfiltered = 0, full = 0;
 
 	if (!size || text[size - 1] != '\n')
 		return false;
@@ -49,13 +58,16 @@ bool dumpfilter_report_read(const char *text, size_t size, struct dumpfilter_rep
 	for (int i = 0; i < PAGE_CLASS_COUNT; i++)
 		if (!vmcoreinfo_decimal(&lines, page_class_name((enum page_class)i), &report.pages[i]))
 			return false;
-	if (!vmcoreinfo_decimal(&lines, "unfiltered", &unfiltered) || !vmcoreinfo_decimal(&lines, "full", &full))
-		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
+		uint64_t value;
+
+		if (!vmcoreinfo_decimal(&lines, facts[i].key, &value))
+			return false;
+		*(bool *)((char *)&report + facts[i].offset) = value;
+	}
 	if (vmcoreinfo_decimal(&lines, FIRST, &report.first_unreadable.paddr))
 		vmcoreinfo_get_string(&lines, REASON, report.first_unreadable.text,
 				      sizeof(report.first_unreadable.text));
-	report.unfiltered = unfiltered;
-	report.full = full;
 	*ret = report;
 	return true;
 }

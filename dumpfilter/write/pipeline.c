@@ -408,6 +408,8 @@ static void account(struct worker *worker, struct kd_error *err)
 	pthread_mutex_lock(&shop->lock);
 	if (--shop->under_way[worker->pass] == 0)
 		pthread_cond_broadcast(&shop->placed);
+	if (err)
+		shop->pipeline->failed_passes |= 1u << worker->pass;
 	if (!err) {
 		for (unsigned int i = 0; i < worker->unit.count; i++)
 			count_page(worker, i);

@@ -55,6 +55,7 @@ struct pipeline {
 	uint64_t zero, shared, unreadable, written;
 	uint64_t vital_unreadable; /* of unreadable */
 	struct read_error first_unreadable;
+	unsigned int failed_passes; /* bits of those of which pages are missing because of an error */
 };
 
 /** The first error ends it, when the units that are under way are done. On error the results say how far it got. */

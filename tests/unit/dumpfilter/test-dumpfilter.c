@@ -210,6 +210,57 @@ static void test_size_limit(void **state)
 	machine_release(&machine);
 }
 
+/* A level whose pages had no room the first time has none the second time: what was written is kept. */
+static void test_next_level_does_not_fit(void **state)
+{
+	struct dumpfilter_options options = { .fallback_level = { 31 }, .fallback_count = 1, .threads = 1 };
+	static const struct {
+		unsigned int level;
+		uint64_t size_limit;
+		unsigned int kept_level;
+		bool full;
+	} rows[] = {
+		{ 1, UINT64_C(10) << 20, 31, false },
+		{ 1, UINT64_C(4) << 20, 1, true },
+		{ 0, UINT64_C(4) << 20, 31, true }, /* its pages of zeros might have been what had no room */
+	};
+	struct dumpfilter_report report;
+	struct machine machine;
+	struct result result;
+
+	machine_init(&machine, 4);
+	for (uint64_t pfn = 2100; pfn < 4096; pfn++) { /* 8 MiB */
+		for (uint64_t i = 0; i < 4096; i += 8)
+			machine_put(&machine, pfn * 4096 + i, (pfn * 4096 + i) * UINT64_C(0x9e3779b97f4a7c15), 8);
+	}
+	for (uint64_t pfn = 4700; pfn < 6100; pfn++) {
+		machine_put(&machine, machine_page(pfn), LRU, 8);
+		for (uint64_t i = 0; i < 4096; i += 8)
+			machine_put(&machine, pfn * 4096 + i, (pfn * 4096 + i) * UINT64_C(0x9e3779b97f4a7c15), 8);
+	}
+	machine_write(&machine, core);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct kd_error *err;
+
+		options.level = rows[i].level;
+		options.size_limit = rows[i].size_limit;
+		err = dumpfilter_run(core, dump, &options, &report);
+		if (rows[i].full)
+			assert_code(err, KD_ERR_OS);
+		else
+			assert_no_error(err);
+		assert_int_equal(report.full, rows[i].full);
+		assert_true(report.front && report.pages_written > 0);
+		read_result(&result);
+		assert_int_equal(result.sub.dump_level, rows[i].kept_level);
+		assert_int_equal(result.header.status & KDUMP_STATUS_INCOMPLETE,
+				 rows[i].full ? KDUMP_STATUS_INCOMPLETE : 0);
+		free(result.file);
+		unlink(dump);
+	}
+	machine_release(&machine);
+}
+
 static void test_partial_pages(void **state)
 {
 	struct dumpfilter_options options = { .level = 0 };
@@ -270,6 +321,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dump),       cmocka_unit_test(test_dump_levels),
 		cmocka_unit_test(test_codecs),     cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_size_limit), cmocka_unit_test(test_next_level_does_not_fit),
 		cmocka_unit_test(test_size_limit), cmocka_unit_test(test_partial_pages),
 		cmocka_unit_test(test_identify),
 	};
