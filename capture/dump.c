@@ -25,14 +25,19 @@
 #define INCOMPLETE "vmcore-incomplete"
 #define RETRY      "vmcore-incomplete.retry" /* while INCOMPLETE holds the best dump so far */
 
-enum { CONSOLE_MS = 2000, FINISH_SECONDS = 120 };
+enum {
+	CONSOLE_MS = 2000,
+	FINISH_SECONDS = 120,
+	ESTIMATE_PART = 4, /* of the time that is left */
+};
 
 /* A collector in a child process tells its parent all this through shared memory. */
 struct dump_news {
 	uint64_t done, total, page_size;
 	struct dumpfilter_report report;
 	struct copy_result copy;
-	bool plain_filter; /* core_collector does the same as RUNG_FILTER */
+	struct dumpfilter_estimate estimate; /* of RUNG_FILTER */
+	bool plain_filter;                   /* core_collector does the same as RUNG_FILTER */
 };
 
 /* A running rung. */
@@ -282,9 +287,38 @@ static int failure_errno(const struct dump_request *request, const struct kd_err
 	return err->errnum;
 }
 
-static enum rung next_rung(const struct dump_request *request, const struct kd_error *err,
-			   const struct dump_attempt *attempt, const struct dump_news *news, bool unreadable)
+static struct kd_error *estimate_filter(void *arg)
 {
+	const struct rung_run *run = arg;
+	struct dumpfilter_options options = kernel_pages(true);
+
+	options.log = run->request->log;
+	return dumpfilter_estimate(run->request->vmcore, &options, &run->news->estimate);
+}
+
+/* Bytes that RUNG_FILTER needs; UINT64_MAX: that cannot be found out in a part of the time that is left. */
+static uint64_t filter_size(const struct dump_request *request, struct dump_news *news)
+{
+	struct rung_run run = { .request = request, .news = news };
+	struct child_job job = { .name = "estimating a smaller dump",
+				 .run = estimate_filter,
+				 .arg = &run,
+				 .deadline = clock_ms() + (request->deadline - clock_ms()) / ESTIMATE_PART,
+				 .expendable = true };
+	_cleanup_(kd_error_destroy) struct kd_error *err = child_run(&job, NULL);
+
+	if (!err)
+		return news->estimate.size;
+	kd_warn(request->log, "%s", err->text);
+	return UINT64_MAX;
+}
+
+/* @replace_ret: the incomplete dump must go before the next rung. */
+static enum rung next_rung(const struct dump_request *request, const struct kd_error *err,
+			   const struct dump_attempt *attempt, struct dump_news *news, bool unreadable,
+			   bool *replace_ret)
+{
+	enum rung next;
 	struct stat st;
 	struct ladder_facts facts = {
 		.end = attempt->end,
@@ -295,9 +329,14 @@ static enum rung next_rung(const struct dump_request *request, const struct kd_e
 		.unreadable = unreadable,
 		.space = attempt->end == CHILD_LEFT ? 0 : free_space(request->dir),
 		.vmcore_size = stat(request->vmcore, &st) < 0 ? UINT64_MAX : (uint64_t)st.st_size,
+		.file_size = attempt->size,
 	};
 
-	return ladder_next(attempt->rung, &facts);
+	if (ladder_needs_estimate(attempt->rung, &facts))
+		facts.filter_size = filter_size(request, news);
+	next = ladder_next(attempt->rung, &facts);
+	*replace_ret = next != RUNG_NONE && ladder_must_replace(&facts);
+	return next;
 }
 
 /* The collector has worked; but with what it could not read, is this a complete dump? NULL: it is. */
@@ -322,17 +361,24 @@ static struct kd_error *judge_reading(const struct dump_attempt *attempt)
 	return NULL;
 }
 
-/* The last attempt has failed: keep its file or the best one before it, whichever holds more pages. Keep both if the
- * target must not be touched. */
+static struct ladder_standing standing(const struct dump_attempt *attempt)
+{
+	return (struct ladder_standing){ .front = attempt->report.front, .pages = attempt->pages };
+}
+
+/* The last attempt has failed: keep its file or the best one before it, whichever is better. Keep both if the target
+ * must not be touched. */
 static void keep_better(const struct dump_request *request, const char *name, struct dump_result *result)
 {
 	unsigned int last = result->count - 1;
+	const struct ladder_standing now = standing(&result->attempt[last]);
+	const struct ladder_standing before = standing(&result->attempt[result->kept]);
 
 	if (strcmp(name, INCOMPLETE) == 0) {
 		result->kept = last; /* the first file */
 	} else if (result->stuck) {
 		return;
-	} else if (result->attempt[last].pages > result->attempt[result->kept].pages) {
+	} else if (ladder_is_better(&now, &before)) {
 		renameat(request->dir, RETRY, request->dir, INCOMPLETE);
 		result->kept = last;
 	} else {
@@ -379,6 +425,7 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 	struct dump_news *news = shared_alloc(sizeof(*news));
 	const char *name = INCOMPLETE;
 	enum rung rung = RUNG_CONFIGURED;
+	bool replace;
 
 	*ret = (struct dump_result){ .status = 1 };
 	if (!news)
@@ -405,11 +452,10 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 		}
 		ret->stuck = attempt->end == CHILD_LEFT;
 		keep_better(request, name, ret);
-		rung = next_rung(request, err, attempt, news, ret->final);
+		rung = next_rung(request, err, attempt, news, ret->final, &replace);
 		if (rung == RUNG_NONE)
 			return err;
-		/* Make room: only without the incomplete dump can a smaller one be complete. */
-		if (failure_errno(request, err, attempt->end) == ENOSPC)
+		if (replace)
 			unlinkat(request->dir, INCOMPLETE, 0);
 		name = faccessat(request->dir, INCOMPLETE, F_OK, 0) == 0 ? RETRY : INCOMPLETE;
 		kd_warn(request->log, "%s; trying again %s", err->text, rung_words(rung));

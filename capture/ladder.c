@@ -45,16 +45,52 @@ static bool is_space_error(int errnum)
 	return errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG;
 }
 
+/* If there was no room, only a smaller dump can fit. */
+static bool may_be_smaller(enum rung rung, const struct ladder_facts *facts)
+{
+	return rung == RUNG_CONFIGURED && !facts->plain_filter;
+}
+
+/* What is free, and what the incomplete dump has. A quota, or a limit to the size of files, is known by the latter
+ * alone. */
+static uint64_t room(const struct ladder_facts *facts)
+{
+	return facts->errnum == ENOSPC ? facts->space + facts->file_size : facts->file_size;
+}
+
+/* A collector that is stuck in the kernel holds that disk or directory: the next one would be stuck as well. What one
+ * could not read, no other reads. */
+static bool is_at_end(const struct ladder_facts *facts)
+{
+	return facts->end == CHILD_LEFT || facts->out_of_time || facts->erases || facts->unreadable ||
+	       is_target_error(facts->errnum);
+}
+
+bool ladder_needs_estimate(enum rung rung, const struct ladder_facts *facts)
+{
+	return !is_at_end(facts) && is_space_error(facts->errnum) && may_be_smaller(rung, facts);
+}
+
+bool ladder_must_replace(const struct ladder_facts *facts)
+{
+	return is_space_error(facts->errnum) && (facts->errnum != ENOSPC || facts->space < facts->filter_size);
+}
+
+bool ladder_is_better(const struct ladder_standing *one, const struct ladder_standing *other)
+{
+	if (one->complete != other->complete)
+		return one->complete;
+	if (one->front != other->front)
+		return one->front;
+	return one->pages > other->pages;
+}
+
 enum rung ladder_next(enum rung rung, const struct ladder_facts *facts)
 {
-	/* A collector that is stuck in the kernel holds that disk or directory: the next one would be stuck as well. What
-	 * one could not read, no other reads. */
-	if (facts->end == CHILD_LEFT || facts->out_of_time || facts->erases || facts->unreadable ||
-	    is_target_error(facts->errnum))
+	if (is_at_end(facts))
 		return RUNG_NONE;
-	/* If there was no room, only a smaller dump can fit. */
 	if (is_space_error(facts->errnum))
-		return rung == RUNG_CONFIGURED && !facts->plain_filter ? RUNG_FILTER : RUNG_NONE;
+		return may_be_smaller(rung, facts) && facts->filter_size <= room(facts) ? RUNG_FILTER : RUNG_NONE;
 	if (rung == RUNG_CONFIGURED && facts->plain_filter)
 		return RUNG_STORE;
 	if (rung == RUNG_STORE && facts->space < facts->vmcore_size)

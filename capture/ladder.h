@@ -8,6 +8,8 @@
  *      store        the same without compression
  *      copy         /proc/vmcore without filtering, if there is room for it
  *
+ *  On a full disk only "filter" can help, as the smallest, and only if an estimate says that it fits.
+ *
  *  The log is saved before the first rung. Below a core_collector that erases data (--config) there is no rung, because
  *  the lower rungs would save that data.
  */
@@ -41,10 +43,29 @@ struct ladder_facts {
 	bool unreadable;    /* the collector has worked, but too much of /proc/vmcore cannot be read */
 	uint64_t space;     /* bytes free on the target */
 	uint64_t vmcore_size;
+	uint64_t file_size; /* bytes of the incomplete dump, which is removed if that makes the room for a better one */
+	uint64_t filter_size; /* bytes that RUNG_FILTER needs; UINT64_MAX: not known */
 };
+
+/** Does ladder_next() need to know filter_size, which takes time to find? */
+bool ladder_needs_estimate(enum rung rung, const struct ladder_facts *facts);
 
 /** The rung to try after @rung on the same target. RUNG_NONE: no rung can help on this target (no
  *  time, no space, broken disk); take the next target. */
 enum rung ladder_next(enum rung rung, const struct ladder_facts *facts);
+
+/** On a full disk, room for the next rung can come only from the incomplete dump: must that go first? Never unless the
+ *  next one can be expected to be complete: an incomplete one of the same disk would have the same pages, since those
+ *  that matter most are written first, and if it was interrupted there would be neither. */
+bool ladder_must_replace(const struct ladder_facts *facts);
+
+/** A dump as it is on the disk. */
+struct ladder_standing {
+	bool complete;
+	bool front;     /* it has the pages that readers need first */
+	uint64_t pages; /* that it has, as far as known */
+};
+/** Is the dump @one worth more than @other, which is there already and stays if they are equal? */
+bool ladder_is_better(const struct ladder_standing *one, const struct ladder_standing *other);
 
 #endif

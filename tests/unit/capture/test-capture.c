@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/reboot.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -430,6 +431,53 @@ static void test_ladder_full_disk(void **state)
 	assert_int_equal(ladder_next(RUNG_FILTER, &facts), RUNG_NONE);
 	facts.plain_filter = true;
 	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_NONE);
+	assert_false(ladder_needs_estimate(RUNG_CONFIGURED, &facts));
+}
+
+/* An incomplete dump goes only if the one that gets its room can be expected to be complete. */
+static void test_ladder_makes_room(void **state)
+{
+	static const struct {
+		int errnum;
+		uint64_t space, file_size, filter_size;
+		enum rung next;
+		bool replace;
+	} rows[] = {
+		{ ENOSPC, 0, 100, 100, RUNG_FILTER, true },
+		{ ENOSPC, 0, 100, 101, RUNG_NONE, true },
+		{ ENOSPC, 10, 100, 110, RUNG_FILTER, true },
+		{ ENOSPC, 50, 100, 50, RUNG_FILTER, false }, /* there is room beside it */
+		{ ENOSPC, 0, 100, UINT64_MAX, RUNG_NONE, true },
+		{ EDQUOT, 1000, 100, 101, RUNG_NONE, true }, /* which is not for us */
+		{ EDQUOT, 1000, 100, 100, RUNG_FILTER, true },
+		{ EFBIG, 1000, 100, 100, RUNG_FILTER, true },
+		{ EFAULT, 0, 100, 1000, RUNG_FILTER, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct ladder_facts facts = { .end = CHILD_ERROR,
+						    .errnum = rows[i].errnum,
+						    .space = rows[i].space,
+						    .file_size = rows[i].file_size,
+						    .filter_size = rows[i].filter_size };
+
+		assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), rows[i].next);
+		assert_int_equal(ladder_needs_estimate(RUNG_CONFIGURED, &facts), rows[i].errnum != EFAULT);
+		assert_int_equal(ladder_must_replace(&facts), rows[i].replace);
+	}
+}
+
+static void test_ladder_better(void **state)
+{
+	/* Each is better than those behind it. */
+	static const struct ladder_standing by_worth[] = {
+		{ true, true, 5 },   { true, true, 4 },      { true, false, 1000 }, { false, true, 100 },
+		{ false, true, 99 }, { false, false, 1000 }, { false, false, 1 },   { false, false, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(by_worth); i++)
+		for (size_t k = 0; k < ARRAY_SIZE(by_worth); k++)
+			assert_int_equal(ladder_is_better(&by_worth[i], &by_worth[k]), i < k);
 }
 
 static void test_ladder_gives_up_targets(void **state)
@@ -963,8 +1011,8 @@ static void test_dump_reported_by_a_program(void **state)
 	assert_false(result.attempt[0].filtered);
 }
 
-/* A collector that was content is not believed if the dump lacks too much: it stays incomplete, and nothing else is tried,
- * since nothing else could read it. */
+/* A collector that was content is not believed if the dump lacks too much: it stays incomplete, and nothing else is
+ * tried, since nothing else could read it. */
 static void test_dump_unreadable(void **state)
 {
 	static const struct {
@@ -1054,6 +1102,59 @@ static void test_dump_built_in(void **state)
 	assert_no_error(dump_built_in(*state, "--uncompressed", NULL, &result));
 	assert_int_equal(result.count, 1);
 	assert_true(result.attempt[0].size > result.attempt[1].size);
+}
+
+static void put_noise(struct machine *machine, uint64_t pfn, uint64_t end, uint64_t flags)
+{
+	for (; pfn < end; pfn++) {
+		machine_put(machine, machine_page(pfn), flags, 8);
+		for (uint64_t at = pfn * 4096; at < (pfn + 1) * 4096; at += 8)
+			machine_put(machine, at, at * UINT64_C(0x9e3779b97f4a7c15), 8);
+	}
+}
+
+/* Not all of memory fits. An incomplete dump goes only for one that can be expected to be complete. */
+static void test_dump_full_disk(void **state)
+{
+	static const struct {
+		rlim_t limit;
+		bool complete;
+		unsigned int count;
+	} rows[] = { { 12 << 20, true, 2 }, { 4 << 20, false, 1 } };
+	_cleanup_free_ char *path = NULL, *file = NULL;
+	struct machine machine;
+	struct rlimit before;
+
+	assert_true(asprintf(&path, "%s/vmcore.in", (char *)*state) > 0);
+	machine_init(&machine, 4);
+	put_noise(&machine, 2100, 4000, 0);
+	put_noise(&machine, 4700, 6100, LRU);
+	machine_write(&machine, path);
+	machine_release(&machine);
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &before);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct rlimit limit = { rows[i].limit, before.rlim_max };
+		struct dump_result result;
+		struct kd_error *err;
+		struct stat st;
+
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+		err = dump_built_in(*state, "-d", "1", &result);
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+		assert_int_equal(result.complete, rows[i].complete);
+		assert_int_equal(result.count, rows[i].count);
+		assert_int_equal(result.attempt[0].report.full, true);
+		assert_true(asprintf(&file, "%s/%s", (char *)*state, err ? "vmcore-incomplete" : "vmcore") > 0);
+		assert_int_equal(stat(file, &st), 0);
+		assert_true(st.st_size > 3 << 20);
+		assert_int_equal(unlink(file), 0);
+		free(take_ptr(file));
+		kd_error_destroy(err);
+		assert_content(*state, "vmcore-incomplete", NULL);
+		assert_content(*state, "vmcore-incomplete.retry", NULL);
+	}
+	signal(SIGXFSZ, SIG_DFL);
 }
 
 /* The rung below is left out when it would do the same again. */
@@ -1256,6 +1357,8 @@ int main(void)
 		cmocka_unit_test(test_action_ways),
 		cmocka_unit_test(test_ladder_goes_down),
 		cmocka_unit_test(test_ladder_full_disk),
+		cmocka_unit_test(test_ladder_makes_room),
+		cmocka_unit_test(test_ladder_better),
 		cmocka_unit_test(test_ladder_gives_up_targets),
 		cmocka_unit_test(test_ladder_erasing),
 		cmocka_unit_test(test_panic_message),
@@ -1275,6 +1378,7 @@ int main(void)
 		WITH_DIRECTORY(test_dump_by_a_program),
 		WITH_DIRECTORY(test_dump_reported_by_a_program),
 		WITH_DIRECTORY(test_dump_unreadable),
+		WITH_DIRECTORY(test_dump_full_disk),
 		WITH_DIRECTORY(test_copy_unreadable),
 		WITH_DIRECTORY(test_dump_built_in),
 		WITH_DIRECTORY(test_dump_built_in_falls),
