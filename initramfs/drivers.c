@@ -556,7 +556,9 @@ static const struct {
 	{ "md", add_md },
 };
 
-struct kd_error *drivers_add_volume(const struct drivers *drivers, const struct kd_plan_volume *volume)
+/* Add the modules that assemble @volume: those of its device-mapper targets and their ciphers, or of its RAID level.
+ * add_target() adds those of the devices below it. */
+static struct kd_error *add_volume(const struct drivers *drivers, const struct kd_plan_volume *volume)
 {
 	size_t i;
 
@@ -671,7 +673,8 @@ static struct kd_error *add_network_device(const struct drivers *drivers, const 
 	return err ? err : walk_up(drivers, device, &seen);
 }
 
-struct kd_error *drivers_add_network(const struct drivers *drivers, const struct kd_plan_network *network)
+/* Add the modules for a part of the plan's network: the driver of a device, or the kind of link. */
+static struct kd_error *add_network(const struct drivers *drivers, const struct kd_plan_network *network)
 {
 	static const struct {
 		const char *kind, *module;
@@ -690,8 +693,10 @@ struct kd_error *drivers_add_network(const struct drivers *drivers, const struct
 	return kd_error_wrap(err, "network link %s", network->name);
 }
 
-struct kd_error *drivers_add_target(const struct drivers *drivers, const char *device, const char *type_name,
-				    const char *options)
+/* Add the modules for device @device ("UUID=…", "/dev/…"; virtiofs: a tag) and the file system @type_name on it, which
+ * is mounted with @options. */
+static struct kd_error *add_target(const struct drivers *drivers, const char *device, const char *type_name,
+				   const char *options)
 {
 	const struct kd_target_type *type = kd_target_type_find(type_name);
 	struct kd_error *err;
@@ -755,7 +760,9 @@ static struct kd_error *add_ipmi_watchdog(const struct drivers *drivers)
 	return err;
 }
 
-struct kd_error *drivers_add_watchdogs(const struct drivers *drivers)
+/* Add the modules for the watchdogs that are running. Without its driver nobody stops or feeds a watchdog, and it
+ * resets the machine in the middle of the dump. */
+static struct kd_error *add_watchdogs(const struct drivers *drivers)
 {
 	struct kd_error *err = add_ipmi_watchdog(drivers);
 	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(drivers->root, "/sys/class/watchdog");
@@ -775,4 +782,40 @@ struct kd_error *drivers_add_watchdogs(const struct drivers *drivers)
 		err = kd_error_wrap(err, "watchdog %s", name);
 	}
 	return err;
+}
+
+/* --- all of a plan ------------------------------------------------------------------------------------------------ */
+
+static struct kd_error *add_extra(const struct drivers *drivers, char *const *extra_modules)
+{
+	struct kd_error *err = NULL;
+	bool found;
+
+	for (; extra_modules && *extra_modules && !err; extra_modules++) {
+		err = modules_add(drivers->modules, *extra_modules, &found);
+		if (!err && !found)
+			kd_warn(drivers->log, "Module %s not found", *extra_modules);
+	}
+	return err;
+}
+
+struct kd_error *drivers_add_plan(const struct drivers *drivers, char *const *extra_modules)
+{
+	const struct kd_plan *plan = drivers->plan;
+	/* First: a watchdog that runs must be petted while drivers of disks, which can take minutes, are inserted. */
+	struct kd_error *err = add_watchdogs(drivers);
+
+	/* A dump may succeed without the driver of a watchdog. Without an image there is none. */
+	if (err && err->code != KD_ERR_NOMEM) {
+		kd_warn(drivers->log, "%s", err->text);
+		kd_error_destroy(err);
+		err = NULL;
+	}
+	for (size_t i = 0; i < plan->target_count && !err; i++)
+		err = add_target(drivers, plan->target[i].device, plan->target[i].type, plan->target[i].options);
+	for (size_t i = 0; i < plan->network_count && !err; i++)
+		err = add_network(drivers, &plan->network[i]);
+	for (size_t i = 0; i < plan->volume_count && !err; i++)
+		err = add_volume(drivers, &plan->volume[i]);
+	return err ? err : add_extra(drivers, extra_modules);
 }

@@ -19,27 +19,16 @@ struct drivers {
 	struct modules *modules;
 	const char *release;        /* the kernel that the modules are for */
 	const struct kd_log *log;   /* debug lines say why a module is added */
-	const struct kd_plan *plan; /* the capture can assemble its volumes; may be NULL */
+	const struct kd_plan *plan; /* the capture can assemble its volumes */
 };
 
-/** Add the modules for device @device ("UUID=…", "/dev/…"; virtiofs: a tag) and the file system @type on it, which is
- *  mounted with @options.
- *  KD_ERR_NOT_FOUND: no such device, or the kernel has no module for it.
- *  KD_ERR_UNSUPPORTED: @type is not in base/target_types.h, or the device is made of other devices and is not a volume
- *  of the plan (the text names the whole stack), or it comes from a server by programs that the capture does not have
- *  (iSCSI …). */
-struct kd_error *drivers_add_target(const struct drivers *drivers, const char *device, const char *type,
-				    const char *options) MUST_CHECK;
-
-/** Add the modules for a part of the plan's network: the driver of a device, or the kind of link. KD_ERR_NOT_FOUND. */
-struct kd_error *drivers_add_network(const struct drivers *drivers, const struct kd_plan_network *network) MUST_CHECK;
-
-/** Add the modules that assemble @volume: those of its device-mapper targets and their ciphers, or of its RAID level.
- *  drivers_add_target() adds those of the devices below it. KD_ERR_NOT_FOUND. */
-struct kd_error *drivers_add_volume(const struct drivers *drivers, const struct kd_plan_volume *volume) MUST_CHECK;
-
-/** Add the modules for the watchdogs that are running. Without its driver nobody stops or feeds a watchdog, and it
- *  resets the machine in the middle of the dump. */
-struct kd_error *drivers_add_watchdogs(const struct drivers *drivers) MUST_CHECK;
+/** Add the modules for all targets, volumes and network links of the plan, for the watchdogs that are running, and
+ *  @extra_modules (NULL-terminated, may be NULL), in the order in which they are to be inserted. That a watchdog has no
+ *  driver, or that an extra module does not exist, is only a warning.
+ *  KD_ERR_NOT_FOUND: a device does not exist, or the kernel has no module for it.
+ *  KD_ERR_UNSUPPORTED: the type of a target is not in base/target_types.h, or its device is made of other devices and
+ *  is not a volume of the plan (the text names the whole stack), or it comes from a server by programs that the
+ *  capture does not have (iSCSI …). */
+struct kd_error *drivers_add_plan(const struct drivers *drivers, char *const *extra_modules) MUST_CHECK;
 
 #endif

@@ -13,6 +13,7 @@
 #include "initramfs/drivers.h"
 #include "initramfs/elf_closure.h"
 #include "initramfs/hash.h"
+#include "initramfs/kernel_config.h"
 #include "initramfs/modules.h"
 
 #define MODULE_DIR "/lib/modules" /* in the image */
@@ -98,44 +99,6 @@ static struct initramfs_result result_of(const struct record *record, bool rebui
 
 /* --- collecting --------------------------------------------------------------------------------------------------- */
 
-static struct kd_error *find_modules(const struct initramfs_request *request, struct modules *modules)
-{
-	const struct drivers drivers = {
-		.root = request->root,
-		.modules = modules,
-		.release = request->plan->kernel_release,
-		.log = request->log,
-		.plan = request->plan,
-	};
-	/* First: a watchdog that runs must be petted while drivers of disks, which can take minutes, are inserted. */
-	struct kd_error *err = drivers_add_watchdogs(&drivers);
-	char *const *extra;
-	bool found;
-	size_t i;
-
-	/* A dump may succeed without the driver of a watchdog. Without an image there is none. */
-	if (err && err->code != KD_ERR_NOMEM) {
-		kd_warn(request->log, "%s", err->text);
-		kd_error_destroy(err);
-		err = NULL;
-	}
-	for (i = 0; i < request->plan->target_count && !err; i++) {
-		const struct kd_plan_target *target = &request->plan->target[i];
-
-		err = drivers_add_target(&drivers, target->device, target->type, target->options);
-	}
-	for (i = 0; i < request->plan->network_count && !err; i++)
-		err = drivers_add_network(&drivers, &request->plan->network[i]);
-	for (i = 0; i < request->plan->volume_count && !err; i++)
-		err = drivers_add_volume(&drivers, &request->plan->volume[i]);
-	for (extra = request->extra_modules; extra && *extra && !err; extra++) {
-		err = modules_add(modules, *extra, &found);
-		if (!err && !found)
-			kd_warn(request->log, "Module %s not found", *extra);
-	}
-	return err;
-}
-
 static void forget_modules(struct kd_plan *plan)
 {
 	size_t i;
@@ -161,14 +124,17 @@ static struct kd_error *add_file(struct image *image, const char *path, mode_t m
 /* Add the modules to the image and to the plan. */
 static struct kd_error *add_modules(const struct initramfs_request *request, struct image *image)
 {
+	const char *release = request->plan->kernel_release;
 	_cleanup_(modules_close) struct modules *modules = NULL;
 	const struct module_file *file;
+	struct drivers drivers;
 	struct kd_error *err;
 	size_t count, i;
 
-	err = modules_open(request->root, request->plan->kernel_release, &modules);
+	err = modules_open(request->root, release, &modules);
+	drivers = (struct drivers){ request->root, modules, release, request->log, request->plan };
 	if (!err)
-		err = find_modules(request, modules);
+		err = drivers_add_plan(&drivers, request->extra_modules);
 	if (err)
 		return err;
 	forget_modules(request->plan);
@@ -239,46 +205,18 @@ static struct kd_error *add_skeleton(struct image *image)
 	return err ? err : image_add_character_device(image, "/dev/console", 0600, 5, 1);
 }
 
-/* Does @text, the configuration of a kernel, set "@option=y"? */
-static bool config_has(const char *text, const char *option)
-{
-	size_t length = strlen(option);
-	const char *line = text;
-
-	for (; line; line = strchr(line, '\n'), line += line != NULL) {
-		if (strncmp(line, option, length) == 0 && strncmp(line + length, "=y", 2) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Use the compression that was asked for, or none if the kernel's configuration says that it cannot expand it. If the
  * configuration is missing, the kernel is assumed to expand it, as the kernels of all distributions do. */
 static struct kd_error *choose_compression(const struct initramfs_request *request, enum image_compression *ret)
 {
-	static const struct {
-		const char *before, *after; /* the release */
-	} places[] = { { "/boot/config-", "" }, { "/lib/modules/", "/config" } };
-	const char *option = image_compression_config(request->compression);
-	struct kd_error *err;
-	size_t i;
+	const char *option = image_compression_config(request->compression), *release = request->plan->kernel_release;
+	enum kernel_config config = KERNEL_CONFIG_YES;
+	struct kd_error *err = option ? kernel_config_find(request->root, release, option, &config) : NULL;
 
-	*ret = request->compression;
-	for (i = 0; option && i < ARRAY_SIZE(places); i++) {
-		_cleanup_free_ char *path = NULL, *text = NULL;
-
-		err = kd_format(&path, "%s%s%s", places[i].before, request->plan->kernel_release, places[i].after);
-		if (err)
-			return err;
-		kd_error_destroy(kd_sysroot_read(request->root, path, &text, NULL));
-		if (text && !config_has(text, option)) {
-			kd_debug(request->log, "%s lacks %s: the archive stays uncompressed", path, option);
-			*ret = IMAGE_COMPRESSION_NONE;
-		}
-		if (text)
-			break;
-	}
-	return NULL;
+	*ret = config == KERNEL_CONFIG_NO ? IMAGE_COMPRESSION_NONE : request->compression;
+	if (!err && config == KERNEL_CONFIG_NO)
+		kd_debug(request->log, "kernel %s lacks %s: the archive stays uncompressed", release, option);
+	return err;
 }
 
 static struct kd_error *add_plan(const struct kd_plan *plan, struct image *image)

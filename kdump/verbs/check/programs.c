@@ -159,23 +159,28 @@ void check_keys(const struct check_context *c, struct check_result *result)
 	check_say(result, CHECK_OK, NULL, "%zu key files are readable, by root only", c->keys->count);
 }
 
+/* The modules that an image for the plan would hold now. */
+static struct kd_error *find_modules(const struct check_context *c, struct modules **ret)
+{
+	struct kd_error *err = modules_open(&c->ctl->root, c->kernel->release, ret);
+	struct drivers drivers = { .root = &c->ctl->root, .release = c->kernel->release, .plan = c->plan };
+
+	drivers.modules = *ret;
+	return err ? err : drivers_add_plan(&drivers, c->conf->extra_modules);
+}
+
 /* The drivers that the target needs now, compared with those in the image. */
 void check_drivers(const struct check_context *c, struct check_result *result)
 {
 	_cleanup_(modules_close) struct modules *modules = NULL;
 	_cleanup_free_ char *path = c->initrd ? kd_sysroot_path(&c->ctl->root, c->initrd) : NULL, *listing = NULL;
-	struct drivers drivers = { .root = &c->ctl->root };
 	const struct module_file *file;
 	struct kd_error *err;
 	size_t count, i;
 
 	if (!c->plan || !path || !read_listing(path, &listing))
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "there is no image to compare with");
-	err = modules_open(&c->ctl->root, c->kernel->release, &modules);
-	drivers.modules = modules;
-	drivers.release = c->kernel->release;
-	if (!err)
-		err = drivers_add_target(&drivers, c->target->device, c->target->type, c->target->options);
+	err = find_modules(c, &modules);
 	if (err)
 		return check_say_error(result, CHECK_FAILURE, err);
 	file = modules_list(modules, &count);

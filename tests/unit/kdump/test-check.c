@@ -14,6 +14,7 @@
 
 #include "base/array.h"
 #include "base/io.h"
+#include "initramfs/image.h"
 #include "kdump/arming/armed.h"
 #include "kdump/arming/creation_test.h"
 #include "kdump/verbs/check/check.h"
@@ -121,6 +122,59 @@ static void test_btrfs(void **state)
 	expect(m, check_file_system, CHECK_OK, "no errors");
 	m->target.device = (char *)"UUID=../../ext4";
 	expect(m, check_file_system, CHECK_NOT_APPLICABLE, "is not mounted");
+}
+
+#define RELEASE       "6.1.0-test"
+#define MODULES       "/lib/modules/" RELEASE
+#define BUILT_IN_INFO "ahci.file=ata/ahci\0ahci.license=GPL\0ahci.firmware=ahci/one.bin\0ahci.firmware=ahci/two.bin"
+
+/* A kernel that has everything built in, and an image for it. */
+static bool make_kernel(struct machine *m)
+{
+	_cleanup_(image_free) struct image *image = NULL;
+	_cleanup_free_ void *data = NULL;
+	char command[256];
+	uint64_t unpacked;
+	size_t size;
+
+	if (access("/sbin/depmod", X_OK) < 0 && access("/usr/sbin/depmod", X_OK) < 0)
+		return false;
+	put(m, MODULES "/modules.order", "");
+	put(m, MODULES "/modules.builtin", "kernel/fs/ext4.ko\nkernel/ata/ahci.ko\nkernel/md/dm-mod.ko\n");
+	tree_write(&m->tree, MODULES "/modules.builtin.modinfo", BUILT_IN_INFO, sizeof(BUILT_IN_INFO));
+	snprintf(command, sizeof(command), "PATH=$PATH:/usr/sbin:/sbin depmod -b %s " RELEASE, m->tree.path);
+	assert_int_equal(system(command), 0);
+	assert_no_error(image_new(&image));
+	assert_no_error(image_add_directory(image, "/dev", 0755));
+	assert_no_error(image_build(image, IMAGE_COMPRESSION_NONE, &data, &size, &unpacked));
+	tree_write(&m->tree, "/image", data, size);
+	m->context.initrd = (char *)"/image";
+	return true;
+}
+
+/* The drivers of a volume are those of its disks, and of the volume. */
+static void test_drivers_of_volume(void **state)
+{
+	static char *const table[] = { (char *)"0",         (char *)"8", (char *)"linear",
+				       (char *)"/dev/vda1", (char *)"0", NULL };
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	struct kernel kernel = { .release = (char *)RELEASE };
+	struct machine *m = *state;
+
+	if (!make_kernel(m))
+		end_test("no depmod");
+	put(m, "/dev/dm-0", "");
+	put(m, "/sys/devices/virtual/block/dm-0/dm/name", "vg-dumps\n");
+	tree_link(&m->tree, "/sys/class/block/dm-0", "/sys/devices/virtual/block/dm-0");
+	assert_no_error(kd_plan_init(&plan));
+	assert_no_error(kd_plan_add_target(&plan, "ext4", "/dev/dm-0", "", "/", 1));
+	assert_no_error(kd_plan_add_volume(&plan, "dm", "vg-dumps", table));
+	m->target.device = (char *)"/dev/dm-0";
+	m->context.plan = &plan;
+	m->context.kernel = &kernel;
+	expect(m, check_drivers, CHECK_OK, "the 0 modules that the target needs are in the image");
+	m->context.initrd = NULL;
+	expect(m, check_drivers, CHECK_NOT_APPLICABLE, "no image");
 }
 
 static void test_keys(void **state)
@@ -392,11 +446,17 @@ static void test_creation_record(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_kdump_tools),     TEST(test_ext4),
-		TEST(test_btrfs),           TEST(test_keys),
-		TEST(test_keys_of_machine), TEST(test_no_memory_for_directories),
-		TEST(test_armed_image),     TEST(test_clock),
-		TEST(test_space),           TEST(test_signature),
+		TEST(test_kdump_tools),
+		TEST(test_ext4),
+		TEST(test_btrfs),
+		TEST(test_keys),
+		TEST(test_keys_of_machine),
+		TEST(test_no_memory_for_directories),
+		TEST(test_armed_image),
+		TEST(test_clock),
+		TEST(test_space),
+		TEST(test_signature),
+		TEST(test_drivers_of_volume),
 		TEST(test_creation_record),
 	};
 
