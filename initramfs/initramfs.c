@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "initramfs/drivers.h"
 #include "initramfs/elf_closure.h"
+#include "initramfs/firmware.h"
 #include "initramfs/hash.h"
 #include "initramfs/kernel_config.h"
 #include "initramfs/modules.h"
@@ -121,6 +122,22 @@ static struct kd_error *add_file(struct image *image, const char *path, mode_t m
 	return err ? err : image_add_file(image, path, mode, store, data, size);
 }
 
+/* Add the firmware that the modules ask for, as far as the machine has it. */
+static struct kd_error *add_firmware(const struct initramfs_request *request, const struct modules *modules,
+				     struct image *image)
+{
+	const char *release = request->plan->kernel_release;
+	_cleanup_(firmware_free) struct firmware firmware = { 0 };
+	struct kd_error *err = firmware_find(request->root, release, modules, &firmware);
+
+	for (size_t i = 0; i < firmware.count; i++)
+		kd_debug(request->log, "firmware %s is in the image", firmware.file[i].path);
+	for (size_t i = 0; i < firmware.missing.count; i++)
+		kd_debug(request->log, "module %s is firmware that this machine does not have",
+			 firmware.missing.name[i]);
+	return err ? err : firmware_add(request->root, release, &firmware, image);
+}
+
 /* Add the modules to the image and to the plan. */
 static struct kd_error *add_modules(const struct initramfs_request *request, struct image *image)
 {
@@ -149,7 +166,7 @@ static struct kd_error *add_modules(const struct initramfs_request *request, str
 		if (!err)
 			err = kd_plan_add_module(request->plan, path, file[i].options);
 	}
-	return err;
+	return err ? err : add_firmware(request, modules, image);
 }
 
 /* Add the file that tells the collector which data to erase: without it there is no dump. */

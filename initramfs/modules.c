@@ -321,6 +321,30 @@ struct kd_error *modules_resolve(struct modules *modules, const char *modalias, 
 	return err;
 }
 
+const struct names *modules_visited(const struct modules *modules)
+{
+	return &modules->seen;
+}
+
+struct kd_error *modules_firmware(const struct modules *modules, const char *name, struct names *ret)
+{
+	_cleanup_module_ struct kmod_module *module = NULL;
+	struct kmod_list *info = NULL, *item;
+	struct kd_error *err = NULL;
+	int r = kmod_module_new_from_name(modules->kmod, name, &module);
+
+	/* What is built in tells of itself only since Linux 5.2, and not to each libkmod. */
+	if (r < 0 || kmod_module_get_info(module, &info) < 0)
+		return r == -ENOMEM ? kd_error_nomem() : NULL;
+	kmod_list_foreach(item, info)
+	{
+		if (strcmp(kmod_module_info_get_key(item), "firmware") == 0 && !err)
+			err = names_add(ret, kmod_module_info_get_value(item), NULL);
+	}
+	kmod_module_info_free_list(info);
+	return err;
+}
+
 const struct module_file *modules_list(const struct modules *modules, size_t *count_ret)
 {
 	*count_ret = modules->count;

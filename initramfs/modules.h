@@ -38,6 +38,12 @@ struct kd_error *modules_add(struct modules *modules, const char *alias, bool *f
  *  Nothing is added to the list of files. */
 struct kd_error *modules_resolve(struct modules *modules, const char *modalias, struct names *ret) MUST_CHECK;
 
+/** The names of all modules that were visited, those that are built in included. Borrowed, as below. */
+const struct names *modules_visited(const struct modules *modules);
+
+/** Add to @ret the firmware that module @name may ask for: names below /lib/firmware, and patterns of such. */
+struct kd_error *modules_firmware(const struct modules *modules, const char *name, struct names *ret) MUST_CHECK;
+
 /** The files added so far, in insertion order. Borrowed, valid until the next modules_add(). */
 const struct module_file *modules_list(const struct modules *modules, size_t *count_ret);
 

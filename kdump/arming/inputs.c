@@ -16,6 +16,7 @@
 #include "base/device_spec.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "initramfs/firmware.h"
 #include "initramfs/hash.h"
 #include "initramfs/modules.h"
 #include "kdump/arming/armed.h"
@@ -281,6 +282,7 @@ static const struct input_kind kinds[] = {
 	{ INPUT_INITRAMFS, by_stat, true, DANGER_NEVER, "the loaded image differs from the one on the disk", NULL },
 	{ INPUT_INDEX, by_content, true, DANGER_NEVER, "the image may hold old modules", NULL },
 	{ INPUT_MODULE, by_stat, true, DANGER_NEVER, "the image holds the old module", NULL },
+	{ INPUT_FIRMWARE, by_stat, true, DANGER_NEVER, "the image holds the old firmware", NULL },
 	{ INPUT_PROGRAM, by_stat, true, DANGER_NEVER, "the image holds the old program", NULL },
 	{ INPUT_KEY, by_stat, true, DANGER_NEVER, "the image holds the old key, which may not open the target",
 	  "put the key back or name another one in the configuration, then \"kdumpctl reload\"" },
@@ -387,6 +389,7 @@ static char *module_name(const char *file)
 struct kd_error *inputs_add_modules(const struct kd_sysroot *root, struct inputs *inputs, const struct kd_plan *plan)
 {
 	_cleanup_(modules_close) struct modules *modules = NULL;
+	_cleanup_(firmware_free) struct firmware firmware = { 0 };
 	_cleanup_free_ char *index = NULL;
 	const struct module_file *file;
 	struct kd_error *err;
@@ -409,6 +412,10 @@ struct kd_error *inputs_add_modules(const struct kd_sysroot *root, struct inputs
 	file = modules_list(modules, &count);
 	for (i = 0; i < count && !err; i++)
 		err = inputs_add(root, inputs, INPUT_MODULE, file[i].path + strlen(root->prefix));
+	if (!err)
+		err = firmware_find(root, plan->kernel_release, modules, &firmware);
+	for (i = 0; i < firmware.count && !err; i++)
+		err = inputs_add(root, inputs, INPUT_FIRMWARE, firmware.file[i].path);
 	return err;
 }
 

@@ -39,6 +39,7 @@ const char *inputs_kind(const struct input *input);
 #define INPUT_INITRAMFS "initramfs" /* the image as it lies on the disk */
 #define INPUT_INDEX     "index"     /* modules.dep, by its content */
 #define INPUT_MODULE    "module"    /* a module's file */
+#define INPUT_FIRMWARE  "firmware"  /* a file that a module loads into its device */
 #define INPUT_PROGRAM   "program"   /* hooks, collector, extra_bins, the capture program */
 #define INPUT_KEY       "key"       /* a file with a secret that was put into the image */
 #define INPUT_DEVICE    "device"    /* the target's device: "UUID=…" or a path */
@@ -57,7 +58,7 @@ struct kd_error *inputs_add(const struct kd_sysroot *root, struct inputs *inputs
 struct kd_error *inputs_add_plan(const struct kd_sysroot *root, struct inputs *inputs,
 				 const struct kd_plan *plan) MUST_CHECK;
 
-/** Add the modules of @plan, and the index in which they were found. */
+/** Add the modules of @plan, the firmware that they load, and the index in which they were found. */
 struct kd_error *inputs_add_modules(const struct kd_sysroot *root, struct inputs *inputs,
 				    const struct kd_plan *plan) MUST_CHECK;
 

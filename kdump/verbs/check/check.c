@@ -37,6 +37,7 @@ static const struct check {
 	{ "hook directories", true, check_hook_directories },
 	{ "image", false, check_image },
 	{ "drivers", false, check_drivers },
+	{ "firmware", false, check_firmware },
 	{ "watchdog", false, check_watchdog },
 	{ "armed", false, check_armed },
 	{ "armed image", false, check_armed_image },

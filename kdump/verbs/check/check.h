@@ -63,7 +63,7 @@ check_function check_kexec, check_reservation, check_load_disabled, check_signat
 /* storage.c */
 check_function check_target, check_writable, check_space, check_inodes, check_file_system;
 /* programs.c */
-check_function check_configuration, check_settings, check_kernel, check_image, check_drivers, check_programs,
-	check_libraries, check_hook_directories, check_keys, check_armed_image, check_kdump_tools;
+check_function check_configuration, check_settings, check_kernel, check_image, check_drivers, check_firmware,
+	check_programs, check_libraries, check_hook_directories, check_keys, check_armed_image, check_kdump_tools;
 
 #endif

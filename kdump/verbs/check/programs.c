@@ -14,10 +14,12 @@
 #include "base/text.h"
 #include "initramfs/drivers.h"
 #include "initramfs/elf_closure.h"
+#include "initramfs/firmware.h"
 #include "initramfs/image.h"
 #include "initramfs/modules.h"
 #include "kdump/arming/armed.h"
 #include "kdump/verbs/check/check.h"
+#include "kdump/verbs/terminal.h"
 
 void check_configuration(const struct check_context *c, struct check_result *result)
 {
@@ -195,6 +197,69 @@ void check_drivers(const struct check_context *c, struct check_result *result)
 					 "the target needs the module %s, which is not in the image", file[i].name);
 	}
 	check_say(result, CHECK_OK, NULL, "the %zu modules that the target needs are in the image", count);
+}
+
+/* "a, b, c" */
+static char *join(const struct names *names)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	for (size_t i = 0; out && i < names->count; i++)
+		fprintf(out, "%s%s", i ? ", " : "", names->name[i]);
+	if (out && fclose(out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static uint64_t firmware_size(const struct kd_sysroot *root, const struct firmware *firmware)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < firmware->count; i++) {
+		_cleanup_close_ int fd = kd_sysroot_open_file(root, firmware->file[i].path, O_PATH);
+		struct stat st;
+
+		if (fd >= 0 && fstat(fd, &st) == 0)
+			size += st.st_size;
+	}
+	return size;
+}
+
+/* A module names the firmware of each device that it knows, and of each version. So a missing file means little if
+ * there are others. */
+void check_firmware(const struct check_context *c, struct check_result *result)
+{
+	_cleanup_(modules_close) struct modules *modules = NULL;
+	_cleanup_(firmware_free) struct firmware firmware = { 0 };
+	_cleanup_free_ char *missing = NULL, *destitute = NULL;
+	char size[TERM_SIZE_MAX];
+	struct kd_error *err;
+
+	if (!c->plan)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "the drivers of the target are not known");
+	err = find_modules(c, &modules);
+	if (!err)
+		err = firmware_find(&c->ctl->root, c->kernel->release, modules, &firmware);
+	if (err)
+		return check_say_error(result, CHECK_NOT_APPLICABLE, err); /* row "drivers" has it */
+	if (!firmware.count && !firmware.missing.count)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "no driver of the image loads firmware");
+	missing = join(&firmware.missing);
+	destitute = join(&firmware.destitute);
+	term_size(firmware_size(&c->ctl->root, &firmware), size);
+	if (firmware.destitute.count)
+		return check_say(
+			result, CHECK_WARNING,
+			"install the package with the firmware (Debian: firmware-*, Red Hat: linux-firmware) if "
+			"the device works only with it",
+			"this machine has no firmware for %s: %s", destitute ? destitute : "", missing ? missing : "");
+	check_say(result, CHECK_OK, NULL, "%zu files with %s go into the image%s%s", firmware.count, size,
+		  firmware.missing.count ? "; this machine does not have " : "",
+		  firmware.missing.count && missing ? missing : "");
 }
 
 /* At the crash, files that are not executable are skipped without a word. */

@@ -14,6 +14,7 @@
 #include "base/parse.h"
 #include "initramfs/elf_closure.h"
 #include "initramfs/elf_object.h"
+#include "initramfs/firmware.h"
 #include "initramfs/initramfs.h"
 #include "tests/unit/initramfs/elf-testing.h"
 #include "tests/unit/testing.h"
@@ -61,7 +62,12 @@ static const struct {
 	{ "crypto/ecb.ko", "alias=crypto-ecb", "", "" },
 	{ "crypto/aesni-intel.ko", "alias=crypto-aes", "", "" },
 	{ "crypto/padlock-aes.ko", "alias=crypto-aes", "", "" },
+	{ "scsi/qla.ko", "firmware=ql/one.bin firmware=ql/two.bin firmware=ql/x*-y.?.bin firmware=../../etc/shadow", "",
+	  "" },
+	{ "net/nic.ko", "firmware=nic/gone.fw", "", "" },
 };
+
+#define BUILT_IN_INFO "xfs.license=GPL\0ahci.file=drivers/ata/ahci\0ahci.license=GPL\0ahci.firmware=ahci.bin"
 
 static bool have_depmod(void)
 {
@@ -92,7 +98,7 @@ static void make_modules(const struct tree *tree)
 	}
 	tree_text(tree, MODULES "/modules.order", "");
 	tree_text(tree, MODULES "/modules.builtin", "kernel/fs/xfs/xfs.ko\nkernel/drivers/ata/ahci.ko\n");
-	tree_text(tree, MODULES "/modules.builtin.modinfo", "");
+	tree_write(tree, MODULES "/modules.builtin.modinfo", BUILT_IN_INFO, sizeof(BUILT_IN_INFO));
 	run_depmod(tree);
 }
 
@@ -406,6 +412,91 @@ static void test_hidden_watchdogs(void **state)
 	tree_delete(tree, "/sys/module/ipmi_watchdog");
 }
 
+/* Add @name to the modules, and find the firmware of all of them. */
+static void find_firmware(struct machine *machine, const char *name, struct firmware *ret)
+{
+	_cleanup_(modules_close) struct modules *modules = NULL;
+	bool found;
+
+	assert_no_error(modules_open(&machine->tree.root, RELEASE, &modules));
+	assert_no_error(modules_add(modules, name, &found));
+	assert_true(found);
+	assert_no_error(firmware_find(&machine->tree.root, RELEASE, modules, ret));
+}
+
+static void expect_firmware(struct machine *machine, const char *expected)
+{
+	_cleanup_(firmware_free) struct firmware firmware = { 0 };
+	char text[512] = "";
+
+	find_firmware(machine, "qla", &firmware);
+	for (size_t i = 0; i < firmware.count; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", *text ? " " : "",
+			 firmware.file[i].path);
+	assert_string_equal(text, expected);
+}
+
+/* The kernel looks for each form of a file in all places before it looks for the next form. */
+static void test_firmware_places(void **state)
+{
+	static const struct {
+		const char *file, *expected;
+	} steps[] = {
+		{ "/usr/lib/firmware/ql/one.bin", "/usr/lib/firmware/ql/one.bin" },
+		{ "/lib/firmware/ql/one.bin.xz", "/usr/lib/firmware/ql/one.bin" },
+		{ "/lib/firmware/ql/one.bin", "/lib/firmware/ql/one.bin" },
+		{ "/lib/firmware/" RELEASE "/ql/one.bin", "/lib/firmware/" RELEASE "/ql/one.bin" },
+		{ "/lib/firmware/updates/ql/one.bin", "/lib/firmware/updates/ql/one.bin" },
+		{ "/lib/firmware/updates/" RELEASE "/ql/one.bin", "/lib/firmware/updates/" RELEASE "/ql/one.bin" },
+		{ "/lib/firmware/ql/two.bin.zst",
+		  "/lib/firmware/updates/" RELEASE "/ql/one.bin /lib/firmware/ql/two.bin.zst" },
+	};
+	struct machine *machine = *state;
+	const struct tree *tree = &machine->tree;
+
+	expect_firmware(machine, "");
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		tree_text(tree, steps[i].file, "firmware");
+		expect_firmware(machine, steps[i].expected);
+	}
+	tree_text(tree, "/srv/fw/ql/one.bin", "firmware");
+	tree_text(tree, "/sys/module/firmware_class/parameters/path", "/srv/fw\n");
+	expect_firmware(machine, "/srv/fw/ql/one.bin /lib/firmware/ql/two.bin.zst");
+	tree_delete(tree, "/sys/module/firmware_class/parameters/path");
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		tree_delete(tree, steps[i].file);
+	/* A pattern stands for what it matches, once. */
+	tree_text(tree, "/lib/firmware/ql/x1-y.1.bin", "");
+	tree_text(tree, "/lib/firmware/ql/x1-y.1.bin.xz", "");
+	tree_text(tree, "/lib/firmware/ql/x-y.2.bin.xz", "");
+	tree_text(tree, "/lib/firmware/ql/x-y.23.bin", "");
+	tree_link(tree, "/lib/firmware/ql/xx-y.3.bin", "/lib/firmware/ql/x1-y.1.bin");
+	expect_firmware(machine,
+			"/lib/firmware/ql/x-y.2.bin.xz /lib/firmware/ql/x1-y.1.bin /lib/firmware/ql/xx-y.3.bin");
+	tree_delete(tree, "/lib/firmware/ql/x1-y.1.bin");
+	tree_delete(tree, "/lib/firmware/ql/x1-y.1.bin.xz");
+	tree_delete(tree, "/lib/firmware/ql/x-y.2.bin.xz");
+	tree_delete(tree, "/lib/firmware/ql/xx-y.3.bin");
+}
+
+static void test_firmware_missing(void **state)
+{
+	_cleanup_(firmware_free) struct firmware some = { 0 }, none = { 0 };
+	struct machine *machine = *state;
+
+	tree_text(&machine->tree, "/lib/firmware/ql/two.bin", "");
+	find_firmware(machine, "qla", &some);
+	assert_int_equal(some.missing.count, 2);
+	assert_string_equal(some.missing.name[0], "qla: ql/one.bin");
+	assert_string_equal(some.missing.name[1], "qla: ql/x*-y.?.bin");
+	assert_int_equal(some.destitute.count, 0);
+	tree_delete(&machine->tree, "/lib/firmware/ql/two.bin");
+	find_firmware(machine, "nic", &none);
+	assert_int_equal(none.count, 0);
+	assert_int_equal(none.destitute.count, 1);
+	assert_string_equal(none.destitute.name[0], "nic");
+}
+
 static void test_stacks_are_refused(void **state)
 {
 	struct machine *machine = *state;
@@ -705,6 +796,62 @@ static void test_compressed_modules(void **state)
 	assert_true(machine->result.rebuilt);
 	tree_write(&machine->tree, MODULES "/kernel/fs/btrfs.ko", module, size);
 	free(module);
+}
+
+/* A file that the kernel cannot expand, or perhaps cannot, is expanded. */
+static void test_firmware_in_image(void **state)
+{
+	static const struct {
+		const char *config;
+		bool kept;
+	} rows[] = {
+		{ NULL, false },
+		{ "CONFIG_FW_LOADER_COMPRESS=y\nCONFIG_FW_LOADER_COMPRESS_XZ=y\n", false },
+		{ "CONFIG_FW_LOADER_COMPRESS_ZSTD=y\n", true },
+	};
+	static char *const extra[] = { (char *)"qla", NULL };
+	struct machine *machine = *state;
+	char packed[256];
+	size_t packed_size = ZSTD_compress(packed, sizeof(packed), "two", 3, 3);
+
+	machine->request.extra_modules = extra;
+	tree_text(&machine->tree, "/lib/firmware/ql/one.bin", "one");
+	tree_write(&machine->tree, "/lib/firmware/ql/two.bin.zst", packed, packed_size);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (rows[i].config)
+			tree_text(&machine->tree, "/boot/config-" RELEASE, rows[i].config);
+		machine->request.force = true;
+		assert_no_error(build(machine));
+		assert_in_image(machine, "lib/firmware/ql/one.bin", "one", 3);
+		if (rows[i].kept)
+			assert_in_image(machine, "lib/firmware/ql/two.bin.zst", packed, packed_size);
+		else
+			assert_in_image(machine, "lib/firmware/ql/two.bin", "two", 3);
+	}
+	/* A changed file makes a new image, an unchanged one does not. */
+	machine->request.force = false;
+	assert_no_error(build(machine));
+	assert_false(machine->result.rebuilt);
+	tree_text(&machine->tree, "/lib/firmware/ql/one.bin", "uno");
+	assert_no_error(build(machine));
+	assert_true(machine->result.rebuilt);
+	tree_text(&machine->tree, "/lib/firmware/ql/two.bin.zst", "not zstd");
+	tree_delete(&machine->tree, "/boot/config-" RELEASE);
+	assert_error(build(machine), KD_ERR_FORMAT, "ql/two.bin.zst is not compressed as its name says");
+	tree_delete(&machine->tree, "/lib/firmware/ql/two.bin.zst");
+	tree_delete(&machine->tree, "/lib/firmware/ql/one.bin");
+}
+
+/* Built-in drivers ask for theirs once the image is unpacked. */
+static void test_firmware_of_built_in(void **state)
+{
+	struct machine *machine = *state;
+
+	tree_text(&machine->tree, "/lib/firmware/ahci.bin", "built in");
+	machine->request.extra_modules = (char *[]){ (char *)"ahci", NULL };
+	assert_no_error(build(machine));
+	assert_in_image(machine, "lib/firmware/ahci.bin", "built in", 8);
+	tree_delete(&machine->tree, "/lib/firmware/ahci.bin");
 }
 
 static void test_compressed_archives(void **state)
@@ -1086,6 +1233,10 @@ int main(void)
 		initramfs_test(test_extra_modules),
 		initramfs_test(test_active_watchdog),
 		initramfs_test(test_hidden_watchdogs),
+		initramfs_test(test_firmware_places),
+		initramfs_test(test_firmware_missing),
+		initramfs_test(test_firmware_in_image),
+		initramfs_test(test_firmware_of_built_in),
 		initramfs_test(test_stacks_are_refused),
 		initramfs_test(test_volumes),
 		initramfs_test(test_secrets),

@@ -177,6 +177,31 @@ static void test_drivers_of_volume(void **state)
 	expect(m, check_drivers, CHECK_NOT_APPLICABLE, "no image");
 }
 
+static void test_firmware(void **state)
+{
+	static char *extra[] = { (char *)"ahci", NULL };
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	struct kernel kernel = { .release = (char *)RELEASE };
+	struct machine *m = *state;
+	char **before = m->conf.extra_modules;
+
+	expect(m, check_firmware, CHECK_NOT_APPLICABLE, "drivers of the target are not known");
+	if (!make_kernel(m))
+		end_test("no depmod");
+	assert_no_error(kd_plan_init(&plan));
+	m->context.plan = &plan;
+	m->context.kernel = &kernel;
+	expect(m, check_firmware, CHECK_NOT_APPLICABLE, "no driver of the image loads firmware");
+	m->conf.extra_modules = extra;
+	expect(m, check_firmware, CHECK_WARNING, "no firmware for ahci: ahci: ahci/one.bin, ahci: ahci/two.bin");
+	put(m, "/lib/firmware/ahci/one.bin", "12345");
+	expect(m, check_firmware, CHECK_OK, "1 files with 5");
+	expect(m, check_firmware, CHECK_OK, "does not have ahci: ahci/two.bin");
+	put(m, "/lib/firmware/ahci/two.bin.xz", "12345");
+	expect(m, check_firmware, CHECK_OK, "2 files with 10");
+	m->conf.extra_modules = before;
+}
+
 static void test_keys(void **state)
 {
 	struct machine *m = *state;
@@ -446,17 +471,12 @@ static void test_creation_record(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_kdump_tools),
-		TEST(test_ext4),
-		TEST(test_btrfs),
-		TEST(test_keys),
-		TEST(test_keys_of_machine),
-		TEST(test_no_memory_for_directories),
-		TEST(test_armed_image),
-		TEST(test_clock),
-		TEST(test_space),
-		TEST(test_signature),
-		TEST(test_drivers_of_volume),
+		TEST(test_kdump_tools),     TEST(test_ext4),
+		TEST(test_btrfs),           TEST(test_drivers_of_volume),
+		TEST(test_firmware),        TEST(test_keys),
+		TEST(test_keys_of_machine), TEST(test_no_memory_for_directories),
+		TEST(test_armed_image),     TEST(test_clock),
+		TEST(test_space),           TEST(test_signature),
 		TEST(test_creation_record),
 	};
 
