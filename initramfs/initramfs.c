@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "initramfs/drivers.h"
 #include "initramfs/elf_closure.h"
+#include "initramfs/extra_file.h"
 #include "initramfs/firmware.h"
 #include "initramfs/hash.h"
 #include "initramfs/kernel_config.h"
@@ -204,6 +205,15 @@ static struct kd_error *add_programs(const struct initramfs_request *request, st
 	return err;
 }
 
+static struct kd_error *add_extra_files(const struct initramfs_request *request, struct image *image)
+{
+	struct kd_error *err = NULL;
+
+	for (char *const *path = request->extra_files; path && *path && !err; path++)
+		err = kd_error_wrap(extra_file_add(request->root, *path, image), "extra_files");
+	return err;
+}
+
 static struct kd_error *add_skeleton(struct image *image)
 {
 	static const struct {
@@ -290,6 +300,8 @@ static struct kd_error *collect(const struct initramfs_request *request, struct 
 		err = add_modules(request, image);
 	if (!err)
 		err = add_programs(request, image);
+	if (!err)
+		err = add_extra_files(request, image);
 	return err ? err : add_secrets(request, image);
 }
 

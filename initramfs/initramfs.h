@@ -31,6 +31,7 @@ struct initramfs_request {
 			       * "<capture>-init" exists, /capture.gz, and that sibling is /init and expands it */
 	char *const *extra_bins;    /* NULL-terminated, may be NULL: programs, with their libraries */
 	char *const *extra_modules; /* NULL-terminated, may be NULL */
+	char *const *extra_files;   /* NULL-terminated, may be NULL: see extra_file.h */
 	const struct initramfs_secret *secret;
 	size_t secret_count;
 	const char *output; /* written atomically, mode 0600; its directory is created if it is missing */

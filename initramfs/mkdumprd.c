@@ -23,7 +23,7 @@ struct options {
 	const char *capture;
 	const char *sysroot; /* NULL: this machine */
 	const char *output;
-	char **extra_bins, **extra_modules; /* NULL-terminated, room for argc */
+	char **extra_bins, **extra_modules, **extra_files; /* NULL-terminated, room for argc */
 	enum image_compression compression;
 	bool force, print, verbose;
 };
@@ -32,13 +32,23 @@ static void options_free(struct options *options)
 {
 	free(options->extra_bins);
 	free(options->extra_modules);
+	free(options->extra_files);
 }
 static void options_free_cleanup(struct options *options)
 {
 	options_free(options);
 }
 
-enum { OPT_CAPTURE = 256, OPT_EXTRA_BIN, OPT_EXTRA_MODULE, OPT_COMPRESSION, OPT_SYSROOT, OPT_PRINT, OPT_VERSION };
+enum {
+	OPT_CAPTURE = 256,
+	OPT_EXTRA_BIN,
+	OPT_EXTRA_MODULE,
+	OPT_EXTRA_FILE,
+	OPT_COMPRESSION,
+	OPT_SYSROOT,
+	OPT_PRINT,
+	OPT_VERSION
+};
 
 static const struct option long_options[] = {
 	{ "force", no_argument, NULL, 'f' },
@@ -47,6 +57,7 @@ static const struct option long_options[] = {
 	{ "capture", required_argument, NULL, OPT_CAPTURE },
 	{ "extra-bin", required_argument, NULL, OPT_EXTRA_BIN },
 	{ "extra-module", required_argument, NULL, OPT_EXTRA_MODULE },
+	{ "extra-file", required_argument, NULL, OPT_EXTRA_FILE },
 	{ "compression", required_argument, NULL, OPT_COMPRESSION },
 	{ "sysroot", required_argument, NULL, OPT_SYSROOT },
 	{ "print", no_argument, NULL, OPT_PRINT },
@@ -69,6 +80,7 @@ static void usage(FILE *out)
 	      "      --capture FILE      the capture program (default: " KD_LIBEXECDIR "/capture)\n"
 	      "      --extra-bin FILE    add a program and its libraries; may be repeated\n"
 	      "      --extra-module NAME add a kernel module; may be repeated\n"
+	      "      --extra-file FILE   add a file as it is; may be repeated\n"
 	      "      --compression NAME  compress the whole archive: none (default), gzip, zstd\n"
 	      "      --sysroot DIR       read the machine captured in DIR instead of this one\n"
 	      "      --print             list the contents of the image\n"
@@ -106,7 +118,8 @@ static struct kd_error *parse_options(int argc, char **argv, struct options *ret
 
 	ret->extra_bins = calloc(argc, sizeof(char *));
 	ret->extra_modules = calloc(argc, sizeof(char *));
-	if (!ret->extra_bins || !ret->extra_modules)
+	ret->extra_files = calloc(argc, sizeof(char *));
+	if (!ret->extra_bins || !ret->extra_modules || !ret->extra_files)
 		return kd_error_nomem();
 	while ((c = getopt_long(argc, argv, "fp:k:vh", long_options, NULL)) != -1) {
 		switch (c) {
@@ -130,6 +143,9 @@ static struct kd_error *parse_options(int argc, char **argv, struct options *ret
 			break;
 		case OPT_EXTRA_MODULE:
 			append(ret->extra_modules, optarg);
+			break;
+		case OPT_EXTRA_FILE:
+			append(ret->extra_files, optarg);
 			break;
 		case OPT_COMPRESSION:
 			if (!image_compression_parse(optarg, &ret->compression))
@@ -179,6 +195,7 @@ static struct kd_error *build(const struct options *options, const struct kd_log
 		.capture = options->capture,
 		.extra_bins = options->extra_bins,
 		.extra_modules = options->extra_modules,
+		.extra_files = options->extra_files,
 		.output = options->output,
 		.compression = options->compression,
 		.force = options->force,

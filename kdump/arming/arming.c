@@ -140,6 +140,8 @@ static struct kd_error *note_resolved(struct arming *arming)
 		err = inputs_add_plan(root, inputs, &arming->plan);
 	for (i = 0; i < arming->programs.count && !err; i++)
 		err = inputs_add(root, inputs, INPUT_PROGRAM, arming->programs.path[i]);
+	for (i = 0; arming->conf.extra_files[i] && !err; i++)
+		err = inputs_add(root, inputs, INPUT_FILE, arming->conf.extra_files[i]);
 	for (i = 0; i < arming->keys.count && !err; i++)
 		err = inputs_add(root, inputs, INPUT_KEY, arming->keys.key[i].file);
 	for (i = 0; i < arming->plan.volume_count && !err; i++)
@@ -311,6 +313,7 @@ static struct kd_error *build(struct arming *arming, enum build how)
 		.capture = arming->request->capture,
 		.extra_bins = arming->programs.path,
 		.extra_modules = arming->conf.extra_modules,
+		.extra_files = arming->conf.extra_files,
 		.force = how == BUILD_ALWAYS || (how == BUILD_CONF && arming->conf.force_rebuild),
 		.log = arming->log,
 	};

@@ -13,6 +13,7 @@
 #include "base/parse.h"
 #include "base/proc.h"
 #include "base/text.h"
+#include "initramfs/extra_file.h"
 #include "kdump/arming/hook_file.h"
 #include "kdump/network/network.h"
 #include "kdump/config/collector.h"
@@ -320,6 +321,18 @@ static void set_times(const struct kd_sysroot *root, const struct kd_conf *conf,
 	plan->stall_timeout = conf->stall_timeout;
 }
 
+static struct kd_error *check_extra_files(const struct kd_sysroot *root, const struct kd_conf *conf)
+{
+	_cleanup_free_ char *what = NULL;
+	struct kd_error *err = NULL;
+
+	for (size_t i = 0; conf->extra_files[i] && !err; i++)
+		err = extra_file_check(root, conf->extra_files[i]);
+	if (!err || kd_error_discard(kd_conf_where(conf, "extra_files", &what)))
+		return err;
+	return kd_error_wrap(err, "%s", what);
+}
+
 struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf *conf, const char *release,
 			    const struct target *const *targets, struct kd_plan *plan, struct plan_programs *programs)
 {
@@ -339,6 +352,8 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 		err = add_hooks(root, conf, &built, &needed);
 	if (!err)
 		err = add_extra_bins(root, conf, &needed);
+	if (!err)
+		err = check_extra_files(root, conf);
 	if (err)
 		return err;
 	set_times(root, conf, &built);

@@ -315,6 +315,7 @@ static const struct directive directives[] = {
 	{ "extra_bins", set_words, FIELD(extra_bins), "" },
 	{ "extra_modules", add_words, FIELD(extra_modules), "" },
 	{ "dracut_args", set_dracut_args, FIELD(extra_modules), NULL },
+	{ "extra_files", set_words, FIELD(extra_files), "" },
 	{ "failure_action", set_failure_action, FIELD(failure_action), "reboot" },
 	{ "default", set_default, FIELD(failure_action), NULL },
 	{ "final_action", set_final_action, FIELD(final_action), "reboot" },
@@ -536,6 +537,14 @@ struct target_request kd_conf_target(const struct kd_conf *conf)
 	return (struct target_request){ conf->target_type, conf->target, conf->path, conf->file, conf->target_line };
 }
 
+unsigned int kd_conf_line(const struct kd_conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->setting_count; i++)
+		if (conf->setting[i].name && strcmp(conf->setting[i].name, name) == 0)
+			return conf->setting[i].line;
+	return 0;
+}
+
 void kd_conf_free(struct kd_conf *conf)
 {
 	size_t i;
@@ -553,6 +562,7 @@ void kd_conf_free(struct kd_conf *conf)
 	free(conf->kdump_emergency);
 	free(conf->extra_bins);
 	free(conf->extra_modules);
+	free(conf->extra_files);
 	*conf = (struct kd_conf){ 0 };
 }
 

@@ -42,6 +42,7 @@ struct kd_conf {
 	char *kdump_pre, *kdump_post, *kdump_emergency; /* commands (words, no shell); NULL for none */
 	char **extra_bins;                              /* NULL-terminated lists, never NULL */
 	char **extra_modules;
+	char **extra_files;
 	enum kd_action failure_action; /* default reboot */
 	bool dump_to_rootfs;         /* before that, try path on the file system that has it when no target is named */
 	enum kd_action final_action; /* default reboot */
@@ -75,6 +76,9 @@ struct kd_error *kd_conf_where(const struct kd_conf *conf, const char *directive
 
 /** The target that @conf asks for. The strings belong to @conf. */
 struct target_request kd_conf_target(const struct kd_conf *conf);
+
+/** The line of the file that sets directive @name; 0: none does. */
+unsigned int kd_conf_line(const struct kd_conf *conf, const char *name);
 
 /** A zeroed struct is allowed. */
 void kd_conf_free(struct kd_conf *conf);

@@ -854,6 +854,67 @@ static void test_firmware_of_built_in(void **state)
 	tree_delete(&machine->tree, "/lib/firmware/ahci.bin");
 }
 
+static void test_extra_files(void **state)
+{
+	static const struct {
+		const char *path, *why;
+		enum kd_error_code code;
+	} bad[] = {
+		{ "etc/relative", "extra_files: etc/relative is not an absolute path", KD_ERR_CONFIG },
+		{ "/etc/gone", "/etc/gone does not exist", KD_ERR_NOT_FOUND },
+		{ "/etc/app", "/etc/app is not a regular file: name the files in it", KD_ERR_CONFIG },
+		{ "/init", "the image has files of its own at /init: copy the file", KD_ERR_CONFIG },
+		{ "/etc/kdump.plan", "files of its own at /etc/kdump.plan", KD_ERR_CONFIG },
+		{ "/etc/to-init", "files of its own at /etc/to-init", KD_ERR_CONFIG },
+		{ "/run/x", "files of its own at /run/x", KD_ERR_CONFIG },
+	};
+	static char *const files[] = { (char *)"/etc/app/secret", (char *)"/etc/app.conf", (char *)"/initial", NULL };
+	struct machine *machine = *state;
+	const struct tree *tree = &machine->tree;
+	char *listing = NULL;
+	size_t size;
+	FILE *out;
+
+	tree_text(tree, "/etc/app/secret", "secret");
+	tree_mode(tree, "/etc/app/secret", 0400);
+	tree_mode(tree, "/etc/app", 0700);
+	tree_text(tree, "/usr/share/app.conf", "conf");
+	tree_mode(tree, "/usr/share/app.conf", 04755);
+	tree_link(tree, "/etc/app.conf", "/usr/share/app.conf");
+	tree_text(tree, "/initial", "its name only begins as one of the image's own");
+	tree_text(tree, "/init", "");
+	tree_text(tree, "/run/x", "");
+	tree_text(tree, "/etc/kdump.plan", "");
+	tree_link(tree, "/etc/to-init", "../init");
+	machine->request.extra_files = files;
+	assert_no_error(build(machine));
+	assert_in_image(machine, "etc/app/secret", "secret", 6);
+	assert_in_image(machine, "usr/share/app.conf", "conf", 4);
+	assert_in_image(machine, "init", "the capture program", 19);
+	out = open_memstream(&listing, &size);
+	assert_no_error(image_list(machine->output, out));
+	fclose(out);
+	assert_non_null(strstr(listing, "drwx------          0 /etc/app\n"));
+	assert_non_null(strstr(listing, "-r--------          6 /etc/app/secret\n"));
+	assert_non_null(strstr(listing, "-rwsr-xr-x          4 /usr/share/app.conf\n"));
+	assert_non_null(strstr(listing, " /etc/app.conf -> /usr/share/app.conf\n"));
+	free(listing);
+	/* A changed file, and a changed mode, make a new image. */
+	assert_no_error(build(machine));
+	assert_false(machine->result.rebuilt);
+	tree_mode(tree, "/etc/app/secret", 0440);
+	assert_no_error(build(machine));
+	assert_true(machine->result.rebuilt);
+	tree_text(tree, "/usr/share/app.conf", "more");
+	assert_no_error(build(machine));
+	assert_true(machine->result.rebuilt);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		machine->request.extra_files = (char *[]){ (char *)bad[i].path, NULL };
+		assert_error(build(machine), bad[i].code, bad[i].why);
+	}
+	tree_delete(tree, "/init");
+}
+
 static void test_compressed_archives(void **state)
 {
 	static const struct {
@@ -1248,6 +1309,7 @@ int main(void)
 		initramfs_test(test_missing_kernel),
 		initramfs_test(test_content),
 		initramfs_test(test_compressed_modules),
+		initramfs_test(test_extra_files),
 		initramfs_test(test_compressed_archives),
 		initramfs_test(test_kernel_cannot_expand),
 		initramfs_test(test_unchanged_is_not_rebuilt),

@@ -24,6 +24,7 @@ static void test_conf_values(void **state)
 				   "ext4 UUID=03138356-5e61-4ab3-b58e-27507ac41937\n"
 				   "core_collector \"makedumpfile -l --message-level 7 -d 31\"\n"
 				   "extra_bins /usr/bin/lftp /a/b\n"
+				   "extra_files /etc/hosts '/etc/with blank'\n"
 				   "\tdefault halt\n"
 				   "force_rebuild 1\n"
 				   "auto_reset_crashkernel yes\n"
@@ -51,6 +52,9 @@ static void test_conf_values(void **state)
 	assert_string_equal(conf.core_collector[5], "31");
 	assert_string_equal(conf.extra_bins[1], "/a/b");
 	assert_null(conf.extra_modules[0]);
+	assert_string_equal(conf.extra_files[1], "/etc/with blank");
+	assert_int_equal(kd_conf_line(&conf, "extra_files"), 7);
+	assert_int_equal(kd_conf_line(&conf, "extra_modules"), 0);
 	assert_int_equal(conf.failure_action, KD_ACTION_HALT);
 	assert_false(conf.dump_to_rootfs);
 	assert_int_equal(conf.final_action, KD_ACTION_REBOOT);

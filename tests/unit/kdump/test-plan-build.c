@@ -263,6 +263,10 @@ static void test_plan_errors(void **state)
 	assert_error(build_plan(m, "kdump_post /srv/text", &plan, &programs), KD_ERR_CONFIG, "\"chmod +x /srv/text\"");
 	assert_error(build_plan(m, "extra_bins lftp", &plan, &programs), KD_ERR_NOT_FOUND,
 		     "extra_bins: Error: lftp not found.");
+	assert_error(build_plan(m, "\nextra_files /srv/text /srv/none", &plan, &programs), KD_ERR_NOT_FOUND,
+		     "/etc/kdump.conf:2: extra_files: /srv/none does not exist: create it, or remove its name");
+	assert_error(build_plan(m, "extra_files /srv", &plan, &programs), KD_ERR_CONFIG,
+		     "/etc/kdump.conf:1: extra_files: /srv is not a regular file: name the files in it");
 	assert_error(build_plan(m, "core_collector dumpfilter -d 32", &plan, &programs), KD_ERR_USAGE,
 		     "/etc/kdump.conf:1: core_collector: dumpfilter: ");
 	assert_error(build_plan(m, "core_collector dumpfilter --dump-dmesg", &plan, &programs), KD_ERR_USAGE,
