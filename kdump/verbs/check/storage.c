@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/device_spec.h"
 #include "base/parse.h"
 #include "base/text.h"
 #include "kdump/sizing/census.h"
@@ -135,13 +136,15 @@ static void add_device_stats(const char *text, struct error_counts *counts)
 
 static void count_btrfs(const struct kd_sysroot *root, const struct target *target, struct error_counts *counts)
 {
+	_cleanup_(kd_device_spec_free) struct kd_device_spec spec = { 0 };
 	_cleanup_free_ char *path = NULL;
 	_cleanup_closedir_ DIR *dir = NULL;
-	const char *name;
+	const char *name, *uuid;
 
-	if (strncmp(target->device, "UUID=", 5) != 0 || strchr(target->device, '/'))
+	if (kd_error_discard(kd_device_spec_parse(target->device, &spec)))
 		return;
-	if (kd_error_discard(kd_format(&path, "/sys/fs/btrfs/%s/devinfo", target->device + 5)))
+	uuid = spec.value[KD_DEVICE_UUID];
+	if (!uuid || strchr(uuid, '/') || kd_error_discard(kd_format(&path, "/sys/fs/btrfs/%s/devinfo", uuid)))
 		return;
 	dir = kd_sysroot_open_dir(root, path);
 	while (dir && (name = kd_next_entry(dir))) {

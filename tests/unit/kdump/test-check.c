@@ -118,6 +118,8 @@ static void test_btrfs(void **state)
 	put(m, "/sys/fs/btrfs/aaaa-1/devinfo/2/error_stats",
 	    "write_errs 2\nread_errs 0\nflush_errs 0\ncorruption_errs 3\ngeneration_errs 0\n");
 	expect(m, check_file_system, CHECK_WARNING, "has recorded 5 errors");
+	m->target.device = (char *)"DISK=SERIAL,UUID_SUB=bbbb,UUID=aaaa-1";
+	expect(m, check_file_system, CHECK_WARNING, "has recorded 5 errors");
 	put(m, "/sys/fs/btrfs/aaaa-1/devinfo/2/error_stats", "noise");
 	expect(m, check_file_system, CHECK_OK, "no errors");
 	m->target.device = (char *)"UUID=../../ext4";
