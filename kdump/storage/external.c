@@ -65,12 +65,24 @@ static const char *look_at_ext(const unsigned char *superblock)
 		       NULL;
 }
 
+/* struct btrfs_super_block, Linux include/uapi/linux/btrfs_tree.h. */
+#define BTRFS_MAGIC   64
+#define BTRFS_DEVICES 136
+
+static const char *look_at_btrfs(const unsigned char *superblock)
+{
+	bool several = le32(superblock, BTRFS_DEVICES) > 1 || le32(superblock, BTRFS_DEVICES + 4);
+
+	return memcmp(superblock + BTRFS_MAGIC, "_BHRfS_M", 8) == 0 && several ? "several devices" : NULL;
+}
+
 /* --- the table ---------------------------------------------------------------------------------------------------- */
 
 #define EXTERNAL_JOURNAL "an external journal"
 #define EXT_REMEDY                                                                                                     \
 	"while it is not mounted, \"tune2fs -O ^has_journal\" and then \"tune2fs -j\" give it an internal one"
-#define XFS_REMEDY "only mkfs.xfs can change that, and it erases the file system"
+#define BTRFS_REMEDY "\"btrfs device remove\" takes all but one away"
+#define XFS_REMEDY   "only mkfs.xfs can change that, and it erases the file system"
 
 /* clang-format off */
 static const struct file_system {
@@ -81,6 +93,7 @@ static const struct file_system {
 	const char *remedy;
 } file_systems[] = {
 	{ "ext", 1024, look_at_ext, { { "journal_path", EXTERNAL_JOURNAL }, { "journal_dev", EXTERNAL_JOURNAL } }, EXT_REMEDY },
+	{ "btrfs", 65536, look_at_btrfs, { { "device", "several devices" }, { NULL, NULL } }, BTRFS_REMEDY },
 	{ "xfs", 0, look_at_xfs, { { "logdev", "an external log" }, { "rtdev", "a realtime device" } }, XFS_REMEDY },
 };
 /* clang-format on */
@@ -89,7 +102,7 @@ static const struct file_system {
 static const char *look_at_options(const struct file_system *fs, const char *options)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(fs->option); i++)
-		if (mnt_optstr_get_option(options, fs->option[i].name, NULL, NULL) == 0)
+		if (fs->option[i].name && mnt_optstr_get_option(options, fs->option[i].name, NULL, NULL) == 0)
 			return fs->option[i].what;
 	return NULL;
 }
@@ -119,7 +132,7 @@ struct kd_error *external_check(const struct kd_sysroot *root, const char *type,
 		if (what)
 			return kd_error_create(
 				KD_ERR_UNSUPPORTED,
-				"the %s file system on %s has %s, which the capture cannot bring: %s; or "
+				"the %s file system on %s has %s, but the capture mounts one device: %s; or "
 				"choose another dump target",
 				type, node, what, fs->remedy);
 	}

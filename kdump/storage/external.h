@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Devices that a file system needs besides the one that is mounted: an external log or journal, a realtime device. The
- *  capture mounts a target by one device, so a file system that needs others is refused at start. */
+/** Devices that a file system needs besides the one that is mounted: an external log or journal, a realtime device,
+ *  members of its own. The capture mounts a target by one device, so a file system that needs others is refused at
+ *  start. */
 #ifndef KDUMP_STORAGE_EXTERNAL_H
 #define KDUMP_STORAGE_EXTERNAL_H
 

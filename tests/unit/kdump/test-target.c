@@ -362,6 +362,15 @@ static void put_ext4(struct tree *m, unsigned char compat, unsigned char journal
 	tree_write(m, "/dev/vdb1", disk, sizeof(disk));
 }
 
+static void put_btrfs(struct tree *m, unsigned char devices)
+{
+	static unsigned char disk[65536 + SUPERBLOCK_SIZE];
+
+	memcpy(disk + 65536 + 64, "_BHRfS_M", 8);
+	disk[65536 + 136] = devices;
+	tree_write(m, "/dev/vdb1", disk, sizeof(disk));
+}
+
 #define ON_XFS "30 22 254:17 / /data rw - xfs /dev/vdb1 rw,attr2"
 
 /* A file system with a log or data on another device could not be mounted at the crash. */
@@ -377,7 +386,7 @@ static void test_target_external(void **state)
 	expect_target(m, "path /data/dumps", "xfs UUID=dddd-4 [] /dumps");
 	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT ON_XFS ",logdev=/dev/vdc1\n");
 	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED,
-		       "the xfs file system on /dev/vdb1 has an external log, which the capture cannot bring: only");
+		       "the xfs file system on /dev/vdb1 has an external log, but the capture mounts one device: only");
 	expect_refused(m, "xfs UUID=dddd-4\npath /dumps", KD_ERR_UNSUPPORTED, "has an external log");
 	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT ON_XFS ",rtdev=/dev/vdc1\n");
 	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "has a realtime device");
@@ -406,6 +415,14 @@ static void test_target_external(void **state)
 	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "has an external journal");
 	put_ext4(m, 4, 0, 0);
 	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "has an external journal");
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT "30 22 0:30 / /data rw - btrfs /dev/vdb1 rw\n");
+	put_btrfs(m, 1);
+	expect_target(m, "path /data/dumps", "btrfs UUID=dddd-4 [subvolid=5] /dumps");
+	put_btrfs(m, 2);
+	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "btrfs file system on /dev/vdb1 has several devices");
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT);
+	tree_text(m, "/etc/fstab", "/dev/vdb1 /data btrfs noauto 0 0\n");
+	expect_refused(m, "btrfs /dev/vdb1\npath /dumps", KD_ERR_UNSUPPORTED, "has several devices");
 }
 
 #define CLONE     "0a0a0a0a-0a0a-0a0a-0a0a-0a0a0a0a0a0a"
