@@ -537,14 +537,6 @@ struct target_request kd_conf_target(const struct kd_conf *conf)
 	return (struct target_request){ conf->target_type, conf->target, conf->path, conf->file, conf->target_line };
 }
 
-unsigned int kd_conf_line(const struct kd_conf *conf, const char *name)
-{
-	for (size_t i = 0; i < conf->setting_count; i++)
-		if (conf->setting[i].name && strcmp(conf->setting[i].name, name) == 0)
-			return conf->setting[i].line;
-	return 0;
-}
-
 void kd_conf_free(struct kd_conf *conf)
 {
 	size_t i;

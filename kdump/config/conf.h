@@ -77,9 +77,6 @@ struct kd_error *kd_conf_where(const struct kd_conf *conf, const char *directive
 /** The target that @conf asks for. The strings belong to @conf. */
 struct target_request kd_conf_target(const struct kd_conf *conf);
 
-/** The line of the file that sets directive @name; 0: none does. */
-unsigned int kd_conf_line(const struct kd_conf *conf, const char *name);
-
 /** A zeroed struct is allowed. */
 void kd_conf_free(struct kd_conf *conf);
 static inline void kd_conf_free_cleanup(struct kd_conf *conf)

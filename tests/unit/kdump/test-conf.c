@@ -53,8 +53,6 @@ static void test_conf_values(void **state)
 	assert_string_equal(conf.extra_bins[1], "/a/b");
 	assert_null(conf.extra_modules[0]);
 	assert_string_equal(conf.extra_files[1], "/etc/with blank");
-	assert_int_equal(kd_conf_line(&conf, "extra_files"), 7);
-	assert_int_equal(kd_conf_line(&conf, "extra_modules"), 0);
 	assert_int_equal(conf.failure_action, KD_ACTION_HALT);
 	assert_false(conf.dump_to_rootfs);
 	assert_int_equal(conf.final_action, KD_ACTION_REBOOT);
