@@ -60,6 +60,8 @@ static uint64_t image_offset(uint64_t vaddr)
 static void add_names(struct machine *machine)
 {
 	const uint64_t one = DATA_AT, two = DATA_AT + 0x40, array = DATA_AT + 0x100, text = DATA_AT + 0x200;
+	/* Where the heap for booting ends, how many CPUs there are, and how far their memory lies from its template. */
+	const uint64_t brk_end = DATA_AT + 0x308, percpu = STEXT + 0x68000;
 	uint32_t number, character, list_ptr, list, chars, string, next, item, items;
 	struct btf_builder b;
 	uint8_t *data;
@@ -99,6 +101,10 @@ static void add_names(struct machine *machine)
 		{ "T_stext", STEXT },   { "Done", one },  { "Dtwo", two },
 		{ "darray", array },    { "dlist", one + 16 }, { "R__start_BTF", BTF_AT },
 		{ "R__stop_BTF", BTF_AT + size },
+		{ "T_etext", STEXT + 0x10000 }, { "R__start_rodata", STEXT + 0x20000 }, { "R__end_rodata", STEXT + 0x40000 },
+		{ "D_sdata", STEXT + 0x50000 }, { "T__init_begin", STEXT + 0x60000 }, { "T__init_end", STEXT + 0x70000 },
+		{ "B_end", STEXT + IMAGE_SIZE }, { "D_brk_end", brk_end }, { "D__per_cpu_start", percpu },
+		{ "D__per_cpu_end", percpu + 0x1000 }, { "D__per_cpu_offset", brk_end + 16 }, { "Dnr_cpu_ids", brk_end + 8 },
 	};
 	/* clang-format on */
 	machine_kallsyms(machine, symbol, ARRAY_SIZE(symbol), RULE_BASE_RELATIVE);
@@ -113,6 +119,10 @@ static void add_names(struct machine *machine)
 		machine_put(machine, PHYS(array + i * 56), text, 8);
 	}
 	memcpy(machine->ram + PHYS(text), "a secret", 9);
+	machine_put(machine, PHYS(brk_end), STEXT + IMAGE_SIZE - 0x8000, 8);
+	machine_put(machine, PHYS(brk_end + 8), 2, 4);
+	machine_put(machine, PHYS(brk_end + 16), 0x10000, 8);
+	machine_put(machine, PHYS(brk_end + 24), 0x20000, 8);
 }
 
 static void make_x86_64(struct template *template, unsigned int levels, bool names)

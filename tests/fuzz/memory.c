@@ -51,6 +51,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	REQUIRE(memcmp(cycled.pages, report.pages, sizeof(report.pages)) == 0);
 	REQUIRE(cycled.pages_written == report.pages_written && cycled.unreadable == report.unreadable);
-	REQUIRE(cycled.unfiltered == report.unfiltered);
+	REQUIRE(cycled.unfiltered == report.unfiltered && cycled.vital_unreadable == report.vital_unreadable);
 	return 0;
 }
