@@ -272,12 +272,20 @@ static struct kd_error *open_directory(const struct capture *capture, int *ret)
 	return target_open(&capture->setup->outcome->place, ret);
 }
 
+/* The dump needs the memory that the log takes. Another target gets it from the vmcore again. */
 static struct kd_error *save_crash_log(void *arg)
 {
+	const struct capture *capture = arg;
 	_cleanup_close_ int dir = -1;
-	struct kd_error *err = open_directory(arg, &dir);
+	struct kd_error *err = open_directory(capture, &dir);
 
-	return err ? err : save_file(dir, "vmcore-dmesg-incomplete.txt", "vmcore-dmesg.txt", copy_text, NULL);
+	if (!err && access(CRASH_LOG, F_OK) < 0)
+		err = crash_save_log(capture->log);
+	if (!err)
+		err = save_file(dir, "vmcore-dmesg-incomplete.txt", "vmcore-dmesg.txt", copy_text, NULL);
+	if (!err)
+		unlink(CRASH_LOG);
+	return err;
 }
 
 static struct kd_error *step_save_log(struct capture *capture)

@@ -6,12 +6,15 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "dumpfilter/dumpfilter.h"
 
 #define CRASH_VMCORE "/proc/vmcore"
-#define CRASH_LOG    "/vmcore-dmesg.txt" /* in memory, until a target is connected */
+#define CRASH_LOG    "/vmcore-dmesg.txt" /* in memory, until it is saved on a target */
+/* Bytes of it, and a line or two. A ring may have 2 GiB, and each byte may take 16 when it is written. */
+#define CRASH_LOG_MAX KD_MIB(8)
 
 /** All sizes are fixed, because a child process hands it over through shared memory. */
 struct crash_facts {
@@ -24,9 +27,16 @@ struct crash_facts {
  *  the memory of a crashed kernel, which may be damaged. */
 struct kd_error *crash_examine(const struct kd_log *log, struct crash_facts *ret) MUST_CHECK;
 
-/** The message of @log (NUL-terminated) that tells why the kernel crashed, without its time stamp: the message to which
- *  kd_klog_weigh() gives the most weight. Of equal ones it is the last, because the kernel survived the earlier ones.
- *  "" if there is no such message. Newlines in @log are replaced by NULs. */
-void crash_panic_message(char *log, char *buf, size_t size);
+/** Write the log of @vmcore to the file @out: of one with more than @max bytes, the first quarter of that and the
+ *  newest three quarters, in whole lines, with a line between them that says so. */
+struct kd_error *crash_write_log(const char *vmcore, FILE *out, uint64_t max, const struct kd_log *log) MUST_CHECK;
+
+/** Fill CRASH_LOG, if it was removed to save memory. In a child, as above. */
+struct kd_error *crash_save_log(const struct kd_log *log) MUST_CHECK;
+
+/** The message of @log that tells why the kernel crashed, without its time stamp: the message to which kd_klog_weigh()
+ *  gives the most weight. Of equal ones it is the last, because the kernel survived the earlier ones. "" if there is no
+ *  such message. */
+void crash_panic_message(FILE *log, char *buf, size_t size);
 
 #endif

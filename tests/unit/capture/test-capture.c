@@ -508,12 +508,59 @@ static void test_ladder_erasing(void **state)
 
 static void assert_panic(const char *log, const char *expected)
 {
-	_cleanup_free_ char *copy = strdup(log);
+	_cleanup_fclose_ FILE *in = tmpfile();
 	char message[64];
 
-	assert_non_null(copy);
-	crash_panic_message(copy, message, sizeof(message));
+	assert_non_null(in);
+	fputs(log, in);
+	rewind(in);
+	crash_panic_message(in, message, sizeof(message));
 	assert_string_equal(message, expected);
+}
+
+/* However large the log is, what is kept of it is not: its beginning and its newest records, in whole lines. */
+static void test_log_bounded(void **state)
+{
+	static const char whole[] =
+		"[    0.000000] zero\n[    1.000001] one\n[    2.000002] two\n               lines\n"
+		"[    3.000003] three\n[    4.000004] four\n[    5.000005] five\n";
+	static const char left_out[] = "-- the log is too long: records are left out here --\n";
+	static const char *const text[] = { "zero", "one", "two\nlines", "three", "four", "five" };
+	_cleanup_free_ char *path = NULL;
+	struct machine machine;
+
+	assert_true(asprintf(&path, "%s/vmcore.in", (char *)*state) > 0);
+	machine_init_log(&machine);
+	for (unsigned int i = 0; i < ARRAY_SIZE(text); i++)
+		machine_add_record(&machine, i, 2, i * 32, (i + 1) * 32, text[i]);
+	machine_write(&machine, path);
+	machine_release(&machine);
+	for (uint64_t max = 0; max <= sizeof(whole); max++) {
+		_cleanup_fclose_ FILE *out = tmpfile();
+		_cleanup_free_ char *written = NULL;
+		size_t size, head, tail;
+		const char *mark;
+
+		assert_no_error(crash_write_log(path, out, max, NULL));
+		rewind(out);
+		assert_no_error(kd_read_fd(fileno(out), "log", 4096, &written, &size));
+		mark = strstr(written, left_out);
+		if (max + 1 >= sizeof(whole))
+			assert_string_equal(written, whole);
+		assert_true(size <= max + sizeof(left_out) + 24); /* a line */
+		/* No mark: no line lies between both parts, or the newest is longer than its part. */
+		if (!mark) {
+			assert_true(strcmp(written, whole) == 0 || max / 4 * 3 < strlen("[    5.000005] five\n"));
+			continue;
+		}
+		head = (size_t)(mark - written);
+		tail = size - head - strlen(left_out);
+		assert_memory_equal(written, whole, head);
+		assert_true(head == 0 || written[head - 1] == '\n');
+		assert_true(tail > 0 && tail <= max / 4 * 3);
+		assert_string_equal(mark + strlen(left_out), whole + strlen(whole) - tail);
+		assert_int_equal(whole[strlen(whole) - tail - 1], '\n');
+	}
 }
 
 static void test_panic_message(void **state)
@@ -1362,6 +1409,7 @@ int main(void)
 		cmocka_unit_test(test_ladder_gives_up_targets),
 		cmocka_unit_test(test_ladder_erasing),
 		cmocka_unit_test(test_panic_message),
+		WITH_DIRECTORY(test_log_bounded),
 		cmocka_unit_test(test_log_tail),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_report_of_a_failure),
