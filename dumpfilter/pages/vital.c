@@ -169,10 +169,11 @@ static void find_percpu(struct address_space *space, const struct landmarks *lan
 
 static bool append(struct vital *vital, enum vital_kind kind, const struct kd_ranges *frames, uint64_t page_size)
 {
-	struct vital_range *range = realloc(vital->range, (vital->count + frames->count) * sizeof(*range));
+	struct vital_range *range;
 
 	if (frames->count == 0)
-		return true;
+		return true; /* realloc() to no size at all would free it */
+	range = realloc(vital->range, (vital->count + frames->count) * sizeof(*range));
 	if (!range)
 		return false;
 	vital->range = range;
