@@ -15,6 +15,8 @@
 /* What the first chunk of per-CPU memory has behind the kernel's own variables (Linux include/linux/percpu.h). */
 #define PERCPU_MODULE_RESERVE  (UINT64_C(8) << 10)
 #define PERCPU_DYNAMIC_RESERVE (UINT64_C(28) << 10)
+/* No machine has more than one in so many bytes of per-CPU memory. */
+#define PERCPU_PART 4
 /* More than any kernel has of its own variables. */
 #define PERCPU_STATIC_MAX (UINT64_C(16) << 20)
 /* No kernel's image is larger. */
@@ -154,15 +156,20 @@ static void find_percpu(struct address_space *space, const struct landmarks *lan
 {
 	uint64_t start = landmarks->vaddr[LANDMARK_PERCPU], end = landmarks->vaddr[LANDMARK_PERCPU_END];
 	uint64_t offsets = landmarks->vaddr[LANDMARK_PERCPU_OFFSETS], offset;
+	/* A damaged number of CPUs, or size, must not keep the capture busy. */
+	uint64_t size = end - start + PERCPU_MODULE_RESERVE + PERCPU_DYNAMIC_RESERVE;
+	uint64_t left = kd_ranges_total(vmcore_contents(space->vmcore)) / PERCPU_PART;
 	uint32_t cpus;
 
 	if (!offsets || start >= end || end - start > PERCPU_STATIC_MAX || !landmarks->vaddr[LANDMARK_CPU_COUNT] ||
 	    kd_error_discard(address_space_read_u32(space, landmarks->vaddr[LANDMARK_CPU_COUNT], &cpus)))
 		return;
-	for (uint32_t i = 0; i < cpus && i < CPUS_MAX; i++)
-		if (!kd_error_discard(address_space_read_u64(space, offsets + i * sizeof(offset), &offset)) && offset)
-			address_space_find_frames(space, offset + start,
-						  end - start + PERCPU_MODULE_RESERVE + PERCPU_DYNAMIC_RESERVE, ret);
+	for (uint32_t i = 0; i < cpus && i < CPUS_MAX && left >= size; i++) {
+		if (kd_error_discard(address_space_read_u64(space, offsets + i * sizeof(offset), &offset)) || !offset)
+			continue;
+		address_space_find_frames(space, offset + start, size, ret);
+		left -= size;
+	}
 }
 
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
