@@ -86,7 +86,8 @@ static struct task_struct *youngest_below(struct task_struct *top)
 {
 	struct task_struct *child, *found = top;
 
-	for_each_process(child) {
+	for_each_process(child)
+	{
 		struct task_struct *parent = child;
 
 		while (parent != top && parent->pid > 1)
@@ -146,7 +147,8 @@ static lookup_fn find_lookup(void)
 
 static void tell(const char *kind, const void *address, unsigned long size)
 {
-	pr_alert("KDTEST place kind=%s physical=%#llx size=%#lx\n", kind, (u64)slow_virt_to_phys((void *)address), size);
+	pr_alert("KDTEST place kind=%s physical=%#llx size=%#lx\n", kind, (u64)slow_virt_to_phys((void *)address),
+		 size);
 }
 
 /* The first members of struct printk_ringbuffer (kernel/printk/printk_ringbuffer.h), 5.10 and later. */
