@@ -8,6 +8,7 @@
 #include "kdump/dumps/dumps.h"
 #include "kdump/loader/loader.h"
 #include "kdump/sizing/estimate.h"
+#include "kdump/storage/mounts.h"
 
 static const struct {
 	const char *word, *sentence;
@@ -90,6 +91,7 @@ struct kd_error *health_check(const struct kd_sysroot *root, const struct kd_log
 	if (err)
 		return err;
 	health.state = armed_judge(health.loaded, recorded);
+	health.sandboxed = mounts_are_private(root);
 	look_at_initrd(root, &health);
 	look_at_dumps(root, &health);
 	look_at_need(root, &health);

@@ -23,6 +23,7 @@ struct health {
 	uint64_t initrd_time;        /* when it was built */
 	struct input_change *change; /* inputs that have changed since the load; borrows from armed */
 	size_t changes;
+	bool sandboxed;     /* this process has mounts of its own, so that it may not see every change */
 	int64_t captured;   /* when the newest dump was taken; 0: there is none, or it cannot be read */
 	char *capture_name; /* of its directory */
 	uint64_t needed;    /* bytes of the reservation that the capture needs (estimate.h); 0: not known */

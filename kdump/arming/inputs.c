@@ -201,15 +201,18 @@ static struct kd_error *mount_identity(const struct mount *mount, const char *op
 	return NULL;
 }
 
+/* The machine's mount, not that of a sandboxed unit which asks for the state: there everything may be read-only. */
 static struct kd_error *by_mount(const struct kd_sysroot *root, const char *name, char **ret)
 {
 	_cleanup_(mounts_free) struct mounts mounts = { 0 };
 	const struct mount *mount;
 	bool exists = directory_exists(root, name); /* first: an automount may mount it now */
-	struct kd_error *err = mounts_load(root, &mounts);
 
-	if (err)
-		return answer(err, ret);
+	/* If process 1 is hidden nobody can tell. */
+	if (kd_error_discard(mounts_load_system(root, &mounts))) {
+		*ret = NULL;
+		return NULL;
+	}
 	mount = mounts_find(&mounts, name);
 	if (!mount || !exists)
 		return kd_set_text(ret, ABSENT);
@@ -514,6 +517,7 @@ struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inpu
 				size_t *count_ret)
 {
 	_cleanup_free_ struct input_change *change = calloc(inputs->count + 1, sizeof(*change));
+	bool private = mounts_are_private(root);
 	size_t i, count = 0;
 
 	if (!change)
@@ -529,6 +533,9 @@ struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inpu
 		/* One input that cannot be checked must not hide the changes of the others. */
 		kd_error_destroy(err);
 		if (!failed && (!now || strcmp(now, input->identity) == 0))
+			continue;
+		/* It may only be hidden from this process. */
+		if (private && (failed || strcmp(now, ABSENT) == 0))
 			continue;
 		change[count++] = (struct input_change){
 			.kind = input->kind->name,

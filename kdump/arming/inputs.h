@@ -94,7 +94,8 @@ struct input_change {
 };
 
 /** Compare @inputs with the machine as it is now. *ret has the changes in the order of @inputs, and is owned by the
- *  caller (free()). An identity that only root may read is not a change. KD_ERR_NOMEM. */
+ *  caller (free()). An identity that only root may read is not a change, nor is what a process with other mounts than
+ *  the machine's (mounts_are_private()) does not see. KD_ERR_NOMEM. */
 struct kd_error *inputs_compare(const struct kd_sysroot *root, const struct inputs *inputs, struct input_change **ret,
 				size_t *count_ret) MUST_CHECK;
 

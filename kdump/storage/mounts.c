@@ -92,6 +92,16 @@ struct kd_error *mounts_load(const struct kd_sysroot *root, struct mounts *ret)
 	return load(root, "/proc/self/mountinfo", ret);
 }
 
+struct kd_error *mounts_load_system(const struct kd_sysroot *root, struct mounts *ret)
+{
+	struct kd_error *err = load(root, "/proc/1/mountinfo", ret);
+
+	if (!err || kd_sysroot_is_live(root) || err->errnum != ENOENT)
+		return err;
+	kd_error_destroy(err);
+	return mounts_load(root, ret);
+}
+
 struct kd_error *mounts_load_fstab(const struct kd_sysroot *root, struct mounts *ret)
 {
 	struct kd_error *err = load(root, "/etc/fstab", ret);
@@ -162,6 +172,19 @@ static const struct mount *find_top(const struct mounts *mounts)
 			return mount;
 	}
 	return NULL;
+}
+
+/* Every mount of every namespace has an identifier of its own (Linux fs/namespace.c, mnt_alloc_id()). */
+bool mounts_are_private(const struct kd_sysroot *root)
+{
+	_cleanup_(mounts_free) struct mounts own = { 0 }, system = { 0 };
+	const struct mount *own_top, *system_top;
+
+	if (kd_error_discard(mounts_load(root, &own)) || kd_error_discard(mounts_load_system(root, &system)))
+		return false;
+	own_top = find_top(&own);
+	system_top = find_top(&system);
+	return own_top && system_top && own_top->id != system_top->id;
 }
 
 /* The first mount on @parent that a walk along @path meets. */

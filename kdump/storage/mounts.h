@@ -30,6 +30,13 @@ struct mounts {
 struct kd_error *mounts_load(const struct kd_sysroot *root, struct mounts *ret) MUST_CHECK;
 struct kd_error *mounts_load_fstab(const struct kd_sysroot *root, struct mounts *ret) MUST_CHECK;
 
+/** The mounts that process 1 has, and so the machine; a sandboxed unit has others (ProtectSystem=, PrivateTmp=). Where
+ *  process 1 is not to be seen: KD_ERR_OS (ENOENT, EACCES). In a captured tree without it, as mounts_load(). */
+struct kd_error *mounts_load_system(const struct kd_sysroot *root, struct mounts *ret) MUST_CHECK;
+
+/** Does this process see other mounts than process 1, as far as can be told? */
+bool mounts_are_private(const struct kd_sysroot *root);
+
 /** A zeroed struct is allowed. */
 void mounts_free(struct mounts *mounts);
 static inline void mounts_free_cleanup(struct mounts *mounts)

@@ -29,6 +29,9 @@ const struct verb_option status_options[] = {
 	{ 0 },
 };
 
+#define SANDBOXED                                                                                                      \
+	"this process has mounts of its own (a sandboxed unit?): what it does not see is not taken for a change"
+
 /* --- for people --------------------------------------------------------------------------------------------------- */
 
 static void print_details(const struct health *health)
@@ -73,6 +76,8 @@ static void print_changes(const struct health *health)
 	size_t i;
 
 	term_init(&term, stdout);
+	if (health->sandboxed)
+		printf("view          " SANDBOXED "\n");
 	for (i = 0; i < health->changes; i++) {
 		const struct input_change *change = &health->change[i];
 
@@ -97,6 +102,8 @@ static void warn_of_problems(const struct kdumpctl *ctl, const struct health *he
 			"the capture needs %" PRIu64 " MiB, but only %" PRIu64 " MiB are reserved: "
 			"\"kdumpctl reset-crashkernel\", then reboot",
 			kd_mib_up(health->needed), health->reserved >> 20);
+	if (health->sandboxed)
+		kd_info(&ctl->log, SANDBOXED);
 	if (health->armed.fallback)
 		kd_warn(&ctl->log, "armed with %s", health->armed.fallback);
 	for (i = 0; i < health->changes; i++)
@@ -186,6 +193,7 @@ static void print_json(const struct health *health)
 	kd_json_bool(&json, "operational", health->loaded);
 	kd_json_string(&json, "state", health_word(health));
 	kd_json_bool(&json, "stale", health_is_stale(health));
+	kd_json_bool(&json, "sandboxed", health->sandboxed);
 	kd_json_u64(&json, "reserved_bytes", health->reserved);
 	if (health->needed)
 		kd_json_u64(&json, "needed_bytes", health->needed);
