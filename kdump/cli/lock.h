@@ -6,6 +6,8 @@
 #ifndef KDUMP_CLI_LOCK_H
 #define KDUMP_CLI_LOCK_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/record.h"
@@ -13,8 +15,10 @@
 
 #define LOCK_PATH KD_RUNDIR "/lock"
 
-/** Take the lock, and wait for it as long as necessary, with a message on @log. *fd_ret holds the lock until it is
- *  closed or the process ends. */
-struct kd_error *lock_take(const struct kd_sysroot *root, const struct kd_log *log, int *fd_ret) MUST_CHECK;
+/** Take the lock, and wait for it as long as necessary, with a message on @log. Only for one who takes it as @unit,
+ *  kdump-refresh.service, the wait is silent: nobody who has edited kdump.conf has to know that it is at work already.
+ *  *waited: there was such a one. *fd_ret holds the lock until it is closed or the process ends. */
+struct kd_error *lock_take(const struct kd_sysroot *root, const struct kd_log *log, bool unit, bool *waited,
+			   int *fd_ret) MUST_CHECK;
 
 #endif

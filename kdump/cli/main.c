@@ -184,7 +184,7 @@ static struct kd_error *run_verb(struct kdumpctl *ctl, const struct verb *verb, 
 	struct kd_error *err = NULL;
 
 	if ((verb->flags & VERB_CHANGES) && !ctl->dry_run)
-		err = lock_take(&ctl->root, &ctl->log, &lock);
+		err = lock_take(&ctl->root, &ctl->log, verb->flags & VERB_REFRESH, &ctl->waited, &lock);
 	if (!err)
 		err = verb->run(ctl, status);
 	return err ? err : flush();

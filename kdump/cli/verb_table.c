@@ -246,7 +246,7 @@ const struct verb kdumpctl_verbs[] = {
 		.name = "_refresh",
 		.run = refresh_run,
 		.group = VERB_GROUP_ARM,
-		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN | VERB_HIDDEN,
+		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN | VERB_HIDDEN | VERB_REFRESH,
 		.help = "load the capture kernel again if the image is not up to date",
 	},
 	{

@@ -36,7 +36,8 @@ struct kd_error *arm_restart(struct kdumpctl *ctl, int *status)
 {
 	const struct arming_request request = make_request(ctl);
 
-	return arming_restart(&request);
+	/* A unit saw the edited configuration first, and has just loaded it. */
+	return ctl->waited ? arming_refresh(&request) : arming_restart(&request);
 }
 
 struct kd_error *arm_reload(struct kdumpctl *ctl, int *status)

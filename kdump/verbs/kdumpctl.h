@@ -19,6 +19,7 @@ struct kdumpctl {
 	const char *kernel;     /* --kernel: a release; NULL: as configured */
 	const char *capture;    /* the program that becomes /init */
 	bool dry_run, verbose, json;
+	bool waited; /* for the lock, while kdump-refresh.service had it */
 	/* The values of the verb's own options, in the order of its table. NULL: not given; "": a given flag. */
 	const char *option[KDUMPCTL_OPTIONS_MAX];
 	char **argument; /* operands after the verb; NULL-terminated */
@@ -45,6 +46,7 @@ enum verb_flags {
 	VERB_HIDDEN = 1 << 4,  /* for units, rules and package scripts; not shown in the help */
 	VERB_DUMP = 1 << 5,    /* its operands are dumps: "-12" is an operand, not an option */
 	VERB_FILE = 1 << 6,    /* its operands may be paths (for completion) */
+	VERB_REFRESH = 1 << 7, /* a unit runs it after an edit: whoever has edited waits for it in silence */
 };
 
 enum verb_group { VERB_GROUP_ARM, VERB_GROUP_MEMORY, VERB_GROUP_DUMPS, VERB_GROUPS };

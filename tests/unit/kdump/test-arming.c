@@ -495,6 +495,30 @@ static void test_no_rebuild(void **state)
 	assert_string_not_equal(second, third);
 }
 
+/* An edit starts the unit, and the administrator types "restart": one load, whoever gets the lock first. */
+static void test_load_once(void **state)
+{
+	struct machine *m = *state;
+	int status = 0;
+
+	if (!have_depmod())
+		skip();
+	make_whole(m);
+	assert_no_error(arm_start(&m->ctl, &status));
+	put(m, "/etc/kdump.conf", "final_action halt\n");
+	assert_no_error(refresh_run(&m->ctl, &status));
+	assert_int_equal(loads, 2);
+	m->ctl.waited = true;
+	assert_no_error(arm_restart(&m->ctl, &status));
+	assert_int_equal(loads, 2);
+	m->ctl.waited = false;
+	put(m, "/etc/kdump.conf", "final_action poweroff\n");
+	assert_no_error(arm_restart(&m->ctl, &status));
+	assert_int_equal(loads, 3);
+	assert_no_error(refresh_run(&m->ctl, &status));
+	assert_int_equal(loads, 3);
+}
+
 /* What could make a capture write into foreign sectors is unloaded when nothing can take its place; what is merely old
  * stays. Whoever tries it: an administrator, or the unit that looks after it. */
 static void test_disarm(void **state)
@@ -600,6 +624,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fall_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_rebuild, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_start_outdated, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_load_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disarm, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disarm_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_creation_test, setup, teardown),

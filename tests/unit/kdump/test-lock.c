@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One kdumpctl at a time. */
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
@@ -13,8 +14,10 @@ static void test_lock(void **state)
 	struct tree *m = *state;
 	_cleanup_close_ int fd = -1;
 	struct stat st;
+	bool waited = false;
 
-	assert_no_error(lock_take(&m->root, NULL, &fd));
+	assert_no_error(lock_take(&m->root, NULL, false, &waited, &fd));
+	assert_false(waited);
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
@@ -28,10 +31,11 @@ static void test_lock_link(void **state)
 	struct tree *m = *state;
 	_cleanup_close_ int fd = -1;
 	struct kd_error *err;
+	bool waited = false;
 
 	tree_text(m, "/victim", "text");
 	tree_link(m, LOCK_PATH, "../../victim");
-	err = lock_take(&m->root, NULL, &fd);
+	err = lock_take(&m->root, NULL, false, &waited, &fd);
 	assert_error(err, KD_ERR_OS, LOCK_PATH);
 	assert_int_equal(fd, -1);
 }
@@ -42,14 +46,15 @@ static void test_lock_of_others(void **state)
 	struct tree *m = *state;
 	_cleanup_close_ int fd = -1;
 	struct kd_error *err;
+	bool waited = false;
 
 	tree_text(m, LOCK_PATH, "");
 	assert_int_equal(chmod(tree_path(m, LOCK_PATH), 0666), 0);
-	err = lock_take(&m->root, NULL, &fd);
+	err = lock_take(&m->root, NULL, false, &waited, &fd);
 	assert_error(err, KD_ERR_STATE, "remove the file");
 	assert_int_equal(chmod(tree_path(m, LOCK_PATH), 0600), 0);
 	assert_int_equal(chmod(tree_path(m, KD_RUNDIR), 01777), 0);
-	err = lock_take(&m->root, NULL, &fd);
+	err = lock_take(&m->root, NULL, false, &waited, &fd);
 	assert_error(err, KD_ERR_STATE, "others than root can write to " KD_RUNDIR);
 	assert_int_equal(fd, -1);
 }
