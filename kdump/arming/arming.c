@@ -135,6 +135,8 @@ static struct kd_error *note_resolved(struct arming *arming)
 
 	err = inputs_add(root, inputs, INPUT_KERNEL, arming->kernel.path);
 	if (!err)
+		err = inputs_add(root, inputs, INPUT_WATCHDOG, "watchdog");
+	if (!err)
 		err = inputs_add(root, inputs, INPUT_PROGRAM, arming->request->capture);
 	if (!err)
 		err = inputs_add_plan(root, inputs, &arming->plan);

@@ -274,6 +274,40 @@ static struct kd_error *by_memory(const struct kd_sysroot *root, const char *nam
 	return hash_text(ram, ret);
 }
 
+static bool is_active(const struct kd_sysroot *root, const char *watchdog)
+{
+	_cleanup_free_ char *state = NULL;
+
+	return !kd_error_discard(kd_sysroot_read_line(root, &state, "/sys/class/watchdog/%s/state", watchdog)) &&
+	       strcmp(state, "active") == 0;
+}
+
+/* Those that run now, which is what initramfs/drivers.c looks at: "watchdog0,ipmi". */
+static struct kd_error *by_watchdogs(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, "/sys/class/watchdog", O_RDONLY | O_DIRECTORY);
+	_cleanup_free_ char *text = NULL;
+	struct dirent **entries = NULL;
+	int count = fd < 0 ? 0 : scandirat(fd, ".", &entries, is_no_dot, alphasort);
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	for (int i = 0; i < count; i++) {
+		if (out && is_active(root, entries[i]->d_name))
+			fprintf(out, "%s,", entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	if (out && kd_sysroot_exists(root, "/sys/module/ipmi_watchdog"))
+		fputs("ipmi,", out);
+	if (!out || fclose(out))
+		return kd_error_nomem();
+	if (!size)
+		return kd_set_text(ret, ABSENT);
+	text[size - 1] = '\0';
+	return kd_set_text(ret, text);
+}
+
 /* --- the table ---------------------------------------------------------------------------------------------------- */
 
 #define NEW_TARGET "check the target in the configuration (\"lsblk -f\"), then \"kdumpctl reload\""
@@ -300,6 +334,9 @@ static const struct input_kind kinds[] = {
 	  NULL },
 	{ INPUT_CPUS, by_cpus, false, DANGER_NEVER, "a dump would lack the registers of added CPUs", NULL },
 	{ INPUT_MEMORY, by_memory, false, DANGER_NEVER, "a dump would miss added memory, or fail on removed memory",
+	  NULL },
+	{ INPUT_WATCHDOG, by_watchdogs, true, DANGER_NEVER,
+	  "the capture kernel does not pet what runs now, and the watchdog may reset the machine before the dump is saved",
 	  NULL },
 };
 

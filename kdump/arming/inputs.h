@@ -49,6 +49,7 @@ const char *inputs_kind(const struct input *input);
 #define INPUT_FSTAB     "fstab"     /* the line of /etc/fstab for this device */
 #define INPUT_CPUS      "cpus"      /* the CPUs that are present; name "CPUs" */
 #define INPUT_MEMORY    "memory"    /* the machine's memory; name "memory" */
+#define INPUT_WATCHDOG  "watchdog"  /* the watchdogs that run; name "watchdog" */
 
 /** Add @name with its present identity. An input whose identity cannot be read (no permission) is left out, and so is
  *  one that the list already has. */

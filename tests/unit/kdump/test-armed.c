@@ -38,6 +38,8 @@ static int setup(void **state)
 	tree_text(m, "/proc/sys/kernel/random/boot_id", "0000-boot\n");
 	tree_text(m, "/sys/devices/system/cpu/present", "0-1\n");
 	tree_text(m, "/proc/iomem", "00001000-0009fbff : System RAM\n00100000-7ffdffff : System RAM\n");
+	tree_text(m, "/sys/class/watchdog/watchdog0/state", "inactive\n");
+	tree_text(m, "/sys/class/watchdog/watchdog1/state", "inactive\n");
 	tree_link(m, "/dev/disk/by-uuid/aaaa-1", "../../vda1");
 	return 0;
 }
@@ -98,7 +100,7 @@ static const struct {
 	{ INPUT_KERNEL, "/boot/vmlinuz" },   { INPUT_KEY, "/root/key" },
 	{ INPUT_DEVICE, "UUID=aaaa-1" },     { INPUT_MOUNT, "/var/crash" },
 	{ INPUT_FSTAB, "UUID=aaaa-1" },      { INPUT_CPUS, "CPUs" },
-	{ INPUT_MEMORY, "memory" },
+	{ INPUT_MEMORY, "memory" },          { INPUT_WATCHDOG, "watchdog" },
 };
 
 /* Record all inputs on disk and read the record back. */
@@ -161,6 +163,8 @@ static void test_each_change(void **state)
 		{ "/etc/fstab", "", INPUT_FSTAB, "UUID=aaaa-1", "has disappeared" },
 		{ "/sys/devices/system/cpu/present", "0-2\n", INPUT_CPUS, "CPUs", "has changed" },
 		{ "/proc/iomem", "00001000-0009fbff : System RAM\n", INPUT_MEMORY, "memory", "has changed" },
+		{ "/sys/class/watchdog/watchdog1/state", "active\n", INPUT_WATCHDOG, "watchdog", "has appeared" },
+		{ "/sys/module/ipmi_watchdog/refcnt", "1\n", INPUT_WATCHDOG, "watchdog", "has appeared" },
 		/* Seen by somebody who is not root: no answer, so no change. */
 		{ "/proc/iomem", "00000000-00000000 : System RAM\n", NULL, NULL, NULL },
 	};
@@ -221,6 +225,27 @@ static void test_uuid_on_volume(void **state)
 	assert_int_equal(count, 1);
 	assert_string_equal(change[0].how, "has disappeared");
 	assert_false(change[0].dangerous);
+}
+
+/* One more watchdog is opened, and all are closed. */
+static void test_watchdogs(void **state)
+{
+	struct tree *m = *state;
+	_cleanup_(inputs_free) struct inputs inputs = { 0 };
+	_cleanup_free_ struct input_change *more = NULL, *none = NULL;
+	size_t count;
+
+	tree_text(m, "/sys/class/watchdog/watchdog0/state", "active\n");
+	assert_no_error(inputs_add(&m->root, &inputs, INPUT_WATCHDOG, "watchdog"));
+	tree_text(m, "/sys/class/watchdog/watchdog1/state", "active\n");
+	assert_no_error(inputs_compare(&m->root, &inputs, &more, &count));
+	assert_int_equal(count, 1);
+	assert_string_equal(more->how, "has changed");
+	tree_delete(m, "/sys/class/watchdog/watchdog0/state");
+	tree_delete(m, "/sys/class/watchdog/watchdog1/state");
+	assert_no_error(inputs_compare(&m->root, &inputs, &none, &count));
+	assert_int_equal(count, 1);
+	assert_string_equal(none->how, "has disappeared");
 }
 
 /* A kernel that keeps the image up to date itself. */
@@ -311,6 +336,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_each_change, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_uuid, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_uuid_on_volume, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_watchdogs, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_hardware, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_secrets, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_unknown_kind, setup, tree_teardown),
