@@ -43,6 +43,16 @@ enum standing transition_last(const struct kd_sysroot *root)
 	return STANDING_OFF;
 }
 
+char *transition_failure(const struct kd_sysroot *root)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t word = strlen(standings[STANDING_NOT_ARMED].word);
+
+	if (transition_last(root) == STANDING_NOT_ARMED)
+		text = read_note(root);
+	return text && text[word] ? strndup(text + word + 1, strcspn(text + word + 1, "\n")) : NULL;
+}
+
 static void tell_journal(enum standing standing, const char *reason)
 {
 	const struct journal_field fields[] = { { "KDUMP_STATE", standings[standing].word },

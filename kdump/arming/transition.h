@@ -22,6 +22,10 @@ enum standing {
 /** The last note; STANDING_OFF if there is none, or if it is not valid. */
 enum standing transition_last(const struct kd_sysroot *root);
 
+/** Why the machine, which is meant to be armed, is not, as the last note has it; NULL: it is not so. Owned by the
+ *  caller. */
+char *transition_failure(const struct kd_sysroot *root);
+
 /** Note how the machine stands now, and why (@reason, a sentence). If that differs from the last note, the running
  *  machine's journal gets an entry. A failure is only a warning on @log, since nothing depends on the note. */
 void transition_note(const struct kd_sysroot *root, const struct kd_log *log, enum standing standing,

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "kdump/arming/creation_test.h"
 #include "kdump/arming/health.h"
+#include "kdump/arming/transition.h"
 #include "kdump/config/settings.h"
 #include "kdump/loader/loader.h"
 #include "kdump/verbs/status.h"
@@ -90,7 +91,11 @@ static void print_changes(const struct health *health)
 /* One line for each problem, for "kdumpctl status" without options. */
 static void warn_of_problems(const struct kdumpctl *ctl, const struct health *health)
 {
+	_cleanup_free_ char *failure = health->loaded ? NULL : transition_failure(&ctl->root);
 	size_t i;
+
+	if (failure)
+		kd_warn(&ctl->log, "the last attempt to arm has failed: %s", failure);
 
 	if (health->state == ARMED_LOST || health->state == ARMED_FOREIGN)
 		kd_warn(&ctl->log, "%s", health_sentence(health));
@@ -163,6 +168,7 @@ static void put_changes(struct kd_json *json, const struct health *health)
 		kd_json_string(json, "how", change->how);
 		kd_json_string(json, "meaning", change->meaning);
 		kd_json_string(json, "remedy", change->remedy);
+		kd_json_bool(json, "dangerous", change->dangerous);
 		kd_json_close(json, '}');
 	}
 	kd_json_close(json, ']');
