@@ -125,32 +125,6 @@ def _burst(guest):
     return runs
 
 
-def restart(lab):
-    """What Cockpit and Ansible do: a wrong configuration fails and costs nothing, a stop unloads. Drop-ins are honoured."""
-    with lab.machine("restart") as guest:
-        guest.login()
-        points.install(guest, lab)
-        loaded = "cat /sys/kernel/kexec_crash_loaded"
-        guest.run("echo 'path /no/such' >/etc/kdump.conf")
-        status, said = guest.run("systemctl restart kdump.service 2>&1", check=False)
-        points.expect(status != 0, f"a wrong path was hidden by the restart:\n{said}")
-        points.expect(guest.run(loaded).strip() == "1", "a restart with a wrong path has unloaded the image")
-        before = _loaded_at(guest)
-        guest.run("echo 'path /var/crash' >/etc/kdump.conf && systemctl restart kdump.service")
-        points.expect(_loaded_at(guest) != before, "a restart has not loaded the new configuration")
-        guest.run("kdumpctl status --strict")
-        guest.run("systemctl restart kdump.service && systemctl try-restart kdump.service")
-        log = guest.run("journalctl -b -u kdump.service --no-pager")
-        points.expect("Stopping kdump: [OK]" not in log, f"a restart has unloaded the image:\n{log}")
-        guest.run("systemctl stop kdump.service")
-        points.expect(guest.run(loaded).strip() == "0", "a stop has not unloaded the image")
-        guest.run("mkdir -p /etc/systemd/system/kdump.service.d && "
-                  "printf '[Unit]\\nDefaultDependencies=yes\\n' >/etc/systemd/system/kdump.service.d/local.conf")
-        guest.reboot()
-        points.wait_armed(guest)
-    return "a wrong configuration fails and leaves the image loaded; a stop unloads; armed with a drop-in"
-
-
 def _edit(guest):
     guest.run("echo '# edited' >>/etc/kdump.conf")
 
@@ -180,5 +154,4 @@ def _uuid(guest):
 EVENTS = [("configuration", _edit), ("hook", _hook), ("cpu", _cpu), ("memory", _memory), ("uuid", _uuid)]
 
 POINTS = [points.Point("staying", "edits, hotplug, another UUID: healed by itself, and the panic after each captured, as "
-                       f"are {RELOADS} during reloads", run),
-          points.Point("restart", "systemctl restart with a wrong configuration and with a right one, stop, a drop-in", restart)]
+                       f"are {RELOADS} during reloads", run)]
