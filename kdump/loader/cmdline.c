@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The capture kernel's command line. Words are split and quoted as the kernel does it (lib/cmdline.c). */
+#include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,12 +116,17 @@ static const struct {
 	{ "kho=off", "memory for the handover to a next kernel" },
 	{ "liveupdate=off", "as above" },
 	{ "cryptomgr.notests", "self-tests run while the initramfs is unpacked, when memory is lowest" },
-	/* These set up things that no capture uses: 10,000 tracefs inodes (8.6 MB), slab's sysfs files, zswap, and
-	 * parsed type information for BPF. The kernel adds up repeated lists, so the user's own list still counts. */
-	{ "initcall_blacklist=tracer_init_tracefs,slab_sysfs_init,init_zswap,cubictcp_register,bpf_tcp_ca_kfunc_init,"
-	  "bpf_prog_test_run_init,kfunc_init,bpf_rstat_kfunc_init,bpf_key_sig_kfuncs_init",
+	/* These set up things that no capture uses: 10,000 tracefs inodes (8.6 MB), slab's sysfs files (1 MB on 7.2, which
+	 * has renamed the function), zswap, and parsed type information for BPF. The kernel adds up repeated lists, so the
+	 * user's own list still counts. */
+	{ "initcall_blacklist=tracer_init_tracefs,slab_sysfs_init,slab_late_init,init_zswap,cubictcp_register,"
+	  "bpf_tcp_ca_kfunc_init,bpf_prog_test_run_init,kfunc_init,bpf_rstat_kfunc_init,bpf_key_sig_kfuncs_init",
 	  "memory" },
 };
+
+/* 7.2 (not 6.12) sets two buffers of 2 MiB aside for the checksums of disks with T10 protection information, and dies at
+ * boot if memory has no such block left. With such a disk it needs them, so they go only if this machine has none. */
+#define NO_INTEGRITY_BUFFERS "initcall_blacklist=bio_integrity_initfn"
 
 /* Every capture kernel has these, one whose command line is the user's own included: a kernel that dies or hangs brings
  * the machine back. A hung task must not: a child of the capture that is stuck has been left behind on purpose. */
@@ -225,23 +232,49 @@ static void put_running(FILE *out, const char *running, const char *remove)
 			put_word(out, word, length);
 }
 
+static void put_unless_removed(FILE *out, const char *word, const char *remove)
+{
+	if (!in_list(word, strlen(word), remove))
+		put_word(out, word, strlen(word));
+}
+
 static void put_recovering(FILE *out, const char *remove)
 {
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(recovering); i++)
-		if (!in_list(recovering[i].word, strlen(recovering[i].word), remove))
-			put_word(out, recovering[i].word, strlen(recovering[i].word));
+		put_unless_removed(out, recovering[i].word, remove);
 }
 
-static void put_appended(FILE *out, const char *remove, const char *append)
+/* Has the kernel found a checksum format on a disk of this machine? What cannot be read counts as one. */
+static bool has_integrity(const struct kd_sysroot *root)
+{
+	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(root, "/sys/class/block");
+	const char *name;
+
+	while (dir && (name = kd_next_entry(dir))) {
+		_cleanup_free_ char *format = NULL;
+		struct kd_error *err;
+
+		err = kd_sysroot_read_line(root, &format, "/sys/class/block/%s/integrity/format", name);
+		if (err ? err->errnum != ENOENT : strcmp(format, "none") != 0) {
+			kd_error_destroy(err);
+			return true;
+		}
+		kd_error_destroy(err);
+	}
+	return !dir;
+}
+
+static void put_appended(FILE *out, const struct kd_sysroot *root, const char *remove, const char *append)
 {
 	size_t i, length;
 	const char *word;
 
 	for (i = 0; i < ARRAY_SIZE(appended); i++)
-		if (!in_list(appended[i].word, strlen(appended[i].word), remove))
-			put_word(out, appended[i].word, strlen(appended[i].word));
+		put_unless_removed(out, appended[i].word, remove);
+	if (!has_integrity(root))
+		put_unless_removed(out, NO_INTEGRITY_BUFFERS, remove);
 	put_recovering(out, remove);
 	while (next_word(&append, &word, &length))
 		put_word(out, word, length);
@@ -292,7 +325,7 @@ struct kd_error *loader_capture_cmdline(const struct kd_sysroot *root, const cha
 	if (!out)
 		return kd_error_nomem();
 	put_running(out, running, remove ? remove : "");
-	put_appended(out, remove ? remove : "", append ? append : "");
+	put_appended(out, root, remove ? remove : "", append ? append : "");
 	put_boot_cpu(out, root, remove ? remove : "", append ? append : "");
 	if (fclose(out) != 0)
 		return kd_error_nomem();

@@ -854,6 +854,30 @@ static void test_remove_built_in(void **state)
 	machine_close(&m);
 }
 
+/* A kernel that needs its buffers for a disk with checksums keeps them. */
+static void test_integrity_buffers(void **state)
+{
+	static const char *const formats[] = { NULL, "none\n", "T10-DIF-TYPE1-CRC\n", "nop\n" };
+	struct machine m;
+	size_t i;
+
+	make_machine(&m, IOMEM_64M, 20 << 20, 4096);
+	write_text("root/proc/cmdline", "a\n");
+	for (i = 0; i < ARRAY_SIZE(formats); i++) {
+		_cleanup_free_ char *text = NULL;
+
+		write_text("root/sys/class/block/sda/size", "1\n");
+		if (formats[i])
+			write_text("root/sys/class/block/sdb/integrity/format", formats[i]);
+		assert_no_error(loader_capture_cmdline(&m.root, NULL, NULL, &text));
+		if (i < 2)
+			assert_non_null(strstr(text, "initcall_blacklist=bio_integrity_initfn "));
+		else
+			assert_null(strstr(text, "bio_integrity"));
+	}
+	machine_close(&m);
+}
+
 /* --- the purgatory's own code, run here --------------------------------------------------------------------------- */
 
 struct blob {
@@ -963,6 +987,7 @@ int main(void)
 		TEST(test_capture_cmdline),
 		TEST(test_complete_cmdline),
 		TEST(test_remove_built_in),
+		TEST(test_integrity_buffers),
 		TEST(test_purgatory_hashes),
 	};
 

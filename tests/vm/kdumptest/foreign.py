@@ -34,6 +34,9 @@ NAMES = {
     "arm64-6.1": Source("arm64", "bookworm", "linux-image-arm64"),
     "arm64-6.12-16k": Source("arm64", "trixie", "linux-image-arm64-16k"),
     "5.10": Source("amd64", "bullseye", "linux-image-amd64"),
+    "5.10-cloud": Source("amd64", "bullseye", "linux-image-cloud-amd64"),
+    "newest": Source("amd64", "sid", "linux-image-amd64"),
+    "newest-cloud": Source("amd64", "sid", "linux-image-cloud-amd64"),
 }
 
 
@@ -74,13 +77,23 @@ def _fetch(source):
         if not (home / "version").exists():
             host.say(f"fetching {image} ({source.architecture})")
             with host.being_made(home) as draft:
-                host.run("dpkg-deb", "-x", apt.download(image), draft)
-                shutil.move(draft / f"boot/vmlinuz-{release}", draft / "vmlinuz")
+                for package in apt.parts(image):
+                    host.run("dpkg-deb", "-x", apt.download(package), draft)
                 if not (draft / "lib").exists():
                     (draft / "lib").symlink_to("usr/lib")
+                shutil.move(_boot_image(draft, release), draft / "vmlinuz")
                 host.run(host.need("depmod", "kmod"), "-b", draft, release)
                 (draft / "version").write_text(f"{source.suite}\n", encoding="ascii")
         return home
+
+
+def _boot_image(draft, release):
+    """Where a kernel's packages have put it: newer ones keep /boot for the machine's own files."""
+    places = draft / f"boot/vmlinuz-{release}", draft / f"lib/modules/{release}/vmlinuz"
+    for place in places:
+        if place.exists():
+            return place
+    raise host.Failure(f"{release}: its packages have no vmlinuz")
 
 
 class _Apt:
@@ -117,6 +130,12 @@ class _Apt:
             if package.startswith("linux-image-"):
                 return package
         raise host.Failure(f"{self._source.package}: depends on no kernel image in {self._source.suite}")
+
+    def parts(self, image):
+        """The packages that the kernel package @image consists of: Debian 14 has its files in others."""
+        release = image.removeprefix("linux-image-")
+        depends = kernels.depends_of(self._apt("apt-cache", "show", "--no-all-versions", image))
+        return [image, *(name for name in depends if name.endswith(release))]
 
     def download(self, package):
         """The file of a package; there until the block ends."""
