@@ -452,6 +452,7 @@ static void remark_reservation(const struct arming *arming)
 		.kernel = arming->kernel.path,
 		.release = arming->kernel.release,
 		.initrd = arming->initrd,
+		.cmdline = arming->cmdline,
 		.dumps = arming->target.directory,
 	};
 	struct kd_error *err = estimate_make(&request, &estimate);

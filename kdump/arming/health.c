@@ -59,6 +59,7 @@ static void look_at_need(const struct kd_sysroot *root, struct health *health)
 		.kernel = health->armed.kernel,
 		.release = health->armed.release,
 		.initrd = health->armed.initrd,
+		.cmdline = health->armed.cmdline,
 		.dumps = health->armed.directory,
 	};
 	struct kd_error *err;

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -21,6 +22,7 @@
 #include "kdump/boot/crashkernel.h"
 #include "kdump/loader/image.h"
 #include "kdump/loader/loader.h"
+#include "kdump/sizing/need.h"
 
 #define MARGIN         KD_MIB(16) /* beyond the need: crashes differ, and drivers allocate more under load */
 #define STEP           KD_MIB(8)  /* recommendations are multiples of this: they should not change with each capture */
@@ -29,7 +31,6 @@
 #define LARGE_MODULE   KD_MIB(1)
 #define WASTE          KD_MIB(128)
 #define PAGE_SIZE      4096
-#define STRUCT_PAGE    64
 #define REPORT_MAX     KD_MIB(1)
 #define REPORTS_MAX    4096
 
@@ -156,16 +157,36 @@ static struct kd_error *read_elfcorehdr(const struct kd_sysroot *root, uint64_t 
 	return err;
 }
 
-static void compute(struct estimate *estimate)
+/* The highest number of a CPU that the machine has, plus one: "0-3,8" -> 9. */
+static unsigned int count_cpus(const struct kd_sysroot *root)
 {
-	uint64_t sum;
+	_cleanup_free_ char *list = NULL;
+	uint64_t last = 0;
+	const char *p;
 
-	/* As in dumpfilter/pages/pfn_bitmap.c: a bit for each page. */
-	estimate->filter = 2 * (estimate->ram / PAGE_SIZE / 8) + FILTER_BUFFERS;
-	sum = estimate->kernel + estimate->initramfs + estimate->modules + estimate->elfcorehdr + estimate->filter;
-	/* Only for the pages of the need: a larger reservation has room for its own struct pages. */
-	estimate->mem_map = sum / (PAGE_SIZE - STRUCT_PAGE) * STRUCT_PAGE;
-	estimate->computed = sum + estimate->mem_map;
+	if (kd_error_discard(kd_sysroot_read_line(root, &list, "/sys/devices/system/cpu/present")))
+		return 1;
+	for (p = list; *p; p += strcspn(p, "-,"), p += strspn(p, "-,"))
+		last = strtoul(p, NULL, 10);
+	return last + 1;
+}
+
+static void compute(const struct estimate_request *request, struct estimate *estimate)
+{
+	const struct need_facts facts = {
+		.init_size = estimate->kernel,
+		.initramfs = estimate->initramfs,
+		.modules = estimate->modules,
+		.elfcorehdr = estimate->elfcorehdr,
+		.ram = estimate->ram,
+		.cpus = request->cmdline ? need_cpus(request->cmdline, count_cpus(request->root)) : 1,
+	};
+	struct need need = need_compute(&facts);
+
+	estimate->early = need.early;
+	estimate->mem_map = need.mem_map;
+	estimate->filter = need.filter;
+	estimate->computed = need.total;
 }
 
 /* --- recorded captures -------------------------------------------------------------------------------------------- */
@@ -275,7 +296,8 @@ static uint64_t kept_by_kernel(const struct estimate *estimate, const struct rec
 static void use_recorded(const struct estimate_request *request, struct estimate *estimate)
 {
 	/* Nothing is recorded before the first process runs, when the whole kernel and two images are in memory. */
-	uint64_t boot = estimate->kernel + estimate->initramfs + estimate->elfcorehdr + estimate->mem_map;
+	uint64_t boot = estimate->kernel + estimate->initramfs + estimate->elfcorehdr + estimate->early +
+			estimate->mem_map;
 	struct recorded newest = { 0 };
 
 	find_recorded(request, &newest);
@@ -319,7 +341,7 @@ struct kd_error *estimate_make(const struct estimate_request *request, struct es
 		return kd_error_wrap(err, "cannot tell how much memory the capture needs");
 	if (!read_image(request, &estimate))
 		assume_image(&estimate);
-	compute(&estimate);
+	compute(request, &estimate);
 	use_recorded(request, &estimate);
 	recommend(&estimate);
 	*ret = estimate;

@@ -2,11 +2,8 @@
 /** An estimate of the memory that the capture on this machine needs.
  *
  *  If there is a recorded capture, the need is measured: report.json has the memory of the capture kernel and its
- *  peak use, and the rest of the reservation is what the kernel kept for itself. Otherwise the need is computed from
- *  the kernel and the image, by a sum that was fitted to measured floors (tests/bench/crashkernel-floor):
- *
- *      Debian 6.1, 2 GiB, virtio, ext4     floor 72 MiB     computed 75     from a recorded capture 73
- *      the same, cloud flavour             floor 58 MiB     computed 61     from a recorded capture 58
+ *  peak use, and the rest of the reservation is what the kernel kept for itself. Otherwise need.h computes it from the
+ *  kernel and the image.
  *
  *  A computed need does not know how much drivers allocate, so at least crashkernel_default() is recommended then. */
 #ifndef KDUMP_SIZING_ESTIMATE_H
@@ -29,6 +26,7 @@ struct estimate_request {
 	const char *kernel;  /* file of the capture kernel, below the root */
 	const char *release; /* its uname -r */
 	const char *initrd;  /* the capture initramfs; its size is assumed if it cannot be read */
+	const char *cmdline; /* of the capture kernel; NULL: it starts one CPU */
 	const char *dumps;   /* directory of the dumps, below the root; NULL: not mounted */
 };
 
@@ -47,7 +45,8 @@ struct estimate {
 	uint64_t initramfs;  /* as loaded and unpacked, since both exist for a moment */
 	uint64_t modules;    /* expanded */
 	uint64_t elfcorehdr; /* only where the kernel itself keeps it up to date */
-	uint64_t mem_map;    /* struct page of the reservation's pages, and the tables of the control pages */
+	uint64_t early;      /* the kernel's own allocations before the first process */
+	uint64_t mem_map;    /* struct page of the sections that the reservation may touch */
 	uint64_t filter;     /* two bitmaps of the machine's pages, and the filter's buffers */
 	uint64_t computed;
 

@@ -28,7 +28,7 @@ struct kd_error *reservation_estimate(const struct kd_sysroot *root, const struc
 	_cleanup_(settings_free) struct settings settings = { 0 };
 	_cleanup_(kernel_free) struct kernel kernel = { 0 };
 	_cleanup_(target_free) struct target target = { 0 };
-	_cleanup_free_ char *initrd = NULL;
+	_cleanup_free_ char *initrd = NULL, *cmdline = NULL;
 	struct estimate_request request = { .root = root };
 	struct kd_error *err;
 
@@ -45,6 +45,12 @@ struct kd_error *reservation_estimate(const struct kd_sysroot *root, const struc
 	request.release = kernel.release;
 	request.initrd = initrd;
 	request.dumps = target.directory;
+	/* Without a command line one CPU is assumed; start reports what is wrong with it. */
+	if (settings.commandline)
+		request.cmdline = settings.commandline;
+	else if (!kd_error_discard(loader_capture_cmdline(root, settings.commandline_remove,
+							  settings.commandline_append, &cmdline)))
+		request.cmdline = cmdline;
 	return estimate_make(&request, ret);
 }
 

@@ -27,7 +27,8 @@ static void print_known(const struct estimate *estimate)
 	print_line(22, "Kernel image size:", estimate->kernel);
 	print_line(22, "Kernel modules size:", estimate->modules);
 	print_line(22, "Initramfs size:", estimate->initramfs);
-	print_line(22, "Runtime reservation:", estimate->elfcorehdr + estimate->filter + estimate->mem_map);
+	print_line(22, "Runtime reservation:",
+		   estimate->elfcorehdr + estimate->early + estimate->filter + estimate->mem_map);
 	if (estimate->large_count) {
 		puts("Large modules:");
 		for (i = 0; i < estimate->large_count; i++)
@@ -89,6 +90,7 @@ static void print_json(const struct estimate *estimate)
 	kd_json_bool(&json, "initramfs_assumed", estimate->assumed_image);
 	kd_json_u64(&json, "modules_bytes", estimate->modules);
 	kd_json_u64(&json, "elfcorehdr_bytes", estimate->elfcorehdr);
+	kd_json_u64(&json, "early_bytes", estimate->early);
 	kd_json_u64(&json, "mem_map_bytes", estimate->mem_map);
 	kd_json_u64(&json, "filter_bytes", estimate->filter);
 	kd_json_close(&json, '}');

@@ -105,3 +105,32 @@ void tree_read(const struct tree *tree, const char *path, char **ret, size_t *si
 {
 	assert_no_error(kd_read_file(tree_path(tree, path), 64 << 20, ret, size_ret));
 }
+
+static void set_le(uint8_t *at, uint64_t value, int bytes)
+{
+	while (bytes--) {
+		*at++ = value;
+		value >>= 8;
+	}
+}
+
+void tree_kernel(const struct tree *tree, const char *path, uint32_t init_size)
+{
+	static uint8_t image[8192];
+
+	memset(image, 0, sizeof(image));
+	image[0x1f1] = 4;
+	set_le(image + 0x1f4, (sizeof(image) - 5 * 512) / 16, 4);
+	set_le(image + 0x1fe, 0xaa55, 2);
+	set_le(image + 0x200, 0x6aeb, 2);
+	memcpy(image + 0x202, "HdrS", 4);
+	set_le(image + 0x206, 0x20f, 2);
+	image[0x211] = 1;
+	set_le(image + 0x230, 0x200000, 4);
+	image[0x234] = 1;
+	set_le(image + 0x236, 3, 2);
+	set_le(image + 0x238, 2047, 4);
+	set_le(image + 0x258, 0x1000000, 8);
+	set_le(image + 0x260, init_size, 4);
+	tree_write(tree, path, image, sizeof(image));
+}

@@ -5,6 +5,7 @@
 #define TESTS_UNIT_TREE_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/sysroot.h"
@@ -27,6 +28,8 @@ void tree_write(const struct tree *tree, const char *path, const void *data, siz
 void tree_text(const struct tree *tree, const char *path, const char *text);
 /** A file that may be executed. */
 void tree_program(const struct tree *tree, const char *path, const char *text);
+/** A kernel with the boot header of an x86 one (Linux Documentation/arch/x86/boot.rst), and nothing that could run. */
+void tree_kernel(const struct tree *tree, const char *path, uint32_t init_size);
 void tree_mode(const struct tree *tree, const char *path, mode_t mode);
 void tree_link(const struct tree *tree, const char *path, const char *target);
 void tree_directory(const struct tree *tree, const char *path);

@@ -66,7 +66,13 @@ void check_reservation(const struct check_context *c, struct check_result *resul
 		kd_error_destroy(err);
 		return check_say(result, CHECK_OK, NULL, "%" PRIu64 " MiB", reserved >> 20);
 	}
-	if (estimate_judge(&estimate) == ESTIMATE_SMALL)
+	/* The loader refuses such a reservation. Between this and the need nobody can tell. */
+	if (reserved < estimate.kernel + estimate.initramfs)
+		check_say(result, CHECK_FAILURE, "\"kdumpctl reset-crashkernel\", and reboot",
+			  "%" PRIu64 " MiB, but kernel and initramfs alone take %" PRIu64
+			  " MiB while the kernel boots, and the capture needs %" PRIu64,
+			  reserved >> 20, kd_mib_up(estimate.kernel + estimate.initramfs), kd_mib_up(estimate.need));
+	else if (estimate_judge(&estimate) == ESTIMATE_SMALL)
 		check_say(result, CHECK_WARNING, "\"kdumpctl reset-crashkernel\", and reboot",
 			  "%" PRIu64 " MiB, but the capture needs %" PRIu64, reserved >> 20, kd_mib_up(estimate.need));
 	else

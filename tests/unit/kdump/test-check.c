@@ -468,6 +468,31 @@ static void test_creation_record(void **state)
 	assert_true(kd_sysroot_exists(&m->ctl.root, CREATION_TEST_PATH));
 }
 
+/* What the loader refuses is a failure, what may be enough is a warning. */
+static void test_reservation(void **state)
+{
+	static const struct {
+		const char *reserved;
+		enum check_verdict verdict;
+		const char *part;
+	} cases[] = {
+		{ "0\n", CHECK_FAILURE, "No memory reserved" },
+		{ "67108864\n", CHECK_FAILURE, "64 MiB, but kernel and initramfs alone take" },
+		{ "80740352\n", CHECK_WARNING, "77 MiB, but the capture needs" },
+		{ "134217728\n", CHECK_OK, "128 MiB, of which the capture needs" },
+	};
+	struct machine *m = *state;
+	size_t i;
+
+	tree_kernel(&m->tree, "/boot/vmlinuz-6", 60 << 20); /* and 8 for an image that is not there yet */
+	put(m, "/proc/sys/kernel/osrelease", "6\n");
+	put(m, "/proc/meminfo", "MemTotal: 2012073 kB\n");
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		put(m, "/sys/kernel/kexec_crash_size", cases[i].reserved);
+		expect(m, check_reservation, cases[i].verdict, cases[i].part);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -479,7 +504,7 @@ int main(void)
 		TEST(test_keys_of_machine), TEST(test_no_memory_for_directories),
 		TEST(test_armed_image),     TEST(test_clock),
 		TEST(test_space),           TEST(test_signature),
-		TEST(test_creation_record),
+		TEST(test_reservation),     TEST(test_creation_record),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

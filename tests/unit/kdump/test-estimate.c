@@ -14,6 +14,7 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "kdump/sizing/estimate.h"
+#include "kdump/sizing/reservation.h"
 
 #define MIB(n)  ((uint64_t)(n) << 20)
 #define RELEASE "6.1.0-56-amd64"
@@ -34,26 +35,9 @@ static void set_le(uint8_t *at, uint64_t value, int bytes)
 	}
 }
 
-/* A boot header (Linux Documentation/arch/x86/boot.rst) and nothing that could run. */
 static void put_kernel(const struct tree *m, uint32_t init_size)
 {
-	static uint8_t image[8192];
-
-	memset(image, 0, sizeof(image));
-	image[0x1f1] = 4;
-	set_le(image + 0x1f4, (sizeof(image) - 5 * 512) / 16, 4);
-	set_le(image + 0x1fe, 0xaa55, 2);
-	set_le(image + 0x200, 0x6aeb, 2);
-	memcpy(image + 0x202, "HdrS", 4);
-	set_le(image + 0x206, 0x20f, 2);
-	image[0x211] = 1;
-	set_le(image + 0x230, 0x200000, 4);
-	image[0x234] = 1;
-	set_le(image + 0x236, 3, 2);
-	set_le(image + 0x238, 2047, 4);
-	set_le(image + 0x258, 0x1000000, 8);
-	set_le(image + 0x260, init_size, 4);
-	tree_write(m, "/boot/vmlinuz", image, sizeof(image));
+	tree_kernel(m, "/boot/vmlinuz", init_size);
 }
 
 static void add_member(struct archive *archive, const char *path, const void *data, size_t size)
@@ -303,6 +287,34 @@ static void test_reports_passed_over(void **state)
 	estimate_free(&estimate);
 }
 
+/* The capture kernel counts, not the running one; and so do the CPUs that its command line starts. */
+static void test_configured_kernel(void **state)
+{
+	struct tree *m = *state;
+	struct kd_log log = { 0 };
+	struct estimate running, other, more;
+
+	tree_kernel(m, "/boot/vmlinuz-" RELEASE, 66682880);
+	tree_kernel(m, "/boot/vmlinuz-7.2", 90 << 20);
+	tree_text(m, "/proc/sys/kernel/osrelease", RELEASE "\n");
+	tree_text(m, "/proc/cmdline", "a\n");
+	tree_text(m, "/sys/devices/system/cpu/present", "0-7\n");
+	tree_text(m, "/etc/kdump.conf", "path /var/crash\n");
+	assert_no_error(reservation_estimate(&m->root, &log, "/etc/kdump.conf", NULL, &running));
+	assert_int_equal(running.kernel, 66682880);
+	tree_text(m, "/etc/default/kdump", "KDUMP_KERNELVER=7.2\n");
+	assert_no_error(reservation_estimate(&m->root, &log, "/etc/kdump.conf", NULL, &other));
+	assert_int_equal(other.kernel, 90 << 20);
+	assert_true(other.need > running.need + MIB(26));
+	tree_text(m, "/etc/default/kdump",
+		  "KDUMP_KERNELVER=7.2\nKDUMP_COMMANDLINE_REMOVE=nr_cpus\nKDUMP_COMMANDLINE_APPEND=nr_cpus=3\n");
+	assert_no_error(reservation_estimate(&m->root, &log, "/etc/kdump.conf", NULL, &more));
+	assert_int_equal(more.early - other.early, MIB(3));
+	estimate_free(&running);
+	estimate_free(&other);
+	estimate_free(&more);
+}
+
 static void test_judge(void **state)
 {
 	struct estimate estimate = { .need = MIB(70), .recommended = MIB(96) };
@@ -335,6 +347,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_recorded_elsewhere, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_recorded_floor, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_reports_passed_over, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_configured_kernel, setup, tree_teardown),
 		cmocka_unit_test(test_judge),
 	};
 
