@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kdump/config/kernel.h"
 
+#include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/array.h"
+#include "base/io.h"
+#include "base/parse.h"
 #include "base/text.h"
+#include "kdump/loader/le.h"
+#include "kdump/loader/uki.h"
+
+#define RELEASE_MAX 128
 
 /* The places where distributions keep kernels; the release stands between the two parts. */
 static const struct {
@@ -34,16 +43,17 @@ static struct kd_error *configured_path(const struct settings *settings, const c
 			 settings->image_ext ? settings->image_ext : "");
 }
 
+static struct kd_error *add_tried(const char *path, char **tried)
+{
+	_cleanup_free_ char *before = take_ptr(*tried);
+
+	return kd_format(tried, "%s%s%s", before ? before : "", before ? ", " : "", path);
+}
+
 /* Take @path if it exists, else add it to @tried. */
 static struct kd_error *try_path(const struct kd_sysroot *root, const char *path, char **tried, char **ret)
 {
-	_cleanup_free_ char *before = NULL;
-
-	if (kd_sysroot_exists(root, path))
-		return kd_set_text(ret, path);
-	before = *tried;
-	*tried = NULL;
-	return kd_format(tried, "%s%s%s", before ? before : "", before ? ", " : "", path);
+	return kd_sysroot_exists(root, path) ? kd_set_text(ret, path) : add_tried(path, tried);
 }
 
 /* Try the places of distributions, up to the first one that has the kernel. */
@@ -62,6 +72,154 @@ static struct kd_error *try_places(const struct kd_sysroot *root, const char *re
 	return err;
 }
 
+/* --- entries of the Boot Loader Specification --------------------------------------------------------------------- */
+
+/* Where boot loaders look for kernels: /boot, and the EFI partition. */
+static const char *const boot_roots[] = { "/boot", "/efi", "/boot/efi" };
+
+/* kernel-install(8) writes ROOT/TOKEN/RELEASE/linux. */
+static struct kd_error *try_token(const struct kd_sysroot *root, const char *token, const char *release, char **tried,
+				  char **ret)
+{
+	struct kd_error *err = NULL;
+	size_t i;
+
+	if (!kernel_is_release(token))
+		return NULL;
+	for (i = 0; i < ARRAY_SIZE(boot_roots) && !*ret && !err; i++) {
+		_cleanup_free_ char *candidate = NULL;
+
+		err = kd_format(&candidate, "%s/%s/%s/linux", boot_roots[i], token, release);
+		if (!err)
+			err = try_path(root, candidate, tried, ret);
+	}
+	return err;
+}
+
+static struct kd_error *try_tokens(const struct kd_sysroot *root, const char *release, char **tried, char **ret)
+{
+	static const char *const files[] = { "/etc/kernel/entry-token", "/etc/machine-id" };
+	struct kd_error *err = NULL;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(files) && !*ret && !err; i++) {
+		_cleanup_free_ char *token = NULL;
+
+		if (!kd_error_discard(kd_sysroot_read_line(root, &token, "%s", files[i])))
+			err = try_token(root, token, release, tried, ret);
+	}
+	return err;
+}
+
+/* --- unified kernel images ---------------------------------------------------------------------------------------- */
+
+/* The release in a unified kernel image. *ret stays NULL if @path is none, or does not say. */
+static struct kd_error *read_uki_release(const struct kd_sysroot *root, const char *path, char **ret)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY);
+	char head[UKI_HEAD_SIZE], release[RELEASE_MAX];
+	ssize_t size = fd < 0 ? -1 : kd_pread_all(fd, head, sizeof(head), 0);
+	uint64_t offset, length;
+
+	if (size < 0 || !uki_find(head, size, UKI_RELEASE, &offset, &length) || length >= sizeof(release) ||
+	    kd_pread_all(fd, release, length, offset) != (ssize_t)length)
+		return NULL;
+	release[length] = '\0';
+	return kd_set_text(ret, kd_strip(release));
+}
+
+static struct kd_error *try_uki(const struct kd_sysroot *root, const char *directory, const char *name,
+				const char *release, char **ret)
+{
+	_cleanup_free_ char *path = NULL, *own = NULL;
+	struct kd_error *err;
+
+	if (strlen(name) < 5 || strcasecmp(name + strlen(name) - 4, ".efi") != 0)
+		return NULL;
+	err = kd_format(&path, "%s/%s", directory, name);
+	if (!err)
+		err = read_uki_release(root, path, &own);
+	if (!err && own && strcmp(own, release) == 0)
+		*ret = take_ptr(path);
+	return err;
+}
+
+static struct kd_error *try_ukis(const struct kd_sysroot *root, const char *release, char **tried, char **ret)
+{
+	struct kd_error *err = NULL;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(boot_roots) && !*ret && !err; i++) {
+		_cleanup_free_ char *directory = NULL;
+		_cleanup_closedir_ DIR *dir = NULL;
+		const char *name;
+
+		err = kd_format(&directory, "%s/EFI/Linux", boot_roots[i]);
+		dir = err ? NULL : kd_sysroot_open_dir(root, directory);
+		while (dir && !err && !*ret && (name = kd_next_entry(dir)))
+			err = try_uki(root, directory, name, release, ret);
+		if (dir && !err && !*ret)
+			err = add_tried(directory, tried);
+	}
+	return err;
+}
+
+/* --- what the boot loader said ------------------------------------------------------------------------------------ */
+
+/* Is the file that the machine was booted from still the kernel @release? An update may have replaced it. A bzImage
+ * names its release (Linux Documentation/arch/x86/boot.rst, kernel_version); what names none is taken. */
+static bool may_be_release(const struct kd_sysroot *root, const char *path, const char *release)
+{
+	enum { MAGIC = 0x202, VERSION = 0x20e, BASE = 0x200, HEAD_SIZE = 0x8000 };
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY);
+	_cleanup_free_ uint8_t *head = calloc(1, HEAD_SIZE);
+	ssize_t size = fd < 0 || !head ? -1 : kd_pread_all(fd, head, HEAD_SIZE - 1, 0);
+	const char *version;
+	size_t offset;
+
+	if (size < VERSION + 2 || memcmp(head + MAGIC, "HdrS", 4) != 0)
+		return true;
+	offset = BASE + get_le16(head + VERSION);
+	version = (char *)head + offset;
+	return offset == BASE || offset >= (size_t)size ||
+	       (kd_starts_with(version, release) && (!version[strlen(release)] || version[strlen(release)] == ' '));
+}
+
+/* BOOT_IMAGE= is a path in the boot loader's terms, such as (hd0,gpt2)/vmlinuz. */
+static struct kd_error *try_boot_image(const struct kd_sysroot *root, const char *release, char **tried, char **ret)
+{
+	static const char *const tops[] = { "", "/boot", "/efi", "/boot/efi" };
+	_cleanup_free_ char *cmdline = NULL, *running = NULL, *path = NULL, *found = NULL;
+	const char *image;
+	struct kd_error *err = NULL;
+	size_t i;
+
+	if (kd_error_discard(kd_sysroot_read_line(root, &cmdline, "/proc/cmdline")) ||
+	    kd_error_discard(kd_sysroot_read_line(root, &running, "/proc/sys/kernel/osrelease")) ||
+	    strcmp(running, release) != 0 || !(image = strstr(cmdline, "BOOT_IMAGE=")))
+		return NULL;
+	image += strlen("BOOT_IMAGE=");
+	if (*image == '(')
+		image += strcspn(image, ") ") + 1;
+	path = strndup(image, strcspn(image, " "));
+	if (!path)
+		return kd_error_nomem();
+	for (i = 0; *path == '/' && i < ARRAY_SIZE(tops) && !found && !err; i++) {
+		_cleanup_free_ char *candidate = NULL;
+
+		err = kd_format(&candidate, "%s%s", tops[i], path);
+		if (!err)
+			err = try_path(root, candidate, tried, &found);
+	}
+	if (err || !found)
+		return err;
+	if (may_be_release(root, found, release))
+		*ret = take_ptr(found);
+	else
+		err = add_tried(found, tried);
+	return err;
+}
+
 static struct kd_error *find_file(const struct kd_sysroot *root, const struct settings *settings, const char *release,
 				  char **ret)
 {
@@ -75,6 +233,12 @@ static struct kd_error *find_file(const struct kd_sysroot *root, const struct se
 			err = try_path(root, configured, &tried, &path);
 	} else {
 		err = try_places(root, release, &tried, &path);
+		if (!err && !path)
+			err = try_tokens(root, release, &tried, &path);
+		if (!err && !path)
+			err = try_ukis(root, release, &tried, &path);
+		if (!err && !path)
+			err = try_boot_image(root, release, &tried, &path);
 	}
 	if (err)
 		return err;

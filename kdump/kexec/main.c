@@ -132,7 +132,7 @@ static const char version[] = "kexec-tools 2.0.32 (" PACKAGE_NAME " " PACKAGE_VE
 
 static struct kd_error *parse_type(const char *type)
 {
-	if (strcmp(type, "bzImage") == 0 || strcmp(type, "bzImage64") == 0)
+	if (strcmp(type, "bzImage") == 0 || strcmp(type, "bzImage64") == 0 || strcmp(type, "uki") == 0)
 		return NULL;
 	return kd_error_create(KD_ERR_USAGE, "--type=%s is not supported; give a bzImage, which needs no --type", type);
 }

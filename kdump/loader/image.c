@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "kdump/loader/le.h"
+#include "kdump/loader/uki.h"
 
 #define IMAGE_MAX ((size_t)1 << 30)
 
@@ -155,7 +156,8 @@ static const struct image_format formats[] = {
 	{ "an EFI zboot image", zboot_probe, EM_NONE, NULL, "give a kernel for this machine's architecture" },
 	{ "a RISC-V Image", riscv_image_probe, EM_RISCV, NULL, "give a kernel for this machine's architecture" },
 	{ "an ELF file", elf_probe, EM_NONE, NULL, "give the bzImage (vmlinuz) of this kernel" },
-	{ "a PE file (a unified kernel image?)", pe_probe, EM_NONE, NULL, "give the bzImage (vmlinuz) inside it" },
+	{ "a PE file without a kernel in it", pe_probe, EM_NONE, NULL,
+	  "give a vmlinuz file or a unified kernel image" },
 };
 
 static const struct image_format *find_format(const uint8_t *file, size_t size)
@@ -165,6 +167,23 @@ static const struct image_format *find_format(const uint8_t *file, size_t size)
 	for (i = 0; i < ARRAY_SIZE(formats); i++)
 		if (formats[i].probe(file, size))
 			return &formats[i];
+	return NULL;
+}
+
+/* Keep the kernel of a unified kernel image, and nothing else. */
+static struct kd_error *take_out(struct kernel_image *image)
+{
+	uint64_t offset, length;
+
+	if (!uki_find(image->file, image->file_size, UKI_KERNEL, &offset, &length))
+		return NULL;
+	if (offset > image->file_size || length > image->file_size - offset)
+		return kd_error_create(KD_ERR_FORMAT,
+				       "%s is truncated: its kernel ends at byte %" PRIu64
+				       " and the file at %zu; install it again",
+				       image->path, offset + length, image->file_size);
+	memmove(image->file, image->file + offset, length);
+	image->file_size = length;
 	return NULL;
 }
 
@@ -192,7 +211,9 @@ static struct kd_error *recognise(struct kernel_image *image)
 	const struct image_format *format;
 	struct kd_error *err;
 
-	err = expand(image);
+	err = take_out(image);
+	if (!err)
+		err = expand(image);
 	if (err)
 		return err;
 	format = find_format(image->file, image->file_size);

@@ -27,8 +27,9 @@ struct kernel_image {
 	bool efi_kexec;     /* takes over EFI run-time services from another kernel (x86) */
 };
 
-/** Read and check @path below @root. KD_ERR_FORMAT: truncated, or not a kernel; KD_ERR_UNSUPPORTED: a kernel of a
- *  format or architecture that this loader cannot load. The text says what the file is and what to do. */
+/** Read and check @path below @root; of a unified kernel image, the kernel in it. KD_ERR_FORMAT: truncated, or not a
+ *  kernel; KD_ERR_UNSUPPORTED: a kernel of a format or architecture that this loader cannot load. The text says what
+ *  the file is and what to do. */
 struct kd_error *kernel_image_read(const struct kd_sysroot *root, const char *path,
 				   struct kernel_image *ret) MUST_CHECK;
 

@@ -179,9 +179,41 @@ static void test_other_formats(void **state)
 	memcpy(file, "MZ\0\0", 4);
 	put_le32(file + 0x3c, 0x80);
 	memcpy(file + 0x80, "PE\0\0", 4);
-	assert_error(parse(file, sizeof(file), &kernel), KD_ERR_UNSUPPORTED, "unified kernel image");
+	assert_error(parse(file, sizeof(file), &kernel), KD_ERR_UNSUPPORTED,
+		     "give a vmlinuz file or a unified kernel image");
 	put_le32(file + 0x3c, 0xfffffff0);
 	assert_error(parse(file, sizeof(file), &kernel), KD_ERR_FORMAT, "is not a kernel");
+}
+
+/* A unified kernel image: the section table names the kernel in it. */
+static void test_uki(void **state)
+{
+	_cleanup_(kernel_image_free) struct kernel_image kernel = { 0 };
+	struct kernel_image none;
+	struct bzimage image;
+	size_t size = 1024 + sizeof(image);
+	_cleanup_free_ uint8_t *file = calloc(1, size);
+
+	assert_non_null(file);
+	make_bzimage(&image, 0x3f98000);
+	memcpy(file, "MZ", 2);
+	put_le32(file + 0x3c, 0x80);
+	memcpy(file + 0x80, "PE\0\0", 4);
+	file[0x80 + 6] = 2;     /* sections */
+	file[0x80 + 20] = 0x10; /* bytes of the optional header */
+	memcpy(file + 0xa8, ".cmdline", 8);
+	memcpy(file + 0xd0, ".linux\0", 8);
+	put_le32(file + 0xd0 + 8, sizeof(image));
+	put_le32(file + 0xd0 + 16, sizeof(image) + 512);
+	put_le32(file + 0xd0 + 20, 1024);
+	memcpy(file + 1024, &image, sizeof(image));
+	assert_no_error(parse(file, size, &kernel));
+	assert_string_equal(kernel.format, "bzImage");
+	assert_int_equal(kernel.file_size, sizeof(image));
+	assert_memory_equal(kernel.file, &image, sizeof(image));
+	assert_error(parse(file, size - 1, &none), KD_ERR_FORMAT,
+		     "/boot/vmlinuz is truncated: its kernel ends at byte");
+	assert_error(parse(file, 0xe0, &none), KD_ERR_UNSUPPORTED, "a PE file without a kernel in it");
 }
 
 /* --- whole layouts ------------------------------------------------------------------------------------------------ */
@@ -969,6 +1001,7 @@ int main(void)
 		TEST(test_bzimage_faults),
 		TEST(test_truncated_anywhere),
 		TEST(test_other_formats),
+		TEST(test_uki),
 		TEST(test_panic_layout),
 		TEST(test_reboot_layout),
 		TEST(test_no_reservation),
