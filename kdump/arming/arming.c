@@ -343,6 +343,8 @@ static struct kd_error *build(struct arming *arming, enum build how)
 	err = initramfs_build(&request, &arming->image);
 	if (err)
 		return err;
+	if (!arming->request->dry_run)
+		kernel_link_initramfs(arming->root, arming->kernel.release, arming->initrd);
 	if (arming->image.rebuilt)
 		kd_info(arming->log, "Rebuilt %s (%.1f MiB)", arming->initrd, arming->image.image_size / 1048576.0);
 	return NULL;

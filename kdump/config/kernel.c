@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kdump/config/kernel.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "base/io.h"
@@ -277,6 +281,44 @@ struct kd_error *kernel_find(const struct kd_sysroot *root, const struct setting
 struct kd_error *kernel_initramfs(const char *directory, const char *release, char **ret)
 {
 	return kd_format(ret, "%s/initramfs-%s.img", directory, release);
+}
+
+/* The link's path in /boot. True: nothing is there, or a link of ours, which *current tells. */
+static bool find_link(const struct kd_sysroot *root, const char *release, char **path, char current[PATH_MAX])
+{
+	ssize_t length;
+
+	current[0] = '\0';
+	if (kd_error_discard(kd_format(path, "%s/boot/initramfs-%skdump.img", root->prefix, release)))
+		return false;
+	length = readlink(*path, current, PATH_MAX - 1);
+	if (length < 0)
+		return errno == ENOENT;
+	current[length] = '\0';
+	return strstr(current, KD_STATEDIR "/") != NULL;
+}
+
+void kernel_link_initramfs(const struct kd_sysroot *root, const char *release, const char *image)
+{
+	_cleanup_free_ char *path = NULL, *target = NULL;
+	char current[PATH_MAX];
+
+	if (!find_link(root, release, &path, current) || kd_error_discard(kd_format(&target, "..%s", image)) ||
+	    strcmp(current, target) == 0)
+		return;
+	if (*current)
+		unlink(path);
+	if (symlink(target, path) < 0)
+		return; /* it is for others, and this /boot cannot have it */
+}
+
+void kernel_unlink_initramfs(const struct kd_sysroot *root, const char *release)
+{
+	_cleanup_free_ char *path = NULL;
+	char current[PATH_MAX];
+
+	if (find_link(root, release, &path, current) && *current)
+		unlink(path);
 }
 
 void kernel_free(struct kernel *kernel)

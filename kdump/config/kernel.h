@@ -26,6 +26,13 @@ bool kernel_is_release(const char *text);
  *  *ret is owned by the caller. KD_ERR_NOMEM. */
 struct kd_error *kernel_initramfs(const char *directory, const char *release, char **ret) MUST_CHECK;
 
+/** Make a link to @image, the capture initramfs for @release, where Red Hat's is and collectors look for it:
+ *  /boot/initramfs-RELEASEkdump.img. A file of somebody else stays there. Failure costs nothing and is not told, as on
+ *  a /boot that has no links (FAT) or cannot be written. */
+void kernel_link_initramfs(const struct kd_sysroot *root, const char *release, const char *image);
+/** Remove that link. */
+void kernel_unlink_initramfs(const struct kd_sysroot *root, const char *release);
+
 /** A zeroed struct is allowed. */
 void kernel_free(struct kernel *kernel);
 static inline void kernel_free_cleanup(struct kernel *kernel)

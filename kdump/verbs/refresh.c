@@ -181,6 +181,8 @@ struct kd_error *refresh_kernel_removed(struct kdumpctl *ctl, int *status)
 	size_t i;
 
 	if (!err)
+		kernel_unlink_initramfs(&ctl->root, ctl->argument[0]);
+	if (!err)
 		err = kernel_initramfs(KD_STATEDIR, ctl->argument[0], &image);
 	for (i = 0; i < ARRAY_SIZE(suffixes) && !err; i++) {
 		_cleanup_free_ char *path = NULL;

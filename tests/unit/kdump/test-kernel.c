@@ -2,6 +2,7 @@
 /* Which kernel is loaded for the capture. */
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kdump/config/kernel.h"
 #include "tests/unit/testing.h"
@@ -117,12 +118,44 @@ static void test_kernel_boot_image(void **state)
 	expect_path(m, NULL, "/mine");
 }
 
+static void expect_link(struct tree *m, const char *target)
+{
+	char current[256] = "";
+
+	assert_int_equal(readlink(tree_path(m, "/boot/initramfs-6.1kdump.img"), current, sizeof(current) - 1) < 0,
+			 !target);
+	if (target)
+		assert_string_equal(current, target);
+}
+
+/* Where sos and lsinitrd look for the image; never in the place of another program's. */
+static void test_kernel_link(void **state)
+{
+	struct tree *m = *state;
+	_cleanup_free_ char *text = NULL;
+
+	kernel_link_initramfs(&m->root, "6.1", KD_STATEDIR "/initramfs-6.1.img"); /* no /boot */
+	tree_directory(m, "/boot");
+	kernel_link_initramfs(&m->root, "6.1", KD_STATEDIR "/old.img");
+	expect_link(m, ".." KD_STATEDIR "/old.img");
+	kernel_link_initramfs(&m->root, "6.1", KD_STATEDIR "/initramfs-6.1.img");
+	expect_link(m, ".." KD_STATEDIR "/initramfs-6.1.img");
+	kernel_unlink_initramfs(&m->root, "6.1");
+	expect_link(m, NULL);
+	tree_text(m, "/boot/initramfs-6.1kdump.img", "Red Hat's");
+	kernel_link_initramfs(&m->root, "6.1", KD_STATEDIR "/initramfs-6.1.img");
+	kernel_unlink_initramfs(&m->root, "6.1");
+	tree_read(m, "/boot/initramfs-6.1kdump.img", &text, NULL);
+	assert_string_equal(text, "Red Hat's");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_kernel_entries, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_kernel_uki, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_kernel_boot_image, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_kernel_link, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_kernel, tree_setup, tree_teardown),
 	};
 
