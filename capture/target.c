@@ -20,8 +20,8 @@
 #include "capture/uevent.h"
 #include "capture/volumes.h"
 
-/* The time that a target has to appear when a volume is missing. */
-#define MISSING_VOLUME_SECONDS 5
+/* The time that a target has to appear after a volume was given up, or started at the last moment. */
+#define VOLUME_SECONDS 5
 
 /* --- mount options ------------------------------------------------------------------------------------------------ */
 
@@ -281,9 +281,9 @@ struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan
 		return kd_error_create(KD_ERR_UNSUPPORTED, "unknown target type %s", target->type);
 	if (mkdir(TARGET_MOUNT, 0700) < 0 && errno != EEXIST)
 		return kd_error_os(errno, "cannot create " TARGET_MOUNT);
-	/* The target may not need the missing volume. */
-	if (volumes_assemble(root, plan, deadline, log))
-		deadline = clock_deadline(MISSING_VOLUME_SECONDS, deadline);
+	/* The target may not need the missing volume. One that has started late, without a member, has to be found. */
+	if (volumes_assemble(root, plan, deadline, log) || clock_ms() >= deadline)
+		deadline = clock_deadline(VOLUME_SECONDS, INT64_MAX);
 	if (source(target) == KD_TARGET_BLOCK)
 		return device_wait(root, target->device, DEVICE_MOUNT, deadline, ret->node);
 	snprintf(ret->node, sizeof(ret->node), "%s", target->device);

@@ -25,10 +25,7 @@
 #define MD_NEW_ARRAY "/sys/module/md_mod/parameters/new_array"
 #define KEY_MAX      4096
 
-enum {
-	LATE_MEMBER_SECONDS = 10, /* for each member of an array but the first; the array may work without it */
-	DM_ROWS_MAX = 4096,
-};
+enum { DM_ROWS_MAX = 4096 };
 
 struct assembly {
 	const struct kd_sysroot *root;
@@ -266,36 +263,44 @@ static void md_make_node(const char *name)
 		return; /* opening the device reports the error */
 }
 
-/* Add the members that appear in time: the first may take as long as disks do, and an array may work without some. */
-static struct kd_error *md_add_members(const struct assembly *assembly, int fd, char *const *member)
+static struct kd_error *md_add_member(const struct assembly *assembly, int fd, const char *member)
 {
-	struct kd_error *err = NULL, *first = NULL;
-	int64_t deadline = assembly->deadline;
-	unsigned int count = 0;
+	mdu_disk_info_t disk = { 0 };
+	dev_t number;
+	struct kd_error *err = wait_for_number(assembly, member, assembly->deadline, &number);
+
+	if (err)
+		return err;
+	disk.major = (int)major(number);
+	disk.minor = (int)minor(number);
+	return ioctl(fd, ADD_NEW_DISK, &disk) < 0 ? kd_error_os(errno, "%s", member) : NULL;
+}
+
+/* The plan has the members that worked when it was made. An array that is written without one of them loses it, even if
+ * it was only slow. So each is waited for as long as there is time, and an array starts without one only then. */
+static struct kd_error *md_add_members(const struct assembly *assembly, int fd, const char *name, char *const *member)
+{
+	struct kd_error *first = NULL;
+	unsigned int count = 0, missing = 0;
 
 	for (; *member; member++) {
-		mdu_disk_info_t disk = { 0 };
-		dev_t number;
+		struct kd_error *err = md_add_member(assembly, fd, *member);
 
-		err = wait_for_number(assembly, *member, deadline, &number);
-		if (!err) {
-			disk.major = (int)major(number);
-			disk.minor = (int)minor(number);
-			if (ioctl(fd, ADD_NEW_DISK, &disk) < 0)
-				err = kd_error_os(errno, "%s", *member);
-		}
 		count += !err;
+		missing += err != NULL;
 		if (err)
 			kd_warn(assembly->log, "%s", err->text);
 		if (first)
 			kd_error_destroy(err);
 		else
 			first = err;
-		deadline = clock_deadline(LATE_MEMBER_SECONDS, assembly->deadline);
 	}
 	if (!count)
 		return first;
 	kd_error_destroy(first);
+	if (missing)
+		kd_warn(assembly->log, "%s starts without %u of its members, which will have to be added again", name,
+			missing);
 	return NULL;
 }
 
@@ -318,7 +323,7 @@ static struct kd_error *md_assemble(const struct assembly *assembly, const struc
 		return NULL; /* the array runs already */
 	if (ioctl(fd, SET_ARRAY_INFO, &info) < 0)
 		return kd_error_os(errno, "%s: metadata %s", node, volume->argv[1]);
-	err = md_add_members(assembly, fd, volume->argv + 2);
+	err = md_add_members(assembly, fd, volume->name, volume->argv + 2);
 	if (!err && ioctl(fd, RUN_ARRAY, NULL) < 0)
 		err = kd_error_os(errno, "%s does not start", node);
 	if (err)
