@@ -29,6 +29,7 @@
 #include "capture/hooks.h"
 #include "capture/ladder.h"
 #include "capture/memory.h"
+#include "capture/modules.h"
 #include "capture/progress.h"
 #include "capture/quiesce.h"
 #include "capture/report.h"
@@ -734,6 +735,34 @@ static void test_meminfo(void **state)
 	assert_false(memory_parse("MemTotal: 1 kB\nMemAvailable: 2 kB\n", &total, &available));
 }
 
+/* --- modules ------------------------------------------------------------------------------------------------------ */
+
+static void test_module_options(void **state)
+{
+	static const struct {
+		const char *options, *cmdline, *expected;
+	} cases[] = {
+		{ "", "", "" },
+		{ "a=1 b=2", "root=/dev/vda quiet\n", "a=1 b=2" },
+		{ "a=1 b=2", "mpt3sas.a=7 irqpoll\n", "b=2 a=7" },
+		{ "a=1 b=2", "mpt3sas.c=\"x y\" other.a=9", "a=1 b=2 c=\"x y\"" },
+		{ "max_queue_depth=1 a", "mpt3sas.max-queue-depth=2 mpt3sas.a", "max-queue-depth=2 a" },
+		{ "a=1", "mpt3sas.aa=2 mpt3sas. xmpt3sas.a=3 mpt3sasx.a=4", "a=1 aa=2" },
+		{ "a=1", "mpt3sas.a=2 mpt3sas.a=3", "a=2 a=3" },
+	};
+	_cleanup_free_ char *dashes = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *text = NULL;
+
+		assert_no_error(
+			module_options("/lib/modules/mpt3sas.ko.gz", cases[i].options, cases[i].cmdline, &text));
+		assert_string_equal(text, cases[i].expected);
+	}
+	assert_no_error(module_options("/lib/modules/usb-storage.ko", "quirks=1", "usb_storage.quirks=2", &dashes));
+	assert_string_equal(dashes, "quirks=2");
+}
+
 /* --- devices and targets ------------------------------------------------------------------------------------------ */
 
 static void test_uevent(void **state)
@@ -1416,6 +1445,7 @@ int main(void)
 		cmocka_unit_test(test_report_census),
 		cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_meminfo),
+		cmocka_unit_test(test_module_options),
 		cmocka_unit_test(test_uevent),
 		cmocka_unit_test(test_mount_flags),
 		cmocka_unit_test(test_mount_options),
