@@ -12,8 +12,10 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/klog.h"
+#include "base/parse.h"
 #include "capture/child.h"
 #include "capture/clock.h"
+#include "capture/disks.h"
 #include "capture/hooks.h"
 #include "capture/modules.h"
 #include "capture/save.h"
@@ -21,6 +23,7 @@
 enum {
 	MODULE_SECONDS = 30,
 	PAPER_SECONDS = 60,
+	SECOND_LOOK_SECONDS = 15,
 	STUCK_SECONDS = 120, /* without a sign of life of the child that makes the dump */
 	TRACE_LINES = 50,
 	RESERVE_SIZE = 512 << 10, /* kexec-dmesg.log and report.json */
@@ -36,10 +39,11 @@ struct capture {
 	const struct kd_log *log;
 	struct kd_sysroot root;
 	struct report report;
-	int64_t deadline; /* of the running step */
-	bool connected;   /* report.target is mounted, and has a directory for this crash */
-	bool stuck;       /* a child was left behind: the target that it worked on must not be touched any more */
-	bool prepared;    /* the programs before the dump have run */
+	int64_t deadline;     /* of the running step */
+	bool connected;       /* report.target is mounted, and has a directory for this crash */
+	bool stuck;           /* a child was left behind: the target that it worked on must not be touched any more */
+	struct disks hanging; /* those that stuck children work on */
+	bool prepared;        /* the programs before the dump have run */
 };
 
 enum on_failure {
@@ -221,8 +225,8 @@ static struct kd_error *find_target(void *arg)
 {
 	const struct capture *capture = arg;
 
-	return target_find(&capture->root, capture->plan, capture->report.target, capture->deadline, capture->log,
-			   &capture->setup->outcome->place);
+	return target_find(&capture->root, capture->plan, capture->report.target, &capture->hanging, capture->deadline,
+			   capture->log, &capture->setup->outcome->place);
 }
 
 static struct kd_error *mount_target(void *arg)
@@ -233,17 +237,28 @@ static struct kd_error *mount_target(void *arg)
 			    &capture->setup->outcome->place);
 }
 
+static bool hangs(const struct capture *capture, const char *node)
+{
+	const char *name = kd_starts_with(node, "/dev/") ? node + strlen("/dev/") : node;
+
+	return disks_hold(&capture->hanging, &capture->root, name);
+}
+
 static struct kd_error *step_connect(struct capture *capture)
 {
 	const struct kd_plan_target *target = capture->report.target;
 	struct target_place *place = &capture->setup->outcome->place;
 	struct kd_error *err;
 
-	capture->deadline = clock_deadline(target->deadline, capture->setup->deadline);
+	/* After a disk hung for minutes, every other one has had its time. */
+	capture->deadline = clock_deadline(capture->hanging.count ? SECOND_LOOK_SECONDS : target->deadline,
+					   capture->setup->deadline);
 	*place = (struct target_place){ 0 };
 	/* The child gives up waiting by itself. It may then have to start a volume, which is work like a mount. */
 	err = run_until(capture, "looking for the target", find_target, capture,
 			clock_deadline(target->deadline + capture->plan->mount_timeout, capture->setup->deadline));
+	if (!err && hangs(capture, place->node))
+		err = kd_error_create(KD_ERR_STATE, "%s is on a disk that hangs", place->node);
 	if (!err)
 		err = run_until(capture, "mounting the target", mount_target, capture,
 				clock_deadline(capture->plan->mount_timeout, capture->setup->deadline));
@@ -474,8 +489,10 @@ static struct kd_error *abandon_target(void *arg)
 static struct kd_error *step_disconnect(struct capture *capture)
 {
 	capture->connected = false;
-	if (capture->stuck)
+	if (capture->stuck) {
+		disks_add(&capture->hanging, &capture->root, capture->setup->outcome->place.node);
 		return run_apart(capture, "leaving the target", abandon_target, NULL);
+	}
 	return run_apart(capture, "unmounting the target", disconnect_target, NULL);
 }
 

@@ -17,6 +17,7 @@ struct search {
 	const char *text;
 	struct kd_device_spec spec;
 	enum device_use use;
+	const struct disks *avoid;
 };
 
 /* --- is it this one? ---------------------------------------------------------------------------------------------- */
@@ -95,7 +96,7 @@ static bool has_contents(const struct search *search, const char *name)
 
 static bool is_wanted(const struct search *search, const char *name)
 {
-	return is_place(search, name) && has_contents(search, name);
+	return !disks_hold(search->avoid, search->root, name) && is_place(search, name) && has_contents(search, name);
 }
 
 /* --- looking for it ----------------------------------------------------------------------------------------------- */
@@ -157,10 +158,10 @@ static struct kd_error *look(const struct search *search, int64_t deadline, char
 	return err;
 }
 
-struct kd_error *device_wait(const struct kd_sysroot *root, const char *text, enum device_use use, int64_t deadline,
-			     char node[static DEVICE_NODE_MAX])
+struct kd_error *device_wait(const struct kd_sysroot *root, const char *text, enum device_use use,
+			     const struct disks *avoid, int64_t deadline, char node[static DEVICE_NODE_MAX])
 {
-	struct search search = { .root = root, .text = text, .use = use };
+	struct search search = { .root = root, .text = text, .use = use, .avoid = avoid };
 	struct kd_error *err = kd_device_spec_parse(text, &search.spec);
 
 	if (!err)

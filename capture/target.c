@@ -274,18 +274,18 @@ static struct kd_error *make_directory(const struct kd_plan *plan, const char *p
 }
 
 struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan *plan,
-			     const struct kd_plan_target *target, int64_t deadline, const struct kd_log *log,
-			     struct target_place *ret)
+			     const struct kd_plan_target *target, const struct disks *avoid, int64_t deadline,
+			     const struct kd_log *log, struct target_place *ret)
 {
 	if (!kd_target_type_find(target->type))
 		return kd_error_create(KD_ERR_UNSUPPORTED, "unknown target type %s", target->type);
 	if (mkdir(TARGET_MOUNT, 0700) < 0 && errno != EEXIST)
 		return kd_error_os(errno, "cannot create " TARGET_MOUNT);
 	/* The target may not need the missing volume. One that has started late, without a member, has to be found. */
-	if (volumes_assemble(root, plan, deadline, log) || clock_ms() >= deadline)
+	if (volumes_assemble(root, plan, avoid, deadline, log) || clock_ms() >= deadline)
 		deadline = clock_deadline(VOLUME_SECONDS, INT64_MAX);
 	if (source(target) == KD_TARGET_BLOCK)
-		return device_wait(root, target->device, DEVICE_MOUNT, deadline, ret->node);
+		return device_wait(root, target->device, DEVICE_MOUNT, avoid, deadline, ret->node);
 	snprintf(ret->node, sizeof(ret->node), "%s", target->device);
 	return source(target) == KD_TARGET_TAG ? wait_for_tag(target, deadline) :
 						 wait_for_server(plan, target, deadline);

@@ -30,6 +30,7 @@ enum { DM_ROWS_MAX = 4096 };
 struct assembly {
 	const struct kd_sysroot *root;
 	const struct kd_plan *plan;
+	const struct disks *avoid;
 	const struct kd_log *log;
 	int64_t deadline;
 };
@@ -40,7 +41,7 @@ static struct kd_error *wait_for_number(const struct assembly *assembly, const c
 					dev_t *ret)
 {
 	char node[DEVICE_NODE_MAX];
-	struct kd_error *err = device_wait(assembly->root, device, DEVICE_BUILD_ON, deadline, node);
+	struct kd_error *err = device_wait(assembly->root, device, DEVICE_BUILD_ON, assembly->avoid, deadline, node);
 	struct stat st;
 
 	if (err)
@@ -351,10 +352,10 @@ static struct kd_error *assemble(const struct assembly *assembly, const struct k
 	return kd_error_create(KD_ERR_UNSUPPORTED, "the kind %s is unknown", volume->kind);
 }
 
-size_t volumes_assemble(const struct kd_sysroot *root, const struct kd_plan *plan, int64_t deadline,
-			const struct kd_log *log)
+size_t volumes_assemble(const struct kd_sysroot *root, const struct kd_plan *plan, const struct disks *avoid,
+			int64_t deadline, const struct kd_log *log)
 {
-	struct assembly assembly = { root, plan, log, deadline };
+	struct assembly assembly = { root, plan, avoid, log, deadline };
 	size_t i, missing = 0;
 
 	for (i = 0; i < plan->volume_count; i++) {

@@ -96,7 +96,7 @@ static void expect(const struct tree *tree, const char *text, enum device_use us
 {
 	char node[DEVICE_NODE_MAX];
 
-	assert_no_error(device_wait(&tree->root, text, use, 0, node));
+	assert_no_error(device_wait(&tree->root, text, use, NULL, 0, node));
 	assert_string_equal(node, expected);
 }
 
@@ -104,7 +104,7 @@ static void expect_none(const struct tree *tree, const char *text)
 {
 	char node[DEVICE_NODE_MAX];
 
-	assert_error(device_wait(&tree->root, text, DEVICE_MOUNT, 0, node), KD_ERR_TIMEOUT, "did not appear");
+	assert_error(device_wait(&tree->root, text, DEVICE_MOUNT, NULL, 0, node), KD_ERR_TIMEOUT, "did not appear");
 }
 
 static void test_by_contents(void **state)
@@ -128,7 +128,7 @@ static void test_two_of_one_uuid(void **state)
 
 	put_device(tree, "vda", "vda", OURS);
 	put_device(tree, "vdb", "vdb", OURS);
-	assert_error(device_wait(&tree->root, "UUID=" OURS, DEVICE_MOUNT, 0, node), KD_ERR_STATE,
+	assert_error(device_wait(&tree->root, "UUID=" OURS, DEVICE_MOUNT, NULL, 0, node), KD_ERR_STATE,
 		     "2 devices bear UUID=" OURS);
 	/* The disk tells them apart, whatever it is called. */
 	put_text(tree, "/sys/devices/vda", "serial", "first\n");
@@ -136,6 +136,33 @@ static void test_two_of_one_uuid(void **state)
 	expect(tree, "DISK=second,UUID=" OURS, DEVICE_MOUNT, "/dev/vdb");
 	expect(tree, "DISK=first,UUID=" OURS, DEVICE_MOUNT, "/dev/vda");
 	expect_none(tree, "DISK=third,UUID=" OURS);
+}
+
+/* A disk that hangs, by whatever volume or partition, is not looked at any more. */
+static void test_disks_that_hang(void **state)
+{
+	const struct tree *tree = *state;
+	struct disks disks = { .count = 0 };
+	char node[DEVICE_NODE_MAX];
+
+	put_device(tree, "sda", "sda", OTHERS);
+	put_device(tree, "sda/sda1", "sda1", OURS);
+	put_text(tree, "/sys/devices/sda/sda1", "partition", "1\n");
+	put_device(tree, "sdb", "sdb", OTHERS);
+	put_device(tree, "dm-0", "dm-0", OTHERS);
+	put_text(tree, "/sys/devices/dm-0/slaves", "sda1", "");
+	put_text(tree, "/sys/devices/dm-0/slaves", "sdb", "");
+	assert_no_error(device_wait(&tree->root, "UUID=" OURS, DEVICE_BUILD_ON, &disks, 0, node));
+	assert_false(disks_hold(NULL, &tree->root, "sda1"));
+	disks_add(&disks, &tree->root, "server:/export");
+	assert_int_equal(disks.count, 0);
+	disks_add(&disks, &tree->root, "/dev/dm-0");
+	assert_int_equal(disks.count, 2);
+	assert_true(disks_hold(&disks, &tree->root, "sda1"));
+	assert_true(disks_hold(&disks, &tree->root, "sdb"));
+	assert_false(disks_hold(&disks, &tree->root, "sdc"));
+	assert_error(device_wait(&tree->root, "UUID=" OURS, DEVICE_BUILD_ON, &disks, 0, node), KD_ERR_TIMEOUT,
+		     "did not appear");
 }
 
 static void test_partition(void **state)
@@ -187,6 +214,7 @@ int main(void)
 		cmocka_unit_test(test_spec_refuses),
 		cmocka_unit_test_setup_teardown(test_by_contents, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_two_of_one_uuid, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_disks_that_hang, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_partition, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_leg, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_volume_missing, tree_setup, tree_teardown),

@@ -24,7 +24,8 @@ enum { TARGETS = 2 };
 static struct {
 	char directory
 		[TEMPORARY_SIZE]; /* holds a directory for each target, "up-N" if target N is there, and "notes" */
-	bool dump_fails;
+	bool dump_fails, dump_hangs;
+	bool one_disk;   /* for all targets */
 	pid_t worker;    /* which must not touch a target */
 	int64_t appears; /* clock_ms() at which targets appear */
 	unsigned int replay_ms;
@@ -74,8 +75,8 @@ struct kd_error *crash_examine(const struct kd_log *log, struct crash_facts *ret
 }
 
 struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan *plan,
-			     const struct kd_plan_target *target, int64_t deadline, const struct kd_log *log,
-			     struct target_place *ret)
+			     const struct kd_plan_target *target, const struct disks *avoid, int64_t deadline,
+			     const struct kd_log *log, struct target_place *ret)
 {
 	char up[16];
 
@@ -85,7 +86,7 @@ struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan
 	note("connect %s\n", target->device);
 	if (!exists(up))
 		return kd_error_create(KD_ERR_TIMEOUT, "it did not appear");
-	snprintf(ret->node, sizeof(ret->node), "/dev/%s", target->device);
+	snprintf(ret->node, sizeof(ret->node), "/dev/%s", machine.one_disk ? "kdump-test" : target->device);
 	return NULL;
 }
 
@@ -121,7 +122,7 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 	note("dump%s\n", getpid() == machine.worker                                ? " by the worker" :
 			 faccessat(request->dir, "vmcore-dmesg.txt", F_OK, 0) == 0 ? " behind its log" :
 										     "");
-	*ret = (struct dump_result){ .count = 1, .complete = !machine.dump_fails };
+	*ret = (struct dump_result){ .count = 1, .complete = !machine.dump_fails, .stuck = machine.dump_hangs };
 	return machine.dump_fails ? kd_error_create(KD_ERR_STATE, "no dump") : NULL;
 }
 
@@ -197,7 +198,7 @@ static int set_up(void **state)
 
 	assert_non_null(fixture);
 	temporary_make(machine.directory);
-	machine.dump_fails = false;
+	machine.dump_fails = machine.dump_hangs = machine.one_disk = false;
 	machine.worker = getpid();
 	machine.appears = 0;
 	machine.replay_ms = 0;
@@ -292,6 +293,32 @@ static void test_a_mount_has_its_own_limit(void **state)
 	assert_true(clock_ms() - start < 30000);
 }
 
+/* A disk that hangs is not touched again, whatever else is on it. */
+static void test_a_second_target_on_a_disk_that_hangs(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_target(0);
+	make_target(1);
+	machine.dump_fails = machine.dump_hangs = machine.one_disk = true;
+	make_plan(&fixture->plan, NULL, TARGETS);
+	capture(&fixture->plan, fixture->outcome, "connect 0\ndump behind its log\nabandon\nconnect 1\ndisconnect\n");
+	assert_true(exists("0/vmcore-dmesg.txt"));
+	assert_false(exists("1/vmcore-dmesg.txt"));
+}
+
+static void test_a_second_target_on_another_disk(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_target(0);
+	make_target(1);
+	machine.dump_fails = machine.dump_hangs = true;
+	make_plan(&fixture->plan, NULL, TARGETS);
+	capture(&fixture->plan, fixture->outcome,
+		"connect 0\ndump behind its log\nabandon\nconnect 1\ndump behind its log\nabandon\n");
+}
+
 /* Without a program that could help, nothing is tried twice. */
 static void test_no_target(void **state)
 {
@@ -313,6 +340,8 @@ int main(void)
 		WITH_MACHINE(test_kdump_pre_brings_a_target_up),
 		WITH_MACHINE(test_waiting_and_mounting_are_two_budgets),
 		WITH_MACHINE(test_a_mount_has_its_own_limit),
+		WITH_MACHINE(test_a_second_target_on_a_disk_that_hangs),
+		WITH_MACHINE(test_a_second_target_on_another_disk),
 		WITH_MACHINE(test_no_target),
 	};
 
