@@ -3,14 +3,29 @@
 
 #include <blkid.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
 
 #include "base/array.h"
 #include "base/device_spec.h"
+#include "capture/child.h"
+#include "capture/clock.h"
 #include "capture/uevent.h"
 
 DEFINE_CLEANUP(blkid_probe, blkid_free_probe)
+
+enum { ANSWER_MS = 3000, PENDING_MS = 1000 };
+
+enum answer { ANSWER_NONE, ANSWER_NO, ANSWER_YES };
+
+/* Asked by a child: a dead disk keeps everybody waiting who reads it, for minutes or for ever. */
+struct question {
+	const struct search *search;
+	char name[DISK_NAME_MAX];
+	volatile enum answer *answer; /* shared with the child */
+};
 
 struct search {
 	const struct kd_sysroot *root;
@@ -18,6 +33,8 @@ struct search {
 	struct kd_device_spec spec;
 	enum device_use use;
 	const struct disks *avoid;
+	struct question *pending; /* devices that have not answered yet; owned */
+	size_t pending_count;
 };
 
 /* --- is it this one? ---------------------------------------------------------------------------------------------- */
@@ -31,8 +48,8 @@ static void make_node(const char *name, char node[static DEVICE_NODE_MAX])
 		*p = '/';
 }
 
-/* Is device @name where the plan has it? Nothing is read of the device but what sysfs says. */
-static bool is_place(const struct search *search, const char *name)
+/* Can it be device @name, as far as sysfs tells without asking the device? */
+static bool is_candidate(const struct search *search, const char *name)
 {
 	const char *path = search->spec.value[KD_DEVICE_PATH];
 	char node[DEVICE_NODE_MAX];
@@ -42,7 +59,7 @@ static bool is_place(const struct search *search, const char *name)
 		return false;
 	if (search->use == DEVICE_MOUNT && kd_device_has_holders(search->root, name))
 		return false;
-	return kd_device_is_place(search->root, name, &search->spec);
+	return !disks_hold(search->avoid, search->root, name);
 }
 
 static const struct {
@@ -94,15 +111,89 @@ static bool has_contents(const struct search *search, const char *name)
 	return true;
 }
 
-static bool is_wanted(const struct search *search, const char *name)
+/* --- asking apart ------------------------------------------------------------------------------------------------- */
+
+static struct kd_error *find_answer(void *arg)
 {
-	return !disks_hold(search->avoid, search->root, name) && is_place(search, name) && has_contents(search, name);
+	const struct question *question = arg;
+	const struct search *search = question->search;
+	bool yes = kd_device_is_place(search->root, question->name, &search->spec) &&
+		   has_contents(search, question->name);
+
+	*question->answer = yes ? ANSWER_YES : ANSWER_NO;
+	return NULL;
+}
+
+static void forget(struct search *search, struct question *question)
+{
+	munmap((void *)question->answer, sizeof(*question->answer));
+	*question = search->pending[--search->pending_count];
+}
+
+static struct question *find_pending(struct search *search, const char *name)
+{
+	for (size_t i = 0; i < search->pending_count; i++)
+		if (strcmp(search->pending[i].name, name) == 0)
+			return &search->pending[i];
+	return NULL;
+}
+
+/* The child goes on, and a disk that only has to spin up answers later. */
+static void keep_pending(struct search *search, const struct question *question)
+{
+	struct question *grown = realloc(search->pending, (search->pending_count + 1) * sizeof(*grown));
+
+	if (!grown)
+		return;
+	search->pending = grown;
+	search->pending[search->pending_count++] = *question;
+}
+
+static bool ask(struct search *search, const char *name)
+{
+	struct question question = { .search = search, .answer = shared_alloc(sizeof(*question.answer)) };
+	struct child_job job = {
+		.name = name, .run = find_answer, .arg = &question, .deadline = clock_ms() + ANSWER_MS, .spared = true
+	};
+	struct child_result result;
+	bool yes;
+
+	if (!question.answer)
+		return false;
+	snprintf(question.name, sizeof(question.name), "%s", name);
+	kd_error_destroy(child_run(&job, &result));
+	if (result.end == CHILD_LEFT) {
+		keep_pending(search, &question);
+		return false;
+	}
+	yes = *question.answer == ANSWER_YES;
+	munmap((void *)question.answer, sizeof(*question.answer));
+	return yes;
+}
+
+static bool is_wanted(struct search *search, const char *name)
+{
+	struct question *pending = find_pending(search, name);
+
+	if (!is_candidate(search, name) || (pending && *pending->answer == ANSWER_NONE))
+		return false;
+	if (pending)
+		forget(search, pending);
+	return ask(search, name);
+}
+
+static bool has_answers(const struct search *search)
+{
+	for (size_t i = 0; i < search->pending_count; i++)
+		if (*search->pending[i].answer != ANSWER_NONE)
+			return true;
+	return false;
 }
 
 /* --- looking for it ----------------------------------------------------------------------------------------------- */
 
 /* Look at every device. *found: is it there? */
-static struct kd_error *scan(const struct search *search, bool *found, char node[static DEVICE_NODE_MAX])
+static struct kd_error *scan(struct search *search, bool *found, char node[static DEVICE_NODE_MAX])
 {
 	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(search->root, "/sys/class/block");
 	const char *name;
@@ -124,13 +215,13 @@ static struct kd_error *scan(const struct search *search, bool *found, char node
 	return NULL;
 }
 
-static bool is_about(const struct search *search, const struct uevent *event)
+static bool is_about(struct search *search, const struct uevent *event)
 {
 	return event->subsystem && event->devname && strcmp(event->subsystem, "block") == 0 &&
 	       strcmp(event->action, "remove") != 0 && is_wanted(search, event->devname);
 }
 
-static struct kd_error *look(const struct search *search, int64_t deadline, char node[static DEVICE_NODE_MAX])
+static struct kd_error *look(struct search *search, int64_t deadline, char node[static DEVICE_NODE_MAX])
 {
 	_cleanup_close_ int events = -1;
 	char message[8192];
@@ -142,8 +233,14 @@ static struct kd_error *look(const struct search *search, int64_t deadline, char
 	if (!err)
 		err = scan(search, &found, node);
 	while (!err && !found) {
-		switch (uevent_wait(events, deadline, message, sizeof(message), &event)) {
+		int64_t until = search->pending_count ? clock_ms() + PENDING_MS : deadline;
+
+		switch (uevent_wait(events, until < deadline ? until : deadline, message, sizeof(message), &event)) {
 		case UEVENT_TIMEOUT:
+			if (has_answers(search))
+				err = scan(search, &found, node);
+			if (err || found || clock_ms() < deadline)
+				break;
 			return kd_error_create(KD_ERR_TIMEOUT, "it did not appear");
 		case UEVENT_LOST:
 			err = scan(search, &found, node);
@@ -166,6 +263,9 @@ struct kd_error *device_wait(const struct kd_sysroot *root, const char *text, en
 
 	if (!err)
 		err = look(&search, deadline, node);
+	while (search.pending_count)
+		forget(&search, search.pending);
+	free(search.pending);
 	kd_device_spec_free(&search.spec);
 	return err;
 }

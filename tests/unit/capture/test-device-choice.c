@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which device is written: the one that the plan means, or none. */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/array.h"
 #include "base/device_spec.h"
+#include "capture/clock.h"
 #include "capture/device.h"
 #include "tests/unit/testing.h"
 #include "tests/unit/tree.h"
@@ -165,6 +171,41 @@ static void test_disks_that_hang(void **state)
 		     "did not appear");
 }
 
+/* Whoever asks the first disk waits for ever; the other one is found all the same. When the first one answers later
+ * it counts. */
+static void test_a_disk_that_does_not_answer(void **state)
+{
+	const struct tree *tree = *state;
+	_cleanup_free_ char *serial = kd_sysroot_path(&tree->root, "/sys/devices/vda/serial");
+	char node[DEVICE_NODE_MAX];
+	pid_t late;
+	int fd;
+
+	put_device(tree, "vda", "vda", OURS);
+	put_device(tree, "vdb", "vdb", OURS);
+	put_text(tree, "/sys/devices/vdb", "serial", "second\n");
+	assert_int_equal(mkfifo(serial, 0600), 0);
+	alarm(60); /* if it does wait for ever */
+	expect(tree, "DISK=second,UUID=" OURS, DEVICE_MOUNT, "/dev/vdb");
+	fd = open(serial, O_RDWR | O_NONBLOCK | O_CLOEXEC); /* lets the one go that still asks */
+	assert_int_equal(close(fd), 0);
+	late = fork();
+	if (late == 0) {
+		usleep(4000000);
+		fd = open(serial, O_WRONLY | O_CLOEXEC);
+		(void)!write(fd, "first\n", 6);
+		close(fd);
+		unlink(serial);
+		fd = open(serial, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		_exit(write(fd, "first\n", 6) == 6 ? 0 : 1);
+	}
+	assert_no_error(
+		device_wait(&tree->root, "DISK=first,UUID=" OURS, DEVICE_MOUNT, NULL, clock_ms() + 30000, node));
+	assert_string_equal(node, "/dev/vda");
+	assert_int_equal(waitpid(late, NULL, 0), late);
+	alarm(0);
+}
+
 static void test_partition(void **state)
 {
 	const struct tree *tree = *state;
@@ -215,6 +256,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_by_contents, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_two_of_one_uuid, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_disks_that_hang, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_a_disk_that_does_not_answer, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_partition, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_leg, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_volume_missing, tree_setup, tree_teardown),
