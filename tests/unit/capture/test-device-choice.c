@@ -171,8 +171,7 @@ static void test_disks_that_hang(void **state)
 		     "did not appear");
 }
 
-/* Whoever asks the first disk waits for ever; the other one is found all the same. When the first one answers later
- * it counts. */
+/* Whoever asks the first disk waits for ever; the other one is found all the same. A later answer counts. */
 static void test_a_disk_that_does_not_answer(void **state)
 {
 	const struct tree *tree = *state;
