@@ -275,19 +275,37 @@ static struct kd_error *refuse_remote(const char *device)
 	return NULL;
 }
 
-static struct kd_error *refuse_stack(const struct drivers *drivers, const char *directory)
+static struct kd_error *stack_text(const struct kd_sysroot *root, const char *directory, char **ret)
 {
-	_cleanup_free_ char *stack = NULL;
+	_cleanup_free_ char *text = NULL;
 	struct kd_error *err;
 	size_t size;
 	FILE *out;
 
-	out = open_memstream(&stack, &size);
+	out = open_memstream(&text, &size);
 	if (!out)
 		return kd_error_nomem();
-	err = describe_stack(drivers->root, directory, 0, out);
+	err = describe_stack(root, directory, 0, out);
 	if (fclose(out) != 0 && !err)
 		err = kd_error_nomem();
+	if (!err)
+		*ret = take_ptr(text);
+	return err;
+}
+
+struct kd_error *drivers_describe(const struct kd_sysroot *root, const char *node, char **ret)
+{
+	_cleanup_free_ char *directory = NULL;
+	struct kd_error *err = kd_block_directory(root, node, &directory);
+
+	return err ? err : stack_text(root, directory, ret);
+}
+
+static struct kd_error *refuse_stack(const struct drivers *drivers, const char *directory)
+{
+	_cleanup_free_ char *stack = NULL;
+	struct kd_error *err = stack_text(drivers->root, directory, &stack);
+
 	if (err)
 		return err;
 	return kd_error_create(KD_ERR_UNSUPPORTED,

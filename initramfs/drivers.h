@@ -31,4 +31,8 @@ struct drivers {
  *  capture does not have (iSCSI …). */
 struct kd_error *drivers_add_plan(const struct drivers *drivers, char *const *extra_modules) MUST_CHECK;
 
+/** What block device @node is made of, for people: "dm-1 (encrypted volume) on dm-0 (LVM logical volume) on vda3 and
+ *  vdb1". *ret is owned by the caller. KD_ERR_NOT_FOUND: sysfs has no such device. */
+struct kd_error *drivers_describe(const struct kd_sysroot *root, const char *node, char **ret) MUST_CHECK;
+
 #endif

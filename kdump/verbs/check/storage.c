@@ -15,6 +15,7 @@
 #include "base/device_spec.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "initramfs/drivers.h"
 #include "kdump/sizing/census.h"
 #include "kdump/verbs/check/check.h"
 #include "kdump/verbs/terminal.h"
@@ -22,14 +23,18 @@
 void check_target(const struct check_context *c, struct check_result *result)
 {
 	const struct target *target = c->target;
+	_cleanup_free_ char *stack = NULL;
 
 	if (!c->conf)
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "the configuration could not be read");
 	if (!target)
 		return check_say(result, CHECK_FAILURE, NULL, "%s", c->target_error);
-	check_say(result, CHECK_OK, NULL, "%s %s, directory %s%s%s", target->type, target->device, target->path,
+	/* The target is good without this. */
+	if (target->node)
+		kd_error_destroy(drivers_describe(&c->ctl->root, target->node, &stack));
+	check_say(result, CHECK_OK, NULL, "%s %s, directory %s%s%s%s%s", target->type, target->device, target->path,
 		  target->mount_point ? ", mounted at " : ", not mounted",
-		  target->mount_point ? target->mount_point : "");
+		  target->mount_point ? target->mount_point : "", stack ? ", now " : "", stack ? stack : "");
 }
 
 /* Only writing a file shows quotas, immutable directories and failing devices; a mode does not. */

@@ -179,6 +179,28 @@ static void test_drivers_of_volume(void **state)
 	expect(m, check_drivers, CHECK_NOT_APPLICABLE, "no image");
 }
 
+/* Where the dump goes: what tells the device, and what it is made of. */
+static void test_target(void **state)
+{
+	struct machine *m = *state;
+
+	m->target.path = (char *)"/dumps";
+	expect(m, check_target, CHECK_OK, "ext4 UUID=aaaa-1, directory /dumps, not mounted");
+	m->target.device = (char *)"volume:vg-dumps,UUID=aaaa-1";
+	m->target.node = (char *)"/dev/dm-0";
+	m->target.mount_point = (char *)"/srv";
+	put(m, "/dev/dm-0", "");
+	put(m, "/sys/devices/virtual/block/dm-0/dm/uuid", "LVM-abcdef\n");
+	tree_link(&m->tree, "/sys/class/block/dm-0", "/sys/devices/virtual/block/dm-0");
+	tree_directory(&m->tree, "/sys/devices/pci/block/vda/vda3");
+	tree_link(&m->tree, "/sys/devices/virtual/block/dm-0/slaves/vda3", "/sys/devices/pci/block/vda/vda3");
+	expect(m, check_target, CHECK_OK,
+	       "ext4 volume:vg-dumps,UUID=aaaa-1, directory /dumps, mounted at /srv, now dm-0 (LVM logical volume) on vda3");
+	m->context.target = NULL;
+	m->context.target_error = "why";
+	expect(m, check_target, CHECK_FAILURE, "why");
+}
+
 static void test_firmware(void **state)
 {
 	static char *extra[] = { (char *)"ahci", NULL };
@@ -505,6 +527,7 @@ int main(void)
 		TEST(test_armed_image),     TEST(test_clock),
 		TEST(test_space),           TEST(test_signature),
 		TEST(test_reservation),     TEST(test_creation_record),
+		TEST(test_target),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
