@@ -9,15 +9,16 @@ static void put_quoted(FILE *out, const char *text)
 {
 	const unsigned char *s = (const unsigned char *)text;
 	unsigned int length;
+	uint32_t character;
 
 	fputc('"', out);
 	for (; *s; s += length) {
-		length = kd_utf8_length((const char *)s);
+		length = kd_utf8_read((const char *)s, &character);
 		if (!length) {
 			fputs("\\ufffd", out);
 			length = 1;
-		} else if (*s < ' ' || *s == 0x7f) {
-			fprintf(out, "\\u%04x", *s);
+		} else if (*s == '\t' || kd_utf8_is_harmful(character)) { /* JSON is read on terminals, too */
+			fprintf(out, "\\u%04x", character);
 		} else {
 			if (*s == '"' || *s == '\\')
 				fputc('\\', out);

@@ -3,6 +3,8 @@
 
 #include <stdarg.h>
 
+#include "base/visible.h"
+
 void kd_log_init(struct kd_log *log, FILE *stream, const char *name, enum kd_log_level level)
 {
 	*log = (struct kd_log){ .stream = stream, .name = name, .level = level };
@@ -20,7 +22,7 @@ void kd_log(const struct kd_log *log, enum kd_log_level level, const char *fmt, 
 	if (level == KD_LOG_WARN)
 		fputs("WARNING: ", log->stream);
 	va_start(ap, fmt);
-	vfprintf(log->stream, fmt, ap);
+	kd_visible_print(log->stream, fmt, ap);
 	va_end(ap);
 	fputc('\n', log->stream);
 	fflush(log->stream);

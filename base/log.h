@@ -27,7 +27,8 @@ struct kd_log {
 /** Log messages up to @level to @stream (borrowed). */
 void kd_log_init(struct kd_log *log, FILE *stream, const char *name, enum kd_log_level level);
 
-/** Write one line; the newline is added. @log may be NULL. */
+/** Write one line; the newline is added. Whatever bytes its text holds, it cannot command a terminal or begin another
+ *  line (base/visible.h). @log may be NULL. */
 void kd_log(const struct kd_log *log, enum kd_log_level level, const char *fmt, ...) PRINTF_FORMAT(3, 4);
 
 #define kd_info(log, ...)  kd_log(log, KD_LOG_INFO, __VA_ARGS__)

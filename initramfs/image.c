@@ -16,6 +16,7 @@
 
 #include "base/array.h"
 #include "base/decompress.h"
+#include "base/visible.h"
 #include "initramfs/hash.h"
 
 /* Change this when the same list gives a different archive. */
@@ -392,9 +393,11 @@ static struct kd_error *list_entries(struct archive *archive, const char *path, 
 	while ((r = archive_read_next_header(archive, &entry)) == ARCHIVE_OK) {
 		const char *target = archive_entry_symlink(entry);
 
-		fprintf(out, "%s %9" PRId64 " /%s%s%s\n", archive_entry_strmode(entry),
-			(int64_t)archive_entry_size(entry), archive_entry_pathname(entry), target ? " -> " : "",
-			target ? target : "");
+		fprintf(out, "%s %9" PRId64 " /", archive_entry_strmode(entry), (int64_t)archive_entry_size(entry));
+		kd_visible_put(out, archive_entry_pathname(entry), false);
+		fputs(target ? " -> " : "", out);
+		kd_visible_put(out, target ? target : "", false);
+		fputc('\n', out);
 	}
 	if (r != ARCHIVE_EOF)
 		return kd_error_create(KD_ERR_FORMAT, "%s: %s", path, archive_error_string(archive));

@@ -6,12 +6,33 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/visible.h"
 #include "dumpfilter/dumpfilter.h"
 
 enum { EXIT_USAGE = 1, EXIT_OPEN = 2, EXIT_FORMAT = 3 };
+
+/* Files and programs get the log as it is. A terminal gets no commands from it: a carriage return hides a line. */
+static struct kd_error *write_log(const char *path, const struct kd_log *log)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_fclose_ FILE *out = NULL;
+	struct kd_error *err;
+	size_t size;
+
+	if (!isatty(STDOUT_FILENO))
+		return dumpfilter_dmesg(path, stdout, log);
+	out = open_memstream(&text, &size);
+	if (!out)
+		return kd_error_nomem();
+	err = dumpfilter_dmesg(path, out, log);
+	if (fclose(take_ptr(out)) == 0)
+		kd_visible_put(stdout, text, true);
+	return err;
+}
 
 int main(int argc, char **argv)
 {
@@ -28,7 +49,7 @@ int main(int argc, char **argv)
 		kd_log(&log, KD_LOG_ERROR, "cannot open %s: %s", argv[1], strerror(errno));
 		return EXIT_OPEN;
 	}
-	if (kd_log_error(&log, dumpfilter_dmesg(argv[1], stdout, &log)))
+	if (kd_log_error(&log, write_log(argv[1], &log)))
 		return EXIT_FORMAT;
 	if (fflush(stdout) || ferror(stdout)) {
 		kd_log(&log, KD_LOG_ERROR, "cannot write to standard output: %s", strerror(errno));

@@ -13,6 +13,7 @@
 #include "base/array.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "base/visible.h"
 #include "kdump/dumps/named.h"
 #include "kdump/storage/mounts.h"
 #include "kdump/verbs/crash_version.h"
@@ -416,6 +417,18 @@ static struct kd_error *choose_debugger(const struct kdumpctl *ctl, const struct
 
 /* --- the verb ----------------------------------------------------------------------------------------------------- */
 
+/* Can the word be shown as it is? */
+static bool is_visible(const char *word)
+{
+	char form[KD_VISIBLE_MAX];
+	unsigned int length, columns;
+
+	for (; (length = kd_visible_character(word, form, &columns)); word += length)
+		if (columns != 1)
+			return false;
+	return true;
+}
+
 /* Print a word for a shell, in quotes if it needs them. */
 static void print_word(const char *word)
 {
@@ -423,6 +436,13 @@ static void print_word(const char *word)
 
 	if (*word && strspn(word, harmless) == strlen(word)) {
 		fputs(word, stdout);
+		return;
+	}
+	if (!is_visible(word)) { /* bash and others read \xNN between such quotes */
+		fputs("$'", stdout);
+		for (; *word; word++)
+			printf(isalnum((unsigned char)*word) || *word == '/' ? "%c" : "\\x%02x", (unsigned char)*word);
+		putchar('\'');
 		return;
 	}
 	putchar('\'');

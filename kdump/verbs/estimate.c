@@ -17,7 +17,7 @@ static void print_line(int column, const char *label, uint64_t bytes)
 }
 
 /* Red Hat's lines. Scripts know their words and columns. */
-static void print_known(const struct estimate *estimate)
+static void print_known(const struct term *term, const struct estimate *estimate)
 {
 	size_t i;
 
@@ -32,7 +32,7 @@ static void print_known(const struct estimate *estimate)
 	if (estimate->large_count) {
 		puts("Large modules:");
 		for (i = 0; i < estimate->large_count; i++)
-			printf("    %s: %" PRIu64 "\n", estimate->large[i].name, estimate->large[i].size);
+			term_line(term, "    %s: %" PRIu64, estimate->large[i].name, estimate->large[i].size);
 	} else {
 		puts("Large modules: <none>");
 	}
@@ -41,10 +41,9 @@ static void print_known(const struct estimate *estimate)
 		       kd_mib_up(estimate->recommended));
 }
 
-static void print_source(const struct estimate *estimate)
+static void print_source(const struct term *term, const struct estimate *estimate)
 {
 	char when[TERM_TIME_MAX];
-	struct term term;
 
 	putchar('\n');
 	print_line(22, "Computed need:", estimate->computed);
@@ -53,10 +52,8 @@ static void print_source(const struct estimate *estimate)
 	} else {
 		print_line(22, "Recorded need:", estimate->recorded);
 		print_line(22, "Recorded peak:", estimate->recorded_peak);
-		term_init(&term, stdout);
-		fputs("Recorded in:         ", stdout);
-		term_text(&term, estimate->report);
-		printf(" (%s)\n", term_time(estimate->recorded_at, when));
+		term_line(term, "Recorded in:         %s (%s)", estimate->report,
+			  term_time(estimate->recorded_at, when));
 	}
 	if (estimate->assumed_image)
 		puts("The initramfs is not built yet, or you may not read it: its size and the size of its modules are assumed.");
@@ -113,6 +110,7 @@ struct kd_error *estimate_show(struct kdumpctl *ctl, int *status)
 {
 	_cleanup_(estimate_free) struct estimate estimate = { 0 };
 	struct kd_error *err = reservation_estimate(&ctl->root, &ctl->log, ctl->conf_file, ctl->kernel, &estimate);
+	struct term term;
 
 	if (err)
 		return err;
@@ -120,7 +118,8 @@ struct kd_error *estimate_show(struct kdumpctl *ctl, int *status)
 		print_json(&estimate);
 		return NULL;
 	}
-	print_known(&estimate);
-	print_source(&estimate);
+	term_init(&term, stdout);
+	print_known(&term, &estimate);
+	print_source(&term, &estimate);
 	return NULL;
 }

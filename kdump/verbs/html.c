@@ -70,20 +70,6 @@ static const char head[] =
 
 /* --- text --------------------------------------------------------------------------------------------------------- */
 
-/* Is it a character that a page must not contain, or one that changes how the text around it reads: C1 controls,
- * overrides of the writing direction, U+FFFE and U+FFFF? */
-static bool is_harmful(const unsigned char *s, unsigned int length)
-{
-	if (length == 1)
-		return (*s < ' ' && *s != '\t') || *s == 0x7f;
-	if (length == 2)
-		return s[0] == 0xc2 && s[1] < 0xa0;
-	return length == 3 &&
-	       ((s[0] == 0xe2 && s[1] == 0x80 && (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xaa && s[2] <= 0xae))) ||
-		(s[0] == 0xe2 && s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9) ||
-		(s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe));
-}
-
 static const char *entity(char c)
 {
 	switch (c) {
@@ -107,14 +93,15 @@ static void put_part(FILE *out, const char *text, size_t size, size_t max)
 {
 	const char *start = text, *end = text + size;
 	unsigned int length;
+	uint32_t character;
 
 	for (; text < end && *text; text += length ? length : 1) {
 		if ((size_t)(text - start) >= max) {
 			fputs("…", out);
 			return;
 		}
-		length = kd_utf8_length(text);
-		if (!length || is_harmful((const unsigned char *)text, length))
+		length = kd_utf8_read(text, &character);
+		if (!length || kd_utf8_is_harmful(character))
 			fputs("\xef\xbf\xbd", out);
 		else if (entity(*text))
 			fputs(entity(*text), out);

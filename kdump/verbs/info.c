@@ -34,9 +34,14 @@ static void heading(const struct term *term, const char *text)
 /* Print a line "key   value", or nothing if the value is unknown. */
 static void row(const struct term *term, const char *key, const char *value)
 {
+	unsigned int columns;
+
 	if (!value || !*value)
 		return;
-	printf("%s%14s%s  ", term_start(term, TERM_DIM), key, term_stop(term));
+	columns = term_columns(key);
+	printf("%s%*s", term_start(term, TERM_DIM), columns < 14 ? 14 - (int)columns : 0, "");
+	term_text(term, key);
+	printf("%s  ", term_stop(term));
 	term_text(term, value);
 	putchar('\n');
 }
@@ -195,8 +200,10 @@ static void print_files(const struct term *term, const struct dump *dump, const 
 	row(term, "Dump", dump->vmcore);
 	row(term, "Format", format);
 	row(term, "Log", dump->log_file);
-	if (dump->vmcore && dump->state != DUMP_DAMAGED)
-		printf("\nTo look inside: kdumpctl debug %s\n", dump_operand(dump));
+	if (!dump->vmcore || dump->state == DUMP_DAMAGED)
+		return;
+	putchar('\n');
+	term_line(term, "To look inside: kdumpctl debug %s", dump_operand(dump));
 }
 
 static void print_text(const struct kdumpctl *ctl, const struct dumps *dumps, const struct dump *dump,

@@ -176,47 +176,38 @@ static enum term_colour state_colour(enum dump_state state)
 	return colours[state];
 }
 
-static int widest(const struct dump **dump, size_t count, bool release)
+static const char *known(const char *text)
 {
-	int width = release ? 6 : 4;
+	return text ? text : "-";
+}
+
+static unsigned int widest(const struct dump **dump, size_t count, bool release)
+{
+	unsigned int width = release ? 6 : 4;
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		const char *text = release ? dump[i]->release : dump[i]->host;
-		int length = text ? strlen(text) : 0;
+		unsigned int columns = term_columns(known(release ? dump[i]->release : dump[i]->host));
 
-		width = length > width ? length : width;
+		width = columns > width ? columns : width;
 	}
 	return width < 40 ? width : 40;
 }
 
-/* Print a cell of a fixed width. Control characters are replaced. */
-static void put_cell(const struct term *term, const char *text, int width)
-{
-	char cell[64];
-	int i;
-
-	snprintf(cell, sizeof(cell), "%.*s", width, text ? text : "-");
-	for (i = 0; cell[i]; i++)
-		if ((unsigned char)cell[i] < ' ' || cell[i] == 0x7f)
-			cell[i] = '?';
-	fprintf(term->out, "%-*s  ", width, cell);
-}
-
 static void print_table(const struct dump **dump, size_t count)
 {
-	int host = widest(dump, count, false), release = widest(dump, count, true);
+	unsigned int host = widest(dump, count, false), release = widest(dump, count, true);
 	char when[TERM_TIME_MAX], size[TERM_SIZE_MAX];
 	struct term term;
 	size_t i;
 
 	term_init(&term, stdout);
-	printf("%s%-19s  %-*s  %-*s  %8s  %-10s  %-8s  %s%s\n", term_start(&term, TERM_BOLD), "TIME", host, "HOST",
-	       release, "KERNEL", "SIZE", "STATE", "LIKE", "REASON", term_stop(&term));
+	printf("%s%-19s  %-*s  %-*s  %8s  %-10s  %-8s  %s%s\n", term_start(&term, TERM_BOLD), "TIME", (int)host, "HOST",
+	       (int)release, "KERNEL", "SIZE", "STATE", "LIKE", "REASON", term_stop(&term));
 	for (i = 0; i < count; i++) {
 		printf("%-19s  ", term_time(dump[i]->time, when));
-		put_cell(&term, dump[i]->host, host);
-		put_cell(&term, dump[i]->release, release);
+		term_cell(&term, known(dump[i]->host), host);
+		term_cell(&term, known(dump[i]->release), release);
 		printf("%8s  %s%-10s%s  %-8s  ", term_size(dump[i]->size, size),
 		       term_start(&term, state_colour(dump[i]->state)), dump_state_name(dump[i]->state),
 		       term_stop(&term), dump[i]->log.signature[0] ? dump[i]->log.signature : "-");

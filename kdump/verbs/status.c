@@ -39,6 +39,7 @@ static void print_details(const struct health *health)
 {
 	const struct armed *armed = &health->armed;
 	char when[TERM_TIME_MAX], age[TERM_TIME_MAX];
+	struct term term;
 
 	printf("state         %s\n", health_sentence(health));
 	if (armed->time) {
@@ -66,9 +67,11 @@ static void print_details(const struct health *health)
 	if (health->needed)
 		printf(", of which %" PRIu64 " MiB are needed: \"kdumpctl estimate\"", kd_mib_up(health->needed));
 	putchar('\n');
-	if (health->captured)
-		printf("last dump     %s, %s: \"kdumpctl info\"\n", health->capture_name,
-		       term_age(health->captured, age));
+	if (health->captured) {
+		term_init(&term, stdout);
+		term_line(&term, "last dump     %s, %s: \"kdumpctl info\"", health->capture_name,
+			  term_age(health->captured, age));
+	}
 }
 
 static void print_changes(const struct health *health)

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <langinfo.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/visible.h"
 
 static bool wants_colour(FILE *out)
 {
@@ -105,14 +107,37 @@ const char *term_age(int64_t since, char buffer[TERM_TIME_MAX])
 
 void term_text(const struct term *term, const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	kd_visible_put(term->out, text, false);
+}
 
-	for (; *s; s++) {
-		if (*s < ' ' || *s == 0x7f)
-			fprintf(term->out, "\\x%02x", *s);
-		else if (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0) /* the C1 controls of UTF-8 */
-			fprintf(term->out, "\\x%02x", *++s);
-		else
-			fputc(*s, term->out);
+void term_line(const struct term *term, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	kd_visible_print(term->out, fmt, ap);
+	va_end(ap);
+	fputc('\n', term->out);
+}
+
+unsigned int term_columns(const char *text)
+{
+	char form[KD_VISIBLE_MAX];
+	unsigned int length, columns, sum = 0;
+
+	for (; (length = kd_visible_character(text, form, &columns)); text += length)
+		sum += columns;
+	return sum;
+}
+
+void term_cell(const struct term *term, const char *text, unsigned int width)
+{
+	char form[KD_VISIBLE_MAX];
+	unsigned int length, columns, used = 0;
+
+	for (; (length = kd_visible_character(text, form, &columns)) && used + columns <= width; text += length) {
+		fputs(form, term->out);
+		used += columns;
 	}
+	fprintf(term->out, "%*s  ", (int)(width - used), "");
 }

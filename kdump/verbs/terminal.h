@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/error.h"
+
 enum term_colour { TERM_PLAIN, TERM_BOLD, TERM_DIM, TERM_RED, TERM_GREEN, TERM_YELLOW, TERM_BLUE };
 
 struct term {
@@ -36,8 +38,14 @@ const char *term_time(int64_t seconds, char buffer[TERM_TIME_MAX]);
 /** "3 days ago", "1 minute ago", "just now". */
 const char *term_age(int64_t since, char buffer[TERM_TIME_MAX]);
 
-/** Print @text, which may contain any bytes: control characters are printed as \xNN, so that the text of a crashed
- *  kernel cannot control the terminal. */
+/** The following print text that may contain any bytes, from a dump, a report, a log or a file's name: what could
+ *  command the terminal is printed as \xNN (base/visible.h). */
 void term_text(const struct term *term, const char *text);
+/** A whole line, as printf(3) does; the newline is added. */
+void term_line(const struct term *term, const char *fmt, ...) PRINTF_FORMAT(2, 3);
+/** A cell of a table, @width columns and two blanks. A longer text is cut off. */
+void term_cell(const struct term *term, const char *text, unsigned int width);
+/** The columns that @text takes. */
+unsigned int term_columns(const char *text);
 
 #endif

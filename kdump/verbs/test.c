@@ -23,13 +23,14 @@ const struct verb_option test_options[] = {
 static void explain(const struct health *health)
 {
 	char age[TERM_TIME_MAX];
+	struct term term;
 
-	printf("This machine will crash now, save its memory, and reboot. Unsaved work is lost.\n"
-	       "armed    %s\ntarget   %s\n",
-	       health->armed.kernel ? health->armed.kernel : "by another program",
-	       health->armed.target ? health->armed.target : "not known");
+	term_init(&term, stdout);
+	puts("This machine will crash now, save its memory, and reboot. Unsaved work is lost.");
+	term_line(&term, "armed    %s", health->armed.kernel ? health->armed.kernel : "by another program");
+	term_line(&term, "target   %s", health->armed.target ? health->armed.target : "not known");
 	if (health->captured)
-		printf("last     %s (%s)\n", health->capture_name, term_age(health->captured, age));
+		term_line(&term, "last     %s (%s)", health->capture_name, term_age(health->captured, age));
 	putchar('\n');
 }
 

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/elf64.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "base/proc.h"
 #include "base/sha256.h"
@@ -43,6 +44,54 @@ static void test_text(void **state)
 	assert_string_equal(hex, "007fa5ff");
 	kd_hex("", 0, hex);
 	assert_string_equal(hex, "");
+}
+
+static void log_text(const char *text, char **ret)
+{
+	size_t size;
+	FILE *out = open_memstream(ret, &size);
+	struct kd_log log;
+
+	assert_non_null(out);
+	kd_log_init(&log, out, "kdump", KD_LOG_INFO);
+	kd_log_error(&log, kd_error_create(KD_ERR_FORMAT, "%s", text));
+	assert_int_equal(fclose(out), 0);
+}
+
+/* Whatever the text of an error holds, the logger prints one line that commands nothing. */
+static void test_harmful_text(void **state)
+{
+	static const struct {
+		const char *text, *printed;
+	} rows[] = {
+		{ "plain\ttext, ümlaut … 漢字 😀", "plain\ttext, ümlaut … 漢字 😀" },
+		{ "a\nkdump: forged\r", "a\\x0akdump: forged\\x0d" },
+		{ "\033[2J\a\177", "\\x1b[2J\\x07\\x7f" },
+		{ "\xc2\x80\xc2\x9f\xc2\xa0", "\\xc2\\x80\\xc2\\x9f\xc2\xa0" },   /* C1, and a no-break space */
+		{ "\x9b[m\xff", "\\x9b[m\\xff" },                                 /* C1 in Latin-1 */
+		{ "\xc0\x9b\xe0\x80\x9b", "\\xc0\\x9b\\xe0\\x80\\x9b" },          /* overlong forms */
+		{ "\xe2\x80", "\\xe2\\x80" },                                     /* cut off */
+		{ "\xe2\x80\xaa\xe2\x80\xae", "\\xe2\\x80\\xaa\\xe2\\x80\\xae" }, /* U+202A, U+202E */
+		{ "\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa", "\\xe2\\x81\\xa6\\xe2\\x81\\xa9\xe2\x81\xaa" },
+	};
+	char large[2000], wanted[2100];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *printed = NULL;
+
+		log_text(rows[i].text, &printed);
+		snprintf(wanted, sizeof(wanted), "kdump: %s\n", rows[i].printed);
+		assert_string_equal(printed, wanted);
+	}
+	for (size_t size = 500; size < 520; size++) { /* around the size that is formatted without an allocation */
+		_cleanup_free_ char *printed = NULL;
+
+		memset(large, 'x', size);
+		strcpy(large + size, "\033!");
+		log_text(large, &printed);
+		snprintf(wanted, sizeof(wanted), "kdump: %.*s\\x1b!\n", (int)size, large);
+		assert_string_equal(printed, wanted);
+	}
 }
 
 static void test_bytes(void **state)
@@ -202,6 +251,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_error_wraps_outwards),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_harmful_text),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_proc_figure),
 		cmocka_unit_test(test_parse_numbers),
