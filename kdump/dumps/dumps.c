@@ -81,30 +81,43 @@ uint64_t report_u64(struct json_object *report, const char *path)
 	return number > 0 ? number : 0;
 }
 
-const char *report_unreadable(struct json_object *report, char *buf, size_t size)
+bool report_find_unreadable(struct json_object *report, struct unreadable *ret)
 {
 	static const struct {
-		const char *count, *unit, *error, *place, *where;
+		const char *count, *unit, *error, *place;
+		bool is_offset;
 	} kinds[] = {
-		{ "pages.unreadable", "pages", "pages.first_unreadable.error", "pages.first_unreadable.address", "" },
-		{ "copy.unreadable", "bytes", "copy.first_unreadable.error", "copy.first_unreadable.offset",
-		  "offset " },
+		{ "pages.unreadable", "pages", "pages.first_unreadable.error", "pages.first_unreadable.address",
+		  false },
+		{ "copy.unreadable", "bytes", "copy.first_unreadable.error", "copy.first_unreadable.offset", true },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		uint64_t count = report_u64(report, kinds[i].count);
-		const char *error = report_string(report, kinds[i].error);
-
-		if (!count)
-			continue;
-		if (error)
-			snprintf(buf, size, "%" PRIu64 " %s, the first at %s0x%" PRIx64 ": %s", count, kinds[i].unit,
-				 kinds[i].where, report_u64(report, kinds[i].place), error);
-		else /* older reports do not record the first one */
-			snprintf(buf, size, "%" PRIu64 " %s", count, kinds[i].unit);
-		return buf;
+		*ret = (struct unreadable){
+			.count = report_u64(report, kinds[i].count),
+			.unit = kinds[i].unit,
+			.error = report_string(report, kinds[i].error),
+			.first = report_u64(report, kinds[i].place),
+			.is_offset = kinds[i].is_offset,
+		};
+		if (ret->count)
+			return true;
 	}
-	return NULL;
+	return false;
+}
+
+const char *report_unreadable(struct json_object *report, char *buf, size_t size)
+{
+	struct unreadable unreadable;
+
+	if (!report_find_unreadable(report, &unreadable))
+		return NULL;
+	if (unreadable.error)
+		snprintf(buf, size, "%" PRIu64 " %s, the first at %s0x%" PRIx64 ": %s", unreadable.count,
+			 unreadable.unit, unreadable.is_offset ? "offset " : "", unreadable.first, unreadable.error);
+	else /* older reports do not record the first one */
+		snprintf(buf, size, "%" PRIu64 " %s", unreadable.count, unreadable.unit);
+	return buf;
 }
 
 const char *report_step_words(const char *name)
@@ -245,6 +258,7 @@ struct kd_error *dump_scan(struct dump *dump, int fd)
 		return kd_error_os(errno, "cannot read %s", dump->path);
 	dump->device = st.st_dev;
 	dump->inode = st.st_ino;
+	dump->foreign = !kd_is_trusted(&st);
 	dump->state = DUMP_LOG_ONLY;
 	while ((entry = readdir(dir))) {
 		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
@@ -319,6 +333,7 @@ static struct kd_error *read_report(struct dump *dump, int fd)
 	bool anybody = dump->given || dump->foreign; /* the user looks at it, and nothing follows from it */
 	_cleanup_free_ char *text = read_member(fd, "report.json", REPORT_MAX, !anybody);
 	struct kd_error *err;
+	const char *result;
 	uint64_t when;
 
 	if (!text)
@@ -326,6 +341,9 @@ static struct kd_error *read_report(struct dump *dump, int fd)
 	dump->report = json_tokener_parse(text);
 	if (!dump->report || !json_object_is_type(dump->report, json_type_object))
 		return NULL;
+	result = report_string(dump->report, "result");
+	if (result && strcmp(result, dump_state_name(DUMP_INCOMPLETE)) == 0 && dump->state == DUMP_COMPLETE)
+		dump->state = DUMP_INCOMPLETE;
 	when = report_u64(dump->report, "crash_time");
 	if (when && when <= TIME_MAX)
 		dump->time = (int64_t)when;
@@ -492,7 +510,6 @@ static struct kd_error *add(struct loading *loading, int parent, const char *nam
 	struct dump *dump;
 	struct kd_error *err;
 	int64_t when;
-	bool foreign;
 
 	if (!dump_time_of_name(name, &when))
 		return NULL;
@@ -507,12 +524,9 @@ static struct kd_error *add(struct loading *loading, int parent, const char *nam
 		skip(loading, err);
 		return NULL;
 	}
-	foreign = kd_error_discard(err);
+	kd_error_destroy(err);
 	dump = append(loading->dumps, name, path, when);
-	if (!dump)
-		return kd_error_nomem();
-	dump->foreign = foreign;
-	return read_dump(dump, fd);
+	return dump ? read_dump(dump, fd) : kd_error_nomem();
 }
 
 /* The length of a path without its trailing slashes. */

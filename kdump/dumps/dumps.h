@@ -25,7 +25,7 @@
 
 enum dump_state {
 	DUMP_COMPLETE,   /* the vmcore has its final name */
-	DUMP_INCOMPLETE, /* vmcore-incomplete */
+	DUMP_INCOMPLETE, /* vmcore-incomplete, or the report says so */
 	DUMP_LOG_ONLY,   /* no vmcore */
 	DUMP_DAMAGED,    /* the vmcore is empty or is not a dump */
 	DUMP_STATES,
@@ -123,7 +123,19 @@ const char *report_string(struct json_object *report, const char *path);
 uint64_t report_u64(struct json_object *report, const char *path);
 double report_number(struct json_object *report, const char *path);
 
-/** The memory that the capture could not read, by its report, as "206 pages, the first at 0x7c000: Input/output error"
+/** Memory that the capture could not read. */
+struct unreadable {
+	uint64_t count;
+	const char *unit; /* "pages"; "bytes" of a plain copy */
+	uint64_t first;   /* where the lowest is: physical address, or offset in the vmcore */
+	bool is_offset;
+	const char *error; /* why; NULL: the report tells neither where nor why */
+};
+
+/** False: the capture could read everything, by its report. The text is borrowed. */
+bool report_find_unreadable(struct json_object *report, struct unreadable *ret);
+
+/** The same as "206 pages, the first at 0x7c000: Input/output error"
  *  in @buf; NULL if it could read everything. */
 const char *report_unreadable(struct json_object *report, char *buf, size_t size);
 

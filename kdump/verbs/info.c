@@ -165,6 +165,11 @@ static void print_capture(const struct term *term, const struct dump *dump)
 	}
 	row(term, "Collector", report_string(dump->report, "collector"));
 	row(term, "Unreadable", report_unreadable(dump->report, unreadable, sizeof(unreadable)));
+	if (report_u64(dump->report, "pages.vital_unreadable")) {
+		snprintf(text, sizeof(text), "%" PRIu64 " of them are pages that a debugger needs",
+			 report_u64(dump->report, "pages.vital_unreadable"));
+		row(term, "", text);
+	}
 	if (report_u64(dump->report, "memory.peak")) {
 		snprintf(text, sizeof(text), "%s at most", term_size(report_u64(dump->report, "memory.peak"), size));
 		row(term, "Memory used", text);

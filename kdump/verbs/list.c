@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* kdumpctl list: a table of the dumps. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -194,6 +195,18 @@ static unsigned int widest(const struct dump **dump, size_t count, bool release)
 	return width < 40 ? width : 40;
 }
 
+/* What else is to be known of a dump, behind its reason. */
+static void print_marks(const struct term *term, const struct dump *dump)
+{
+	struct unreadable unreadable;
+
+	if (report_find_unreadable(dump->report, &unreadable))
+		fprintf(term->out, " %s(%" PRIu64 " %s unreadable)%s", term_start(term, TERM_YELLOW), unreadable.count,
+			unreadable.unit, term_stop(term));
+	fputs(dump->foreign ? " (others can write it)" : "", term->out);
+	fputs(dump->pinned ? " (pinned)\n" : "\n", term->out);
+}
+
 static void print_table(const struct dump **dump, size_t count)
 {
 	unsigned int host = widest(dump, count, false), release = widest(dump, count, true);
@@ -212,15 +225,29 @@ static void print_table(const struct dump **dump, size_t count)
 		       term_start(&term, state_colour(dump[i]->state)), dump_state_name(dump[i]->state),
 		       term_stop(&term), dump[i]->log.signature[0] ? dump[i]->log.signature : "-");
 		term_text(&term, dump_reason(dump[i]));
-		puts(dump[i]->pinned ? " (pinned)" : "");
+		print_marks(&term, dump[i]);
 	}
 }
 
 /* --- for programs ------------------------------------------------------------------------------------------------- */
 
+static void put_unreadable(struct kd_json *json, const struct dump *dump, const struct unreadable *unreadable)
+{
+	char text[256];
+
+	kd_json_string(json, "unreadable", report_unreadable(dump->report, text, sizeof(text)));
+	kd_json_u64(json, "unreadable_count", unreadable->count);
+	kd_json_string(json, "unreadable_unit", unreadable->unit);
+	if (!unreadable->error)
+		return;
+	kd_json_u64(json, unreadable->is_offset ? "unreadable_first_offset" : "unreadable_first_address",
+		    unreadable->first);
+	kd_json_string(json, "unreadable_error", unreadable->error);
+}
+
 void dump_put_members(struct kd_json *json, const struct dump *dump)
 {
-	char unreadable[256];
+	struct unreadable unreadable;
 
 	kd_json_string(json, "name", dump->name);
 	kd_json_string(json, "path", dump->path);
@@ -234,7 +261,11 @@ void dump_put_members(struct kd_json *json, const struct dump *dump)
 	kd_json_string(json, "state", dump_state_name(dump->state));
 	kd_json_bool(json, "pinned", dump->pinned);
 	kd_json_u64(json, "size", dump->size);
-	kd_json_string(json, "unreadable", report_unreadable(dump->report, unreadable, sizeof(unreadable)));
+	kd_json_bool(json, "foreign", dump->foreign);
+	if (report_find_unreadable(dump->report, &unreadable))
+		put_unreadable(json, dump, &unreadable);
+	else
+		kd_json_string(json, "unreadable", NULL);
 	kd_json_string(json, "vmcore", dump->vmcore);
 	kd_json_string(json, "log", dump->log_file);
 }

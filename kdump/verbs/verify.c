@@ -49,7 +49,9 @@ static void compare_with_report(const struct dump *dump, struct verification *re
 	if (written && result->origin.page_size && there < written)
 		verify_add_problem(result, VERDICT_DAMAGED,
 				   "the file has %" PRIu64 " pages, but the capture wrote %" PRIu64, there, written);
-	if (dump->state == DUMP_INCOMPLETE)
+	if (dump->state == DUMP_INCOMPLETE && strcmp(dump->vmcore, "vmcore-incomplete") != 0)
+		verify_add_problem(result, VERDICT_INCOMPLETE, "the capture says that the dump is incomplete");
+	else if (dump->state == DUMP_INCOMPLETE)
 		verify_add_problem(result, VERDICT_INCOMPLETE, "the capture left the file under the name %s",
 				   dump->vmcore);
 }
