@@ -28,6 +28,7 @@ static const struct check {
 	{ "signature", false, check_signature },
 	{ "target", false, check_target },
 	{ "writable", false, check_writable },
+	{ "owner", true, check_owner },
 	{ "space", true, check_space },
 	{ "inodes", true, check_inodes },
 	{ "file system", true, check_file_system },

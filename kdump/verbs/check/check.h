@@ -61,7 +61,7 @@ struct kd_error *check_everything(struct kdumpctl *ctl, unsigned int *failures) 
 check_function check_kexec, check_reservation, check_load_disabled, check_signature, check_armed, check_unit,
 	check_rivals, check_panic, check_watchdog, check_clock;
 /* storage.c */
-check_function check_target, check_writable, check_space, check_inodes, check_file_system;
+check_function check_target, check_writable, check_owner, check_space, check_inodes, check_file_system;
 /* programs.c */
 check_function check_configuration, check_settings, check_kernel, check_image, check_drivers, check_firmware,
 	check_programs, check_libraries, check_hook_directories, check_keys, check_armed_image, check_kdump_tools;

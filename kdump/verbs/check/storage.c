@@ -15,6 +15,7 @@
 #include "base/device_spec.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "base/trust.h"
 #include "initramfs/drivers.h"
 #include "kdump/sizing/census.h"
 #include "kdump/verbs/check/check.h"
@@ -65,6 +66,24 @@ void check_writable(const struct check_context *c, struct check_result *result)
 	else
 		check_say(result, CHECK_OK, NULL, "a file was written to %s", directory);
 	unlink(path);
+}
+
+/* Dumps themselves count only if nobody else can write them (kdump/dumps/dumps.h). */
+void check_owner(const struct check_context *c, struct check_result *result)
+{
+	const char *directory = c->target ? c->target->directory : NULL;
+	_cleanup_close_ int fd = directory ? kd_sysroot_open_file(&c->ctl->root, directory, O_PATH | O_DIRECTORY) : -1;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "the directory of the dumps is not there yet");
+	if (kd_is_exchangeable(&st))
+		check_say(result, CHECK_WARNING, "run \"chown root\" and \"chmod +t\" on the directory",
+			  "others than root can rename or replace the dumps in %s (user %u, mode %04o), and old dumps "
+			  "are not deleted there",
+			  directory, st.st_uid, st.st_mode & 07777);
+	else
+		check_say(result, CHECK_OK, NULL, "only root can rename the dumps in %s", directory);
 }
 
 void check_space(const struct check_context *c, struct check_result *result)
