@@ -74,6 +74,11 @@ struct kd_error *crash_examine(const struct kd_log *log, struct crash_facts *ret
 	return NULL;
 }
 
+struct kd_error *crash_save_log(const struct kd_log *log)
+{
+	return NULL;
+}
+
 struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan *plan,
 			     const struct kd_plan_target *target, const struct disks *avoid, int64_t deadline,
 			     const struct kd_log *log, struct target_place *ret)
