@@ -116,16 +116,17 @@ static const struct {
 	{ "kho=off", "memory for the handover to a next kernel" },
 	{ "liveupdate=off", "as above" },
 	{ "cryptomgr.notests", "self-tests run while the initramfs is unpacked, when memory is lowest" },
-	/* These set up things that no capture uses: 10,000 tracefs inodes (8.6 MB), slab's sysfs files (1 MB on 7.2, which
-	 * has renamed the function), zswap, and parsed type information for BPF. The kernel adds up repeated lists, so the
-	 * user's own list still counts. */
+	/* These set up things that no capture uses: 10,000 tracefs inodes (8.6 MB), slab's sysfs files (1 MB on 7.2,
+	 * which has renamed the function), zswap, and parsed type information for BPF. The kernel adds up repeated
+	 * lists, so the user's own list still counts. */
 	{ "initcall_blacklist=tracer_init_tracefs,slab_sysfs_init,slab_late_init,init_zswap,cubictcp_register,"
 	  "bpf_tcp_ca_kfunc_init,bpf_prog_test_run_init,kfunc_init,bpf_rstat_kfunc_init,bpf_key_sig_kfuncs_init",
 	  "memory" },
 };
 
-/* 7.2 (not 6.12) sets two buffers of 2 MiB aside for the checksums of disks with T10 protection information, and dies at
- * boot if memory has no such block left. With such a disk it needs them, so they go only if this machine has none. */
+/* 7.2 (not 6.12) sets two buffers of 2 MiB aside for the checksums of disks with T10 protection information, and dies
+ * at boot if memory has no such block left. With such a disk it needs them, so they go only if this machine has
+ * none. */
 #define NO_INTEGRITY_BUFFERS "initcall_blacklist=bio_integrity_initfn"
 
 /* Every capture kernel has these, one whose command line is the user's own included: a kernel that dies or hangs brings
