@@ -14,6 +14,7 @@ enum kd_target_source {
 	KD_TARGET_BLOCK, /* a block device: base/device_name.h */
 	KD_TARGET_TAG,   /* a word that the host of a virtual machine has given to a directory */
 	KD_TARGET_NFS,   /* a directory of a server: "ADDRESS:/PATH" */
+	KD_TARGET_SSH,   /* a server that is reached by ssh(1): "USER@ADDRESS" */
 };
 
 struct kd_target_type {

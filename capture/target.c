@@ -17,6 +17,7 @@
 #include "capture/clock.h"
 #include "capture/device.h"
 #include "capture/network.h"
+#include "capture/remote/ssh.h"
 #include "capture/uevent.h"
 #include "capture/volumes.h"
 
@@ -185,7 +186,7 @@ static bool may_pass(int errnum)
 }
 
 /* Nothing announces that a server answers, so it is asked again each second. */
-static struct kd_error *wait_for_server(const struct kd_plan *plan, const struct kd_plan_target *target,
+static struct kd_error *wait_for_export(const struct kd_plan *plan, const struct kd_plan_target *target,
 					int64_t deadline)
 {
 	struct kd_error *err = network_up(plan, deadline);
@@ -197,6 +198,13 @@ static struct kd_error *wait_for_server(const struct kd_plan *plan, const struct
 		errnum = try_mount(target, target->device);
 	while (may_pass(errnum) && clock_ms() + 1000 < deadline && poll(NULL, 0, 1000) == 0);
 	return errnum ? cannot_mount(target, target->device, errnum) : NULL;
+}
+
+static struct kd_error *wait_for_ssh(const struct kd_plan *plan, const struct kd_plan_target *target, int64_t deadline)
+{
+	struct kd_error *err = network_up(plan, deadline);
+
+	return err ? err : ssh_mount(target->device, target->options, TARGET_MOUNT, deadline);
 }
 
 /* Create the directories of @path below @root, so that symbolic links lead into the target and not into the image. */
@@ -287,8 +295,14 @@ struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan
 	if (source(target) == KD_TARGET_BLOCK)
 		return device_wait(root, target->device, DEVICE_MOUNT, avoid, deadline, ret->node);
 	snprintf(ret->node, sizeof(ret->node), "%s", target->device);
-	return source(target) == KD_TARGET_TAG ? wait_for_tag(target, deadline) :
-						 wait_for_server(plan, target, deadline);
+	switch (source(target)) {
+	case KD_TARGET_TAG:
+		return wait_for_tag(target, deadline);
+	case KD_TARGET_NFS:
+		return wait_for_export(plan, target, deadline);
+	default:
+		return wait_for_ssh(plan, target, deadline);
+	}
 }
 
 struct kd_error *target_mount(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,

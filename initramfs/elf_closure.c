@@ -370,6 +370,15 @@ static struct kd_error *add_script(struct closure *closure, const char *real, ch
 	return kd_error_wrap(err, "interpreter of %s", real);
 }
 
+/* What is no program keeps its permissions: ssh refuses a key that others can read. */
+static mode_t mode_of(const struct kd_sysroot *root, const char *path)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_PATH);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_mode & 0777 : 0755;
+}
+
 static struct kd_error *add_program(struct closure *closure, const char *program, unsigned int depth)
 {
 	_cleanup_free_ char *path = NULL, *real = NULL, *data = NULL;
@@ -385,7 +394,8 @@ static struct kd_error *add_program(struct closure *closure, const char *program
 		return add_elf_program(closure, real, take_ptr(data), size);
 	if (kd_starts_with(data, "#!"))
 		return add_script(closure, real, take_ptr(data), size, depth);
-	return image_add_file(closure->image, real, 0755, IMAGE_STORE_PLAIN, take_ptr(data), size);
+	return image_add_file(closure->image, real, mode_of(closure->root, real), IMAGE_STORE_PLAIN, take_ptr(data),
+			      size);
 }
 
 struct kd_error *elf_closure_add(const struct kd_sysroot *root, const char *program, struct image *image)

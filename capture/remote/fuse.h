@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** A server's directory as a file system: the kernel hands every operation on it to this process, which carries it out by
- *  the operations of a struct remote. So the dump, the log, the report, hooks and any collector write to a server as they
- *  write to a disk.
+/** A server's directory as a file system: the kernel hands every operation on it to this process, which carries it out
+ *  by the operations of a struct remote. So the dump, the log, the report, hooks and any collector write to a server as
+ *  they write to a disk.
  *
- *  The kernel keeps nothing: each write is on its way to the server when write(2) returns. A server that is lost ends the
- *  process, and with it every operation that waits, with ENOTCONN: nobody hangs. */
+ *  The kernel keeps nothing: each write is on its way to the server when write(2) returns. A server that is lost ends
+ *  the process, and with it every operation that waits, with ENOTCONN: nobody hangs. */
 #ifndef CAPTURE_REMOTE_FUSE_H
 #define CAPTURE_REMOTE_FUSE_H
 

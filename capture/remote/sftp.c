@@ -21,13 +21,13 @@ enum packet_type {
 	CLOSE = 4,
 	READ = 5,
 	WRITE = 6,
-	LSTAT = 7,
 	SETSTAT = 9,
 	OPENDIR = 11,
 	READDIR = 12,
 	REMOVE = 13,
 	MKDIR = 14,
 	RMDIR = 15,
+	STAT = 17, /* follows links, which are the server's business */
 	RENAME = 18,
 	STATUS = 101,
 	HANDLE = 102,
@@ -419,7 +419,7 @@ static int sftp_stat(struct remote *remote, const char *path, struct remote_attr
 	struct sftp *sftp = from(remote);
 	int result;
 
-	begin(sftp, LSTAT);
+	begin(sftp, STAT);
 	put_path(sftp, path);
 	result = call(sftp, ATTRS);
 	if (result)

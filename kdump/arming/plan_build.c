@@ -230,28 +230,39 @@ static struct kd_error *add_hooks(const struct kd_sysroot *root, const struct kd
 
 /* --- collector ---------------------------------------------------------------------------------------------------- */
 
+/* Red Hat's kdump sends a stream over ssh, so its core_collector has -F there. Here a dump is an ordinary file wherever
+ * it goes. @words has room for the whole command. */
+static void take_words(const struct kd_conf *conf, char **words)
+{
+	bool stream = conf->target_type && strcmp(conf->target_type, "ssh") == 0;
+	char **word;
+
+	for (word = conf->core_collector; *word; word++)
+		if (!stream || strcmp(*word, "-F") != 0)
+			*words++ = *word;
+	*words = NULL;
+}
+
 static struct kd_error *set_collector(const struct kd_sysroot *root, const struct kd_conf *conf, struct kd_plan *plan)
 {
 	_cleanup_free_ char *path = NULL, *what = NULL, **argv = NULL;
 	struct collector collector;
 	struct kd_error *err;
-	size_t count;
 
 	err = kd_conf_where(conf, "core_collector", &what);
 	if (err)
 		return err;
-	err = collector_decide(root, conf->core_collector, &collector);
+	argv = calloc(kd_count_words(conf->core_collector) + 1, sizeof(*argv));
+	if (!argv)
+		return kd_error_nomem();
+	take_words(conf, argv);
+	err = collector_decide(root, argv, &collector);
 	if (err)
 		return kd_error_wrap(err, "%s", what);
 	if (collector.kind != KD_COLLECTOR_BUILT_IN)
 		err = program_find(root, what, collector.program, &path);
 	if (err)
 		return err;
-	count = kd_count_words(conf->core_collector);
-	argv = calloc(count + 1, sizeof(*argv));
-	if (!argv)
-		return kd_error_nomem();
-	memcpy(argv, conf->core_collector, count * sizeof(*argv));
 	argv[0] = path ? path : (char *)collector.program;
 	return kd_plan_set_collector(plan, collector.kind, collector.erase_config, argv);
 }
@@ -343,9 +354,12 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 	err = kd_plan_init(&built);
 	if (!err)
 		err = describe_machine(root, release, &built);
-	for (; *targets && !err; targets++)
+	for (; *targets && !err; targets++) {
 		err = kd_plan_add_target(&built, (*targets)->type, (*targets)->device, (*targets)->options,
 					 (*targets)->path, conf->device_timeout);
+		for (size_t i = 0; i < TARGET_NEEDS && (*targets)->need[i] && !err; i++)
+			err = add_program(&needed, (*targets)->need[i]);
+	}
 	if (!err)
 		err = set_collector(root, conf, &built);
 	if (!err)

@@ -77,10 +77,10 @@ const struct verb kdumpctl_verbs[] = {
 	},
 	{
 		.name = "propagate",
+		.run = propagate_key,
 		.group = VERB_GROUP_ARM,
-		.refused =
-			"it would give a key to an ssh target, and dumps over ssh are not implemented: use a target of "
-			"kdump.conf(5)",
+		.flags = VERB_CHANGES,
+		.help = "make a key for dumps over ssh, and bring it to the server",
 	},
 	{
 		.name = "showmem",

@@ -174,6 +174,9 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 	if (source == KD_TARGET_NFS) {
 		if (!strstr(value, ":/"))
 			return bad_value(p, d, value, "give SERVER:/DIRECTORY");
+	} else if (source == KD_TARGET_SSH) {
+		if (*value == '-' || strpbrk(value, " \t:/") || value[strlen(value) - 1] == '@')
+			return bad_value(p, d, value, "give USER@SERVER");
 	} else if (source == KD_TARGET_TAG) {
 		if (!*value || strchr(value, '/'))
 			return bad_value(p, d, value, "give the tag that the host has assigned to the directory");
@@ -308,6 +311,7 @@ static struct kd_error *deprecated(struct parser *p, const struct directive *d, 
 static const struct directive directives[] = {
 	{ "path", set_path, FIELD(path), "/var/crash" },
 	{ NULL, set_target, 0, NULL }, /* the name of any type of base/target_types.c */
+	{ "sshkey", set_path, FIELD(sshkey), NULL },
 	{ "core_collector", set_words, FIELD(core_collector), "dumpfilter -d 31" },
 	{ "kdump_pre", set_path, FIELD(kdump_pre), NULL },
 	{ "kdump_post", set_path, FIELD(kdump_post), NULL },
@@ -332,8 +336,6 @@ static const struct directive directives[] = {
 	{ "keep_free", set_keep_free, FIELD(keep_free), "0" },
 
 	{ "raw", refuse, 0, USE_LOCAL },
-	{ "ssh", refuse, 0, USE_LOCAL },
-	{ "sshkey", refuse, 0, "remove it; " USE_LOCAL },
 	{ "fence_kdump_args", refuse, 0, "remove it, and raise the cluster's fencing delay above the time of a dump" },
 	{ "fence_kdump_nodes", refuse, 0, "remove it, and raise the cluster's fencing delay above the time of a dump" },
 
@@ -534,7 +536,14 @@ struct kd_error *kd_conf_where(const struct kd_conf *conf, const char *directive
 
 struct target_request kd_conf_target(const struct kd_conf *conf)
 {
-	return (struct target_request){ conf->target_type, conf->target, conf->path, conf->file, conf->target_line };
+	return (struct target_request){
+		.type = conf->target_type,
+		.device = conf->target,
+		.path = conf->path,
+		.key = conf->sshkey,
+		.file = conf->file,
+		.line = conf->target_line,
+	};
 }
 
 void kd_conf_free(struct kd_conf *conf)
@@ -548,6 +557,7 @@ void kd_conf_free(struct kd_conf *conf)
 	free(conf->target_type);
 	free(conf->target);
 	free(conf->path);
+	free(conf->sshkey);
 	free(conf->core_collector);
 	free(conf->kdump_pre);
 	free(conf->kdump_post);

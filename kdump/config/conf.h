@@ -37,6 +37,7 @@ struct kd_conf {
 	char *target_type;                              /* "ext4" …; NULL: the file system that path lies on */
 	char *target;                                   /* device, LABEL=, UUID= …; NULL with target_type NULL */
 	unsigned int target_line;                       /* line of the target directive, 0 for none */
+	char *sshkey;                                   /* file of the private key; NULL: the usual one */
 	char *path;                                     /* default "/var/crash"; always absolute */
 	char **core_collector;                          /* argv, NULL-terminated; default "dumpfilter -d 31" */
 	char *kdump_pre, *kdump_post, *kdump_emergency; /* commands (words, no shell); NULL for none */

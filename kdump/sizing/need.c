@@ -9,9 +9,9 @@
 #include "base/parse.h"
 
 #define PAGE_SIZE 4096
-/* Slab, stacks, hash tables, per-CPU areas, the JIT's first block, and the memory that the allocator refuses to give away
- * at the end: 7 to 15 MiB on 5.10 to 7.2, with the command line that kdumpctl makes. A part finds room where init_size has
- * the kernel's relocations and a margin to expand it. */
+/* Slab, stacks, hash tables, per-CPU areas, the JIT's first block, and the memory that the allocator refuses to give
+ * away at the end: 7 to 15 MiB on 5.10 to 7.2, with the command line that kdumpctl makes. A part finds room where
+ * init_size has the kernel's relocations and a margin to expand it. */
 #define EARLY     KD_MIB(7)
 #define FOR_A_CPU KD_MIB(3) / 2 /* each further one: areas, stacks, threads; measured: 0.9 MiB on 6.1 */
 /* The code and data of the kernel's initialization, and the gaps between its sections, are freed before the first

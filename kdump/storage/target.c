@@ -21,6 +21,7 @@
 #include "kdump/storage/external.h"
 #include "kdump/storage/mounts.h"
 #include "kdump/storage/nfs.h"
+#include "kdump/storage/ssh.h"
 
 /* Why other file systems cannot take a dump. */
 static const struct {
@@ -467,6 +468,8 @@ static struct kd_error *resolve_named(const struct kd_sysroot *root, const struc
 				       request->file, request->line, request->type);
 	if (kd_target_type_find(request->type)->source == KD_TARGET_NFS)
 		return blame(request, nfs_resolve(root, request, mounts, target));
+	if (kd_target_type_find(request->type)->source == KD_TARGET_SSH)
+		return blame(request, ssh_resolve(root, request, target));
 	err = blame(request, take_device(root, request, mounts, target));
 	if (!err)
 		err = resolve_mounted(root, request, mounts, target, &found);
@@ -627,6 +630,8 @@ void target_free(struct target *target)
 	free(target->options);
 	free(target->path);
 	free(target->server);
+	for (size_t i = 0; i < TARGET_NEEDS; i++)
+		free(target->need[i]);
 	free(target->node);
 	free(target->mount_point);
 	free(target->directory);

@@ -22,21 +22,25 @@ struct target_request {
 	const char *type;   /* a type of base/target_types.c; NULL: the file system that @path lies on */
 	const char *device; /* as base/device_name.h has it, or a tag; NULL with @type NULL */
 	const char *path;   /* of the directory: on the target, or on this machine if @type is NULL */
+	const char *key;    /* of ssh; NULL: the usual one */
 	const char *file;   /* that says so, for messages */
 	unsigned int line;  /* of @file, that names the target */
 };
 
+enum { TARGET_NEEDS = 8 };
+
 struct target {
-	char *type;         /* "ext4" … */
-	char *device;       /* "UUID=…", or "/dev/…" if the file system has no UUID; virtiofs: the tag;
+	char *type;               /* "ext4" … */
+	char *device;             /* "UUID=…", or "/dev/…" if the file system has no UUID; virtiofs: the tag;
 			     * nfs: "ADDRESS:/EXPORT" */
-	char *options;      /* mount options for the capture; "" for none */
-	char *path;         /* directory, from the top of that file system */
-	char *server;       /* address of the server that has it; NULL: it is a part of this machine */
-	char *node;         /* "/dev/vda1", now; NULL: the target is not a block device */
-	char *mount_point;  /* of the target now; NULL: it is not mounted */
-	char *directory;    /* path of the directory on this machine now; NULL: not mounted */
-	uint64_t available; /* free bytes; UINT64_MAX: unknown */
+	char *options;            /* mount options for the capture; "" for none */
+	char *path;               /* directory, from the top of that file system */
+	char *server;             /* address of the server that has it; NULL: it is a part of this machine */
+	char *node;               /* "/dev/vda1", now; NULL: the target is not a block device */
+	char *mount_point;        /* of the target now; NULL: it is not mounted */
+	char *directory;          /* path of the directory on this machine now; NULL: not mounted */
+	char *need[TARGET_NEEDS]; /* files that the image must have for it; NULL: no more */
+	uint64_t available;       /* free bytes; UINT64_MAX: unknown */
 };
 
 /** Resolve @request. Nothing is written.

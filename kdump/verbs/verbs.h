@@ -43,6 +43,9 @@ extern const struct verb_option dumps_log_options[];
 kdumpctl_verb dumps_remove, dumps_pin, dumps_unpin;
 extern const struct verb_option dumps_remove_options[];
 
+/* propagate.c */
+kdumpctl_verb propagate_key;
+
 /* refresh.c */
 kdumpctl_verb refresh_run, refresh_kernel_installed, refresh_kernel_removed;
 

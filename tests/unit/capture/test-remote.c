@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Directories on servers: the real sftp-server of OpenSSH behind a pipe, and a server that misbehaves. Where the machine
- * lets root mount a FUSE file system, everything is done through one as well. */
+/* Directories on servers: the real sftp-server of OpenSSH behind a pipe, and a server that misbehaves. Where the
+ * machine lets root mount a FUSE file system, everything is done through one as well. */
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>

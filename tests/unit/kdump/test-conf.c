@@ -91,6 +91,16 @@ static void keep_warning(void *arg, const char *message)
 	snprintf(arg, WARNING_SIZE, "%s", message);
 }
 
+static void test_conf_ssh(void **state)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+
+	assert_no_error(kd_conf_parse("ssh root@server\nsshkey /root/key\npath /dumps\n", "k", &conf, NULL, NULL));
+	assert_string_equal(conf.target_type, "ssh");
+	assert_string_equal(conf.target, "root@server");
+	assert_string_equal(kd_conf_target(&conf).key, "/root/key");
+}
+
 /* The same target twice is one; different ones are in test_conf_refuses(). */
 static void test_conf_target_twice(void **state)
 {
@@ -190,6 +200,10 @@ static void test_conf_refuses(void **state)
 		{ "ext4 LABEL=\n", "give /dev/" },
 		{ "net 1.2.3.4\n", "k:1: Deprecated kdump config option: net. Refer to kdump.conf manpage" },
 		{ "nfs host\n", "k:1: Invalid kdump config value for option 'nfs': \"host\"; give SERVER:/DIRECTORY" },
+		{ "ssh root@\n", "k:1: Invalid kdump config value for option 'ssh': \"root@\"; give USER@SERVER" },
+		{ "ssh -oProxyCommand=x@y\n", "give USER@SERVER" },
+		{ "ssh root@server:/dumps\n", "give USER@SERVER" },
+		{ "sshkey key\n", "give an absolute path" },
 		{ "nfs host:export\n", "give SERVER:/DIRECTORY" },
 		{ "dracut_args\n", "k:1: Invalid kdump config value for option 'dracut_args'" },
 		{ "dracut_args --add-drivers 'x\n", "close the quote" },
@@ -219,6 +233,7 @@ int main(void)
 		cmocka_unit_test(test_conf_values),
 		cmocka_unit_test(test_conf_default_times),
 		cmocka_unit_test(test_conf_rootfs),
+		cmocka_unit_test(test_conf_ssh),
 		cmocka_unit_test(test_conf_target_twice),
 		cmocka_unit_test(test_conf_dracut_args),
 		cmocka_unit_test(test_conf_windows),

@@ -50,7 +50,7 @@ static void test_floors(void **state)
 	}
 }
 
-/* Before the first process, the modules and the filter do not count; afterwards, what exceeds the freed init sections. */
+/* Before the first process, modules and filter do not count; afterwards, what exceeds the freed init sections. */
 static void test_peaks(void **state)
 {
 	struct need_facts facts = {

@@ -72,10 +72,10 @@ def errors(installed, out):
         return verdict(play(Scenario("errors", kernels.named("6.1-cloud"), hardware), installed, out))
 
 
-def program(name, package):
-    """A program of this host with its libraries, as files of a Scenario."""
+def program(name, package, folder="usr/sbin"):
+    """A program of this host with its libraries, as files of a Scenario; @folder is the program's in the guest."""
     path = host.need(name, package)
-    needed = {f"usr/sbin/{name}": path}
+    needed = {f"{folder}/{name}": path}
     for library, file in product.libraries([path]).items():
         needed[library if library.startswith("/usr/") else f"usr{library}"] = file
     return [(place, file, 0o755) for place, file in needed.items()]
@@ -96,6 +96,7 @@ TARGETS = {
     "minix": "minix",
     "virtiofs": "a directory of the host",
     "nfs": "a directory of an NFS server",
+    "ssh": "a server by ssh and sftp",
     "rootfs": "failure_action dump_to_rootfs: the disk that is named is lost in the crash",
 }
 
@@ -122,8 +123,9 @@ def target(kind, installed, out):
                 file.truncate(1 << 30)
             words += ["-drive", f"file={image},if=none,id={name}-drive,format=raw,cache=unsafe",
                       "-device", f"virtio-blk-pci,drive={name}-drive,id={name}"]
-        offered = {"virtiofs": _shared, "nfs": _exported}.get(kind, _nothing)
-        with offered(Path(scratch, "shared")) as (more, variables):
+        offered = {"virtiofs": _shared, "nfs": _exported, "ssh": _reached}.get(kind, _nothing)
+        with offered(Path(scratch, "shared")) as (more, variables, brought):
+            files |= {file[0]: file for file in brought}
             scenario = Scenario("target", kernels.named("6.1"), qemu.Hardware(extra=words + more),
                                 "crashkernel=192M panic=5", {"KIND": kind, **variables}, list(files.values()), 300,
                                 listen, machines.append)
@@ -132,20 +134,32 @@ def target(kind, installed, out):
 
 @contextlib.contextmanager
 def _nothing(_folder):
-    yield [], {}
+    yield [], {}, []
 
 
 @contextlib.contextmanager
 def _exported(folder):
-    """A directory of the host, by NFS: QEMU's words, and variables of the script."""
+    """A directory of the host, by NFS: QEMU's words, variables of the script, and no files."""
     folder.mkdir()
     with servers.nfs(folder) as port:
-        yield servers.NETWORK, {"PORT": port}
+        yield servers.NETWORK, {"PORT": port}, []
+
+
+@contextlib.contextmanager
+def _reached(folder):
+    """A server by ssh, with a directory for dumps: QEMU's words, variables of the script, and files of the guest."""
+    folder.mkdir()
+    dumps = folder / "dumps"
+    dumps.mkdir()
+    with servers.ssh(folder):
+        own = [(f"root/.ssh/{name}", folder / source, 0o600) for name, source in
+               (("kdump_id_ed25519", "key"), ("known_hosts", "known_hosts"), ("config", "config"))]
+        yield servers.NETWORK, {"REMOTE": dumps}, own + program("ssh", "openssh-client", "usr/bin")
 
 
 @contextlib.contextmanager
 def _shared(folder):
-    """A directory of the host for a guest of 2 GiB, by the tag "shared": QEMU's words, and no variables."""
+    """A directory of the host for a guest of 2 GiB, by the tag "shared": QEMU's words, no variables and no files."""
     daemon = Path("/usr/lib/qemu/virtiofsd")
     if not daemon.exists():
         raise host.Failure(f"{daemon} is missing: apt-get install qemu-system-common")
@@ -159,7 +173,7 @@ def _shared(folder):
                 time.sleep(0.05)
             yield ["-object", "memory-backend-memfd,id=ram,size=2G,share=on", "-numa", "node,memdev=ram",
                    "-chardev", f"socket,id=virtiofs,path={path}",
-                   "-device", "vhost-user-fs-pci,chardev=virtiofs,tag=shared"], {}
+                   "-device", "vhost-user-fs-pci,chardev=virtiofs,tag=shared"], {}, []
         finally:
             server.terminate()
 

@@ -4,11 +4,24 @@ import contextlib
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 from . import host
 
 # QEMU's words for a guest's network device; the guest has 10.0.2.15/24.
 NETWORK = ["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,mac=52:54:00:6b:64:01"]
+
+_SSHD = """
+ListenAddress 127.0.0.1
+Port {port}
+HostKey {folder}/host
+AuthorizedKeysFile {folder}/key.pub
+PidFile none
+StrictModes no
+UsePAM no
+PermitRootLogin prohibit-password
+Subsystem sftp internal-sftp
+"""
 
 _GANESHA = """
 NFS_CORE_PARAM {{
@@ -51,6 +64,30 @@ def nfs(folder):
     with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", daemon, "-F", "-f", conf, "-L", log,
                            "-p", folder.with_suffix(".pid")], stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as server:
+        try:
+            _wait_for_port(server, port, log)
+            yield port
+        finally:
+            server.kill()
+
+
+@contextlib.contextmanager
+def ssh(folder):
+    """OpenSSH's server, which takes root's key @folder/key; its port. @folder also gets known_hosts and config for a guest's
+    /root/.ssh."""
+    port = free_port()
+    keygen = host.need("ssh-keygen", "openssh-client")
+    for name in ("host", "key"):
+        host.run(keygen, "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name)
+    key = (folder / "host.pub").read_text(encoding="ascii")
+    (folder / "known_hosts").write_text(f"[10.0.2.2]:{port} {key}", encoding="ascii")
+    (folder / "config").write_text(f"Host dumps\n\tHostname 10.0.2.2\n\tPort {port}\n\tUser root\n", encoding="ascii")
+    conf, log = folder / "sshd.conf", folder / "sshd.log"
+    conf.write_text(_SSHD.format(port=port, folder=folder), encoding="ascii")
+    daemon = host.need("sshd", "openssh-server")
+    Path("/run/sshd").mkdir(exist_ok=True)
+    with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", daemon, "-D", "-f", conf, "-E", log],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             _wait_for_port(server, port, log)
             yield port
