@@ -36,7 +36,8 @@ struct arming {
 	struct kd_conf conf;
 	struct settings settings;
 	struct kernel kernel;
-	struct target target, rootfs; /* rootfs: only with failure_action dump_to_rootfs, else zeroed */
+	struct target target;
+	struct further_targets further;
 	struct kd_plan plan;
 	struct plan_programs programs;
 	struct volume_keys keys;
@@ -60,7 +61,7 @@ static void arming_free(struct arming *arming)
 	settings_free(&arming->settings);
 	kernel_free(&arming->kernel);
 	target_free(&arming->target);
-	target_free(&arming->rootfs);
+	further_targets_free(&arming->further);
 	kd_plan_free(&arming->plan);
 	plan_programs_free(&arming->programs);
 	volume_keys_free(&arming->keys);
@@ -125,11 +126,23 @@ static struct kd_error *note_settings(struct arming *arming)
 	return err;
 }
 
+static struct kd_error *note_target(struct arming *arming, const struct target *target)
+{
+	struct kd_error *err;
+
+	err = target->directory ? inputs_add(arming->root, &arming->inputs, INPUT_MOUNT, target->directory) :
+				  inputs_add(arming->root, &arming->inputs, INPUT_FSTAB, target->device);
+	if (!err && target->server)
+		err = inputs_add(arming->root, &arming->inputs, INPUT_NETWORK, target->server);
+	return err;
+}
+
 /* Note the inputs that are known when everything is resolved. */
 static struct kd_error *note_resolved(struct arming *arming)
 {
 	const struct kd_sysroot *root = arming->root;
 	struct inputs *inputs = &arming->inputs;
+	const struct target *targets[FURTHER_TARGETS_MAX + 2];
 	struct kd_error *err;
 	size_t i;
 
@@ -148,11 +161,9 @@ static struct kd_error *note_resolved(struct arming *arming)
 		err = inputs_add(root, inputs, INPUT_KEY, arming->keys.key[i].file);
 	for (i = 0; i < arming->plan.volume_count && !err; i++)
 		err = inputs_add(root, inputs, INPUT_VOLUME, arming->plan.volume[i].name);
-	if (!err && arming->rootfs.directory)
-		err = inputs_add(root, inputs, INPUT_MOUNT, arming->rootfs.directory);
-	if (!err)
-		err = arming->target.directory ? inputs_add(root, inputs, INPUT_MOUNT, arming->target.directory) :
-						 inputs_add(root, inputs, INPUT_FSTAB, arming->target.device);
+	further_targets_list(&arming->target, &arming->further, targets);
+	for (i = 0; targets[i] && !err; i++)
+		err = note_target(arming, targets[i]);
 	return err;
 }
 
@@ -190,7 +201,7 @@ static struct kd_error *resolve(struct arming *arming)
 		err = target_resolve(arming->root, &target, arming->log, &arming->target);
 	if (!err)
 		err = plan_resolve(arming->root, arming->log, &arming->conf, arming->kernel.release, &arming->target,
-				   &arming->rootfs, &arming->plan, &arming->programs, &arming->keys);
+				   &arming->further, &arming->plan, &arming->programs, &arming->keys);
 	if (!err)
 		err = make_cmdline(arming->root, &arming->settings, &arming->cmdline);
 	if (err)
@@ -269,9 +280,9 @@ static void remove_temporary(const struct arming *arming)
 
 static struct kd_error *find_map(const struct arming *arming, char **ret)
 {
-	const struct target *targets[] = { &arming->target, arming->conf.dump_to_rootfs ? &arming->rootfs : NULL,
-					   NULL };
+	const struct target *targets[FURTHER_TARGETS_MAX + 2];
 
+	further_targets_list(&arming->target, &arming->further, targets);
 	return kept_map(arming->root, targets, ret);
 }
 

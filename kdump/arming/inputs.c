@@ -21,6 +21,7 @@
 #include "initramfs/modules.h"
 #include "kdump/arming/armed.h"
 #include "kdump/loader/memory_map.h"
+#include "kdump/network/network.h"
 #include "kdump/storage/block.h"
 #include "kdump/storage/directory.h"
 #include "kdump/storage/mounts.h"
@@ -219,6 +220,30 @@ static struct kd_error *by_mount(const struct kd_sysroot *root, const char *name
 	return mount_identity(mount, mount->read_only ? "ro" : "rw", ret);
 }
 
+/* The lines of the plan that lead to the server. */
+static struct kd_error *by_network(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	_cleanup_free_ char *text = NULL;
+	char source[NET_ADDRESS_TEXT];
+	struct net_address server;
+	struct kd_error *err = kd_plan_init(&plan);
+
+	if (err)
+		return err;
+	if (!kd_sysroot_is_live(root) || !net_address_parse(name, &server))
+		return kd_set_text(ret, ABSENT);
+	err = network_resolve(root, &network_live, &server, &plan, source);
+	/* Without a route, or with one through a link that cannot be set up, there is no way. */
+	if (err && err->code != KD_ERR_NOMEM) {
+		kd_error_destroy(err);
+		return kd_set_text(ret, ABSENT);
+	}
+	if (!err)
+		err = kd_plan_format(&plan, &text);
+	return err ? err : hash_text(text, ret);
+}
+
 static struct kd_error *by_fstab(const struct kd_sysroot *root, const char *name, char **ret)
 {
 	_cleanup_(mounts_free) struct mounts fstab = { 0 };
@@ -330,6 +355,7 @@ static const struct input_kind kinds[] = {
 	  "a dump could be written into sectors that belong to others now", NULL },
 	{ INPUT_MOUNT, by_mount, false, DANGER_NEVER, "a dump may go to another place than the configuration says",
 	  NEW_TARGET },
+	{ INPUT_NETWORK, by_network, false, DANGER_NEVER, "the capture kernel may not reach the server", NULL },
 	{ INPUT_FSTAB, by_fstab, false, DANGER_NEVER, "a dump may go to another place than the configuration says",
 	  NULL },
 	{ INPUT_CPUS, by_cpus, false, DANGER_NEVER, "a dump would lack the registers of added CPUs", NULL },

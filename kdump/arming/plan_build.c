@@ -14,6 +14,7 @@
 #include "base/proc.h"
 #include "base/text.h"
 #include "initramfs/extra_file.h"
+#include "kdump/arming/further_targets.h"
 #include "kdump/arming/hook_file.h"
 #include "kdump/network/network.h"
 #include "kdump/config/collector.h"
@@ -234,7 +235,7 @@ static struct kd_error *add_hooks(const struct kd_sysroot *root, const struct kd
  * it goes. @words has room for the whole command. */
 static void take_words(const struct kd_conf *conf, char **words)
 {
-	bool stream = conf->target_type && strcmp(conf->target_type, "ssh") == 0;
+	bool stream = kd_conf_has_target(conf, "ssh");
 	char **word;
 
 	for (word = conf->core_collector; *word; word++)
@@ -419,17 +420,17 @@ static struct kd_error *add_network(const struct kd_sysroot *root, const struct 
 }
 
 struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log *log, const struct kd_conf *conf,
-			      const char *release, const struct target *target, struct target *rootfs,
+			      const char *release, const struct target *target, struct further_targets *further,
 			      struct kd_plan *plan, struct plan_programs *programs, struct volume_keys *keys)
 {
-	const struct target *targets[] = { target, conf->dump_to_rootfs ? rootfs : NULL, NULL };
-	const struct target_request request = kd_conf_target(conf);
-	struct kd_error *err = NULL;
+	const struct target *targets[FURTHER_TARGETS_MAX + 2];
+	struct kd_error *err;
 
-	if (conf->dump_to_rootfs)
-		err = target_resolve_rootfs(root, &request, log, rootfs);
-	if (!err)
-		err = plan_build(root, conf, release, targets, plan, programs);
+	err = further_targets_resolve(root, log, conf, further);
+	if (err)
+		return err;
+	further_targets_list(target, further, targets);
+	err = plan_build(root, conf, release, targets, plan, programs);
 	if (!err)
 		err = remark(log, conf, plan, programs);
 	for (size_t i = 0; targets[i] && !err; i++) {

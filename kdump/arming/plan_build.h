@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/plan.h"
 #include "base/sysroot.h"
+#include "kdump/arming/further_targets.h"
 #include "kdump/config/conf.h"
 #include "kdump/storage/target.h"
 #include "kdump/storage/volumes.h"
@@ -32,11 +33,11 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 			    const struct target *const *targets, struct kd_plan *plan,
 			    struct plan_programs *programs) MUST_CHECK;
 
-/** The whole plan but its modules: plan_build() for @target and, if @conf says dump_to_rootfs, for the file system that
- * is resolved into @rootfs then, with the volumes that their devices are. @log may be NULL. Errors as of
- * target_resolve_rootfs(), plan_build() and volumes_resolve(). */
+/** The whole plan but its modules: plan_build() for @target and for the further ones, which are resolved into @further,
+ *  with the volumes that their devices are and the network that leads to them. @log may be NULL. Errors as of
+ *  further_targets_resolve(), plan_build(), volumes_resolve() and network_resolve(). */
 struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log *log, const struct kd_conf *conf,
-			      const char *release, const struct target *target, struct target *rootfs,
+			      const char *release, const struct target *target, struct further_targets *further,
 			      struct kd_plan *plan, struct plan_programs *programs,
 			      struct volume_keys *keys) MUST_CHECK;
 

@@ -26,6 +26,9 @@ struct parser {
 	unsigned int line;
 	const char *name; /* of the directive on that line */
 	struct kd_conf *conf;
+	char *path;                   /* that the next target gets; NULL: none was given so far */
+	unsigned int path_line;       /* of it, if no target has come since; 0: one has */
+	unsigned int first_path_line; /* 0: none was given so far */
 	void (*warn)(void *arg, const char *message);
 	void *warn_arg;
 };
@@ -64,6 +67,25 @@ static struct kd_error *set_path(struct parser *p, const struct directive *d, co
 	if (*value != '/')
 		return bad_value(p, d, value, "give an absolute path");
 	return set_string(p, d, value);
+}
+
+/* A path is for the targets behind it, and the first one also for those before it. */
+static struct kd_error *set_dump_path(struct parser *p, const struct directive *d, const char *value)
+{
+	struct kd_error *err = *value == '/' ? NULL : bad_value(p, d, value, "give an absolute path");
+
+	if (err)
+		return err;
+	if (p->path_line)
+		return kd_error_create(KD_ERR_CONFIG,
+				       "%s:%u: Duplicated kdump config value of option %s (first on line %u); keep one",
+				       p->file, p->line, p->name, p->path_line);
+	if (!p->first_path_line && (err = set_string(p, d, value)))
+		return err;
+	p->path_line = p->line;
+	if (!p->first_path_line)
+		p->first_path_line = p->line;
+	return kd_set_text(&p->path, value);
 }
 
 /* Warn with file and line in front. */
@@ -145,23 +167,41 @@ static struct kd_error *set_dracut_args(struct parser *p, const struct directive
 	return err || !text ? err : warn_here(p, text);
 }
 
-/* Two directives for the same thing are one, and the last one counts. */
-static struct kd_error *check_only_target(const struct parser *p, const char *value)
+/* The same target twice is one. *line: of the first; 0: it is new. */
+static struct kd_error *warn_of_twin(const struct parser *p, const char *value, unsigned int *line)
 {
 	const struct kd_conf *conf = p->conf;
 	_cleanup_free_ char *text = NULL;
 	struct kd_error *err;
 
-	if (!conf->target_type)
+	*line = 0;
+	if (conf->target_type && strcmp(conf->target_type, p->name) == 0 && strcmp(conf->target, value) == 0)
+		*line = conf->target_line;
+	for (size_t i = 0; i < conf->further_count; i++)
+		if (strcmp(conf->further[i].type, p->name) == 0 && strcmp(conf->further[i].device, value) == 0)
+			*line = conf->further[i].line;
+	if (!*line)
 		return NULL;
-	if (strcmp(conf->target_type, p->name) != 0 || strcmp(conf->target, value) != 0)
-		return kd_error_create(
-			KD_ERR_CONFIG,
-			"%s:%u: More than one dump targets specified (the other is on line %u); keep one", p->file,
-			p->line, conf->target_line);
-	err = kd_format(&text, "the target %s %s is also on line %u; the last one counts", p->name, value,
-			conf->target_line);
+	err = kd_format(&text, "the target %s %s is also on line %u; it is tried once", p->name, value, *line);
 	return err ? err : warn_here(p, text);
+}
+
+static struct kd_error *add_further(const struct parser *p, const char *value)
+{
+	struct kd_conf *conf = p->conf;
+	struct kd_conf_further *grown = realloc(conf->further, (conf->further_count + 1) * sizeof(*grown));
+	struct kd_conf_further *further;
+	struct kd_error *err;
+
+	if (!grown)
+		return kd_error_nomem();
+	conf->further = grown;
+	further = &grown[conf->further_count++];
+	*further = (struct kd_conf_further){ .line = p->line };
+	err = kd_set_text(&further->type, p->name);
+	if (!err)
+		err = kd_set_text(&further->device, value);
+	return err ? err : kd_set_text(&further->path, p->path);
 }
 
 static struct kd_error *set_target(struct parser *p, const struct directive *d, const char *value)
@@ -169,6 +209,7 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 	enum kd_target_source source = kd_target_type_find(p->name)->source;
 	struct kd_conf *conf = p->conf;
 	struct kd_device_name name;
+	unsigned int twin;
 	struct kd_error *err;
 
 	if (source == KD_TARGET_NFS) {
@@ -183,9 +224,12 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 	} else if (!kd_device_name_parse(value, &name) || !kd_device_key_is_public(name.key)) {
 		return bad_value(p, d, value, "give " KD_DEVICE_FORMS);
 	}
-	err = check_only_target(p, value);
-	if (err)
+	p->path_line = 0;
+	err = warn_of_twin(p, value, &twin);
+	if (err || twin)
 		return err;
+	if (conf->target_type)
+		return add_further(p, value);
 	if ((err = kd_set_text(&conf->target_type, p->name)) || (err = kd_set_text(&conf->target, value)))
 		return err;
 	conf->target_line = p->line;
@@ -309,7 +353,7 @@ static struct kd_error *deprecated(struct parser *p, const struct directive *d, 
 #define USE_LOCAL   "dump to a local " KD_TARGET_RECOMMENDED " file system"
 
 static const struct directive directives[] = {
-	{ "path", set_path, FIELD(path), "/var/crash" },
+	{ "path", set_dump_path, FIELD(path), "/var/crash" },
 	{ NULL, set_target, 0, NULL }, /* the name of any type of base/target_types.c */
 	{ "sshkey", set_path, FIELD(sshkey), NULL },
 	{ "core_collector", set_words, FIELD(core_collector), "dumpfilter -d 31" },
@@ -395,11 +439,32 @@ static const struct directive *canonical(const struct directive *d)
 	return d->set == set_default ? find_directive("failure_action") : d;
 }
 
+/* "DEVICE, then TYPE DEVICE …" under the name of the first target's type. */
+static struct kd_error *note_targets(const struct parser *p, struct kd_conf_setting *setting)
+{
+	const struct kd_conf *conf = p->conf;
+	struct kd_error *err = kd_set_text(&setting->value, conf->target);
+
+	for (size_t i = 0; i < conf->further_count && !err; i++) {
+		_cleanup_free_ char *before = take_ptr(setting->value);
+
+		err = kd_format(&setting->value, "%s, then %s %s", before, conf->further[i].type,
+				conf->further[i].device);
+	}
+	setting->name = conf->target_type;
+	setting->line = conf->target_line;
+	return err;
+}
+
 static struct kd_error *note(struct parser *p, const struct directive *d, const char *value)
 {
 	struct kd_conf_setting *setting = &p->conf->setting[canonical(d) - directives];
 
-	setting->name = canonical(d)->name ? canonical(d)->name : p->conf->target_type;
+	if (d->set == set_target)
+		return note_targets(p, setting);
+	if (d->set == set_dump_path && p->line != p->first_path_line)
+		return NULL;
+	setting->name = canonical(d)->name;
 	setting->line = p->line;
 	return kd_set_text(&setting->value, value);
 }
@@ -446,7 +511,7 @@ static struct kd_error *parse_line(struct parser *p, char *line, unsigned int se
 				       "give a value or remove the line",
 				       p->file, p->line, name);
 	i = d - directives;
-	if (seen[i] && d->set != set_target)
+	if (seen[i] && d->set != set_target && d->set != set_dump_path)
 		return kd_error_create(KD_ERR_CONFIG,
 				       "%s:%u: Duplicated kdump config value of option %s (first on line %u); keep one",
 				       p->file, p->line, name, seen[i]);
@@ -484,6 +549,7 @@ struct kd_error *kd_conf_default(struct kd_conf *ret)
 	conf.setting_count = DIRECTIVE_COUNT;
 	for (i = 0; i < DIRECTIVE_COUNT && !err; i++)
 		err = apply_default(&p, &directives[i]);
+	free(p.path);
 	if (err)
 		return err;
 	*ret = conf;
@@ -510,6 +576,13 @@ struct kd_error *kd_conf_parse(const char *text, const char *file, struct kd_con
 		p.line++;
 		err = parse_line(&p, line, seen);
 	}
+	free(p.path);
+	if (!err && p.path_line != p.first_path_line && p.path_line)
+		err = kd_error_create(
+			KD_ERR_CONFIG,
+			"%s:%u: Duplicated kdump config value of option path (first on line %u): no target "
+			"follows it; put it before the target that it is for",
+			file, p.path_line, p.first_path_line);
 	if (err)
 		return err;
 	if (conf.force_rebuild && conf.force_no_rebuild)
@@ -546,9 +619,39 @@ struct target_request kd_conf_target(const struct kd_conf *conf)
 	};
 }
 
+struct target_request kd_conf_further(const struct kd_conf *conf, size_t i)
+{
+	const struct kd_conf_further *further = &conf->further[i];
+
+	return (struct target_request){
+		.type = further->type,
+		.device = further->device,
+		.path = further->path ? further->path : conf->path,
+		.key = conf->sshkey,
+		.file = conf->file,
+		.line = further->line,
+	};
+}
+
+bool kd_conf_has_target(const struct kd_conf *conf, const char *type)
+{
+	bool found = conf->target_type && strcmp(conf->target_type, type) == 0;
+
+	for (size_t i = 0; i < conf->further_count; i++)
+		found = found || strcmp(conf->further[i].type, type) == 0;
+	return found;
+}
+
 void kd_conf_free(struct kd_conf *conf)
 {
 	size_t i;
+
+	for (i = 0; i < conf->further_count; i++) {
+		free(conf->further[i].type);
+		free(conf->further[i].device);
+		free(conf->further[i].path);
+	}
+	free(conf->further);
 
 	for (i = 0; i < conf->setting_count; i++)
 		free(conf->setting[i].value);

@@ -8,7 +8,6 @@
  *      /etc/kdump.conf:3: Invalid kdump config option foo
  *      /etc/kdump.conf:4: Invalid kdump config value for option 'path': …
  *      /etc/kdump.conf:5: Duplicated kdump config value of option path (first on line 2)
- *      /etc/kdump.conf:6: More than one dump targets specified (the other is on line 1)
  *      /etc/kdump.conf:7: Deprecated kdump config option: net. Refer to kdump.conf manpage for alternatives.
  */
 #ifndef KDUMP_CONFIG_CONF_H
@@ -32,10 +31,19 @@ struct kd_conf_setting {
 	unsigned int line; /* in the file; 0: the default */
 };
 
+/** A target that is tried when those before it have failed. */
+struct kd_conf_further {
+	char *type, *device;
+	char *path; /* NULL: that of the first target */
+	unsigned int line;
+};
+
 struct kd_conf {
-	char *file;                                     /* path it was read from, for messages */
-	char *target_type;                              /* "ext4" …; NULL: the file system that path lies on */
-	char *target;                                   /* device, LABEL=, UUID= …; NULL with target_type NULL */
+	char *file;                      /* path it was read from, for messages */
+	char *target_type;               /* "ext4" …; NULL: the file system that path lies on */
+	char *target;                    /* device, LABEL=, UUID= …; NULL with target_type NULL */
+	struct kd_conf_further *further; /* further targets, in their order */
+	size_t further_count;
 	unsigned int target_line;                       /* line of the target directive, 0 for none */
 	char *sshkey;                                   /* file of the private key; NULL: the usual one */
 	char *path;                                     /* default "/var/crash"; always absolute */
@@ -77,6 +85,11 @@ struct kd_error *kd_conf_where(const struct kd_conf *conf, const char *directive
 
 /** The target that @conf asks for. The strings belong to @conf. */
 struct target_request kd_conf_target(const struct kd_conf *conf);
+/** The same for further target @i. */
+struct target_request kd_conf_further(const struct kd_conf *conf, size_t i);
+
+/** Is a target of this type among them? */
+bool kd_conf_has_target(const struct kd_conf *conf, const char *type);
 
 /** A zeroed struct is allowed. */
 void kd_conf_free(struct kd_conf *conf);

@@ -64,18 +64,30 @@ static void recommend_restriction(const struct kdumpctl *ctl, const char *public
 	       text);
 }
 
+/* The first server that is reached by ssh; NULL: there is none. */
+static const char *find_server(const struct kd_conf *conf)
+{
+	if (conf->target_type && strcmp(conf->target_type, "ssh") == 0)
+		return conf->target;
+	for (size_t i = 0; i < conf->further_count; i++)
+		if (strcmp(conf->further[i].type, "ssh") == 0)
+			return conf->further[i].device;
+	return NULL;
+}
+
 struct kd_error *propagate_key(struct kdumpctl *ctl, int *status)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	_cleanup_free_ char *public_key = NULL;
-	const char *key;
+	const char *key, *server;
 	struct kd_error *err;
 	bool ok;
 
 	err = kd_conf_load(&ctl->root, &ctl->log, ctl->conf_file, &conf);
 	if (err)
 		return err;
-	if (!conf.target_type || strcmp(conf.target_type, "ssh") != 0)
+	server = find_server(&conf);
+	if (!server)
 		return kd_error_create(KD_ERR_CONFIG, "No ssh config specified in %s. Can't propagate", conf.file);
 	if (!kd_sysroot_is_live(&ctl->root))
 		return kd_error_create(KD_ERR_STATE, "a key is made for the running machine only");
@@ -84,14 +96,13 @@ struct kd_error *propagate_key(struct kdumpctl *ctl, int *status)
 	if (!err)
 		err = kd_format(&public_key, "%s.pub", key);
 	if (!err)
-		err = run_with_terminal((const char *const[]){ "ssh-copy-id", "-i", public_key, conf.target, NULL },
-					&ok);
+		err = run_with_terminal((const char *const[]){ "ssh-copy-id", "-i", public_key, server, NULL }, &ok);
 	if (err)
 		return err;
 	if (!ok)
 		return kd_error_create(KD_ERR_STATE, "Failed to propagate ssh key, could not transfer %s to %s", key,
-				       conf.target);
-	kd_info(&ctl->log, "%s has been added to the authorized_keys of %s", key, conf.target);
+				       server);
+	kd_info(&ctl->log, "%s has been added to the authorized_keys of %s", key, server);
 	recommend_restriction(ctl, public_key);
 	return NULL;
 }

@@ -88,7 +88,8 @@ struct resolved {
 	struct kd_conf conf;
 	struct settings settings;
 	struct kernel kernel;
-	struct target target, rootfs;
+	struct target target;
+	struct further_targets further;
 	struct kd_plan plan;
 	struct plan_programs programs;
 	struct volume_keys keys;
@@ -102,7 +103,7 @@ static void resolved_free(struct resolved *r)
 	settings_free(&r->settings);
 	kernel_free(&r->kernel);
 	target_free(&r->target);
-	target_free(&r->rootfs);
+	further_targets_free(&r->further);
 	kd_plan_free(&r->plan);
 	volume_keys_free(&r->keys);
 	plan_programs_free(&r->programs);
@@ -143,7 +144,7 @@ static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 	if (context->conf && !r->target_error)
 		context->target = &r->target;
 	if (context->kernel && context->target)
-		r->plan_error = plan_resolve(&ctl->root, NULL, &r->conf, r->kernel.release, &r->target, &r->rootfs,
+		r->plan_error = plan_resolve(&ctl->root, NULL, &r->conf, r->kernel.release, &r->target, &r->further,
 					     &r->plan, &r->programs, &r->keys);
 	if (context->kernel && context->target && !r->plan_error)
 		context->plan = &r->plan;

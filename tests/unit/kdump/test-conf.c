@@ -101,16 +101,50 @@ static void test_conf_ssh(void **state)
 	assert_string_equal(kd_conf_target(&conf).key, "/root/key");
 }
 
-/* The same target twice is one; different ones are in test_conf_refuses(). */
+static void expect_further(const struct kd_conf *conf, size_t i, const char *expected)
+{
+	const struct target_request request = kd_conf_further(conf, i);
+	char found[256];
+
+	snprintf(found, sizeof(found), "%s %s %s line %u", request.type, request.device, request.path, request.line);
+	assert_string_equal(found, expected);
+}
+
+/* A path is for the targets behind it, the first one also for those before it. */
+static void test_conf_chain(void **state)
+{
+	static const char text[] = "nfs server:/x\npath /a\next4 UUID=b\npath /c\nssh root@d\n";
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 }, plain = { 0 };
+	size_t i;
+
+	assert_no_error(kd_conf_parse(text, "k", &conf, NULL, NULL));
+	assert_string_equal(conf.target_type, "nfs");
+	assert_string_equal(conf.path, "/a");
+	assert_int_equal(conf.further_count, 2);
+	expect_further(&conf, 0, "ext4 UUID=b /a line 3");
+	expect_further(&conf, 1, "ssh root@d /c line 5");
+	assert_true(kd_conf_has_target(&conf, "ssh"));
+	assert_false(kd_conf_has_target(&conf, "xfs"));
+	for (i = 0; i < conf.setting_count; i++) {
+		if (conf.setting[i].name && strcmp(conf.setting[i].name, "nfs") == 0)
+			assert_string_equal(conf.setting[i].value, "server:/x, then ext4 UUID=b, then ssh root@d");
+		if (conf.setting[i].name && strcmp(conf.setting[i].name, "path") == 0)
+			assert_string_equal(conf.setting[i].value, "/a");
+	}
+	assert_no_error(kd_conf_parse("ext4 UUID=a\nxfs UUID=b\n", "k", &plain, NULL, NULL));
+	expect_further(&plain, 0, "xfs UUID=b /var/crash line 2");
+}
+
+/* The same target twice is one. */
 static void test_conf_target_twice(void **state)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	char warning[WARNING_SIZE] = "";
 
 	assert_no_error(kd_conf_parse("ext4 UUID=a\npath /x\next4 UUID=a\n", "k", &conf, keep_warning, warning));
-	assert_string_equal(warning, "k:3: the target ext4 UUID=a is also on line 1; the last one counts");
+	assert_string_equal(warning, "k:3: the target ext4 UUID=a is also on line 1; it is tried once");
 	assert_string_equal(conf.target, "UUID=a");
-	assert_int_equal(conf.target_line, 3);
+	assert_int_equal(conf.further_count, 0);
 }
 
 /* Modules for dracut are modules for us; the rest is warned of. */
@@ -191,9 +225,8 @@ static void test_conf_refuses(void **state)
 		{ "path # nothing\n", "k:1: Invalid kdump config value for option 'path'" },
 		{ "path var/crash\n", "\"var/crash\"; give an absolute path" },
 		{ "path /a\npath /b\n", "k:2: Duplicated kdump config value of option path (first on line 1)" },
-		{ "ext4 /dev/sda\nxfs /dev/sdb\n",
-		  "k:2: More than one dump targets specified (the other is on line 1)" },
-		{ "ext4 /dev/sda\next4 /dev/sdb\n", "k:2: More than one dump targets specified" },
+		{ "path /a\next4 /dev/sda\npath /b\n",
+		  "k:3: Duplicated kdump config value of option path (first on line 1): no target follows it" },
 		{ "ext4 sda1\n", "give /dev/" },
 		{ "ext4 /etc/passwd\n", "give /dev/" },
 		{ "ext4 UUID_SUB=1\n", "give /dev/" },
@@ -234,6 +267,7 @@ int main(void)
 		cmocka_unit_test(test_conf_default_times),
 		cmocka_unit_test(test_conf_rootfs),
 		cmocka_unit_test(test_conf_ssh),
+		cmocka_unit_test(test_conf_chain),
 		cmocka_unit_test(test_conf_target_twice),
 		cmocka_unit_test(test_conf_dracut_args),
 		cmocka_unit_test(test_conf_windows),

@@ -2,6 +2,7 @@
 """A guest that carries out a script of its own and reports what it finds, and the scenarios made of that."""
 import contextlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -97,6 +98,8 @@ TARGETS = {
     "virtiofs": "a directory of the host",
     "nfs": "a directory of an NFS server",
     "ssh": "a server by ssh and sftp",
+    "chain": "two targets: the first one's disk is lost in the crash",
+    "stopped": "two targets: the first one's NFS server answers nothing any more",
     "rootfs": "failure_action dump_to_rootfs: the disk that is named is lost in the crash",
 }
 
@@ -108,10 +111,14 @@ def target(kind, installed, out):
                 ("mkfs.btrfs", "btrfs-progs"), ("btrfs", "btrfs-progs"), ("mkfs.minix", "util-linux"),
                 ("mkfs.xfs", "xfsprogs")]
     files = {file[0]: file for name, package in programs for file in program(name, package)}
-    machines = []
+    machines, stopped = [], []
 
     def listen(line):
-        if kind in ("degraded", "rootfs") and "KDTEST crash" in line:
+        if "KDTEST crash" not in line:
+            return
+        for server in stopped:
+            server.send_signal(signal.SIGSTOP)
+        if kind in ("degraded", "rootfs", "chain"):
             # Reading it fails from now on. (device_del would ask a kernel that is about to die.)
             machines[0].qmp("human-monitor-command", **{"command-line": "drive_del second-drive"})
 
@@ -123,7 +130,8 @@ def target(kind, installed, out):
                 file.truncate(1 << 30)
             words += ["-drive", f"file={image},if=none,id={name}-drive,format=raw,cache=unsafe",
                       "-device", f"virtio-blk-pci,drive={name}-drive,id={name}"]
-        offered = {"virtiofs": _shared, "nfs": _exported, "ssh": _reached}.get(kind, _nothing)
+        offered = {"virtiofs": _shared, "nfs": _exported, "ssh": _reached,
+                   "stopped": lambda folder: _exported(folder, stopped)}.get(kind, _nothing)
         with offered(Path(scratch, "shared")) as (more, variables, brought):
             files |= {file[0]: file for file in brought}
             scenario = Scenario("target", kernels.named("6.1"), qemu.Hardware(extra=words + more),
@@ -138,10 +146,12 @@ def _nothing(_folder):
 
 
 @contextlib.contextmanager
-def _exported(folder):
+def _exported(folder, servers_to_stop=None):
     """A directory of the host, by NFS: QEMU's words, variables of the script, and no files."""
     folder.mkdir()
-    with servers.nfs(folder) as port:
+    with servers.nfs(folder) as (port, process):
+        if servers_to_stop is not None:
+            servers_to_stop.append(process)
         yield servers.NETWORK, {"PORT": port}, []
 
 

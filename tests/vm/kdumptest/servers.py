@@ -56,7 +56,7 @@ def _wait_for_port(server, port, log):
 
 @contextlib.contextmanager
 def nfs(folder):
-    """Export @folder as /dumps by NFS 4; its port."""
+    """Export @folder as /dumps by NFS 4; its port and process."""
     port = free_port()
     conf, log = folder.with_suffix(".conf"), folder.with_suffix(".log")
     conf.write_text(_GANESHA.format(port=port, folder=folder), encoding="utf-8")
@@ -66,7 +66,7 @@ def nfs(folder):
                           stderr=subprocess.DEVNULL) as server:
         try:
             _wait_for_port(server, port, log)
-            yield port
+            yield port, server
         finally:
             server.kill()
 
