@@ -155,7 +155,7 @@ ROWS = [
     _cycle("disk-nvme", "--release 6.1 --bus nvme"),
     _cycle("disk-ahci", "--release 6.1 --bus ahci"),
     _cycle("disk-scsi", "--release 6.1 --bus scsi"),
-    *(_scenario(f"target-{kind}", scenario.target, text, kind=kind, quick=kind == "stack")
+    *(_scenario(f"target-{kind}", scenario.target, text, kind=kind, quick=kind in ("stack", "nfs", "stopped"))
       for kind, text in scenario.TARGETS.items()),
     # Collectors: one that capture does not have built in, none at all, and one that fails.
     _cycle("collector-zstd", "--release 6.1-cloud --set 'core_collector dumpfilter -z -d 31'", look=_census),
