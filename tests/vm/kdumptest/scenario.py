@@ -97,6 +97,7 @@ TARGETS = {
     "minix": "minix",
     "virtiofs": "a directory of the host",
     "nfs": "a directory of an NFS server",
+    "bridged": "an NFS server behind a bridge on a bond",
     "ssh": "a server by ssh and sftp",
     "chain": "two targets: the first one's disk is lost in the crash",
     "stopped": "two targets: the first one's NFS server answers nothing any more",
@@ -130,7 +131,7 @@ def target(kind, installed, out):
                 file.truncate(1 << 30)
             words += ["-drive", f"file={image},if=none,id={name}-drive,format=raw,cache=unsafe",
                       "-device", f"virtio-blk-pci,drive={name}-drive,id={name}"]
-        offered = {"virtiofs": _shared, "nfs": _exported, "ssh": _reached,
+        offered = {"virtiofs": _shared, "nfs": _exported, "bridged": _exported, "ssh": _reached,
                    "stopped": lambda folder: _exported(folder, stopped)}.get(kind, _nothing)
         with offered(Path(scratch, "shared")) as (more, variables, brought):
             files |= {file[0]: file for file in brought}
@@ -256,7 +257,7 @@ STUCK = {
                        says="has not ended in its time", conf="ext4 /dev/vdb", silent="capture kernel is up",
                        silence=100),
     "disk-first": Stuck("a disk answers nothing from the crash on: the next target has the dump", says="did not appear",
-                        conf=f"{_OTHER_TARGET}\ndevice_timeout 40", silent="KDTEST crash"),
+                        conf=f"{_OTHER_TARGET}\ndevice_timeout 40", silent="Kernel panic - not syncing"),
     "disk-middle": Stuck("a disk answers nothing from the middle of the dump on: the next target has it",
                          says="left behind", conf=f"{_OTHER_TARGET}\ncore_collector dumpfilter -d 1\nstall_timeout 60",
                          silent="saving: "),
