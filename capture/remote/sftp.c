@@ -345,7 +345,7 @@ static int receive_answer(struct sftp *sftp, enum packet_type expected)
 		if (!take_u32(sftp, &status))
 			return lose(sftp);
 		if (status == STATUS_EOF)
-			return 1;
+			return expected == DATA || expected == NAME ? 1 : -EIO;
 		if (status || expected == STATUS)
 			return status_error(status);
 		return lose(sftp);
