@@ -141,6 +141,8 @@ const struct kd_plan_volume *kd_plan_find_volume(const struct kd_plan *plan, con
 #define KD_PLAN_VOLUME_PREFIX "volume:"
 #define KD_PLAN_KEY_PREFIX    "key:"
 #define KD_PLAN_KEYS          "/etc/kdump.keys"
+/** Stands for a member that an array was without when the plan was made. */
+#define KD_PLAN_MISSING "missing"
 /** Separates the rows of a device-mapper table. */
 #define KD_PLAN_ROW_END ";"
 

@@ -277,27 +277,31 @@ static struct kd_error *md_add_member(const struct assembly *assembly, int fd, c
 	return ioctl(fd, ADD_NEW_DISK, &disk) < 0 ? kd_error_os(errno, "%s", member) : NULL;
 }
 
-/* The plan has the members that worked when it was made. An array that is written without one of them loses it, even if
- * it was only slow. So each is waited for as long as there is time, and an array starts without one only then. */
+/* The plan has the members that were in sync when it was made. An array that is written without one of them loses it,
+ * even if it was only slow. So each is waited for as long as there is time, and only then does an array start without
+ * it. */
 static struct kd_error *md_add_members(const struct assembly *assembly, int fd, const char *name, char *const *member)
 {
 	struct kd_error *first = NULL;
 	unsigned int count = 0, missing = 0;
 
 	for (; *member; member++) {
-		struct kd_error *err = md_add_member(assembly, fd, *member);
+		struct kd_error *err;
 
+		if (strcmp(*member, KD_PLAN_MISSING) == 0)
+			continue;
+		err = md_add_member(assembly, fd, *member);
 		count += !err;
 		missing += err != NULL;
 		if (err)
-			kd_warn(assembly->log, "%s", err->text);
+			kd_warn(assembly->log, "volume %s: %s", name, err->text);
 		if (first)
 			kd_error_destroy(err);
 		else
 			first = err;
 	}
 	if (!count)
-		return first;
+		return first ? first : kd_error_create(KD_ERR_FORMAT, "the plan has none of its members");
 	kd_error_destroy(first);
 	if (missing)
 		kd_warn(assembly->log, "%s starts without %u of its members, which will have to be added again", name,

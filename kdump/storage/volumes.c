@@ -128,6 +128,22 @@ static struct kd_error *refer(const struct resolving *resolving, const char *nam
 	return block_identity(resolving->root, resolving->log, node, ret);
 }
 
+struct slaves {
+	struct dirent **entry;
+	size_t count;
+};
+
+static void slaves_release(struct slaves *slaves)
+{
+	for (size_t i = 0; i < slaves->count; i++)
+		free(slaves->entry[i]);
+	free(slaves->entry);
+}
+static inline void slaves_release_cleanup(struct slaves *slaves)
+{
+	slaves_release(slaves);
+}
+
 static int is_no_dot(const struct dirent *entry)
 {
 	return entry->d_name[0] != '.';
@@ -154,27 +170,33 @@ static struct kd_error *add_lower(const struct resolving *resolving, const char 
 	return err ? err : refer(resolving, name, lower->node, &lower->reference);
 }
 
-/* Resolve the devices below @name in the order of their names, so that the same machine always gets the same plan. */
-static struct kd_error *find_lowers(const struct resolving *resolving, const char *name, unsigned int depth,
-				    struct lowers *lowers)
+/* The names of the devices below @name, in order, so that the same machine always gets the same plan. */
+static struct kd_error *find_slaves(const struct kd_sysroot *root, const char *name, struct slaves *slaves)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
-	struct dirent **entries = NULL;
-	struct kd_error *err = NULL;
+	struct kd_error *err = kd_format(&path, "/sys/class/block/%s/slaves", name);
 	int count;
 
-	err = kd_format(&path, "/sys/class/block/%s/slaves", name);
 	if (err)
 		return err;
-	fd = kd_sysroot_open_file(resolving->root, path, O_RDONLY | O_DIRECTORY);
-	count = fd < 0 ? 0 : scandirat(fd, ".", &entries, is_no_dot, alphasort);
-	for (int i = 0; i < count; i++) {
-		if (!err)
-			err = add_lower(resolving, entries[i]->d_name, depth, lowers);
-		free(entries[i]);
-	}
-	free(entries);
+	fd = kd_sysroot_open_file(root, path, O_RDONLY | O_DIRECTORY);
+	count = fd < 0 ? 0 : scandirat(fd, ".", &slaves->entry, is_no_dot, alphasort);
+	slaves->count = count > 0 ? (size_t)count : 0;
+	return NULL;
+}
+
+/* Resolve the devices below @name that are @wanted (NULL: all). */
+static struct kd_error *find_lowers(const struct resolving *resolving, const char *name, unsigned int depth,
+				    bool (*wanted)(const struct kd_sysroot *root, const char *upper, const char *lower),
+				    struct lowers *lowers)
+{
+	_cleanup_(slaves_release) struct slaves slaves = { 0 };
+	struct kd_error *err = find_slaves(resolving->root, name, &slaves);
+
+	for (size_t i = 0; i < slaves.count && !err; i++)
+		if (!wanted || wanted(resolving->root, name, slaves.entry[i]->d_name))
+			err = add_lower(resolving, slaves.entry[i]->d_name, depth, lowers);
 	return err;
 }
 
@@ -261,7 +283,7 @@ static struct kd_error *resolve_dm(const struct resolving *resolving, const char
 	if (!err)
 		err = dm_table_check(table);
 	if (!err)
-		err = find_lowers(resolving, name, depth, &lowers);
+		err = find_lowers(resolving, name, depth, NULL, &lowers);
 	for (cursor = table; !err && (line = strsep(&cursor, "\n"));)
 		if (*line)
 			err = put_row(resolving, dm, line, &lowers, &words);
@@ -271,6 +293,45 @@ static struct kd_error *resolve_dm(const struct resolving *resolving, const char
 }
 
 /* --- software RAID ------------------------------------------------------------------------------------------------ */
+
+/* Does array @array need @lower? One that has failed and a spare have nothing that the others lack. A journal holds the
+ * newest data (Linux drivers/md/md.c, state_show()). */
+static bool is_member(const struct kd_sysroot *root, const char *array, const char *lower)
+{
+	_cleanup_free_ char *state = NULL;
+
+	if (kd_error_discard(kd_sysroot_read_line(root, &state, "/sys/class/block/%s/md/dev-%s/state", array, lower)))
+		return true; /* nothing speaks against it */
+	return strstr(state, "in_sync") || (strstr(state, "journal") && !strstr(state, "faulty"));
+}
+
+/* How many members the array is without. Levels without redundancy do not have the attribute. */
+static unsigned int degraded(const struct kd_sysroot *root, const char *array)
+{
+	uint64_t count = 0;
+
+	kd_error_destroy(kd_sysroot_read_u64(root, 10, &count, "/sys/class/block/%s/md/degraded", array));
+	return count < WORDS_MAX ? (unsigned int)count : WORDS_MAX;
+}
+
+/* Raid4, raid5 and raid6 refuse to start degraded when the crash interrupted a write (Linux drivers/md/raid5.c, "cannot
+ * start dirty degraded array"): parity and data may disagree, and with a member less nobody can tell. */
+static struct kd_error *put_missing(const struct resolving *resolving, const char *name, const char *level,
+				    struct words *words)
+{
+	unsigned int missing = degraded(resolving->root, name);
+	bool parity = kd_starts_with(level, "raid4") || kd_starts_with(level, "raid5") ||
+		      kd_starts_with(level, "raid6");
+	struct kd_error *err = NULL;
+
+	if (missing)
+		kd_warn(resolving->log, "%s lacks %u of its members; the capture starts it without them%s", name,
+			missing,
+			parity ? ", but the kernel refuses that if the crash interrupts a write: add a disk" : "");
+	for (unsigned int i = 0; i < missing && !err; i++)
+		err = words_add(words, KD_PLAN_MISSING);
+	return err;
+}
 
 static struct kd_error *resolve_md(const struct resolving *resolving, const char *name, unsigned int depth)
 {
@@ -289,7 +350,7 @@ static struct kd_error *resolve_md(const struct resolving *resolving, const char
 				       "%s has \"%s\" metadata, which a program in user space manages: the "
 				       "capture cannot assemble it; choose another target",
 				       name, version);
-	err = find_lowers(resolving, name, depth, &lowers);
+	err = find_lowers(resolving, name, depth, is_member, &lowers);
 	if (!err)
 		err = words_add(&words, level);
 	if (!err)
@@ -301,6 +362,8 @@ static struct kd_error *resolve_md(const struct resolving *resolving, const char
 		if (!err)
 			err = words_take(&words, member);
 	}
+	if (!err)
+		err = put_missing(resolving, name, level, &words);
 	return err ? err : kd_plan_add_volume(resolving->plan, "md", name, words.word);
 }
 
@@ -356,24 +419,14 @@ static void describe_dm(char *table, FILE *out)
 
 static struct kd_error *describe_md(const struct kd_sysroot *root, const char *name, const char *level, FILE *out)
 {
-	_cleanup_free_ char *path = NULL;
-	_cleanup_close_ int fd = -1;
-	struct dirent **entries = NULL;
-	struct kd_error *err;
-	int count;
+	_cleanup_(slaves_release) struct slaves slaves = { 0 };
+	struct kd_error *err = find_slaves(root, name, &slaves);
 
-	err = kd_format(&path, "/sys/class/block/%s/slaves", name);
-	if (err)
-		return err;
-	fd = kd_sysroot_open_file(root, path, O_RDONLY | O_DIRECTORY);
-	count = fd < 0 ? 0 : scandirat(fd, ".", &entries, is_no_dot, alphasort);
 	fprintf(out, "%s", level);
-	for (int i = 0; i < count; i++) {
-		fprintf(out, " %s", entries[i]->d_name);
-		free(entries[i]);
-	}
-	free(entries);
-	return NULL;
+	for (size_t i = 0; i < slaves.count; i++)
+		if (is_member(root, name, slaves.entry[i]->d_name))
+			fprintf(out, " %s", slaves.entry[i]->d_name);
+	return err;
 }
 
 struct kd_error *volumes_describe(const struct kd_sysroot *root, const struct volumes_source *source, const char *name,

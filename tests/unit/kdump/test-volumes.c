@@ -5,13 +5,19 @@
 
 #include <errno.h>
 #include <linux/dm-ioctl.h>
+#include <linux/major.h>
+#include <linux/raid/md_u.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/parse.h"
+#include "capture/clock.h"
 #include "capture/volumes.h"
 #include "kdump/storage/block.h"
 #include "kdump/storage/crypttab.h"
@@ -282,6 +288,42 @@ static void test_raid(void **state)
 	assert_volume(&m->plan, 0, "md md127 raid1 1.2 PARTUUID=0815-03");
 }
 
+static void add_member(const struct machine *m, const char *disk, const char *number, const char *member_state)
+{
+	char place[64];
+
+	snprintf(place, sizeof(place), "pci0/%s", disk);
+	add_device(m, place, number);
+	put(m, false, disk, "/sys/devices/%s/serial", place);
+	add_slave(m, "md127", place);
+	put(m, false, member_state, "/sys/devices/virtual/block/md127/md/dev-%s/state", disk);
+}
+
+/* A member that has failed, and one that is not needed, would only be waited for. */
+static void test_raid_takes_members_in_sync(void **state)
+{
+	struct machine *m = *state;
+	_cleanup_free_ char *before = NULL, *after = NULL;
+
+	add_device(m, "virtual/block/md127", "9:127\n");
+	put(m, false, "raid5\n", "/sys/devices/virtual/block/%s/md/level", "md127");
+	put(m, false, "1.2\n", "/sys/devices/virtual/block/%s/md/metadata_version", "md127");
+	put(m, false, "1\n", "/sys/devices/virtual/block/%s/md/degraded", "md127");
+	add_member(m, "vda", "254:0\n", "in_sync,write_mostly\n");
+	add_member(m, "vdb", "254:16\n", "faulty\n");
+	add_member(m, "vdc", "254:32\n", "spare\n");
+	add_member(m, "vdd", "254:48\n", "in_sync\n");
+	add_member(m, "vde", "254:64\n", "journal\n");
+	assert_no_error(resolve(m, "/dev/md127"));
+	assert_volume(&m->plan, 0, "md md127 raid5 1.2 DISK=vda DISK=vdd DISK=vde missing");
+
+	/* The plan is out of date when the spare has taken the place of the one that failed. */
+	assert_no_error(volumes_describe(&m->tree.root, &source, "md127", &before));
+	put(m, false, "in_sync\n", "/sys/devices/virtual/block/md127/md/dev-%s/state", "vdc");
+	assert_no_error(volumes_describe(&m->tree.root, &source, "md127", &after));
+	assert_string_not_equal(before, after);
+}
+
 static void test_refused(void **state)
 {
 	struct machine *m = *state;
@@ -331,6 +373,75 @@ static void test_plan(void **state)
 
 	assert_true(asprintf(&twice, "%.*svolume md vg-root raid1 1.2\nend\n", (int)(strlen(text) - 4), text) > 0);
 	assert_error(kd_plan_parse(twice, "plan", &again), KD_ERR_FORMAT, "bad value for volume");
+}
+
+/* --- putting an array together ------------------------------------------------------------------------------------ */
+
+/* What the kernel was asked to do; "/dev/null" stands for an array, "/dev/zero" and "/dev/full" for members. */
+static char asked[256];
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	size_t used = strlen(asked);
+	const mdu_disk_info_t *disk;
+	va_list args;
+	void *arg;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	switch (request) {
+	case SET_ARRAY_INFO:
+		return 0;
+	case ADD_NEW_DISK:
+		disk = arg;
+		snprintf(asked + used, sizeof(asked) - used, "add %d:%d ", disk->major, disk->minor);
+		return 0;
+	case RUN_ARRAY:
+		snprintf(asked + used, sizeof(asked) - used, "run ");
+		return 0;
+	default:
+		return (int)syscall(SYS_ioctl, fd, request, arg);
+	}
+}
+
+/* Assemble array "null" of @members within @ms; @said: what the log must hold. */
+static void assemble(struct machine *m, const char *members, unsigned int ms, const char *said)
+{
+	_cleanup_free_ char *words = NULL, **argv = NULL, *text = NULL;
+	struct kd_log log;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_true(asprintf(&words, "raid1 1.2 %s", members) > 0);
+	argv = kd_split_words(words, NULL);
+	assert_no_error(kd_plan_add_volume(&m->plan, "md", "null", argv));
+	put(m, false, "1:5\n", "/sys/class/block/%s/dev", "zero");
+	asked[0] = '\0';
+	kd_log_init(&log, out, "kdump", KD_LOG_INFO);
+	assert_int_equal(volumes_assemble(&m->tree.root, &m->plan, NULL, clock_ms() + ms, &log), 0);
+	assert_int_equal(fclose(out), 0);
+	assert_string_equal(asked, "add 1:5 run ");
+	assert_string_equal(text, said);
+}
+
+/* What was missing already is neither waited for nor lost now. */
+static void test_degraded_array_starts_at_once(void **state)
+{
+	int64_t start = clock_ms();
+
+	assemble(*state, "/dev/zero missing", 60000, "");
+	assert_true(clock_ms() - start < 30000);
+}
+
+static void test_member_in_sync_is_waited_for(void **state)
+{
+	int64_t start = clock_ms();
+
+	assemble(*state, "/dev/full /dev/zero", 500,
+		 "kdump: WARNING: volume null: /dev/full: it did not appear\n"
+		 "kdump: WARNING: null starts without 1 of its members, which will have to be added again\n");
+	assert_true(clock_ms() - start >= 500);
 }
 
 /* --- the kernel's table ------------------------------------------------------------------------------------------- */
@@ -393,10 +504,20 @@ static void test_bad_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MACHINE_TEST(test_identity),    MACHINE_TEST(test_plain_disk),       MACHINE_TEST(test_lvm),
-		MACHINE_TEST(test_luks_on_lvm), MACHINE_TEST(test_luks_without_key), MACHINE_TEST(test_raid),
-		MACHINE_TEST(test_refused),     MACHINE_TEST(test_describe),         MACHINE_TEST(test_plan),
-		cmocka_unit_test(test_table),   cmocka_unit_test(test_bad_tables),
+		MACHINE_TEST(test_identity),
+		MACHINE_TEST(test_plain_disk),
+		MACHINE_TEST(test_lvm),
+		MACHINE_TEST(test_luks_on_lvm),
+		MACHINE_TEST(test_luks_without_key),
+		MACHINE_TEST(test_raid),
+		MACHINE_TEST(test_raid_takes_members_in_sync),
+		MACHINE_TEST(test_refused),
+		MACHINE_TEST(test_describe),
+		MACHINE_TEST(test_plan),
+		MACHINE_TEST(test_degraded_array_starts_at_once),
+		MACHINE_TEST(test_member_in_sync_is_waited_for),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_bad_tables),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
