@@ -15,6 +15,7 @@
 #include "kdump/storage/block.h"
 #include "kdump/storage/crypttab.h"
 #include "kdump/storage/dm_table.h"
+#include "kdump/storage/luks.h"
 
 #define DEPTH_MAX 8
 #define WORDS_MAX 500 /* of one volume; a line of the plan takes 510 */
@@ -270,6 +271,20 @@ static struct kd_error *put_row(const struct resolving *resolving, const char *n
 	return err;
 }
 
+/* The table of a re-encryption that waits to be continued looks like any other; the header below tells. */
+static struct kd_error *check_header(const struct resolving *resolving, const char *name, const struct lowers *lowers)
+{
+	_cleanup_free_ char *uuid = NULL;
+	struct kd_error *err = NULL;
+
+	if (kd_error_discard(kd_sysroot_read_line(resolving->root, &uuid, "/sys/class/block/%s/dm/uuid", name)) ||
+	    !kd_starts_with(uuid, "CRYPT-LUKS2-"))
+		return NULL;
+	for (size_t i = 0; i < lowers->count && !err; i++)
+		err = luks_check(resolving->root, lowers->lower[i].node);
+	return err;
+}
+
 static struct kd_error *resolve_dm(const struct resolving *resolving, const char *name, const char *dm,
 				   unsigned int depth)
 {
@@ -284,6 +299,8 @@ static struct kd_error *resolve_dm(const struct resolving *resolving, const char
 		err = dm_table_check(table);
 	if (!err)
 		err = find_lowers(resolving, name, depth, NULL, &lowers);
+	if (!err)
+		err = check_header(resolving, name, &lowers);
 	for (cursor = table; !err && (line = strsep(&cursor, "\n"));)
 		if (*line)
 			err = put_row(resolving, dm, line, &lowers, &words);

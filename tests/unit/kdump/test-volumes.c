@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "base/parse.h"
 #include "capture/clock.h"
@@ -217,6 +218,19 @@ static void add_secret(struct machine *m)
 	add_slave(m, "dm-0", "pci0/virtio1/block/vda/vda3");
 	add_dm(m, "dm-1", "253:1\n", "secret\n", "CRYPT-LUKS2-1234-secret\n");
 	add_slave(m, "dm-1", "virtual/block/dm-0");
+	put(m, false, "", "/dev/%s", "dm-0");
+}
+
+/* A LUKS2 header with this JSON text, at @offset of the device below "secret". */
+static void put_luks(const struct machine *m, size_t offset, const char *json)
+{
+	static const uint8_t head[] = { 0xba, 0xbe, 0, 2, 0, 0, 0, 0, 0, 0, 0x40, 0 };
+	uint8_t image[32768] = "";
+
+	memcpy(image + offset, offset ? "SKUL" : "LUKS", 4);
+	memcpy(image + offset + 4, head, sizeof(head));
+	memcpy(image + offset + 4096, json, strlen(json));
+	tree_write(&m->tree, "/dev/dm-0", image, sizeof(image));
 }
 
 static void test_luks_on_lvm(void **state)
@@ -238,6 +252,34 @@ static void test_luks_on_lvm(void **state)
 	assert_string_equal(m->keys.key[0].path, "/etc/kdump.keys/secret");
 	assert_string_equal(m->keys.key[0].text, "00ff11ee");
 	assert_string_equal(m->keys.key[0].file, "/etc/keys/one");
+}
+
+static void test_luks_requirements(void **state)
+{
+	static const char requires[] = "{\"config\":{\"requirements\":{\"mandatory\" : [ \"%s\"]}}}";
+	static const struct {
+		size_t offset;
+		const char *name, *why;
+	} cases[] = {
+		{ 0, "online-reencrypt-v2",
+		  "/dev/dm-0 is being re-encrypted (its LUKS2 header requires online-reencrypt-v2)" },
+		{ 16384, "online-reencrypt", "let \"cryptsetup reencrypt\" end first" },
+		{ 0, "opal", "requires opal, and nobody has shown" },
+	};
+	struct machine *m = *state;
+
+	add_secret(m);
+	put(m, false, "secret /dev/vg/root /etc/keys/one keyfile-offset=16,keyfile-size=64\n", "/etc/%s", "crypttab");
+	put(m, false, "k", "/etc/keys/%s", "one");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char json[128];
+
+		snprintf(json, sizeof(json), requires, cases[i].name);
+		put_luks(m, cases[i].offset, json);
+		assert_error(resolve(m, "/dev/dm-1"), KD_ERR_UNSUPPORTED, cases[i].why);
+	}
+	put_luks(m, 0, "{\"config\":{\"requirements\":{\"mandatory\":[]}},\"tokens\":{}}");
+	assert_no_error(resolve(m, "/dev/dm-1"));
 }
 
 static void test_luks_without_key(void **state)
@@ -508,6 +550,7 @@ int main(void)
 		MACHINE_TEST(test_plain_disk),
 		MACHINE_TEST(test_lvm),
 		MACHINE_TEST(test_luks_on_lvm),
+		MACHINE_TEST(test_luks_requirements),
 		MACHINE_TEST(test_luks_without_key),
 		MACHINE_TEST(test_raid),
 		MACHINE_TEST(test_raid_takes_members_in_sync),
