@@ -18,7 +18,8 @@ DEFINE_CLEANUP(blkid_probe, blkid_free_probe)
 
 enum { ANSWER_MS = 3000, PENDING_MS = 1000 };
 
-enum answer { ANSWER_NONE, ANSWER_NO, ANSWER_YES };
+/* OTHER: it is in the place of the one that is meant, but has other contents. */
+enum answer { ANSWER_NONE, ANSWER_NO, ANSWER_OTHER, ANSWER_YES };
 
 /* Asked by a child: a dead disk keeps everybody waiting who reads it, for minutes or for ever. */
 struct question {
@@ -35,6 +36,7 @@ struct search {
 	const struct disks *avoid;
 	struct question *pending; /* devices that have not answered yet; owned */
 	size_t pending_count;
+	char other[DEVICE_NODE_MAX]; /* the last one that answered ANSWER_OTHER; "": none */
 };
 
 /* --- is it this one? ---------------------------------------------------------------------------------------------- */
@@ -113,14 +115,22 @@ static bool has_contents(const struct search *search, const char *name)
 
 /* --- asking apart ------------------------------------------------------------------------------------------------- */
 
+static bool names_place(const struct kd_device_spec *spec)
+{
+	return spec->value[KD_DEVICE_VOLUME] || spec->value[KD_DEVICE_DISK] || spec->value[KD_DEVICE_PATH];
+}
+
 static struct kd_error *find_answer(void *arg)
 {
 	const struct question *question = arg;
 	const struct search *search = question->search;
-	bool yes = kd_device_is_place(search->root, question->name, &search->spec) &&
-		   has_contents(search, question->name);
 
-	*question->answer = yes ? ANSWER_YES : ANSWER_NO;
+	if (!kd_device_is_place(search->root, question->name, &search->spec))
+		*question->answer = ANSWER_NO;
+	else if (has_contents(search, question->name))
+		*question->answer = ANSWER_YES;
+	else
+		*question->answer = names_place(&search->spec) ? ANSWER_OTHER : ANSWER_NO;
 	return NULL;
 }
 
@@ -167,6 +177,8 @@ static bool ask(struct search *search, const char *name)
 		return false;
 	}
 	yes = *question.answer == ANSWER_YES;
+	if (*question.answer == ANSWER_OTHER)
+		make_node(name, search->other);
 	munmap((void *)question.answer, sizeof(*question.answer));
 	return yes;
 }
@@ -221,7 +233,19 @@ static bool is_about(struct search *search, const struct uevent *event)
 	       strcmp(event->action, "remove") != 0 && is_wanted(search, event->devname);
 }
 
-static struct kd_error *look(struct search *search, int64_t deadline, char node[static DEVICE_NODE_MAX])
+static struct kd_error *did_not_appear(const struct search *search)
+{
+	if (search->pending_count)
+		return kd_error_create(KD_ERR_TIMEOUT, "it did not appear, and %s does not answer",
+				       search->pending[0].name);
+	if (*search->other)
+		return kd_error_create(KD_ERR_TIMEOUT, "it did not appear: %s is in its place, but has other contents",
+				       search->other);
+	return kd_error_create(KD_ERR_TIMEOUT, "it did not appear");
+}
+
+static struct kd_error *look(struct search *search, int64_t deadline, const struct kd_log *log,
+			     char node[static DEVICE_NODE_MAX])
 {
 	_cleanup_close_ int events = -1;
 	char message[8192];
@@ -232,6 +256,8 @@ static struct kd_error *look(struct search *search, int64_t deadline, char node[
 
 	if (!err)
 		err = scan(search, &found, node);
+	if (!err && !found && clock_ms() < deadline)
+		kd_info(log, "waiting for %s", search->text);
 	while (!err && !found) {
 		int64_t until = search->pending_count ? clock_ms() + PENDING_MS : deadline;
 
@@ -241,7 +267,7 @@ static struct kd_error *look(struct search *search, int64_t deadline, char node[
 				err = scan(search, &found, node);
 			if (err || found || clock_ms() < deadline)
 				break;
-			return kd_error_create(KD_ERR_TIMEOUT, "it did not appear");
+			return did_not_appear(search);
 		case UEVENT_LOST:
 			err = scan(search, &found, node);
 			break;
@@ -256,13 +282,14 @@ static struct kd_error *look(struct search *search, int64_t deadline, char node[
 }
 
 struct kd_error *device_wait(const struct kd_sysroot *root, const char *text, enum device_use use,
-			     const struct disks *avoid, int64_t deadline, char node[static DEVICE_NODE_MAX])
+			     const struct disks *avoid, int64_t deadline, const struct kd_log *log,
+			     char node[static DEVICE_NODE_MAX])
 {
 	struct search search = { .root = root, .text = text, .use = use, .avoid = avoid };
 	struct kd_error *err = kd_device_spec_parse(text, &search.spec);
 
 	if (!err)
-		err = look(&search, deadline, node);
+		err = look(&search, deadline, log, node);
 	while (search.pending_count)
 		forget(&search, search.pending);
 	free(search.pending);

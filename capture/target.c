@@ -293,7 +293,7 @@ struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan
 	if (volumes_assemble(root, plan, avoid, deadline, log) || clock_ms() >= deadline)
 		deadline = clock_deadline(VOLUME_SECONDS, INT64_MAX);
 	if (source(target) == KD_TARGET_BLOCK)
-		return device_wait(root, target->device, DEVICE_MOUNT, avoid, deadline, ret->node);
+		return device_wait(root, target->device, DEVICE_MOUNT, avoid, deadline, log, ret->node);
 	snprintf(ret->node, sizeof(ret->node), "%s", target->device);
 	switch (source(target)) {
 	case KD_TARGET_TAG:

@@ -37,11 +37,11 @@ struct assembly {
 
 /* --- members ------------------------------------------------------------------------------------------------------ */
 
-static struct kd_error *wait_for_number(const struct assembly *assembly, const char *device, int64_t deadline,
-					dev_t *ret)
+static struct kd_error *wait_for_number(const struct assembly *assembly, const char *device, dev_t *ret)
 {
 	char node[DEVICE_NODE_MAX];
-	struct kd_error *err = device_wait(assembly->root, device, DEVICE_BUILD_ON, assembly->avoid, deadline, node);
+	struct kd_error *err = device_wait(assembly->root, device, DEVICE_BUILD_ON, assembly->avoid, assembly->deadline,
+					   assembly->log, node);
 	struct stat st;
 
 	if (err)
@@ -114,7 +114,7 @@ static struct kd_error *translate_word(void *arg, const char *word, char **ret)
 	if (kd_starts_with(word, KD_PLAN_VOLUME_PREFIX))
 		err = volume_number(context, word + strlen(KD_PLAN_VOLUME_PREFIX), &number);
 	else if (kd_device_spec_is(word))
-		err = wait_for_number(context->assembly, word, context->assembly->deadline, &number);
+		err = wait_for_number(context->assembly, word, &number);
 	else
 		return kd_format(ret, "%s", word);
 	return err ? err : kd_format(ret, "%u:%u", major(number), minor(number));
@@ -268,7 +268,7 @@ static struct kd_error *md_add_member(const struct assembly *assembly, int fd, c
 {
 	mdu_disk_info_t disk = { 0 };
 	dev_t number;
-	struct kd_error *err = wait_for_number(assembly, member, assembly->deadline, &number);
+	struct kd_error *err = wait_for_number(assembly, member, &number);
 
 	if (err)
 		return err;

@@ -102,7 +102,7 @@ static void expect(const struct tree *tree, const char *text, enum device_use us
 {
 	char node[DEVICE_NODE_MAX];
 
-	assert_no_error(device_wait(&tree->root, text, use, NULL, 0, node));
+	assert_no_error(device_wait(&tree->root, text, use, NULL, 0, NULL, node));
 	assert_string_equal(node, expected);
 }
 
@@ -110,7 +110,8 @@ static void expect_none(const struct tree *tree, const char *text)
 {
 	char node[DEVICE_NODE_MAX];
 
-	assert_error(device_wait(&tree->root, text, DEVICE_MOUNT, NULL, 0, node), KD_ERR_TIMEOUT, "did not appear");
+	assert_error(device_wait(&tree->root, text, DEVICE_MOUNT, NULL, 0, NULL, node), KD_ERR_TIMEOUT,
+		     "did not appear");
 }
 
 static void test_by_contents(void **state)
@@ -134,7 +135,7 @@ static void test_two_of_one_uuid(void **state)
 
 	put_device(tree, "vda", "vda", OURS);
 	put_device(tree, "vdb", "vdb", OURS);
-	assert_error(device_wait(&tree->root, "UUID=" OURS, DEVICE_MOUNT, NULL, 0, node), KD_ERR_STATE,
+	assert_error(device_wait(&tree->root, "UUID=" OURS, DEVICE_MOUNT, NULL, 0, NULL, node), KD_ERR_STATE,
 		     "2 devices bear UUID=" OURS);
 	/* The disk tells them apart, whatever it is called. */
 	put_text(tree, "/sys/devices/vda", "serial", "first\n");
@@ -158,7 +159,7 @@ static void test_disks_that_hang(void **state)
 	put_device(tree, "dm-0", "dm-0", OTHERS);
 	put_text(tree, "/sys/devices/dm-0/slaves", "sda1", "");
 	put_text(tree, "/sys/devices/dm-0/slaves", "sdb", "");
-	assert_no_error(device_wait(&tree->root, "UUID=" OURS, DEVICE_BUILD_ON, &disks, 0, node));
+	assert_no_error(device_wait(&tree->root, "UUID=" OURS, DEVICE_BUILD_ON, &disks, 0, NULL, node));
 	assert_false(disks_hold(NULL, &tree->root, "sda1"));
 	disks_add(&disks, &tree->root, "server:/export");
 	assert_int_equal(disks.count, 0);
@@ -167,7 +168,7 @@ static void test_disks_that_hang(void **state)
 	assert_true(disks_hold(&disks, &tree->root, "sda1"));
 	assert_true(disks_hold(&disks, &tree->root, "sdb"));
 	assert_false(disks_hold(&disks, &tree->root, "sdc"));
-	assert_error(device_wait(&tree->root, "UUID=" OURS, DEVICE_BUILD_ON, &disks, 0, node), KD_ERR_TIMEOUT,
+	assert_error(device_wait(&tree->root, "UUID=" OURS, DEVICE_BUILD_ON, &disks, 0, NULL, node), KD_ERR_TIMEOUT,
 		     "did not appear");
 }
 
@@ -199,7 +200,7 @@ static void test_a_disk_that_does_not_answer(void **state)
 		_exit(write(fd, "first\n", 6) == 6 ? 0 : 1);
 	}
 	assert_no_error(
-		device_wait(&tree->root, "DISK=first,UUID=" OURS, DEVICE_MOUNT, NULL, clock_ms() + 30000, node));
+		device_wait(&tree->root, "DISK=first,UUID=" OURS, DEVICE_MOUNT, NULL, clock_ms() + 30000, NULL, node));
 	assert_string_equal(node, "/dev/vda");
 	assert_int_equal(waitpid(late, NULL, 0), late);
 	alarm(0);
@@ -247,6 +248,26 @@ static void test_volume_missing(void **state)
 	expect_none(tree, "volume:vg-root,UUID=" OTHERS);
 }
 
+/* Why nothing came is what the reader of the log has to know. */
+static void test_why_it_did_not_appear(void **state)
+{
+	const struct tree *tree = *state;
+	_cleanup_free_ char *said = NULL;
+	char node[DEVICE_NODE_MAX];
+	struct kd_log log;
+	size_t size;
+	FILE *out = open_memstream(&said, &size);
+
+	put_device(tree, "dm-1", "dm-1", OURS);
+	put_text(tree, "/sys/devices/dm-1", "dm/name", "dumps\n");
+	kd_log_init(&log, out, "kdump", KD_LOG_INFO);
+	assert_error(device_wait(&tree->root, "volume:dumps,UUID=" OTHERS, DEVICE_MOUNT, NULL, clock_ms() + 100, &log,
+				 node),
+		     KD_ERR_TIMEOUT, "it did not appear: /dev/dm-1 is in its place, but has other contents");
+	assert_int_equal(fclose(out), 0);
+	assert_string_equal(said, "kdump: waiting for volume:dumps,UUID=" OTHERS "\n");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -259,6 +280,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_partition, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_leg, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_volume_missing, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_why_it_did_not_appear, tree_setup, tree_teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

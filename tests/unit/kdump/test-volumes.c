@@ -481,6 +481,7 @@ static void test_member_in_sync_is_waited_for(void **state)
 	int64_t start = clock_ms();
 
 	assemble(*state, "/dev/full /dev/zero", 500,
+		 "kdump: waiting for /dev/full\n"
 		 "kdump: WARNING: volume null: /dev/full: it did not appear\n"
 		 "kdump: WARNING: null starts without 1 of its members, which will have to be added again\n");
 	assert_true(clock_ms() - start >= 500);
