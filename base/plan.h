@@ -143,6 +143,8 @@ const struct kd_plan_volume *kd_plan_find_volume(const struct kd_plan *plan, con
 #define KD_PLAN_KEYS          "/etc/kdump.keys"
 /** Stands for a member that an array was without when the plan was made. */
 #define KD_PLAN_MISSING "missing"
+/** Stands for both devices of a leg that a dm-raid volume is without. */
+#define KD_PLAN_NO_LEG "-"
 /** Separates the rows of a device-mapper table. */
 #define KD_PLAN_ROW_END ";"
 

@@ -25,7 +25,7 @@
 #define MD_NEW_ARRAY "/sys/module/md_mod/parameters/new_array"
 #define KEY_MAX      4096
 
-enum { DM_ROWS_MAX = 4096 };
+enum { DM_ROWS_MAX = 4096, LEGS_MAX = 256 };
 
 struct assembly {
 	const struct kd_sysroot *root;
@@ -77,6 +77,7 @@ static struct kd_error *dm_number(int control, const char *name, dev_t *ret)
 
 struct table_context {
 	const struct assembly *assembly;
+	const char *name; /* of the volume */
 	int control;
 };
 
@@ -187,6 +188,117 @@ struct kd_error *volumes_dm_table(char *const *words,
 	return NULL;
 }
 
+/* --- dm-raid (Linux drivers/md/dm-raid.c) ------------------------------------------------------------------------- */
+
+/* How many legs of @count @level works without. Raid10's copies may lie on any two of its legs. */
+static unsigned int spare_legs(const char *level, unsigned int count)
+{
+	static const struct {
+		const char *level;
+		unsigned int spare;
+	} levels[] = { { "raid4", 1 }, { "raid5", 1 }, { "raid6", 2 }, { "raid10", 1 } };
+	size_t length = strcspn(level, "_"); /* the layout follows */
+
+	if (strcmp(level, "raid1") == 0)
+		return count ? count - 1 : 0;
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
+		if (strlen(levels[i].level) == length && strncmp(level, levels[i].level, length) == 0)
+			return levels[i].spare;
+	return 0;
+}
+
+/* Legs are not alike while one of them is rebuilt, or the volume is given another form. */
+static bool legs_differ(char *const *parameters, size_t count)
+{
+	static const char *const words[] = { "rebuild", "delta_disks", "data_offset" };
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < ARRAY_SIZE(words); j++)
+			if (strcmp(parameters[i], words[j]) == 0)
+				return true;
+	return false;
+}
+
+static bool is_leg_there(char *const *leg, bool (*there)(void *arg, const char *word), void *arg)
+{
+	return strcmp(leg[0], KD_PLAN_NO_LEG) != 0 && strcmp(leg[1], KD_PLAN_NO_LEG) != 0 && there(arg, leg[0]) &&
+	       there(arg, leg[1]);
+}
+
+/* START LENGTH raid LEVEL COUNT PARAMETER… LEGS (METADATA DATA)… */
+static unsigned int drop_legs_of_row(char **row, size_t count, bool (*there)(void *arg, const char *word), void *arg)
+{
+	bool gone[LEGS_MAX] = { false };
+	uint64_t parameters, legs;
+	unsigned int missing = 0, dropped = 0;
+	char **leg;
+
+	if (count < 6 || strcmp(row[2], "raid") != 0 || !kd_parse_u64(row[4], 10, &parameters) ||
+	    parameters > count - 6 || !kd_parse_u64(row[5 + parameters], 10, &legs) || legs > LEGS_MAX ||
+	    2 * legs != count - 6 - parameters)
+		return 0; /* no such row; the kernel tells what is wrong with a bad one */
+	leg = row + 6 + parameters;
+	for (size_t i = 0; i < legs; i++) {
+		gone[i] = !is_leg_there(leg + 2 * i, there, arg);
+		missing += gone[i];
+	}
+	if (legs_differ(row + 5, parameters) || missing > spare_legs(row[3], (unsigned int)legs))
+		return 0;
+	for (size_t i = 0; i < legs; i++) {
+		if (!gone[i])
+			continue;
+		dropped += strcmp(leg[2 * i], KD_PLAN_NO_LEG) != 0 || strcmp(leg[2 * i + 1], KD_PLAN_NO_LEG) != 0;
+		leg[2 * i] = leg[2 * i + 1] = (char *)KD_PLAN_NO_LEG;
+	}
+	return dropped;
+}
+
+unsigned int volumes_drop_legs(char **words, bool (*there)(void *arg, const char *word), void *arg)
+{
+	unsigned int dropped = 0;
+
+	while (*words) {
+		size_t count = 0;
+
+		while (words[count] && strcmp(words[count], KD_PLAN_ROW_END) != 0)
+			count++;
+		dropped += drop_legs_of_row(words, count, there, arg);
+		words += count + (words[count] != NULL);
+	}
+	return dropped;
+}
+
+/* By then every leg has been waited for as long as there is time. */
+static bool is_part_there(void *arg, const char *word)
+{
+	const struct table_context *context = arg;
+	_cleanup_free_ char *number = NULL;
+	struct kd_error *err = translate_word(arg, word, &number);
+
+	if (err)
+		kd_warn(context->assembly->log, "volume %s: %s", context->name, err->text);
+	return !kd_error_discard(err);
+}
+
+static struct kd_error *dm_table(struct table_context *context, char *const *argv, char **ret, size_t *size,
+				 unsigned int *rows)
+{
+	size_t space = (kd_count_words(argv) + 1) * sizeof(*argv);
+	_cleanup_free_ char **words = malloc(space);
+	unsigned int dropped;
+
+	if (!words)
+		return kd_error_nomem();
+	memcpy(words, argv, space);
+	dropped = volumes_drop_legs(words, is_part_there, context);
+	if (dropped)
+		kd_warn(context->assembly->log,
+			"%s starts without %u of its legs, which \"lvchange --refresh\" or \"lvconvert --repair\" has to "
+			"bring back",
+			context->name, dropped);
+	return volumes_dm_table(words, translate_word, context, ret, size, rows);
+}
+
 static struct kd_error *dm_load(int control, const char *name, const char *table, size_t size, unsigned int rows)
 {
 	size_t whole = sizeof(struct dm_ioctl) + size;
@@ -207,7 +319,7 @@ static struct kd_error *dm_load(int control, const char *name, const char *table
 static struct kd_error *dm_assemble(const struct assembly *assembly, const struct kd_plan_volume *volume)
 {
 	_cleanup_close_ int control = open(DM_CONTROL, O_RDWR | O_CLOEXEC);
-	struct table_context context = { assembly, control };
+	struct table_context context = { assembly, volume->name, control };
 	_cleanup_free_ char *table = NULL;
 	struct dm_ioctl head;
 	struct kd_error *err;
@@ -221,7 +333,7 @@ static struct kd_error *dm_assemble(const struct assembly *assembly, const struc
 	if (!err)
 		return NULL;
 	kd_error_destroy(err);
-	err = volumes_dm_table(volume->argv, translate_word, &context, &table, &size, &rows);
+	err = dm_table(&context, volume->argv, &table, &size, &rows);
 	if (err)
 		return err;
 	dm_prepare(&head, sizeof(head), volume->name);

@@ -4,6 +4,7 @@
 #ifndef CAPTURE_VOLUMES_H
 #define CAPTURE_VOLUMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,5 +26,9 @@ size_t volumes_assemble(const struct kd_sysroot *root, const struct kd_plan *pla
 struct kd_error *volumes_dm_table(char *const *words,
 				  struct kd_error *(*translate)(void *arg, const char *word, char **ret), void *arg,
 				  char **ret, size_t *size_ret, unsigned int *rows_ret) MUST_CHECK;
+
+/** Replace the legs of dm-raid rows in @words (as above) that are not @there by KD_PLAN_NO_LEG, unless the level needs
+ *  them: then a row stays as it is. Returns how many legs were replaced. */
+unsigned int volumes_drop_legs(char **words, bool (*there)(void *arg, const char *word), void *arg);
 
 #endif

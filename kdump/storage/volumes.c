@@ -95,6 +95,7 @@ struct lower {
 struct lowers {
 	struct lower lower[64];
 	size_t count;
+	bool redundant; /* the volume works without some of them */
 };
 
 static void lowers_release(struct lowers *lowers)
@@ -150,27 +151,6 @@ static int is_no_dot(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-static struct kd_error *resolve(const struct resolving *resolving, const char *name, unsigned int depth);
-
-static struct kd_error *add_lower(const struct resolving *resolving, const char *name, unsigned int depth,
-				  struct lowers *lowers)
-{
-	struct lower *lower = &lowers->lower[lowers->count];
-	struct kd_error *err;
-
-	if (lowers->count == ARRAY_SIZE(lowers->lower))
-		return kd_error_create(KD_ERR_LIMIT, "it consists of more than %zu devices", lowers->count);
-	err = resolve(resolving, name, depth + 1);
-	if (err)
-		return err;
-	lowers->count++;
-	err = kd_format(&lower->node, "/dev/%s", name);
-	if (err)
-		return err;
-	err = kd_sysroot_read_line(resolving->root, &lower->number, "/sys/class/block/%s/dev", name);
-	return err ? err : refer(resolving, name, lower->node, &lower->reference);
-}
-
 /* The names of the devices below @name, in order, so that the same machine always gets the same plan. */
 static struct kd_error *find_slaves(const struct kd_sysroot *root, const char *name, struct slaves *slaves)
 {
@@ -185,6 +165,73 @@ static struct kd_error *find_slaves(const struct kd_sysroot *root, const char *n
 	count = fd < 0 ? 0 : scandirat(fd, ".", &slaves->entry, is_no_dot, alphasort);
 	slaves->count = count > 0 ? (size_t)count : 0;
 	return NULL;
+}
+
+/* Has @table a row of @type? */
+static bool has_row(const char *table, const char *type)
+{
+	char found[32];
+
+	for (; *table; table += strcspn(table, "\n"), table += *table == '\n')
+		if (sscanf(table, "%*[0-9] %*[0-9] %31[^ \n]", found) == 1 && strcmp(found, type) == 0)
+			return true;
+	return false;
+}
+
+/* Does @name lie on a disk that is gone? LVM puts a row "error" in its place when it activates a volume without it. */
+static bool is_gone(const struct resolving *resolving, const char *name, unsigned int depth)
+{
+	_cleanup_free_ char *dm = dm_name(resolving->root, name), *number = NULL;
+	_cleanup_(slaves_release) struct slaves slaves = { 0 };
+	_cleanup_wipe_ char *table = NULL;
+	bool gone = false;
+
+	if (kd_error_discard(kd_sysroot_read_line(resolving->root, &number, "/sys/class/block/%s/dev", name)))
+		return true;
+	if (dm && !kd_error_discard(resolving->source->table(resolving->root, dm, &table)) && has_row(table, "error"))
+		return true;
+	if (depth == DEPTH_MAX || kd_error_discard(find_slaves(resolving->root, name, &slaves)))
+		return false; /* resolve() tells of it */
+	for (size_t i = 0; i < slaves.count && !gone; i++)
+		gone = is_gone(resolving, slaves.entry[i]->d_name, depth + 1);
+	return gone;
+}
+
+static struct kd_error *resolve(const struct resolving *resolving, const char *name, unsigned int depth);
+
+/* A leg that the volume already works without. */
+static struct kd_error *add_gone(const struct resolving *resolving, const char *name, struct lower *lower)
+{
+	_cleanup_free_ char *dm = dm_name(resolving->root, name);
+	struct kd_error *err;
+
+	kd_warn(resolving->log, "%s is on a disk that is gone; the capture starts the volume without it",
+		dm ? dm : name);
+	err = kd_sysroot_read_line(resolving->root, &lower->number, "/sys/class/block/%s/dev", name);
+	return err ? err : kd_set_text(&lower->reference, KD_PLAN_NO_LEG);
+}
+
+static struct kd_error *add_lower(const struct resolving *resolving, const char *name, unsigned int depth,
+				  struct lowers *lowers)
+{
+	struct lower *lower = &lowers->lower[lowers->count];
+	struct kd_error *err;
+
+	if (lowers->count == ARRAY_SIZE(lowers->lower))
+		return kd_error_create(KD_ERR_LIMIT, "it consists of more than %zu devices", lowers->count);
+	if (lowers->redundant && is_gone(resolving, name, depth + 1)) {
+		lowers->count++;
+		return add_gone(resolving, name, lower);
+	}
+	err = resolve(resolving, name, depth + 1);
+	if (err)
+		return err;
+	lowers->count++;
+	err = kd_format(&lower->node, "/dev/%s", name);
+	if (err)
+		return err;
+	err = kd_sysroot_read_line(resolving->root, &lower->number, "/sys/class/block/%s/dev", name);
+	return err ? err : refer(resolving, name, lower->node, &lower->reference);
 }
 
 /* Resolve the devices below @name that are @wanted (NULL: all). */
@@ -297,6 +344,7 @@ static struct kd_error *resolve_dm(const struct resolving *resolving, const char
 	err = resolving->source->table(resolving->root, dm, &table);
 	if (!err)
 		err = dm_table_check(table);
+	lowers.redundant = !err && has_row(table, "raid");
 	if (!err)
 		err = find_lowers(resolving, name, depth, NULL, &lowers);
 	if (!err)

@@ -112,6 +112,12 @@ static struct kd_error *tables(const struct kd_sysroot *root, const char *name, 
 		{ "vg-root", "0 2097152 linear 254:3 2048\n2097152 4096 striped 2 128 254:3 0 254:30 5\n" },
 		{ "secret",
 		  "0 999 crypt aes-xts-plain64 :64:logon:cryptsetup:1234-d0 0 253:0 32768 1 allow_discards\n" },
+		{ "vg-twin", "0 8192 raid raid1 3 0 region_size 4096 2 253:0 253:1 253:2 253:3\n" },
+		{ "vg-twin_rmeta_0", "0 8192 linear 254:3 0\n" },
+		{ "vg-twin_rimage_0", "0 8192 linear 254:3 8192\n" },
+		{ "vg-twin_rmeta_1", "0 8192 linear 254:16 0\n" },
+		{ "vg-twin_rimage_1", "0 8192 linear 253:5 0\n" },
+		{ "vg-twin_rimage_1-missing_0_0", "0 8192 error \n" },
 		{ "short", "0 12\n" },
 		{ "loop", "0 12 linear 253:9 0\n" },
 		{ "paths", "0 12 multipath 0 0 1 1 round-robin 0 1 1 254:3 1\n" },
@@ -366,6 +372,35 @@ static void test_raid_takes_members_in_sync(void **state)
 	assert_string_not_equal(before, after);
 }
 
+/* A disk that is gone already is not waited for at the crash. One way or the other, its leg is not what it was. */
+static void test_lvm_raid_without_a_disk(void **state)
+{
+	struct machine *m = *state;
+
+	add_disk(m);
+	add_dm(m, "dm-0", "253:0\n", "vg-twin_rmeta_0\n", "LVM-0\n");
+	add_slave(m, "dm-0", "pci0/virtio1/block/vda/vda3");
+	add_dm(m, "dm-1", "253:1\n", "vg-twin_rimage_0\n", "LVM-1\n");
+	add_slave(m, "dm-1", "pci0/virtio1/block/vda/vda3");
+	add_dm(m, "dm-2", "253:2\n", "vg-twin_rmeta_1\n", "LVM-2\n");
+	add_slave(m, "dm-2", "pci0/virtio2/block/vdb"); /* leads nowhere */
+	add_dm(m, "dm-3", "253:3\n", "vg-twin_rimage_1\n", "LVM-3\n");
+	add_dm(m, "dm-5", "253:5\n", "vg-twin_rimage_1-missing_0_0\n", "LVM-5\n");
+	add_slave(m, "dm-3", "virtual/block/dm-5");
+	add_dm(m, "dm-4", "253:4\n", "vg-twin\n", "LVM-4\n");
+	for (unsigned int i = 0; i < 4; i++) {
+		char leg[32];
+
+		snprintf(leg, sizeof(leg), "virtual/block/dm-%u", i);
+		add_slave(m, "dm-4", leg);
+	}
+	assert_no_error(resolve(m, "/dev/dm-4"));
+	assert_int_equal(m->plan.volume_count, 3);
+	assert_volume(&m->plan, 2,
+		      "dm vg-twin 0 8192 raid raid1 3 0 region_size 4096 2 volume:vg-twin_rmeta_0 "
+		      "volume:vg-twin_rimage_0 - -");
+}
+
 static void test_refused(void **state)
 {
 	struct machine *m = *state;
@@ -521,6 +556,56 @@ static void test_table(void **state)
 	assert_ptr_equal((const char *)row + row->next, table + size);
 }
 
+static bool is_not_lost(void *arg, const char *word)
+{
+	return !strchr(word, '!');
+}
+
+/* "!" marks devices that did not appear. */
+static void test_legs(void **state)
+{
+	static const struct {
+		const char *row, *expected;
+		unsigned int dropped;
+	} cases[] = {
+		{ "0 9 linear a! 0", NULL, 0 },
+		{ "0 9 raid raid1 1 128 2 a b c d", NULL, 0 },
+		{ "0 9 raid raid1 1 128 2 a! b! c d", "0 9 raid raid1 1 128 2 - - c d", 1 },
+		{ "0 9 raid raid1 1 128 2 a b c d!", "0 9 raid raid1 1 128 2 a b - -", 1 },
+		{ "0 9 raid raid1 1 128 3 a! b c d e f!", "0 9 raid raid1 1 128 3 - - c d - -", 2 },
+		{ "0 9 raid raid1 1 128 2 a! b c! d", NULL, 0 },
+		{ "0 9 raid raid1 1 128 2 - - c! d", NULL, 0 },
+		{ "0 9 raid raid1 1 128 2 a - c d", "0 9 raid raid1 1 128 2 - - c d", 1 },
+		{ "0 9 raid raid1 3 128 rebuild 1 2 a! b c d", NULL, 0 },
+		{ "0 9 raid raid0 1 128 2 a! b c d", NULL, 0 },
+		{ "0 9 raid raid4 1 128 3 a! b c d e f", "0 9 raid raid4 1 128 3 - - c d e f", 1 },
+		{ "0 9 raid raid5_ls 1 128 3 a! b c d e f", "0 9 raid raid5_ls 1 128 3 - - c d e f", 1 },
+		{ "0 9 raid raid5_ls 1 128 3 a! b c d! e f", NULL, 0 },
+		{ "0 9 raid raid5_ls 1 128 3 a! b - - e f", NULL, 0 },
+		{ "0 9 raid raid6_zr 1 128 4 a! b c d! e f g h", "0 9 raid raid6_zr 1 128 4 - - - - e f g h", 2 },
+		{ "0 9 raid raid6_zr 1 128 4 a! b c d! e f! g h", NULL, 0 },
+		{ "0 9 raid raid10_near 1 128 4 a! b c d e f g h", "0 9 raid raid10_near 1 128 4 - - c d e f g h", 1 },
+		{ "0 9 raid raid10 1 128 4 a! b c d e! f g h", NULL, 0 },
+		{ "0 9 linear a! 0 ; 9 9 raid raid1 1 128 2 a! b! c d",
+		  "0 9 linear a! 0 ; 9 9 raid raid1 1 128 2 - - c d", 1 },
+		{ "0 9 raid raid1 9 128 2 a! b c d", NULL, 0 },
+		{ "0 9 raid raid1 1 128 3 a! b c d", NULL, 0 },
+		{ "0 9 raid", NULL, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *expected = cases[i].expected ? cases[i].expected : cases[i].row;
+		_cleanup_free_ char **words = kd_split_words(cases[i].row, NULL);
+		char text[128] = "";
+
+		assert_int_equal(volumes_drop_legs(words, is_not_lost, NULL), cases[i].dropped);
+		for (char **word = words; *word; word++)
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", word == words ? "" : " ",
+				 *word);
+		assert_string_equal(text, expected);
+	}
+}
+
 static void test_bad_tables(void **state)
 {
 	static const char *const bad[] = { "",
@@ -560,6 +645,8 @@ int main(void)
 		MACHINE_TEST(test_plan),
 		MACHINE_TEST(test_degraded_array_starts_at_once),
 		MACHINE_TEST(test_member_in_sync_is_waited_for),
+		MACHINE_TEST(test_lvm_raid_without_a_disk),
+		cmocka_unit_test(test_legs),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_bad_tables),
 	};
