@@ -289,8 +289,8 @@ struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan
 		return kd_error_create(KD_ERR_UNSUPPORTED, "unknown target type %s", target->type);
 	if (mkdir(TARGET_MOUNT, 0700) < 0 && errno != EEXIST)
 		return kd_error_os(errno, "cannot create " TARGET_MOUNT);
-	/* The target may not need the missing volume. One that has started late, without a member, has to be found. */
-	if (volumes_assemble(root, plan, avoid, deadline, log) || clock_ms() >= deadline)
+	/* A volume that has started late, without a member, has to be found. */
+	if (volumes_assemble(root, plan, target->device, avoid, deadline, log) || clock_ms() >= deadline)
 		deadline = clock_deadline(VOLUME_SECONDS, INT64_MAX);
 	if (source(target) == KD_TARGET_BLOCK)
 		return device_wait(root, target->device, DEVICE_MOUNT, avoid, deadline, log, ret->node);

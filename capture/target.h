@@ -20,10 +20,10 @@ struct target_place {
 	char directory[512];        /* of this crash, as seen on the target */
 };
 
-/** Assemble the plan's volumes and wait for the target's device until @deadline, but not on the disks @avoid:
- *  @ret->node. A tag or a server shows only by being mounted that it is there: this mounts it at TARGET_MOUNT. It may
- *  block as long as a disk does: run it in a child. KD_ERR_TIMEOUT (device), KD_ERR_UNSUPPORTED (type), KD_ERR_OS (tag,
- *  server). */
+/** Assemble the volumes of the plan that the target lies on, and wait for the target's device until @deadline, but not
+ *  on the disks @avoid: @ret->node. A tag or a server shows only by being mounted that it is there: this mounts it at
+ *  TARGET_MOUNT. It may block as long as a disk does: run it in a child. KD_ERR_TIMEOUT (device), KD_ERR_UNSUPPORTED
+ *  (type), KD_ERR_OS (tag, server). */
 struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan *plan,
 			     const struct kd_plan_target *target, const struct disks *avoid, int64_t deadline,
 			     const struct kd_log *log, struct target_place *ret) MUST_CHECK;

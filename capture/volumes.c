@@ -112,7 +112,9 @@ static struct kd_error *translate_word(void *arg, const char *word, char **ret)
 		snprintf(path, sizeof(path), KD_PLAN_KEYS "/%s", word + strlen(KD_PLAN_KEY_PREFIX));
 		return kd_read_file(path, KEY_MAX, ret, &size);
 	}
-	if (kd_starts_with(word, KD_PLAN_VOLUME_PREFIX))
+	/* What has more conditions is a partition of the volume. */
+	if (kd_starts_with(word, KD_PLAN_VOLUME_PREFIX) &&
+	    kd_plan_find_volume(context->assembly->plan, word + strlen(KD_PLAN_VOLUME_PREFIX)))
 		err = volume_number(context, word + strlen(KD_PLAN_VOLUME_PREFIX), &number);
 	else if (kd_device_spec_is(word))
 		err = wait_for_number(context->assembly, word, &number);
@@ -468,15 +470,44 @@ static struct kd_error *assemble(const struct assembly *assembly, const struct k
 	return kd_error_create(KD_ERR_UNSUPPORTED, "the kind %s is unknown", volume->kind);
 }
 
-size_t volumes_assemble(const struct kd_sysroot *root, const struct kd_plan *plan, const struct disks *avoid,
-			int64_t deadline, const struct kd_log *log)
+/* The place of the volume that device @word lies on, in the plan; plan->volume_count: it lies on none. */
+static size_t volume_below(const struct kd_plan *plan, const char *word)
+{
+	_cleanup_(kd_device_spec_free) struct kd_device_spec spec = { 0 };
+	const struct kd_plan_volume *volume = NULL;
+
+	if (!kd_error_discard(kd_device_spec_parse(word, &spec)) && spec.value[KD_DEVICE_VOLUME])
+		volume = kd_plan_find_volume(plan, spec.value[KD_DEVICE_VOLUME]);
+	return volume ? (size_t)(volume - plan->volume) : plan->volume_count;
+}
+
+bool *volumes_below(const struct kd_plan *plan, const char *device)
+{
+	bool *below = calloc(plan->volume_count + 1, sizeof(*below));
+
+	if (!below)
+		return NULL;
+	below[volume_below(plan, device)] = true;
+	/* A line refers only to lines before it. */
+	for (size_t i = plan->volume_count; i-- > 0;)
+		for (char *const *word = plan->volume[i].argv; below[i] && *word; word++)
+			below[volume_below(plan, *word)] = true;
+	return below;
+}
+
+size_t volumes_assemble(const struct kd_sysroot *root, const struct kd_plan *plan, const char *device,
+			const struct disks *avoid, int64_t deadline, const struct kd_log *log)
 {
 	struct assembly assembly = { root, plan, avoid, log, deadline };
+	_cleanup_free_ bool *below = volumes_below(plan, device);
 	size_t i, missing = 0;
 
 	for (i = 0; i < plan->volume_count; i++) {
-		struct kd_error *err = assemble(&assembly, &plan->volume[i]);
+		struct kd_error *err;
 
+		if (below && !below[i])
+			continue;
+		err = assemble(&assembly, &plan->volume[i]);
 		missing += err != NULL;
 		kd_log_error(log, kd_error_wrap(err, "volume %s", plan->volume[i].name));
 	}

@@ -14,11 +14,15 @@
 #include "base/sysroot.h"
 #include "capture/disks.h"
 
-/** Assemble the volumes of @plan in its order, and wait for their members until @deadline (clock_ms()), but not on the
+/** Which volumes of @plan make up @device (as in its targets), by their places in the plan. Owned by the caller;
+ *  NULL: no memory. */
+bool *volumes_below(const struct kd_plan *plan, const char *device);
+
+/** Assemble these volumes in the plan's order, and wait for their members until @deadline (clock_ms()), but not on the
  *  disks @avoid. A volume that exists stays as it is. It may block as long as a disk does: run it in a child. Returns
  *  how many volumes are missing; the log says why. */
-size_t volumes_assemble(const struct kd_sysroot *root, const struct kd_plan *plan, const struct disks *avoid,
-			int64_t deadline, const struct kd_log *log);
+size_t volumes_assemble(const struct kd_sysroot *root, const struct kd_plan *plan, const char *device,
+			const struct disks *avoid, int64_t deadline, const struct kd_log *log);
 
 /** Make a device-mapper table as the ioctl wants it (struct dm_target_spec, parameters, struct …) from the plan's
  *  words: rows of START LENGTH TYPE PARAMETER…, KD_PLAN_ROW_END between them. @translate turns each parameter into text

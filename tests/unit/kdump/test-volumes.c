@@ -496,7 +496,8 @@ static void assemble(struct machine *m, const char *members, unsigned int ms, co
 	put(m, false, "1:5\n", "/sys/class/block/%s/dev", "zero");
 	asked[0] = '\0';
 	kd_log_init(&log, out, "kdump", KD_LOG_INFO);
-	assert_int_equal(volumes_assemble(&m->tree.root, &m->plan, NULL, clock_ms() + ms, &log), 0);
+	assert_int_equal(volumes_assemble(&m->tree.root, &m->plan, "volume:null,UUID=1", NULL, clock_ms() + ms, &log),
+			 0);
 	assert_int_equal(fclose(out), 0);
 	assert_string_equal(asked, "add 1:5 run ");
 	assert_string_equal(text, said);
@@ -554,6 +555,54 @@ static void test_table(void **state)
 	row = (const void *)((const char *)row + row->next);
 	assert_string_equal(row->target_type, "error");
 	assert_ptr_equal((const char *)row + row->next, table + size);
+}
+
+static void add_volume(struct machine *m, const char *kind, const char *name, const char *text)
+{
+	_cleanup_free_ char **words = kd_split_words(text, NULL);
+
+	assert_no_error(kd_plan_add_volume(&m->plan, kind, name, words));
+}
+
+/* Each target waits only for its own volumes. */
+static void test_volumes_of_a_target(void **state)
+{
+	static const struct {
+		const char *device;
+		bool below[4];
+	} cases[] = {
+		{ "volume:vg-dumps,UUID=1", { true, true, false, true } },
+		{ "volume:md1,PARTUUID=2,UUID=1", { false, false, true, false } },
+		{ "volume:vg-swap", { true, true, false, false } },
+		{ "DISK=volume:vg-dumps,UUID=1", { false } },
+		{ "UUID=1", { false } },
+		{ "server:/export", { false } },
+	};
+	struct machine *m = *state;
+
+	add_volume(m, "md", "md0", "raid1 1.2 DISK=a,UUID_SUB=1 missing");
+	add_volume(m, "dm", "vg-swap", "0 9 linear volume:md0,PARTUUID=3,UUID=4 0");
+	add_volume(m, "md", "md1", "raid1 1.2 DISK=a,UUID_SUB=5 DISK=b,UUID_SUB=6");
+	add_volume(m, "dm", "vg-dumps", "0 9 linear DISK=c 0 ; 9 9 crypt aes key:md1 0 volume:vg-swap 0");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ bool *below = volumes_below(&m->plan, cases[i].device);
+
+		assert_non_null(below);
+		assert_memory_equal(below, cases[i].below, sizeof(cases[i].below));
+	}
+}
+
+/* The volume of another target is not even looked for. */
+static void test_another_targets_volume_is_left_alone(void **state)
+{
+	struct machine *m = *state;
+	int64_t start = clock_ms();
+
+	add_volume(m, "md", "zero", "raid1 1.2 /dev/full");
+	asked[0] = '\0';
+	assert_int_equal(volumes_assemble(&m->tree.root, &m->plan, "UUID=1", NULL, start + 60000, NULL), 0);
+	assert_string_equal(asked, "");
+	assert_true(clock_ms() - start < 30000);
 }
 
 static bool is_not_lost(void *arg, const char *word)
@@ -646,6 +695,8 @@ int main(void)
 		MACHINE_TEST(test_degraded_array_starts_at_once),
 		MACHINE_TEST(test_member_in_sync_is_waited_for),
 		MACHINE_TEST(test_lvm_raid_without_a_disk),
+		MACHINE_TEST(test_volumes_of_a_target),
+		MACHINE_TEST(test_another_targets_volume_is_left_alone),
 		cmocka_unit_test(test_legs),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_bad_tables),
