@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The answers of a hostile sftp server. Whatever they are, each call ends and returns no more than it was asked for, and
- * once the server counts as lost it stays lost. */
+/* The answers of a hostile sftp server. Whatever they are, each call ends and returns no more than it was asked for,
+ * and once the server counts as lost it stays lost. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
