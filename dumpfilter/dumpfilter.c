@@ -564,7 +564,9 @@ static struct kd_error *run_level(const char *vmcore_path, const char *out_path,
 struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path, const struct dumpfilter_options *options,
 				struct dumpfilter_report *report)
 {
-	_cleanup_(output_release) struct output output = { .fd = -1, .direct_fd = -1, .limit = options->size_limit };
+	_cleanup_(output_release) struct output output = {
+		.fd = -1, .direct_fd = -1, .replace = options->replace, .limit = options->size_limit
+	};
 	struct dumpfilter_options current = *options;
 	struct dumpfilter_report unwanted;
 	struct kd_error *err = check_levels(options);

@@ -32,6 +32,7 @@ struct dumpfilter_options {
 	const struct codec *codec;       /* NULL stores pages as they are */
 	const struct writer_ops *writer; /* NULL: kdump-compressed, in one file */
 	bool flatten;                    /* write records for a pipe to standard output (@out_path is not used) */
+	bool replace;                    /* a regular file @out_path gives way, once the vmcore could be read */
 	bool dry_run;                    /* write nothing; the report says what it would be */
 	const char *const *part;         /* for writer_split: the paths of all files but the first; borrowed */
 	unsigned int part_count;
@@ -81,21 +82,22 @@ struct dumpfilter_report {
 	bool unfiltered;  /* the rules did not fit this kernel: everything was kept */
 };
 
-/** Filter @vmcore_path into @out_path, created with mode 0600 (an existing file is refused with EEXIST). The output can
- *  be opened by crash and drgn from early on and at any later moment; its header says "incomplete" until the last
- *  write. The file is fsynced before success is returned. On error the data that was written stays. @report may be
- *  NULL; it is filled as far as things went, on error too. KD_ERR_OS, KD_ERR_FORMAT (not a vmcore), KD_ERR_UNSUPPORTED
- *  (architecture, Xen). */
+/** Filter @vmcore_path into @out_path, created with mode 0600 (an existing file is refused with EEXIST unless
+ *  options->replace). The output can be opened by crash and drgn from early on and at any later moment; its header says
+ *  "incomplete" until the last write. The file is fsynced before success is returned. On error the data that was
+ *  written stays. @report may be NULL; it is filled as far as things went, on error too. KD_ERR_OS, KD_ERR_FORMAT (not
+ *  a vmcore), KD_ERR_UNSUPPORTED (architecture, Xen). */
 struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path, const struct dumpfilter_options *options,
 				struct dumpfilter_report *report) MUST_CHECK;
 
 /** Put the records of a flattened dump, read from @in, into the new file @out_path (as for dumpfilter_run()).
  *  KD_ERR_OS; KD_ERR_FORMAT (not flattened; cut off: then what came is in the file). */
-struct kd_error *dumpfilter_rearrange(int in, const char *out_path) MUST_CHECK;
+struct kd_error *dumpfilter_rearrange(int in, const char *out_path, bool replace) MUST_CHECK;
 
 /** Make one dump of the @count files that --split has made of it. KD_ERR_OS; KD_ERR_FORMAT (not of one dump; one is
  *  missing; one is incomplete: then the new one is, too). */
-struct kd_error *dumpfilter_reassemble(const char *const *part, unsigned int count, const char *out_path) MUST_CHECK;
+struct kd_error *dumpfilter_reassemble(const char *const *part, unsigned int count, const char *out_path,
+				       bool replace) MUST_CHECK;
 
 /** Only count: which pages a dump would find. @options: log, vmcoreinfo and supplement count; PAGE_ZERO is not looked
  * for.
@@ -153,7 +155,7 @@ struct dumpfilter_command {
 	bool mem_usage, json;
 	bool vtop; /* translate vtop_address; then the dump, if there is an output */
 	uint64_t vtop_address;
-	bool dump_dmesg, check_params, show_help, show_version, force;
+	bool dump_dmesg, check_params, show_help, show_version;
 	bool rearrange, reassemble, show_stats;
 	bool codec_given; /* a codec, or none at all, was asked for; otherwise it is the first of the table */
 	bool estimate;

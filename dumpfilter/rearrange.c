@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "dumpfilter/dumpfilter.h"
 #include "dumpfilter/vmcore/flattened_format.h"
+#include "dumpfilter/write/output.h"
 
 #define PIECE ((size_t)1 << 20)
 
@@ -55,7 +56,7 @@ static struct kd_error *copy_record(int in, int out, const char *out_path, uint6
 	return err;
 }
 
-struct kd_error *dumpfilter_rearrange(int in, const char *out_path)
+struct kd_error *dumpfilter_rearrange(int in, const char *out_path, bool replace)
 {
 	_cleanup_free_ uint8_t *buf = malloc(PIECE);
 	struct flattened_record record;
@@ -67,9 +68,9 @@ struct kd_error *dumpfilter_rearrange(int in, const char *out_path)
 	err = check_header(in, buf);
 	if (err)
 		return err;
-	out = open(out_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (out < 0)
-		return kd_error_os(errno, "%s", out_path);
+	err = output_create_fd(out_path, replace, &out);
+	if (err)
+		return err;
 	for (;;) {
 		err = read_exactly(in, &record, sizeof(record));
 		if (err)

@@ -171,10 +171,10 @@ static struct kd_error *copy_pages(const struct set *set, struct writer *writer,
 	return err || !unit->count ? err : writer_kdump.put(writer, unit);
 }
 
-struct kd_error *dumpfilter_reassemble(const char *const *part, unsigned int count, const char *out_path)
+struct kd_error *dumpfilter_reassemble(const char *const *part, unsigned int count, const char *out_path, bool replace)
 {
 	_cleanup_(set_release) struct set set = { 0 };
-	_cleanup_(output_release) struct output output = { .fd = -1, .direct_fd = -1 };
+	_cleanup_(output_release) struct output output = { .fd = -1, .direct_fd = -1, .replace = replace };
 	_cleanup_free_ struct page_unit *unit = calloc(1, sizeof(*unit));
 	_cleanup_free_ uint8_t *data = NULL;
 	struct dump_description dump;

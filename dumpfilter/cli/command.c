@@ -242,7 +242,7 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 	case 'b':
 		return NULL;
 	case 'f':
-		command->force = true;
+		command->options.replace = true;
 		return NULL;
 	case 'D':
 		command->debug++;

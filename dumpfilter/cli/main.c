@@ -12,12 +12,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "dumpfilter/cli/mem_usage.h"
 #include "dumpfilter/report.h"
 #include "dumpfilter/cli/supplement.h"
 #include "dumpfilter/codec/codec.h"
 #include "dumpfilter/dumpfilter.h"
+#include "dumpfilter/write/output.h"
 
 #define EXIT_USAGE 2
 #define EXIT_FULL  3
@@ -124,65 +127,101 @@ static void save_report(const char *path, const struct dumpfilter_report *report
 		kd_warn(log, "--report %s: %s", path, strerror(errno));
 }
 
-static struct kd_error *make_room_for(const char *path)
+/* Do the two names lead to one file? Devices do not count. */
+static bool same_file(const char *a, const char *b)
 {
-	struct stat st;
+	struct stat x, y;
 
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? NULL : kd_error_os(errno, "%s", path);
-	/* Never a device or a directory. */
-	if (!S_ISREG(st.st_mode))
-		return kd_error_create(KD_ERR_USAGE, "%s is not a regular file, so -f does not replace it", path);
-	return unlink(path) < 0 ? kd_error_os(errno, "%s", path) : NULL;
+	if (!a || !b)
+		return false;
+	if (stat(a, &x) < 0 || stat(b, &y) < 0)
+		return strcmp(a, b) == 0;
+	return S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-static struct kd_error *make_room(const struct dumpfilter_command *command)
+static bool is_read(const struct dumpfilter_command *command, const char *path)
 {
-	struct kd_error *err;
+	const char *const file[] = { command->input, command->vmlinux, command->vmcoreinfo, command->config };
+	bool found = false;
 
-	if (!command->force || command->options.dry_run || command->options.flatten)
+	for (size_t i = 0; i < ARRAY_SIZE(file) && !found; i++)
+		found = same_file(path, file[i]);
+	for (unsigned int i = 0; i < command->part_count && !found && command->reassemble; i++)
+		found = same_file(path, command->part[i]);
+	return found;
+}
+
+static struct kd_error *check_written(const struct dumpfilter_command *command, const char *path)
+{
+	if (!is_read(command, path))
 		return NULL;
-	err = make_room_for(command->output);
+	return kd_error_create(KD_ERR_USAGE, "%s: the file is to be read and written: name another one", path);
+}
+
+/* A file that is written over while it is read is lost. */
+static struct kd_error *check_outputs(const struct dumpfilter_command *command)
+{
+	struct kd_error *err = check_written(command, command->report);
+
+	if (!err)
+		err = check_written(command, command->generate);
+	if (err || command->options.dry_run)
+		return err;
+	if (same_file(command->report, command->output))
+		return kd_error_create(KD_ERR_USAGE, "--report %s: the dump is to be written there: name another file",
+				       command->report);
+	err = check_written(command, command->output);
 	for (unsigned int i = 0; i < command->part_count && !err && !command->reassemble; i++)
-		err = make_room_for(command->part[i]);
+		err = check_written(command, command->part[i]);
 	return err;
 }
 
 static struct kd_error *rearrange(const struct dumpfilter_command *command)
 {
 	_cleanup_close_ int in = command->input ? open(command->input, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
-	struct kd_error *err;
 
 	if (in < 0)
 		return kd_error_os(errno, "%s", command->input ? command->input : "standard input");
-	err = make_room(command);
-	return err ? err : dumpfilter_rearrange(in, command->output);
+	return dumpfilter_rearrange(in, command->output, command->options.replace);
 }
 
 static struct kd_error *reassemble(const struct dumpfilter_command *command)
 {
-	struct kd_error *err = make_room(command);
-
-	return err ? err : dumpfilter_reassemble(command->part, command->part_count, command->output);
+	return dumpfilter_reassemble(command->part, command->part_count, command->output, command->options.replace);
 }
 
+static struct kd_error *save_log(const struct dumpfilter_command *command, const char *text, size_t size)
+{
+	_cleanup_close_ int fd = -1;
+	struct kd_error *err = output_create_fd(command->output, command->options.replace, &fd);
+
+	if (!err && kd_write_all(fd, text, size) < 0)
+		err = kd_error_os(errno, "%s", command->output);
+	return err;
+}
+
+/* The file is made when there is something to write: of a damaged log as much as could be read. */
 static struct kd_error *write_log(struct dumpfilter_command *command, const struct kd_log *log)
 {
 	_cleanup_(supplement_close) struct supplement *supplement = NULL;
-	_cleanup_fclose_ FILE *out = NULL;
+	_cleanup_free_ char *text = NULL;
+	size_t size = 0;
+	FILE *out;
 	struct kd_error *err = supplement_open(command, log, &supplement);
 
-	if (!err)
-		err = make_room(command);
 	if (err)
 		return err;
 	command->options.log = log;
-	out = fopen(command->output, "wxe");
+	out = open_memstream(&text, &size);
 	if (!out)
-		return kd_error_os(errno, "%s", command->output);
+		return kd_error_nomem();
 	err = dumpfilter_dmesg_with(command->input, out, &command->options);
-	if (!err && fclose(take_ptr(out)) != 0)
-		err = kd_error_os(errno, "%s", command->output);
+	if (fclose(out) != 0 && !err)
+		err = kd_error_nomem();
+	if (!err)
+		return save_log(command, text, size);
+	if (size > 0)
+		kd_error_destroy(save_log(command, text, size));
 	return err;
 }
 
@@ -193,8 +232,6 @@ static struct kd_error *write_dump(struct dumpfilter_command *command, const str
 	_cleanup_(supplement_close) struct supplement *supplement = NULL;
 	struct kd_error *err = supplement_open(command, log, &supplement);
 
-	if (!err)
-		err = make_room(command);
 	if (err)
 		return err;
 	clock_gettime(CLOCK_MONOTONIC, &progress.start);
@@ -320,6 +357,8 @@ int main(int argc, char **argv)
 	err = dumpfilter_parse_command(argc, argv, &command);
 	if (!err)
 		err = check_operands(&command);
+	if (!err)
+		err = check_outputs(&command);
 	if (kd_log_error(&log, err)) {
 		fprintf(stderr, "Try 'dumpfilter --help'.\n");
 		return EXIT_USAGE;

@@ -46,13 +46,38 @@ static int open_direct(const char *path, int fd)
 	return -1;
 }
 
+static struct kd_error *remove_regular(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? NULL : kd_error_os(errno, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return kd_error_create(KD_ERR_USAGE, "%s is not a regular file, so -f does not replace it", path);
+	return unlink(path) < 0 ? kd_error_os(errno, "%s", path) : NULL;
+}
+
+struct kd_error *output_create_fd(const char *path, bool replace, int *fd_ret)
+{
+	struct kd_error *err = replace ? remove_regular(path) : NULL;
+
+	if (err)
+		return err;
+	*fd_ret = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return *fd_ret < 0 ? kd_error_os(errno, "%s", path) : NULL;
+}
+
 struct kd_error *output_create(struct output *output, const char *path, bool direct)
 {
+	struct kd_error *err;
+
 	output->direct_fd = -1;
 	output->path = path;
-	output->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (output->fd < 0)
-		return os_error(output);
+	err = output_create_fd(path, output->replace, &output->fd);
+	if (err) {
+		output->full = err->errnum == ENOSPC || err->errnum == EDQUOT;
+		return err;
+	}
 	if (direct)
 		output->direct_fd = open_direct(path, output->fd);
 	return NULL;

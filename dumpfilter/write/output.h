@@ -26,6 +26,7 @@ struct output {
 	int fd;
 	int direct_fd;    /* the same file with O_DIRECT; -1: none */
 	const char *path; /* borrowed */
+	bool replace;     /* a regular file that is there already gives way */
 	uint64_t limit;   /* the file must not become longer than this; 0: no limit */
 	uint64_t end;     /* claimed so far */
 	bool full;        /* the disk, a quota or the limit: there was no room for something */
@@ -38,8 +39,11 @@ struct output {
 
 #define OUTPUT_ALIGN 4096u
 
-/** Create @path (mode 0600, must not exist). @direct: write data past the page cache where possible, which pays if
- *  other threads compute while one waits for the disk. Release it even after an error. */
+/** Create @path (mode 0600, must not exist) for writing. @replace: a regular file there is removed first; anything
+ *  else, such as a link or a device, is refused (KD_ERR_USAGE). KD_ERR_OS. */
+struct kd_error *output_create_fd(const char *path, bool replace, int *fd_ret) MUST_CHECK;
+/** Create @path as output_create_fd() does, by output->replace. @direct: write data past the page cache where possible,
+ *  which pays if other threads compute while one waits for the disk. Release it even after an error. */
 struct kd_error *output_create(struct output *output, const char *path, bool direct) MUST_CHECK;
 /** Records go to the open @fd, which is borrowed; @name is for messages. Only the first OUTPUT_ALIGN bytes may be
  *  written more than once. Release it even after an error. KD_ERR_NOMEM, KD_ERR_OS (its header is written). */

@@ -60,8 +60,11 @@ static struct kd_error *begin(struct output *output, const struct dump_descripti
 		return kd_error_nomem();
 	writer->count = count;
 	for (unsigned int i = 0; i < count; i++)
-		writer->part[i].output =
-			(struct output){ .kind = output->kind, .fd = -1, .direct_fd = -1, .limit = output->limit };
+		writer->part[i].output = (struct output){ .kind = output->kind,
+							  .fd = -1,
+							  .direct_fd = -1,
+							  .replace = output->replace,
+							  .limit = output->limit };
 	choose_ends(writer, dump);
 	own.split = true;
 	for (unsigned int i = 0; i < count && !err; i++) {

@@ -48,7 +48,7 @@ static void test_command(void **state)
 	assert_int_equal(command.options.fallback_level[1], 0);
 	assert_string_equal(command.input, "/proc/vmcore");
 	assert_string_equal(command.output, "out");
-	assert_true(command.force);
+	assert_true(command.options.replace);
 	assert_int_equal(command.debug, 2);
 	assert_int_equal(command.message_level, 31);
 	assert_int_equal(command.options.threads, 4);

@@ -217,7 +217,7 @@ static void test_stream(void **state)
 		assert_written_once();
 		fd = open(stream, O_RDONLY | O_CLOEXEC);
 		unlink(cycled);
-		assert_no_error(dumpfilter_rearrange(fd, cycled));
+		assert_no_error(dumpfilter_rearrange(fd, cycled, false));
 		assert_same(whole, cycled);
 	}
 }

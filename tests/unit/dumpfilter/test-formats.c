@@ -250,9 +250,9 @@ static void rearrange(const char *in, const char *out, enum kd_error_code expect
 
 	unlink(out);
 	if (expected)
-		assert_code(dumpfilter_rearrange(fd, out), expected);
+		assert_code(dumpfilter_rearrange(fd, out, false), expected);
 	else
-		assert_no_error(dumpfilter_rearrange(fd, out));
+		assert_no_error(dumpfilter_rearrange(fd, out, false));
 }
 
 static void test_stream(void **state)
@@ -360,15 +360,15 @@ static void test_split(void **state)
 	unlink(other);
 	paths[0] = path[2]; /* in any order */
 	paths[2] = path[0];
-	assert_no_error(dumpfilter_reassemble(paths, 3, other));
+	assert_no_error(dumpfilter_reassemble(paths, 3, other, false));
 	check_contents(other, false, false);
 	/* One is missing; one is of another dump; one is no part. */
 	unlink(other);
-	assert_code(dumpfilter_reassemble(paths, 2, other), KD_ERR_FORMAT);
-	assert_code(dumpfilter_reassemble(paths + 1, 2, other), KD_ERR_FORMAT);
+	assert_code(dumpfilter_reassemble(paths, 2, other, false), KD_ERR_FORMAT);
+	assert_code(dumpfilter_reassemble(paths + 1, 2, other, false), KD_ERR_FORMAT);
 	filter(core, dump, 31, &codec_zlib);
 	paths[0] = dump;
-	assert_code(dumpfilter_reassemble(paths, 3, other), KD_ERR_FORMAT);
+	assert_code(dumpfilter_reassemble(paths, 3, other, false), KD_ERR_FORMAT);
 	assert_int_equal(access(other, F_OK), -1);
 	for (int i = 0; i < 3; i++)
 		unlink(path[i]);
