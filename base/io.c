@@ -137,7 +137,12 @@ struct kd_error *kd_write_file_atomic(const char *path, const void *data, size_t
 	_cleanup_free_ char *temporary = NULL;
 	_cleanup_close_ int fd = -1;
 	struct kd_error *err;
+	struct stat st;
 
+	/* A rename would put a file in the place of /dev/null, or of the link /dev/stdout, for the whole machine. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return kd_error_create(KD_ERR_USAGE, "cannot write %s: it is not a regular file: name another one",
+				       path);
 	err = kd_format(&temporary, "%s.XXXXXX", path);
 	if (err)
 		return err;

@@ -28,7 +28,8 @@ struct kd_error *kd_read_file(const char *path, size_t max, char **ret, size_t *
 struct kd_error *kd_read_fd(int fd, const char *path, size_t max, char **ret, size_t *size_ret) MUST_CHECK;
 
 /** Replace @path by a file with this content and mode: the new file is written beside it, synced and renamed, and the
- *  directory is synced. After a failure the old file is untouched, and the new one is removed. */
+ *  directory is synced. After a failure the old file is untouched, and the new one is removed. KD_ERR_USAGE: @path is
+ *  a device, a pipe or a directory, or a link to one. KD_ERR_OS. */
 struct kd_error *kd_write_file_atomic(const char *path, const void *data, size_t size, mode_t mode) MUST_CHECK;
 
 /** fsync the directory that holds @path, so that a rename in it survives power loss. */

@@ -58,6 +58,17 @@ static void test_files(void **state)
 	snprintf(link, sizeof(link), "cannot write %s/none/x: No such file or directory", dir);
 	snprintf(path, sizeof(path), "%s/none/x", dir);
 	expect_text(kd_write_file_atomic(path, "", 0, 0600), link);
+	/* Nothing but a file is replaced, whatever name it has. */
+	snprintf(path, sizeof(path), "%s/a/pipe", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_error(kd_write_file_atomic(path, "", 0, 0600), KD_ERR_USAGE, "it is not a regular file");
+	snprintf(link, sizeof(link), "%s/a/stdout", dir);
+	assert_int_equal(symlink(path, link), 0);
+	assert_error(kd_write_file_atomic(link, "", 0, 0600), KD_ERR_USAGE, "it is not a regular file");
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	unlink(link);
+	unlink(path);
 	snprintf(path, sizeof(path), "%s/a/b/value", dir);
 	/* An absolute link stays inside the captured tree. */
 	snprintf(link, sizeof(link), "%s/link", dir);
