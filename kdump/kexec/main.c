@@ -254,6 +254,8 @@ static struct kd_error *parse_options(int argc, char **argv, const struct kd_log
 	o->kernel = argv[optind];
 	if (o->sysroot && !o->dry_run && !o->status && !o->reserved_size)
 		return kd_error_create(KD_ERR_USAGE, "--sysroot needs --dry-run, --status or --print-ckr-size");
+	if (o->dry_run && o->unload)
+		return kd_error_create(KD_ERR_USAGE, "--dry-run is for -l and -p; -u would unload the kernel");
 	return NULL;
 }
 
