@@ -178,6 +178,26 @@ static struct kd_error *add_change(struct boot_plan *plan, size_t file, const st
 		       NULL;
 }
 
+/* How many more of @open than of @close. */
+static long nesting(const char *text, size_t size, char open, char close)
+{
+	long depth = 0;
+
+	for (size_t i = 0; i < size; i++)
+		depth += (text[i] == open) - (text[i] == close);
+	return depth;
+}
+
+/* "$(echo crashkernel=1M)": would the change take one end of a shell's expansion away? */
+static bool breaks_expansion(const char *old, size_t old_size, const char *words)
+{
+	size_t size = strlen(words);
+
+	return nesting(old, old_size, '(', ')') != nesting(words, size, '(', ')') ||
+	       nesting(old, old_size, '{', '}') != nesting(words, size, '{', '}') ||
+	       (nesting(old, old_size, '`', 0) - nesting(words, size, '`', 0)) % 2 != 0;
+}
+
 /* Put @setting into @region of the file's text, as edited so far. */
 static struct kd_error *edit(struct boot_plan *plan, size_t index, const struct boot_region *region,
 			     const char *setting)
@@ -195,6 +215,12 @@ static struct kd_error *edit(struct boot_plan *plan, size_t index, const struct 
 			"it in quotes",
 			file->path);
 	err = crashkernel_put(now + region->start, region->end - region->start, setting, &words);
+	if (!err && breaks_expansion(now + region->start, region->end - region->start, words))
+		err = kd_error_create(
+			KD_ERR_UNSUPPORTED,
+			"%s: crashkernel= is inside of $(…), ${…} or `…`, which only a shell can read: write "
+			"crashkernel=%s there yourself",
+			file->path, setting);
 	if (err)
 		return err;
 	err = kd_format(&text, "%.*s%s%s%s", (int)region->start, now, region->missing ? region->missing : "", words,
