@@ -246,9 +246,9 @@ static struct kd_error *set_failure_action(struct parser *p, const struct direct
 
 static struct kd_error *set_default(struct parser *p, const struct directive *d, const char *value)
 {
-	if (p->warn)
-		p->warn(p->warn_arg, "The option 'default' is obsolete: write 'failure_action'");
-	return set_failure_action(p, d, value);
+	struct kd_error *err = warn_here(p, "The option 'default' is obsolete: write 'failure_action'");
+
+	return err ? err : set_failure_action(p, d, value);
 }
 
 static struct kd_error *set_final_action(struct parser *p, const struct directive *d, const char *value)
@@ -510,11 +510,11 @@ static struct kd_error *parse_line(struct parser *p, char *line, unsigned int se
 				       "%s:%u: Invalid kdump config value for option '%s': it is empty; "
 				       "give a value or remove the line",
 				       p->file, p->line, name);
-	i = d - directives;
+	i = canonical(d) - directives;
 	if (seen[i] && d->set != set_target && d->set != set_dump_path)
 		return kd_error_create(KD_ERR_CONFIG,
 				       "%s:%u: Duplicated kdump config value of option %s (first on line %u); keep one",
-				       p->file, p->line, name, seen[i]);
+				       p->file, p->line, canonical(d)->name, seen[i]);
 	seen[i] = p->line;
 	err = d->set(p, d, value);
 	return err ? err : note(p, d, value);
