@@ -158,6 +158,17 @@ static bool looks_like(const char *text, const char *pattern)
 	return true;
 }
 
+/* mktime() makes the 14th of February of a 45th of January; an hour it may move, where clocks are set forward. */
+static bool to_time(const struct tm *given, int64_t *ret)
+{
+	struct tm tm = *given;
+
+	if (tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+		return false;
+	*ret = mktime(&tm);
+	return tm.tm_mon == given->tm_mon && tm.tm_mday == given->tm_mday;
+}
+
 bool dump_time_of_name(const char *name, int64_t *ret)
 {
 	static const char stamp[] = "dddd-dd-dd-dd:dd:dd";
@@ -186,8 +197,7 @@ bool dump_time_of_name(const char *name, int64_t *ret)
 	}
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
-	*ret = mktime(&tm);
-	return true;
+	return to_time(&tm, ret);
 }
 
 /* The names of the files of a dump, for all programs that write dumps. A name that ends in '.' is a prefix. */
