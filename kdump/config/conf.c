@@ -204,6 +204,15 @@ static struct kd_error *add_further(const struct parser *p, const char *value)
 	return err ? err : kd_set_text(&further->path, p->path);
 }
 
+/* "SERVER:/DIRECTORY" or "[ADDRESS]:/DIRECTORY". */
+static bool is_export(const char *value)
+{
+	size_t server = *value == '[' ? strcspn(value, "]") + 1 : strcspn(value, ":");
+
+	return *value != '-' && server > 0 && server < strlen(value) && strcspn(value, " \t") > server &&
+	       kd_starts_with(value + server, ":/");
+}
+
 static struct kd_error *set_target(struct parser *p, const struct directive *d, const char *value)
 {
 	enum kd_target_source source = kd_target_type_find(p->name)->source;
@@ -213,8 +222,8 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 	struct kd_error *err;
 
 	if (source == KD_TARGET_NFS) {
-		if (!strstr(value, ":/"))
-			return bad_value(p, d, value, "give SERVER:/DIRECTORY");
+		if (!is_export(value))
+			return bad_value(p, d, value, "give SERVER:/DIRECTORY, an IPv6 address in brackets");
 	} else if (source == KD_TARGET_SSH) {
 		if (*value == '-' || strpbrk(value, " \t:/") || value[strlen(value) - 1] == '@')
 			return bad_value(p, d, value, "give USER@SERVER");
