@@ -39,11 +39,11 @@ struct capture {
 	const struct kd_log *log;
 	struct kd_sysroot root;
 	struct report report;
-	int64_t deadline;     /* of the running step */
-	bool connected;       /* report.target is mounted, and has a directory for this crash */
-	bool stuck;           /* a child was left behind: the target that it worked on must not be touched any more */
-	struct disks hanging; /* those that stuck children work on */
-	bool prepared;        /* the programs before the dump have run */
+	int64_t deadline; /* of the running step */
+	struct capture_progress *progress;
+	bool connected; /* report.target is mounted, and has a directory for this crash */
+	bool stuck;     /* a child was left behind: the target that it worked on must not be touched any more */
+	bool traced;    /* the end of the crashed kernel's log is on the console */
 };
 
 enum on_failure {
@@ -141,8 +141,9 @@ static struct kd_error *step_quiesce(struct capture *capture)
 	struct quiescing *quiescing = shared_alloc(sizeof(*quiescing));
 	struct kd_error *err;
 
-	if (!capture->plan->quiesce)
+	if (!capture->plan->quiesce || capture->progress->quiesced)
 		return NULL;
+	capture->progress->quiesced = true;
 	if (!quiescing)
 		return kd_error_nomem();
 	quiescing->root = &capture->root;
@@ -158,10 +159,10 @@ static struct kd_error *step_quiesce(struct capture *capture)
 
 static struct kd_error *step_modules(struct capture *capture)
 {
-	size_t i;
+	size_t *next = &capture->progress->modules;
 
-	for (i = 0; i < capture->plan->module_count; i++) {
-		struct kd_error *err = module_insert(&capture->plan->module[i],
+	while (*next < capture->plan->module_count) {
+		struct kd_error *err = module_insert(&capture->plan->module[(*next)++],
 						     clock_deadline(MODULE_SECONDS, capture->deadline));
 
 		if (err)
@@ -183,8 +184,11 @@ static struct kd_error *examine_crash(void *arg)
 static struct kd_error *step_log(struct capture *capture)
 {
 	const struct crash_facts *crash = &capture->setup->outcome->crash;
-	struct kd_error *err = run_apart(capture, "reading the crashed kernel's log", examine_crash, capture);
+	struct kd_error *err;
 
+	if (crash->log_size)
+		return NULL;
+	err = run_apart(capture, "reading the crashed kernel's log", examine_crash, capture);
 	if (crash->identity.release[0])
 		kd_info(capture->log, "Linux %s crashed: %s", crash->identity.release,
 			crash->panic[0] ? crash->panic : "its log does not say why");
@@ -196,7 +200,7 @@ static struct kd_error *step_pre(struct capture *capture)
 {
 	struct kd_error *err;
 
-	capture->prepared = true;
+	capture->progress->prepared = true;
 	complain(capture, hooks_run(capture->plan, "pre.d", NULL, capture->deadline, capture->log));
 	err = hooks_run(capture->plan, "pre", NULL, capture->deadline, capture->log);
 	/* A command that could not be run has not forbidden anything. */
@@ -225,8 +229,8 @@ static struct kd_error *find_target(void *arg)
 {
 	const struct capture *capture = arg;
 
-	return target_find(&capture->root, capture->plan, capture->report.target, &capture->hanging, capture->deadline,
-			   capture->log, &capture->setup->outcome->place);
+	return target_find(&capture->root, capture->plan, capture->report.target, &capture->progress->hanging,
+			   capture->deadline, capture->log, &capture->setup->outcome->place);
 }
 
 static struct kd_error *mount_target(void *arg)
@@ -241,7 +245,7 @@ static bool hangs(const struct capture *capture, const char *node)
 {
 	const char *name = kd_starts_with(node, "/dev/") ? node + strlen("/dev/") : node;
 
-	return disks_hold(&capture->hanging, &capture->root, name);
+	return disks_hold(&capture->progress->hanging, &capture->root, name);
 }
 
 static struct kd_error *step_connect(struct capture *capture)
@@ -251,10 +255,11 @@ static struct kd_error *step_connect(struct capture *capture)
 	struct kd_error *err;
 
 	/* After a disk hung for minutes, every other one has had its time. */
-	capture->deadline = clock_deadline(capture->hanging.count ? SECOND_LOOK_SECONDS : target->deadline,
+	capture->deadline = clock_deadline(capture->progress->hanging.count ? SECOND_LOOK_SECONDS : target->deadline,
 					   capture->setup->deadline);
 	*place = (struct target_place){ 0 };
 	/* The child gives up waiting by itself. It may then have to start a volume, which is work like a mount. */
+	capture->progress->mounted = true; /* or soon: a tag or a server is found by mounting it */
 	err = run_until(capture, "looking for the target", find_target, capture,
 			clock_deadline(target->deadline + capture->plan->mount_timeout, capture->setup->deadline));
 	if (!err && hangs(capture, place->node))
@@ -395,9 +400,12 @@ static struct kd_error *run_dump(struct capture *capture)
 
 static struct kd_error *step_dump(struct capture *capture)
 {
-	struct kd_error *err = run_dump(capture);
 	const struct dump_result *dump = &capture->report.dump;
+	struct kd_error *err;
 
+	capture->progress->dumping = true;
+	err = run_dump(capture);
+	capture->progress->dumping = false;
 	if (!err) {
 		capture->report.complete_at = clock_ms();
 		achieve(capture, CAPTURE_COMPLETE);
@@ -489,8 +497,9 @@ static struct kd_error *abandon_target(void *arg)
 static struct kd_error *step_disconnect(struct capture *capture)
 {
 	capture->connected = false;
+	capture->progress->mounted = false;
 	if (capture->stuck) {
-		disks_add(&capture->hanging, &capture->root, capture->setup->outcome->place.node);
+		disks_add(&capture->progress->hanging, &capture->root, capture->setup->outcome->place.node);
 		return run_apart(capture, "leaving the target", abandon_target, NULL);
 	}
 	return run_apart(capture, "unmounting the target", disconnect_target, NULL);
@@ -504,18 +513,19 @@ static void save_to_target(struct capture *capture)
 {
 	if (!run_steps(capture, arrival_steps, ARRAY_SIZE(arrival_steps)))
 		return;
-	if (!capture->prepared && !run_steps(capture, pre_step, 1))
+	if (!capture->progress->prepared && !run_steps(capture, pre_step, 1))
 		return;
 	run_steps(capture, dump_steps, ARRAY_SIZE(dump_steps));
 }
 
-/* Try the targets in turn. The target that worked, or the last one, stays connected for the hooks. */
-static void try_targets(struct capture *capture)
+/* Try the targets in turn, from number @first. The one that worked, or the last one, stays connected for the hooks. */
+static void try_targets(struct capture *capture, size_t first)
 {
 	struct report *report = &capture->report;
 	size_t i;
 
-	for (i = 0; i < capture->plan->target_count; i++) {
+	for (i = first; i < capture->plan->target_count; i++) {
+		capture->progress->target = i;
 		if (report->target)
 			run_steps(capture, disconnect_step, 1);
 		capture->stuck = false;
@@ -529,15 +539,24 @@ static void try_targets(struct capture *capture)
 	}
 }
 
+/* A worker that died while it made a dump may die of it again: the next target comes first, if there is one. */
+static size_t first_target(const struct capture *capture)
+{
+	const struct capture_progress *progress = capture->progress;
+
+	return progress->target + (progress->dumping && progress->target + 1 < capture->plan->target_count);
+}
+
 static struct kd_error *step_save(struct capture *capture)
 {
 	const struct capture_outcome *outcome = capture->setup->outcome;
 
-	try_targets(capture);
+	try_targets(capture, first_target(capture));
 	/* No target has appeared. The programs may be what brings one up. */
-	if (!capture->prepared && run_steps(capture, pre_step, 1) &&
+	if (!capture->progress->prepared && run_steps(capture, pre_step, 1) &&
 	    (hooks_exist(capture->plan, "pre") || hooks_exist(capture->plan, "pre.d")))
-		try_targets(capture);
+		try_targets(capture, 0);
+	capture->progress->target = capture->plan->target_count;
 	if (outcome->vetoed || outcome->result == CAPTURE_COMPLETE)
 		return NULL;
 	return kd_error_create(KD_ERR_NOT_FOUND, "no complete dump was saved%s",
@@ -551,8 +570,9 @@ static struct kd_error *step_post(struct capture *capture)
 	bool complete = capture->setup->outcome->result == CAPTURE_COMPLETE;
 	char status[16];
 
-	if (capture->setup->outcome->vetoed)
+	if (capture->setup->outcome->vetoed || capture->progress->posted)
 		return NULL;
+	capture->progress->posted = true;
 	snprintf(status, sizeof(status), "%d",
 		 complete                   ? 0 :
 		 capture->report.dump.count ? capture->report.dump.status :
@@ -563,20 +583,21 @@ static struct kd_error *step_post(struct capture *capture)
 	return hooks_run(capture->plan, "emergency", NULL, capture->deadline, capture->log);
 }
 
-/* If nothing could be saved, the console is the last place that can keep the end of the log. */
-static struct kd_error *step_trace(struct capture *capture)
+/* The console is the last place that can keep the end of the log. */
+static struct kd_error *print_log_end(struct capture *capture, const char *why)
 {
-	_cleanup_free_ char *text = NULL;
-	struct kd_error *err;
-	size_t size;
+	size_t size = capture->setup->outcome->crash.log_size;
+	_cleanup_fclose_ FILE *in = fopen(CRASH_LOG, "re");
+	_cleanup_free_ char *text = malloc(size + 1);
 	char *line;
 
-	if (capture->setup->outcome->result != CAPTURE_NOTHING || !capture->setup->outcome->crash.log_size)
-		return NULL;
-	err = kd_read_file(CRASH_LOG, capture->setup->outcome->crash.log_size, &text, &size);
-	if (err)
-		return err;
-	kd_info(capture->log, "nothing could be saved; the end of the crashed kernel's log:");
+	if (!in)
+		return kd_error_os(errno, "cannot open " CRASH_LOG);
+	if (!text)
+		return kd_error_nomem();
+	size = fread(text, 1, size, in);
+	text[size] = '\0';
+	kd_info(capture->log, "%s; the end of the crashed kernel's log:", why);
 	for (line = (char *)kd_klog_tail(text, TRACE_LINES); line < text + size;) {
 		char *next = line + strcspn(line, "\n");
 
@@ -584,7 +605,40 @@ static struct kd_error *step_trace(struct capture *capture)
 		kd_info(capture->log, "| %s", line);
 		line = next + 1;
 	}
+	capture->traced = true;
 	return NULL;
+}
+
+static struct kd_error *step_trace(struct capture *capture)
+{
+	if (capture->setup->outcome->result != CAPTURE_NOTHING || !capture->setup->outcome->crash.log_size)
+		return NULL;
+	if (!capture->traced)
+		return print_log_end(capture, "nothing could be saved");
+	kd_info(capture->log, "nothing could be saved; the end of the crashed kernel's log is above");
+	return NULL;
+}
+
+/* --- a second worker ---------------------------------------------------------------------------------------------- */
+
+/* What killed the first worker may kill this one before it has saved anything. */
+static struct kd_error *step_trace_first(struct capture *capture)
+{
+	if (capture->setup->outcome->result != CAPTURE_NOTHING || !capture->setup->outcome->crash.log_size)
+		return NULL;
+	return print_log_end(capture, "nothing has been saved yet");
+}
+
+static struct kd_error *step_disconnect_first(struct capture *capture)
+{
+	struct kd_error *err = NULL;
+
+	if (capture->progress->mounted)
+		err = run_apart(capture, "unmounting the target", disconnect_target, NULL);
+	capture->progress->mounted = false;
+	if (capture->stuck)
+		disks_add(&capture->progress->hanging, &capture->root, capture->setup->outcome->place.node);
+	return err;
 }
 
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
@@ -594,6 +648,14 @@ static const struct step before[] = {
 	{ "quiesce", step_quiesce, 10, GO_ON },
 	{ "modules", step_modules, 300, GO_ON },
 	{ "log", step_log, 120, GO_ON },
+};
+
+static const struct step again[] = {
+	{ "trace", step_trace_first, 60, GO_ON },
+	{ "disconnect", step_disconnect_first, 30, GO_ON },
+};
+
+static const struct step saving[] = {
 	{ "save", step_save, 0, GO_ON },
 	{ "post", step_post, 0, GO_ON },
 };
@@ -612,6 +674,7 @@ struct kd_error *capture_run(const struct capture_setup *setup)
 		.plan = setup->plan,
 		.log = setup->log,
 		.deadline = setup->deadline,
+		.progress = &setup->outcome->progress,
 		.report = { .plan = setup->plan, .crash = &setup->outcome->crash, .place = &setup->outcome->place },
 	};
 	struct report_step *step = report_begin_step(&capture.report, "setup");
@@ -621,7 +684,32 @@ struct kd_error *capture_run(const struct capture_setup *setup)
 		return err;
 	*step = (struct report_step){ "setup", setup->started, clock_ms(), true };
 	complain(&capture, setup->plan_error);
+	complain(&capture, setup->again);
 	run_steps(&capture, before, ARRAY_SIZE(before));
+	if (setup->again)
+		run_steps(&capture, again, ARRAY_SIZE(again));
+	run_steps(&capture, saving, ARRAY_SIZE(saving));
 	run_steps(&capture, after, ARRAY_SIZE(after));
 	return NULL;
+}
+
+/* A worker that has ended by itself has tried all there is. */
+static bool may_go_on(const struct capture_setup *setup, enum child_end end)
+{
+	return (end == CHILD_SIGNAL || end == CHILD_KILLED || end == CHILD_LEFT || end == CHILD_NONE) &&
+	       setup->outcome->result < CAPTURE_COMPLETE && !setup->outcome->vetoed && clock_ms() < setup->deadline;
+}
+
+void capture_supervise(const struct child_job *job, struct capture_setup *setup)
+{
+	struct child_result result;
+	struct kd_error *err = child_run(job, &result);
+
+	if (err && may_go_on(setup, result.end)) {
+		setup->again = kd_error_wrap(err, "starting a second time");
+		err = child_run(job, NULL);
+		kd_error_destroy(setup->again);
+		setup->again = NULL;
+	}
+	kd_log_error(setup->log, err);
 }

@@ -13,7 +13,21 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/plan.h"
+#include "capture/child.h"
+#include "capture/disks.h"
 #include "capture/report.h"
+
+/** What has begun, so that a second worker leaves it out. */
+struct capture_progress {
+	bool quiesced;
+	size_t modules;       /* how many of the plan */
+	bool prepared;        /* the programs before the dump */
+	size_t target;        /* number of the one that is tried; that of all targets: none is left */
+	bool mounted;         /* it may be */
+	bool dumping;         /* to it, now */
+	bool posted;          /* the programs after the dump */
+	struct disks hanging; /* those that stuck children work on */
+};
 
 /** What process 1 learns through shared memory, however the capture ended. */
 struct capture_outcome {
@@ -21,11 +35,13 @@ struct capture_outcome {
 	bool vetoed;                /* a hook before the dump forbade the dump */
 	struct crash_facts crash;
 	struct target_place place;
+	struct capture_progress progress;
 };
 
 struct capture_setup {
 	const struct kd_plan *plan;
 	struct kd_error *plan_error; /* why @plan is only the default plan; NULL: @plan was read from the image */
+	struct kd_error *again;      /* of what a first worker has died; NULL: this is the first */
 	const struct kd_log *log;
 	int console;      /* for progress; the descriptor does not block; -1: none */
 	int64_t started;  /* clock_ms() when process 1 began */
@@ -36,5 +52,9 @@ struct capture_setup {
 /** Run all steps. Their failures are logged, and written to the report if there is a target. An error is returned only
  *  if no step could be run. */
 struct kd_error *capture_run(const struct capture_setup *setup) MUST_CHECK;
+
+/** Run @job, which calls capture_run() with @setup, in a child. If that dies before the dump is complete, and there is
+ *  time left, a second one takes over, once: whatever had begun is left out, and @setup->again says why. */
+void capture_supervise(const struct child_job *job, struct capture_setup *setup);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Process 1 of the capture kernel: prepare the machine, read the plan, start a child that carries it out, wait for the
- *  child with a deadline, and bring the machine back whatever has happened.
+/** Process 1 of the capture kernel: prepare the machine, read the plan, start a child that carries it out (another
+ *  one if that dies, once), wait for it with a deadline, and bring the machine back whatever has happened.
  *
  *  It does nothing that can block: it touches no target and no device, and loads no driver. It reads files of the image
  *  and of /proc, writes to the kernel's log, and starts, awaits and kills processes. */
@@ -128,7 +128,7 @@ static _Noreturn void be_init(void)
 	supervisor.setup.plan = &plan;
 	supervisor.setup.deadline = clock_deadline(plan.deadline, INT64_MAX);
 	job.deadline = supervisor.setup.deadline + GRACE_MS;
-	kd_log_error(&log, child_run(&job, NULL));
+	capture_supervise(&job, &supervisor.setup);
 	machine_kill_others(is_guard, &supervisor);
 	kd_info(&log, "result: %s", capture_result_words(outcome->result));
 	action_perform(outcome->result == CAPTURE_COMPLETE || outcome->vetoed ? plan.final_action : plan.failure_action,

@@ -32,7 +32,9 @@
  *                        and within it for each target: "connect", "save-log", "pre" (programs before the dump, on the
  *                        first target only), "reserve" space for the report, "dump", "report", and "disconnect" if
  *                        another target follows), "post" (programs after the dump), "disconnect", "trace" (if nothing
- *                        was saved, the end of the log goes to the console). kdumpctl info has its own words for them
+ *                        was saved, the end of the log goes to the console). Of a capture that was started a second
+ *                        time there are only the steps since then, with "trace" and "disconnect" before "save".
+ *                        kdumpctl info has its own words for them
  *      complete_at       when the dump was complete and on the disk; null if it is not
  *      errors            [text] of every error, in order
  */

@@ -3,6 +3,7 @@
  * is noted in a file. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,9 +26,11 @@ static struct {
 	char directory
 		[TEMPORARY_SIZE]; /* holds a directory for each target, "up-N" if target N is there, and "notes" */
 	bool dump_fails, dump_hangs;
-	bool one_disk;   /* for all targets */
-	pid_t worker;    /* which must not touch a target */
-	int64_t appears; /* clock_ms() at which targets appear */
+	bool one_disk;       /* for all targets */
+	pid_t worker;        /* which must not touch a target */
+	int64_t appears;     /* clock_ms() at which targets appear */
+	const char *dies_in; /* the worker, in this mock of a step */
+	bool dies_always;
 	unsigned int replay_ms;
 } machine;
 
@@ -52,6 +55,25 @@ static bool exists(const char *name)
 
 	snprintf(path, sizeof(path), "%s/%s", machine.directory, name);
 	return access(path, F_OK) == 0;
+}
+
+static void put_file(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", machine.directory, name);
+	assert_no_error(kd_write_file_atomic(path, "", 0, 0600));
+}
+
+/* Called by a child of the worker, in step @step. */
+static void kill_worker(const char *step)
+{
+	if (!machine.dies_in || strcmp(machine.dies_in, step) != 0 || (exists("died") && !machine.dies_always))
+		return;
+	put_file("died");
+	kill(getppid(), SIGKILL);
+	for (;;)
+		pause(); /* dies with it */
 }
 
 /* --- in place of the capture's own -------------------------------------------------------------------------------- */
@@ -89,6 +111,7 @@ struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan
 		usleep(1000);
 	snprintf(up, sizeof(up), "up-%s", target->device);
 	note("connect %s\n", target->device);
+	kill_worker("find");
 	if (!exists(up))
 		return kd_error_create(KD_ERR_TIMEOUT, "it did not appear");
 	snprintf(ret->node, sizeof(ret->node), "/dev/%s", machine.one_disk ? "kdump-test" : target->device);
@@ -127,6 +150,7 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 	note("dump%s\n", getpid() == machine.worker                                ? " by the worker" :
 			 faccessat(request->dir, "vmcore-dmesg.txt", F_OK, 0) == 0 ? " behind its log" :
 										     "");
+	kill_worker("dump");
 	*ret = (struct dump_result){ .count = 1, .complete = !machine.dump_fails, .stuck = machine.dump_hangs };
 	return machine.dump_fails ? kd_error_create(KD_ERR_STATE, "no dump") : NULL;
 }
@@ -157,10 +181,10 @@ static void make_plan(struct kd_plan *plan, const char *pre, unsigned int target
 
 static void make_target(unsigned int number)
 {
-	char path[128];
+	char name[16];
 
-	snprintf(path, sizeof(path), "%s/up-%u", machine.directory, number);
-	assert_no_error(kd_write_file_atomic(path, "", 0, 0600));
+	snprintf(name, sizeof(name), "up-%u", number);
+	put_file(name);
 }
 
 static void assert_saved(const char *expected)
@@ -206,6 +230,8 @@ static int set_up(void **state)
 	machine.dump_fails = machine.dump_hangs = machine.one_disk = false;
 	machine.worker = getpid();
 	machine.appears = 0;
+	machine.dies_in = NULL;
+	machine.dies_always = false;
 	machine.replay_ms = 0;
 	fixture->outcome = shared_alloc(sizeof(*fixture->outcome));
 	assert_non_null(fixture->outcome);
@@ -324,6 +350,100 @@ static void test_a_second_target_on_another_disk(void **state)
 		"connect 0\ndump behind its log\nabandon\nconnect 1\ndump behind its log\nabandon\n");
 }
 
+/* --- a worker that dies ------------------------------------------------------------------------------------------- */
+
+static struct kd_error *run_setup(void *arg)
+{
+	return capture_run(arg);
+}
+
+/* Capture by @plan as process 1 does it; *said: the log, owned by the caller. */
+static void supervise(const struct kd_plan *plan, struct capture_outcome *outcome, const char *expected, char **said)
+{
+	struct kd_log log;
+	struct capture_setup setup = {
+		.plan = plan,
+		.log = &log,
+		.console = -1,
+		.started = clock_ms(),
+		.deadline = clock_deadline(60, INT64_MAX),
+		.outcome = outcome,
+	};
+	struct child_job job = { .name = "the capture", .run = run_setup, .arg = &setup, .deadline = setup.deadline };
+	char path[128];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/said", machine.directory);
+	out = fopen(path, "w");
+	kd_log_init(&log, out, "kdump", KD_LOG_INFO);
+	capture_supervise(&job, &setup);
+	assert_int_equal(fclose(out), 0);
+	assert_saved(expected);
+	assert_no_error(kd_read_file(path, 65536, said, NULL));
+}
+
+static void test_a_second_worker_goes_on(void **state)
+{
+	struct fixture *fixture = *state;
+	_cleanup_free_ char *said = NULL;
+
+	make_target(0);
+	machine.dies_in = "find";
+	make_plan(&fixture->plan, "true", 1);
+	assert_no_error(kd_plan_add_module(&fixture->plan, "/gone.ko", ""));
+	supervise(&fixture->plan, fixture->outcome,
+		  "connect 0\ndisconnect\nconnect 0\npre\ndump behind its log\ndisconnect\n", &said);
+	assert_int_equal(fixture->outcome->result, CAPTURE_COMPLETE);
+	assert_non_null(strstr(said, "starting a second time: the capture died from signal 9"));
+	/* What had its turn is left out. */
+	assert_non_null(strstr(said, "gone.ko"));
+	assert_null(strstr(strstr(said, "starting a second time"), "gone.ko"));
+}
+
+/* The program has run, and what it would have said of the dump is not known. */
+static void test_a_second_worker_does_not_run_kdump_pre_again(void **state)
+{
+	struct fixture *fixture = *state;
+	_cleanup_free_ char *said = NULL;
+
+	make_target(0);
+	make_plan(&fixture->plan, "kill -9 $PPID; sleep 60", 1);
+	supervise(&fixture->plan, fixture->outcome,
+		  "connect 0\npre\ndisconnect\nconnect 0\ndump behind its log\ndisconnect\n", &said);
+	assert_int_equal(fixture->outcome->result, CAPTURE_COMPLETE);
+}
+
+static void test_a_second_worker_dumps_to_the_next_target(void **state)
+{
+	struct fixture *fixture = *state;
+	_cleanup_free_ char *said = NULL;
+
+	make_target(0);
+	make_target(1);
+	machine.dies_in = "dump";
+	make_plan(&fixture->plan, NULL, TARGETS);
+	supervise(&fixture->plan, fixture->outcome,
+		  "connect 0\ndump behind its log\ndisconnect\nconnect 1\ndump behind its log\ndisconnect\n", &said);
+	assert_int_equal(fixture->outcome->result, CAPTURE_COMPLETE);
+	assert_true(exists("0/vmcore-dmesg.txt"));
+}
+
+/* There is no third one. At least the console has the end of the log. */
+static void test_a_second_worker_dies_too(void **state)
+{
+	struct fixture *fixture = *state;
+	_cleanup_free_ char *said = NULL;
+
+	make_target(0);
+	machine.dies_in = "find";
+	machine.dies_always = true;
+	make_plan(&fixture->plan, NULL, 1);
+	supervise(&fixture->plan, fixture->outcome, "connect 0\ndisconnect\nconnect 0\n", &said);
+	assert_int_equal(fixture->outcome->result, CAPTURE_NOTHING);
+	assert_non_null(strstr(said, "nothing has been saved yet; the end of the crashed kernel's log:"));
+	assert_non_null(strstr(said, "| [    1.0] Kernel panic - not syncing: test\n"));
+}
+
 /* Without a program that could help, nothing is tried twice. */
 static void test_no_target(void **state)
 {
@@ -347,6 +467,10 @@ int main(void)
 		WITH_MACHINE(test_a_mount_has_its_own_limit),
 		WITH_MACHINE(test_a_second_target_on_a_disk_that_hangs),
 		WITH_MACHINE(test_a_second_target_on_another_disk),
+		WITH_MACHINE(test_a_second_worker_goes_on),
+		WITH_MACHINE(test_a_second_worker_does_not_run_kdump_pre_again),
+		WITH_MACHINE(test_a_second_worker_dumps_to_the_next_target),
+		WITH_MACHINE(test_a_second_worker_dies_too),
 		WITH_MACHINE(test_no_target),
 	};
 
