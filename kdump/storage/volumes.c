@@ -280,13 +280,28 @@ static struct kd_error *take_key(const struct resolving *resolving, const char *
 	return err ? err : kd_format(ret, KD_PLAN_KEY_PREFIX "%s", name);
 }
 
-/* "252:3" → "UUID=…" */
-static const char *replace_number(const struct lowers *lowers, const char *word)
+static bool is_number(const char *word)
+{
+	unsigned int number[2];
+	int end = 0;
+
+	return sscanf(word, "%u:%u%n", &number[0], &number[1], &end) == 2 && !word[end];
+}
+
+/* "252:3" → "UUID=…". A number that is none of the devices below is that of a disk that is gone; in the capture kernel
+ * it may be another one's. */
+static struct kd_error *put_word(const struct lowers *lowers, const char *word, struct words *words)
 {
 	for (size_t i = 0; i < lowers->count; i++)
 		if (strcmp(lowers->lower[i].number, word) == 0)
-			return lowers->lower[i].reference;
-	return word;
+			return words_add(words, lowers->lower[i].reference);
+	if (is_number(word))
+		return kd_error_create(
+			KD_ERR_UNSUPPORTED,
+			"its device-mapper table names device %s, which this machine does not have any more: "
+			"repair the volume, or choose a dump target on another one",
+			word);
+	return words_add(words, word);
 }
 
 #define CRYPT_KEY 4 /* the word of a row of dm-crypt that is the key: START LENGTH crypt CIPHER KEY … */
@@ -310,7 +325,7 @@ static struct kd_error *put_row(const struct resolving *resolving, const char *n
 			if (!err)
 				err = words_take(words, key);
 		} else {
-			err = words_add(words, replace_number(lowers, word));
+			err = put_word(lowers, word, words);
 		}
 	}
 	if (!err && words->count - first < 3)

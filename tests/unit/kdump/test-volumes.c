@@ -109,7 +109,8 @@ static struct kd_error *tables(const struct kd_sysroot *root, const char *name, 
 	static const struct {
 		const char *name, *table;
 	} known[] = {
-		{ "vg-root", "0 2097152 linear 254:3 2048\n2097152 4096 striped 2 128 254:3 0 254:30 5\n" },
+		{ "vg-root", "0 2097152 linear 254:3 2048\n2097152 4096 striped 2 128 254:3 0 254:3 5\n" },
+		{ "vg-gone", "0 4096 striped 2 128 254:3 0 254:30 5\n" },
 		{ "secret",
 		  "0 999 crypt aes-xts-plain64 :64:logon:cryptsetup:1234-d0 0 253:0 32768 1 allow_discards\n" },
 		{ "vg-twin", "0 8192 raid raid1 3 0 region_size 4096 2 253:0 253:1 253:2 253:3\n" },
@@ -174,7 +175,18 @@ static void test_plain_disk(void **state)
 	assert_int_equal(m->plan.volume_count, 0);
 }
 
-/* Numbers of what it stands on are replaced, others (254:30) are none of ours. */
+/* A disk that is gone has left its number in the table. */
+static void test_lvm_without_a_disk(void **state)
+{
+	struct machine *m = *state;
+
+	add_disk(m);
+	add_dm(m, "dm-0", "253:0\n", "vg-gone\n", "LVM-abc\n");
+	add_slave(m, "dm-0", "pci0/virtio1/block/vda/vda3");
+	assert_error(resolve(m, "/dev/dm-0"), KD_ERR_UNSUPPORTED,
+		     "its device-mapper table names device 254:30, which this machine does not have any more");
+}
+
 static void test_lvm(void **state)
 {
 	struct machine *m = *state;
@@ -186,7 +198,7 @@ static void test_lvm(void **state)
 	assert_int_equal(m->plan.volume_count, 1);
 	assert_volume(&m->plan, 0,
 		      "dm vg-root 0 2097152 linear PARTUUID=0815-03 2048 ; 2097152 4096 striped 2 128 "
-		      "PARTUUID=0815-03 0 254:30 5");
+		      "PARTUUID=0815-03 0 PARTUUID=0815-03 5");
 }
 
 static void expect_identity(const struct machine *m, const char *node, const char *expected)
@@ -684,6 +696,7 @@ int main(void)
 		MACHINE_TEST(test_identity),
 		MACHINE_TEST(test_plain_disk),
 		MACHINE_TEST(test_lvm),
+		MACHINE_TEST(test_lvm_without_a_disk),
 		MACHINE_TEST(test_luks_on_lvm),
 		MACHINE_TEST(test_luks_requirements),
 		MACHINE_TEST(test_luks_without_key),
