@@ -196,6 +196,7 @@ static struct kd_error *check_sizes(const char *text, size_t length, const struc
 
 struct kd_error *crashkernel_check_setting(const char *setting)
 {
+	bool base = false; /* is there a value that the others can be added to? */
 	struct crashkernel value;
 	const char *cursor;
 	size_t length;
@@ -213,8 +214,13 @@ struct kd_error *crashkernel_check_setting(const char *setting)
 			err = check_sizes(cursor, length, &value);
 		if (err)
 			return err;
+		base |= value.kind == CRASHKERNEL_PLAIN || value.kind == CRASHKERNEL_HIGH;
 	}
-	return NULL;
+	return base ? NULL :
+		      kd_error_create(KD_ERR_USAGE,
+				      NAME "%s reserves nothing by itself: put SIZE,high beside it, as in "
+					   "\"256M,high 72M,low\", or use a plain SIZE, as in 256M",
+				      setting);
 }
 
 uint64_t crashkernel_setting_size(const char *setting, uint64_t ram)

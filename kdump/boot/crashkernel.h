@@ -45,7 +45,8 @@ struct kd_error *crashkernel_parse(const char *text, struct crashkernel *ret) MU
  *  memory for itself, so ranges are compared with the memory rounded up to 128 MiB, as in the kernel. */
 uint64_t crashkernel_size(const struct crashkernel *value, uint64_t ram);
 
-/** Check every value of a setting: it has to reserve something, and in megabytes. KD_ERR_USAGE. */
+/** Check every value of a setting: it has to reserve something, and in megabytes. ",low" and ",cma" need a plain value
+ *  or ",high" beside them. KD_ERR_USAGE. */
 struct kd_error *crashkernel_check_setting(const char *setting) MUST_CHECK;
 
 /** The bytes that a setting reserves, without ",cma"; 0 if it has no size for this machine or is malformed. */

@@ -205,6 +205,11 @@ static void test_put_is_idempotent(void **state)
 static void test_check_setting(void **state)
 {
 	assert_no_error(crashkernel_check_setting("512M,high 72M,low"));
+	assert_no_error(crashkernel_check_setting("256M,cma 512M,high"));
+	assert_no_error(crashkernel_check_setting("256M 256M,cma"));
+	assert_error(crashkernel_check_setting("72M,low"), KD_ERR_USAGE, "72M,low reserves nothing by itself");
+	assert_error(crashkernel_check_setting("256M,cma"), KD_ERR_USAGE, "256M,cma reserves nothing by itself");
+	assert_error(crashkernel_check_setting("72M,low 256M,cma"), KD_ERR_USAGE, "put SIZE,high beside it");
 	assert_error(crashkernel_check_setting(""), KD_ERR_USAGE, "empty");
 	assert_error(crashkernel_check_setting("256M\" init=/bin/sh"), KD_ERR_USAGE, "quotes");
 	assert_error(crashkernel_check_setting("256M init=/bin/sh"), KD_ERR_USAGE, "init=/bin/sh");
