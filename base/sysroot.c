@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 #include "base/bytes.h"
 #include "base/io.h"
@@ -104,14 +105,39 @@ bool kd_sysroot_exists(const struct kd_sysroot *root, const char *path)
 	return fd >= 0;
 }
 
+/* A link to /dev/null masks a file. */
+static bool is_null(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+}
+
+struct kd_error *kd_sysroot_open_text(const struct kd_sysroot *root, const char *path, int *ret)
+{
+	/* Without O_NONBLOCK, the open of a named pipe waits for its writer. */
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return kd_error_os(errno, "cannot open %s%s", root->prefix, path);
+	if (S_ISDIR(st.st_mode))
+		return kd_error_os(EISDIR, "cannot read %s%s", root->prefix, path);
+	if (!S_ISREG(st.st_mode) && !is_null(&st))
+		return kd_error_create(KD_ERR_FORMAT,
+				       "cannot read %s%s: it is not a regular file: put a file in its place",
+				       root->prefix, path);
+	*ret = take_fd(fd);
+	return NULL;
+}
+
 struct kd_error *kd_sysroot_read_max(const struct kd_sysroot *root, const char *path, size_t max, char **ret,
 				     size_t *size_ret)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY);
 	_cleanup_free_ char *full = NULL;
+	_cleanup_close_ int fd = -1;
+	struct kd_error *err = kd_sysroot_open_text(root, path, &fd);
 
-	if (fd < 0)
-		return kd_error_os(errno, "cannot open %s%s", root->prefix, path);
+	if (err)
+		return err;
 	full = kd_sysroot_path(root, path);
 	return full ? kd_read_fd(fd, full, max, ret, size_ret) : kd_error_nomem();
 }

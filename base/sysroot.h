@@ -46,7 +46,11 @@ const char *kd_next_entry(DIR *dir);
 
 bool kd_sysroot_exists(const struct kd_sysroot *root, const char *path);
 
-/** Read the whole file, of at most 16 MiB; a NUL follows the content. KD_ERR_OS, errnum ENOENT: no such file. */
+/** Open a regular file to read it, or /dev/null, which is an empty one. KD_ERR_FORMAT: it is something else, such as a
+ *  named pipe, which nobody waits for. KD_ERR_OS. */
+struct kd_error *kd_sysroot_open_text(const struct kd_sysroot *root, const char *path, int *ret) MUST_CHECK;
+
+/** Read the whole regular file, of at most 16 MiB; a NUL follows the content. KD_ERR_OS, errnum ENOENT: no such file. */
 struct kd_error *kd_sysroot_read(const struct kd_sysroot *root, const char *path, char **ret,
 				 size_t *size_ret) MUST_CHECK;
 /** The same for a file of at most @max bytes. */

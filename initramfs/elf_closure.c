@@ -159,7 +159,7 @@ static struct kd_error *try_directory(const struct closure *closure, const struc
 	err = kd_format(&path, "%s/%s", directory, name);
 	if (err || !is_regular(closure->root, path))
 		return err;
-	fd = kd_sysroot_open_file(closure->root, path, O_RDONLY);
+	fd = kd_sysroot_open_file(closure->root, path, O_RDONLY | O_NONBLOCK);
 	n = fd < 0 ? -1 : kd_read_all(fd, head, sizeof(head));
 	if (n > 0 && elf_object_accepts(object, head, n))
 		*ret = take_ptr(path);

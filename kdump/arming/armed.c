@@ -198,14 +198,15 @@ enum armed_state armed_judge(bool loaded, bool recorded)
 
 struct kd_error *armed_hash_file(const struct kd_sysroot *root, const char *path, char **ret)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY);
+	_cleanup_close_ int fd = -1;
 	uint8_t digest[KD_SHA256_SIZE], buffer[16384];
+	struct kd_error *err = kd_sysroot_open_text(root, path, &fd);
 	struct kd_sha256 sha;
 	ssize_t n;
 	char *hex;
 
-	if (fd < 0)
-		return kd_error_os(errno, "cannot open %s%s", root->prefix, path);
+	if (err)
+		return err;
 	kd_sha256_init(&sha);
 	while ((n = kd_read_all(fd, buffer, sizeof(buffer))) > 0)
 		kd_sha256_update(&sha, buffer, n);

@@ -24,9 +24,13 @@ struct head {
 
 static struct kd_error *read_head(const struct kd_sysroot *root, const char *path, struct head *ret)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY);
-	ssize_t size = fd < 0 ? -1 : kd_read_all(fd, ret->data, HEAD_SIZE);
+	_cleanup_close_ int fd = -1;
+	struct kd_error *err = kd_sysroot_open_text(root, path, &fd);
+	ssize_t size;
 
+	if (err)
+		return err;
+	size = kd_read_all(fd, ret->data, HEAD_SIZE);
 	if (size < 0)
 		return kd_error_os(errno, "cannot read %s%s", root->prefix, path);
 	ret->path = path;

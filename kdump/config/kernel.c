@@ -120,7 +120,7 @@ static struct kd_error *try_tokens(const struct kd_sysroot *root, const char *re
 /* The release in a unified kernel image. *ret stays NULL if @path is none, or does not say. */
 static struct kd_error *read_uki_release(const struct kd_sysroot *root, const char *path, char **ret)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY);
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY | O_NONBLOCK);
 	char head[UKI_HEAD_SIZE], release[RELEASE_MAX];
 	ssize_t size = fd < 0 ? -1 : kd_pread_all(fd, head, sizeof(head), 0);
 	uint64_t offset, length;
@@ -175,7 +175,7 @@ static struct kd_error *try_ukis(const struct kd_sysroot *root, const char *rele
 static bool may_be_release(const struct kd_sysroot *root, const char *path, const char *release)
 {
 	enum { MAGIC = 0x202, VERSION = 0x20e, BASE = 0x200, HEAD_SIZE = 0x8000 };
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY);
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY | O_NONBLOCK);
 	_cleanup_free_ uint8_t *head = calloc(1, HEAD_SIZE);
 	ssize_t size = fd < 0 || !head ? -1 : kd_pread_all(fd, head, HEAD_SIZE - 1, 0);
 	const char *version;

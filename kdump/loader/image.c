@@ -266,7 +266,7 @@ void kernel_image_free(struct kernel_image *image)
 
 struct kd_error *image_read_file(const struct kd_sysroot *root, const char *path, void **ret, size_t *size_ret)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY);
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY | O_NONBLOCK);
 	_cleanup_free_ void *buf = NULL;
 	struct stat st;
 

@@ -117,7 +117,9 @@ static bool add_contents(struct archive *archive, struct estimate *estimate)
 /* False: there is no image, or it cannot be read. */
 static bool read_image(const struct estimate_request *request, struct estimate *estimate)
 {
-	_cleanup_close_ int fd = request->initrd ? kd_sysroot_open_file(request->root, request->initrd, O_RDONLY) : -1;
+	_cleanup_close_ int fd = request->initrd ?
+					 kd_sysroot_open_file(request->root, request->initrd, O_RDONLY | O_NONBLOCK) :
+					 -1;
 	struct archive *archive;
 	struct stat st;
 	bool known;

@@ -110,7 +110,7 @@ static const char *look_at_options(const struct file_system *fs, const char *opt
 /* The same by the superblock. Only root can read it; everybody else has the options. */
 static const char *look_at_device(const struct kd_sysroot *root, const struct file_system *fs, const char *node)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, node, O_RDONLY);
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, node, O_RDONLY | O_NONBLOCK);
 	unsigned char superblock[SUPERBLOCK_SIZE];
 
 	if (fd < 0 || kd_pread_all(fd, superblock, sizeof(superblock), fs->place) != sizeof(superblock))

@@ -65,7 +65,8 @@ static bool note_build_id(Elf_Data *data, char *hex, size_t size)
  * no build-id. */
 static bool read_build_id(const struct kd_sysroot *root, const char *path, char *hex, size_t size)
 {
-	_cleanup_close_ int fd = root ? kd_sysroot_open_file(root, path, O_RDONLY) : open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = root ? kd_sysroot_open_file(root, path, O_RDONLY | O_NONBLOCK) :
+					open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	_cleanup_(close_elf) Elf *elf = NULL;
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;

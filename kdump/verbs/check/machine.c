@@ -83,7 +83,7 @@ void check_reservation(const struct check_context *c, struct check_result *resul
 /* Does the PE file @path have a certificate table? The running kernel judges who signed it. */
 static bool is_signed(const struct kd_sysroot *root, const char *path)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY);
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY | O_NONBLOCK);
 	uint32_t offset, entry[2];
 	uint16_t magic;
 	uint8_t pe[4];

@@ -91,8 +91,9 @@ static bool read_listing(const char *path, char **ret)
 
 void check_image(const struct check_context *c, struct check_result *result)
 {
-	_cleanup_close_ int fd = c->initrd ? kd_sysroot_open_file(&c->ctl->root, c->initrd, O_RDONLY) : -1;
+	_cleanup_close_ int fd = c->initrd ? kd_sysroot_open_file(&c->ctl->root, c->initrd, O_RDONLY | O_NONBLOCK) : -1;
 	_cleanup_free_ char *path = NULL, *listing = NULL;
+	struct stat st;
 
 	if (!c->initrd)
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "the kernel of the image is not known");
@@ -102,8 +103,8 @@ void check_image(const struct check_context *c, struct check_result *result)
 		return check_say(result, CHECK_WARNING, "\"kdumpctl start\" builds it", "%s does not exist yet",
 				 c->initrd);
 	path = kd_sysroot_path(&c->ctl->root, c->initrd);
-	if (!path || !read_listing(path, &listing) || !strstr(listing, " /init\n") ||
-	    !strstr(listing, " " KD_PLAN_PATH "\n"))
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !path || !read_listing(path, &listing) ||
+	    !strstr(listing, " /init\n") || !strstr(listing, " " KD_PLAN_PATH "\n"))
 		check_say(result, CHECK_FAILURE, "\"kdumpctl rebuild\" builds it again", "%s is damaged", c->initrd);
 	else
 		check_say(result, CHECK_OK, NULL, "%s is readable and holds a plan", c->initrd);

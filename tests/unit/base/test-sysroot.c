@@ -67,6 +67,11 @@ static void test_files(void **state)
 	assert_error(kd_write_file_atomic(link, "", 0, 0600), KD_ERR_USAGE, "it is not a regular file");
 	assert_int_equal(lstat(link, &st), 0);
 	assert_true(S_ISLNK(st.st_mode));
+	/* Nor is anything else read: a named pipe would be waited for. */
+	alarm(60);
+	assert_error(kd_sysroot_read(&root, "/a/pipe", &text, &size), KD_ERR_FORMAT,
+		     "a/pipe: it is not a regular file");
+	alarm(0);
 	unlink(link);
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/a/b/value", dir);
@@ -84,6 +89,21 @@ static void test_files(void **state)
 	snprintf(path, sizeof(path), "%s/a", dir);
 	rmdir(path);
 	assert_int_equal(rmdir(dir), 0); /* nothing left behind */
+}
+
+/* What the kernel makes up is read as well, and what a link to /dev/null masks is empty. */
+static void test_live_files(void **state)
+{
+	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { 0 };
+	_cleanup_free_ char *text = NULL, *null = NULL;
+	size_t size;
+
+	assert_no_error(kd_sysroot_open(NULL, &root));
+	assert_no_error(kd_sysroot_read(&root, "/proc/self/status", &text, &size));
+	assert_true(size > 0);
+	assert_no_error(kd_sysroot_read(&root, "/dev/null", &null, &size));
+	assert_int_equal(size, 0);
+	assert_error(kd_sysroot_read(&root, "/dev/zero", &null, &size), KD_ERR_FORMAT, "not a regular file");
 }
 
 struct renamer {
@@ -131,6 +151,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_live_files),
 		cmocka_unit_test(test_sysroot_races),
 	};
 
