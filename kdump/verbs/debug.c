@@ -288,17 +288,27 @@ static struct kd_error *find_installed(const struct kd_sysroot *root, const char
 			       other ? other : "", other ? " has another build-id)" : "", remedy);
 }
 
+/* Warn of a file that is not, or may not be, the kernel that crashed. */
+static void compare_build_ids(const struct kdumpctl *ctl, const struct dump *dump, const char *path)
+{
+	char found[BUILD_ID_MAX];
+
+	if (!read_build_id(NULL, path, found, sizeof(found)))
+		kd_warn(&ctl->log, "%s has no build-id: nothing shows that it is the kernel that crashed%s%s", path,
+			dump->build_id ? ", which has " : "", dump->build_id ? dump->build_id : "");
+	else if (dump->build_id && strcmp(found, dump->build_id) != 0)
+		kd_warn(&ctl->log, "%s has the build-id %s, but the kernel that crashed has %s", path, found,
+			dump->build_id);
+}
+
 /* Use the file that the user names in any case: the user may know better. */
 static struct kd_error *named_vmlinux(const struct kdumpctl *ctl, const struct dump *dump, char **ret)
 {
 	const char *path = ctl->option[OPTION_VMLINUX];
-	char found[BUILD_ID_MAX];
 
 	if (access(path, R_OK) < 0)
 		return kd_error_os(errno, "--vmlinux=%s", path);
-	if (dump->build_id && read_build_id(NULL, path, found, sizeof(found)) && strcmp(found, dump->build_id) != 0)
-		kd_warn(&ctl->log, "%s has the build-id %s, but the kernel that crashed has %s", path, found,
-			dump->build_id);
+	compare_build_ids(ctl, dump, path);
 	*ret = strdup(path);
 	return *ret ? NULL : kd_error_nomem();
 }
