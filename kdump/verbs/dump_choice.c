@@ -2,6 +2,7 @@
 #include "kdump/verbs/dump_choice.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "kdump/config/conf.h"
 #include "kdump/dumps/named.h"
@@ -51,10 +52,22 @@ static struct kd_error *configured_directory(const struct kdumpctl *ctl, char **
 	return *ret ? NULL : kd_error_nomem();
 }
 
+/* For dumps_load(), a directory that does not exist has no dumps. One that the user names has to be there. */
+static struct kd_error *check_named(const char *directory)
+{
+	if (!*directory)
+		return kd_error_create(KD_ERR_USAGE,
+				       "the name of the directory with dumps is empty: name one, or leave it "
+				       "out for the one in kdump.conf");
+	if (access(directory, F_OK) < 0)
+		return kd_error_os(errno, "cannot read %s", directory);
+	return NULL;
+}
+
 struct kd_error *load_dumps(const struct kdumpctl *ctl, const char *directory, struct dumps *ret)
 {
 	_cleanup_free_ char *configured = NULL;
-	struct kd_error *err = directory ? NULL : configured_directory(ctl, &configured);
+	struct kd_error *err = directory ? check_named(directory) : configured_directory(ctl, &configured);
 
 	if (err)
 		return err;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "base/json.h"
@@ -307,6 +308,17 @@ static struct kd_error *load_itself(const char *directory, struct dumps *ret)
 	return NULL;
 }
 
+/* Why the table is empty. */
+static void say_none(const struct kdumpctl *ctl, const struct dumps *dumps)
+{
+	if (dumps->count)
+		kd_info(&ctl->log, "The options select no dump in %s (it has %zu)", dumps->path, dumps->count);
+	else if (access(dumps->path, F_OK) < 0 && errno == ENOENT)
+		kd_info(&ctl->log, "No dumps found: %s does not exist", dumps->path);
+	else
+		kd_info(&ctl->log, "No dumps found in %s", dumps->path);
+}
+
 struct kd_error *dumps_list(struct kdumpctl *ctl, int *status)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
@@ -335,7 +347,7 @@ struct kd_error *dumps_list(struct kdumpctl *ctl, int *status)
 	else if (count)
 		print_table(chosen, count);
 	if (!count) {
-		kd_info(&ctl->log, "No dumps found in %s", dumps.path);
+		say_none(ctl, &dumps);
 		*status = 1;
 	}
 	return NULL;
