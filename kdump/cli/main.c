@@ -79,10 +79,16 @@ static int print_help(void)
 	return 0;
 }
 
+static void print_verb_usage(FILE *out, const char *prefix, const struct verb *verb)
+{
+	fprintf(out, "%sUsage: kdumpctl %s%s%s%s\n", prefix, verb->name, verb->options ? " [OPTION…]" : "",
+		verb->arguments ? " " : "", verb->arguments ? verb->arguments : "");
+}
+
 static int print_verb_help(const struct verb *verb)
 {
-	printf("Usage: kdumpctl %s%s%s%s\n\n%c%s.\n\nOptions:\n", verb->name, verb->options ? " [OPTION…]" : "",
-	       verb->arguments ? " " : "", verb->arguments ? verb->arguments : "",
+	print_verb_usage(stdout, "", verb);
+	printf("\n%c%s.\n\nOptions:\n",
 	       verb->help[0] >= 'a' && verb->help[0] <= 'z' ? verb->help[0] - 'a' + 'A' : verb->help[0],
 	       verb->help + 1);
 	options_each(verb, print_option);
@@ -90,9 +96,13 @@ static int print_verb_help(const struct verb *verb)
 	return 0;
 }
 
-static int usage_error(void)
+/* @verb NULL: none is known. A verb that takes no operands may have got a second verb, so that the list helps. */
+static int usage_error(const struct verb *verb)
 {
-	print_usage(stderr, "kdump: ");
+	if (verb && (verb->options || verb->arguments))
+		print_verb_usage(stderr, "kdump: ", verb);
+	else
+		print_usage(stderr, "kdump: ");
 	return 1;
 }
 
@@ -102,7 +112,7 @@ static int usage_error(void)
 static int answer(const struct command_line *line, const struct verb *verb)
 {
 	if (line->wrong)
-		return usage_error();
+		return usage_error(verb);
 	if (line->help)
 		return verb && verb_is_shown(verb) ? print_verb_help(verb) : print_help();
 	if (line->version) {
@@ -122,7 +132,7 @@ static int parse(int argc, char **argv, struct command_line *line, const struct 
 		return status;
 	*verb = next < argc ? kdumpctl_find_verb(argv[next]) : NULL;
 	if (!*verb)
-		return usage_error();
+		return usage_error(NULL);
 	/* The verb stands for the program's name now. */
 	argc -= next;
 	argv += next;
@@ -137,7 +147,7 @@ static int parse(int argc, char **argv, struct command_line *line, const struct 
 	ctl->argument[ctl->argument_count] = NULL;
 	if ((*verb)->run &&
 	    (ctl->argument_count < (*verb)->arguments_min || ctl->argument_count > (*verb)->arguments_max))
-		return usage_error();
+		return usage_error((*verb)->arguments ? *verb : NULL);
 	return -1;
 }
 

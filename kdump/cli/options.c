@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/array.h"
@@ -149,10 +150,15 @@ static int next_word(int argc, char **argv, const struct verb *verb, const struc
 
 int options_read(int argc, char **argv, const struct verb *verb, struct command_line *line)
 {
+	char *const given = argv[0];
+	char program[128] = "kdump";
 	struct syntax syntax;
 	int c;
 
 	make_syntax(verb, &syntax);
+	if (verb)
+		snprintf(program, sizeof(program), "kdump: %s", verb->name);
+	argv[0] = program; /* with which getopt_long() begins its messages */
 	optind = 0;
 	getopt_long(1, argv, syntax.letters, syntax.options, NULL); /* begins again, with these letters */
 	while (!line->help && !line->version && !line->wrong && (c = next_word(argc, argv, verb, &syntax)) != -1) {
@@ -165,5 +171,6 @@ int options_read(int argc, char **argv, const struct verb *verb, struct command_
 		else
 			line->wrong = true;
 	}
+	argv[0] = given;
 	return optind;
 }
