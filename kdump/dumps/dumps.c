@@ -32,6 +32,7 @@ const char *dump_state_name(enum dump_state state)
 		[DUMP_INCOMPLETE] = "incomplete",
 		[DUMP_LOG_ONLY] = "log-only",
 		[DUMP_DAMAGED] = "damaged",
+		[DUMP_NOTHING] = "nothing",
 	};
 
 	return names[state];
@@ -234,6 +235,8 @@ static bool take_file(struct dump *dump, const char *name, size_t best[2])
 		return true;
 	best[files[row].log] = row;
 	if (files[row].log) {
+		if (!dump->vmcore)
+			dump->state = files[row].state;
 		free(dump->log_file);
 		return (dump->log_file = strdup(name)) != NULL;
 	}
@@ -269,7 +272,7 @@ struct kd_error *dump_scan(struct dump *dump, int fd)
 	dump->device = st.st_dev;
 	dump->inode = st.st_ino;
 	dump->foreign = !kd_is_trusted(&st);
-	dump->state = DUMP_LOG_ONLY;
+	dump->state = DUMP_NOTHING;
 	while ((entry = readdir(dir))) {
 		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
 			continue;

@@ -28,6 +28,7 @@ enum dump_state {
 	DUMP_INCOMPLETE, /* vmcore-incomplete, or the report says so */
 	DUMP_LOG_ONLY,   /* no vmcore */
 	DUMP_DAMAGED,    /* the vmcore is empty or is not a dump */
+	DUMP_NOTHING,    /* neither a vmcore nor a log */
 	DUMP_STATES,
 };
 const char *dump_state_name(enum dump_state state);

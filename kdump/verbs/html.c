@@ -43,7 +43,7 @@ static const char head[] =
 	"h1{font-size:1.45rem;line-height:1.25;margin:.15rem 0 .5rem;overflow-wrap:anywhere}\n"
 	"h2{font-size:1.05rem;margin:2.2rem 0 .6rem}h2 small{font-weight:400;color:var(--dim);margin-left:.5rem}\n"
 	".badge{display:inline-block;padding:0 .6rem;margin-right:.4rem;border-radius:1rem;border:1px solid;font-size:.85rem;color:var(--dim)}\n"
-	".complete{color:var(--good)}.incomplete,.log-only{color:var(--warn)}.damaged{color:var(--fatal)}\n"
+	".complete{color:var(--good)}.incomplete,.log-only{color:var(--warn)}.damaged,.nothing{color:var(--fatal)}\n"
 	"dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(19rem,100%),1fr));gap:.7rem 2rem;margin:1.4rem 0 0}\n"
 	"dt{color:var(--dim);font-size:.85rem}dd{margin:0;overflow-wrap:anywhere}\n"
 	"code,ol,.log{font:13px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}\n"

@@ -26,7 +26,7 @@ const struct verb_option dumps_list_options[] = {
 	[OPTION_UNTIL] = { "until", 'U', "TIME", "list only dumps until TIME" },
 	[OPTION_SIGNATURE] = { "signature", 0, "HEX", "list only dumps with this signature" },
 	[OPTION_STATE] = { "state", 0, "STATE",
-			   "list only dumps in this state: complete, incomplete, log-only or damaged" },
+			   "list only dumps in this state: complete, incomplete, log-only, damaged or nothing" },
 	{ .name = NULL },
 };
 
@@ -118,7 +118,7 @@ static struct kd_error *parse_state(const char *text)
 	for (state = 0; state < DUMP_STATES; state++)
 		if (!text || strcmp(text, dump_state_name(state)) == 0)
 			return NULL;
-	return kd_error_create(KD_ERR_USAGE, "--state=%s: use complete, incomplete, log-only or damaged", text);
+	return kd_error_create(KD_ERR_USAGE, "--state=%s: use complete, incomplete, log-only, damaged or nothing", text);
 }
 
 static struct kd_error *parse_selection(const struct kdumpctl *ctl, struct selection *ret)
@@ -173,6 +173,7 @@ static enum term_colour state_colour(enum dump_state state)
 		[DUMP_INCOMPLETE] = TERM_YELLOW,
 		[DUMP_LOG_ONLY] = TERM_YELLOW,
 		[DUMP_DAMAGED] = TERM_RED,
+		[DUMP_NOTHING] = TERM_RED,
 	};
 
 	return colours[state];
