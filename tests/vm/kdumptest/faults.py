@@ -179,10 +179,10 @@ def _eaten(random):
     return Injection(f"all but {rest} KiB", words=f"rest={rest}", expect=NOTHING, other=NOTHING, seconds=500)
 
 
-def _killed(child):
+def _killed(child, expect):
     def draw(random):
         after = random.randint(50, SECONDS * 1000)
-        return Injection(f"after {after} ms", words=f"kill={after} child={child}")
+        return Injection(f"after {after} ms", words=f"kill={after} child={child}", expect=expect, other=expect)
     return draw
 
 
@@ -211,8 +211,8 @@ KINDS = [
     Kind("mem_map", "random bytes in its struct pages", "memory", _damaged("mem_map", 14, SOMETHING), 6),
     Kind("anywhere", "random bytes anywhere in its memory", "memory", _damaged(None, 14, SOMETHING), 6),
     Kind("eaten", "the capture kernel has hardly any memory left", "capture", _eaten, 6),
-    Kind("killed-worker", "the process that carries out the plan is killed", "capture", _killed(0), 6),
-    Kind("killed-child", "its youngest descendant is killed, as by the kernel when there is no memory", "capture", _killed(1), 6),
+    Kind("killed-worker", "the process that carries out the plan is killed", "capture", _killed(0, DUMP), 6),
+    Kind("killed-child", "its youngest descendant is killed, as by the kernel when there is no memory", "capture", _killed(1, SOMETHING), 6),
     Kind("link", "the network goes", "link", _unlinked, 2),
 ]
 

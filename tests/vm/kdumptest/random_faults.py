@@ -18,20 +18,23 @@ from . import disks, faults, guest, host, kernels, lab, panicmod, product, qemu,
 FAST = Path("/dev/shm")  # else the host's disk is the slowest part
 DISK_SIZE = 400 << 20
 MEMORY = "512M"
+HANGS = "HANGS: "
 BACK_SECONDS = 150  # from the reset of the machine to its system's first word
 ROOT_SECTORS = host.parse_size(guest.DISK_SIZE) // disks.SECTOR
-BUSES = {"vd": ("virtio-blk-pci", ()), "sd": ("scsi-hd,bus=scsi.0", ("-device", "virtio-scsi-pci,id=scsi")),
-         "nvme": ("nvme,serial=kdump-test", ())}
+# Of QEMU's devices those that a saved machine may have: nvme is none of them.
+BUSES = {"virtio": ("virtio-blk-pci", ()), "scsi": ("scsi-hd,bus=scsi.0", ("-device", "virtio-scsi-pci,id=scsi")),
+         "ide": ("ide-hd,bus=ide.0", ())}
 
 
 @dataclass(frozen=True)
 class Stage:
     """An armed machine. @disks: the target's, by the names that the guest gives them, whose first one has the faults;
-    @make, @fs, @variables: as in tests/vm/guest/unharmed; @conf: kdump.conf; @second: "rootfs" is there for what the
-    target does not take; @copies: another disk has the same; @crashkernel: the reservation."""
+    @bus: theirs, a key of BUSES; @make, @fs, @variables: as in tests/vm/guest/unharmed; @conf: kdump.conf; @second:
+    "rootfs" is there for what the target does not take; @copies: another disk has the same; @crashkernel: the reservation."""
     name: str
     text: str
     disks: tuple = ("vdc",)
+    bus: str = "virtio"
     make: str = "disk"
     fs: str = "ext4"
     modules: str = ""
@@ -48,11 +51,12 @@ STAGES = [
     Stage("ext4", "a disk of its own, and no other target"),
     Stage("rootfs", "the same, and failure_action dump_to_rootfs", second=True, weight=6,
           conf="ext4 /dev/vdc\npath /var/crash\nfailure_action dump_to_rootfs"),
-    Stage("nvme", "an NVMe disk, and dump_to_rootfs", ("nvme0n1",), modules="nvme", second=True,
-          variables={"one": "/dev/nvme0n1"}, conf="ext4 /dev/nvme0n1\npath /var/crash\nfailure_action dump_to_rootfs"),
-    Stage("xfs", "XFS on a SCSI disk", ("sda",), fs="xfs", modules="sd_mod virtio_scsi", variables={"one": "/dev/sda"}),
-    Stage("raid1", "RAID1 over two disks, one of which has the faults", ("vdc", "vdd"), "md", modules="raid1", programs=("mdadm",),
-          variables={"META": "1.0"}, copies=True),
+    Stage("ata", "an ATA disk, and dump_to_rootfs", ("sda",), "ide", modules="ata_piix sd_mod", second=True,
+          variables={"one": "/dev/sda"}, conf="ext4 /dev/sda\npath /var/crash\nfailure_action dump_to_rootfs"),
+    Stage("xfs", "XFS on a SCSI disk", ("sda",), "scsi", fs="xfs", modules="sd_mod virtio_scsi",
+          variables={"one": "/dev/sda"}),
+    Stage("raid1", "RAID1 over two disks, one of which has the faults", ("vdc", "vdd"), make="md", modules="raid1",
+          programs=("mdadm",), variables={"META": "1.0"}, copies=True),
     Stage("small", "a reservation at the floor", crashkernel="76M", weight=2),
 ]
 
@@ -183,7 +187,7 @@ class Armed:
                  "-netdev", "hubport,id=net,hubid=0", "-device", "virtio-net-pci,netdev=net,romfile=",
                  "-fw_cfg", f"name=opt/org.kdump/test,string={words or 'nothing'}"]
         for name in (unharmed.BYSTANDER, *stage.disks):
-            device, controller = next(bus for start, bus in BUSES.items() if name.startswith(start))
+            device, controller = BUSES[stage.bus if name in stage.disks else "virtio"]
             words_of_drive = drive if drive and name == stage.disks[0] else faults.plain(place / name)
             extra += [*controller, *faults.drive(name, words_of_drive), "-device", f"{device},drive=drive-{name},id={name}"]
         if saved:
@@ -197,7 +201,10 @@ class Armed:
 
 @dataclass
 class Outcome:
-    """What became of a capture. @saved: (where, values) of each directory that it made; @bad: what must not be."""
+    """What became of a capture. @kinds: names of its faults; @back: the system runs again; @saved: (where, values) of
+    each directory that it made; @bad: what must not be."""
+    kinds: list = field(default_factory=list)
+    back: bool = False
     saved: list = field(default_factory=list)
     bad: list = field(default_factory=list)
     notes: list = field(default_factory=list)
@@ -242,6 +249,7 @@ class Capture:
     def run(self, kinds=()):
         """The Outcome. @kinds: names of the faults instead of drawn ones."""
         self.chosen = faults.drawn(self._random, kinds)
+        self._outcome.kinds = [kind.name for kind, _ in self.chosen]
         with contextlib.ExitStack() as stack:
             place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kdump-faults.",
                                                                          dir=FAST if FAST.is_dir() else host.CACHE)))
@@ -306,7 +314,7 @@ class Capture:
                 break
             now = time.monotonic()
             if now > deadline:
-                self._bad(f"HANGS: the machine is not back {seconds:.0f} s after the panic")
+                self._bad(f"{HANGS}the machine is not back {seconds:.0f} s after the panic")
                 break
             if re.search(r"Run /\S+ as init process", line):
                 started = now
@@ -350,6 +358,7 @@ class Capture:
             story = stages.Story(machine, BACK_SECONDS + 300)
             try:
                 self._outcome.seconds += story.expect("back", stages.mark("boot"), BACK_SECONDS).wall
+                self._outcome.back = not any(text.startswith(HANGS) for text in self._outcome.bad)
                 story.expect("look", stages.mark("end"), 300)
                 story.end()
             except stages.StageFailure as failure:
