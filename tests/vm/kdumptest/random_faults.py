@@ -254,21 +254,26 @@ class Capture:
             place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kdump-faults.",
                                                                          dir=FAST if FAST.is_dir() else host.CACHE)))
             images, before = self._armed.copy(place), self._armed.before()
-            injections = [injection for _, injection in self.chosen]
-            opened = [injection.open(place, images[self.disk], stack.callback) for injection in injections if injection.open]
-            words = " ".join(injection.words for injection in injections if injection.words)
-            with self._armed.machine(place, self._out / "capture.log", *opened[:1] or (None,), words, saved=True) as machine:
-                self.machine = machine
-                try:
-                    self._panic(place, before)
-                    self._follow()
-                except qemu.Gone:
-                    self._bad("the machine ended before the capture")
-                except stages.StageFailure as failure:
-                    self._bad(str(failure))
+            self._capture(place, images, before)
             self._compare(before, images)
             self._return(place)
         return self._judged()
+
+    def _capture(self, place, images, before):
+        injections = [injection for _, injection in self.chosen]
+        words = " ".join(injection.words for injection in injections if injection.words)
+        # Whoever serves an image must have left it before anyone else opens it.
+        with contextlib.ExitStack() as stack:
+            drive = next((injection.open(place, images[self.disk], stack.callback) for injection in injections
+                          if injection.open), None)
+            self.machine = stack.enter_context(self._armed.machine(place, self._out / "capture.log", drive, words, saved=True))
+            try:
+                self._panic(place, before)
+                self._follow()
+            except qemu.Gone:
+                self._bad("the machine ended before the capture")
+            except stages.StageFailure as failure:
+                self._bad(str(failure))
 
     def after(self, seconds, function):
         """Call @function so much later."""
