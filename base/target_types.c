@@ -8,11 +8,13 @@
 
 /* A superblock may say errors=panic: the damage that crashed this machine would crash its capture kernel as well. */
 #define EXT_ALWAYS "errors=continue"
+/* Inode tables that mkfs has left to the kernel to write are no business of a capture. */
+#define EXT4_ALWAYS EXT_ALWAYS ",noinit_itable"
 
 static const struct kd_target_type types[] = {
 	{ .name = "ext2", .options = "", .always = EXT_ALWAYS },
 	{ .name = "ext3", .options = "", .always = EXT_ALWAYS },
-	{ .name = "ext4", .options = "", .always = EXT_ALWAYS },
+	{ .name = "ext4", .options = "", .always = EXT4_ALWAYS },
 	{ .name = "minix", .options = "" },
 	{ .name = "xfs", .options = "" },
 	{

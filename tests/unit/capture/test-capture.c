@@ -816,7 +816,8 @@ static void test_mount_options(void **state)
 	static const struct {
 		const char *type, *options, *calls;
 	} cases[] = {
-		{ "ext4", "", "/dev/vda ext4 0 errors=continue\n/dev/vda ext4 0 errors=continue\n" },
+		{ "ext4", "",
+		  "/dev/vda ext4 0 errors=continue,noinit_itable\n/dev/vda ext4 0 errors=continue,noinit_itable\n" },
 		{ "ext2", "errors=panic",
 		  "/dev/vda ext2 0 errors=panic,errors=continue\n/dev/vda ext2 0 errors=continue\n" },
 		{ "ext3", "nosuid,ro", "/dev/vda ext3 2 errors=continue\n/dev/vda ext3 0 errors=continue\n" },
