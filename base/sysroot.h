@@ -50,7 +50,7 @@ bool kd_sysroot_exists(const struct kd_sysroot *root, const char *path);
  *  named pipe, which nobody waits for. KD_ERR_OS. */
 struct kd_error *kd_sysroot_open_text(const struct kd_sysroot *root, const char *path, int *ret) MUST_CHECK;
 
-/** Read the whole regular file, of at most 16 MiB; a NUL follows the content. KD_ERR_OS, errnum ENOENT: no such file. */
+/** Read the whole regular file, of at most 16 MiB; a NUL follows the content. KD_ERR_OS (ENOENT: no such file). */
 struct kd_error *kd_sysroot_read(const struct kd_sysroot *root, const char *path, char **ret,
 				 size_t *size_ret) MUST_CHECK;
 /** The same for a file of at most @max bytes. */
