@@ -219,6 +219,11 @@ struct kd_error *boot_scan_shell(struct boot_file *file, const void *arg)
 	struct line line;
 	size_t at = 0;
 
+	if (strstr(file->text, "\r\n"))
+		return kd_error_create(KD_ERR_FORMAT,
+				       "%s has Windows line ends, and a shell would end the command line with a "
+				       "carriage return: \"sed -i 's/\\r$//' %s\" removes them",
+				       file->path, file->path);
 	while (!err && next_line(file->text, &at, &line)) {
 		const char *const *name;
 
