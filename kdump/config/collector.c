@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kdump/config/collector.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/bytes.h"
 #include "base/parse.h"
 #include "base/run.h"
 #include "dumpfilter/dumpfilter.h"
@@ -86,6 +88,12 @@ static struct kd_error *check_dumpfilter(char *const *argv, struct dumpfilter_co
 		return kd_error_create(KD_ERR_CONFIG,
 				       "--max-memory: %lu KiB are too little for a dump; it needs at least %lu KiB",
 				       command.options.memory_limit >> 10, DUMPFILTER_MEMORY_MIN >> 10);
+	if (command.options.size_limit && command.options.size_limit < KD_MIB(1))
+		return kd_error_create(KD_ERR_CONFIG,
+				       "--size-limit: no dump fits into %" PRIu64 " bytes: did you mean %" PRIu64 "M?",
+				       command.options.size_limit,
+				       command.options.size_limit % 1024 ? command.options.size_limit :
+									   command.options.size_limit / 1024);
 	*ret = command;
 	return NULL;
 }
