@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/array.h"
 #include "base/io.h"
@@ -15,6 +16,9 @@
 
 /* The kernel looks at this much of a "#!" line (Linux include/uapi/linux/binfmts.h, BINPRM_BUF_SIZE). */
 #define HEAD_SIZE 256
+
+/* An interpreter that is a script is followed so often (fs/exec.c, exec_binprm). */
+#define SCRIPTS_MAX 5
 
 struct head {
 	const char *path;
@@ -55,6 +59,32 @@ static uint16_t own_machine(void)
 	return ehdr.e_machine;
 }
 
+/* Does the file have all the bytes that its program headers announce? What is not ELF of 64 bits is not judged. */
+static bool is_whole(const struct kd_sysroot *root, const struct head *head)
+{
+	_cleanup_close_ int fd = -1;
+	Elf64_Ehdr ehdr;
+	struct stat st;
+
+	if (head->data[EI_CLASS] != ELFCLASS64)
+		return true;
+	if (kd_error_discard(kd_sysroot_open_text(root, head->path, &fd)) || fstat(fd, &st) < 0)
+		return true;
+	if (kd_pread_all(fd, &ehdr, sizeof(ehdr), 0) != sizeof(ehdr))
+		return false;
+	for (unsigned int i = 0; i < ehdr.e_phnum; i++) {
+		Elf64_Phdr phdr;
+		off_t place = (off_t)(ehdr.e_phoff + i * sizeof(phdr));
+
+		if (kd_pread_all(fd, &phdr, sizeof(phdr), place) != sizeof(phdr))
+			return false;
+		if (phdr.p_type == PT_LOAD &&
+		    (phdr.p_offset > (uint64_t)st.st_size || phdr.p_filesz > (uint64_t)st.st_size - phdr.p_offset))
+			return false;
+	}
+	return ehdr.e_phnum > 0;
+}
+
 static struct kd_error *check_elf(const struct kd_sysroot *root, const struct head *head)
 {
 	uint16_t machine, own = own_machine();
@@ -63,19 +93,26 @@ static struct kd_error *check_elf(const struct kd_sysroot *root, const struct he
 		return kd_error_create(KD_ERR_CONFIG, "%s is cut off: install it again", head->path);
 	memcpy(&machine, head->data + offsetof(Elf64_Ehdr, e_machine), sizeof(machine));
 	/* A captured tree may be another machine's. */
-	if (!kd_sysroot_is_live(root) || own == EM_NONE || machine == own)
+	if (!kd_sysroot_is_live(root) || own == EM_NONE)
 		return NULL;
+	if (machine == own)
+		return is_whole(root, head) ?
+			       NULL :
+			       kd_error_create(KD_ERR_CONFIG, "%s is cut off: install it again", head->path);
 	return kd_error_create(KD_ERR_CONFIG,
 			       "%s is a program for another architecture (ELF machine %u, this one is %u): install one "
 			       "for this machine",
 			       head->path, machine, own);
 }
 
-static struct kd_error *check_interpreter(const struct kd_sysroot *root, const struct head *head)
+/* An interpreter may be a script with an interpreter of its own; @depth is the number of scripts before. */
+static struct kd_error *check_interpreter(const struct kd_sysroot *root, const struct head *head, unsigned int depth)
 {
+	_cleanup_(kd_error_destroy) struct kd_error *unreadable = NULL;
 	_cleanup_free_ char *line = strndup(head->data + 2, strcspn(head->data + 2, "\n"));
 	const char *interpreter;
 	char *rest = line;
+	struct head next;
 
 	if (!line)
 		return kd_error_nomem();
@@ -95,7 +132,13 @@ static struct kd_error *check_interpreter(const struct kd_sysroot *root, const s
 				       "%s: its interpreter %s does not exist: install it, or name another one in the "
 				       "file's first line",
 				       head->path, interpreter);
-	return NULL;
+	if (depth == SCRIPTS_MAX)
+		return kd_error_create(KD_ERR_CONFIG,
+				       "%s: the interpreters of scripts lead from one to the next without end: write "
+				       "\"#!/bin/sh\"",
+				       head->path);
+	unreadable = read_head(root, interpreter, &next);
+	return unreadable || !begins(&next, "#!") ? NULL : check_interpreter(root, &next, depth + 1);
 }
 
 struct kd_error *hook_file_check(const struct kd_sysroot *root, const char *path, enum hook_kind *ret)
@@ -113,7 +156,7 @@ struct kd_error *hook_file_check(const struct kd_sysroot *root, const char *path
 	}
 	if (begins(&head, "#!")) {
 		*ret = HOOK_SCRIPT;
-		return check_interpreter(root, &head);
+		return check_interpreter(root, &head, 0);
 	}
 	if (begins(&head, BYTE_ORDER_MARK))
 		return kd_error_create(

@@ -81,9 +81,9 @@ static struct kd_error *note_missing(const char *what, const char *path, const c
 	_cleanup_free_ char *before = take_ptr(programs->missing);
 
 	return kd_format(&programs->missing,
-			 "%s%s: %s names the command %s, which this machine does not have: at the crash it will not be "
+			 "%s%s: %s names the %s %s, which this machine does not have: at the crash it will not be "
 			 "found\n",
-			 before ? before : "", what, path, command);
+			 before ? before : "", what, path, *command == '/' ? "file" : "command", command);
 }
 
 /* The commands that a script names come with it. */

@@ -39,6 +39,14 @@ bool program_is_executable(const struct kd_sysroot *root, const char *path, bool
 	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111);
 }
 
+static bool is_regular(const struct kd_sysroot *root, const char *path)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_PATH);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 struct kd_error *program_find(const struct kd_sysroot *root, const char *what, const char *name, char **ret)
 {
 	_cleanup_free_ char *path = NULL;
@@ -50,6 +58,9 @@ struct kd_error *program_find(const struct kd_sysroot *root, const char *what, c
 		return err;
 	if (!path)
 		return kd_error_create(KD_ERR_NOT_FOUND, "%s: Error: %s not found.", what, name);
+	if (kd_sysroot_exists(root, path) && !is_regular(root, path))
+		return kd_error_create(KD_ERR_CONFIG, "%s: %s is not a regular file: name a program or a script", what,
+				       path);
 	if (!program_is_executable(root, path, &exists))
 		return exists ? kd_error_create(KD_ERR_CONFIG, "%s: %s is not an executable file: \"chmod +x %s\"",
 						what, path, path) :

@@ -12,7 +12,8 @@
  *  file exists or not. *ret stays NULL if there is no such program; otherwise it is owned by the caller. */
 struct kd_error *program_look_up(const struct kd_sysroot *root, const char *name, char **ret) MUST_CHECK;
 
-/** The same, checked: KD_ERR_NOT_FOUND, KD_ERR_CONFIG (not an executable file). @what says where it is named. */
+/** The same, checked: KD_ERR_NOT_FOUND, KD_ERR_CONFIG (not a regular, executable file). @what says where it is
+ *  named. */
 struct kd_error *program_find(const struct kd_sysroot *root, const char *what, const char *name, char **ret) MUST_CHECK;
 
 bool program_is_executable(const struct kd_sysroot *root, const char *path, bool *exists);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "base/io.h"
 #include "kdump/arming/hook_file.h"
 #include "tests/unit/temporary.h"
@@ -79,6 +80,7 @@ static void test_cannot_be_run(void **state)
 		{ TEXT("#!\n"), "does not name an interpreter" },
 		{ TEXT("#!sh\n"), "does not name an interpreter" },
 		{ TEXT("\177ELF"), "is cut off" },
+		{ TEXT("#!/hook\n"), "lead from one to the next without end" },
 		{ TEXT("MZ\0\0"), "neither a program nor a script" },
 	};
 	struct machine m;
@@ -97,7 +99,9 @@ static void test_architecture(void **state)
 	struct kd_sysroot live;
 	char directory[TEMPORARY_SIZE], path[128];
 	uint8_t foreign[64] = "\177ELF\2\1\1";
+	_cleanup_free_ char *program = NULL;
 	enum hook_kind kind;
+	size_t size;
 
 	temporary_make(directory);
 	assert_no_error(kd_sysroot_open(NULL, &live));
@@ -108,6 +112,12 @@ static void test_architecture(void **state)
 	assert_error(hook_file_check(&live, path, &kind), KD_ERR_CONFIG, "another architecture");
 	assert_no_error(hook_file_check(&live, "/proc/self/exe", &kind));
 	assert_int_equal(kind, HOOK_PROGRAM);
+	/* Its beginning alone is what an interrupted copy leaves. */
+	assert_no_error(kd_read_file("/proc/self/exe", SIZE_MAX / 2, &program, &size));
+	assert_no_error(kd_write_file_atomic(path, program, 200, 0755));
+	assert_error(hook_file_check(&live, path, &kind), KD_ERR_CONFIG, "is cut off");
+	assert_no_error(kd_write_file_atomic(path, program, 8192, 0755));
+	assert_error(hook_file_check(&live, path, &kind), KD_ERR_CONFIG, "is cut off");
 	kd_sysroot_close(&live);
 	temporary_remove(directory);
 }

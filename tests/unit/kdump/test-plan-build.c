@@ -128,12 +128,11 @@ static void test_plan_script_commands(void **state)
 	assert_int_equal(programs.count, 2);
 	assert_string_equal(programs.path[0], "/srv/lib.sh");
 	assert_string_equal(programs.path[1], "/usr/sbin/ip");
-	assert_string_equal(
-		programs.missing,
-		"/etc/kdump.conf:2: kdump_pre: /srv/net names the command lldpcli, which this machine does "
-		"not have: at the crash it will not be found\n"
-		"/etc/kdump.conf:2: kdump_pre: /srv/net names the command /opt/tool, which this machine does "
-		"not have: at the crash it will not be found\n");
+	assert_string_equal(programs.missing,
+			    "/etc/kdump.conf:2: kdump_pre: /srv/net names the command lldpcli, which this machine does "
+			    "not have: at the crash it will not be found\n"
+			    "/etc/kdump.conf:2: kdump_pre: /srv/net names the file /opt/tool, which this machine does "
+			    "not have: at the crash it will not be found\n");
 	/* No shell reads this one. */
 	tree_program(m, "/srv/python", "#!/usr/bin/python3\nimport os\n");
 	assert_no_error(build_plan(m, "kdump_pre /srv/python", &other, &none));
@@ -261,6 +260,10 @@ static void test_plan_errors(void **state)
 	assert_error(build_plan(m, "kdump_post /srv/none", &plan, &programs), KD_ERR_NOT_FOUND,
 		     "/etc/kdump.conf:1: kdump_post: Error: /srv/none not found.");
 	assert_error(build_plan(m, "kdump_post /srv/text", &plan, &programs), KD_ERR_CONFIG, "\"chmod +x /srv/text\"");
+	assert_error(build_plan(m, "kdump_post /srv", &plan, &programs), KD_ERR_CONFIG,
+		     "/srv is not a regular file: name a program");
+	assert_error(build_plan(m, "extra_bins /srv", &plan, &programs), KD_ERR_CONFIG,
+		     "/srv is not a regular file: name a program");
 	assert_error(build_plan(m, "extra_bins lftp", &plan, &programs), KD_ERR_NOT_FOUND,
 		     "extra_bins: Error: lftp not found.");
 	assert_error(build_plan(m, "\nextra_files /srv/text /srv/none", &plan, &programs), KD_ERR_NOT_FOUND,
@@ -273,6 +276,10 @@ static void test_plan_errors(void **state)
 		     "dumpfilter: with these options it does not write exactly one dump file");
 	assert_error(build_plan(m, "core_collector dumpfilter --max-memory 2M", &plan, &programs), KD_ERR_CONFIG,
 		     "--max-memory: 2048 KiB are too little for a dump");
+	assert_error(build_plan(m, "core_collector dumpfilter --size-limit 10", &plan, &programs), KD_ERR_CONFIG,
+		     "--size-limit: no dump fits into 10 bytes: did you mean 10M?");
+	assert_error(build_plan(m, "core_collector dumpfilter --size-limit 64K", &plan, &programs), KD_ERR_CONFIG,
+		     "did you mean 64M?");
 	assert_error(build_plan(m, "core_collector dumpfilter --max-memory 2X", &plan, &programs), KD_ERR_USAGE,
 		     "--max-memory 2X: not a size");
 	assert_error(build_plan(m, "core_collector dumpfilter d 17 -c", &plan, &programs), KD_ERR_USAGE,
