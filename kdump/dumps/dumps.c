@@ -28,11 +28,8 @@
 const char *dump_state_name(enum dump_state state)
 {
 	static const char *const names[DUMP_STATES] = {
-		[DUMP_COMPLETE] = "complete",
-		[DUMP_INCOMPLETE] = "incomplete",
-		[DUMP_LOG_ONLY] = "log-only",
-		[DUMP_DAMAGED] = "damaged",
-		[DUMP_NOTHING] = "nothing",
+		[DUMP_COMPLETE] = "complete", [DUMP_INCOMPLETE] = "incomplete", [DUMP_LOG_ONLY] = "log-only",
+		[DUMP_DAMAGED] = "damaged",   [DUMP_NOTHING] = "nothing",
 	};
 
 	return names[state];

@@ -118,7 +118,8 @@ static struct kd_error *parse_state(const char *text)
 	for (state = 0; state < DUMP_STATES; state++)
 		if (!text || strcmp(text, dump_state_name(state)) == 0)
 			return NULL;
-	return kd_error_create(KD_ERR_USAGE, "--state=%s: use complete, incomplete, log-only, damaged or nothing", text);
+	return kd_error_create(KD_ERR_USAGE, "--state=%s: use complete, incomplete, log-only, damaged or nothing",
+			       text);
 }
 
 static struct kd_error *parse_selection(const struct kdumpctl *ctl, struct selection *ret)
@@ -169,11 +170,8 @@ static void select_dumps(const struct selection *selection, const struct dump **
 static enum term_colour state_colour(enum dump_state state)
 {
 	static const enum term_colour colours[DUMP_STATES] = {
-		[DUMP_COMPLETE] = TERM_GREEN,
-		[DUMP_INCOMPLETE] = TERM_YELLOW,
-		[DUMP_LOG_ONLY] = TERM_YELLOW,
-		[DUMP_DAMAGED] = TERM_RED,
-		[DUMP_NOTHING] = TERM_RED,
+		[DUMP_COMPLETE] = TERM_GREEN, [DUMP_INCOMPLETE] = TERM_YELLOW, [DUMP_LOG_ONLY] = TERM_YELLOW,
+		[DUMP_DAMAGED] = TERM_RED,    [DUMP_NOTHING] = TERM_RED,
 	};
 
 	return colours[state];
