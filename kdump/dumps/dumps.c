@@ -18,6 +18,7 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "base/trust.h"
+#include "kdump/dumps/extent.h"
 #include "kdump/dumps/identity.h"
 #include "kdump/storage/mounts.h"
 
@@ -388,6 +389,18 @@ static struct kd_error *read_identity(struct dump *dump, int fd)
 	return err;
 }
 
+/* A file that was cut off keeps its name: a report says how many bytes were written, and else the headers do. */
+static void compare_size(struct dump *dump, int fd)
+{
+	_cleanup_close_ int file = openat(fd, dump->vmcore, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (dump->state != DUMP_COMPLETE || file < 0 || fstat(file, &st) < 0)
+		return;
+	if ((uint64_t)st.st_size < report_u64(dump->report, "vmcore_size") || extent_is_short(file, st.st_size))
+		dump->state = DUMP_INCOMPLETE;
+}
+
 /* Without a report, take the release from the log: "Linux version 6.1.0-56-amd64 (…". */
 static bool release_of_log(struct dump *dump, const char *text)
 {
@@ -418,6 +431,8 @@ struct kd_error *dump_read_files(struct dump *dump, int fd, bool alone)
 		dump->state = DUMP_DAMAGED;
 	else if (dump->vmcore && (err = read_identity(dump, fd)))
 		return err;
+	if (dump->vmcore)
+		compare_size(dump, fd);
 	log = dump->log_file ? read_member(fd, dump->log_file, DUMP_LOG_MAX, false) : NULL;
 	return log ? dump_read_log_text(dump, log) : NULL;
 }

@@ -25,7 +25,7 @@
 
 enum dump_state {
 	DUMP_COMPLETE,   /* the vmcore has its final name */
-	DUMP_INCOMPLETE, /* vmcore-incomplete, or the report says so */
+	DUMP_INCOMPLETE, /* vmcore-incomplete, or the report, headers or size say so */
 	DUMP_LOG_ONLY,   /* no vmcore */
 	DUMP_DAMAGED,    /* the vmcore is empty or is not a dump */
 	DUMP_NOTHING,    /* neither a vmcore nor a log */

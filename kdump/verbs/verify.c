@@ -41,6 +41,7 @@ static void compare_with_report(const struct dump *dump, struct verification *re
 {
 	uint64_t size = report_u64(dump->report, "vmcore_size"), written = report_u64(dump->report, "pages.written");
 	uint64_t there = result->pages - result->missing_pages;
+	const char *words = report_string(dump->report, "result");
 
 	if (size && result->file_size < size)
 		verify_add_problem(result, VERDICT_DAMAGED,
@@ -49,11 +50,11 @@ static void compare_with_report(const struct dump *dump, struct verification *re
 	if (written && result->origin.page_size && there < written)
 		verify_add_problem(result, VERDICT_DAMAGED,
 				   "the file has %" PRIu64 " pages, but the capture wrote %" PRIu64, there, written);
-	if (dump->state == DUMP_INCOMPLETE && strcmp(dump->vmcore, "vmcore-incomplete") != 0)
-		verify_add_problem(result, VERDICT_INCOMPLETE, "the capture says that the dump is incomplete");
-	else if (dump->state == DUMP_INCOMPLETE)
+	if (dump->state == DUMP_INCOMPLETE && strcmp(dump->vmcore, "vmcore-incomplete") == 0)
 		verify_add_problem(result, VERDICT_INCOMPLETE, "the capture left the file under the name %s",
 				   dump->vmcore);
+	else if (words && strcmp(words, dump_state_name(DUMP_INCOMPLETE)) == 0)
+		verify_add_problem(result, VERDICT_INCOMPLETE, "the capture says that the dump is incomplete");
 }
 
 /* --- output ------------------------------------------------------------------------------------------------------- */

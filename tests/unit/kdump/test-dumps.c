@@ -228,6 +228,15 @@ static void put_file(const char *directory, const char *name, const char *text)
 	assert_no_error(kd_write_file_atomic(path, text, strlen(text), 0600));
 }
 
+/* Zeros behind what was put there: a header of zeros promises no more than itself. */
+static void grow_file(const char *directory, const char *name, off_t size)
+{
+	_cleanup_free_ char *path = path_join(directory, name);
+
+	assert_non_null(path);
+	assert_int_equal(truncate(path, size), 0);
+}
+
 static char *make_dump(const struct place *place, const char *name)
 {
 	char *path = path_join(place->path, name);
@@ -270,6 +279,7 @@ static void test_enumeration(void **state)
 	struct kd_error *err;
 
 	put_file(whole, "vmcore", "KDUMP   …");
+	grow_file(whole, "vmcore", 44390900); /* as its report says */
 	put_file(whole, "vmcore-dmesg.txt", log);
 	put_file(whole, "report.json", report);
 	put_file(half, "vmcore-incomplete", "KDUMP   …");
@@ -277,7 +287,8 @@ static void test_enumeration(void **state)
 	put_file(half, "report.json", "{ \"crash_time\": \"yesterday\", \"kernel\": [1, 2], \"steps\": 7 ");
 	put_file(broken, "vmcore", "not a dump");
 	put_file(broken, "pinned", "");
-	put_file(debian, "dump.202611211031", "makedumpfile");
+	put_file(debian, "dump.202611211031", "KDUMP   ");
+	grow_file(debian, "dump.202611211031", 4096);
 	put_file(debian, "dmesg.202611211031", log);
 	put_file(other, "vmcore", "KDUMP   ");
 	put_file(place->path, "127.0.0.1-2026-11-20-02:00:23", "a file, not a directory");
