@@ -13,7 +13,10 @@
 #include "dumpfilter/vmcore/kdump_format.h"
 
 #define BLOCK_MAX (64u << 10)
-#define LAST_MAX  65536 /* page_descs that are looked at: the last pages are usually the last in the file */
+/* More is not looked at: a sparse file of a stranger may promise anything. */
+#define SEGMENTS_MAX 65536
+#define BITMAP_MAX   (128u << 20) /* of 4 TiB of memory */
+#define LAST_MAX     65536        /* page_descs that are looked at: the last pages are usually the last in the file */
 
 /* Read exactly @size bytes at @offset. */
 static bool read_at(int fd, uint64_t offset, void *data, size_t size)
@@ -39,7 +42,7 @@ static bool elf_is_short(int fd, uint64_t size, const Elf64_Ehdr *ehdr)
 			return true;
 		count = shdr.sh_info;
 	}
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count && i < SEGMENTS_MAX; i++)
 		if (!read_at(fd, ehdr->e_phoff + i * sizeof(phdr), &phdr, sizeof(phdr)) || phdr.p_offset > size ||
 		    phdr.p_filesz > size - phdr.p_offset)
 			return true;
@@ -96,7 +99,7 @@ static bool kdump_is_short(int fd, uint64_t size, const struct kdump_header *hea
 	if ((header->status & KDUMP_STATUS_INCOMPLETE) || end > size)
 		return true;
 	/* The bitmap of one file of several has the pages of all of them. */
-	if (!read_at(fd, block, &sub, sizeof(sub)) || sub.split)
+	if (!read_at(fd, block, &sub, sizeof(sub)) || sub.split || bitmap > BITMAP_MAX)
 		return false;
 	return !count_pages(fd, end - bitmap, bitmap, &count) || descs_are_short(fd, size, end, count);
 }
