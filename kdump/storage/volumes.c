@@ -394,6 +394,21 @@ static unsigned int degraded(const struct kd_sysroot *root, const char *array)
 	return count < WORDS_MAX ? (unsigned int)count : WORDS_MAX;
 }
 
+/* Members of the oldest metadata (0.90) have the array's UUID and none of their own. On disks that tell no serial
+ * number nothing else tells them apart. */
+static struct kd_error *check_new_member(const struct words *words, const char *member, const char *node)
+{
+	for (size_t i = 0; i < words->count; i++)
+		if (strcmp(words->word[i], member) == 0)
+			return kd_error_create(
+				KD_ERR_UNSUPPORTED,
+				"its member %s cannot be told from another one, as both are %s: give the disks "
+				"serial numbers, make the array anew with metadata 1.2, or choose a dump target "
+				"on another volume",
+				node, member);
+	return NULL;
+}
+
 /* Raid4, raid5 and raid6 refuse to start degraded when the crash interrupted a write (Linux drivers/md/raid5.c, "cannot
  * start dirty degraded array"): parity and data may disagree, and with a member less nobody can tell. */
 static struct kd_error *put_missing(const struct resolving *resolving, const char *name, const char *level,
@@ -440,7 +455,11 @@ static struct kd_error *resolve_md(const struct resolving *resolving, const char
 
 		err = block_identity(resolving->root, resolving->log, lowers.lower[i].node, &member);
 		if (!err)
+			err = check_new_member(&words, member, lowers.lower[i].node);
+		if (!err)
 			err = words_take(&words, member);
+		else
+			free(member);
 	}
 	if (!err)
 		err = put_missing(resolving, name, level, &words);
