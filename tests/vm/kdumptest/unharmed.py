@@ -290,7 +290,7 @@ ROWS = [
     Row("stack", "LUKS on a logical volume on RAID1", "stack", "raid1", (*LVM, *MD, "cryptsetup"),
         variables={"META": "1.0"}),
     Row("luks-integrity", "LUKS with authenticated encryption", "luks", "dm-integrity", ("cryptsetup",), disks=1,
-        variables={"OPTIONS": "--integrity hmac-sha256 --integrity-no-wipe"}, refusal="(integrity|authenticated)" + REMEDY),
+        variables={"OPTIONS": "--integrity hmac-sha256"}, refusal="(integrity|authenticated)" + REMEDY),
     Row("luks-reencrypt", "LUKS that is being encrypted with another key", "luks", "", ("cryptsetup",), disks=1,
         variables={"REENCRYPT": "yes"}, refusal="re-?encrypt" + REMEDY),
     Row("luks", "LUKS", "luks", programs=("cryptsetup",), disks=1),
