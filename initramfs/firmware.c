@@ -14,9 +14,10 @@
 #include "base/text.h"
 #include "initramfs/kernel_config.h"
 
-#define FIRMWARE_MAX  ((size_t)256 << 20)
-#define FIRMWARE_DIR  "/lib/firmware"
-#define DIRECTORY_MAX 6
+#define FIRMWARE_MAX     ((size_t)256 << 20)
+#define FIRMWARE_DIR     "/lib/firmware"
+#define USR_FIRMWARE_DIR "/usr" FIRMWARE_DIR
+#define DIRECTORY_MAX    6
 
 /* What the kernel can expand, in the order in which it tries (Linux drivers/base/firmware_loader/main.c). */
 static const struct {
@@ -50,7 +51,7 @@ struct search {
 /* The kernel does not know the last directory, but a machine that has it there may have told the kernel. */
 static struct kd_error *find_directories(const struct kd_sysroot *root, const char *release, struct names *ret)
 {
-	static const char *const places[] = { FIRMWARE_DIR "/updates", FIRMWARE_DIR, "/usr" FIRMWARE_DIR };
+	static const char *const places[] = { FIRMWARE_DIR "/updates", FIRMWARE_DIR, USR_FIRMWARE_DIR };
 	_cleanup_free_ char *own = NULL;
 	struct kd_error *err = NULL;
 

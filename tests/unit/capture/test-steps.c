@@ -34,7 +34,7 @@ static struct {
 	unsigned int replay_ms;
 } machine;
 
-static void note(const char *format, ...)
+static PRINTF_FORMAT(1, 2) void note(const char *format, ...)
 {
 	char path[128], text[64];
 	va_list ap;
