@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/io.h"
+#include "kdump/config/settings.h"
 #include "kdump/sizing/estimate.h"
 #include "kdump/sizing/reservation.h"
 
@@ -302,11 +303,11 @@ static void test_configured_kernel(void **state)
 	tree_text(m, "/etc/kdump.conf", "path /var/crash\n");
 	assert_no_error(reservation_estimate(&m->root, &log, "/etc/kdump.conf", NULL, &running));
 	assert_int_equal(running.kernel, 66682880);
-	tree_text(m, "/etc/default/kdump", "KDUMP_KERNELVER=7.2\n");
+	tree_text(m, settings_files[0], "KDUMP_KERNELVER=7.2\n");
 	assert_no_error(reservation_estimate(&m->root, &log, "/etc/kdump.conf", NULL, &other));
 	assert_int_equal(other.kernel, 90 << 20);
 	assert_true(other.need > running.need + MIB(26));
-	tree_text(m, "/etc/default/kdump",
+	tree_text(m, settings_files[0],
 		  "KDUMP_KERNELVER=7.2\nKDUMP_COMMANDLINE_REMOVE=nr_cpus\nKDUMP_COMMANDLINE_APPEND=nr_cpus=3\n");
 	assert_no_error(reservation_estimate(&m->root, &log, "/etc/kdump.conf", NULL, &more));
 	assert_int_equal(more.early - other.early, MIB(3));
