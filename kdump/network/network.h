@@ -4,6 +4,7 @@
 #ifndef KDUMP_NETWORK_NETWORK_H
 #define KDUMP_NETWORK_NETWORK_H
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,6 +22,15 @@ struct net_address {
 /** Room for the text of any address. */
 enum { NET_ADDRESS_TEXT = INET6_ADDRSTRLEN };
 bool net_address_parse(const char *text, struct net_address *ret);
+
+/** The text of an address, as getnameinfo(3) writes it. */
+struct net_address_text {
+	char text[NI_MAXHOST];
+};
+
+/** The addresses of server @name, which is a name or an address itself, in the order in which they are to be tried.
+ *  *ret is owned by the caller; *count is at least 1. KD_ERR_NOT_FOUND. */
+struct kd_error *net_resolve_server(const char *name, struct net_address_text **ret, size_t *count) MUST_CHECK;
 
 /** An address that a link of this machine has. */
 struct net_own_address {

@@ -114,4 +114,33 @@ static struct kd_error *live_route(const struct net_address *server, struct net_
 	return NULL;
 }
 
+struct kd_error *net_resolve_server(const char *name, struct net_address_text **ret, size_t *count)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
+	_cleanup_free_ struct net_address_text *addresses = NULL;
+	struct addrinfo *found = NULL, *one;
+	int result = getaddrinfo(name, NULL, &hints, &found);
+	size_t known = 0;
+
+	if (result)
+		return kd_error_create(
+			KD_ERR_NOT_FOUND,
+			"server %s: %s: \"getent hosts %s\" asks for it; check the name, or give an address", name,
+			gai_strerror(result), name);
+	for (one = found; one; one = one->ai_next)
+		known++;
+	addresses = calloc(known, sizeof(*addresses));
+	for (known = 0, one = found; addresses && one; one = one->ai_next)
+		known += getnameinfo(one->ai_addr, one->ai_addrlen, addresses[known].text, NI_MAXHOST, NULL, 0,
+				     NI_NUMERICHOST) == 0;
+	freeaddrinfo(found);
+	if (!addresses)
+		return kd_error_nomem();
+	if (!known)
+		return kd_error_create(KD_ERR_NOT_FOUND, "server %s has no address: give one", name);
+	*ret = take_ptr(addresses);
+	*count = known;
+	return NULL;
+}
+
 const struct network_source network_live = { live_links, live_addresses, live_route };

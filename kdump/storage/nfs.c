@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libmount.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -227,31 +226,23 @@ static struct kd_error *probe_versions(const char *device, const char *address, 
 static struct kd_error *probe_addresses(const struct target_request *request, const struct nfs_name *name,
 					struct target *target, int *ret)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
-	struct addrinfo *found = NULL, *one;
-	struct kd_error *err = NULL;
-	int result = getaddrinfo(name->server, "nfs", &hints, &found);
+	_cleanup_free_ struct net_address_text *address = NULL;
+	size_t count = 0, i;
+	struct kd_error *err = net_resolve_server(name->server, &address, &count);
 
-	if (result)
-		return kd_error_create(KD_ERR_NOT_FOUND, "server %s: %s", name->server, gai_strerror(result));
 	*ret = -1;
-	for (one = found; one && *ret < 0; one = one->ai_next) {
-		char text[NI_MAXHOST];
+	for (i = 0; i < count && *ret < 0; i++) {
+		const char *text = address[i].text;
 
-		if (getnameinfo(one->ai_addr, one->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST))
-			continue;
 		kd_error_destroy(err);
 		err = kd_set_text(&target->server, text);
 		if (err)
 			break;
 		free(take_ptr(target->device));
-		err = kd_format(&target->device, one->ai_family == AF_INET6 ? "[%s]:%s" : "%s:%s", text, name->export);
+		err = kd_format(&target->device, strchr(text, ':') ? "[%s]:%s" : "%s:%s", text, name->export);
 		if (!err)
 			err = probe_versions(request->device, text, target, ret);
 	}
-	freeaddrinfo(found);
-	if (!err && *ret < 0)
-		err = kd_error_create(KD_ERR_NOT_FOUND, "server %s has no address", name->server);
 	return err;
 }
 

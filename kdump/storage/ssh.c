@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kdump/storage/ssh.h"
 
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 #include "base/parse.h"
 #include "base/run.h"
 #include "base/text.h"
+#include "kdump/network/network.h"
 
 #define SSH "/usr/bin/ssh"
 
@@ -78,17 +78,11 @@ static struct kd_error *key_alias(const char *text, const char *host, const char
 
 static struct kd_error *resolve_host(const char *host, char **ret)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
-	struct addrinfo *found = NULL;
-	char text[NI_MAXHOST];
-	int result = getaddrinfo(host, NULL, &hints, &found);
+	_cleanup_free_ struct net_address_text *address = NULL;
+	size_t count;
+	struct kd_error *err = net_resolve_server(host, &address, &count);
 
-	if (!result) {
-		result = getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST);
-		freeaddrinfo(found);
-	}
-	return result ? kd_error_create(KD_ERR_NOT_FOUND, "server %s: %s", host, gai_strerror(result)) :
-			kd_set_text(ret, text);
+	return err ? err : kd_set_text(ret, address[0].text);
 }
 
 /* --- what the image needs ----------------------------------------------------------------------------------------- */
