@@ -26,6 +26,14 @@ static int start(const char *const *argv, bool errors, int output, pid_t *pid)
 	return result;
 }
 
+static struct kd_error *wait_for(pid_t pid, const char *name, int *status)
+{
+	while (waitpid(pid, status, 0) < 0)
+		if (errno != EINTR)
+			return kd_error_os(errno, "cannot wait for %s", name);
+	return NULL;
+}
+
 struct kd_error *kd_run(const char *const *argv, bool errors, char *text, size_t size, int *status)
 {
 	_cleanup_close_ int from = -1;
@@ -45,8 +53,25 @@ struct kd_error *kd_run(const char *const *argv, bool errors, char *text, size_t
 	text[got > 0 ? got : 0] = '\0';
 	while (got > 0 && read(from, rest, sizeof(rest)) > 0)
 		; /* read to the end, so that the program does not die of a closed pipe */
-	while (waitpid(pid, status, 0) < 0)
-		if (errno != EINTR)
-			return kd_error_os(errno, "cannot wait for %s", argv[0]);
-	return NULL;
+	return wait_for(pid, argv[0], status);
+}
+
+struct kd_error *kd_run_shown(const char *const *argv, bool to_errors, bool *ok)
+{
+	posix_spawn_file_actions_t actions;
+	struct kd_error *err;
+	int result, status;
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&actions);
+	if (to_errors)
+		posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+	result = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (result)
+		return kd_error_os(result, "cannot run %s", argv[0]);
+	err = wait_for(pid, argv[0], &status);
+	if (!err)
+		*ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return err;
 }

@@ -13,4 +13,8 @@
  *  *status as of waitpid(2). KD_ERR_OS: it could not be run. */
 struct kd_error *kd_run(const char *const *argv, bool errors, char *text, size_t size, int *status) MUST_CHECK;
 
+/** Run @argv as above, with this program's own input and output, and wait for its end. @to_errors: its standard output
+ *  goes to standard error. *ok: it exited with 0. KD_ERR_OS: it could not be run. */
+struct kd_error *kd_run_shown(const char *const *argv, bool to_errors, bool *ok) MUST_CHECK;
+
 #endif

@@ -3,21 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 
 #include "base/array.h"
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/run.h"
 #include "base/text.h"
 #include "kdump/boot/crashkernel.h"
 #include "kdump/boot/entry_order.h"
 #include "kdump/boot/packaged.h"
-
-extern char **environ;
 
 #define DROP_IN_HEADER "# Written by kdumpctl reset-crashkernel.\n"
 #define SELINUX_LABEL  "security.selinux"
@@ -623,23 +620,12 @@ static struct kd_error *write_files(const struct kd_sysroot *root, const struct 
 
 struct kd_error *boot_run(const char *const *words)
 {
-	posix_spawn_file_actions_t actions;
-	int status = 0, result;
-	pid_t pid;
+	bool ok;
+	struct kd_error *err = kd_run_shown(words, true, &ok);
 
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-	result = posix_spawn(&pid, words[0], &actions, NULL, (char *const *)words, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (result)
-		return kd_error_os(result, "cannot run %s", words[0]);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return kd_error_os(errno, "cannot wait for %s", words[0]);
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return kd_error_create(KD_ERR_STATE, "%s failed: the change has no effect until this command succeeds",
-				       words[0]);
-	return NULL;
+	return err || ok ? err :
+			   kd_error_create(KD_ERR_STATE,
+					   "%s failed: the change has no effect until this command succeeds", words[0]);
 }
 
 struct kd_error *boot_plan_apply(const struct kd_sysroot *root, const struct boot_plan *plan, const struct kd_log *log)

@@ -1,33 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* "kdumpctl propagate": make a key for dumps, and bring it to the ssh target. */
 #include <errno.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
+#include "base/run.h"
 #include "base/text.h"
 #include "kdump/config/conf.h"
 #include "kdump/storage/ssh.h"
 #include "kdump/verbs/verbs.h"
 
-extern char **environ;
-
-/* Run @argv on the user's terminal, as passwords may be asked for. */
-static struct kd_error *run_with_terminal(const char *const *argv, bool *ok)
+/* Run one of OpenSSH's programs on the user's terminal, as passwords may be asked for. */
+static struct kd_error *run_openssh(const char *const *argv, bool *ok)
 {
-	int result, status;
-	pid_t pid;
+	struct kd_error *err = kd_run_shown(argv, false, ok);
 
-	*ok = false;
-	result = posix_spawnp(&pid, argv[0], NULL, NULL, (char *const *)argv, environ);
-	if (result)
-		return kd_error_os(result, "cannot run %s: install OpenSSH's client", argv[0]);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return kd_error_os(errno, "cannot wait for %s", argv[0]);
-	*ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-	return NULL;
+	return err && err->errnum == ENOENT ? kd_error_wrap(err, "OpenSSH's client is missing: install it") : err;
 }
 
 static struct kd_error *make_key(const struct kdumpctl *ctl, const char *key)
@@ -45,9 +33,9 @@ static struct kd_error *make_key(const struct kdumpctl *ctl, const char *key)
 	if (err)
 		return err;
 	kd_info(&ctl->log, "Generating new ssh keys...");
-	err = run_with_terminal((const char *const[]){ "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment,
-						       "-f", key, NULL },
-				&ok);
+	err = run_openssh((const char *const[]){ "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f",
+						 key, NULL },
+			  &ok);
 	return err || ok ? err : kd_error_create(KD_ERR_STATE, "ssh-keygen could not make %s", key);
 }
 
@@ -96,7 +84,7 @@ struct kd_error *propagate_key(struct kdumpctl *ctl, int *status)
 	if (!err)
 		err = kd_format(&public_key, "%s.pub", key);
 	if (!err)
-		err = run_with_terminal((const char *const[]){ "ssh-copy-id", "-i", public_key, server, NULL }, &ok);
+		err = run_openssh((const char *const[]){ "ssh-copy-id", "-i", public_key, server, NULL }, &ok);
 	if (err)
 		return err;
 	if (!ok)
