@@ -115,6 +115,19 @@ static struct kd_error *make_cmdline(const struct kd_sysroot *root, const struct
 	return err ? err : loader_complete_cmdline(text, settings->commandline_remove, ret);
 }
 
+static struct kd_error *load_conf(struct arming *arming)
+{
+	const char *file = arming->request->conf_file;
+	_cleanup_free_ char *directory = NULL;
+	struct kd_error *err = kd_conf_directory(file, &directory);
+
+	if (!err)
+		err = inputs_add(arming->root, &arming->inputs, INPUT_CONFIG, file);
+	if (!err)
+		err = inputs_add(arming->root, &arming->inputs, INPUT_DROP_INS, directory);
+	return err ? err : kd_conf_load(arming->root, arming->log, file, &arming->conf);
+}
+
 /* Both files are inputs: the second one counts as soon as the first one does not exist. */
 static struct kd_error *note_settings(struct arming *arming)
 {
@@ -564,7 +577,7 @@ static struct kd_error *has_same_settings(const struct arming *arming, const str
 
 	*ret = kept->conf && strcmp(kept->conf, arming->request->conf_file) == 0;
 	for (size_t i = 0; i < count; i++)
-		if (strcmp(change[i].kind, INPUT_CONFIG) == 0)
+		if (strcmp(change[i].kind, INPUT_CONFIG) == 0 || strcmp(change[i].kind, INPUT_DROP_INS) == 0)
 			*ret = false;
 	return err;
 }
@@ -658,9 +671,7 @@ static struct kd_error *begin(struct arming *arming, bool *loaded)
 {
 	struct kd_error *err = check_feasible(arming->root, loaded);
 
-	if (!err)
-		err = inputs_add(arming->root, &arming->inputs, INPUT_CONFIG, arming->request->conf_file);
-	return err ? err : kd_conf_load(arming->root, arming->log, arming->request->conf_file, &arming->conf);
+	return err ? err : load_conf(arming);
 }
 
 /* What kdumpctl has loaded, if it is that which is loaded. */
@@ -821,9 +832,7 @@ static struct kd_error *build_only(const struct arming_request *request, enum bu
 	_cleanup_(arming_free) struct arming arming = arming_new(request);
 	struct kd_error *err;
 
-	err = inputs_add(arming.root, &arming.inputs, INPUT_CONFIG, request->conf_file);
-	if (!err)
-		err = kd_conf_load(request->root, request->log, request->conf_file, &arming.conf);
+	err = load_conf(&arming);
 	if (!err)
 		err = resolve(&arming);
 	return err ? err : make_image(&arming, how);

@@ -8,7 +8,8 @@ struct kd_error *further_targets_resolve(const struct kd_sysroot *root, const st
 	struct kd_error *err = NULL;
 
 	if (conf->further_count + conf->dump_to_rootfs > FURTHER_TARGETS_MAX)
-		return kd_error_create(KD_ERR_LIMIT, "%s:%u: there are more than %d targets", conf->file,
+		return kd_error_create(KD_ERR_LIMIT, "%s:%u: there are more than %d targets",
+				       conf->further[conf->further_count - 1].file,
 				       conf->further[conf->further_count - 1].line, FURTHER_TARGETS_MAX + 1);
 	for (size_t i = 0; i < conf->further_count && !err; i++) {
 		const struct target_request request = kd_conf_further(conf, i);

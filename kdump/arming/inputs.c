@@ -339,6 +339,7 @@ static struct kd_error *by_watchdogs(const struct kd_sysroot *root, const char *
 
 static const struct input_kind kinds[] = {
 	{ INPUT_CONFIG, by_content, true, DANGER_NEVER, "the armed image was made with the old settings", NULL },
+	{ INPUT_DROP_INS, by_entries, true, DANGER_NEVER, "the armed image was made with the old settings", NULL },
 	{ INPUT_HOOKS, by_entries, true, DANGER_NEVER, "the image holds the old programs", NULL },
 	{ INPUT_KERNEL, by_stat, true, DANGER_NEVER, "the loaded kernel differs from the one on the disk", NULL },
 	{ INPUT_INITRAMFS, by_stat, true, DANGER_NEVER, "the loaded image differs from the one on the disk", NULL },

@@ -34,6 +34,7 @@ const char *inputs_kind(const struct input *input);
 
 /** Kinds, for inputs_add(). */
 #define INPUT_CONFIG    "config"    /* a configuration file, by its content; may be absent */
+#define INPUT_DROP_INS  "drop-ins"  /* a directory of configuration files; may be absent */
 #define INPUT_HOOKS     "hooks"     /* a directory of hooks */
 #define INPUT_KERNEL    "kernel"    /* the kernel's file */
 #define INPUT_INITRAMFS "initramfs" /* the image as it lies on the disk */

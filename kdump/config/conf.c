@@ -2,7 +2,9 @@
 #include "kdump/config/conf.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -26,9 +28,11 @@ struct parser {
 	unsigned int line;
 	const char *name; /* of the directive on that line */
 	struct kd_conf *conf;
+	unsigned int *seen;           /* line in this file of each directive, 0 for none */
 	char *path;                   /* that the next target gets; NULL: none was given so far */
 	unsigned int path_line;       /* of it, if no target has come since; 0: one has */
 	unsigned int first_path_line; /* 0: none was given so far */
+	const char *first_path_file;
 	void (*warn)(void *arg, const char *message);
 	void *warn_arg;
 };
@@ -83,8 +87,10 @@ static struct kd_error *set_dump_path(struct parser *p, const struct directive *
 	if (!p->first_path_line && (err = set_string(p, d, value)))
 		return err;
 	p->path_line = p->line;
-	if (!p->first_path_line)
+	if (!p->first_path_line) {
 		p->first_path_line = p->line;
+		p->first_path_file = p->file;
+	}
 	return kd_set_text(&p->path, value);
 }
 
@@ -167,22 +173,36 @@ static struct kd_error *set_dracut_args(struct parser *p, const struct directive
 	return err || !text ? err : warn_here(p, text);
 }
 
-/* The same target twice is one. *line: of the first; 0: it is new. */
-static struct kd_error *warn_of_twin(const struct parser *p, const char *value, unsigned int *line)
+/* "on line 3", or "on line 3 of FILE" for another file than the present one. The caller owns *ret. */
+static struct kd_error *name_line(const struct parser *p, const char *file, unsigned int line, char **ret)
+{
+	return file == p->file ? kd_format(ret, "on line %u", line) : kd_format(ret, "on line %u of %s", line, file);
+}
+
+/* The same target twice is one. */
+static struct kd_error *warn_of_twin(const struct parser *p, const char *value, bool *ret)
 {
 	const struct kd_conf *conf = p->conf;
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = NULL, *where = NULL;
+	const char *file = NULL;
+	unsigned int line = 0;
 	struct kd_error *err;
 
-	*line = 0;
-	if (conf->target_type && strcmp(conf->target_type, p->name) == 0 && strcmp(conf->target, value) == 0)
-		*line = conf->target_line;
+	if (conf->target_type && strcmp(conf->target_type, p->name) == 0 && strcmp(conf->target, value) == 0) {
+		file = conf->target_file;
+		line = conf->target_line;
+	}
 	for (size_t i = 0; i < conf->further_count; i++)
-		if (strcmp(conf->further[i].type, p->name) == 0 && strcmp(conf->further[i].device, value) == 0)
-			*line = conf->further[i].line;
-	if (!*line)
+		if (strcmp(conf->further[i].type, p->name) == 0 && strcmp(conf->further[i].device, value) == 0) {
+			file = conf->further[i].file;
+			line = conf->further[i].line;
+		}
+	*ret = line != 0;
+	if (!line)
 		return NULL;
-	err = kd_format(&text, "the target %s %s is also on line %u; it is tried once", p->name, value, *line);
+	err = name_line(p, file, line, &where);
+	if (!err)
+		err = kd_format(&text, "the target %s %s is also %s; it is tried once", p->name, value, where);
 	return err ? err : warn_here(p, text);
 }
 
@@ -197,7 +217,7 @@ static struct kd_error *add_further(const struct parser *p, const char *value)
 		return kd_error_nomem();
 	conf->further = grown;
 	further = &grown[conf->further_count++];
-	*further = (struct kd_conf_further){ .line = p->line };
+	*further = (struct kd_conf_further){ .file = p->file, .line = p->line };
 	err = kd_set_text(&further->type, p->name);
 	if (!err)
 		err = kd_set_text(&further->device, value);
@@ -218,7 +238,7 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 	enum kd_target_source source = kd_target_type_find(p->name)->source;
 	struct kd_conf *conf = p->conf;
 	struct kd_device_name name;
-	unsigned int twin;
+	bool twin;
 	struct kd_error *err;
 
 	if (source == KD_TARGET_NFS) {
@@ -241,6 +261,7 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 		return add_further(p, value);
 	if ((err = kd_set_text(&conf->target_type, p->name)) || (err = kd_set_text(&conf->target, value)))
 		return err;
+	conf->target_file = p->file;
 	conf->target_line = p->line;
 	return NULL;
 }
@@ -461,8 +482,14 @@ static struct kd_error *note_targets(const struct parser *p, struct kd_conf_sett
 				conf->further[i].device);
 	}
 	setting->name = conf->target_type;
+	setting->file = conf->target_file;
 	setting->line = conf->target_line;
 	return err;
+}
+
+static bool is_first_path(const struct parser *p, unsigned int line)
+{
+	return line == p->first_path_line && p->file == p->first_path_file;
 }
 
 static struct kd_error *note(struct parser *p, const struct directive *d, const char *value)
@@ -471,9 +498,10 @@ static struct kd_error *note(struct parser *p, const struct directive *d, const 
 
 	if (d->set == set_target)
 		return note_targets(p, setting);
-	if (d->set == set_dump_path && p->line != p->first_path_line)
+	if (d->set == set_dump_path && !is_first_path(p, p->line))
 		return NULL;
 	setting->name = canonical(d)->name;
+	setting->file = p->file;
 	setting->line = p->line;
 	return kd_set_text(&setting->value, value);
 }
@@ -488,7 +516,7 @@ static struct kd_error *unknown(const struct parser *p, const char *name)
 				     p->line, shown);
 }
 
-static struct kd_error *parse_line(struct parser *p, char *line, unsigned int seen[DIRECTIVE_COUNT])
+static struct kd_error *parse_line(struct parser *p, char *line)
 {
 	const struct directive *d;
 	struct kd_error *err;
@@ -520,11 +548,11 @@ static struct kd_error *parse_line(struct parser *p, char *line, unsigned int se
 				       "give a value or remove the line",
 				       p->file, p->line, name);
 	i = canonical(d) - directives;
-	if (seen[i] && d->set != set_target && d->set != set_dump_path)
+	if (p->seen[i] && d->set != set_target && d->set != set_dump_path)
 		return kd_error_create(KD_ERR_CONFIG,
 				       "%s:%u: Duplicated kdump config value of option %s (first on line %u); keep one",
-				       p->file, p->line, canonical(d)->name, seen[i]);
-	seen[i] = p->line;
+				       p->file, p->line, canonical(d)->name, p->seen[i]);
+	p->seen[i] = p->line;
 	err = d->set(p, d, value);
 	return err ? err : note(p, d, value);
 }
@@ -566,38 +594,102 @@ struct kd_error *kd_conf_default(struct kd_conf *ret)
 	return NULL;
 }
 
-struct kd_error *kd_conf_parse(const char *text, const char *file, struct kd_conf *ret,
-			       void (*warn)(void *arg, const char *message), void *warn_arg)
+/* A path behind the last target is for none. */
+static struct kd_error *check_path(const struct parser *p)
 {
-	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	_cleanup_free_ char *first = NULL;
+	struct kd_error *err;
+
+	if (!p->path_line || is_first_path(p, p->path_line))
+		return NULL;
+	err = name_line(p, p->first_path_file, p->first_path_line, &first);
+	if (err)
+		return err;
+	return kd_error_create(KD_ERR_CONFIG,
+			       "%s:%u: Duplicated kdump config value of option path (first %s): no target follows it; "
+			       "put it before the target that it is for",
+			       p->file, p->path_line, first);
+}
+
+/* Parse one file on top of those before it. @file stays valid as long as the conf. */
+static struct kd_error *parse_file(struct parser *p, const char *text, const char *file)
+{
 	_cleanup_free_ char *copy = strdup(config_skip_mark(text));
-	struct parser p = { .file = file, .conf = &conf, .warn = warn, .warn_arg = warn_arg };
 	unsigned int seen[DIRECTIVE_COUNT] = { 0 };
 	char *cursor = copy, *line;
-	struct kd_error *err;
+	struct kd_error *err = NULL;
 
 	if (!copy)
 		return kd_error_nomem();
-	err = kd_conf_default(&conf);
-	if (!err)
-		err = kd_set_text(&conf.file, file);
+	p->file = file;
+	p->line = 0;
+	p->seen = seen;
+	p->path_line = 0;
+	/* Until there is a target, the path of a later file takes the place of that of an earlier one. */
+	if (!p->conf->target_type)
+		p->first_path_line = 0;
 	while (!err && (line = strsep(&cursor, "\n"))) {
-		p.line++;
-		err = parse_line(&p, line, seen);
+		p->line++;
+		err = parse_line(p, line);
 	}
-	free(p.path);
-	if (!err && p.path_line != p.first_path_line && p.path_line)
-		err = kd_error_create(
-			KD_ERR_CONFIG,
-			"%s:%u: Duplicated kdump config value of option path (first on line %u): no target "
-			"follows it; put it before the target that it is for",
-			file, p.path_line, p.first_path_line);
-	if (err)
-		return err;
-	if (conf.force_rebuild && conf.force_no_rebuild)
+	if (!err)
+		err = check_path(p);
+	p->seen = NULL;
+	return err;
+}
+
+/* What no line says alone. */
+static struct kd_error *check_all(const struct kd_conf *conf)
+{
+	if (conf->force_rebuild && conf->force_no_rebuild)
 		return kd_error_create(KD_ERR_CONFIG,
 				       "force_rebuild and force_no_rebuild are enabled simultaneously in %s; keep one",
-				       file);
+				       conf->file);
+	return NULL;
+}
+
+/* Keep a copy of the path of a file that is read after the first one. */
+static struct kd_error *note_drop_in(struct kd_conf *conf, const char *file, const char **ret)
+{
+	char **grown = realloc(conf->drop_in, (conf->drop_in_count + 1) * sizeof(*grown));
+
+	if (!grown)
+		return kd_error_nomem();
+	conf->drop_in = grown;
+	grown[conf->drop_in_count] = strdup(file);
+	if (!grown[conf->drop_in_count])
+		return kd_error_nomem();
+	*ret = grown[conf->drop_in_count++];
+	return NULL;
+}
+
+static struct kd_error *parse_all(struct parser *p, const struct kd_conf_text *texts, size_t count)
+{
+	struct kd_error *err = kd_conf_default(p->conf);
+	const char *file = NULL;
+
+	if (!err)
+		err = kd_set_text(&p->conf->file, texts[0].file);
+	if (!err)
+		err = parse_file(p, texts[0].text, p->conf->file);
+	for (size_t i = 1; i < count && !err; i++) {
+		err = note_drop_in(p->conf, texts[i].file, &file);
+		if (!err)
+			err = parse_file(p, texts[i].text, file);
+	}
+	return err ? err : check_all(p->conf);
+}
+
+struct kd_error *kd_conf_parse(const struct kd_conf_text *texts, size_t count, struct kd_conf *ret,
+			       void (*warn)(void *arg, const char *message), void *warn_arg)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct parser p = { .conf = &conf, .warn = warn, .warn_arg = warn_arg };
+	struct kd_error *err = parse_all(&p, texts, count);
+
+	free(p.path);
+	if (err)
+		return err;
 	*ret = conf;
 	conf = (struct kd_conf){ 0 };
 	return NULL;
@@ -611,7 +703,7 @@ struct kd_error *kd_conf_where(const struct kd_conf *conf, const char *directive
 		const struct kd_conf_setting *setting = &conf->setting[i];
 
 		if (setting->line && setting->name && strcmp(setting->name, directive) == 0)
-			return kd_format(ret, "%s:%u: %s", conf->file, setting->line, directive);
+			return kd_format(ret, "%s:%u: %s", setting->file, setting->line, directive);
 	}
 	return kd_format(ret, "%s: %s", conf->file, directive);
 }
@@ -623,7 +715,7 @@ struct target_request kd_conf_target(const struct kd_conf *conf)
 		.device = conf->target,
 		.path = conf->path,
 		.key = conf->sshkey,
-		.file = conf->file,
+		.file = conf->target_file ? conf->target_file : conf->file,
 		.line = conf->target_line,
 	};
 }
@@ -637,7 +729,7 @@ struct target_request kd_conf_further(const struct kd_conf *conf, size_t i)
 		.device = further->device,
 		.path = further->path ? further->path : conf->path,
 		.key = conf->sshkey,
-		.file = conf->file,
+		.file = further->file,
 		.line = further->line,
 	};
 }
@@ -665,6 +757,9 @@ void kd_conf_free(struct kd_conf *conf)
 	for (i = 0; i < conf->setting_count; i++)
 		free(conf->setting[i].value);
 	free(conf->setting);
+	for (i = 0; i < conf->drop_in_count; i++)
+		free(conf->drop_in[i]);
+	free(conf->drop_in);
 	free(conf->file);
 	free(conf->target_type);
 	free(conf->target);
@@ -680,18 +775,96 @@ void kd_conf_free(struct kd_conf *conf)
 	*conf = (struct kd_conf){ 0 };
 }
 
-/* --- the file ----------------------------------------------------------------------------------------------------- */
+/* --- the files ---------------------------------------------------------------------------------------------------- */
 
 static void remark(void *arg, const char *message)
 {
 	kd_warn((const struct kd_log *)arg, "%s", message);
 }
 
+struct kd_error *kd_conf_directory(const char *file, char **ret)
+{
+	return kd_format(ret, "%s.d", file);
+}
+
+static int is_drop_in(const struct dirent *entry)
+{
+	const char *suffix = strrchr(entry->d_name, '.');
+
+	return suffix && strcmp(suffix, ".conf") == 0 && entry->d_name[0] != '.';
+}
+
+/* The texts of all files. */
+struct texts {
+	struct kd_conf_text *text;
+	size_t count;
+};
+
+static void texts_free(struct texts *texts)
+{
+	for (size_t i = 0; i < texts->count; i++) {
+		free((char *)texts->text[i].file);
+		free((char *)texts->text[i].text);
+	}
+	free(texts->text);
+}
+
+static void texts_free_cleanup(struct texts *texts)
+{
+	texts_free(texts);
+}
+
+/* Takes ownership of @file. */
+static struct kd_error *read_text(const struct kd_sysroot *root, char *file, struct texts *texts)
+{
+	struct kd_conf_text *grown = realloc(texts->text, (texts->count + 1) * sizeof(*grown));
+	_cleanup_free_ char *own = file, *text = NULL;
+	struct kd_error *err;
+
+	if (!grown || !own)
+		return kd_error_nomem();
+	texts->text = grown;
+	err = config_read(root, own, &text);
+	if (!err)
+		grown[texts->count++] = (struct kd_conf_text){ .file = take_ptr(own), .text = take_ptr(text) };
+	return err;
+}
+
+static struct kd_error *read_drop_ins(const struct kd_sysroot *root, const char *directory, struct texts *texts)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, directory, O_RDONLY | O_DIRECTORY);
+	struct dirent **entries = NULL;
+	struct kd_error *err = NULL;
+	int count;
+
+	if (fd < 0 && errno == ENOENT)
+		return NULL;
+	count = fd < 0 ? -1 : scandirat(fd, ".", &entries, is_drop_in, alphasort);
+	if (count < 0)
+		return kd_error_os(errno, "cannot read the directory %s%s", root->prefix, directory);
+	for (int i = 0; i < count; i++) {
+		char *file = NULL;
+
+		if (!err)
+			err = kd_format(&file, "%s/%s", directory, entries[i]->d_name);
+		if (file)
+			err = read_text(root, file, texts);
+		free(entries[i]);
+	}
+	free(entries);
+	return err;
+}
+
 struct kd_error *kd_conf_load(const struct kd_sysroot *root, const struct kd_log *log, const char *file,
 			      struct kd_conf *ret)
 {
-	_cleanup_free_ char *text = NULL;
-	struct kd_error *err = config_read(root, file, &text);
+	_cleanup_(texts_free) struct texts texts = { 0 };
+	_cleanup_free_ char *directory = NULL;
+	struct kd_error *err = kd_conf_directory(file, &directory);
 
-	return err ? err : kd_conf_parse(text, file, ret, remark, (void *)log);
+	if (!err)
+		err = read_text(root, strdup(file), &texts);
+	if (!err)
+		err = read_drop_ins(root, directory, &texts);
+	return err ? err : kd_conf_parse(texts.text, texts.count, ret, remark, (void *)log);
 }

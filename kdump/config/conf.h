@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** /etc/kdump.conf: "key value" lines (kdump.conf(5)), Red Hat's directives.
  *
+ *  After it the files of the directory FILE.d whose names end in ".conf" are read, in the order of their names: a
+ *  directive takes the place of what an earlier file says, and a target goes behind those of earlier files. So
+ *  kdump.conf itself can be left to tools that know only Red Hat's directives.
+ *
  *  Trailing "# comment" and surrounding quotes are stripped; blank and comment lines are ignored. No shell, ever:
  *  commands are split into words. Unknown, duplicate, empty, contradictory or not yet implemented directives are
  *  KD_ERR_CONFIG, with file:line, value and remedy in the text; Red Hat's wording is kept inside it:
@@ -28,22 +32,27 @@ struct kd_conf_setting {
 	const char
 		*name; /* of the directive; NULL: there is nothing to tell (refused ones, targets that are not given) */
 	char *value;   /* as written, without quotes around it; NULL: it is not given and has no default */
+	const char *file;  /* that has it, owned by the conf; NULL: the default */
 	unsigned int line; /* in the file; 0: the default */
 };
 
 /** A target that is tried when those before it have failed. */
 struct kd_conf_further {
 	char *type, *device;
-	char *path; /* NULL: that of the first target */
+	char *path;       /* NULL: that of the first target */
+	const char *file; /* that names it, owned by the conf */
 	unsigned int line;
 };
 
 struct kd_conf {
-	char *file;                      /* path it was read from, for messages */
+	char *file;     /* path it was read from, for messages */
+	char **drop_in; /* paths of what was read after it */
+	size_t drop_in_count;
 	char *target_type;               /* "ext4" …; NULL: the file system that path lies on */
 	char *target;                    /* device, LABEL=, UUID= …; NULL with target_type NULL */
 	struct kd_conf_further *further; /* further targets, in their order */
 	size_t further_count;
+	const char *target_file;                        /* file that names the target, one of the above */
 	unsigned int target_line;                       /* line of the target directive, 0 for none */
 	char *sshkey;                                   /* file of the private key; NULL: the usual one */
 	char *path;                                     /* default "/var/crash"; always absolute */
@@ -71,16 +80,20 @@ struct kd_conf {
 	size_t setting_count;
 };
 
-/** Parse @text, which was read from @file (for messages only). *ret is to be freed with kd_conf_free().
+/** The text of a file of configuration, and the file's path for messages. */
+struct kd_conf_text {
+	const char *file, *text;
+};
+
+/** Parse the @count texts, at least one, on top of each other. *ret is to be freed with kd_conf_free().
  *  @warn, if not NULL, is called with a message for each obsolete directive ("default"). */
-struct kd_error *kd_conf_parse(const char *text, const char *file, struct kd_conf *ret,
+struct kd_error *kd_conf_parse(const struct kd_conf_text *texts, size_t count, struct kd_conf *ret,
 			       void (*warn)(void *arg, const char *message), void *warn_arg) MUST_CHECK;
 
 /** Defaults only, as from an empty file. */
 struct kd_error *kd_conf_default(struct kd_conf *ret) MUST_CHECK;
 
-/** "FILE:LINE: DIRECTIVE", the beginning of a message; without a line if the file does not have it. The caller owns
- *  *ret. */
+/** "FILE:LINE: DIRECTIVE", the beginning of a message; without a line if no file has it. The caller owns *ret. */
 struct kd_error *kd_conf_where(const struct kd_conf *conf, const char *directive, char **ret) MUST_CHECK;
 
 /** The target that @conf asks for. The strings belong to @conf. */
@@ -98,7 +111,11 @@ static inline void kd_conf_free_cleanup(struct kd_conf *conf)
 	kd_conf_free(conf);
 }
 
-/** Read and parse @file below @root. Remarks are warnings on @log, which may be NULL. KD_ERR_OS, KD_ERR_CONFIG. */
+/** The directory of files that are read after @file. The caller owns *ret. */
+struct kd_error *kd_conf_directory(const char *file, char **ret) MUST_CHECK;
+
+/** Read and parse @file below @root, and what is in the directory beside it. Remarks are warnings on @log, which may be
+ *  NULL. KD_ERR_OS, KD_ERR_CONFIG. */
 struct kd_error *kd_conf_load(const struct kd_sysroot *root, const struct kd_log *log, const char *file,
 			      struct kd_conf *ret) MUST_CHECK;
 

@@ -72,7 +72,7 @@ static void list_conf(struct listing *listing, const struct kd_conf *conf)
 		if (setting->name)
 			list(listing, &(struct value){ .name = setting->name,
 						       .value = setting->value,
-						       .file = conf->file,
+						       .file = setting->file,
 						       .line = setting->line });
 	}
 }

@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_free_ char *text = fuzz_text(data, size);
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 
-	if (fuzz_error(kd_conf_parse(text, "kdump.conf", &conf, remark, NULL)))
+	if (fuzz_error(kd_conf_parse(&(struct kd_conf_text){ .file = "kdump.conf", .text = text }, 1, &conf, remark,
+				     NULL)))
 		return 0;
 	REQUIRE(conf.path && conf.path[0] == '/');
 	REQUIRE(conf.core_collector && conf.core_collector[0] && conf.extra_bins && conf.extra_modules);

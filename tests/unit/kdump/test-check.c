@@ -44,7 +44,8 @@ static int setup(void **state)
 	m->ctl.conf_file = "/etc/kdump.conf";
 	put(m, "/etc/kdump.conf", "");
 	put(m, "/proc/sys/kernel/random/boot_id", "0000-boot\n");
-	assert_no_error(kd_conf_parse("", "/etc/kdump.conf", &m->conf, NULL, NULL));
+	assert_no_error(kd_conf_parse(&(struct kd_conf_text){ .file = "/etc/kdump.conf", .text = "" }, 1, &m->conf,
+				      NULL, NULL));
 	m->target = (struct target){ .type = (char *)"ext4",
 				     .device = (char *)"UUID=aaaa-1",
 				     .node = (char *)"/dev/vda1",

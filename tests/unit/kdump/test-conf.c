@@ -16,6 +16,14 @@ static void count_warning(void *arg, const char *message)
 	++*(int *)arg;
 }
 
+static struct kd_error *parse(const char *text, const char *file, struct kd_conf *ret,
+			      void (*warn)(void *arg, const char *message), void *warn_arg)
+{
+	const struct kd_conf_text only = { .file = file, .text = text };
+
+	return kd_conf_parse(&only, 1, ret, warn, warn_arg);
+}
+
 static void test_conf_values(void **state)
 {
 	static const char text[] = "# comment\n"
@@ -33,7 +41,7 @@ static void test_conf_values(void **state)
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	int warnings = 0;
 
-	assert_no_error(kd_conf_parse(text, "k.conf", &conf, count_warning, &warnings));
+	assert_no_error(parse(text, "k.conf", &conf, count_warning, &warnings));
 	assert_int_equal(warnings, 1);
 	assert_int_equal(conf.device_timeout, 30);
 	assert_int_equal(conf.mount_timeout, 86400);
@@ -63,7 +71,7 @@ static void test_conf_default_times(void **state)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 
-	assert_no_error(kd_conf_parse("capture_timeout auto\n", "k", &conf, NULL, NULL));
+	assert_no_error(parse("capture_timeout auto\n", "k", &conf, NULL, NULL));
 	assert_int_equal(conf.device_timeout, 120);
 	assert_int_equal(conf.mount_timeout, 300);
 	assert_int_equal(conf.stall_timeout, 300);
@@ -75,7 +83,7 @@ static void test_conf_rootfs(void **state)
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	size_t i, found = 0;
 
-	assert_no_error(kd_conf_parse("failure_action dump_to_rootfs\nvirtiofs dumps\n", "k", &conf, NULL, NULL));
+	assert_no_error(parse("failure_action dump_to_rootfs\nvirtiofs dumps\n", "k", &conf, NULL, NULL));
 	assert_true(conf.dump_to_rootfs);
 	assert_int_equal(conf.failure_action, KD_ACTION_REBOOT);
 	assert_string_equal(conf.target_type, "virtiofs");
@@ -95,7 +103,7 @@ static void test_conf_ssh(void **state)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 
-	assert_no_error(kd_conf_parse("ssh root@server\nsshkey /root/key\npath /dumps\n", "k", &conf, NULL, NULL));
+	assert_no_error(parse("ssh root@server\nsshkey /root/key\npath /dumps\n", "k", &conf, NULL, NULL));
 	assert_string_equal(conf.target_type, "ssh");
 	assert_string_equal(conf.target, "root@server");
 	assert_string_equal(kd_conf_target(&conf).key, "/root/key");
@@ -117,7 +125,7 @@ static void test_conf_chain(void **state)
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 }, plain = { 0 };
 	size_t i;
 
-	assert_no_error(kd_conf_parse(text, "k", &conf, NULL, NULL));
+	assert_no_error(parse(text, "k", &conf, NULL, NULL));
 	assert_string_equal(conf.target_type, "nfs");
 	assert_string_equal(conf.path, "/a");
 	assert_int_equal(conf.further_count, 2);
@@ -131,7 +139,7 @@ static void test_conf_chain(void **state)
 		if (conf.setting[i].name && strcmp(conf.setting[i].name, "path") == 0)
 			assert_string_equal(conf.setting[i].value, "/a");
 	}
-	assert_no_error(kd_conf_parse("ext4 UUID=a\nxfs UUID=b\n", "k", &plain, NULL, NULL));
+	assert_no_error(parse("ext4 UUID=a\nxfs UUID=b\n", "k", &plain, NULL, NULL));
 	expect_further(&plain, 0, "xfs UUID=b /var/crash line 2");
 }
 
@@ -141,7 +149,7 @@ static void test_conf_target_twice(void **state)
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	char warning[WARNING_SIZE] = "";
 
-	assert_no_error(kd_conf_parse("ext4 UUID=a\npath /x\next4 UUID=a\n", "k", &conf, keep_warning, warning));
+	assert_no_error(parse("ext4 UUID=a\npath /x\next4 UUID=a\n", "k", &conf, keep_warning, warning));
 	assert_string_equal(warning, "k:3: the target ext4 UUID=a is also on line 1; it is tried once");
 	assert_string_equal(conf.target, "UUID=a");
 	assert_int_equal(conf.further_count, 0);
@@ -168,7 +176,7 @@ static void test_conf_dracut_args(void **state)
 		char warning[WARNING_SIZE] = "";
 		size_t k = 0;
 
-		assert_no_error(kd_conf_parse(cases[i].text, "k", &conf, keep_warning, warning));
+		assert_no_error(parse(cases[i].text, "k", &conf, keep_warning, warning));
 		for (; cases[i].modules[k]; k++)
 			assert_string_equal(conf.extra_modules[k], cases[i].modules[k]);
 		assert_null(conf.extra_modules[k]);
@@ -182,10 +190,10 @@ static void test_conf_windows(void **state)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 
-	assert_no_error(kd_conf_parse("\xef\xbb\xbf"
-				      "# comment\r\npath /x\r\n\r\ncore_collector \"dumpfilter -c\"\r\n"
-				      "extra_bins a # b\r\n",
-				      "k", &conf, NULL, NULL));
+	assert_no_error(parse("\xef\xbb\xbf"
+			      "# comment\r\npath /x\r\n\r\ncore_collector \"dumpfilter -c\"\r\n"
+			      "extra_bins a # b\r\n",
+			      "k", &conf, NULL, NULL));
 	assert_string_equal(conf.path, "/x");
 	assert_string_equal(conf.core_collector[1], "-c");
 	assert_string_equal(conf.extra_bins[0], "a");
@@ -207,6 +215,45 @@ static void test_conf_files(void **state)
 	assert_error(kd_conf_load(&m->root, NULL, "/utf16", &none), KD_ERR_CONFIG, "/utf16 is in UTF-16: \"iconv");
 	tree_write(m, "/nul", nul, sizeof(nul) - 1);
 	assert_error(kd_conf_load(&m->root, NULL, "/nul", &none), KD_ERR_CONFIG, "/nul has a NUL byte at offset 8");
+}
+
+/* Files beside it: the last word counts, targets add up, and every message names its own file. */
+static void test_conf_drop_ins(void **state)
+{
+	struct tree *m = *state;
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	_cleanup_free_ char *where = NULL;
+	struct kd_conf none;
+
+	tree_text(m, "/etc/k.conf", "path /main\nkeep_dumps 3\nfinal_action halt\n");
+	tree_text(m, "/etc/k.conf.d/20-b.conf", "\nkeep_dumps 7\nnfs server:/b\n");
+	tree_text(m, "/etc/k.conf.d/10-a.conf", "keep_dumps 5\npath /a\next4 /dev/sda1\n");
+	tree_text(m, "/etc/k.conf.d/30-c.conf~", "keep_dumps 9\n");
+	tree_text(m, "/etc/k.conf.d/.hidden.conf", "keep_dumps 9\n");
+	assert_no_error(kd_conf_load(&m->root, NULL, "/etc/k.conf", &conf));
+	assert_int_equal(conf.keep_dumps, 7);
+	assert_int_equal(conf.final_action, KD_ACTION_HALT);
+	assert_string_equal(conf.path, "/a");
+	assert_string_equal(kd_conf_target(&conf).file, "/etc/k.conf.d/10-a.conf");
+	assert_int_equal(kd_conf_target(&conf).line, 3);
+	assert_int_equal(conf.further_count, 1);
+	assert_string_equal(kd_conf_further(&conf, 0).file, "/etc/k.conf.d/20-b.conf");
+	assert_int_equal(kd_conf_further(&conf, 0).line, 3);
+	assert_no_error(kd_conf_where(&conf, "keep_dumps", &where));
+	assert_string_equal(where, "/etc/k.conf.d/20-b.conf:2: keep_dumps");
+
+	tree_text(m, "/etc/k.conf.d/20-b.conf", "keep_dumps 7\nkeep_dumps 8\n");
+	assert_error(kd_conf_load(&m->root, NULL, "/etc/k.conf", &none), KD_ERR_CONFIG,
+		     "/etc/k.conf.d/20-b.conf:2: Duplicated kdump config value of option keep_dumps (first on line 1)");
+	tree_text(m, "/etc/k.conf.d/20-b.conf", "frobnicate 1\n");
+	assert_error(kd_conf_load(&m->root, NULL, "/etc/k.conf", &none), KD_ERR_CONFIG,
+		     "/etc/k.conf.d/20-b.conf:1: Invalid kdump config option frobnicate");
+	tree_delete(m, "/etc/k.conf.d/20-b.conf");
+	tree_text(m, "/etc/k.conf", "path /main\next4 /dev/sda1\n");
+	tree_text(m, "/etc/k.conf.d/10-a.conf", "path /a\n");
+	assert_error(kd_conf_load(&m->root, NULL, "/etc/k.conf", &none), KD_ERR_CONFIG,
+		     "/etc/k.conf.d/10-a.conf:1: Duplicated kdump config value of option path (first on line 1 of "
+		     "/etc/k.conf): no target follows it");
 }
 
 static void test_conf_refuses(void **state)
@@ -262,7 +309,7 @@ static void test_conf_refuses(void **state)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
-		assert_error(kd_conf_parse(cases[i].text, "k", &conf, NULL, NULL), KD_ERR_CONFIG, cases[i].message);
+		assert_error(parse(cases[i].text, "k", &conf, NULL, NULL), KD_ERR_CONFIG, cases[i].message);
 }
 
 int main(void)
@@ -277,6 +324,7 @@ int main(void)
 		cmocka_unit_test(test_conf_dracut_args),
 		cmocka_unit_test(test_conf_windows),
 		cmocka_unit_test_setup_teardown(test_conf_files, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_conf_drop_ins, tree_setup, tree_teardown),
 		cmocka_unit_test(test_conf_refuses),
 	};
 

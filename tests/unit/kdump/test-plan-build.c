@@ -12,7 +12,8 @@
 
 static void parse_conf(const char *text, struct kd_conf *conf)
 {
-	assert_no_error(kd_conf_parse(text, "/etc/kdump.conf", conf, NULL, NULL));
+	assert_no_error(
+		kd_conf_parse(&(struct kd_conf_text){ .file = "/etc/kdump.conf", .text = text }, 1, conf, NULL, NULL));
 }
 
 static struct kd_error *build_plan(struct tree *m, const char *conf_text, struct kd_plan *plan,

@@ -30,7 +30,8 @@ static void put_device(struct tree *m, const char *name, const char *number, con
 
 static void parse_conf(const char *text, struct kd_conf *conf)
 {
-	assert_no_error(kd_conf_parse(text, "/etc/kdump.conf", conf, NULL, NULL));
+	assert_no_error(
+		kd_conf_parse(&(struct kd_conf_text){ .file = "/etc/kdump.conf", .text = text }, 1, conf, NULL, NULL));
 }
 
 static struct kd_error *resolve(struct tree *m, const char *conf_text, struct target *target)
