@@ -193,6 +193,12 @@ static int try_mount(const char *device, const char *options)
 	return fsmount(context, FSMOUNT_CLOEXEC, 0);
 }
 
+/* A server that cannot be reached by one version of the protocol cannot be by the next, which would wait as long. */
+static bool is_unreachable(int errnum)
+{
+	return errnum == ETIMEDOUT || errnum == EHOSTUNREACH || errnum == ENETUNREACH;
+}
+
 /* Mount the export in the newest version of the protocol that the server takes. @target gets what worked. */
 static struct kd_error *probe_versions(const char *device, const char *address, struct target *target, int *ret)
 {
@@ -214,10 +220,14 @@ static struct kd_error *probe_versions(const char *device, const char *address, 
 			target->options = take_ptr(options);
 			return NULL;
 		}
-		errnum = errno;
-		if (errnum == ENODEV)
+		if (errno == ENODEV)
 			return kd_error_create(KD_ERR_NOT_FOUND,
 					       "the running kernel does not know NFS: \"modprobe nfs\" shows why");
+		/* What another version was refused for tells more than that the server does not take this one. */
+		if (!errnum || errno != EPROTONOSUPPORT)
+			errnum = errno;
+		if (is_unreachable(errnum))
+			break;
 	}
 	return kd_error_os(errnum, "cannot mount %s", device);
 }
