@@ -285,7 +285,11 @@ class _Silence:
 
     def _begin(self):
         self._began = True
+        # The first request under a limit is still carried out, whatever its size. It is not to be the guest's.
+        self._machine.qmp("stop")
         self._limit(1)
+        self._machine.qmp("human-monitor-command", **{"command-line": 'qemu-io extra "read 0 4k"'})
+        self._machine.qmp("cont")
         if self._case.silence:
             self._timer = threading.Timer(self._case.silence, self._limit, [0])
             self._timer.daemon = True
