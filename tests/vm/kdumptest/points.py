@@ -149,8 +149,10 @@ def crash(lab):
 def retention(guest):
     """Limits, pins, a full disk, and files that are none of ours."""
     name = newest(guest)["name"]
+    guest.run(f"cp /var/crash/{name}/vmcore /var/tmp/whole")
     guest.run("""cd /var/crash
-        for n in 1 2 3 4; do mkdir 127.0.0.1-2020-01-0$n-00:00:00; printf 'KDUMP   ' >127.0.0.1-2020-01-0$n-00:00:00/vmcore; done
+        for n in 1 2 3 4; do mkdir 127.0.0.1-2020-01-0$n-00:00:00; cp /var/tmp/whole 127.0.0.1-2020-01-0$n-00:00:00/vmcore; done
+        mkdir 127.0.0.1-2017-01-01-00:00:00; head -c 1000000 /var/tmp/whole >127.0.0.1-2017-01-01-00:00:00/vmcore; rm /var/tmp/whole
         mkdir 202001011200 lost+found 'x;rm -rf' 127.0.0.1-2019-01-01-00:00:00
         head -c 4096 /dev/urandom >127.0.0.1-2019-01-01-00:00:00/vmcore; head -c 4096 /dev/urandom >127.0.0.1-2019-01-01-00:00:00/report.json
         head -c 4096 /dev/urandom >127.0.0.1-2019-01-01-00:00:00/vmcore-dmesg.txt
@@ -158,7 +160,9 @@ def retention(guest):
         kdumpctl pin 127.0.0.1-2020-01-01-00:00:00""")
     listed = {dump["name"]: dump["state"] for dump in json.loads(guest.run("kdumpctl list --json"))}
     expect(listed.get("127.0.0.1-2019-01-01-00:00:00") == "damaged" and "127.0.0.1-2018-01-01-00:00:00" not in listed
-           and listed[name] == "complete" and len(listed) == 7, f"list: {listed}")
+           and listed[name] == "complete" and len(listed) == 8, f"list: {listed}")
+    expect([listed.get(f"127.0.0.1-20{date}-00:00:00") for date in ("17-01-01", "20-01-01", "20-01-04")]
+           == ["incomplete", "complete", "complete"], f"a dump that was cut off, and whole ones: {listed}")
     guest.run("kdumpctl info 127.0.0.1-2019")
     guest.run("echo keep_dumps 3 >>/etc/kdump.conf; fallocate -l $(($(df -B1 --output=avail / | tail -1) - 4096)) /var/tmp/full; "
               "kdumpctl _collect; rm /var/tmp/full")
