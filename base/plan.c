@@ -145,6 +145,11 @@ struct kd_error *kd_plan_add_target(struct kd_plan *plan, const char *type, cons
 	return NULL;
 }
 
+struct kd_error *kd_plan_set_server(struct kd_plan *plan, const char *server)
+{
+	return kd_set_text(&plan->target[plan->target_count - 1].server, server);
+}
+
 struct kd_error *kd_plan_add_hook(struct kd_plan *plan, const char *when, char *const *argv)
 {
 	struct kd_plan_hook *hook = grow(&plan->hook, &plan->hook_count, sizeof(*hook));
@@ -221,6 +226,7 @@ void kd_plan_free(struct kd_plan *plan)
 		free(plan->target[i].device);
 		free(plan->target[i].options);
 		free(plan->target[i].path);
+		free(plan->target[i].server);
 	}
 	for (i = 0; i < plan->hook_count; i++) {
 		free(plan->hook[i].when);
@@ -316,7 +322,10 @@ struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret)
 		put_word(out, target->device);
 		put_word(out, target->options);
 		put_word(out, target->path);
-		fprintf(out, " %u\n", target->deadline);
+		fprintf(out, " %u", target->deadline);
+		if (target->server)
+			put_word(out, target->server);
+		fputc('\n', out);
 	}
 	fputs("collector", out);
 	put_word(out, collector_names[plan->collector.kind]);
@@ -465,11 +474,15 @@ static enum line_result line_network(struct kd_plan *plan, char **word, size_t c
 
 static enum line_result line_target(struct kd_plan *plan, char **word, size_t count)
 {
+	enum line_result result;
 	unsigned int deadline;
 
 	if (!*word[0] || !*word[1] || word[3][0] != '/' || seconds(word[4], &deadline) != LINE_OK)
 		return LINE_BAD;
-	return from_error(kd_plan_add_target(plan, word[0], word[1], word[2], word[3], deadline));
+	result = from_error(kd_plan_add_target(plan, word[0], word[1], word[2], word[3], deadline));
+	if (result != LINE_OK || count == 5)
+		return result;
+	return *word[5] ? from_error(kd_plan_set_server(plan, word[5])) : LINE_BAD;
 }
 
 static enum line_result line_collector(struct kd_plan *plan, char **word, size_t count)
@@ -521,7 +534,7 @@ static const struct {
 	{ "module", line_module, 2, 2, true },
 	{ "volume", line_volume, 3, ANY_NUMBER, true },
 	{ "network", line_network, 3, ANY_NUMBER, true },
-	{ "target", line_target, 5, 5, true },
+	{ "target", line_target, 5, 6, true },
 	{ "collector", line_collector, 3, ANY_NUMBER, false },
 	{ "hook", line_hook, 2, ANY_NUMBER, true },
 	{ "failure-action", line_failure_action, 1, 1, false },

@@ -58,6 +58,7 @@ struct kd_plan_target {
 	char *options;         /* mount options, comma separated; "" for none */
 	char *path;            /* directory on that file system (not on the root of the healthy machine), absolute */
 	unsigned int deadline; /* seconds for the device to appear */
+	char *server; /* address of the server that has it, as in the route that leads there; NULL: this machine */
 };
 
 /** A program that runs before or after the dump. */
@@ -129,6 +130,8 @@ struct kd_error *kd_plan_add_network(struct kd_plan *plan, const char *kind, con
 				     char *const *argv) MUST_CHECK;
 struct kd_error *kd_plan_add_target(struct kd_plan *plan, const char *type, const char *device, const char *options,
 				    const char *path, unsigned int deadline) MUST_CHECK;
+/** The last target that was added is on @server; NULL: on this machine. */
+struct kd_error *kd_plan_set_server(struct kd_plan *plan, const char *server) MUST_CHECK;
 struct kd_error *kd_plan_add_hook(struct kd_plan *plan, const char *when, char *const *argv) MUST_CHECK;
 struct kd_error *kd_plan_set_collector(struct kd_plan *plan, enum kd_collector_kind kind, const char *erase_config,
 				       char *const *argv) MUST_CHECK;

@@ -17,46 +17,35 @@
 #include "base/parse.h"
 #include "capture/clock.h"
 
-enum {
-	LINKS_MAX = 64,
-	BOND_MIIMON_MS = 100, /* without it a bond never notices which of its devices has a carrier */
-};
+enum { BOND_MIIMON_MS = 100 }; /* without it a bond never notices which of its devices has a carrier */
 
-/* A link of the plan, by the name that it has there. */
+/* What has become of a line of the plan. */
 struct network_link {
-	const char *name;
-	int index; /* in this kernel */
+	int index; /* in this kernel, of the link that the line makes; 0: it makes none, or is not needed */
 	bool used; /* it has an address, so it needs a carrier */
 };
 
 struct network {
+	const struct kd_plan *plan;
 	int requests; /* socket of requests */
 	int events;   /* socket of announcements of links */
 	int64_t deadline;
-	size_t count;
-	struct network_link link[LINKS_MAX];
+	struct network_link *link; /* one for each line of the plan */
 };
 
 /* --- links -------------------------------------------------------------------------------------------------------- */
-
-static struct kd_error *note_link(struct network *network, const char *name, int index)
-{
-	if (network->count == LINKS_MAX)
-		return kd_error_create(KD_ERR_LIMIT, "the plan has more than %d links", LINKS_MAX);
-	network->link[network->count++] = (struct network_link){ .name = name, .index = index };
-	return NULL;
-}
 
 static struct kd_error *find_link(struct network *network, const char *name, struct network_link **ret)
 {
 	size_t i;
 
-	for (i = 0; i < network->count && strcmp(network->link[i].name, name) != 0; i++)
-		;
-	if (i == network->count)
-		return kd_error_create(KD_ERR_FORMAT, "link %s is not in the plan above this line", name);
-	*ret = &network->link[i];
-	return NULL;
+	for (i = 0; i < network->plan->network_count; i++) {
+		if (!network->link[i].index || strcmp(network->plan->network[i].name, name) != 0)
+			continue;
+		*ret = &network->link[i];
+		return NULL;
+	}
+	return kd_error_create(KD_ERR_FORMAT, "link %s is not in the plan above this line", name);
 }
 
 static struct kd_error *find_index(struct network *network, const char *name, int *ret)
@@ -103,21 +92,21 @@ static bool wait_for_event(const struct network *network)
 	return true;
 }
 
-/* The device whose own hardware address is @address; 0: it is not there yet. */
+/* The device whose own hardware address is @address. ret->index is 0: it is not there yet. */
 static struct kd_error *look_for_device(const struct network *network, const unsigned char *address, size_t size,
-					int *index)
+					struct kd_link *ret)
 {
 	_cleanup_(kd_links_free) struct kd_links links = { 0 };
 	struct kd_error *err;
 	size_t i, own_size;
 
-	*index = 0;
+	*ret = (struct kd_link){ 0 };
 	err = kd_links_load(network->requests, &links);
-	for (i = 0; !err && i < links.count && !*index; i++) {
+	for (i = 0; !err && i < links.count && !ret->index; i++) {
 		const unsigned char *own = kd_link_hardware(&links.link[i], &own_size);
 
 		if (!links.link[i].kind[0] && own_size == size && memcmp(own, address, size) == 0)
-			*index = links.link[i].index;
+			*ret = links.link[i];
 	}
 	return err;
 }
@@ -139,73 +128,108 @@ static struct kd_error *put_hardware(struct kd_netlink_request *request, const c
 	return NULL;
 }
 
-static struct kd_error *put_mtu(struct kd_netlink_request *request, const char *text)
+static struct kd_error *parse_mtu(const char *text, uint32_t *ret)
 {
 	uint64_t mtu;
 
 	if (!kd_parse_u64(text, 10, &mtu) || !mtu || mtu > UINT32_MAX)
 		return bad_word(text);
-	kd_netlink_put_u32(request, IFLA_MTU, mtu);
+	*ret = (uint32_t)mtu;
 	return NULL;
 }
 
-/* device NAME OWN-ADDRESS ADDRESS MTU */
-static struct kd_error *apply_device(struct network *network, const char *name, char *const *word)
+static struct kd_error *put_mtu(struct kd_netlink_request *request, const char *text)
 {
-	unsigned char own[KD_LINK_ADDRESS_MAX];
+	uint32_t mtu = 0;
+	struct kd_error *err = parse_mtu(text, &mtu);
+
+	if (!err)
+		kd_netlink_put_u32(request, IFLA_MTU, mtu);
+	return err;
+}
+
+/* Give the device what it lacks. Some drivers take the link down for a new MTU, even if it equals the old one. A device
+ * that belongs to a bond or bridge already has been here before, and may have the bond's address. */
+static struct kd_error *set_up_device(const struct network *network, const struct kd_link *device, char *const *word)
+{
+	unsigned char address[KD_LINK_ADDRESS_MAX];
 	struct kd_netlink_request request;
 	struct kd_error *err;
+	bool other_address;
+	uint32_t mtu = 0;
 	size_t size;
-	int index;
+
+	err = parse_mtu(word[2], &mtu);
+	if (!err && !kd_link_address_parse(word[1], address, &size))
+		err = bad_word(word[1]);
+	if (err || device->master)
+		return err;
+	other_address = device->address_size != size || memcmp(device->address, address, size) != 0;
+	if (device->mtu == mtu && !other_address)
+		return NULL;
+	begin_link(&request, 0, device->index, false);
+	if (device->mtu != mtu)
+		kd_netlink_put_u32(&request, IFLA_MTU, mtu);
+	if (other_address)
+		kd_netlink_put(&request, IFLA_ADDRESS, address, size);
+	return kd_netlink_call(network->requests, &request, NULL, NULL);
+}
+
+/* device NAME OWN-ADDRESS ADDRESS MTU */
+static struct kd_error *apply_device(struct network *network, size_t line, char *const *word)
+{
+	unsigned char own[KD_LINK_ADDRESS_MAX];
+	struct kd_link device;
+	struct kd_error *err;
+	size_t size;
 
 	if (!kd_link_address_parse(word[0], own, &size))
 		return bad_word(word[0]);
 	do
-		err = look_for_device(network, own, size, &index);
-	while (!err && !index && wait_for_event(network));
-	if (!err && !index)
+		err = look_for_device(network, own, size, &device);
+	while (!err && !device.index && wait_for_event(network));
+	if (!err && !device.index)
 		return kd_error_create(KD_ERR_TIMEOUT, "no device with hardware address %s appeared", word[0]);
-	if (err)
-		return err;
-	begin_link(&request, 0, index, false);
-	err = put_mtu(&request, word[2]);
-	if (!err && strcmp(word[0], word[1]) != 0)
-		err = put_hardware(&request, word[1]);
 	if (!err)
-		err = kd_netlink_call(network->requests, &request, NULL, NULL);
-	return err ? err : note_link(network, name, index);
+		err = set_up_device(network, &device, word);
+	network->link[line].index = device.index;
+	return err;
+}
+
+/* Does what @err says matter? Whoever came before, for another target, has made the same. */
+static struct kd_error *unless_there(struct kd_error *err)
+{
+	if (!err || err->errnum != EEXIST)
+		return err;
+	kd_error_destroy(err);
+	return NULL;
 }
 
 /* Create the link that @request describes; it is named after its place in the plan, which no name of the kernel's can
  * contradict. One that is there already is taken. */
-static struct kd_error *create_link(struct network *network, const char *name, struct kd_netlink_request *request,
-				    int *ret)
+static struct kd_error *create_link(struct network *network, size_t line, struct kd_netlink_request *request)
 {
 	char own_name[IF_NAMESIZE];
 	struct kd_error *err;
 
-	snprintf(own_name, sizeof(own_name), "kdump%zu", network->count);
+	snprintf(own_name, sizeof(own_name), "kdump%zu", line);
 	kd_netlink_put_text(request, IFLA_IFNAME, own_name);
-	err = kd_netlink_call(network->requests, request, NULL, NULL);
-	if (err && err->errnum == EEXIST) {
-		kd_error_destroy(err);
-		err = NULL;
-	}
+	err = unless_there(kd_netlink_call(network->requests, request, NULL, NULL));
 	if (err)
 		return err;
-	*ret = (int)if_nametoindex(own_name);
-	return *ret ? note_link(network, name, *ret) : kd_error_os(errno, "link %s", own_name);
+	network->link[line].index = (int)if_nametoindex(own_name);
+	return network->link[line].index ? NULL : kd_error_os(errno, "link %s", own_name);
 }
 
 /* vlan NAME LOWER ID PROTOCOL MTU */
-static struct kd_error *apply_vlan(struct network *network, const char *name, char *const *word)
+static struct kd_error *apply_vlan(struct network *network, size_t line, char *const *word)
 {
 	struct kd_netlink_request request;
 	uint64_t id, protocol;
 	size_t info, data;
 	struct kd_error *err;
 	uint16_t value;
-	int lower, index;
+	int lower;
 
 	if (!kd_parse_u64(word[1], 10, &id) || id > 4094)
 		return bad_word(word[1]);
@@ -228,7 +252,7 @@ static struct kd_error *apply_vlan(struct network *network, const char *name, ch
 	kd_netlink_put(&request, IFLA_VLAN_PROTOCOL, &value, sizeof(value));
 	kd_netlink_close(&request, data);
 	kd_netlink_close(&request, info);
-	return err ? err : create_link(network, name, &request, &index);
+	return err ? err : create_link(network, line, &request);
 }
 
 static struct kd_error *enslave(struct network *network, const char *name, int master)
@@ -246,14 +270,13 @@ static struct kd_error *enslave(struct network *network, const char *name, int m
 }
 
 /* bond NAME ADDRESS MTU MODE DEVICE…: the devices must be down when they join it, and it brings them up. */
-static struct kd_error *apply_bond(struct network *network, const char *name, char *const *word)
+static struct kd_error *apply_bond(struct network *network, size_t line, char *const *word)
 {
 	struct kd_netlink_request request;
 	struct kd_error *err;
 	size_t info, data;
 	uint64_t mode;
 	uint8_t value;
-	int index;
 
 	if (!kd_parse_u64(word[2], 10, &mode) || mode > UINT8_MAX)
 		return bad_word(word[2]);
@@ -270,19 +293,19 @@ static struct kd_error *apply_bond(struct network *network, const char *name, ch
 	kd_netlink_close(&request, data);
 	kd_netlink_close(&request, info);
 	if (!err)
-		err = create_link(network, name, &request, &index);
+		err = create_link(network, line, &request);
 	for (word += 3; !err && *word; word++)
-		err = enslave(network, *word, index);
-	return err ? err : bring_up(network, index);
+		err = enslave(network, *word, network->link[line].index);
+	return err ? err : bring_up(network, network->link[line].index);
 }
 
 /* bridge NAME ADDRESS MTU DEVICE…: spanning tree stays off, so that it forwards at once. */
-static struct kd_error *apply_bridge(struct network *network, const char *name, char *const *word)
+static struct kd_error *apply_bridge(struct network *network, size_t line, char *const *word)
 {
 	struct kd_netlink_request request;
 	struct kd_error *err;
 	size_t info;
-	int index, port;
+	int port;
 
 	begin_link(&request, NLM_F_CREATE | NLM_F_EXCL, 0, false);
 	err = put_hardware(&request, word[0]);
@@ -292,15 +315,15 @@ static struct kd_error *apply_bridge(struct network *network, const char *name, 
 	kd_netlink_put_text(&request, IFLA_INFO_KIND, "bridge");
 	kd_netlink_close(&request, info);
 	if (!err)
-		err = create_link(network, name, &request, &index);
+		err = create_link(network, line, &request);
 	for (word += 2; !err && *word; word++) {
 		err = find_index(network, *word, &port);
 		if (!err)
-			err = enslave(network, *word, index);
+			err = enslave(network, *word, network->link[line].index);
 		if (!err)
 			err = bring_up(network, port);
 	}
-	return err ? err : bring_up(network, index);
+	return err ? err : bring_up(network, network->link[line].index);
 }
 
 /* --- addresses and routes ----------------------------------------------------------------------------------------- */
@@ -321,7 +344,7 @@ static struct kd_error *parse_address(const char *text, struct address *ret)
 }
 
 /* address NAME ADDRESS PREFIX-LENGTH */
-static struct kd_error *apply_address(struct network *network, const char *name, char *const *word)
+static struct kd_error *apply_address(struct network *network, size_t line, char *const *word)
 {
 	struct ifaddrmsg body = { .ifa_scope = RT_SCOPE_UNIVERSE };
 	struct kd_netlink_request request;
@@ -334,7 +357,7 @@ static struct kd_error *apply_address(struct network *network, const char *name,
 	if (!err && (!kd_parse_u64(word[1], 10, &prefix) || prefix > address.bits))
 		err = bad_word(word[1]);
 	if (!err)
-		err = find_link(network, name, &link);
+		err = find_link(network, network->plan->network[line].name, &link);
 	if (!err)
 		err = bring_up(network, link->index);
 	if (err)
@@ -345,14 +368,14 @@ static struct kd_error *apply_address(struct network *network, const char *name,
 	body.ifa_index = link->index;
 	/* The healthy machine had this address until now: nobody else has it. */
 	body.ifa_flags = address.family == AF_INET6 ? IFA_F_NODAD : 0;
-	kd_netlink_begin(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &body, sizeof(body));
+	kd_netlink_begin(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &body, sizeof(body));
 	kd_netlink_put(&request, IFA_LOCAL, address.bytes, address.size);
 	kd_netlink_put(&request, IFA_ADDRESS, address.bytes, address.size);
-	return kd_netlink_call(network->requests, &request, NULL, NULL);
+	return unless_there(kd_netlink_call(network->requests, &request, NULL, NULL));
 }
 
 /* route NAME SERVER GATEWAY SOURCE; empty words: the server is on the link itself, the kernel chooses the source. */
-static struct kd_error *apply_route(struct network *network, const char *name, char *const *word)
+static struct kd_error *apply_route(struct network *network, size_t line, char *const *word)
 {
 	struct rtmsg body = {
 		.rtm_table = RT_TABLE_MAIN,
@@ -372,42 +395,111 @@ static struct kd_error *apply_route(struct network *network, const char *name, c
 	if (!err && *word[2])
 		err = parse_address(word[2], &source);
 	if (!err)
-		err = find_index(network, name, &index);
+		err = find_index(network, network->plan->network[line].name, &index);
 	if (err)
 		return err;
 	if ((gateway.size && gateway.family != server.family) || (source.size && source.family != server.family))
 		return bad_word(word[0]);
 	body.rtm_family = server.family;
 	body.rtm_dst_len = server.bits;
-	kd_netlink_begin(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &body, sizeof(body));
+	kd_netlink_begin(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &body, sizeof(body));
 	kd_netlink_put(&request, RTA_DST, server.bytes, server.size);
 	kd_netlink_put_u32(&request, RTA_OIF, index);
 	if (gateway.size)
 		kd_netlink_put(&request, RTA_GATEWAY, gateway.bytes, gateway.size);
 	if (source.size)
 		kd_netlink_put(&request, RTA_PREFSRC, source.bytes, source.size);
-	return kd_netlink_call(network->requests, &request, NULL, NULL);
+	return unless_there(kd_netlink_call(network->requests, &request, NULL, NULL));
 }
 
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
 
+/* clang-format off */
 static const struct {
 	const char *kind;
 	size_t words; /* at least */
-	struct kd_error *(*apply)(struct network *network, const char *name, char *const *word);
+	struct kd_error *(*apply)(struct network *network, size_t line, char *const *word);
+	bool is_link;
+	size_t parts, parts_end; /* the words that name the links that it is made of */
 } kinds[] = {
-	{ "device", 3, apply_device }, { "vlan", 4, apply_vlan },       { "bond", 4, apply_bond },
-	{ "bridge", 3, apply_bridge }, { "address", 2, apply_address }, { "route", 3, apply_route },
+	{ "device", 3, apply_device, true, 0, 0 },
+	{ "vlan", 4, apply_vlan, true, 0, 1 },
+	{ "bond", 4, apply_bond, true, 3, SIZE_MAX },
+	{ "bridge", 3, apply_bridge, true, 2, SIZE_MAX },
+	{ "address", 2, apply_address, false, 0, 0 },
+	{ "route", 3, apply_route, false, 0, 0 },
 };
+/* clang-format on */
 
-static struct kd_error *apply(struct network *network, const struct kd_plan_network *line)
+/* ARRAY_SIZE(kinds): the plan's line has another form. */
+static size_t find_kind(const struct kd_plan_network *line)
 {
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (strcmp(line->kind, kinds[i].kind) == 0 && kd_count_words(line->argv) >= kinds[i].words)
-			return kinds[i].apply(network, line->name, line->argv);
-	return kd_error_create(KD_ERR_FORMAT, "the plan's line has another form");
+			break;
+	return i;
+}
+
+static bool is_kind(const struct kd_plan_network *line, const char *kind)
+{
+	size_t found = find_kind(line);
+
+	return found < ARRAY_SIZE(kinds) && strcmp(kinds[found].kind, kind) == 0;
+}
+
+/* Does line @line name the link of line @link among its parts, or belong to it? */
+static bool stands_on(const struct kd_plan_network *line, const struct kd_plan_network *link)
+{
+	size_t kind = find_kind(line), of_link = find_kind(link), i;
+
+	if (kind == ARRAY_SIZE(kinds) || of_link == ARRAY_SIZE(kinds) || !kinds[of_link].is_link)
+		return false;
+	if (!kinds[kind].is_link)
+		return strcmp(line->name, link->name) == 0;
+	for (i = kinds[kind].parts; i < kinds[kind].parts_end && line->argv[i]; i++)
+		if (strcmp(line->argv[i], link->name) == 0)
+			return true;
+	return false;
+}
+
+/* Is @address the line of the address that packets by @route come from? */
+static bool is_source(const struct kd_plan_network *route, const struct kd_plan_network *address)
+{
+	return is_kind(route, "route") && is_kind(address, "address") && strcmp(route->name, address->name) == 0 &&
+	       (!*route->argv[2] || strcmp(route->argv[2], address->argv[0]) == 0);
+}
+
+bool *network_below(const struct kd_plan *plan, const char *server)
+{
+	bool *below = calloc(plan->network_count + 1, sizeof(*below));
+	size_t i, j;
+
+	/* A line refers only to lines before it. */
+	for (i = below ? plan->network_count : 0; i-- > 0;) {
+		const struct kd_plan_network *line = &plan->network[i];
+
+		if (server && is_kind(line, "route") && strcmp(line->argv[0], server) == 0)
+			below[i] = true;
+		for (j = 0; below[i] && j < i; j++)
+			if (stands_on(line, &plan->network[j]) || is_source(line, &plan->network[j]))
+				below[j] = true;
+	}
+	return below;
+}
+
+static struct kd_error *apply(struct network *network, size_t number)
+{
+	const struct kd_plan_network *line = &network->plan->network[number];
+	size_t kind = find_kind(line);
+	struct kd_error *err;
+
+	if (kind == ARRAY_SIZE(kinds))
+		err = kd_error_create(KD_ERR_FORMAT, "the plan's line has another form");
+	else
+		err = kinds[kind].apply(network, number, line->argv);
+	return kd_error_wrap(err, "network %s %s", line->kind, line->name);
 }
 
 /* Does every link that has an address have a carrier? *without: the name of one that has none. */
@@ -418,11 +510,11 @@ static struct kd_error *look_at_carriers(const struct network *network, const ch
 	size_t i;
 
 	*without = NULL;
-	for (i = 0; !err && i < network->count; i++) {
+	for (i = 0; !err && i < network->plan->network_count; i++) {
 		const struct kd_link *link = kd_links_find(&links, network->link[i].index);
 
 		if (network->link[i].used && (!link || !link->running))
-			*without = network->link[i].name;
+			*without = network->plan->network[i].name;
 	}
 	return err;
 }
@@ -440,13 +532,17 @@ static struct kd_error *wait_for_carriers(const struct network *network)
 	return err;
 }
 
-struct kd_error *network_up(const struct kd_plan *plan, int64_t deadline)
+struct kd_error *network_up(const struct kd_plan *plan, const char *server, int64_t deadline)
 {
+	_cleanup_free_ struct network_link *link = calloc(plan->network_count + 1, sizeof(*link));
+	_cleanup_free_ bool *below = network_below(plan, server);
 	_cleanup_close_ int requests = -1, events = -1;
-	struct network network = { .deadline = deadline };
+	struct network network = { .plan = plan, .deadline = deadline, .link = link };
 	struct kd_error *err;
 	size_t i;
 
+	if (!link || !below)
+		return kd_error_nomem();
 	/* First listen, then look: what happens in between is not missed. */
 	err = kd_netlink_open(RTMGRP_LINK, &events);
 	if (!err)
@@ -456,7 +552,7 @@ struct kd_error *network_up(const struct kd_plan *plan, int64_t deadline)
 	network.events = events;
 	network.requests = requests;
 	for (i = 0; !err && i < plan->network_count; i++)
-		err = kd_error_wrap(apply(&network, &plan->network[i]), "network %s %s", plan->network[i].kind,
-				    plan->network[i].name);
+		if (below[i])
+			err = apply(&network, i);
 	return err ? err : wait_for_carriers(&network);
 }

@@ -189,7 +189,7 @@ static bool may_pass(int errnum)
 static struct kd_error *wait_for_export(const struct kd_plan *plan, const struct kd_plan_target *target,
 					int64_t deadline)
 {
-	struct kd_error *err = network_up(plan, deadline);
+	struct kd_error *err = network_up(plan, target->server, deadline);
 	int errnum;
 
 	if (err)
@@ -202,7 +202,7 @@ static struct kd_error *wait_for_export(const struct kd_plan *plan, const struct
 
 static struct kd_error *wait_for_ssh(const struct kd_plan *plan, const struct kd_plan_target *target, int64_t deadline)
 {
-	struct kd_error *err = network_up(plan, deadline);
+	struct kd_error *err = network_up(plan, target->server, deadline);
 
 	return err ? err : ssh_mount(target->device, target->options, TARGET_MOUNT, deadline);
 }

@@ -358,6 +358,8 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 	for (; *targets && !err; targets++) {
 		err = kd_plan_add_target(&built, (*targets)->type, (*targets)->device, (*targets)->options,
 					 (*targets)->path, conf->device_timeout);
+		if (!err)
+			err = kd_plan_set_server(&built, (*targets)->server);
 		for (size_t i = 0; i < TARGET_NEEDS && (*targets)->need[i] && !err; i++)
 			err = add_program(&needed, (*targets)->need[i]);
 	}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The plan's network: which of its lines lead to a server, and what the kernel is asked for. The kernel is one of the
+ * test's own. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <stdio.h>
+
+#include "base/array.h"
+#include "base/net_link.h"
+#include "base/netlink.h"
+#include "base/plan.h"
+#include "capture/clock.h"
+#include "capture/network.h"
+#include "tests/unit/testing.h"
+
+/* --- a kernel ----------------------------------------------------------------------------------------------------- */
+
+enum { THINGS_MAX = 16 };
+
+static struct {
+	struct kd_link link[THINGS_MAX];
+	bool up[THINGS_MAX], dead[THINGS_MAX]; /* of link[] */
+	size_t links;
+	char thing[THINGS_MAX][80]; /* addresses and routes */
+	size_t things;
+	char *said; /* what has changed, a line each */
+	size_t said_size;
+	FILE *saying;
+} kernel;
+
+static struct kd_link *find_index(int index)
+{
+	return index > 0 && (size_t)index <= kernel.links ? &kernel.link[index - 1] : NULL;
+}
+
+static struct kd_link *add_link(const char *name, const char *hardware)
+{
+	struct kd_link *link = &kernel.link[kernel.links++];
+
+	assert_true(kernel.links <= THINGS_MAX);
+	*link = (struct kd_link){ .index = (int)kernel.links, .mtu = 1500 };
+	snprintf(link->name, sizeof(link->name), "%s", name);
+	assert_true(kd_link_address_parse(hardware, link->address, &link->address_size));
+	memcpy(link->permanent, link->address, sizeof(link->permanent));
+	link->permanent_size = link->address_size;
+	return link;
+}
+
+unsigned int __wrap_if_nametoindex(const char *name);
+unsigned int __wrap_if_nametoindex(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < kernel.links; i++)
+		if (strcmp(kernel.link[i].name, name) == 0)
+			return kernel.link[i].index;
+	errno = ENODEV;
+	return 0;
+}
+
+static void tell_links(kd_netlink_fn *fn, void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < kernel.links; i++) {
+		const struct kd_link *link = &kernel.link[i];
+		const unsigned int ready = kernel.dead[i] ? IFF_UP : IFF_UP | IFF_RUNNING | 1 << 16 /* IFF_LOWER_UP */;
+		const struct ifinfomsg body = { .ifi_index = link->index, .ifi_flags = kernel.up[i] ? ready : 0 };
+		struct kd_netlink_request answer;
+		size_t info;
+
+		kd_netlink_begin(&answer, RTM_NEWLINK, 0, &body, sizeof(body));
+		kd_netlink_put_text(&answer, IFLA_IFNAME, link->name);
+		kd_netlink_put_u32(&answer, IFLA_MTU, link->mtu);
+		kd_netlink_put(&answer, IFLA_ADDRESS, link->address, link->address_size);
+		kd_netlink_put(&answer, IFLA_PERM_ADDRESS, link->permanent, link->permanent_size);
+		if (link->master)
+			kd_netlink_put_u32(&answer, IFLA_MASTER, link->master);
+		if (link->kind[0]) {
+			info = kd_netlink_nest(&answer, IFLA_LINKINFO);
+			kd_netlink_put_text(&answer, IFLA_INFO_KIND, link->kind);
+			kd_netlink_close(&answer, info);
+		}
+		((struct nlmsghdr *)answer.buffer)->nlmsg_len = answer.size;
+		assert_no_error(fn(arg, (struct nlmsghdr *)answer.buffer));
+	}
+}
+
+static struct kd_error *make_link(const struct rtattr *const *part)
+{
+	const struct rtattr *info[IFLA_INFO_MAX + 1];
+	const char *name = RTA_DATA(part[IFLA_IFNAME]);
+	struct kd_link *link;
+
+	if (__wrap_if_nametoindex(name))
+		return kd_error_os(EEXIST, "the kernel refuses it");
+	kd_netlink_attributes(RTA_DATA(part[IFLA_LINKINFO]), RTA_PAYLOAD(part[IFLA_LINKINFO]), info, ARRAY_SIZE(info));
+	link = add_link(name, "02:00:00:00:00:00");
+	snprintf(link->kind, sizeof(link->kind), "%s", (const char *)RTA_DATA(info[IFLA_INFO_KIND]));
+	fprintf(kernel.saying, "make %s %s\n", link->kind, name);
+	return NULL;
+}
+
+static struct kd_error *change_link(const struct nlmsghdr *message)
+{
+	const struct ifinfomsg *body = NLMSG_DATA(message);
+	const struct rtattr *part[IFLA_MAX + 1];
+	struct kd_link *link = find_index(body->ifi_index), *master;
+
+	kd_netlink_attributes(IFLA_RTA(body), IFLA_PAYLOAD(message), part, ARRAY_SIZE(part));
+	if (!body->ifi_index)
+		return make_link(part);
+	assert_non_null(link);
+	if (body->ifi_flags & IFF_UP && !kernel.up[link - kernel.link]) {
+		kernel.up[link - kernel.link] = true;
+		fprintf(kernel.saying, "%s up\n", link->name);
+	}
+	if (part[IFLA_MTU]) {
+		link->mtu = kd_netlink_u32(part[IFLA_MTU]);
+		fprintf(kernel.saying, "%s mtu %u\n", link->name, link->mtu);
+	}
+	if (part[IFLA_ADDRESS]) {
+		memcpy(link->address, RTA_DATA(part[IFLA_ADDRESS]), link->address_size);
+		fprintf(kernel.saying, "%s address\n", link->name);
+	}
+	master = find_index((int)kd_netlink_u32(part[IFLA_MASTER]));
+	if (master && link->master != master->index) {
+		link->master = master->index;
+		fprintf(kernel.saying, "%s into %s\n", link->name, master->name);
+	}
+	return NULL;
+}
+
+static struct kd_error *add_thing(const char *thing)
+{
+	size_t i;
+
+	for (i = 0; i < kernel.things; i++)
+		if (strcmp(kernel.thing[i], thing) == 0)
+			return kd_error_os(EEXIST, "the kernel refuses it");
+	assert_true(kernel.things < THINGS_MAX);
+	snprintf(kernel.thing[kernel.things++], sizeof(kernel.thing[0]), "%s", thing);
+	fprintf(kernel.saying, "%s\n", thing);
+	return NULL;
+}
+
+static struct kd_error *add_address(const struct nlmsghdr *message)
+{
+	const struct ifaddrmsg *body = NLMSG_DATA(message);
+	const struct rtattr *part[IFA_MAX + 1];
+	char text[INET6_ADDRSTRLEN], thing[80];
+
+	kd_netlink_attributes(IFA_RTA(body), IFA_PAYLOAD(message), part, ARRAY_SIZE(part));
+	assert_non_null(inet_ntop(body->ifa_family, RTA_DATA(part[IFA_LOCAL]), text, sizeof(text)));
+	snprintf(thing, sizeof(thing), "%s has %s/%d", find_index((int)body->ifa_index)->name, text,
+		 body->ifa_prefixlen);
+	return add_thing(thing);
+}
+
+static struct kd_error *add_route(const struct nlmsghdr *message)
+{
+	const struct rtmsg *body = NLMSG_DATA(message);
+	const struct rtattr *part[RTA_MAX + 1];
+	char text[INET6_ADDRSTRLEN], thing[80];
+
+	kd_netlink_attributes(RTM_RTA(body), RTM_PAYLOAD(message), part, ARRAY_SIZE(part));
+	assert_non_null(inet_ntop(body->rtm_family, RTA_DATA(part[RTA_DST]), text, sizeof(text)));
+	snprintf(thing, sizeof(thing), "%s leads to %s", find_index((int)kd_netlink_u32(part[RTA_OIF]))->name, text);
+	return add_thing(thing);
+}
+
+struct kd_error *__wrap_kd_netlink_call(int fd, struct kd_netlink_request *request, kd_netlink_fn *fn, void *arg);
+struct kd_error *__wrap_kd_netlink_call(int fd, struct kd_netlink_request *request, kd_netlink_fn *fn, void *arg)
+{
+	struct nlmsghdr *message = (struct nlmsghdr *)request->buffer;
+
+	assert_false(request->overflow);
+	message->nlmsg_len = request->size;
+	switch (message->nlmsg_type) {
+	case RTM_GETLINK:
+		tell_links(fn, arg);
+		return NULL;
+	case RTM_NEWLINK:
+		return change_link(message);
+	case RTM_NEWADDR:
+		return add_address(message);
+	case RTM_NEWROUTE:
+		return add_route(message);
+	}
+	fail_msg("request %d", message->nlmsg_type);
+	return NULL;
+}
+
+static int setup(void **state)
+{
+	memset(&kernel, 0, sizeof(kernel));
+	kernel.saying = open_memstream(&kernel.said, &kernel.said_size);
+	assert_non_null(kernel.saying);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	fclose(kernel.saying);
+	free(kernel.said);
+	return 0;
+}
+
+/* --- tests -------------------------------------------------------------------------------------------------------- */
+
+/* Set up the way to @server; what the kernel has then changed. Nothing makes it wait longer than a moment. */
+static struct kd_error *bring_up(const struct kd_plan *plan, const char *server, const char *expected)
+{
+	struct kd_error *err;
+
+	rewind(kernel.saying);
+	err = network_up(plan, server, clock_ms() + 50);
+	fputc('\0', kernel.saying);
+	fflush(kernel.saying);
+	assert_string_equal(kernel.said, expected);
+	return err;
+}
+
+static void make_plan(struct kd_plan *plan, const char *lines)
+{
+	_cleanup_free_ char *text = NULL;
+
+	assert_true(asprintf(&text,
+			     "kdump-plan 3\ncreated 1\nkernel 6.1\nhost h\naddress 127.0.0.1\nutc-offset 0\n"
+			     "deadline 60\nmount-timeout 300\nstall-timeout 300\nquiesce on\n%s"
+			     "collector built-in %% dumpfilter\nfailure-action reboot\nfinal-action reboot\nend\n",
+			     lines) > 0);
+	assert_no_error(kd_plan_parse(text, "plan", plan));
+}
+
+/* Two servers behind a device each, a third one on the second device. */
+static const char two_devices[] = "network device eth0 52:54:00:00:00:02 52:54:00:00:00:02 1500\n"
+				  "network address eth0 10.0.2.15 24\n"
+				  "network route eth0 10.1.0.9 10.0.2.2 10.0.2.15\n"
+				  "network device eth1 52:54:00:00:00:03 52:54:00:00:00:03 9000\n"
+				  "network address eth1 10.0.3.15 24\n"
+				  "network route eth1 10.0.3.2 % 10.0.3.15\n"
+				  "network address eth1 fd00::15 64\n"
+				  "network route eth1 fd00::9 % fd00::15\n";
+/* A bridge on a VLAN on a bond of two devices. */
+static const char stack[] = "network device eth0 52:54:00:00:00:02 52:54:00:00:00:02 1500\n"
+			    "network device eth1 52:54:00:00:00:03 52:54:00:00:00:03 1500\n"
+			    "network bond bond0 52:54:00:00:00:02 1500 1 eth0 eth1\n"
+			    "network vlan bond0.7 bond0 7 8100 1500\n"
+			    "network bridge br0 52:54:00:00:00:02 1500 bond0.7\n"
+			    "network address br0 10.0.2.15 24\n"
+			    "network route br0 10.1.0.9 10.0.2.2 10.0.2.15\n"
+			    "network device 1500 52:54:00:00:00:04 52:54:00:00:00:04 1500\n"
+			    "network address 1500 10.0.4.15 24\n"
+			    "network route 1500 10.0.4.2 % %\n";
+
+static void test_below(void **state)
+{
+	static const struct {
+		const char *lines, *server, *needed;
+	} cases[] = {
+		{ two_devices, "10.1.0.9", "+++-----" }, { two_devices, "10.0.3.2", "---+++--" },
+		{ two_devices, "fd00::9", "---+--++" },  { two_devices, "10.0.2.2", "--------" },
+		{ stack, "10.1.0.9", "+++++++---" },     { stack, "10.0.4.2", "-------+++" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+		_cleanup_free_ bool *below = NULL;
+		char found[32] = "";
+
+		make_plan(&plan, cases[i].lines);
+		below = network_below(&plan, cases[i].server);
+		assert_non_null(below);
+		for (size_t j = 0; j < plan.network_count; j++)
+			found[j] = below[j] ? '+' : '-';
+		assert_string_equal(found, cases[i].needed);
+	}
+}
+
+/* The first server's device is dead, or not there at all. */
+static void test_dead_link(void **state)
+{
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	static const char way[] = "second mtu 9000\nsecond up\nsecond has 10.0.3.15/24\nsecond leads to 10.0.3.2\n";
+
+	make_plan(&plan, two_devices);
+	add_link("first", "52:54:00:00:00:02");
+	kernel.dead[0] = true;
+	add_link("second", "52:54:00:00:00:03");
+	assert_error(bring_up(&plan, "10.1.0.9", "first up\nfirst has 10.0.2.15/24\nfirst leads to 10.1.0.9\n"),
+		     KD_ERR_TIMEOUT, "link eth0 has no carrier");
+	assert_no_error(bring_up(&plan, "10.0.3.2", way));
+	memset(kernel.link[0].permanent, 0, KD_LINK_ADDRESS_MAX);
+	assert_error(bring_up(&plan, "10.1.0.9", ""), KD_ERR_TIMEOUT,
+		     "network device eth0: no device with hardware address 52:54:00:00:00:02 appeared");
+	assert_no_error(bring_up(&plan, "fd00::9", "second has fd00::15/64\nsecond leads to fd00::9\n"));
+}
+
+/* A second target on the same server, or a second try. */
+static void test_once(void **state)
+{
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+
+	make_plan(&plan, stack);
+	add_link("first", "52:54:00:00:00:02");
+	add_link("second", "52:54:00:00:00:03");
+	assert_no_error(bring_up(&plan, "10.1.0.9",
+				 "make bond kdump2\nfirst into kdump2\nsecond into kdump2\nkdump2 up\n"
+				 "make vlan kdump3\nmake bridge kdump4\nkdump3 into kdump4\nkdump3 up\nkdump4 up\n"
+				 "kdump4 has 10.0.2.15/24\nkdump4 leads to 10.1.0.9\n"));
+	/* The bond gives its devices its own address. */
+	memcpy(kernel.link[1].address, kernel.link[0].address, KD_LINK_ADDRESS_MAX);
+	assert_no_error(bring_up(&plan, "10.1.0.9", ""));
+	add_link("third", "52:54:00:00:00:04");
+	assert_no_error(bring_up(&plan, "10.0.4.2", "third up\nthird has 10.0.4.15/24\nthird leads to 10.0.4.2\n"));
+}
+
+/* Somebody gave the device another hardware address than its own. */
+static void test_other_address(void **state)
+{
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+
+	make_plan(&plan, "network device eth0 52:54:00:00:00:02 02:00:00:00:00:aa 1500\n"
+			 "network address eth0 10.0.2.15 24\n"
+			 "network route eth0 10.0.2.2 % 10.0.2.15\n");
+	add_link("first", "52:54:00:00:00:02");
+	assert_no_error(bring_up(&plan, "10.0.2.2",
+				 "first address\nfirst up\nfirst has 10.0.2.15/24\nfirst leads to 10.0.2.2\n"));
+	assert_no_error(bring_up(&plan, "10.0.2.2", ""));
+}
+
+static void test_bad_lines(void **state)
+{
+	static const struct {
+		const char *lines, *text;
+	} cases[] = {
+		{ "network route eth0 10.0.2.2 % %\n", "link eth0 is not in the plan above this line" },
+		{ "network device eth0 x x 1500\nnetwork route eth0 10.0.2.2 % %\n", "\"x\" has another form" },
+		{ "network vlan eth0 eth9 7 8100 1500\nnetwork route eth0 10.0.2.2 % %\n",
+		  "link eth9 is not in the plan" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+
+		make_plan(&plan, cases[i].lines);
+		assert_error(bring_up(&plan, "10.0.2.2", ""), KD_ERR_FORMAT, cases[i].text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_below),
+		cmocka_unit_test_setup_teardown(test_dead_link, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_other_address, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_lines, setup, teardown),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
