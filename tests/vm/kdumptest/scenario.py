@@ -101,6 +101,7 @@ TARGETS = {
     "ssh": "a server by ssh and sftp",
     "chain": "two targets: the first one's disk is lost in the crash",
     "stopped": "two targets: the first one's NFS server answers nothing any more",
+    "links": "an NFS server behind each of two links: the first one's goes in the crash",
     "rootfs": "failure_action dump_to_rootfs: the disk that is named is lost in the crash",
 }
 
@@ -119,6 +120,8 @@ def target(kind, installed, out):
             return
         for server in stopped:
             server.send_signal(signal.SIGSTOP)
+        if kind == "links":
+            machines[0].qmp("set_link", name="second", up=False)
         if kind in ("degraded", "rootfs", "chain"):
             # Reading it fails from now on. (device_del would ask a kernel that is about to die.)
             machines[0].qmp("human-monitor-command", **{"command-line": "drive_del second-drive"})
@@ -131,7 +134,7 @@ def target(kind, installed, out):
                 file.truncate(1 << 30)
             words += ["-drive", f"file={image},if=none,id={name}-drive,format=raw,cache=unsafe",
                       "-device", f"virtio-blk-pci,drive={name}-drive,id={name}"]
-        offered = {"virtiofs": _shared, "nfs": _exported, "bridged": _exported, "ssh": _reached,
+        offered = {"virtiofs": _shared, "nfs": _exported, "bridged": _exported, "ssh": _reached, "links": _exported_twice,
                    "stopped": lambda folder: _exported(folder, stopped)}.get(kind, _nothing)
         with offered(Path(scratch, "shared")) as (more, variables, brought):
             files |= {file[0]: file for file in brought}
@@ -154,6 +157,13 @@ def _exported(folder, servers_to_stop=None):
         if servers_to_stop is not None:
             servers_to_stop.append(process)
         yield servers.NETWORK, {"PORT": port}, []
+
+
+@contextlib.contextmanager
+def _exported_twice(folder):
+    """The same directory, which is reached through either of two links."""
+    with _exported(folder) as (words, variables, files):
+        yield words + servers.SECOND_NETWORK, variables, files
 
 
 @contextlib.contextmanager

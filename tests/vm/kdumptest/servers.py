@@ -10,6 +10,9 @@ from . import host
 
 # QEMU's words for a guest's network device; the guest has 10.0.2.15/24.
 NETWORK = ["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,mac=52:54:00:6b:64:01"]
+# A second one, with 10.0.3.15/24: there the host is 10.0.3.2.
+SECOND_NETWORK = ["-netdev", "user,id=second,net=10.0.3.0/24", "-device",
+                  "virtio-net-pci,netdev=second,mac=52:54:00:6b:64:02"]
 
 _SSHD = """
 ListenAddress 127.0.0.1
