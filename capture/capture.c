@@ -41,9 +41,10 @@ struct capture {
 	struct report report;
 	int64_t deadline; /* of the running step */
 	struct capture_progress *progress;
-	bool connected; /* report.target is mounted, and has a directory for this crash */
-	bool stuck;     /* a child was left behind: the target that it worked on must not be touched any more */
-	bool traced;    /* the end of the crashed kernel's log is on the console */
+	struct disks disks; /* of report.target; none: it is on a server, or they are not known */
+	bool connected;     /* report.target is mounted, and has a directory for this crash */
+	bool stuck;         /* a child was left behind, or the disk is gone: the target must not be touched any more */
+	bool traced;        /* the end of the crashed kernel's log is on the console */
 };
 
 enum on_failure {
@@ -111,6 +112,32 @@ static struct kd_error *run_apart(struct capture *capture, const char *name, str
 				  void *arg)
 {
 	return run_until(capture, name, run, arg, capture->deadline);
+}
+
+/* The worker does not touch the target, and sysfs does not either. */
+static bool is_there(void *arg, pid_t pid)
+{
+	const struct capture *capture = arg;
+
+	return !disks_are_gone(&capture->disks, &capture->root);
+}
+
+/* The same for work on the target, @run of @capture itself. When its disk is pulled out, that ends at once. */
+static struct kd_error *run_on_target(struct capture *capture, const char *name, struct kd_error *(*run)(void *arg),
+				      int64_t deadline)
+{
+	struct child_job job = { .name = name, .run = run, .tick = is_there, .arg = capture, .deadline = deadline };
+	struct child_result result;
+	struct kd_error *err = child_run(&job, &result);
+
+	if (err && !is_there(capture, 0)) {
+		kd_error_destroy(err);
+		err = kd_error_os(ENODEV, "%s: the target's disk was unplugged", name);
+		result.end = CHILD_LEFT;
+	}
+	if (result.end == CHILD_LEFT)
+		capture->stuck = true;
+	return err;
 }
 
 static void achieve(struct capture *capture, enum capture_result result)
@@ -248,16 +275,26 @@ static bool hangs(const struct capture *capture, const char *node)
 	return disks_hold(&capture->progress->hanging, &capture->root, name);
 }
 
+/* A device that sysfs does not know cannot be seen to go. */
+static void note_disks(struct capture *capture)
+{
+	disks_add(&capture->disks, &capture->root, capture->setup->outcome->place.node);
+	if (disks_are_gone(&capture->disks, &capture->root))
+		capture->disks.count = 0;
+}
+
 static struct kd_error *step_connect(struct capture *capture)
 {
 	const struct kd_plan_target *target = capture->report.target;
 	struct target_place *place = &capture->setup->outcome->place;
 	struct kd_error *err;
 
-	/* After a disk hung for minutes, every other one has had its time. */
-	capture->deadline = clock_deadline(capture->progress->hanging.count ? SECOND_LOOK_SECONDS : target->deadline,
+	/* After a disk hung for minutes, every other one has had its time. The way to a server is not set up before. */
+	capture->deadline = clock_deadline(capture->progress->hanging.count && !target->server ? SECOND_LOOK_SECONDS :
+												 target->deadline,
 					   capture->setup->deadline);
 	*place = (struct target_place){ 0 };
+	capture->disks.count = 0;
 	/* The child gives up waiting by itself. It may then have to start a volume, which is work like a mount. */
 	capture->progress->mounted = true; /* or soon: a tag or a server is found by mounting it */
 	err = run_until(capture, "looking for the target", find_target, capture,
@@ -265,8 +302,10 @@ static struct kd_error *step_connect(struct capture *capture)
 	if (!err && hangs(capture, place->node))
 		err = kd_error_create(KD_ERR_STATE, "%s is on a disk that hangs", place->node);
 	if (!err)
-		err = run_until(capture, "mounting the target", mount_target, capture,
-				clock_deadline(capture->plan->mount_timeout, capture->setup->deadline));
+		note_disks(capture);
+	if (!err)
+		err = run_on_target(capture, "mounting the target", mount_target,
+				    clock_deadline(capture->plan->mount_timeout, capture->setup->deadline));
 	if (err)
 		return kd_error_wrap(err, "target %s", target->device);
 	capture->connected = true;
@@ -314,7 +353,7 @@ static struct kd_error *step_save_log(struct capture *capture)
 
 	if (!capture->setup->outcome->crash.log_size)
 		return NULL;
-	err = run_apart(capture, "saving vmcore-dmesg.txt", save_crash_log, capture);
+	err = run_on_target(capture, "saving vmcore-dmesg.txt", save_crash_log, capture->deadline);
 	if (!err)
 		achieve(capture, CAPTURE_LOG_ONLY);
 	return err;
@@ -330,7 +369,7 @@ static struct kd_error *reserve_space(void *arg)
 
 static struct kd_error *step_reserve(struct capture *capture)
 {
-	return run_apart(capture, "reserving space", reserve_space, capture);
+	return run_on_target(capture, "reserving space", reserve_space, capture->deadline);
 }
 
 /* What the child that makes the dump shares with its parent. */
@@ -361,6 +400,7 @@ static struct kd_error *make_dump(void *arg)
 		.log = capture->log,
 		.console = capture->setup->console,
 		.root = &capture->root,
+		.disks = &capture->disks,
 		.memory = &dumping->memory,
 	};
 	struct kd_error *err = open_directory(capture, &dir);
@@ -477,8 +517,9 @@ static struct kd_error *save_papers(void *arg)
 
 static struct kd_error *step_papers(struct capture *capture)
 {
-	return !capture->connected || capture->stuck ? NULL :
-						       run_apart(capture, "saving the report", save_papers, capture);
+	return !capture->connected || capture->stuck ?
+		       NULL :
+		       run_on_target(capture, "saving the report", save_papers, capture->deadline);
 }
 
 /* --- from target to target ---------------------------------------------------------------------------------------- */
@@ -499,10 +540,12 @@ static struct kd_error *step_disconnect(struct capture *capture)
 	capture->connected = false;
 	capture->progress->mounted = false;
 	if (capture->stuck) {
-		disks_add(&capture->progress->hanging, &capture->root, capture->setup->outcome->place.node);
+		/* One that is gone keeps nobody waiting. */
+		if (is_there(capture, 0))
+			disks_add(&capture->progress->hanging, &capture->root, capture->setup->outcome->place.node);
 		return run_apart(capture, "leaving the target", abandon_target, NULL);
 	}
-	return run_apart(capture, "unmounting the target", disconnect_target, NULL);
+	return run_on_target(capture, "unmounting the target", disconnect_target, capture->deadline);
 }
 
 static const struct step papers_step[] = { { "report", step_papers, PAPER_SECONDS, GO_ON } };

@@ -68,3 +68,19 @@ bool disks_hold(const struct disks *disks, const struct kd_sysroot *root, const 
 		;
 	return i < own.count;
 }
+
+static bool is_gone(const struct kd_sysroot *root, const char *name)
+{
+	uint64_t size;
+
+	return kd_error_discard(kd_sysroot_read_u64(root, 10, &size, "/sys/class/block/%s/size", name)) || !size;
+}
+
+bool disks_are_gone(const struct disks *disks, const struct kd_sysroot *root)
+{
+	unsigned int i;
+
+	for (i = 0; i < disks->count && is_gone(root, disks->name[i]); i++)
+		;
+	return disks->count && i == disks->count;
+}

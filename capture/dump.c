@@ -186,12 +186,25 @@ static uint64_t work_of_program(const struct rung_run *run, pid_t pid)
 	return child_cpu(pid) / (uint64_t)(request->stall_ms / 100 + 1);
 }
 
+static bool is_gone(const struct dump_request *request)
+{
+	return disks_are_gone(request->disks, request->root);
+}
+
+static struct kd_error *disk_is_gone(void)
+{
+	return kd_error_os(ENODEV, "the target's disk was unplugged");
+}
+
 static bool watch(void *arg, pid_t pid)
 {
 	struct rung_run *run = arg;
 	int64_t now = clock_ms();
 	uint64_t figure;
 
+	/* Nobody tells a process that waits for it. */
+	if (is_gone(run->request))
+		return false;
 	run->size = disk_size(run->request->dir, run->name);
 	figure = run->news->done + run->size + work_of_program(run, pid);
 	memory_note(run->request->memory, run->request->root);
@@ -253,6 +266,10 @@ static struct kd_error *run_rung(const struct dump_request *request, enum rung r
 
 	*news = (struct dump_news){ .page_size = 4096 };
 	err = child_run(&job, &result);
+	if (err && is_gone(request)) {
+		kd_error_destroy(err);
+		err = disk_is_gone();
+	}
 	read_report(report_fd, &news->report);
 	*ret = (struct dump_attempt){
 		.rung = rung,
@@ -387,18 +404,26 @@ static void keep_better(const struct dump_request *request, const char *name, st
 }
 
 struct finish {
-	int dir;
+	const struct dump_request *request;
 	const char *name, *final_name;
 };
 
 static struct kd_error *finish(void *arg)
 {
 	const struct finish *finish = arg;
-	struct kd_error *err = save_finish(finish->dir, finish->name, finish->final_name);
+	int dir = finish->request->dir;
+	struct kd_error *err = save_finish(dir, finish->name, finish->final_name);
 
 	if (!err && strcmp(finish->final_name, COMPLETE) == 0 && strcmp(finish->name, INCOMPLETE) != 0)
-		unlinkat(finish->dir, INCOMPLETE, 0);
+		unlinkat(dir, INCOMPLETE, 0);
 	return err;
+}
+
+static bool watch_finish(void *arg, pid_t pid)
+{
+	const struct finish *finish = arg;
+
+	return !is_gone(finish->request);
 }
 
 /* @final_name: "vmcore", or @name once more. */
@@ -407,9 +432,10 @@ static struct kd_error *finish_dump(const struct dump_request *request, const ch
 {
 	struct child_result result;
 	struct kd_error *err;
-	struct finish arg = { .dir = request->dir, .name = name, .final_name = final_name };
+	struct finish arg = { .request = request, .name = name, .final_name = final_name };
 	struct child_job job = { .name = "syncing the dump",
 				 .run = finish,
+				 .tick = watch_finish,
 				 .arg = &arg,
 				 .deadline = clock_deadline(FINISH_SECONDS, request->deadline) };
 
@@ -450,7 +476,7 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 			ret->complete = true;
 			return NULL;
 		}
-		ret->stuck = attempt->end == CHILD_LEFT;
+		ret->stuck = attempt->end == CHILD_LEFT || is_gone(request);
 		keep_better(request, name, ret);
 		rung = next_rung(request, err, attempt, news, ret->final, &replace);
 		if (rung == RUNG_NONE)

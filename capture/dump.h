@@ -12,6 +12,7 @@
 #include "base/plan.h"
 #include "base/sysroot.h"
 #include "capture/copy.h"
+#include "capture/disks.h"
 #include "capture/ladder.h"
 #include "capture/memory.h"
 #include "dumpfilter/dumpfilter.h"
@@ -25,6 +26,7 @@ struct dump_request {
 	const struct kd_log *log;
 	int console; /* for progress; -1: none */
 	const struct kd_sysroot *root;
+	const struct disks *disks; /* that @dir lies on: when they are gone, so is the target */
 	struct memory_use *memory; /* its peak is updated */
 };
 
@@ -43,7 +45,8 @@ struct dump_attempt {
 
 struct dump_result {
 	bool complete;
-	bool stuck; /* a child was left behind while it wrote to this target: nothing may touch the target any more */
+	bool stuck; /* nothing may touch this target any more: a child was left behind while it wrote to it, or its disk
+		     * is gone */
 	bool final; /* neither another collector nor another target can save more: memory itself cannot be read */
 	int status; /* exit status of the last collector, as in a shell: 0 is success */
 	unsigned int count;

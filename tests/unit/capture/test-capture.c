@@ -940,6 +940,7 @@ static void test_copy_keeps_holes(void **state)
 
 static struct kd_log *dump_log; /* of the next ones; may be NULL */
 static int64_t dump_stall_ms = 30000;
+static struct disks dump_disks; /* which sysfs of @directory tells about, if there are any */
 
 /* Run the ladder on "vmcore.in" below @directory, into that directory. */
 static struct kd_error *dump_by(const char *directory, const struct kd_plan_collector *collector,
@@ -956,11 +957,12 @@ static struct kd_error *dump_by(const char *directory, const struct kd_plan_coll
 					.deadline = clock_ms() + 30000,
 					.stall_ms = dump_stall_ms,
 					.root = &root,
+					.disks = &dump_disks,
 					.memory = &memory,
 					.log = dump_log };
 
 	snprintf(vmcore, sizeof(vmcore), "%s/vmcore.in", directory);
-	assert_no_error(kd_sysroot_open(NULL, &root));
+	assert_no_error(kd_sysroot_open(dump_disks.count ? directory : NULL, &root));
 	return dump_save(&request, result);
 }
 
@@ -1385,6 +1387,25 @@ static void test_dump_that_stalls(void **state)
 	assert_content(*state, "vmcore", "not ELF");
 }
 
+/* A disk that is pulled out answers nothing, so neither is the collector's time waited for, nor another way tried. */
+static void test_dump_on_a_disk_that_goes(void **state)
+{
+	struct dump_result result;
+	char path[128];
+
+	put_file(*state, "/vmcore.in", "not ELF", 7);
+	snprintf(path, sizeof(path), "%s/sys/class/block/vda", (const char *)*state);
+	assert_no_error(kd_mkdir_p(path, 0700));
+	put_file(*state, "/sys/class/block/vda/size", "2048\n", 5);
+	dump_disks = (struct disks){ .name = { "vda" }, .count = 1 };
+	assert_error(dump_with(*state, "echo part > $2; echo 0 > sys/class/block/vda/size; exec sleep 60", &result),
+		     KD_ERR_OS, "the target's disk was unplugged");
+	dump_disks.count = 0;
+	assert_int_equal(result.count, 1);
+	assert_true(result.stuck);
+	assert_true(result.attempt[0].stop - result.attempt[0].start < 20000);
+}
+
 /* A program that reads all memory before it writes, in a child of its own, is not stuck. */
 static void test_dump_that_works_before_it_writes(void **state)
 {
@@ -1467,6 +1488,7 @@ int main(void)
 		cmocka_unit_test(test_hooks_say_when),
 		WITH_DIRECTORY(test_dump_with_erasure_never_falls),
 		WITH_DIRECTORY(test_dump_that_stalls),
+		WITH_DIRECTORY(test_dump_on_a_disk_that_goes),
 		WITH_DIRECTORY(test_dump_that_works_before_it_writes),
 		WITH_DIRECTORY(test_dump_keeps_the_best_part),
 	};

@@ -174,6 +174,28 @@ static void test_disks_that_hang(void **state)
 		     "did not appear");
 }
 
+/* A disk that is pulled out has no size any more, and then no entry. A volume may do without some of its disks. */
+static void test_disks_that_go(void **state)
+{
+	const struct tree *tree = *state;
+	struct disks disks = { .count = 0 };
+
+	assert_false(disks_are_gone(&disks, &tree->root));
+	put_device(tree, "sda", "sda", OTHERS);
+	put_text(tree, "/sys/devices/sda", "size", "2048\n");
+	put_device(tree, "sda/sda1", "sda1", OURS);
+	put_text(tree, "/sys/devices/sda/sda1", "partition", "1\n");
+	disks_add(&disks, &tree->root, "/dev/sda1");
+	assert_false(disks_are_gone(&disks, &tree->root));
+	put_device(tree, "sdb", "sdb", OTHERS);
+	put_text(tree, "/sys/devices/sdb", "size", "2048\n");
+	disks_add(&disks, &tree->root, "/dev/sdb");
+	put_text(tree, "/sys/devices/sda", "size", "0\n");
+	assert_false(disks_are_gone(&disks, &tree->root));
+	tree_delete(tree, "/sys/class/block/sdb");
+	assert_true(disks_are_gone(&disks, &tree->root));
+}
+
 /* While this is set, in all processes of the test, nobody gets an answer from vda. */
 static volatile bool *silent;
 
@@ -296,6 +318,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_by_contents, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_two_of_one_uuid, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_disks_that_hang, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_disks_that_go, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_a_disk_that_does_not_answer, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_partition, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_leg, tree_setup, tree_teardown),

@@ -32,6 +32,7 @@ static struct {
 	const char *dies_in; /* the worker, in this mock of a step */
 	bool dies_always;
 	unsigned int replay_ms;
+	bool unplugged; /* the first target's disk, while it is mounted */
 } machine;
 
 static PRINTF_FORMAT(1, 2) void note(const char *format, ...)
@@ -105,12 +106,13 @@ struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan
 			     const struct kd_plan_target *target, const struct disks *avoid, int64_t deadline,
 			     const struct kd_log *log, struct target_place *ret)
 {
+	bool hurried = deadline - clock_ms() < target->deadline * INT64_C(500);
 	char up[16];
 
 	while (clock_ms() < machine.appears)
 		usleep(1000);
 	snprintf(up, sizeof(up), "up-%s", target->device);
-	note("connect %s\n", target->device);
+	note("connect %s%s\n", target->device, hurried ? " in a hurry" : "");
 	kill_worker("find");
 	if (!exists(up))
 		return kd_error_create(KD_ERR_TIMEOUT, "it did not appear");
@@ -118,9 +120,19 @@ struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan
 	return NULL;
 }
 
+bool __wrap_disks_are_gone(const struct disks *disks, const struct kd_sysroot *root);
+bool __wrap_disks_are_gone(const struct disks *disks, const struct kd_sysroot *root)
+{
+	return disks->count && exists("unplugged");
+}
+
 struct kd_error *target_mount(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,
 			      struct target_place *place)
 {
+	if (machine.unplugged && !exists("unplugged")) {
+		put_file("unplugged");
+		sleep(60);
+	}
 	usleep(machine.replay_ms * 1000);
 	snprintf(place->directory, sizeof(place->directory), "%s", target->path);
 	return NULL;
@@ -233,6 +245,7 @@ static int set_up(void **state)
 	machine.dies_in = NULL;
 	machine.dies_always = false;
 	machine.replay_ms = 0;
+	machine.unplugged = false;
 	fixture->outcome = shared_alloc(sizeof(*fixture->outcome));
 	assert_non_null(fixture->outcome);
 	*state = fixture;
@@ -333,7 +346,8 @@ static void test_a_second_target_on_a_disk_that_hangs(void **state)
 	make_target(1);
 	machine.dump_fails = machine.dump_hangs = machine.one_disk = true;
 	make_plan(&fixture->plan, NULL, TARGETS);
-	capture(&fixture->plan, fixture->outcome, "connect 0\ndump behind its log\nabandon\nconnect 1\ndisconnect\n");
+	capture(&fixture->plan, fixture->outcome,
+		"connect 0\ndump behind its log\nabandon\nconnect 1 in a hurry\ndisconnect\n");
 	assert_true(exists("0/vmcore-dmesg.txt"));
 	assert_false(exists("1/vmcore-dmesg.txt"));
 }
@@ -347,7 +361,37 @@ static void test_a_second_target_on_another_disk(void **state)
 	machine.dump_fails = machine.dump_hangs = true;
 	make_plan(&fixture->plan, NULL, TARGETS);
 	capture(&fixture->plan, fixture->outcome,
+		"connect 0\ndump behind its log\nabandon\nconnect 1 in a hurry\ndump behind its log\nabandon\n");
+}
+
+/* Disks had the time of the first one to appear, but the network is set up only now. */
+static void test_a_server_after_a_disk_that_hangs(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_target(0);
+	make_target(1);
+	machine.dump_fails = machine.dump_hangs = true;
+	make_plan(&fixture->plan, NULL, TARGETS);
+	assert_no_error(kd_plan_set_server(&fixture->plan, "10.0.2.2"));
+	capture(&fixture->plan, fixture->outcome,
 		"connect 0\ndump behind its log\nabandon\nconnect 1\ndump behind its log\nabandon\n");
+}
+
+/* Whatever waits for a disk that was pulled out is ended, and the next target has the dump. */
+static void test_a_disk_that_is_unplugged(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t start = clock_ms();
+
+	make_target(0);
+	make_target(1);
+	machine.unplugged = true;
+	make_plan(&fixture->plan, NULL, TARGETS);
+	capture(&fixture->plan, fixture->outcome, "connect 0\nabandon\nconnect 1\ndump behind its log\ndisconnect\n");
+	assert_int_equal(fixture->outcome->result, CAPTURE_COMPLETE);
+	assert_int_equal(fixture->outcome->progress.hanging.count, 0);
+	assert_true(clock_ms() - start < 30000);
 }
 
 /* --- a worker that dies ------------------------------------------------------------------------------------------- */
@@ -467,6 +511,8 @@ int main(void)
 		WITH_MACHINE(test_a_mount_has_its_own_limit),
 		WITH_MACHINE(test_a_second_target_on_a_disk_that_hangs),
 		WITH_MACHINE(test_a_second_target_on_another_disk),
+		WITH_MACHINE(test_a_server_after_a_disk_that_hangs),
+		WITH_MACHINE(test_a_disk_that_is_unplugged),
 		WITH_MACHINE(test_a_second_worker_goes_on),
 		WITH_MACHINE(test_a_second_worker_does_not_run_kdump_pre_again),
 		WITH_MACHINE(test_a_second_worker_dumps_to_the_next_target),
