@@ -543,7 +543,7 @@ static struct kd_error *resolve_by_path(const struct kd_sysroot *root, const str
 	const struct mount *mount, *entry = NULL;
 	struct kd_error *err;
 
-	err = directory_follow(root, request->path, &path);
+	err = kd_error_wrap(directory_follow(root, request->path, &path), "path (%s)", request->file);
 	if (err)
 		return err;
 	mount = mounts_find(mounts, path);

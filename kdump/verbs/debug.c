@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -306,8 +307,12 @@ static struct kd_error *named_vmlinux(const struct kdumpctl *ctl, const struct d
 {
 	const char *path = ctl->option[OPTION_VMLINUX];
 
-	if (access(path, R_OK) < 0)
+	struct stat st;
+
+	if (stat(path, &st) < 0 || access(path, R_OK) < 0)
 		return kd_error_os(errno, "--vmlinux=%s", path);
+	if (!S_ISREG(st.st_mode))
+		return kd_error_create(KD_ERR_FORMAT, "--vmlinux=%s is not a regular file", path);
 	compare_build_ids(ctl, dump, path);
 	*ret = strdup(path);
 	return *ret ? NULL : kd_error_nomem();
