@@ -397,6 +397,7 @@ static struct kd_error *make_dump(void *arg)
 		.collector = &capture->plan->collector,
 		.deadline = dump_deadline(capture),
 		.stall_ms = capture->plan->stall_timeout * INT64_C(1000),
+		.next = capture->progress->target + 1 < capture->plan->target_count,
 		.log = capture->log,
 		.console = capture->setup->console,
 		.root = &capture->root,

@@ -49,6 +49,9 @@ struct rung_run {
 	int report_fd;                   /* a file in memory for the report of the program dumpfilter; -1: none */
 	int64_t start, changed, printed; /* clock_ms() */
 	uint64_t seen;                   /* while this figure does not change, the collector makes no progress */
+	uint64_t part_done;              /* pages, at part_start */
+	int64_t part_start;              /* of the time in which the speed is measured, clock_ms() */
+	bool slow;                       /* the collector was stopped for its speed */
 	uint64_t size;                   /* of the output file, when it was last looked at */
 };
 
@@ -191,9 +194,48 @@ static bool is_gone(const struct dump_request *request)
 	return disks_are_gone(request->disks, request->root);
 }
 
-static struct kd_error *disk_is_gone(void)
+/* Look at the speed once in LADDER_PACE_MS. */
+static bool is_too_slow(struct rung_run *run, int64_t now)
 {
-	return kd_error_os(ENODEV, "the target's disk was unplugged");
+	const struct dump_news *news = run->news;
+	const struct ladder_pace pace = {
+		.done = news->done,
+		.total = news->total,
+		.elapsed_ms = now - run->start,
+		.recent_done = news->done - run->part_done,
+		.recent_ms = now - run->part_start,
+		.left_ms = run->request->deadline - now,
+		.next = run->request->next,
+	};
+
+	if (pace.recent_ms < LADDER_PACE_MS)
+		return false;
+	run->slow = ladder_is_too_slow(&pace);
+	run->part_done = news->done;
+	run->part_start = now;
+	return run->slow;
+}
+
+/* Why the collector was stopped, if that was not for its own faults. Such a target is left. */
+static struct kd_error *explain(const struct rung_run *run, struct kd_error *err)
+{
+	const struct dump_request *request = run->request;
+
+	if (is_gone(request)) {
+		kd_error_destroy(err);
+		return kd_error_os(ENODEV, "the target's disk was unplugged");
+	}
+	if (!run->slow)
+		return err;
+	kd_error_destroy(err);
+	err = kd_error_create(KD_ERR_TIMEOUT,
+			      "the target is too slow: after %" PRId64 " s it has %" PRIu64 " of %" PRIu64
+			      " pages, and %" PRId64 " s are left",
+			      (int64_t)(clock_ms() - run->start) / 1000, run->news->done, run->news->total,
+			      (int64_t)(request->deadline - clock_ms()) / 1000);
+	if (err->code != KD_ERR_NOMEM)
+		err->errnum = ETIMEDOUT;
+	return err;
 }
 
 static bool watch(void *arg, pid_t pid)
@@ -216,7 +258,7 @@ static bool watch(void *arg, pid_t pid)
 		show_progress(run, now);
 		run->printed = now;
 	}
-	return now - run->changed < run->request->stall_ms;
+	return now - run->changed < run->request->stall_ms && !is_too_slow(run, now);
 }
 
 static int shell_status(const struct child_result *result)
@@ -254,7 +296,8 @@ static struct kd_error *run_rung(const struct dump_request *request, enum rung r
 				.report_fd = report_fd,
 				.start = now,
 				.changed = now,
-				.printed = now };
+				.printed = now,
+				.part_start = now };
 	struct child_job job = { .name = "the collector",
 				 .run = collect,
 				 .tick = watch,
@@ -266,10 +309,8 @@ static struct kd_error *run_rung(const struct dump_request *request, enum rung r
 
 	*news = (struct dump_news){ .page_size = 4096 };
 	err = child_run(&job, &result);
-	if (err && is_gone(request)) {
-		kd_error_destroy(err);
-		err = disk_is_gone();
-	}
+	if (err)
+		err = explain(&run, err);
 	read_report(report_fd, &news->report);
 	*ret = (struct dump_attempt){
 		.rung = rung,

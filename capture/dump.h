@@ -23,6 +23,7 @@ struct dump_request {
 	const struct kd_plan_collector *collector;
 	int64_t deadline; /* of all rungs together */
 	int64_t stall_ms; /* a collector that makes no progress for so long is stopped, and the next rung tried */
+	bool next; /* another target follows, for which one that is too slow is given up (ladder_is_too_slow()) */
 	const struct kd_log *log;
 	int console; /* for progress; -1: none */
 	const struct kd_sysroot *root;

@@ -97,3 +97,20 @@ enum rung ladder_next(enum rung rung, const struct ladder_facts *facts)
 		return RUNG_NONE;
 	return rung < RUNG_NONE ? rung + 1 : RUNG_NONE;
 }
+
+/* Would @rest pages, at @done pages in @ms, need more than @limit_ms? No page at all is too slow in any case. */
+static bool needs_more_than(uint64_t rest, uint64_t done, int64_t ms, int64_t limit_ms)
+{
+	return (double)rest * (double)ms > (double)limit_ms * (double)done;
+}
+
+bool ladder_is_too_slow(const struct ladder_pace *pace)
+{
+	uint64_t rest = pace->total > pace->done ? pace->total - pace->done : 0;
+
+	if (!pace->next || !rest || pace->elapsed_ms < LADDER_PACE_MS || pace->recent_ms < LADDER_PACE_MS ||
+	    pace->left_ms < 3 * pace->elapsed_ms)
+		return false;
+	return needs_more_than(rest, pace->done, pace->elapsed_ms, 2 * pace->left_ms) &&
+	       needs_more_than(rest, pace->recent_done, pace->recent_ms, 2 * pace->left_ms);
+}

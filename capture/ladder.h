@@ -68,4 +68,22 @@ struct ladder_standing {
 /** Is the dump @one worth more than @other, which is there already and stays if they are equal? */
 bool ladder_is_better(const struct ladder_standing *one, const struct ladder_standing *other);
 
+/** How fast a collector is. */
+struct ladder_pace {
+	uint64_t done, total; /* pages; @total 0: not known */
+	int64_t elapsed_ms;   /* since it began */
+	uint64_t recent_done; /* pages */
+	int64_t recent_ms;    /* in this part of the time, the last one */
+	int64_t left_ms;      /* of the time for the dump */
+	bool next;            /* another target follows */
+};
+
+enum { LADDER_PACE_MS = 60 * 1000 }; /* so long a collector works before its speed counts */
+
+/** Should this target be given up for the next one, because the dump could not be finished here in the time that is
+ *  left? Only if more than twice that time would be needed, at the speed from the beginning as well as at the last one,
+ *  and while the next target would have at least three quarters of the time: after that, the pages that are here
+ *  already are worth more. */
+bool ladder_is_too_slow(const struct ladder_pace *pace);
+
 #endif

@@ -496,6 +496,47 @@ static void test_ladder_gives_up_targets(void **state)
 }
 
 /* What has to be erased must not come back by another way. */
+/* The target is left only for another one, when that has time, and not for a burst of either kind. */
+static void test_ladder_too_slow(void **state)
+{
+	static const struct {
+		struct ladder_pace
+			pace; /* done, total, elapsed, recently done, in, left; seconds are made milliseconds */
+		bool slow;
+	} cases[] = {
+		/* At a page a second, 3600 of them: an hour is left, then half of one. */
+		{ { 100, 3700, 100, 60, 60, 3600, true }, false },
+		{ { 100, 3700, 100, 60, 60, 1799, true }, true },
+		{ { 100, 3700, 100, 60, 60, 1801, true }, false },
+		/* There is no other target. */
+		{ { 100, 370000, 100, 60, 60, 3500, false }, false },
+		/* It has just begun. */
+		{ { 1, 370000, 59, 1, 59, 3500, true }, false },
+		{ { 1, 370000, 60, 1, 60, 3500, true }, true },
+		{ { 0, 370000, 60, 0, 60, 3500, true }, true },
+		/* It began slowly, or is slow now. */
+		{ { 100, 370000, 1000, 100000, 60, 3500, true }, false },
+		{ { 300000, 370000, 1000, 1, 60, 3500, true }, false },
+		/* A quarter of the time has gone. */
+		{ { 100, 370000, 900, 60, 60, 2700, true }, true },
+		{ { 100, 370000, 901, 60, 60, 2699, true }, false },
+		/* Nothing is known, or left to do. */
+		{ { 0, 0, 100, 0, 60, 3500, true }, false },
+		{ { 3700, 3700, 100, 0, 60, 3500, true }, false },
+		{ { UINT64_MAX / 2, UINT64_MAX, 60, UINT64_MAX / 2, 60, 3500, true }, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct ladder_pace pace = cases[i].pace;
+
+		pace.elapsed_ms *= 1000;
+		pace.recent_ms *= 1000;
+		pace.left_ms *= 1000;
+		if (ladder_is_too_slow(&pace) != cases[i].slow)
+			fail_msg("case %zu", i);
+	}
+}
+
 static void test_ladder_erasing(void **state)
 {
 	struct ladder_facts facts = { .end = CHILD_EXIT, .erases = true, .space = 100, .vmcore_size = 1 };
@@ -1458,6 +1499,7 @@ int main(void)
 		cmocka_unit_test(test_ladder_makes_room),
 		cmocka_unit_test(test_ladder_better),
 		cmocka_unit_test(test_ladder_gives_up_targets),
+		cmocka_unit_test(test_ladder_too_slow),
 		cmocka_unit_test(test_ladder_erasing),
 		cmocka_unit_test(test_panic_message),
 		WITH_DIRECTORY(test_log_bounded),

@@ -244,6 +244,7 @@ class Stuck:
     watchdog: str = ""
     silent: str = ""
     silence: float = 0
+    rate: int = 1  # bytes per second
 
 
 STUCK = {
@@ -271,6 +272,9 @@ STUCK = {
     "disk-middle": Stuck("a disk answers nothing from the middle of the dump on: the next target has it",
                          says="left behind", conf=f"{_OTHER_TARGET}\ncore_collector dumpfilter -d 1\nstall_timeout 60",
                          silent="saving: "),
+    "disk-crawls": Stuck("a disk becomes so slow that the dump could not be finished: the next target has it",
+                         says="the target is too slow", conf=f"{_OTHER_TARGET}\ncore_collector dumpfilter -d 1",
+                         silent="saving: ", rate=40 << 10),
     "disk-last": Stuck("a disk answers nothing when the dump is complete", expect="second", says="sync is stuck",
                        conf="ext4 /dev/vdb", silent="vmcore saved"),
     "panic": Stuck("the capture kernel panics", "how=panic", 200, "nothing", says="kdump test: the capture kernel dies"),
@@ -297,7 +301,7 @@ class _Silence:
         self._began = True
         # The first request under a limit is still carried out, whatever its size. It is not to be the guest's.
         self._machine.qmp("stop")
-        self._limit(1)
+        self._limit(self._case.rate)
         self._machine.qmp("human-monitor-command", **{"command-line": 'qemu-io extra "read 0 4k"'})
         self._machine.qmp("cont")
         if self._case.silence:
