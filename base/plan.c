@@ -150,6 +150,19 @@ struct kd_error *kd_plan_set_server(struct kd_plan *plan, const char *server)
 	return kd_set_text(&plan->target[plan->target_count - 1].server, server);
 }
 
+struct kd_error *kd_plan_add_fence(struct kd_plan *plan, const char *node, unsigned int port, unsigned int interval,
+				   unsigned int count)
+{
+	struct kd_plan_fence *fence = grow(&plan->fence, &plan->fence_count, sizeof(*fence));
+
+	if (!fence || !(fence->node = strdup(node)))
+		return kd_error_nomem();
+	fence->port = port;
+	fence->interval = interval;
+	fence->count = count;
+	return NULL;
+}
+
 struct kd_error *kd_plan_add_hook(struct kd_plan *plan, const char *when, char *const *argv)
 {
 	struct kd_plan_hook *hook = grow(&plan->hook, &plan->hook_count, sizeof(*hook));
@@ -228,6 +241,8 @@ void kd_plan_free(struct kd_plan *plan)
 		free(plan->target[i].path);
 		free(plan->target[i].server);
 	}
+	for (i = 0; i < plan->fence_count; i++)
+		free(plan->fence[i].node);
 	for (i = 0; i < plan->hook_count; i++) {
 		free(plan->hook[i].when);
 		free(plan->hook[i].argv);
@@ -235,6 +250,7 @@ void kd_plan_free(struct kd_plan *plan)
 	free(plan->module);
 	free(plan->volume);
 	free(plan->network);
+	free(plan->fence);
 	free(plan->target);
 	free(plan->hook);
 	free(plan->kernel_release);
@@ -313,6 +329,13 @@ struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret)
 		put_word(out, plan->network[i].kind);
 		put_word(out, plan->network[i].name);
 		put_argv(out, plan->network[i].argv);
+	}
+	for (i = 0; i < plan->fence_count; i++) {
+		const struct kd_plan_fence *fence = &plan->fence[i];
+
+		fputs("fence-kdump", out);
+		put_word(out, fence->node);
+		fprintf(out, " %u %u %u\n", fence->port, fence->interval, fence->count);
 	}
 	for (i = 0; i < plan->target_count; i++) {
 		const struct kd_plan_target *target = &plan->target[i];
@@ -472,6 +495,17 @@ static enum line_result line_network(struct kd_plan *plan, char **word, size_t c
 	return from_error(kd_plan_add_network(plan, word[0], word[1], word + 2));
 }
 
+static enum line_result line_fence_kdump(struct kd_plan *plan, char **word, size_t count)
+{
+	unsigned int interval;
+	uint64_t port, messages;
+
+	if (!*word[0] || !kd_parse_u64(word[1], 10, &port) || !port || port > UINT16_MAX ||
+	    seconds(word[2], &interval) != LINE_OK || !kd_parse_u64(word[3], 10, &messages) || messages > UINT32_MAX)
+		return LINE_BAD;
+	return from_error(kd_plan_add_fence(plan, word[0], (unsigned int)port, interval, (unsigned int)messages));
+}
+
 static enum line_result line_target(struct kd_plan *plan, char **word, size_t count)
 {
 	enum line_result result;
@@ -534,6 +568,7 @@ static const struct {
 	{ "module", line_module, 2, 2, true },
 	{ "volume", line_volume, 3, ANY_NUMBER, true },
 	{ "network", line_network, 3, ANY_NUMBER, true },
+	{ "fence-kdump", line_fence_kdump, 4, 4, true },
 	{ "target", line_target, 5, 6, true },
 	{ "collector", line_collector, 3, ANY_NUMBER, false },
 	{ "hook", line_hook, 2, ANY_NUMBER, true },

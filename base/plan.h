@@ -61,6 +61,13 @@ struct kd_plan_target {
 	char *server; /* address of the server that has it, as in the route that leads there; NULL: this machine */
 };
 
+/** A node of a cluster that is told, as fence_kdump_send(8) does it, that this machine is making a dump. */
+struct kd_plan_fence {
+	char *node;                  /* its address, as in the route that leads there */
+	unsigned int port, interval; /* of UDP; seconds from message to message */
+	unsigned int count;          /* messages; 0: until the capture ends */
+};
+
 /** A program that runs before or after the dump. */
 struct kd_plan_hook {
 	char *when;  /* "pre" (failure: no dump), "pre.d" (failure ignored), "post", "emergency" */
@@ -98,6 +105,8 @@ struct kd_plan {
 	size_t volume_count;
 	struct kd_plan_network *network;
 	size_t network_count;
+	struct kd_plan_fence *fence;
+	size_t fence_count;
 	struct kd_plan_target *target;
 	size_t target_count;
 	struct kd_plan_collector collector;
@@ -132,6 +141,8 @@ struct kd_error *kd_plan_add_target(struct kd_plan *plan, const char *type, cons
 				    const char *path, unsigned int deadline) MUST_CHECK;
 /** The last target that was added is on @server; NULL: on this machine. */
 struct kd_error *kd_plan_set_server(struct kd_plan *plan, const char *server) MUST_CHECK;
+struct kd_error *kd_plan_add_fence(struct kd_plan *plan, const char *node, unsigned int port, unsigned int interval,
+				   unsigned int count) MUST_CHECK;
 struct kd_error *kd_plan_add_hook(struct kd_plan *plan, const char *when, char *const *argv) MUST_CHECK;
 struct kd_error *kd_plan_set_collector(struct kd_plan *plan, enum kd_collector_kind kind, const char *erase_config,
 				       char *const *argv) MUST_CHECK;

@@ -17,6 +17,7 @@
 #include "capture/capture.h"
 #include "capture/child.h"
 #include "capture/clock.h"
+#include "capture/fence.h"
 #include "capture/machine.h"
 #include "capture/watchdog.h"
 
@@ -31,6 +32,8 @@ struct supervisor {
 	struct capture_setup setup;
 	struct watchdog watchdog;
 	struct child_pulse pulse; /* of the worker */
+	struct fence fence;
+	pid_t teller; /* of the cluster's nodes; it goes on until the machine does; 0: none */
 };
 
 static void fault(int number)
@@ -96,7 +99,7 @@ static bool is_guard(const void *arg, pid_t pid)
 {
 	const struct supervisor *supervisor = arg;
 
-	return watchdog_owns(&supervisor->watchdog, pid);
+	return watchdog_owns(&supervisor->watchdog, pid) || (supervisor->teller > 0 && pid == supervisor->teller);
 }
 
 static _Noreturn void be_init(void)
@@ -128,6 +131,9 @@ static _Noreturn void be_init(void)
 	supervisor.setup.plan = &plan;
 	supervisor.setup.deadline = clock_deadline(plan.deadline, INT64_MAX);
 	job.deadline = supervisor.setup.deadline + GRACE_MS;
+	supervisor.fence = (struct fence){ &plan, &log };
+	if (plan.fence_count)
+		supervisor.teller = child_start(fence_tell, &supervisor.fence);
 	capture_supervise(&job, &supervisor.setup);
 	machine_kill_others(is_guard, &supervisor);
 	kd_info(&log, "result: %s", capture_result_words(outcome->result));

@@ -14,6 +14,7 @@
 #include "base/proc.h"
 #include "base/text.h"
 #include "initramfs/extra_file.h"
+#include "kdump/arming/fence.h"
 #include "kdump/arming/further_targets.h"
 #include "kdump/arming/hook_file.h"
 #include "kdump/network/network.h"
@@ -440,5 +441,6 @@ struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log
 		if (!err)
 			err = add_network(root, targets[i], plan);
 	}
-	return err;
+	/* The network of another machine cannot be asked. */
+	return err || !kd_sysroot_is_live(root) ? err : fence_resolve(root, log, &network_live, conf, plan);
 }

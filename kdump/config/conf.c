@@ -16,6 +16,7 @@
 #include "base/target_types.h"
 #include "base/text.h"
 #include "kdump/config/config_text.h"
+#include "kdump/config/fence_kdump.h"
 
 enum {
 	SECONDS_MAX = 24 * 3600,
@@ -117,6 +118,20 @@ static struct kd_error *set_words(struct parser *p, const struct directive *d, c
 	free(*words);
 	*words = take_ptr(split);
 	return NULL;
+}
+
+static struct kd_error *set_fence_args(struct parser *p, const struct directive *d, const char *value)
+{
+	struct fence_kdump_args args;
+	struct kd_error *err = set_words(p, d, value), *wrong;
+
+	if (err)
+		return err;
+	wrong = fence_kdump_parse(p->conf->fence_kdump_args, &args);
+	if (wrong)
+		err = bad_value(p, d, value, wrong->text);
+	kd_error_destroy(wrong);
+	return err;
 }
 
 /* Add the words of @value to a list, which two directives may fill. */
@@ -394,6 +409,8 @@ static const struct directive directives[] = {
 	{ "extra_modules", add_words, FIELD(extra_modules), "" },
 	{ "dracut_args", set_dracut_args, FIELD(extra_modules), NULL },
 	{ "extra_files", set_words, FIELD(extra_files), "" },
+	{ "fence_kdump_nodes", set_words, FIELD(fence_kdump_nodes), "" },
+	{ "fence_kdump_args", set_fence_args, FIELD(fence_kdump_args), "" },
 	{ "failure_action", set_failure_action, FIELD(failure_action), "reboot" },
 	{ "default", set_default, FIELD(failure_action), NULL },
 	{ "final_action", set_final_action, FIELD(final_action), "reboot" },
@@ -410,8 +427,6 @@ static const struct directive directives[] = {
 	{ "keep_free", set_keep_free, FIELD(keep_free), "0" },
 
 	{ "raw", refuse, 0, USE_LOCAL },
-	{ "fence_kdump_args", refuse, 0, "remove it, and raise the cluster's fencing delay above the time of a dump" },
-	{ "fence_kdump_nodes", refuse, 0, "remove it, and raise the cluster's fencing delay above the time of a dump" },
 
 	{ "net", deprecated, 0, NULL },
 	{ "options", deprecated, 0, NULL },
@@ -772,6 +787,8 @@ void kd_conf_free(struct kd_conf *conf)
 	free(conf->extra_bins);
 	free(conf->extra_modules);
 	free(conf->extra_files);
+	free(conf->fence_kdump_nodes);
+	free(conf->fence_kdump_args);
 	*conf = (struct kd_conf){ 0 };
 }
 

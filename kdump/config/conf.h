@@ -61,6 +61,8 @@ struct kd_conf {
 	char **extra_bins;                              /* NULL-terminated lists, never NULL */
 	char **extra_modules;
 	char **extra_files;
+	char **fence_kdump_nodes;      /* names or addresses */
+	char **fence_kdump_args;       /* kdump/config/fence_kdump.h parses them */
 	enum kd_action failure_action; /* default reboot */
 	bool dump_to_rootfs;         /* before that, try path on the file system that has it when no target is named */
 	enum kd_action final_action; /* default reboot */

@@ -193,6 +193,19 @@ static bool same_address(const struct net_address *a, const struct net_address *
 	return a->family == b->family && memcmp(a->bytes, b->bytes, a->family == AF_INET ? 4 : 16) == 0;
 }
 
+struct kd_error *net_address_is_own(const struct network_source *network, const struct net_address *address, bool *ret)
+{
+	struct net_addresses own = { 0 };
+	struct kd_error *err = network->addresses(&own);
+	size_t i;
+
+	*ret = false;
+	for (i = 0; !err && i < own.count && !*ret; i++)
+		*ret = same_address(&own.address[i].address, address);
+	free(own.address);
+	return err;
+}
+
 /* The address that packets to the server come from, with its prefix. */
 static struct kd_error *add_address(const struct resolving *resolving, const struct net_addresses *addresses,
 				    const struct net_route *route, const struct kd_link *link)

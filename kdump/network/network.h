@@ -60,6 +60,10 @@ struct network_source {
 };
 extern const struct network_source network_live;
 
+/** Is @address one of this machine's own? KD_ERR_OS. */
+struct kd_error *net_address_is_own(const struct network_source *network, const struct net_address *address,
+				    bool *ret) MUST_CHECK;
+
 /** Append to @plan what the way to @server is made of. *source := the address that this machine has there.
  *  KD_ERR_UNSUPPORTED: it leads through a link that capture cannot make; the message names it and says what to do.
  *  KD_ERR_NOT_FOUND: the route has no link or address. KD_ERR_OS: there is no route. */

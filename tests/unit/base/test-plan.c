@@ -24,6 +24,7 @@ static void test_plan_round_trip(void **state)
 	assert_no_error(kd_plan_add_target(&plan, "ext4", "UUID=1234", "subvol=/a b", "/var/crash", 60));
 	assert_no_error(kd_plan_add_target(&plan, "nfs", "[fd00::9]:/x", "", "/", 60));
 	assert_no_error(kd_plan_set_server(&plan, "fd00::9"));
+	assert_no_error(kd_plan_add_fence(&plan, "fd00::8", 7410, 10, 3));
 	assert_no_error(kd_plan_add_hook(&plan, "pre.d", hook));
 	assert_no_error(kd_plan_format(&plan, &text));
 	assert_non_null(strstr(text, "\ncollector built-in % dumpfilter\n"));
@@ -38,6 +39,7 @@ static void test_plan_round_trip(void **state)
 	assert_string_equal(text, again);
 	assert_string_equal(copy.hook[0].argv[2], "100%");
 	assert_string_equal(copy.target[0].options, "subvol=/a b");
+	assert_non_null(strstr(text, "\nfence-kdump fd00::8 7410 10 3\n"));
 	assert_null(copy.target[0].server);
 	assert_string_equal(copy.target[1].server, "fd00::9");
 	assert_null(copy.hook[0].argv[3]);
@@ -60,6 +62,10 @@ static void test_plan_refuses(void **state)
 		{ "created 2\nend\n", "p:11: created appears twice" },
 		{ "target ext4 UUID=1 % relative 60\nend\n", "p:11: bad value for target" },
 		{ "target ext4 UUID=1 % /x 0\nend\n", "p:11: bad value for target" },
+		{ "fence-kdump 10.0.0.8 0 10 0\nend\n", "p:11: bad value for fence-kdump" },
+		{ "fence-kdump 10.0.0.8 65536 10 0\nend\n", "p:11: bad value for fence-kdump" },
+		{ "fence-kdump 10.0.0.8 7410 0 0\nend\n", "p:11: bad value for fence-kdump" },
+		{ "fence-kdump 10.0.0.8 7410 10 x\nend\n", "p:11: bad value for fence-kdump" },
 		{ "target nfs 10.0.0.9:/x % /x 60 %\nend\n", "p:11: bad value for target" },
 		{ "target ext4 UUID=1 % /x\nend\n", "p:11: target has 4 words" },
 		{ "module /a %2\nend\n", "p:11: bad escape" },

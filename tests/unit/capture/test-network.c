@@ -5,13 +5,18 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <net/if.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 
 #include "base/array.h"
 #include "base/net_link.h"
 #include "base/netlink.h"
 #include "base/plan.h"
+#include "capture/child.h"
 #include "capture/clock.h"
+#include "capture/fence.h"
 #include "capture/network.h"
 #include "tests/unit/testing.h"
 
@@ -351,6 +356,64 @@ static void test_bad_lines(void **state)
 	}
 }
 
+/* --- fence_kdump -------------------------------------------------------------------------------------------------- */
+
+/* A socket of this machine that messages come to; *port: its port. */
+static int listen_here(unsigned int *port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	*port = ntohs(address.sin_port);
+	return fd;
+}
+
+static void assert_told(int fd, int64_t within_ms)
+{
+	static const uint32_t expected[2] = { 0x1b302a40, 1 };
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	char message[64];
+
+	assert_int_equal(poll(&poll_fd, 1, (int)within_ms), 1);
+	assert_int_equal(recv(fd, message, sizeof(message), 0), sizeof(expected));
+	assert_memory_equal(message, expected, sizeof(expected));
+}
+
+/* The first node's device is not there: the others are told all the same, one of them twice, and one without an end. */
+static void test_fence(void **state)
+{
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	_cleanup_close_ int twice = -1, for_ever = -1;
+	unsigned int twice_port, for_ever_port;
+	struct fence fence = { .plan = &plan };
+	struct kd_log log;
+	_cleanup_fclose_ FILE *said = fopen("/dev/null", "w");
+	char more[64];
+	pid_t pid;
+
+	kd_log_init(&log, said, "kdump", KD_LOG_INFO);
+	fence.log = &log;
+	make_plan(&plan, two_devices);
+	twice = listen_here(&twice_port);
+	for_ever = listen_here(&for_ever_port);
+	assert_no_error(kd_plan_add_fence(&plan, "10.1.0.9", 7410, 1, 0));
+	assert_no_error(kd_plan_add_fence(&plan, "127.0.0.1", twice_port, 1, 2));
+	assert_no_error(kd_plan_add_fence(&plan, "127.0.0.1", for_ever_port, 1, 0));
+	pid = child_start(fence_tell, &fence);
+	assert_true(pid > 0);
+	for (int i = 0; i < 4; i++)
+		assert_told(for_ever, 30000);
+	assert_told(twice, 1);
+	assert_told(twice, 1);
+	assert_int_equal(recv(twice, more, sizeof(more), MSG_DONTWAIT), -1);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -359,6 +422,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fence, setup, teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

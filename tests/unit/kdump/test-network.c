@@ -5,6 +5,10 @@
 #include <stdio.h>
 
 #include "base/array.h"
+#include "base/parse.h"
+#include "base/text.h"
+#include "kdump/arming/fence.h"
+#include "kdump/config/fence_kdump.h"
 #include "kdump/network/network.h"
 #include "tests/unit/testing.h"
 #include "tests/unit/tree.h"
@@ -231,6 +235,81 @@ static void test_refused(void **state)
 	expect_refused(m, KD_ERR_UNSUPPORTED, "too many links stand on each other");
 }
 
+static void test_fence_args(void **state)
+{
+	static const struct {
+		const char *text;
+		struct fence_kdump_args args;
+		const char *error;
+	} cases[] = {
+		{ "", { 7410, AF_UNSPEC, 0, 10 }, NULL },
+		{ "-p 7410 -f auto -c 0 -i 10", { 7410, AF_UNSPEC, 0, 10 }, NULL },
+		{ "-v -p7411 --family=ipv6 --count 3 -i1", { 7411, AF_INET6, 3, 1 }, NULL },
+		{ "-f ipv4", { 7410, AF_INET, 0, 10 }, NULL },
+		{ "-p 65536", { 0 }, "-p wants a port, not \"65536\"" },
+		{ "-p", { 0 }, "-p wants a port, not \"\"" },
+		{ "-i 0", { 0 }, "-i wants seconds, at least 1, not \"0\"" },
+		{ "-f ipx", { 0 }, "-f wants auto, ipv4 or ipv6, not \"ipx\"" },
+		{ "-c -1", { 0 }, "-c wants a number, 0 for no limit, not \"-1\"" },
+		{ "-x", { 0 }, "\"-x\" is not an option" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char **words = kd_split_words(cases[i].text, NULL);
+		struct fence_kdump_args args = { 0 };
+		struct kd_error *err = fence_kdump_parse(words, &args);
+
+		if (cases[i].error) {
+			assert_error(err, KD_ERR_CONFIG, cases[i].error);
+			continue;
+		}
+		assert_no_error(err);
+		assert_int_equal(args.port, cases[i].args.port);
+		assert_int_equal(args.family, cases[i].args.family);
+		assert_int_equal(args.count, cases[i].args.count);
+		assert_int_equal(args.interval, cases[i].args.interval);
+	}
+}
+
+/* The nodes in @value of fence_kdump_nodes as lines of the plan. */
+static struct kd_error *resolve_nodes(struct tree *m, const char *value, struct kd_plan *plan)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	char text[256];
+	struct kd_conf_text one = { "/etc/kdump.conf", text };
+
+	snprintf(text, sizeof(text), "fence_kdump_nodes %s\nfence_kdump_args -p 7411 -f ipv4 -i 5\n", value);
+	assert_no_error(kd_conf_parse(&one, 1, &conf, NULL, NULL));
+	assert_no_error(kd_plan_init(plan));
+	assert_no_error(kd_set_text(&plan->host, "myself"));
+	return fence_resolve(&m->root, NULL, &fake, &conf, plan);
+}
+
+static void test_fence_nodes(void **state)
+{
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 }, by_name = { 0 }, by_address = { 0 }, no_way = { 0 };
+	_cleanup_free_ char *text = NULL;
+	struct tree *m = *state;
+
+	add_device(m, 2, "eth0", "52:54:00:00:00:02");
+	add_own(2, "10.0.2.15", 24);
+	assert_error(resolve_nodes(m, "10.0.2.15", &by_address), KD_ERR_CONFIG,
+		     "Option fence_kdump_nodes cannot contain 10.0.2.15: it is this machine");
+	assert_error(resolve_nodes(m, "myself", &by_name), KD_ERR_CONFIG,
+		     "Option fence_kdump_nodes cannot contain myself: it is this machine");
+	/* Without a way, or an address, they are left out. */
+	assert_no_error(resolve_nodes(m, "10.1.0.9 no.such.host.invalid", &no_way));
+	assert_int_equal(no_way.fence_count, 0);
+	set_route(2, "10.0.2.2", "10.0.2.15");
+	assert_no_error(resolve_nodes(m, "10.1.0.9 10.1.0.10", &plan));
+	assert_no_error(kd_plan_format(&plan, &text));
+	assert_non_null(strstr(text, "network device eth0 52:54:00:00:00:02 52:54:00:00:00:02 1500\n"
+				     "network address eth0 10.0.2.15 24\n"
+				     "network route eth0 10.1.0.9 10.0.2.2 10.0.2.15\n"
+				     "network route eth0 10.1.0.10 10.0.2.2 10.0.2.15\n"
+				     "fence-kdump 10.1.0.9 7411 5 0\nfence-kdump 10.1.0.10 7411 5 0\n"));
+}
+
 static void test_no_way(void **state)
 {
 	struct tree *m = *state;
@@ -250,6 +329,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stack, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_no_way, setup, tree_teardown),
+		cmocka_unit_test(test_fence_args),
+		cmocka_unit_test_setup_teardown(test_fence_nodes, setup, tree_teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
