@@ -101,6 +101,7 @@ TARGETS = {
     "ssh": "a server by ssh and sftp",
     "chain": "two targets: the first one's disk is lost in the crash",
     "stopped": "two targets: the first one's NFS server answers nothing any more",
+    "fenced": "a disk of its own, and a cluster that is told of the dump (fence_kdump)",
     "links": "an NFS server behind each of two links: the first one's goes in the crash",
     "rootfs": "failure_action dump_to_rootfs: the disk that is named is lost in the crash",
 }
@@ -113,7 +114,7 @@ def target(kind, installed, out):
                 ("mkfs.btrfs", "btrfs-progs"), ("btrfs", "btrfs-progs"), ("mkfs.minix", "util-linux"),
                 ("mkfs.xfs", "xfsprogs")]
     files = {file[0]: file for name, package in programs for file in program(name, package)}
-    machines, stopped = [], []
+    machines, stopped, heard = [], [], []
 
     def listen(line):
         if "KDTEST crash" not in line:
@@ -135,13 +136,23 @@ def target(kind, installed, out):
             words += ["-drive", f"file={image},if=none,id={name}-drive,format=raw,cache=unsafe",
                       "-device", f"virtio-blk-pci,drive={name}-drive,id={name}"]
         offered = {"virtiofs": _shared, "nfs": _exported, "bridged": _exported, "ssh": _reached, "links": _exported_twice,
-                   "stopped": lambda folder: _exported(folder, stopped)}.get(kind, _nothing)
+                   "stopped": lambda folder: _exported(folder, stopped),
+                   "fenced": lambda folder: _told(folder, heard)}.get(kind, _nothing)
         with offered(Path(scratch, "shared")) as (more, variables, brought):
             files |= {file[0]: file for file in brought}
             scenario = Scenario("target", kernels.named("6.1"), qemu.Hardware(extra=words + more),
                                 "crashkernel=192M panic=5", {"KIND": kind, **variables}, list(files.values()), 300,
                                 listen, machines.append)
-            return verdict(play(scenario, installed, out))
+            return verdict(play(scenario, installed, out) + [ask() for ask in heard])
+
+
+@contextlib.contextmanager
+def _told(folder, heard):
+    """A node of a cluster, which is asked at the end what it has heard."""
+    folder.mkdir()
+    with servers.fence_kdump(folder) as (port, ask):
+        heard.append(ask)
+        yield servers.NETWORK, {"PORT": port}, []
 
 
 @contextlib.contextmanager

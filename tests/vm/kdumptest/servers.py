@@ -96,3 +96,21 @@ def ssh(folder):
             yield port
         finally:
             server.kill()
+
+
+@contextlib.contextmanager
+def fence_kdump(folder):
+    """A cluster's node that waits for the guest's message, which comes through QEMU from this host; its port and a function
+    that says what it has heard (good, text)."""
+    port, log = free_port(), folder / "fence_kdump.log"
+    program = host.need("fence_kdump", "fence-agents")
+    with open(log, "wb") as said, subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", program, "-n", "127.0.0.1", "-f", "ipv4", "-p", str(port), "-o", "off",
+             "-t", "7200", "-v", "-v"], stdout=said, stderr=said) as listener:
+        def heard():
+            code = listener.poll()
+            return code == 0, f"fence_kdump: exit status {code}, {log.read_text(errors='replace').strip()[-200:]!r}"
+        try:
+            yield port, heard
+        finally:
+            listener.kill()
