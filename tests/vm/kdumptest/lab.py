@@ -27,7 +27,8 @@ def switched_on(kernel, hardware, append, payload, log, echo=None, keep=None):
     place = Path(tempfile.mkdtemp(prefix=".run.", dir=host.CACHE))
     try:
         disk, first = place / "disk.img", place / "initramfs"
-        guest.copy_disk(kernel, disk)
+        with host.locked(host.CACHE / "disks" / ".lock"):
+            guest.copy_disk(kernel, disk)
         guest.initramfs(kernel, hardware.bus, payload, first)
         words = qemu.command(hardware, kernel, first, f"{BASE_APPEND} {append}".strip(), disk, place)
         with qemu.Machine(words, log, place, echo) as machine:
