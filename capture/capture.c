@@ -24,7 +24,8 @@ enum {
 	MODULE_SECONDS = 30,
 	PAPER_SECONDS = 60,
 	SECOND_LOOK_SECONDS = 15,
-	STUCK_SECONDS = 120, /* without a sign of life of the child that makes the dump */
+	STUCK_SECONDS = 120, /* without a sign of life of the child that makes the dump, at most */
+	HELD_SECONDS = 10,   /* behind stall_timeout, by which that child judges the collector */
 	TRACE_LINES = 50,
 	RESERVE_SIZE = 512 << 10, /* kexec-dmesg.log and report.json */
 	CLOSING_MS = 30 * 1000,   /* the most that the dump leaves for the report and the unmount */
@@ -378,6 +379,7 @@ struct dumping {
 	struct dump_result result;
 	struct memory_use memory;
 	struct child_pulse pulse; /* of the child that looks after the collectors */
+	bool held;                /* that child does not run: the target holds it */
 };
 
 static int64_t dump_deadline(const struct capture *capture)
@@ -410,12 +412,15 @@ static struct kd_error *make_dump(void *arg)
 	return err ? err : dump_save(&request, &dumping->result);
 }
 
-/* It wakes up once a second, unless the target holds it. */
+/* It wakes up once a second, unless the target holds it: a server that is silent does, when the size of the dump is
+ * looked at. Then nobody judges the collector by stall_timeout any more. */
 static bool makes_dump(void *arg, pid_t pid)
 {
 	struct dumping *dumping = arg;
+	unsigned int patience = dumping->capture->plan->stall_timeout + HELD_SECONDS;
 
-	return child_silent(&dumping->pulse, pid) < STUCK_SECONDS;
+	dumping->held = child_silent(&dumping->pulse, pid) >= (patience < STUCK_SECONDS ? patience : STUCK_SECONDS);
+	return !dumping->held;
 }
 
 static struct kd_error *run_dump(struct capture *capture)
@@ -435,7 +440,7 @@ static struct kd_error *run_dump(struct capture *capture)
 	err = child_run(&job, &result);
 	capture->report.dump = dumping->result;
 	capture->report.memory = dumping->memory;
-	capture->stuck = result.end == CHILD_LEFT || dumping->result.stuck;
+	capture->stuck = result.end == CHILD_LEFT || dumping->held || dumping->result.stuck;
 	return err;
 }
 

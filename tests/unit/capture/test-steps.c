@@ -25,7 +25,7 @@ enum { TARGETS = 2 };
 static struct {
 	char directory
 		[TEMPORARY_SIZE]; /* holds a directory for each target, "up-N" if target N is there, and "notes" */
-	bool dump_fails, dump_hangs;
+	bool dump_fails, dump_hangs, dump_is_held;
 	bool one_disk;       /* for all targets */
 	pid_t worker;        /* which must not touch a target */
 	int64_t appears;     /* clock_ms() at which targets appear */
@@ -163,6 +163,8 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 			 faccessat(request->dir, "vmcore-dmesg.txt", F_OK, 0) == 0 ? " behind its log" :
 										     "");
 	kill_worker("dump");
+	if (machine.dump_is_held)
+		raise(SIGSTOP); /* does not run, as who waits for a server that is silent */
 	*ret = (struct dump_result){ .count = 1, .complete = !machine.dump_fails, .stuck = machine.dump_hangs };
 	return machine.dump_fails ? kd_error_create(KD_ERR_STATE, "no dump") : NULL;
 }
@@ -239,7 +241,7 @@ static int set_up(void **state)
 
 	assert_non_null(fixture);
 	temporary_make(machine.directory);
-	machine.dump_fails = machine.dump_hangs = machine.one_disk = false;
+	machine.dump_fails = machine.dump_hangs = machine.dump_is_held = machine.one_disk = false;
 	machine.worker = getpid();
 	machine.appears = 0;
 	machine.dies_in = NULL;
@@ -394,6 +396,20 @@ static void test_a_disk_that_is_unplugged(void **state)
 	assert_true(clock_ms() - start < 30000);
 }
 
+/* The child that looks after the collectors is killed, and so ends; but what has held it would hold the next one. */
+static void test_a_target_that_holds_whoever_looks_at_it(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t start = clock_ms();
+
+	make_target(0);
+	machine.dump_is_held = true;
+	make_plan(&fixture->plan, NULL, 1);
+	fixture->plan.stall_timeout = 1;
+	capture(&fixture->plan, fixture->outcome, "connect 0\ndump behind its log\nabandon\n");
+	assert_true(clock_ms() - start < 40000);
+}
+
 /* --- a worker that dies ------------------------------------------------------------------------------------------- */
 
 static struct kd_error *run_setup(void *arg)
@@ -513,6 +529,7 @@ int main(void)
 		WITH_MACHINE(test_a_second_target_on_another_disk),
 		WITH_MACHINE(test_a_server_after_a_disk_that_hangs),
 		WITH_MACHINE(test_a_disk_that_is_unplugged),
+		WITH_MACHINE(test_a_target_that_holds_whoever_looks_at_it),
 		WITH_MACHINE(test_a_second_worker_goes_on),
 		WITH_MACHINE(test_a_second_worker_does_not_run_kdump_pre_again),
 		WITH_MACHINE(test_a_second_worker_dumps_to_the_next_target),
