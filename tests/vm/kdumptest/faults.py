@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Faults that tests/vm/random-faults injects into captures: a row for every kind.
+"""Faults that tests/vm/random-faults injects into captures: a row for every kind; and what a fault is, for tests/vm/faults too.
 
 A row draws an Injection from a random.Random: in how the target's disk is opened, in what happens to it while the capture
 runs, in the crashed kernel's memory, or inside the capture kernel."""
@@ -21,15 +21,20 @@ SECONDS = 10  # about as long as it runs on a machine that does nothing else
 class Injection:
     """One fault of one capture. @open(place, image, keep): QEMU's words for the drive behind the target's first disk, and
     @keep is given what must be closed in the end; @live(capture): what happens when @when has come: after so many
-    ("writes", n) to that disk or so many ("seconds", s) of the capture program; @damage(memory, places, random): of the
-    crashed kernel's memory; @words: for kdump_test_fault in the capture kernel. @expect: what must be saved all the same,
-    @other: and with a second target. @seconds: until the capture has ended. @failing: the disk may lose what was written."""
+    ("writes", n) to that disk or so many ("seconds", s) of the capture program, or a ("share", x) of what the target gets
+    in a capture without a fault; @damage(memory, places): of the crashed kernel's memory; @words: for kdump_test_fault in
+    the capture kernel. @typed: for the guest's script before the panic; @dead(capture): what happens between the panic and
+    the capture kernel, @undo(capture): and before the system looks. @expect: what must be saved all the same, @other: and
+    with a second target. @seconds: until the capture has ended. @failing: the disk may lose what was written."""
     text: str
     open: object = None
     live: object = None
     when: tuple = ()
     damage: object = None
     words: str = ""
+    typed: str = ""
+    dead: object = None
+    undo: object = None
     expect: int = SOMETHING
     other: int = SOMETHING
     seconds: float = 240
@@ -100,19 +105,19 @@ def _when(random):
 
 def _lost(random):
     def live(capture):
-        capture.machine.qmp("human-monitor-command", **{"command-line": f"drive_del drive-{capture.disk}"})
+        capture.machine.qmp("human-monitor-command", **{"command-line": f"drive_del drive-{capture.disks[0]}"})
     return Injection("", live=live, when=_when(random), expect=NOTHING, failing=True, seconds=500)
 
 
 def _unplugged(random):
-    return Injection("", live=lambda capture: capture.machine.qmp("device_del", id=capture.disk), when=_when(random),
+    return Injection("", live=lambda capture: capture.machine.qmp("device_del", id=capture.disks[0]), when=_when(random),
                      expect=NOTHING, failing=True, seconds=500)
 
 
 def _frozen(random):
     def live(capture):
         limits = dict.fromkeys(("bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr"), 0)
-        capture.machine.qmp("block_set_io_throttle", id=capture.disk, **{**limits, "bps": 1})
+        capture.machine.qmp("block_set_io_throttle", id=capture.disks[0], **{**limits, "bps": 1})
     return Injection("", live=live, when=_when(random), expect=NOTHING, failing=True, seconds=1200)
 
 

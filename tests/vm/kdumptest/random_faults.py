@@ -30,7 +30,8 @@ BUSES = {"virtio": ("virtio-blk-pci", ()), "scsi": ("scsi-hd,bus=scsi.0", ("-dev
 class Stage:
     """An armed machine. @disks: the target's, by the names that the guest gives them, whose first one has the faults;
     @bus: theirs, a key of BUSES; @make, @fs, @variables: as in tests/vm/guest/unharmed; @conf: kdump.conf; @second:
-    "rootfs" is there for what the target does not take; @copies: another disk has the same; @crashkernel: the reservation."""
+    "rootfs" is there for what the target does not take; @copies: another disk has the same; @crashkernel: the reservation;
+    @network: QEMU's word for what its network card is connected with."""
     name: str
     text: str
     disks: tuple = ("vdc",)
@@ -45,6 +46,7 @@ class Stage:
     copies: bool = False
     crashkernel: str = "128M"
     weight: int = 4
+    network: str = "hubport,id=net,hubid=0"
 
 
 STAGES = [
@@ -102,8 +104,9 @@ def _leave_memory(machine):
 class Armed:
     """A machine that was saved when it was armed. Use as a context manager."""
 
-    def __init__(self, stage, installed, out):
-        self.stage, self._installed, self._out = stage, installed, out
+    def __init__(self, stage, installed, out, files=()):
+        """@files: more of the guest's, as test_payload() takes them."""
+        self.stage, self._installed, self._out, self._files = stage, installed, out, files
         self.places, self.devices, self.target = Places(), disks.Devices(), None
         self._kernel = kernels.named("6.1-cloud")
         self._refused = ""
@@ -131,7 +134,7 @@ class Armed:
         module = panicmod.build(self._kernel, "kdump_test_fault")
         with tempfile.TemporaryDirectory(dir=host.CACHE) as scratch:
             files = scenario.with_module(self._kernel, module, Path(scratch))
-            files.append(("etc/kdump-test/kdump_test_fault.ko", module, 0o644))
+            files += [("etc/kdump-test/kdump_test_fault.ko", module, 0o644), *self._files]
             row = unharmed.Row(stage.name, stage.text, stage.make, fs=stage.fs, programs=stage.programs)
             variables = {"MAKE": stage.make, "FS": stage.fs, "MODULES": stage.modules, "FAULTS": "yes",
                          "CONF": f"{stage.conf}\nextra_modules kdump_test_fault", **stage.variables}
@@ -178,18 +181,19 @@ class Armed:
         """The images that copies() were made of."""
         return {name: self._place / name for name in ("vda", unharmed.BYSTANDER, *self.stage.disks)}
 
-    def machine(self, place, log, drive=None, words="", saved=False, echo=None):
-        """A qemu.Machine with the disks and the memory in @place. @drive: what is behind the target's first disk;
-        @words: for kdump_test_fault; @saved: goes on where it was saved, once it is told to."""
+    def machine(self, place, log, drives=None, words="", saved=False, echo=None):
+        """A qemu.Machine with the disks and the memory in @place. @drives: names of disks -> what is behind them instead
+        of their images; @words: for kdump_test_fault; @saved: goes on where it was saved, once it is told to."""
         stage = self.stage
         extra = ["-no-reboot", "-machine", "memory-backend=ram",
                  "-object", f"memory-backend-file,id=ram,size={MEMORY},mem-path={place}/memory,share=on",
-                 "-netdev", "hubport,id=net,hubid=0", "-device", "virtio-net-pci,netdev=net,romfile=",
+                 "-netdev", stage.network, "-device", "virtio-net-pci,netdev=net,romfile=",
                  "-fw_cfg", f"name=opt/org.kdump/test,string={words or 'nothing'}"]
         for name in (unharmed.BYSTANDER, *stage.disks):
             device, controller = BUSES[stage.bus if name in stage.disks else "virtio"]
-            words_of_drive = drive if drive and name == stage.disks[0] else faults.plain(place / name)
-            extra += [*controller, *faults.drive(name, words_of_drive), "-device", f"{device},drive=drive-{name},id={name}"]
+            extra += [*(controller if controller and controller[1] not in extra else ()),
+                      *faults.drive(name, (drives or {}).get(name) or faults.plain(place / name)),
+                      "-device", f"{device},drive=drive-{name},id={name}"]
         if saved:
             extra += ["-incoming", "defer"]
         # An emulator whose machine is busy gives the kernel too few ticks in its test of the timer, and it panics.
@@ -240,22 +244,29 @@ class Capture:
     def __init__(self, armed, seed, out):
         """@seed decides everything that is left to chance."""
         self._armed, self._random, self._out = armed, random.Random(seed), out
-        self.chosen = []
-        self.disk = armed.stage.disks[0]
+        self.chosen, self.touched = [], set()  # the latter: disks that were changed from outside
+        self.disks = armed.stage.disks[:1]  # that have the faults
         self.machine = None
         self._timers = []  # (when, function)
         self._outcome = Outcome()
 
     def run(self, kinds=()):
         """The Outcome. @kinds: names of the faults instead of drawn ones."""
-        self.chosen = faults.drawn(self._random, kinds)
+        return self.suffer(faults.drawn(self._random, kinds))
+
+    def suffer(self, chosen):
+        """The Outcome of these kinds and their injections."""
+        self.chosen = chosen
         self._outcome.kinds = [kind.name for kind, _ in self.chosen]
         with contextlib.ExitStack() as stack:
             place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kdump-faults.",
                                                                          dir=FAST if FAST.is_dir() else host.CACHE)))
-            images, before = self._armed.copy(place), self._armed.before()
+            self.place, images, before = place, self._armed.copy(place), self._armed.before()
             self._capture(place, images, before)
             self._compare(before, images)
+            for _, injection in chosen:
+                if injection.undo:
+                    injection.undo(self)
             self._return(place)
         return self._judged()
 
@@ -264,9 +275,9 @@ class Capture:
         words = " ".join(injection.words for injection in injections if injection.words)
         # Whoever serves an image must have left it before anyone else opens it.
         with contextlib.ExitStack() as stack:
-            drive = next((injection.open(place, images[self.disk], stack.callback) for injection in injections
-                          if injection.open), None)
-            self.machine = stack.enter_context(self._armed.machine(place, self._out / "capture.log", drive, words, saved=True))
+            drives = {name: injection.open(place, images[name], stack.callback) for injection in injections
+                      if injection.open for name in self.disks}
+            self.machine = stack.enter_context(self._armed.machine(place, self._out / "capture.log", drives, words, saved=True))
             try:
                 self._panic(place, before)
                 self._follow()
@@ -286,16 +297,22 @@ class Capture:
         """To the first word of the capture kernel; then what is in memory is damaged."""
         machine = self.machine
         self._armed.go_on(machine)
-        machine.enter("go")
         story = stages.Story(machine, 200)
+        for line in [injection.typed for _, injection in self.chosen if injection.typed]:
+            machine.enter(line)
+            story.expect("prepare", stages.mark("prepared"), 60)
+        machine.enter("go")
         story.expect("panic", "Kernel panic - not syncing", 60)
         self._began = time.monotonic()
         story.expect("panic", "Linux version", 120)
         machine.qmp("stop")
         # The system has written to its disks since it was saved.
         written = machine.written()
+        for _, injection in self.chosen:
+            if injection.dead:
+                injection.dead(self)
         for name in before:
-            if written.get("disk" if name == "vda" else f"drive-{name}"):
+            if name in self.touched or written.get("disk" if name == "vda" else f"drive-{name}"):
                 before[name] = place / f"{name}.before"
                 unharmed.copy(place / name, before[name])
         damages = [injection.damage for _, injection in self.chosen if injection.damage]
@@ -324,9 +341,10 @@ class Capture:
             if re.search(r"Run /\S+ as init process", line):
                 started = now
             self._fire(now)
+            self._watch()
             if started:
                 waiting = [injection for injection in waiting if not self._strike(injection, now - started)]
-        self._outcome.notes += [f"it was over before {_moment(injection)}" for injection in waiting]
+        self._outcome.notes += [f"it was over before {moment(injection)}" for injection in waiting]
         self._outcome.seconds = time.monotonic() - self._began
 
     def _fire(self, now):
@@ -338,22 +356,33 @@ class Capture:
         """Let it happen if its moment has come: true."""
         unit, number = injection.when
         try:
-            reached = seconds if unit == "seconds" else self.machine.written().get(f"drive-{self.disk}", 0)
-            if reached < number:
+            if self._reached(unit, seconds) < number:
                 return False
             injection.live(self)
         except (host.Failure, OSError) as error:
             # It may just have ended.
-            self._outcome.notes.append(f"{_moment(injection)}: {error}")
+            self._outcome.notes.append(f"{moment(injection)}: {error}")
         return True
+
+    def _reached(self, unit, seconds):
+        """How far the capture is, of which the capture program has run for @seconds."""
+        return seconds if unit == "seconds" else self.written()
+
+    def written(self):
+        """How often the disks that have the faults were written to."""
+        written = self.machine.written()
+        return sum(written.get(f"drive-{name}", 0) for name in self.disks)
+
+    def _watch(self):
+        """Is called again and again while the capture runs."""
 
     def _compare(self, before, images):
         stage = self._armed.stage
-        layout = self._armed.devices.layout(self._armed.target)
+        targets = [self._armed.devices.layout(self._armed.target)] if self._armed.target else []
         root = disks.Layout([disks.Piece(ROOT_SECTORS, [("vda", 0)])])
-        ext4 = [root] * stage.second + [layout] * (stage.fs == "ext4")
+        ext4 = [root] * stage.second + targets * (stage.fs == "ext4" and not self.touched)
         failing = any(injection.failing for _, injection in self.chosen)
-        for good, text in unharmed.compare([layout, *[root] * stage.second], before, images, ext4, failing):
+        for good, text in unharmed.compare([*targets, *[root] * stage.second], before, images, ext4, failing):
             if not good and text != unharmed.NOTHING:
                 self._bad(text)
 
@@ -393,15 +422,16 @@ class Capture:
         return outcome
 
 
-def _moment(injection):
-    return "{1:g} {0}".format(*injection.when)
+def moment(injection):
+    """When an injection happens, for a person."""
+    return injection.when and "{1:g} {0}".format(*injection.when)
 
 
 def named(chosen):
     """Kinds and injections for a person."""
     words = []
     for kind, injection in chosen:
-        text = " ".join(filter(None, (injection.text, injection.when and f"at {_moment(injection)}")))
+        text = " ".join(filter(None, (injection.text, injection.when and f"at {moment(injection)}")))
         words.append(f"{kind.name}{': ' if text else ''}{text}")
     return " + ".join(words)
 

@@ -31,6 +31,11 @@ class Tally:
         self.skipped += 1
         print(f"skip    {name}: {text}", flush=True)
 
+    @staticmethod
+    def not_applicable(name, text):
+        """One that makes no sense, with the reason; it is not counted."""
+        print(f"n/a     {name}: {text}", flush=True)
+
     def close(self):
         """The closing line; the exit code."""
         print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped", flush=True)

@@ -17,8 +17,8 @@ SECOND_NETWORK = ["-netdev", "user,id=second,net=10.0.3.0/24", "-device",
 _SSHD = """
 ListenAddress 127.0.0.1
 Port {port}
-HostKey {folder}/host
-AuthorizedKeysFile {folder}/key.pub
+HostKey {folder}/{identity}
+AuthorizedKeysFile {folder}/{authorized}.pub
 PidFile none
 StrictModes no
 UsePAM no
@@ -33,7 +33,7 @@ NFS_CORE_PARAM {{
 NFSV4 {{ Graceless = true; Lease_Lifetime = 10; RecoveryBackend = fs; }}
 NFS_KRB5 {{ Active_krb5 = false; }}
 EXPORT {{
-	Export_Id = 1; Path = {folder}; Pseudo = /dumps; Access_Type = RW; Squash = No_Root_Squash; SecType = sys;
+	Export_Id = 1; Path = {folder}; Pseudo = /dumps; Access_Type = {access}; Squash = No_Root_Squash; SecType = sys;
 	Transports = TCP;
 	FSAL {{ Name = VFS; }}
 }}
@@ -58,11 +58,11 @@ def _wait_for_port(server, port, log):
 
 
 @contextlib.contextmanager
-def nfs(folder):
-    """Export @folder as /dumps by NFS 4; its port and process."""
+def nfs(folder, access="RW"):
+    """Export @folder as /dumps by NFS 4; its port and process. @access: ganesha's word for what clients may do."""
     port = free_port()
     conf, log = folder.with_suffix(".conf"), folder.with_suffix(".log")
-    conf.write_text(_GANESHA.format(port=port, folder=folder), encoding="utf-8")
+    conf.write_text(_GANESHA.format(port=port, folder=folder, access=access), encoding="utf-8")
     daemon = host.need("ganesha.nfsd", "nfs-ganesha nfs-ganesha-vfs")
     with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", daemon, "-F", "-f", conf, "-L", log,
                            "-p", folder.with_suffix(".pid")], stdout=subprocess.DEVNULL,
@@ -74,26 +74,40 @@ def nfs(folder):
             server.kill()
 
 
-@contextlib.contextmanager
-def ssh(folder):
-    """OpenSSH's server, which takes root's key @folder/key; its port. @folder also gets known_hosts and config for a guest's
-    /root/.ssh."""
-    port = free_port()
-    keygen = host.need("ssh-keygen", "openssh-client")
+def ssh_key(path):
+    """A new key @path, and @path with ".pub"."""
+    path.unlink(missing_ok=True)
+    host.run(host.need("ssh-keygen", "openssh-client"), "-q", "-t", "ed25519", "-N", "", "-C", path.name, "-f", path)
+
+
+def ssh_client(folder, port):
+    """Keys of a server and of its client in @folder; known_hosts and config for a guest's /root/.ssh, for a server at
+    @port."""
     for name in ("host", "key"):
-        host.run(keygen, "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name)
+        ssh_key(folder / name)
     key = (folder / "host.pub").read_text(encoding="ascii")
     (folder / "known_hosts").write_text(f"[10.0.2.2]:{port} {key}", encoding="ascii")
     (folder / "config").write_text(f"Host dumps\n\tHostname 10.0.2.2\n\tPort {port}\n\tUser root\n", encoding="ascii")
+
+
+def ssh_files(folder):
+    """What ssh_client() has made in @folder for a guest, as files of a Scenario."""
+    return [(f"root/.ssh/{name}", folder / source, 0o600) for name, source in
+            (("kdump_id_ed25519", "key"), ("known_hosts", "known_hosts"), ("config", "config"))]
+
+
+@contextlib.contextmanager
+def sshd(folder, port, identity="host", authorized="key"):
+    """OpenSSH's server with what ssh_client() has made; its process. @identity, @authorized: names of keys."""
     conf, log = folder / "sshd.conf", folder / "sshd.log"
-    conf.write_text(_SSHD.format(port=port, folder=folder), encoding="ascii")
+    conf.write_text(_SSHD.format(port=port, folder=folder, identity=identity, authorized=authorized), encoding="ascii")
     daemon = host.need("sshd", "openssh-server")
     Path("/run/sshd").mkdir(exist_ok=True)
     with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", daemon, "-D", "-f", conf, "-E", log],
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             _wait_for_port(server, port, log)
-            yield port
+            yield server
         finally:
             server.kill()
 
@@ -114,3 +128,12 @@ def fence_kdump(folder):
             yield port, heard
         finally:
             listener.kill()
+
+
+@contextlib.contextmanager
+def ssh(folder):
+    """The same with new keys; its port."""
+    port = free_port()
+    ssh_client(folder, port)
+    with sshd(folder, port):
+        yield port

@@ -17,7 +17,7 @@ BYSTANDER, MEMBERS = "vdb", ("vdc", "vdd", "vde")
 HARM = "HARM: "  # before each finding of that kind
 NOTHING = "nothing was written on any disk"
 # What debugfs calls the dump's files and the directories that lead to them.
-DUMPS = r"/(var(/crash(/127\.0\.0\.1-.*)?)?)?/?$"
+DUMPS = r"/(var(/crash(/[0-9.]+-.*)?)?)?/?$"
 PACKAGES = {"mke2fs": "e2fsprogs", "e2fsck": "e2fsprogs", "lvm": "lvm2", "dmsetup": "dmsetup", "mdadm": "mdadm",
             "cryptsetup": "cryptsetup-bin", "mkfs.btrfs": "btrfs-progs", "btrfs": "btrfs-progs", "mkfs.minix": "util-linux",
             "fsck.minix": "util-linux", "mkfs.xfs": "xfsprogs", "xfs_repair": "xfsprogs", "sfdisk": "fdisk"}

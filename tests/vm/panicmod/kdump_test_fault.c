@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Faults inside a guest. Inserted with places=1 it tells the host where the kernel has its log and its mem_map, so that
  * the host can damage them after the panic. In the capture kernel it does what QEMU's command line says, in the fw_cfg
- * file "opt/org.kdump/test": eat all memory but so much, kill a process of the capture after some time. */
+ * file "opt/org.kdump/test": eat all memory but so much, kill a process of the capture after some time or at an NMI,
+ * panic at an NMI: the host injects one at the moment that it wants. */
 #include <linux/io.h>
+#include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/kprobes.h>
@@ -11,6 +13,8 @@
 #include <linux/module.h>
 #include <linux/pgtable.h>
 #include <linux/sched/signal.h>
+
+#include <asm/nmi.h>
 
 static bool places;
 module_param(places, bool, 0);
@@ -98,11 +102,10 @@ static struct task_struct *youngest_below(struct task_struct *top)
 	return found;
 }
 
-static int killer(void *unused)
+static void kill_one(void)
 {
 	struct task_struct *victim;
 
-	schedule_timeout_uninterruptible(msecs_to_jiffies(kill_ms));
 	rcu_read_lock();
 	victim = pid_task(find_pid_ns(worker, &init_pid_ns), PIDTYPE_PID);
 	if (victim && kill_child)
@@ -111,8 +114,34 @@ static int killer(void *unused)
 		send_sig(SIGKILL, victim, 1);
 	pr_alert("KDTEST fault text=process %d is killed\n", victim ? victim->pid : 0);
 	rcu_read_unlock();
+}
+
+static int killer(void *unused)
+{
+	schedule_timeout_uninterruptible(msecs_to_jiffies(kill_ms));
+	kill_one();
 	return 0;
 }
+
+/* --- at an NMI ---------------------------------------------------------------------------------------------------- */
+
+static bool dies;
+static struct irq_work struck;
+
+static void strike(struct irq_work *work)
+{
+	if (dies)
+		panic("kdump test: the capture kernel dies");
+	kill_one();
+}
+
+static int nmi(unsigned int type, struct pt_regs *regs)
+{
+	irq_work_queue(&struck);
+	return NMI_HANDLED;
+}
+
+/* --- in the capture kernel ---------------------------------------------------------------------------------------- */
 
 static void be_in_capture(void)
 {
@@ -127,6 +156,10 @@ static void be_in_capture(void)
 	worker = task_tgid_nr(rcu_dereference_raw(current->real_parent));
 	if (kill_ms)
 		kthread_run(killer, NULL, "kdump_test_fault");
+	dies = word(text, "dies=");
+	init_irq_work(&struck, strike);
+	if (word(text, "nmi=") && register_nmi_handler(NMI_UNKNOWN, nmi, 0, "kdump_test_fault") != 0)
+		pr_alert("KDTEST fault text=no handler of NMIs\n");
 }
 
 /* --- places ------------------------------------------------------------------------------------------------------- */
