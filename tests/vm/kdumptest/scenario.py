@@ -28,8 +28,8 @@ class Scenario:
     on_machine: object = None                  # is called with the qemu.Machine when it is switched on
 
 
-def play(scenario, installed, out):
-    """The findings: (good, text) in order. Fails if the guest does not come to its end, or finds nothing."""
+def follow(scenario, installed, out):
+    """The findings: (good, text) in order. Fails if the guest does not come to its end."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     findings = []
@@ -50,6 +50,12 @@ def play(scenario, installed, out):
         story = stages.Story(running.machine, scenario.seconds)
         story.expect("script", stages.mark("end"), scenario.seconds)
         story.end()
+    return findings
+
+
+def play(scenario, installed, out):
+    """The same. Fails, too, if the guest finds nothing."""
+    findings = follow(scenario, installed, out)
     if not findings:
         raise host.Failure("the guest found nothing")
     return findings
@@ -184,9 +190,7 @@ def _reached(folder):
     dumps = folder / "dumps"
     dumps.mkdir()
     with servers.ssh(folder):
-        own = [(f"root/.ssh/{name}", folder / source, 0o600) for name, source in
-               (("kdump_id_ed25519", "key"), ("known_hosts", "known_hosts"), ("config", "config"))]
-        yield servers.NETWORK, {"REMOTE": dumps}, own + program("ssh", "openssh-client", "usr/bin")
+        yield servers.NETWORK, {"REMOTE": dumps}, servers.ssh_files(folder) + program("ssh", "openssh-client", "usr/bin")
 
 
 @contextlib.contextmanager
