@@ -13,8 +13,8 @@ struct fence {
 };
 
 /** Send to all nodes of @arg, a struct fence, until each has had as many messages as the plan says, which may be for
- *  ever: to be run in a process of its own from the beginning on. The network to a node is set up as soon as its modules
- *  and devices are there; a node that cannot be reached keeps no other one waiting. */
+ *  ever: to be run in a process of its own from the beginning on. The network to a node is set up as soon as its
+ *  modules and devices are there; a node that cannot be reached keeps no other one waiting. */
 void fence_tell(void *arg);
 
 #endif

@@ -132,7 +132,7 @@ def fence_kdump(folder):
 
 @contextlib.contextmanager
 def ssh(folder):
-    """The same with new keys; its port."""
+    """OpenSSH's server with new keys; its port."""
     port = free_port()
     ssh_client(folder, port)
     with sshd(folder, port):
