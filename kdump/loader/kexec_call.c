@@ -126,37 +126,94 @@ struct kd_error *kexec_call_load(const struct kexec_call *call, const struct seg
 	return result < 0 ? explain(errno, "kexec_load") : NULL;
 }
 
-/* A file in memory that nobody has open for writing: the kernel may refuse files that are. */
-static int memory_file(const char *name, const void *data, size_t size)
+/* Keep the last @secret bytes of the file out of swap space, to which the pages of such a file may go. They stay locked
+ * as long as they are mapped. *length_ret is what to unmap. */
+static void *lock_end(int file, size_t size, size_t secret, size_t *length_ret)
 {
-	_cleanup_close_ int writer = memfd_create(name, MFD_CLOEXEC);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), start = (size - secret) / page * page;
+	void *map = mmap(NULL, size - start, PROT_READ, MAP_SHARED, file, (off_t)start);
+
+	if (map == MAP_FAILED)
+		return NULL;
+	if (mlock(map, size - start) < 0) {
+		munmap(map, size - start);
+		return NULL;
+	}
+	*length_ret = size - start;
+	return map;
+}
+
+/* A file in memory. While the kernel reads it, nobody has it open for writing: the kernel may refuse such files. */
+struct memory_file {
+	int fd;
+	size_t size, secret;
+	void *locked;
+	size_t locked_size;
+};
+
+static int open_again(int fd, int flags)
+{
 	char link[64];
 
-	if (writer < 0 || kd_write_all(writer, data, size) < 0)
-		return -1;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", writer);
-	return open(link, O_RDONLY | O_CLOEXEC);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return open(link, flags | O_CLOEXEC);
+}
+
+/* @secret: the last bytes that are to be kept secret. */
+static struct kd_error *memory_file_make(const char *name, const void *data, size_t size, size_t secret,
+					 struct memory_file *ret)
+{
+	_cleanup_close_ int writer = memfd_create(name, MFD_CLOEXEC);
+
+	if (writer < 0 || ftruncate(writer, (off_t)size) < 0)
+		return kd_error_os(errno, "cannot copy the %s", name);
+	ret->fd = open_again(writer, O_RDONLY);
+	if (ret->fd < 0)
+		return kd_error_os(errno, "cannot copy the %s", name);
+	if (secret && !(ret->locked = lock_end(ret->fd, size, secret, &ret->locked_size)))
+		return kd_error_os(errno, "cannot lock the keys in memory");
+	ret->size = size;
+	ret->secret = secret;
+	return kd_write_all(writer, data, size) < 0 ? kd_error_os(errno, "cannot copy the %s", name) : NULL;
+}
+
+static void memory_file_close(struct memory_file *file)
+{
+	static const char zeros[4096];
+	_cleanup_close_ int writer = file->secret ? open_again(file->fd, O_WRONLY) : -1;
+	size_t part;
+
+	for (size_t left = file->secret; left && writer >= 0; left -= part) {
+		part = left < sizeof(zeros) ? left : sizeof(zeros);
+		if (kd_pwrite_all(writer, zeros, part, (off_t)(file->size - left)) < 0)
+			break; /* the file ends with this process all the same */
+	}
+	if (file->locked)
+		munmap(file->locked, file->locked_size);
+	if (file->fd >= 0)
+		close(file->fd);
+}
+static inline void memory_file_close_cleanup(struct memory_file *file)
+{
+	memory_file_close(file);
 }
 
 struct kd_error *kexec_call_file_load(const struct kexec_call *call, const struct kexec_files *files)
 {
+	_cleanup_(memory_file_close) struct memory_file kernel = { .fd = -1 }, initrd = { .fd = -1 };
 	unsigned long flags = call->on_crash ? CALL_FILE_ON_CRASH : 0;
-	_cleanup_close_ int kernel = memory_file("kernel", files->kernel, files->kernel_size);
-	_cleanup_close_ int initrd = -1;
+	struct kd_error *err = memory_file_make("kernel", files->kernel, files->kernel_size, 0, &kernel);
 	long result;
 
-	if (kernel < 0)
-		return kd_error_os(errno, "cannot copy the kernel");
-	if (files->initrd) {
-		initrd = memory_file("initramfs", files->initrd, files->initrd_size);
-		if (initrd < 0)
-			return kd_error_os(errno, "cannot copy the initramfs");
-	} else {
+	if (!err && files->initrd)
+		err = memory_file_make("initramfs", files->initrd, files->initrd_size, files->secret_size, &initrd);
+	if (err)
+		return err;
+	if (!files->initrd)
 		flags |= CALL_FILE_NO_INITRAMFS;
-	}
-	result = file_load(kernel, initrd, files->cmdline, call->debug ? flags | CALL_FILE_DEBUG : flags);
+	result = file_load(kernel.fd, initrd.fd, files->cmdline, call->debug ? flags | CALL_FILE_DEBUG : flags);
 	if (result < 0 && errno == EINVAL && call->debug)
-		result = file_load(kernel, initrd, files->cmdline, flags);
+		result = file_load(kernel.fd, initrd.fd, files->cmdline, flags);
 	return result < 0 ? explain(errno, "kexec_file_load") : NULL;
 }
 

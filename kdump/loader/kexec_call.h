@@ -26,6 +26,7 @@ struct kexec_files {
 	size_t kernel_size;
 	const void *initrd; /* NULL for none */
 	size_t initrd_size;
+	size_t secret_size; /* the last bytes of it are secret */
 	const char *cmdline;
 };
 

@@ -21,7 +21,8 @@ struct loader_image {
 
 	void *initrd;
 	size_t initrd_size;
-	void *elfcorehdr; /* panic kernels only */
+	size_t secret_size; /* the last bytes of it are secret */
+	void *elfcorehdr;   /* panic kernels only */
 	size_t elfcorehdr_size;
 	void *boot_info; /* x86_64: zero page, command line, setup_data; aarch64: device tree */
 	size_t boot_info_size;

@@ -27,6 +27,7 @@ static struct kd_error *rehearse(const struct kexec_call *call, const struct kex
 	if (err || !armed || taken)
 		return err;
 	kernel.initrd = NULL; /* it carries no signature */
+	kernel.secret_size = 0;
 	err = kexec_call_file_load(&rehearsal, &kernel);
 	return err ? err : kexec_call_unload(false);
 }
@@ -39,6 +40,7 @@ static struct kd_error *load_files(const struct loader_image *image, const struc
 		.kernel_size = image->kernel.file_size,
 		.initrd = image->initrd,
 		.initrd_size = image->initrd_size,
+		.secret_size = image->secret_size,
 		.cmdline = image->cmdline,
 	};
 	struct kd_error *err;

@@ -32,8 +32,10 @@ struct loader_request {
 	const struct kd_sysroot *files; /* where kernel and initrd are; NULL: below root */
 	enum loader_policy policy;
 	enum loader_call call;
-	const char *kernel;           /* path below files */
-	const char *initrd;           /* path below files, or NULL */
+	const char *kernel; /* path below files */
+	const char *initrd; /* path below files, or NULL */
+	const void *secret; /* archive that is put behind the initrd, in memory only, and wiped; NULL: none */
+	size_t secret_size;
 	const char *cmdline;          /* whole command line, without elfcorehdr= */
 	bool no_checksum;             /* the purgatory does not check the segments */
 	unsigned int corrupt_segment; /* for tests: flip a bit of this segment (from 1) after the checksum; 0: none */

@@ -22,6 +22,26 @@
 /* Room for boot info and purgatory in the estimate. */
 #define SMALL_SEGMENTS (128 << 10)
 
+/* The kernel looks for another archive where a multiple of 4 bytes has passed (Linux init/initramfs.c,
+ * unpack_to_rootfs()). */
+static struct kd_error *append_secret(const struct loader_request *request, struct loader_image *image)
+{
+	size_t padding = -image->initrd_size % 4, size = image->initrd_size + padding + request->secret_size;
+	char *grown;
+
+	if (!request->secret_size)
+		return NULL;
+	grown = realloc(image->initrd, size);
+	if (!grown)
+		return kd_error_nomem();
+	memset(grown + image->initrd_size, 0, padding);
+	memcpy(grown + size - request->secret_size, request->secret, request->secret_size);
+	image->initrd = grown;
+	image->initrd_size = size;
+	image->secret_size = request->secret_size;
+	return NULL;
+}
+
 static struct kd_error *read_kernel(const struct loader_request *request, struct loader_image *image)
 {
 	const struct kd_sysroot *files = request->files ? request->files : request->root;
@@ -41,8 +61,8 @@ static struct kd_error *read_kernel(const struct loader_request *request, struct
 	err = image->arch->check(request->root, &image->kernel);
 	if (err || !request->initrd)
 		return err;
-	return kd_error_wrap(image_read_file(files, request->initrd, &image->initrd, &image->initrd_size),
-			     "cannot read initramfs");
+	err = image_read_file(files, request->initrd, &image->initrd, &image->initrd_size);
+	return err ? kd_error_wrap(err, "cannot read initramfs") : append_secret(request, image);
 }
 
 static struct kd_error *choose_call(const struct loader_request *request, struct loader_image *image)
@@ -319,6 +339,8 @@ void loader_image_free(struct loader_image *image)
 	kernel_image_free(&image->kernel);
 	memory_map_free(&image->memory);
 	segments_free(&image->segments);
+	if (image->secret_size)
+		explicit_bzero((char *)image->initrd + image->initrd_size - image->secret_size, image->secret_size);
 	free(image->initrd);
 	free(image->elfcorehdr);
 	free(image->boot_info);

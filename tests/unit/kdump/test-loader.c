@@ -551,6 +551,43 @@ static void test_no_reservation(void **state)
 	machine_close(&m);
 }
 
+/* Keys lie behind the initramfs, in memory alone, where the capture kernel looks for another archive. */
+static void test_secret(void **state)
+{
+	_cleanup_(loader_image_free) struct loader_image *plain = NULL, *image = NULL;
+	_cleanup_free_ char *printed = NULL;
+	struct kd_sha256 before, after;
+	uint8_t hash[2][32];
+	size_t size;
+	struct machine m;
+	FILE *out;
+
+	make_machine(&m, IOMEM_64M, 0x1f98000, 4095);
+	assert_no_error(loader_prepare(&m.request, &plain));
+	m.request.secret = "070701: a key";
+	m.request.secret_size = 13;
+	assert_no_error(loader_prepare(&m.request, &image));
+	assert_int_equal(plain->initrd_size, 4095);
+	assert_int_equal(image->initrd_size, 4096 + 13);
+	assert_int_equal(((const char *)image->initrd)[4095], 0);
+	assert_memory_equal((const char *)image->initrd + 4096, "070701: a key", 13);
+	assert_int_equal(segments_find(&image->segments, "initramfs")->bufsz, 4096 + 13);
+	assert_ptr_equal(segments_find(&image->segments, "initramfs")->buf, image->initrd);
+	kd_sha256_init(&before);
+	loader_image_hash(plain, &before);
+	kd_sha256_final(&before, hash[0]);
+	kd_sha256_init(&after);
+	loader_image_hash(image, &after);
+	kd_sha256_final(&after, hash[1]);
+	assert_memory_not_equal(hash[0], hash[1], sizeof(hash[0]));
+	out = open_memstream(&printed, &size);
+	assert_non_null(out);
+	loader_print(image, out);
+	assert_int_equal(fclose(out), 0);
+	assert_null(strstr(printed, "a key"));
+	machine_close(&m);
+}
+
 static void test_hidden_iomem(void **state)
 {
 	struct loader_image *image;
@@ -1005,6 +1042,7 @@ int main(void)
 		TEST(test_panic_layout),
 		TEST(test_reboot_layout),
 		TEST(test_no_reservation),
+		TEST(test_secret),
 		TEST(test_hidden_iomem),
 		TEST(test_reservation_too_small),
 		TEST(test_cma),
