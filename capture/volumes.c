@@ -17,6 +17,7 @@
 #include "base/device_spec.h"
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "capture/clock.h"
 #include "capture/device.h"
@@ -25,7 +26,7 @@
 #define MD_NEW_ARRAY "/sys/module/md_mod/parameters/new_array"
 #define KEY_MAX      4096
 
-enum { DM_ROWS_MAX = 4096, LEGS_MAX = 256 };
+enum { DM_ROWS_MAX = 4096, LEGS_MAX = 256, KEY_PATH_SIZE = 300 };
 
 struct assembly {
 	const struct kd_sysroot *root;
@@ -99,6 +100,11 @@ static struct kd_error *volume_number(const struct table_context *context, const
 	return NULL;
 }
 
+static void key_path(const char *word, char ret[static KEY_PATH_SIZE])
+{
+	snprintf(ret, KEY_PATH_SIZE, KD_PLAN_KEYS "/%s", word + strlen(KD_PLAN_KEY_PREFIX));
+}
+
 static struct kd_error *translate_word(void *arg, const char *word, char **ret)
 {
 	const struct table_context *context = arg;
@@ -107,9 +113,9 @@ static struct kd_error *translate_word(void *arg, const char *word, char **ret)
 	size_t size;
 
 	if (kd_starts_with(word, KD_PLAN_KEY_PREFIX)) {
-		char path[300];
+		char path[KEY_PATH_SIZE];
 
-		snprintf(path, sizeof(path), KD_PLAN_KEYS "/%s", word + strlen(KD_PLAN_KEY_PREFIX));
+		key_path(word, path);
 		return kd_read_file(path, KEY_MAX, ret, &size);
 	}
 	/* What has more conditions is a partition of the volume. */
@@ -128,7 +134,7 @@ static struct kd_error *put_row(FILE *out, char *const **words,
 				struct kd_error *(*translate)(void *arg, const char *word, char **ret), void *arg)
 {
 	static const char zeros[8];
-	_cleanup_free_ char *parameters = NULL;
+	_cleanup_secret_ char *parameters = NULL;
 	struct dm_target_spec spec = { 0 };
 	char *const *word = *words;
 	struct kd_error *err = NULL;
@@ -149,7 +155,7 @@ static struct kd_error *put_row(FILE *out, char *const **words,
 		err = translate(arg, *word, &translated);
 		if (!err)
 			fprintf(text, "%s%s", ftell(text) ? " " : "", translated);
-		free(translated);
+		kd_secret_free(translated);
 	}
 	if (fclose(text) != 0 && !err)
 		err = kd_error_nomem();
@@ -168,7 +174,7 @@ struct kd_error *volumes_dm_table(char *const *words,
 				  struct kd_error *(*translate)(void *arg, const char *word, char **ret), void *arg,
 				  char **ret, size_t *size_ret, unsigned int *rows_ret)
 {
-	_cleanup_free_ char *table = NULL;
+	_cleanup_secret_ char *table = NULL;
 	struct kd_error *err = NULL;
 	unsigned int rows = 0;
 	size_t size;
@@ -304,13 +310,15 @@ static struct kd_error *dm_table(struct table_context *context, char *const *arg
 static struct kd_error *dm_load(int control, const char *name, const char *table, size_t size, unsigned int rows)
 {
 	size_t whole = sizeof(struct dm_ioctl) + size;
-	_cleanup_free_ struct dm_ioctl *head = malloc(whole);
+	_cleanup_secret_ char *data = malloc(whole);
+	struct dm_ioctl *head = (void *)data;
 
 	if (!head)
 		return kd_error_nomem();
 	dm_prepare(head, whole, name);
 	head->target_count = rows;
-	memcpy((char *)head + sizeof(*head), table, size);
+	head->flags = DM_SECURE_DATA_FLAG;
+	memcpy(data + sizeof(*head), table, size);
 	if (ioctl(control, DM_TABLE_LOAD, head) < 0)
 		return kd_error_os(errno, "the kernel refuses its table");
 	dm_prepare(head, sizeof(*head), name);
@@ -318,11 +326,32 @@ static struct kd_error *dm_load(int control, const char *name, const char *table
 	return ioctl(control, DM_DEV_SUSPEND, head) < 0 ? kd_error_os(errno, "cannot activate it") : NULL;
 }
 
+/* Nobody needs the keys of @words any more: overwrite them. The file system is memory, and its pages are written in
+ * place. */
+static void forget_keys(char *const *words)
+{
+	static const char zeros[KEY_MAX];
+
+	for (; *words; words++) {
+		_cleanup_close_ int fd = -1;
+		char path[KEY_PATH_SIZE];
+		struct stat st;
+
+		if (!kd_starts_with(*words, KD_PLAN_KEY_PREFIX))
+			continue;
+		key_path(*words, path);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd >= 0 && fstat(fd, &st) == 0 && (size_t)st.st_size <= sizeof(zeros) &&
+		    kd_write_all(fd, zeros, (size_t)st.st_size) == 0)
+			unlink(path);
+	}
+}
+
 static struct kd_error *dm_assemble(const struct assembly *assembly, const struct kd_plan_volume *volume)
 {
 	_cleanup_close_ int control = open(DM_CONTROL, O_RDWR | O_CLOEXEC);
 	struct table_context context = { assembly, volume->name, control };
-	_cleanup_free_ char *table = NULL;
+	_cleanup_secret_ char *table = NULL;
 	struct dm_ioctl head;
 	struct kd_error *err;
 	unsigned int rows;
@@ -345,8 +374,10 @@ static struct kd_error *dm_assemble(const struct assembly *assembly, const struc
 	if (err) {
 		dm_prepare(&head, sizeof(head), volume->name);
 		ioctl(control, DM_DEV_REMOVE, &head);
+		return err;
 	}
-	return err;
+	forget_keys(volume->argv);
+	return NULL;
 }
 
 /* --- software RAID (Linux drivers/md/md.c) ------------------------------------------------------------------------ */

@@ -271,23 +271,6 @@ static struct kd_error *add_capture(const char *capture, struct image *image)
 	return err ? err : add_file(image, "/capture.gz", 0600, IMAGE_STORE_GZIP, capture);
 }
 
-static struct kd_error *add_secrets(const struct initramfs_request *request, struct image *image)
-{
-	struct kd_error *err = NULL;
-	size_t i;
-
-	for (i = 0; i < request->secret_count && !err; i++) {
-		char *copy = malloc(request->secret[i].size ? request->secret[i].size : 1);
-
-		if (!copy)
-			return kd_error_nomem();
-		memcpy(copy, request->secret[i].data, request->secret[i].size);
-		err = image_add_file(image, request->secret[i].path, 0600, IMAGE_STORE_PLAIN, copy,
-				     request->secret[i].size);
-	}
-	return err;
-}
-
 /* Add everything but the plan, which this completes. */
 static struct kd_error *collect(const struct initramfs_request *request, struct image *image)
 {
@@ -300,9 +283,7 @@ static struct kd_error *collect(const struct initramfs_request *request, struct 
 		err = add_modules(request, image);
 	if (!err)
 		err = add_programs(request, image);
-	if (!err)
-		err = add_extra_files(request, image);
-	return err ? err : add_secrets(request, image);
+	return err ? err : add_extra_files(request, image);
 }
 
 /* The hash of @image and the plan, without the time when the plan was made. */

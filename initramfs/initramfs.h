@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** Build the capture initramfs: the capture program as /init, the plan, the modules that the plan's targets need, and
- *  the programs and modules that the user asked for. It holds nothing else.
+ *  the programs and modules that the user asked for. It holds nothing else. Keys of encrypted volumes are not in it:
+ *  they are put behind it in memory (secrets.h).
  *
  *  Inside the image: /init, /etc/kdump.plan, /lib/modules/NAME.ko.gz, programs under their own paths, /dev/console,
  *  and empty /dev /mnt /proc /run /sys /tmp.
@@ -17,13 +18,6 @@
 #include "base/sysroot.h"
 #include "initramfs/image.h"
 
-/** A file with a secret, which goes into the image with mode 0600. */
-struct initramfs_secret {
-	const char *path; /* in the image */
-	const void *data;
-	size_t size;
-};
-
 struct initramfs_request {
 	const struct kd_sysroot *root; /* the machine: /sys, /lib/modules, /dev/disk, programs */
 	struct kd_plan *plan;       /* kernel_release and targets set; its modules are replaced, in insertion order */
@@ -32,9 +26,7 @@ struct initramfs_request {
 	char *const *extra_bins;    /* NULL-terminated, may be NULL: programs, with their libraries */
 	char *const *extra_modules; /* NULL-terminated, may be NULL */
 	char *const *extra_files;   /* NULL-terminated, may be NULL: see extra_file.h */
-	const struct initramfs_secret *secret;
-	size_t secret_count;
-	const char *output; /* written atomically, mode 0600; its directory is created if it is missing */
+	const char *output;         /* written atomically, mode 0600; its directory is created if it is missing */
 	enum image_compression compression; /* of the archive as a whole; none if the kernel could not expand it */
 	bool force;                         /* build even if nothing changed */
 	bool no_rebuild;                    /* use an existing image even if its inputs have changed */

@@ -13,8 +13,10 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "initramfs/initramfs.h"
+#include "initramfs/secrets.h"
 #include "kdump/arming/armed.h"
 #include "kdump/arming/creation_test.h"
 #include "kdump/arming/inputs.h"
@@ -26,7 +28,7 @@
 #include "kdump/loader/loader.h"
 #include "kdump/sizing/reservation.h"
 #include "kdump/storage/target.h"
-#include "kdump/storage/volumes.h"
+#include "kdump/storage/volume_keys.h"
 
 /* One attempt to arm. All of it is known before anything is changed. */
 struct arming {
@@ -170,8 +172,6 @@ static struct kd_error *note_resolved(struct arming *arming)
 		err = inputs_add(root, inputs, INPUT_PROGRAM, arming->programs.path[i]);
 	for (i = 0; arming->conf.extra_files[i] && !err; i++)
 		err = inputs_add(root, inputs, INPUT_FILE, arming->conf.extra_files[i]);
-	for (i = 0; i < arming->keys.count && !err; i++)
-		err = inputs_add(root, inputs, INPUT_KEY, arming->keys.key[i].file);
 	for (i = 0; i < arming->plan.volume_count && !err; i++)
 		err = inputs_add(root, inputs, INPUT_VOLUME, arming->plan.volume[i].name);
 	for (i = 0; i < arming->plan.fence_count && !err; i++)
@@ -180,25 +180,6 @@ static struct kd_error *note_resolved(struct arming *arming)
 	for (i = 0; targets[i] && !err; i++)
 		err = note_target(arming, targets[i]);
 	return err;
-}
-
-/* The image holds the volume keys, so it has to be protected as well as their key files. */
-static void remark_keys(const struct arming *arming)
-{
-	_cleanup_close_ int place = kd_sysroot_open_file(arming->root, KD_STATEDIR, O_PATH);
-	struct stat image, file;
-
-	for (size_t i = 0; i < arming->keys.count; i++) {
-		const char *name = arming->keys.key[i].file;
-		_cleanup_close_ int fd = kd_sysroot_open_file(arming->root, name, O_PATH);
-
-		if (fd >= 0 && place >= 0 && fstat(fd, &file) == 0 && fstat(place, &image) == 0 &&
-		    file.st_dev != image.st_dev)
-			kd_warn(arming->log,
-				"the volume key unlocked by %s will be stored in %s, on a different file system; "
-				"protect that one equally",
-				name, KD_STATEDIR);
-	}
 }
 
 static struct kd_error *resolve(struct arming *arming)
@@ -216,14 +197,13 @@ static struct kd_error *resolve(struct arming *arming)
 		err = target_resolve(arming->root, &target, arming->log, &arming->target);
 	if (!err)
 		err = plan_resolve(arming->root, arming->log, &arming->conf, arming->kernel.release, &arming->target,
-				   &arming->further, &arming->plan, &arming->programs, &arming->keys);
+				   &arming->further, &arming->plan, &arming->programs);
 	if (!err)
 		err = make_cmdline(arming->root, &arming->settings, &arming->cmdline);
 	if (err)
 		return err;
 	if (request->resolved)
 		request->resolved(request->arg, &arming->conf, &arming->target);
-	remark_keys(arming);
 	return NULL;
 }
 
@@ -334,7 +314,6 @@ static struct kd_error *may_keep(const struct arming *arming, enum build how, bo
 static struct kd_error *build(struct arming *arming, enum build how)
 {
 	_cleanup_free_ char *output = NULL;
-	_cleanup_free_ struct initramfs_secret *secret = calloc(arming->keys.count + 1, sizeof(*secret));
 	struct initramfs_request request = {
 		.root = arming->root,
 		.plan = &arming->plan,
@@ -347,14 +326,6 @@ static struct kd_error *build(struct arming *arming, enum build how)
 	};
 	struct kd_error *err;
 
-	if (!secret)
-		return kd_error_nomem();
-	for (request.secret_count = 0; request.secret_count < arming->keys.count; request.secret_count++) {
-		const struct volume_key *key = &arming->keys.key[request.secret_count];
-
-		secret[request.secret_count] = (struct initramfs_secret){ key->path, key->text, strlen(key->text) };
-	}
-	request.secret = secret;
 	err = choose_output(arming);
 	if (err)
 		return err;
@@ -378,8 +349,32 @@ static struct kd_error *build(struct arming *arming, enum build how)
 
 /* --- loading ------------------------------------------------------------------------------------------------------ */
 
+/* The keys that were fetched, as an archive of the files that the capture reads. */
+static struct kd_error *pack_keys(const struct volume_keys *keys, char **ret, size_t *size_ret)
+{
+	_cleanup_free_ struct secret_file *file = calloc(keys->count + 1, sizeof(*file));
+	struct kd_error *err = file ? NULL : kd_error_nomem();
+	size_t count = 0;
+
+	while (count < keys->count && !err) {
+		const struct volume_key *key = &keys->key[count];
+		char *path = NULL;
+
+		err = kd_format(&path, KD_PLAN_KEYS "/%s", key->volume);
+		if (!err)
+			file[count++] = (struct secret_file){ path, key->text, strlen(key->text) };
+	}
+	if (!err)
+		err = secrets_archive(file, count, ret, size_ret);
+	while (count > 0)
+		free((char *)file[--count].path);
+	return err;
+}
+
 static struct kd_error *prepare_image(const struct arming *arming, struct loader_image **ret)
 {
+	_cleanup_secret_ char *secret = NULL;
+	struct kd_error *err;
 	struct loader_request request = {
 		.root = arming->root,
 		.policy = LOADER_PANIC,
@@ -390,6 +385,10 @@ static struct kd_error *prepare_image(const struct arming *arming, struct loader
 		.log = arming->log,
 	};
 
+	err = pack_keys(&arming->keys, &secret, &request.secret_size);
+	if (err)
+		return err;
+	request.secret = secret;
 	return loader_prepare(&request, ret);
 }
 
@@ -552,6 +551,21 @@ static struct kd_error *print_layout(const struct arming *arming, const struct l
 	return NULL;
 }
 
+/* Fetch the keys of the volumes of @plan. They are in no image, and are fetched anew for each load. */
+static struct kd_error *fetch_keys(struct arming *arming, const struct kd_plan *plan)
+{
+	struct kd_error *err;
+
+	volume_keys_free(&arming->keys);
+	err = volume_keys_list(plan, &arming->keys);
+	if (!err)
+		err = volume_keys_fetch(arming->root, &volumes_live, &arming->keys);
+	for (size_t i = 0; i < arming->keys.count && !err; i++)
+		kd_debug(arming->log, "the key of volume %s is from %s", arming->keys.key[i].volume,
+			 arming->keys.key[i].source);
+	return err;
+}
+
 /* Build the image for what is resolved, and keep the record of its inputs. */
 static struct kd_error *make_image(struct arming *arming, enum build how)
 {
@@ -610,7 +624,19 @@ static struct kd_error *recall(struct arming *arming, bool *ret)
 	return inputs_recall(arming->root, &kept.inputs, &arming->inputs);
 }
 
-/* A hook, a program or a key that the image needs is gone, which @err says. An unarmed machine gets the image that was
+/* The image of an earlier boot leads to the same volumes, whose keys are fetched anew. */
+static struct kd_error *fetch_keys_again(struct arming *arming)
+{
+	const struct target *targets[FURTHER_TARGETS_MAX + 2];
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	struct kd_error *err;
+
+	further_targets_list(&arming->target, &arming->further, targets);
+	err = kept_plan(arming->root, targets, &plan);
+	return err ? err : fetch_keys(arming, &plan);
+}
+
+/* A hook or a program that the image needs is gone, which @err says. An unarmed machine gets the image that was
  * made when it was there. Returns NULL then, else @err. */
 static struct kd_error *fall_back(struct arming *arming, struct kd_error *err)
 {
@@ -623,6 +649,8 @@ static struct kd_error *fall_back(struct arming *arming, struct kd_error *err)
 	if (loaded)
 		return err;
 	err2 = recall(arming, &found);
+	if (!err2 && found)
+		err2 = fetch_keys_again(arming);
 	if (!err2 && found)
 		err2 = kd_format(&arming->fallback,
 				 "an earlier image, %s, since a new one cannot be made: %s; mend that, then "
@@ -648,6 +676,8 @@ static struct kd_error *arm(struct arming *arming, enum build how)
 	struct kd_error *err;
 
 	err = resolve(arming);
+	if (!err)
+		err = fetch_keys(arming, &arming->plan);
 	if (!err && !arming->request->dry_run)
 		err = make_directory(arming);
 	if (!err)

@@ -348,8 +348,6 @@ static const struct input_kind kinds[] = {
 	{ INPUT_FIRMWARE, by_stat, true, DANGER_NEVER, "the image holds the old firmware", NULL },
 	{ INPUT_PROGRAM, by_stat, true, DANGER_NEVER, "the image holds the old program", NULL },
 	{ INPUT_FILE, by_stat, true, DANGER_NEVER, "the image holds the old file", NULL },
-	{ INPUT_KEY, by_stat, true, DANGER_NEVER, "the image holds the old key, which may not open the target",
-	  "put the key back or name another one in the configuration, then \"kdumpctl reload\"" },
 	{ INPUT_DEVICE, by_device, false, DANGER_IF_CHANGED, "the capture kernel will not find the dump target",
 	  NEW_TARGET },
 	{ INPUT_VOLUME, by_volume, false, DANGER_ALWAYS,

@@ -43,7 +43,6 @@ const char *inputs_kind(const struct input *input);
 #define INPUT_FIRMWARE  "firmware"  /* a file that a module loads into its device */
 #define INPUT_PROGRAM   "program"   /* hooks, collector, extra_bins, the capture program */
 #define INPUT_FILE      "file"      /* extra_files */
-#define INPUT_KEY       "key"       /* a file with a secret that was put into the image */
 #define INPUT_DEVICE    "device"    /* the target's device: "UUID=…" or a path */
 #define INPUT_VOLUME    "volume"    /* a device made by LVM, RAID or encryption, by its name in the plan */
 #define INPUT_MOUNT     "mount"     /* the mount through which this directory is reached */

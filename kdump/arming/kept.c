@@ -3,33 +3,36 @@
 
 #include <string.h>
 
-#include "base/plan.h"
 #include "base/text.h"
 #include "initramfs/hash.h"
 #include "kdump/storage/volumes.h"
 
-/* The plan has a word that stands for the key, whatever the key is. */
-static struct kd_error *no_key(const char *name, const char *file, uint64_t offset, uint64_t size, char **ret)
+struct kd_error *kept_plan(const struct kd_sysroot *root, const struct target *const *targets, struct kd_plan *ret)
 {
-	return kd_set_text(ret, "");
-}
-
-struct kd_error *kept_map(const struct kd_sysroot *root, const struct target *const *targets, char **ret)
-{
-	const struct volumes_source source = { volumes_live.table, no_key };
-	_cleanup_(volume_keys_free) struct volume_keys keys = { 0 };
 	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
-	_cleanup_free_ char *text = NULL;
 	struct kd_error *err = kd_plan_init(&plan);
-	char hash[HASH_TEXT_SIZE];
 
 	for (; *targets && !err; targets++) {
 		const struct target *target = *targets;
 
 		err = kd_plan_add_target(&plan, target->type, target->device, target->options, target->path, 0);
 		if (!err)
-			err = volumes_resolve(root, NULL, &source, target, &plan, &keys);
+			err = volumes_resolve(root, NULL, &volumes_live, target, &plan);
 	}
+	if (err)
+		return err;
+	*ret = plan;
+	plan = (struct kd_plan){ 0 };
+	return NULL;
+}
+
+struct kd_error *kept_map(const struct kd_sysroot *root, const struct target *const *targets, char **ret)
+{
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err = kept_plan(root, targets, &plan);
+	char hash[HASH_TEXT_SIZE];
+
 	if (!err)
 		err = kd_plan_format(&plan, &text);
 	if (err)

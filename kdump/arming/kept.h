@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/plan.h"
 #include "base/sysroot.h"
 #include "kdump/arming/armed.h"
 #include "kdump/storage/target.h"
@@ -14,8 +15,12 @@
 /** What kdumpctl keeps beside an image: its record has this suffix. */
 #define KEPT_SUFFIX ".record"
 
-/** Where a capture writes: @targets (NULL-terminated) and the volumes below them, as one SHA-256 (hex). No key is
- *  needed for it. *ret is owned by the caller. Errors as of volumes_resolve(). */
+/** Where a capture writes: a plan with nothing but @targets (NULL-terminated) and the volumes below them. Errors as of
+ *  volumes_resolve(). */
+struct kd_error *kept_plan(const struct kd_sysroot *root, const struct target *const *targets,
+			   struct kd_plan *ret) MUST_CHECK;
+
+/** The same as one SHA-256 (hex). *ret is owned by the caller. */
 struct kd_error *kept_map(const struct kd_sysroot *root, const struct target *const *targets, char **ret) MUST_CHECK;
 
 /** Write @armed beside the image that it names. */

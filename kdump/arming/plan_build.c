@@ -20,6 +20,7 @@
 #include "kdump/network/network.h"
 #include "kdump/config/collector.h"
 #include "kdump/config/program.h"
+#include "kdump/storage/volumes.h"
 
 /* The whole capture may take as long as writing the whole memory at a rate that the slowest disks exceed. */
 enum { CAPTURE_SECONDS_MIN = 3600, SLOWEST_BYTES_PER_SECOND = 10 * 1000 * 1000 };
@@ -424,7 +425,7 @@ static struct kd_error *add_network(const struct kd_sysroot *root, const struct 
 
 struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log *log, const struct kd_conf *conf,
 			      const char *release, const struct target *target, struct further_targets *further,
-			      struct kd_plan *plan, struct plan_programs *programs, struct volume_keys *keys)
+			      struct kd_plan *plan, struct plan_programs *programs)
 {
 	const struct target *targets[FURTHER_TARGETS_MAX + 2];
 	struct kd_error *err;
@@ -437,7 +438,7 @@ struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log
 	if (!err)
 		err = remark(log, conf, plan, programs);
 	for (size_t i = 0; targets[i] && !err; i++) {
-		err = volumes_resolve(root, log, &volumes_live, targets[i], plan, keys);
+		err = volumes_resolve(root, log, &volumes_live, targets[i], plan);
 		if (!err)
 			err = add_network(root, targets[i], plan);
 	}

@@ -13,7 +13,6 @@
 #include "kdump/arming/further_targets.h"
 #include "kdump/config/conf.h"
 #include "kdump/storage/target.h"
-#include "kdump/storage/volumes.h"
 
 /** Programs that the image needs besides those that the plan names: extra_bins, and a dumpfilter that is not the one
  *  built into the capture program. NULL-terminated, each once, absolute paths. */
@@ -38,8 +37,7 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
  *  further_targets_resolve(), plan_build(), volumes_resolve() and network_resolve(). */
 struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log *log, const struct kd_conf *conf,
 			      const char *release, const struct target *target, struct further_targets *further,
-			      struct kd_plan *plan, struct plan_programs *programs,
-			      struct volume_keys *keys) MUST_CHECK;
+			      struct kd_plan *plan, struct plan_programs *programs) MUST_CHECK;
 
 /** A zeroed struct is allowed. */
 void plan_programs_free(struct plan_programs *programs);

@@ -100,8 +100,9 @@ const struct verb kdumpctl_verbs[] = {
 		.name = "setup-crypttab",
 		.group = VERB_GROUP_ARM,
 		.refused =
-			"the kernel does not pass on the key of an encrypted target; kdumpctl reads it from the key file that "
-			"crypttab(5) names: add one with \"cryptsetup luksAddKey\", name it there, and \"kdumpctl restart\"",
+			"kdumpctl hands the key of an encrypted target over itself; where \"kdumpctl check\" says that the key "
+			"cannot be had, add a key file with \"cryptsetup luksAddKey\", name it in crypttab(5), and \"kdumpctl "
+			"restart\"",
 	},
 	{
 		.name = "get-default-crashkernel",

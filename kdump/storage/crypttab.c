@@ -11,9 +11,6 @@
 #include "base/text.h"
 
 #define CRYPTTAB "/etc/crypttab"
-#define REMEDY                                                                                                           \
-	"name a file with its key there (\"cryptsetup luksAddKey\" adds one to the volume), or choose a target that is " \
-	"not encrypted"
 
 void crypttab_entry_free(struct crypttab_entry *entry)
 {
@@ -23,7 +20,7 @@ void crypttab_entry_free(struct crypttab_entry *entry)
 
 static struct kd_error *refuse(const char *name, const char *why)
 {
-	return kd_error_create(KD_ERR_UNSUPPORTED, "it is encrypted, and " CRYPTTAB " %s for %s: " REMEDY, why, name);
+	return kd_error_create(KD_ERR_UNSUPPORTED, CRYPTTAB " %s for %s", why, name);
 }
 
 /* Take the options that tell where in the file the key lies. */

@@ -14,8 +14,8 @@ struct crypttab_entry {
 	uint64_t size;   /* 0: to the end of the file */
 };
 
-/** The key file with which this machine opens volume @name by itself. KD_ERR_UNSUPPORTED: crypttab names none; the
- *  message says what would help. */
+/** The key file with which this machine opens volume @name by itself. KD_ERR_UNSUPPORTED: crypttab names none;
+ *  KD_ERR_OS: it does not exist; KD_ERR_CONFIG. */
 struct kd_error *crypttab_find(const struct kd_sysroot *root, const char *name, struct crypttab_entry *ret) MUST_CHECK;
 
 /** A zeroed struct is allowed. */

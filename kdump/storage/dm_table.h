@@ -11,6 +11,9 @@
 
 #include "base/error.h"
 
+/** The word of a row of dm-crypt's that is the key: START LENGTH crypt CIPHER KEY … */
+#define DM_CRYPT_KEY 4
+
 /** KD_ERR_UNSUPPORTED: the text names the type, why it is refused, and what to do instead. */
 struct kd_error *dm_table_check(const char *table) MUST_CHECK;
 

@@ -11,9 +11,9 @@
 #include "base/array.h"
 #include "base/device_spec.h"
 #include "base/parse.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "kdump/storage/block.h"
-#include "kdump/storage/crypttab.h"
 #include "kdump/storage/dm_table.h"
 #include "kdump/storage/luks.h"
 
@@ -25,29 +25,7 @@ struct resolving {
 	const struct kd_log *log;
 	const struct volumes_source *source;
 	struct kd_plan *plan;
-	struct volume_keys *keys;
 };
-
-void volume_keys_free(struct volume_keys *keys)
-{
-	for (size_t i = 0; i < keys->count; i++) {
-		if (keys->key[i].text)
-			explicit_bzero(keys->key[i].text, strlen(keys->key[i].text));
-		free(keys->key[i].path);
-		free(keys->key[i].text);
-		free(keys->key[i].file);
-	}
-	free(keys->key);
-	*keys = (struct volume_keys){ 0 };
-}
-
-static void wipe(char **text)
-{
-	if (*text)
-		explicit_bzero(*text, strlen(*text));
-	free(*text);
-}
-#define _cleanup_wipe_ __attribute__((cleanup(wipe)))
 
 /* --- words -------------------------------------------------------------------------------------------------------- */
 
@@ -183,7 +161,7 @@ static bool is_gone(const struct resolving *resolving, const char *name, unsigne
 {
 	_cleanup_free_ char *dm = dm_name(resolving->root, name), *number = NULL;
 	_cleanup_(slaves_release) struct slaves slaves = { 0 };
-	_cleanup_wipe_ char *table = NULL;
+	_cleanup_secret_ char *table = NULL;
 	bool gone = false;
 
 	if (kd_error_discard(kd_sysroot_read_line(resolving->root, &number, "/sys/class/block/%s/dev", name)))
@@ -250,36 +228,6 @@ static struct kd_error *find_lowers(const struct resolving *resolving, const cha
 
 /* --- device mapper ------------------------------------------------------------------------------------------------ */
 
-static struct kd_error *keep_key(const struct resolving *resolving, const char *name,
-				 const struct crypttab_entry *entry, char *text)
-{
-	struct volume_key *grown = realloc(resolving->keys->key, (resolving->keys->count + 1) * sizeof(*grown));
-	struct volume_key *key;
-
-	if (!grown) {
-		wipe(&text);
-		return kd_error_nomem();
-	}
-	resolving->keys->key = grown;
-	key = &grown[resolving->keys->count++];
-	*key = (struct volume_key){ .text = text, .file = strdup(entry->key_file) };
-	return key->file ? kd_format(&key->path, KD_PLAN_KEYS "/%s", name) : kd_error_nomem();
-}
-
-/* Keep the key of encrypted volume @name. *ret: the word that stands for it in the plan. */
-static struct kd_error *take_key(const struct resolving *resolving, const char *name, char **ret)
-{
-	_cleanup_(crypttab_entry_free) struct crypttab_entry entry = { 0 };
-	char *text = NULL;
-	struct kd_error *err = crypttab_find(resolving->root, name, &entry);
-
-	if (!err)
-		err = resolving->source->key(name, entry.key_file, entry.offset, entry.size, &text);
-	if (!err)
-		err = keep_key(resolving, name, &entry, text);
-	return err ? err : kd_format(ret, KD_PLAN_KEY_PREFIX "%s", name);
-}
-
 static bool is_number(const char *word)
 {
 	unsigned int number[2];
@@ -304,8 +252,6 @@ static struct kd_error *put_word(const struct lowers *lowers, const char *word, 
 	return words_add(words, word);
 }
 
-#define CRYPT_KEY 4 /* the word of a row of dm-crypt that is the key: START LENGTH crypt CIPHER KEY … */
-
 /* Translate a line of the table into words of the plan. */
 static struct kd_error *put_row(const struct resolving *resolving, const char *name, char *line,
 				const struct lowers *lowers, struct words *words)
@@ -316,12 +262,12 @@ static struct kd_error *put_row(const struct resolving *resolving, const char *n
 
 	while (!err && (word = strsep(&line, " "))) {
 		size_t place = words->count - first;
-		char *key;
+		char *key = NULL;
 
 		if (!*word)
 			continue;
-		if (place == CRYPT_KEY && strcmp(words->word[first + 2], "crypt") == 0) {
-			err = take_key(resolving, name, &key);
+		if (place == DM_CRYPT_KEY && strcmp(words->word[first + 2], "crypt") == 0) {
+			err = kd_format(&key, KD_PLAN_KEY_PREFIX "%s", name);
 			if (!err)
 				err = words_take(words, key);
 		} else {
@@ -352,7 +298,7 @@ static struct kd_error *resolve_dm(const struct resolving *resolving, const char
 {
 	_cleanup_(lowers_release) struct lowers lowers = { 0 };
 	_cleanup_(words_release) struct words words = { 0 };
-	_cleanup_wipe_ char *table = NULL;
+	_cleanup_secret_ char *table = NULL;
 	struct kd_error *err;
 	char *line, *cursor;
 
@@ -487,10 +433,9 @@ static struct kd_error *resolve(const struct resolving *resolving, const char *n
 }
 
 struct kd_error *volumes_resolve(const struct kd_sysroot *root, const struct kd_log *log,
-				 const struct volumes_source *source, const struct target *target, struct kd_plan *plan,
-				 struct volume_keys *keys)
+				 const struct volumes_source *source, const struct target *target, struct kd_plan *plan)
 {
-	const struct resolving resolving = { root, log, source, plan, keys };
+	const struct resolving resolving = { root, log, source, plan };
 
 	if (!target->node)
 		return NULL;
@@ -509,7 +454,7 @@ static void describe_dm(char *table, FILE *out)
 
 		for (size_t place = 0; (word = strsep(&line, " ")); place++) {
 			encrypted = encrypted || (place == 2 && strcmp(word, "crypt") == 0);
-			if (!encrypted || place != CRYPT_KEY)
+			if (!encrypted || place != DM_CRYPT_KEY)
 				fprintf(out, "%s ", word);
 		}
 		fputc('\n', out);
@@ -532,7 +477,7 @@ struct kd_error *volumes_describe(const struct kd_sysroot *root, const struct vo
 				  char **ret)
 {
 	_cleanup_free_ char *level = NULL, *text = NULL;
-	_cleanup_wipe_ char *table = NULL;
+	_cleanup_secret_ char *table = NULL;
 	struct kd_error *err = NULL;
 	size_t size;
 	FILE *out;

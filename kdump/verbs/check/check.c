@@ -9,7 +9,6 @@
 
 #include "base/array.h"
 #include "base/json.h"
-#include "kdump/storage/volumes.h"
 #include "kdump/verbs/terminal.h"
 #include "kdump/verbs/verbs.h"
 
@@ -92,7 +91,6 @@ struct resolved {
 	struct further_targets further;
 	struct kd_plan plan;
 	struct plan_programs programs;
-	struct volume_keys keys;
 	struct kd_error *conf_error, *settings_error, *kernel_error, *target_error, *plan_error;
 	struct check_context context;
 };
@@ -105,7 +103,6 @@ static void resolved_free(struct resolved *r)
 	target_free(&r->target);
 	further_targets_free(&r->further);
 	kd_plan_free(&r->plan);
-	volume_keys_free(&r->keys);
 	plan_programs_free(&r->programs);
 	kd_error_destroy(r->conf_error);
 	kd_error_destroy(r->settings_error);
@@ -145,11 +142,9 @@ static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 		context->target = &r->target;
 	if (context->kernel && context->target)
 		r->plan_error = plan_resolve(&ctl->root, NULL, &r->conf, r->kernel.release, &r->target, &r->further,
-					     &r->plan, &r->programs, &r->keys);
+					     &r->plan, &r->programs);
 	if (context->kernel && context->target && !r->plan_error)
 		context->plan = &r->plan;
-	if (context->plan)
-		context->keys = &r->keys;
 	if (context->kernel) /* without memory for the path no check looks at the image */
 		kd_error_destroy(kernel_initramfs(KD_STATEDIR, r->kernel.release, &context->initrd));
 	context->conf_error = TEXT(r->conf_error);

@@ -12,7 +12,6 @@
 #include "kdump/config/kernel.h"
 #include "kdump/config/settings.h"
 #include "kdump/storage/target.h"
-#include "kdump/storage/volumes.h"
 #include "kdump/verbs/kdumpctl.h"
 
 enum check_verdict {
@@ -36,7 +35,6 @@ struct check_context {
 	const struct kernel *kernel;
 	const struct target *target;
 	const struct kd_plan *plan;
-	const struct volume_keys *keys; /* the keys that go into the image; NULL: not known */
 	int64_t now;  /* the machine's clock, seconds since the epoch; 0: a captured tree, which has none */
 	char *initrd; /* the image for that kernel, below the root; it need not be there */
 	/* Why a part above is NULL. */

@@ -18,6 +18,7 @@
 #include "initramfs/image.h"
 #include "initramfs/modules.h"
 #include "kdump/arming/armed.h"
+#include "kdump/storage/volume_keys.h"
 #include "kdump/verbs/check/check.h"
 #include "kdump/verbs/terminal.h"
 
@@ -134,32 +135,51 @@ void check_armed_image(const struct check_context *c, struct check_result *resul
 		check_say(result, CHECK_OK, NULL, "%s is the image that was loaded", armed.initrd);
 }
 
-/* The key files that crypttab(5) names. A missing one would be noticed only at the next start. */
+/* Can others than root read the key file of one of @keys? *ret := its name, or NULL. */
+static void find_open_file(const struct kd_sysroot *root, const struct volume_keys *keys, const char **ret)
+{
+	*ret = NULL;
+	for (size_t i = 0; i < keys->count && !*ret; i++) {
+		const char *file = keys->key[i].file;
+		_cleanup_close_ int fd = file ? kd_sysroot_open_file(root, file, O_PATH) : -1;
+		struct stat st;
+
+		if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & 0077))
+			*ret = file;
+	}
+}
+
+/* The keys of encrypted volumes, which are fetched at each start. */
 void check_keys(const struct check_context *c, struct check_result *result)
 {
-	size_t i;
+	_cleanup_(volume_keys_free) struct volume_keys keys = { 0 };
+	_cleanup_free_ char *text = NULL;
+	const char *open_file;
+	struct kd_error *err;
 
-	if (!c->keys)
-		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "the keys that go into the image are not known");
-	if (!c->keys->count)
-		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "no key goes into the image");
-	for (i = 0; i < c->keys->count; i++) {
-		const char *file = c->keys->key[i].file;
-		_cleanup_close_ int fd = kd_sysroot_open_file(&c->ctl->root, file, O_RDONLY | O_NONBLOCK);
-		struct stat st;
-		char byte;
+	if (!c->plan)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "whether the capture needs keys is not known");
+	err = volume_keys_list(c->plan, &keys);
+	if (!err && !keys.count)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "no volume of the target is encrypted");
+	if (!err)
+		err = volume_keys_fetch(&c->ctl->root, &volumes_live, &keys);
+	if (!err)
+		err = kd_set_text(&text, "");
+	for (size_t i = 0; i < keys.count && !err; i++) {
+		_cleanup_free_ char *before = take_ptr(text);
 
-		if (fd < 0 && errno == EACCES)
-			return check_say(result, CHECK_NOT_APPLICABLE, NULL, "only root can read the key file %s",
-					 file);
-		if (fd < 0 || fstat(fd, &st) < 0 || kd_pread_all(fd, &byte, 1, 0) != 1)
-			return check_say(result, CHECK_FAILURE, "put it back, or name another file in /etc/crypttab",
-					 "the key file %s does not exist or cannot be read", file);
-		if (st.st_mode & 0077)
-			return check_say(result, CHECK_WARNING, "\"chmod 600\"",
-					 "users other than root can read the key file %s", file);
+		err = kd_format(&text, "%s%s%s: %s", before, i ? ", " : "", keys.key[i].volume, keys.key[i].source);
 	}
-	check_say(result, CHECK_OK, NULL, "%zu key files are readable, by root only", c->keys->count);
+	if (err && err->errnum == EACCES)
+		return check_say_error(result, CHECK_NOT_APPLICABLE, err);
+	if (err)
+		return check_say_error(result, CHECK_FAILURE, err);
+	find_open_file(&c->ctl->root, &keys, &open_file);
+	if (open_file)
+		return check_say(result, CHECK_WARNING, "\"chmod 600\"",
+				 "users other than root can read the key file %s", open_file);
+	check_say(result, CHECK_OK, NULL, "the keys of encrypted volumes can be had (%s)", text);
 }
 
 /* The modules that an image for the plan would hold now. */

@@ -12,10 +12,12 @@
 #include "base/array.h"
 #include "base/decompress.h"
 #include "base/parse.h"
+#include "base/secret.h"
 #include "initramfs/elf_closure.h"
 #include "initramfs/elf_object.h"
 #include "initramfs/firmware.h"
 #include "initramfs/initramfs.h"
+#include "initramfs/secrets.h"
 #include "tests/unit/initramfs/elf-testing.h"
 #include "tests/unit/testing.h"
 #include "tests/unit/tree.h"
@@ -559,23 +561,36 @@ static void test_volumes(void **state)
 	assert_error(build(machine), KD_ERR_NOT_FOUND, "no module dm-flakey");
 }
 
+/* Secrets are not in the image, but in an archive of their own, for memory. */
 static void test_secrets(void **state)
 {
 	struct machine *machine = *state;
-	const struct initramfs_secret secret = { "/etc/kdump.keys/one", "0123", 4 };
-	char first[HASH_TEXT_SIZE];
-	struct stat st;
+	const struct secret_file file[] = { { "/etc/kdump.keys/one", "0123", 4 }, { "/two", "01234", 5 } };
+	_cleanup_free_ char *path = NULL, *listing = NULL;
+	_cleanup_secret_ char *archive = NULL;
+	size_t size, length;
+	FILE *out;
 
-	assert_no_error(build(machine));
-	memcpy(first, machine->result.hash, sizeof(first));
-	machine->request.secret = &secret;
-	machine->request.secret_count = 1;
-	assert_no_error(build(machine));
-	assert_true(machine->result.rebuilt);
-	assert_string_not_equal(machine->result.hash, first);
-	assert_int_equal(stat(machine->output, &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0600);
-	machine->request.secret_count = 0;
+	assert_no_error(secrets_archive(file, 0, &archive, &size));
+	assert_null(archive);
+	assert_int_equal(size, 0);
+	assert_no_error(secrets_archive(file, ARRAY_SIZE(file), &archive, &size));
+	assert_int_equal(size % 4, 0);
+	tree_write(&machine->tree, "/secrets", archive, size);
+	path = kd_sysroot_path(&machine->tree.root, "/secrets");
+	assert_non_null(path);
+	out = open_memstream(&listing, &length);
+	assert_non_null(out);
+	assert_no_error(image_list(path, out));
+	assert_int_equal(fclose(out), 0);
+	assert_string_equal(listing, "drwxr-xr-x          0 /etc\n"
+				     "drwxr-xr-x          0 /etc/kdump.keys\n"
+				     "-rw-------          4 /etc/kdump.keys/one\n"
+				     "-rw-------          5 /two\n");
+	assert_memory_equal(memmem(archive, size, "two\0", 4),
+			    "two\0\0\0"
+			    "01234\0\0\0",
+			    14);
 }
 
 static void test_remote_disks_are_refused(void **state)

@@ -30,7 +30,7 @@ static int setup(void **state)
 	tree_text(m, "/etc/fstab", "UUID=aaaa-1 /crash ext4 noauto 0 0\n");
 	tree_text(m, "/etc/kdump/pre.d/one", "one");
 	tree_text(m, "/boot/vmlinuz", "kernel");
-	tree_text(m, "/root/key", "secret");
+	tree_text(m, "/root/file", "secret");
 	tree_text(m, "/var/crash/dump", "");
 	tree_text(m, "/dev/vda1", "");
 	tree_text(m, "/sys/class/block/vda1/dev", "254:1\n");
@@ -97,7 +97,7 @@ static const struct {
 } all[] = {
 	{ INPUT_CONFIG, "/etc/kdump.conf" }, { INPUT_CONFIG, "/etc/default/kdump" },
 	{ INPUT_HOOKS, "/etc/kdump/pre.d" }, { INPUT_HOOKS, "/etc/kdump/post.d" },
-	{ INPUT_KERNEL, "/boot/vmlinuz" },   { INPUT_KEY, "/root/key" },
+	{ INPUT_KERNEL, "/boot/vmlinuz" },   { INPUT_FILE, "/root/file" },
 	{ INPUT_DEVICE, "UUID=aaaa-1" },     { INPUT_MOUNT, "/var/crash" },
 	{ INPUT_FSTAB, "UUID=aaaa-1" },      { INPUT_CPUS, "CPUs" },
 	{ INPUT_MEMORY, "memory" },          { INPUT_WATCHDOG, "watchdog" },
@@ -153,7 +153,7 @@ static void test_each_change(void **state)
 		{ "/etc/kdump/pre.d/one", "two", INPUT_HOOKS, "/etc/kdump/pre.d", "has changed" },
 		{ "/etc/kdump/post.d/one", "one", INPUT_HOOKS, "/etc/kdump/post.d", "has appeared" },
 		{ "/boot/vmlinuz", "kernel", INPUT_KERNEL, "/boot/vmlinuz", "has changed" }, /* replaced by the same */
-		{ "/root/key", NULL, INPUT_KEY, "/root/key", "has disappeared" },
+		{ "/root/file", NULL, INPUT_FILE, "/root/file", "has disappeared" },
 		{ "/sys/class/block/vda1/dev", "254:2\n", INPUT_DEVICE, "UUID=aaaa-1", "has changed" },
 		{ "/proc/self/mountinfo", "22 1 254:1 / / ro - ext4 /dev/vda1 ro\n", INPUT_MOUNT, "/var/crash",
 		  "has changed" },
@@ -263,17 +263,6 @@ static void test_hardware(void **state)
 	assert_string_equal(inputs_kind(&memory.input[0]), INPUT_MEMORY);
 }
 
-static void test_secrets(void **state)
-{
-	struct tree *m = *state;
-	_cleanup_(inputs_free) struct inputs inputs = { 0 };
-	_cleanup_free_ char *hash = NULL;
-
-	assert_no_error(inputs_add(&m->root, &inputs, INPUT_KEY, "/root/key"));
-	assert_no_error(armed_hash_file(&m->root, "/root/key", &hash));
-	assert_null(strstr(inputs.input[0].identity, hash));
-}
-
 /* A kind that is not in the table is a programming error and aborts at once. */
 static void test_unknown_kind(void **state)
 {
@@ -338,7 +327,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_uuid_on_volume, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_watchdogs, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_hardware, setup, tree_teardown),
-		cmocka_unit_test_setup_teardown(test_secrets, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_unknown_kind, setup, tree_teardown),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test_setup_teardown(test_transitions, setup, tree_teardown),

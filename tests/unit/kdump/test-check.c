@@ -17,6 +17,7 @@
 #include "initramfs/image.h"
 #include "kdump/arming/armed.h"
 #include "kdump/arming/creation_test.h"
+#include "kdump/storage/volumes_source.h"
 #include "kdump/verbs/check/check.h"
 
 #define NOW 1800000000 /* later than any file that a test makes by itself */
@@ -227,26 +228,6 @@ static void test_firmware(void **state)
 	m->conf.extra_modules = before;
 }
 
-static void test_keys(void **state)
-{
-	struct machine *m = *state;
-	struct volume_key key = { .file = (char *)"/etc/keys/dumps" };
-	const struct volume_keys keys = { &key, 1 }, none = { 0 };
-
-	expect(m, check_keys, CHECK_NOT_APPLICABLE, "the keys that go into the image are not known");
-	m->context.keys = &none;
-	expect(m, check_keys, CHECK_NOT_APPLICABLE, "no key goes into the image");
-	m->context.keys = &keys;
-	expect(m, check_keys, CHECK_FAILURE, "the key file /etc/keys/dumps does not exist or cannot be read");
-	put(m, "/etc/keys/dumps", "");
-	expect(m, check_keys, CHECK_FAILURE, "cannot be read"); /* an empty key opens nothing */
-	put(m, "/etc/keys/dumps", "secret");
-	tree_mode(&m->tree, "/etc/keys/dumps", 0600);
-	expect(m, check_keys, CHECK_OK, "1 key files");
-	tree_mode(&m->tree, "/etc/keys/dumps", 0644);
-	expect(m, check_keys, CHECK_WARNING, "users other than root can read the key file /etc/keys/dumps");
-}
-
 /* --- the whole command, on a machine whose target is encrypted ---------------------------------------------------- */
 
 static struct kd_error *table(const struct kd_sysroot *root, const char *name, char **ret)
@@ -261,8 +242,13 @@ static struct kd_error *key_of(const char *name, const char *file, uint64_t offs
 	return *ret ? NULL : kd_error_nomem();
 }
 
+static struct kd_error *kernel_key(const char *name, size_t size, char **ret)
+{
+	return kd_error_create(KD_ERR_NOT_FOUND, "no BTF");
+}
+
 /* Instead of the running machine's: a directory has no device mapper. */
-const struct volumes_source volumes_live = { table, key_of };
+const struct volumes_source volumes_live = { table, key_of, kernel_key };
 
 static void point(struct machine *m, const char *path, const char *target)
 {
@@ -342,13 +328,15 @@ static void test_keys_of_machine(void **state)
 	struct machine *m = *state;
 
 	m->ctl.kernel = "6.1";
-	expect_row(m, "keys", "are not known");
+	expect_row(m, "keys", "whether the capture needs keys is not known");
 	put_encrypted_target(m);
-	expect_row(m, "keys", "1 key files are readable");
+	expect_row(m, "keys", "the keys of encrypted volumes can be had (secret: key file /etc/keys/dumps)");
 	tree_mode(&m->tree, "/etc/keys/dumps", 0604);
 	expect_row(m, "keys", "users other than root can read the key file /etc/keys/dumps");
+	put(m, "/etc/crypttab", "secret /dev/vda3 none luks\n");
+	expect_row(m, "keys", "does not name a key file for secret; no BTF. Name a file");
 	put(m, "/etc/kdump.conf", "ext4 /dev/vda1\npath /\n");
-	expect_row(m, "keys", "no key goes into the image");
+	expect_row(m, "keys", "no volume of the target is encrypted");
 }
 
 /* --- no descriptors are left open --------------------------------------------------------------------------------- */
@@ -521,13 +509,19 @@ static void test_reservation(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_kdump_tools),     TEST(test_ext4),
-		TEST(test_btrfs),           TEST(test_drivers_of_volume),
-		TEST(test_firmware),        TEST(test_keys),
-		TEST(test_keys_of_machine), TEST(test_no_memory_for_directories),
-		TEST(test_armed_image),     TEST(test_clock),
-		TEST(test_space),           TEST(test_signature),
-		TEST(test_reservation),     TEST(test_creation_record),
+		TEST(test_kdump_tools),
+		TEST(test_ext4),
+		TEST(test_btrfs),
+		TEST(test_drivers_of_volume),
+		TEST(test_firmware),
+		TEST(test_keys_of_machine),
+		TEST(test_no_memory_for_directories),
+		TEST(test_armed_image),
+		TEST(test_clock),
+		TEST(test_space),
+		TEST(test_signature),
+		TEST(test_reservation),
+		TEST(test_creation_record),
 		TEST(test_target),
 	};
 

@@ -21,13 +21,11 @@
 #include "capture/clock.h"
 #include "capture/volumes.h"
 #include "kdump/storage/block.h"
-#include "kdump/storage/crypttab.h"
 #include "kdump/storage/volumes.h"
 
 struct machine {
 	struct tree tree;
 	struct kd_plan plan;
-	struct volume_keys keys;
 };
 
 static int setup(void **state)
@@ -46,7 +44,6 @@ static int teardown(void **state)
 	struct machine *m = *state;
 
 	kd_plan_free(&m->plan);
-	volume_keys_free(&m->keys);
 	tree_remove(&m->tree);
 	free(m);
 	return 0;
@@ -133,23 +130,13 @@ static struct kd_error *tables(const struct kd_sysroot *root, const char *name, 
 	return kd_error_os(ENXIO, "%s", name);
 }
 
-static struct kd_error *key(const char *name, const char *file, uint64_t offset, uint64_t size, char **ret)
-{
-	assert_string_equal(name, "secret");
-	assert_string_equal(file, "/etc/keys/one");
-	assert_int_equal(offset, 16);
-	assert_int_equal(size, 64);
-	*ret = strdup("00ff11ee");
-	return NULL;
-}
-
-static const struct volumes_source source = { tables, key };
+static const struct volumes_source source = { .table = tables };
 
 static struct kd_error *resolve(struct machine *m, const char *node)
 {
 	const struct target target = { .node = (char *)node };
 
-	return volumes_resolve(&m->tree.root, NULL, &source, &target, &m->plan, &m->keys);
+	return volumes_resolve(&m->tree.root, NULL, &source, &target, &m->plan);
 }
 
 static void assert_volume(const struct kd_plan *plan, size_t number, const char *expected)
@@ -256,20 +243,11 @@ static void test_luks_on_lvm(void **state)
 	struct machine *m = *state;
 
 	add_secret(m);
-	put(m, false, "k", "/etc/keys/%s", "one");
-	put(m, false,
-	    "# name device key\nother UUID=1 none\n  secret /dev/vg/root /etc/keys/one "
-	    "luks,keyfile-offset=16,keyfile-size=64\n",
-	    "/etc/%s", "crypttab");
 	assert_no_error(resolve(m, "/dev/dm-1"));
 	assert_int_equal(m->plan.volume_count, 2);
 	assert_volume(&m->plan, 1,
 		      "dm secret 0 999 crypt aes-xts-plain64 key:secret 0 volume:vg-root 32768 1 "
 		      "allow_discards");
-	assert_int_equal(m->keys.count, 1);
-	assert_string_equal(m->keys.key[0].path, "/etc/kdump.keys/secret");
-	assert_string_equal(m->keys.key[0].text, "00ff11ee");
-	assert_string_equal(m->keys.key[0].file, "/etc/keys/one");
 }
 
 static void test_luks_requirements(void **state)
@@ -287,8 +265,6 @@ static void test_luks_requirements(void **state)
 	struct machine *m = *state;
 
 	add_secret(m);
-	put(m, false, "secret /dev/vg/root /etc/keys/one keyfile-offset=16,keyfile-size=64\n", "/etc/%s", "crypttab");
-	put(m, false, "k", "/etc/keys/%s", "one");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char json[128];
 
@@ -298,37 +274,6 @@ static void test_luks_requirements(void **state)
 	}
 	put_luks(m, 0, "{\"config\":{\"requirements\":{\"mandatory\":[]}},\"tokens\":{}}");
 	assert_no_error(resolve(m, "/dev/dm-1"));
-}
-
-static void test_luks_without_key(void **state)
-{
-	static const struct {
-		const char *crypttab, *why;
-	} cases[] = {
-		{ "", "has no entry for secret" },
-		{ "secret /dev/vg/root\n", "does not name a key file" },
-		{ "secret /dev/vg/root none luks\n", "does not name a key file" },
-		{ "secret /dev/vg/root - luks\n", "does not name a key file" },
-		{ "secret /dev/vg/root key:UUID=1 luks\n", "does not name a regular file" },
-		{ "secret /dev/vg/root /etc/keys:LABEL=stick luks\n", "does not name a regular file" },
-		{ "secret /dev/vg/root /etc luks\n", "does not name a regular file" },
-		{ "secret /dev/vg/root /etc/crypttab keyscript=/bin/ask\n", "asks a program" },
-		{ "secret /dev/vg/root /etc/crypttab keyfile-size=many\n", "bad option \"keyfile-size=many\"" },
-		{ "secret /dev/vg/root /etc/keys/gone luks\n", "/etc/keys/gone" },
-	};
-	struct machine *m = *state;
-
-	add_secret(m);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct kd_error *err;
-
-		put(m, false, cases[i].crypttab, "/etc/%s", "crypttab");
-		err = resolve(m, "/dev/dm-1");
-		assert_non_null(err);
-		if (!strstr(err->text, cases[i].why))
-			fail_msg("\"%s\", expected \"%s\"", err->text, cases[i].why);
-		kd_error_destroy(err);
-	}
 }
 
 static void test_raid(void **state)
@@ -699,7 +644,6 @@ int main(void)
 		MACHINE_TEST(test_lvm_without_a_disk),
 		MACHINE_TEST(test_luks_on_lvm),
 		MACHINE_TEST(test_luks_requirements),
-		MACHINE_TEST(test_luks_without_key),
 		MACHINE_TEST(test_raid),
 		MACHINE_TEST(test_raid_takes_members_in_sync),
 		MACHINE_TEST(test_refused),
