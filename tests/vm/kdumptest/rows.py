@@ -157,6 +157,12 @@ ROWS = [
     _cycle("disk-scsi", "--release 6.1 --bus scsi"),
     *(_scenario(f"target-{kind}", scenario.target, text, kind=kind, quick=kind in ("stack", "nfs", "stopped"))
       for kind, text in scenario.TARGETS.items()),
+    *(_scenario(f"luks-{name}-{release}", scenario.keyless,
+                f"LUKS2 without a key file, {text}: the dump arrives, and the volume key is on no disk",
+                quick=(name, release) == ("keyring", "6.12"), release=release, options=options)
+      for release in ("6.1", "6.12")
+      for name, options, text in (("keyring", "", "key in the kernel's keyring"),
+                                  ("table", "--disable-keyring", "key in the device-mapper table"))),
     # Collectors: one that capture does not have built in, none at all, and one that fails.
     _cycle("collector-zstd", "--release 6.1-cloud --set 'core_collector dumpfilter -z -d 31'", look=_census),
     _cycle("collector-cycles", "--release 6.1-cloud --set 'core_collector dumpfilter --cyclic-buffer 16 -d 31'", look=_cycles),

@@ -26,6 +26,7 @@ class Scenario:
     seconds: float = 240
     on_line: object = None                     # is called with every serial line
     on_machine: object = None                  # is called with the qemu.Machine when it is switched on
+    at_end: object = None                      # is called with the lab.Running when the machine is off
 
 
 def follow(scenario, installed, out):
@@ -50,12 +51,18 @@ def follow(scenario, installed, out):
         story = stages.Story(running.machine, scenario.seconds)
         story.expect("script", stages.mark("end"), scenario.seconds)
         story.end()
+<<<<<<< HEAD
     return findings
 
 
 def play(scenario, installed, out):
     """The same. Fails, too, if the guest finds nothing."""
     findings = follow(scenario, installed, out)
+=======
+        if scenario.at_end:
+            running.machine.stop()
+            scenario.at_end(running)
+>>>>>>> 58bb894 (tests/vm: LUKS2 without a key file, and a search of all disks for its key)
     if not findings:
         raise host.Failure("the guest found nothing")
     return findings
@@ -94,7 +101,7 @@ TARGETS = {
     "thin": "a thin logical volume",
     "md": "RAID1",
     "degraded": "RAID1 that loses a disk in the crash",
-    "luks": "LUKS: refused without a key file in crypttab, a removed key is told, and with it the dump arrives",
+    "luks": "LUKS: refused where no key can be had, and with a key file in crypttab, or a removed one, the dump arrives",
     "stack": "LUKS on a logical volume on RAID1",
     "subvolume": "a btrfs subvolume",
     "xfs": "xfs",
@@ -159,6 +166,64 @@ def _told(folder, heard):
     with servers.fence_kdump(folder) as (port, ask):
         heard.append(ask)
         yield servers.NETWORK, {"PORT": port}, []
+
+
+def _find(path, needles):
+    """Which of @needles are in the file @path, anywhere."""
+    found, tail, longest = set(), b"", max(map(len, needles))
+    with open(path, "rb") as file:
+        while block := file.read(16 << 20):
+            block = tail + block
+            found |= {needle for needle in needles if needle in block}
+            tail = block[-longest:]
+    return found
+
+
+def keyless(release, options, installed, out):
+    """LUKS2 without a key file, opened with @options: the dump arrives, and the volume key is on no disk. @release: of the
+    kernel."""
+    keys, disks, words = [], [], []
+
+    def listen(line):
+        if "KDTEST key" in line:
+            keys.append(bytes.fromhex(line.partition("hex=")[2].strip()))
+
+    def look(running):
+        if len(keys) != 1 or len(keys[0]) not in (32, 64):
+            raise host.Failure(f"the guest told {len(keys)} keys")
+        half = len(keys[0]) // 2  # each is a key of AES
+        needles = [form for part in (keys[0][:half], keys[0][half:])
+                   for form in (part, part.hex().encode(), part.hex().upper().encode())]
+        for needle in needles:
+            # Whoever does not find what is there proves nothing.
+            with open(disks[0], "r+b") as file:
+                file.seek((256 << 20) - 5)
+                before = file.read(len(needle))
+                file.seek((256 << 20) - 5)
+                file.write(needle)
+            if _find(disks[0], needles) != {needle}:
+                raise host.Failure("a key that was put there is not found")
+            with open(disks[0], "r+b") as file:
+                file.seek((256 << 20) - 5)
+                file.write(before)
+        for disk in (running.disk, *disks):
+            if _find(disk, needles):
+                raise host.Failure(f"the volume key is on {disk.name}")
+
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in ("first", "second"):
+            image = Path(scratch, name)
+            with open(image, "wb") as file:
+                file.truncate(1 << 30)
+            disks.append(image)
+            words += ["-drive", f"file={image},if=none,id={name}-drive,format=raw,cache=unsafe",
+                      "-device", f"virtio-blk-pci,drive={name}-drive,id={name}"]
+        files = [file for name, package in (("mke2fs", "e2fsprogs"), ("cryptsetup", "cryptsetup-bin"))
+                 for file in program(name, package)]
+        scenario = Scenario("target", kernels.named(release), qemu.Hardware(extra=words), "crashkernel=192M panic=5",
+                            {"KIND": "luks", "KEYLESS": "yes", "OPEN": options},
+                            list({file[0]: file for file in files}.values()), 400, listen, at_end=look)
+        return verdict(play(scenario, installed, out)) + ", the volume key is on no disk"
 
 
 @contextlib.contextmanager

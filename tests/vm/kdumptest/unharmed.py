@@ -294,6 +294,8 @@ ROWS = [
     Row("luks-reencrypt", "LUKS that is being encrypted with another key", "luks", "", ("cryptsetup",), disks=1,
         variables={"REENCRYPT": "yes"}, refusal="re-?encrypt" + REMEDY),
     Row("luks", "LUKS", "luks", programs=("cryptsetup",), disks=1),
+    Row("luks-keyless", "LUKS without a key file", "luks", programs=("cryptsetup",), disks=1,
+        variables={"KEYLESS": "none"}),
     Row("clone", "a copy with the same UUID comes after it", "clone", refusal="UUID" + REMEDY, quick=True),
     Row("original", "a copy with the same UUID comes before it", "original", refusal="UUID" + REMEDY),
     *(Row(f"{name}-serial", "the same, and each disk tells a serial number", name, serial=True)
