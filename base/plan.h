@@ -159,6 +159,8 @@ const struct kd_plan_volume *kd_plan_find_volume(const struct kd_plan *plan, con
 #define KD_PLAN_MISSING "missing"
 /** Stands for both devices of a leg that a dm-raid volume is without. */
 #define KD_PLAN_NO_LEG "-"
+/** Follows an address of the network that a DHCP server has lent to this machine. */
+#define KD_PLAN_LEASE "lease"
 /** Separates the rows of a device-mapper table. */
 #define KD_PLAN_ROW_END ";"
 

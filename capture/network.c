@@ -16,13 +16,15 @@
 #include "base/netlink.h"
 #include "base/parse.h"
 #include "capture/clock.h"
+#include "capture/dhcp.h"
 
 enum { BOND_MIIMON_MS = 100 }; /* without it a bond never notices which of its devices has a carrier */
 
 /* What has become of a line of the plan. */
 struct network_link {
-	int index; /* in this kernel, of the link that the line makes; 0: it makes none, or is not needed */
-	bool used; /* it has an address, so it needs a carrier */
+	int index;  /* in this kernel, of the link that the line makes; 0: it makes none, or is not needed */
+	bool used;  /* it has an address, so it needs a carrier */
+	bool moved; /* the line is an address that is not this machine's any more; the link has another one */
 };
 
 struct network {
@@ -326,6 +328,40 @@ static struct kd_error *apply_bridge(struct network *network, size_t line, char 
 	return err ? err : bring_up(network, network->link[line].index);
 }
 
+/* --- carriers ----------------------------------------------------------------------------------------------------- */
+
+/* Does every link that has an address have a carrier? *without: the name of one that has none. */
+static struct kd_error *look_at_carriers(const struct network *network, const char **without)
+{
+	_cleanup_(kd_links_free) struct kd_links links = { 0 };
+	struct kd_error *err = kd_links_load(network->requests, &links);
+	size_t i;
+
+	*without = NULL;
+	for (i = 0; !err && i < network->plan->network_count; i++) {
+		const struct kd_link *link = kd_links_find(&links, network->link[i].index);
+
+		if (network->link[i].used && (!link || !link->running))
+			*without = network->plan->network[i].name;
+	}
+	return err;
+}
+
+static struct kd_error *wait_for_carriers(const struct network *network)
+{
+	const char *without;
+	struct kd_error *err;
+
+	do
+		err = look_at_carriers(network, &without);
+	while (!err && without && wait_for_event(network));
+	if (!err && without)
+		err = kd_error_create(KD_ERR_TIMEOUT, "link %s has no carrier", without);
+	return err;
+}
+
+static bool is_source(const struct kd_plan_network *route, const struct kd_plan_network *address);
+
 /* --- addresses and routes ----------------------------------------------------------------------------------------- */
 
 struct address {
@@ -343,19 +379,135 @@ static struct kd_error *parse_address(const char *text, struct address *ret)
 	return inet_pton(AF_INET6, text, ret->bytes) == 1 ? NULL : bad_word(text);
 }
 
-/* address NAME ADDRESS PREFIX-LENGTH */
+/* An address of a link, and the router that a server has told with it. */
+struct own_address {
+	struct address address;
+	uint8_t prefix;
+	in_addr_t router; /* 0: none */
+};
+
+static struct kd_error *put_address(const struct network *network, int link, const struct own_address *own)
+{
+	const struct address *address = &own->address;
+	const struct ifaddrmsg body = {
+		.ifa_family = address->family,
+		.ifa_prefixlen = own->prefix,
+		/* The healthy machine had this address until now: nobody else has it. */
+		.ifa_flags = address->family == AF_INET6 ? IFA_F_NODAD : 0,
+		.ifa_scope = RT_SCOPE_UNIVERSE,
+		.ifa_index = (unsigned int)link,
+	};
+	struct kd_netlink_request request;
+
+	kd_netlink_begin(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &body, sizeof(body));
+	kd_netlink_put(&request, IFA_LOCAL, address->bytes, address->size);
+	kd_netlink_put(&request, IFA_ADDRESS, address->bytes, address->size);
+	return unless_there(kd_netlink_call(network->requests, &request, NULL, NULL));
+}
+
+static struct kd_error *put_default_route(const struct network *network, int link, in_addr_t router)
+{
+	const struct rtmsg body = { .rtm_family = AF_INET,
+				    .rtm_table = RT_TABLE_MAIN,
+				    .rtm_protocol = RTPROT_DHCP,
+				    .rtm_type = RTN_UNICAST,
+				    .rtm_flags = RTNH_F_ONLINK };
+	struct kd_netlink_request request;
+
+	kd_netlink_begin(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &body, sizeof(body));
+	kd_netlink_put_u32(&request, RTA_OIF, link);
+	kd_netlink_put(&request, RTA_GATEWAY, &router, sizeof(router));
+	return unless_there(kd_netlink_call(network->requests, &request, NULL, NULL));
+}
+
+/* What is there of a lease already. */
+struct leased {
+	int link;
+	const struct address *address;
+	bool same, other; /* the link has the address; it has another one */
+};
+
+static struct kd_error *look_at_address(void *arg, const struct nlmsghdr *message)
+{
+	const struct ifaddrmsg *body = NLMSG_DATA(message);
+	const struct rtattr *part[IFA_MAX + 1];
+	struct leased *leased = arg;
+
+	if (message->nlmsg_type != RTM_NEWADDR || message->nlmsg_len < NLMSG_LENGTH(sizeof(*body)) ||
+	    body->ifa_family != AF_INET || body->ifa_index != (unsigned int)leased->link)
+		return NULL;
+	kd_netlink_attributes(IFA_RTA(body), IFA_PAYLOAD(message), part, IFA_MAX + 1);
+	if (part[IFA_LOCAL] && RTA_PAYLOAD(part[IFA_LOCAL]) == leased->address->size &&
+	    memcmp(RTA_DATA(part[IFA_LOCAL]), leased->address->bytes, leased->address->size) == 0)
+		leased->same = true;
+	else
+		leased->other = true;
+	return NULL;
+}
+
+static struct kd_error *look_at_addresses(const struct network *network, struct leased *leased)
+{
+	const struct ifaddrmsg body = { .ifa_family = AF_INET };
+	struct kd_netlink_request request;
+
+	kd_netlink_begin(&request, RTM_GETADDR, NLM_F_DUMP, &body, sizeof(body));
+	return kd_netlink_call(network->requests, &request, look_at_address, leased);
+}
+
+static struct kd_error *ask_for_lease(const struct network *network, int index, struct own_address *own)
+{
+	_cleanup_(kd_links_free) struct kd_links links = { 0 };
+	struct kd_error *err = kd_links_load(network->requests, &links);
+	const struct kd_link *link = kd_links_find(&links, index);
+	struct dhcp_answer answer;
+	in_addr_t lease;
+
+	if (err || !link)
+		return err;
+	memcpy(&lease, own->address.bytes, sizeof(lease));
+	/* Where nobody answers, the healthy machine's address is still the best one. */
+	if (kd_error_discard(dhcp_ask(link, lease, &answer)) || answer.address == lease)
+		return NULL;
+	memcpy(own->address.bytes, &answer.address, sizeof(answer.address));
+	own->prefix = (uint8_t)answer.prefix;
+	own->router = answer.router;
+	return NULL;
+}
+
+/* An address that was lent, and may have been lent to another machine since. The time for which it was lent when the
+ * plan was made says nothing: the healthy machine has renewed it. So the server is asked. */
+static struct kd_error *apply_lease(struct network *network, size_t line, int link, struct own_address *own)
+{
+	struct address before = own->address;
+	struct leased leased = { .link = link, .address = &before };
+	struct kd_error *err = look_at_addresses(network, &leased);
+
+	network->link[line].moved = !err && !leased.same && leased.other;
+	if (err || leased.same || leased.other)
+		return err;
+	err = wait_for_carriers(network);
+	if (!err)
+		err = ask_for_lease(network, link, own);
+	if (err)
+		return err;
+	network->link[line].moved = memcmp(before.bytes, own->address.bytes, before.size) != 0;
+	err = put_address(network, link, own);
+	return err || !own->router ? err : put_default_route(network, link, own->router);
+}
+
+/* address NAME ADDRESS PREFIX-LENGTH [lease] */
 static struct kd_error *apply_address(struct network *network, size_t line, char *const *word)
 {
-	struct ifaddrmsg body = { .ifa_scope = RT_SCOPE_UNIVERSE };
-	struct kd_netlink_request request;
-	struct address address;
+	struct network_link *link = NULL;
+	struct own_address own = { 0 };
 	struct kd_error *err;
 	uint64_t prefix;
-	struct network_link *link = NULL;
 
-	err = parse_address(word[0], &address);
-	if (!err && (!kd_parse_u64(word[1], 10, &prefix) || prefix > address.bits))
+	err = parse_address(word[0], &own.address);
+	if (!err && (!kd_parse_u64(word[1], 10, &prefix) || prefix > own.address.bits))
 		err = bad_word(word[1]);
+	if (!err && word[2] && (strcmp(word[2], KD_PLAN_LEASE) != 0 || own.address.family != AF_INET))
+		err = bad_word(word[2]);
 	if (!err)
 		err = find_link(network, network->plan->network[line].name, &link);
 	if (!err)
@@ -363,15 +515,19 @@ static struct kd_error *apply_address(struct network *network, size_t line, char
 	if (err)
 		return err;
 	link->used = true;
-	body.ifa_family = address.family;
-	body.ifa_prefixlen = prefix;
-	body.ifa_index = link->index;
-	/* The healthy machine had this address until now: nobody else has it. */
-	body.ifa_flags = address.family == AF_INET6 ? IFA_F_NODAD : 0;
-	kd_netlink_begin(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &body, sizeof(body));
-	kd_netlink_put(&request, IFA_LOCAL, address.bytes, address.size);
-	kd_netlink_put(&request, IFA_ADDRESS, address.bytes, address.size);
-	return unless_there(kd_netlink_call(network->requests, &request, NULL, NULL));
+	own.prefix = (uint8_t)prefix;
+	return word[2] ? apply_lease(network, line, link->index, &own) : put_address(network, link->index, &own);
+}
+
+/* Do packets by the route of @line come from an address that this machine has not any more? */
+static bool has_moved(const struct network *network, size_t line)
+{
+	const struct kd_plan_network *lines = network->plan->network;
+
+	for (size_t i = 0; i < network->plan->network_count; i++)
+		if (network->link[i].moved && is_source(&lines[line], &lines[i]))
+			return true;
+	return false;
 }
 
 /* route NAME SERVER GATEWAY SOURCE; empty words: the server is on the link itself, the kernel chooses the source. */
@@ -400,6 +556,12 @@ static struct kd_error *apply_route(struct network *network, size_t line, char *
 		return err;
 	if ((gateway.size && gateway.family != server.family) || (source.size && source.family != server.family))
 		return bad_word(word[0]);
+	if (has_moved(network, line)) {
+		/* The router is the one that came with the other address. */
+		if (gateway.size)
+			return NULL;
+		source.size = 0;
+	}
 	body.rtm_family = server.family;
 	body.rtm_dst_len = server.bits;
 	kd_netlink_begin(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &body, sizeof(body));
@@ -500,36 +662,6 @@ static struct kd_error *apply(struct network *network, size_t number)
 	else
 		err = kinds[kind].apply(network, number, line->argv);
 	return kd_error_wrap(err, "network %s %s", line->kind, line->name);
-}
-
-/* Does every link that has an address have a carrier? *without: the name of one that has none. */
-static struct kd_error *look_at_carriers(const struct network *network, const char **without)
-{
-	_cleanup_(kd_links_free) struct kd_links links = { 0 };
-	struct kd_error *err = kd_links_load(network->requests, &links);
-	size_t i;
-
-	*without = NULL;
-	for (i = 0; !err && i < network->plan->network_count; i++) {
-		const struct kd_link *link = kd_links_find(&links, network->link[i].index);
-
-		if (network->link[i].used && (!link || !link->running))
-			*without = network->plan->network[i].name;
-	}
-	return err;
-}
-
-static struct kd_error *wait_for_carriers(const struct network *network)
-{
-	const char *without;
-	struct kd_error *err;
-
-	do
-		err = look_at_carriers(network, &without);
-	while (!err && without && wait_for_event(network));
-	if (!err && without)
-		err = kd_error_create(KD_ERR_TIMEOUT, "link %s has no carrier", without);
-	return err;
 }
 
 struct kd_error *network_up(const struct kd_plan *plan, const char *server, int64_t deadline)

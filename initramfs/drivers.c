@@ -708,6 +708,8 @@ static struct kd_error *add_network(const struct drivers *drivers, const struct 
 	/* Most kernels have IPv6 built in. */
 	if (!err && strcmp(network->kind, "address") == 0 && strchr(network->argv[0], ':'))
 		err = add_if_there(drivers, "", "ipv6");
+	if (!err && strcmp(network->kind, "address") == 0 && kd_count_words(network->argv) > 2)
+		err = add_if_there(drivers, "", "af_packet"); /* to ask the DHCP server */
 	return kd_error_wrap(err, "network link %s", network->name);
 }
 

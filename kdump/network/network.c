@@ -225,7 +225,10 @@ static struct kd_error *add_address(const struct resolving *resolving, const str
 			 own->address.family == AF_INET ? 32 :
 							  128);
 		return kd_plan_add_network(resolving->plan, "address", link->name,
-					   (char *const[]){ text, prefix, NULL });
+					   (char *const[]){
+						   text, prefix,
+						   own->lease && own->link == route->link ? WORD(KD_PLAN_LEASE) : NULL,
+						   NULL });
 	}
 	net_address_format(&route->source, text);
 	return kd_error_create(KD_ERR_NOT_FOUND, "this machine has no address %s any more", text);

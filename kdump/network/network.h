@@ -37,6 +37,7 @@ struct net_own_address {
 	int link; /* its index */
 	struct net_address address;
 	unsigned int prefix;
+	bool lease; /* IPv4: it is for a limited time, as a DHCP server lends it */
 };
 
 /** How the kernel reaches a server now. */

@@ -34,6 +34,7 @@ static struct kd_error *add_address(void *arg, const struct nlmsghdr *message)
 	const struct rtattr *part[IFA_MAX + 1];
 	struct net_addresses *addresses = arg;
 	struct net_own_address *address;
+	struct ifa_cacheinfo times;
 
 	if (message->nlmsg_type != RTM_NEWADDR || message->nlmsg_len < NLMSG_LENGTH(sizeof(*body)) ||
 	    (body->ifa_family != AF_INET && body->ifa_family != AF_INET6))
@@ -45,6 +46,10 @@ static struct kd_error *add_address(void *arg, const struct nlmsghdr *message)
 	address += addresses->count++;
 	*address = (struct net_own_address){ .link = (int)body->ifa_index, .prefix = body->ifa_prefixlen };
 	kd_netlink_attributes(IFA_RTA(body), IFA_PAYLOAD(message), part, IFA_MAX + 1);
+	if (part[IFA_CACHEINFO] && RTA_PAYLOAD(part[IFA_CACHEINFO]) >= sizeof(times)) {
+		memcpy(&times, RTA_DATA(part[IFA_CACHEINFO]), sizeof(times));
+		address->lease = body->ifa_family == AF_INET && times.ifa_valid != UINT32_MAX;
+	}
 	/* On a link between two machines IFA_ADDRESS is the other's. */
 	read_address(part[IFA_LOCAL] ? part[IFA_LOCAL] : part[IFA_ADDRESS], body->ifa_family, &address->address);
 	return NULL;

@@ -16,6 +16,7 @@
 #include "base/plan.h"
 #include "capture/child.h"
 #include "capture/clock.h"
+#include "capture/dhcp.h"
 #include "capture/fence.h"
 #include "capture/network.h"
 #include "tests/unit/testing.h"
@@ -30,6 +31,8 @@ static struct {
 	size_t links;
 	char thing[THINGS_MAX][80]; /* addresses and routes */
 	size_t things;
+	struct dhcp_answer answer; /* of the DHCP server; type 0: it does not answer */
+	unsigned int asked;
 	char *said; /* what has changed, a line each */
 	size_t said_size;
 	FILE *saying;
@@ -168,12 +171,45 @@ static struct kd_error *add_route(const struct nlmsghdr *message)
 {
 	const struct rtmsg *body = NLMSG_DATA(message);
 	const struct rtattr *part[RTA_MAX + 1];
-	char text[INET6_ADDRSTRLEN], thing[80];
+	char text[INET6_ADDRSTRLEN] = "all", thing[80];
 
 	kd_netlink_attributes(RTM_RTA(body), RTM_PAYLOAD(message), part, ARRAY_SIZE(part));
-	assert_non_null(inet_ntop(body->rtm_family, RTA_DATA(part[RTA_DST]), text, sizeof(text)));
-	snprintf(thing, sizeof(thing), "%s leads to %s", find_index((int)kd_netlink_u32(part[RTA_OIF]))->name, text);
+	if (part[RTA_DST])
+		assert_non_null(inet_ntop(body->rtm_family, RTA_DATA(part[RTA_DST]), text, sizeof(text)));
+	snprintf(thing, sizeof(thing), "%s leads to %s%s", find_index((int)kd_netlink_u32(part[RTA_OIF]))->name, text,
+		 part[RTA_PREFSRC] ? "" : " from any");
 	return add_thing(thing);
+}
+
+static void tell_addresses(kd_netlink_fn *fn, void *arg)
+{
+	for (size_t i = 0; i < kernel.things; i++) {
+		struct ifaddrmsg body = { .ifa_family = AF_INET };
+		struct kd_netlink_request answer;
+		char name[80], text[80];
+		struct in_addr address;
+
+		if (sscanf(kernel.thing[i], "%79s has %79[0-9.]/", name, text) != 2 ||
+		    inet_pton(AF_INET, text, &address) != 1)
+			continue;
+		body.ifa_index = __wrap_if_nametoindex(name);
+		kd_netlink_begin(&answer, RTM_NEWADDR, 0, &body, sizeof(body));
+		kd_netlink_put(&answer, IFA_LOCAL, &address, sizeof(address));
+		((struct nlmsghdr *)answer.buffer)->nlmsg_len = answer.size;
+		assert_no_error(fn(arg, (struct nlmsghdr *)answer.buffer));
+	}
+}
+
+struct kd_error *__wrap_dhcp_ask(const struct kd_link *link, in_addr_t lease, struct dhcp_answer *ret);
+struct kd_error *__wrap_dhcp_ask(const struct kd_link *link, in_addr_t lease, struct dhcp_answer *ret)
+{
+	assert_true(link->running);
+	assert_int_equal(lease, inet_addr("10.0.2.15"));
+	kernel.asked++;
+	if (!kernel.answer.type)
+		return kd_error_create(KD_ERR_TIMEOUT, "no DHCP server grants an address");
+	*ret = kernel.answer;
+	return NULL;
 }
 
 struct kd_error *__wrap_kd_netlink_call(int fd, struct kd_netlink_request *request, kd_netlink_fn *fn, void *arg);
@@ -186,6 +222,9 @@ struct kd_error *__wrap_kd_netlink_call(int fd, struct kd_netlink_request *reque
 	switch (message->nlmsg_type) {
 	case RTM_GETLINK:
 		tell_links(fn, arg);
+		return NULL;
+	case RTM_GETADDR:
+		tell_addresses(fn, arg);
 		return NULL;
 	case RTM_NEWLINK:
 		return change_link(message);
@@ -204,6 +243,14 @@ static int setup(void **state)
 	kernel.saying = open_memstream(&kernel.said, &kernel.said_size);
 	assert_non_null(kernel.saying);
 	return 0;
+}
+
+static int setup_other(void **state)
+{
+	static bool answers;
+
+	*state = &answers;
+	return setup(state);
 }
 
 static int teardown(void **state)
@@ -320,7 +367,8 @@ static void test_once(void **state)
 	memcpy(kernel.link[1].address, kernel.link[0].address, KD_LINK_ADDRESS_MAX);
 	assert_no_error(bring_up(&plan, "10.1.0.9", ""));
 	add_link("third", "52:54:00:00:00:04");
-	assert_no_error(bring_up(&plan, "10.0.4.2", "third up\nthird has 10.0.4.15/24\nthird leads to 10.0.4.2\n"));
+	assert_no_error(
+		bring_up(&plan, "10.0.4.2", "third up\nthird has 10.0.4.15/24\nthird leads to 10.0.4.2 from any\n"));
 }
 
 /* Somebody gave the device another hardware address than its own. */
@@ -337,6 +385,46 @@ static void test_other_address(void **state)
 	assert_no_error(bring_up(&plan, "10.0.2.2", ""));
 }
 
+/* Three servers behind a device whose address is lent, one of them on the link itself. */
+static const char lent[] = "network device eth0 52:54:00:00:00:02 52:54:00:00:00:02 1500\n"
+			   "network address eth0 10.0.2.15 24 lease\n"
+			   "network route eth0 10.1.0.9 10.0.2.2 10.0.2.15\n"
+			   "network route eth0 10.0.2.7 % 10.0.2.15\n"
+			   "network address eth0 fd00::15 64\n"
+			   "network route eth0 fd00::9 fd00::2 fd00::15\n";
+
+/* It is still this machine's, or nobody can tell. The server is asked once. */
+static void test_lease_that_stays(void **state)
+{
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+
+	make_plan(&plan, lent);
+	add_link("first", "52:54:00:00:00:02");
+	kernel.dead[0] = true;
+	assert_error(bring_up(&plan, "10.1.0.9", "first up\n"), KD_ERR_TIMEOUT, "link eth0 has no carrier");
+	kernel.dead[0] = false;
+	if (*state)
+		kernel.answer = (struct dhcp_answer){ DHCP_ACK, inet_addr("10.0.2.15"), 0, inet_addr("10.0.2.2"), 24 };
+	assert_no_error(bring_up(&plan, "10.1.0.9", "first has 10.0.2.15/24\nfirst leads to 10.1.0.9\n"));
+	assert_no_error(bring_up(&plan, "10.0.2.7", "first leads to 10.0.2.7\n"));
+	assert_no_error(bring_up(&plan, "fd00::9", "first has fd00::15/64\nfirst leads to fd00::9\n"));
+	assert_int_equal(kernel.asked, 1);
+}
+
+/* It is another machine's now. */
+static void test_lease_that_is_gone(void **state)
+{
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+
+	make_plan(&plan, lent);
+	add_link("first", "52:54:00:00:00:02");
+	kernel.answer = (struct dhcp_answer){ DHCP_ACK, inet_addr("10.0.2.77"), 0, inet_addr("10.0.2.3"), 25 };
+	assert_no_error(bring_up(&plan, "10.1.0.9", "first up\nfirst has 10.0.2.77/25\nfirst leads to all from any\n"));
+	assert_no_error(bring_up(&plan, "10.0.2.7", "first leads to 10.0.2.7 from any\n"));
+	assert_no_error(bring_up(&plan, "fd00::9", "first has fd00::15/64\nfirst leads to fd00::9\n"));
+	assert_int_equal(kernel.asked, 1);
+}
+
 static void test_bad_lines(void **state)
 {
 	static const struct {
@@ -344,6 +432,9 @@ static void test_bad_lines(void **state)
 	} cases[] = {
 		{ "network route eth0 10.0.2.2 % %\n", "link eth0 is not in the plan above this line" },
 		{ "network device eth0 x x 1500\nnetwork route eth0 10.0.2.2 % %\n", "\"x\" has another form" },
+		{ "network device eth0 52:54:00:00:00:02 52:54:00:00:00:02 1500\nnetwork address eth0 10.0.2.15 24 lent\n"
+		  "network route eth0 10.0.2.2 % %\n",
+		  "\"lent\" has another form" },
 		{ "network vlan eth0 eth9 7 8100 1500\nnetwork route eth0 10.0.2.2 % %\n",
 		  "link eth9 is not in the plan" },
 	};
@@ -351,9 +442,102 @@ static void test_bad_lines(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
 
+		kernel.links = 0;
+		add_link("first", "52:54:00:00:00:02");
 		make_plan(&plan, cases[i].lines);
 		assert_error(bring_up(&plan, "10.0.2.2", ""), KD_ERR_FORMAT, cases[i].text);
 	}
+}
+
+/* --- DHCP --------------------------------------------------------------------------------------------------------- */
+
+static const unsigned char hardware[] = { 0x52, 0x54, 0, 0, 0, 2 };
+
+static void test_dhcp_question(void **state)
+{
+	const struct dhcp_question question = { .type = DHCP_REQUEST,
+						.id = 0x78563412,
+						.hardware = hardware,
+						.hardware_size = sizeof(hardware),
+						.wanted = inet_addr("10.0.2.15") };
+	unsigned char packet[DHCP_PACKET_MAX];
+	static const unsigned char options[] = {
+		0x63, 0x82, 0x53, 0x63, 53, 1, 3, 50, 4, 10, 0, 2, 15, 55, 2, 1, 3, 255
+	};
+	uint32_t sum = 0;
+
+	assert_int_equal(dhcp_write(&question, packet), 328);
+	assert_memory_equal(packet + 12, "\0\0\0\0\xff\xff\xff\xff\0\x44\0\x43", 12);
+	for (int i = 0; i < 20; i += 2)
+		sum += (uint32_t)packet[i] << 8 | packet[i + 1];
+	assert_int_equal((sum & 0xffff) + (sum >> 16), 0xffff);
+	assert_memory_equal(packet + 28, "\1\1\6\0\x12\x34\x56\x78\0\0\x80\0", 12);
+	assert_memory_equal(packet + 28 + 28, hardware, sizeof(hardware));
+	assert_memory_equal(packet + 28 + 236, options, sizeof(options));
+}
+
+/* A server's packet with @options, whose first byte after the cookie they are. */
+static size_t make_answer(unsigned char packet[static DHCP_PACKET_MAX], const void *options, size_t size)
+{
+	const size_t whole = 28 + 240 + size;
+
+	memset(packet, 0, DHCP_PACKET_MAX);
+	memcpy(packet, "\x45\0\0\0\0\0\0\0\x40\x11\0\0\x0a\0\2\2\xff\xff\xff\xff\0\x43\0\x44", 24);
+	packet[2] = (unsigned char)(whole >> 8);
+	packet[3] = (unsigned char)whole;
+	packet[24] = (unsigned char)((whole - 20) >> 8);
+	packet[25] = (unsigned char)(whole - 20);
+	memcpy(packet + 28, "\2\1\6\0\x12\x34\x56\x78", 8);
+	memcpy(packet + 28 + 16, "\x0a\0\2\x0f", 4);
+	memcpy(packet + 28 + 28, hardware, sizeof(hardware));
+	memcpy(packet + 28 + 236, "\x63\x82\x53\x63", 4);
+	memcpy(packet + 28 + 240, options, size);
+	return whole;
+}
+
+static void test_dhcp_answer(void **state)
+{
+	static const unsigned char ack[] = { 0, 53, 1,  5, 1, 4, 255, 255, 254, 0, 3, 8, 10,  0,
+					     2, 2,  10, 0, 2, 3, 54,  4,   10,  0, 2, 2, 255, 9 };
+	static const unsigned char nak[] = { 53, 1, 6 }, discover[] = { 53, 1, 1 }, long_type[] = { 53, 2, 5, 5 },
+				   beyond[] = { 53, 1, 5, 3, 200, 1 }, no_size[] = { 53, 1, 5, 3 },
+				   mask[] = { 53, 1, 5, 1, 3, 255, 255, 255 };
+	struct dhcp_question question = {
+		.type = DHCP_DISCOVER, .id = 0x78563412, .hardware = hardware, .hardware_size = sizeof(hardware)
+	};
+	unsigned char packet[DHCP_PACKET_MAX];
+	struct dhcp_answer answer;
+	size_t size = make_answer(packet, ack, sizeof(ack));
+
+	assert_true(dhcp_read(packet, size, &question, &answer));
+	assert_int_equal(answer.type, DHCP_ACK);
+	assert_int_equal(answer.address, inet_addr("10.0.2.15"));
+	assert_int_equal(answer.router, inet_addr("10.0.2.2"));
+	assert_int_equal(answer.server, inet_addr("10.0.2.2"));
+	assert_int_equal(answer.prefix, 23);
+	/* Cut off anywhere, or not for this client. */
+	for (size_t i = 0; i < size; i++)
+		assert_false(dhcp_read(packet, i, &question, &answer));
+	question.id++;
+	assert_false(dhcp_read(packet, size, &question, &answer));
+	question.id--;
+	packet[28 + 28]++;
+	assert_false(dhcp_read(packet, size, &question, &answer));
+	size = make_answer(packet, nak, sizeof(nak));
+	assert_true(dhcp_read(packet, size, &question, &answer));
+	assert_int_equal(answer.type, DHCP_NAK);
+	assert_false(dhcp_read(packet, make_answer(packet, discover, sizeof(discover)), &question, &answer));
+	assert_false(dhcp_read(packet, make_answer(packet, long_type, sizeof(long_type)), &question, &answer));
+	assert_false(dhcp_read(packet, make_answer(packet, beyond, sizeof(beyond)), &question, &answer));
+	assert_false(dhcp_read(packet, make_answer(packet, no_size, sizeof(no_size)), &question, &answer));
+	assert_false(dhcp_read(packet, make_answer(packet, mask, sizeof(mask)), &question, &answer));
+	/* A part of a larger packet; another protocol. */
+	size = make_answer(packet, ack, sizeof(ack));
+	packet[6] = 0x20;
+	assert_false(dhcp_read(packet, size, &question, &answer));
+	packet[6] = 0;
+	packet[9] = 6;
+	assert_false(dhcp_read(packet, size, &question, &answer));
 }
 
 /* --- fence_kdump -------------------------------------------------------------------------------------------------- */
@@ -421,7 +605,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dead_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_address, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lease_that_stays, setup, teardown),
+		{ "test_lease_that_is_confirmed", test_lease_that_stays, setup_other, teardown, NULL },
+		cmocka_unit_test_setup_teardown(test_lease_that_is_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_lines, setup, teardown),
+		cmocka_unit_test(test_dhcp_question),
+		cmocka_unit_test(test_dhcp_answer),
 		cmocka_unit_test_setup_teardown(test_fence, setup, teardown),
 	};
 

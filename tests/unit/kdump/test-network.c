@@ -143,6 +143,11 @@ static void test_device(void **state)
 		    "network device eth0 52:54:00:00:00:02 52:54:00:00:00:02 1500\n"
 		    "network address eth0 10.0.2.15 24\n"
 		    "network route eth0 10.1.0.9 10.0.2.2 10.0.2.15\n");
+	own[1].lease = true;
+	expect_plan(m, "10.1.0.9",
+		    "network device eth0 52:54:00:00:00:02 52:54:00:00:00:02 1500\n"
+		    "network address eth0 10.0.2.15 24 lease\n"
+		    "network route eth0 10.1.0.9 10.0.2.2 10.0.2.15\n");
 }
 
 /* The server is a neighbour, and somebody has given the device another address than its own. */
