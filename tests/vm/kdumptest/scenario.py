@@ -114,6 +114,7 @@ TARGETS = {
     "ssh": "a server by ssh and sftp",
     "chain": "two targets: the first one's disk is lost in the crash",
     "stopped": "two targets: the first one's NFS server answers nothing any more",
+    "lent": "an NFS server, from an address that a DHCP server has lent to this machine no longer",
     "fenced": "a disk of its own, and a cluster that is told of the dump (fence_kdump)",
     "links": "an NFS server behind each of two links: the first one's goes in the crash",
     "rootfs": "failure_action dump_to_rootfs: the disk that is named is lost in the crash",
@@ -150,6 +151,7 @@ def target(kind, installed, out):
                       "-device", f"virtio-blk-pci,drive={name}-drive,id={name}"]
         offered = {"virtiofs": _shared, "nfs": _exported, "bridged": _exported, "ssh": _reached, "links": _exported_twice,
                    "stopped": lambda folder: _exported(folder, stopped),
+                   "lent": lambda folder: _lent(folder, heard),
                    "fenced": lambda folder: _told(folder, heard)}.get(kind, _nothing)
         with offered(Path(scratch, "shared")) as (more, variables, brought):
             files |= {file[0]: file for file in brought}
@@ -157,6 +159,29 @@ def target(kind, installed, out):
                                 "crashkernel=192M panic=5", {"KIND": kind, **variables}, list(files.values()), 300,
                                 listen, machines.append)
             return verdict(play(scenario, installed, out) + [ask() for ask in heard])
+
+
+@contextlib.contextmanager
+def _lent(folder, heard):
+    """An NFS server. Of the guest's packets those of the capture must come from the address that QEMU lends."""
+    packets = folder.with_suffix(".pcap")
+
+    def ask():
+        seen = packets.read_bytes()
+        # From 10.0.2.15 to 10.0.2.2, by TCP; an IP header has a checksum between the two.
+        ours = sum(seen[at - 3:at - 2] == b"\x06" for at in _found(seen, bytes([10, 0, 2, 15, 10, 0, 2, 2])))
+        return ours > 100, f"{ours} packets from the address that was lent"
+
+    with _exported(folder) as (words, variables, files):
+        heard.append(ask)
+        yield words + ["-object", f"filter-dump,id=packets,netdev=net,file={packets},maxlen=128"], variables, files
+
+
+def _found(data, part):
+    at = data.find(part)
+    while at >= 0:
+        yield at
+        at = data.find(part, at + 1)
 
 
 @contextlib.contextmanager
