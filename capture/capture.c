@@ -16,6 +16,7 @@
 #include "capture/child.h"
 #include "capture/clock.h"
 #include "capture/disks.h"
+#include "capture/flight.h"
 #include "capture/hooks.h"
 #include "capture/modules.h"
 #include "capture/save.h"
@@ -40,6 +41,7 @@ struct capture {
 	const struct kd_log *log;
 	struct kd_sysroot root;
 	struct report report;
+	struct flight flight;
 	int64_t deadline; /* of the running step */
 	struct capture_progress *progress;
 	struct disks disks; /* of report.target; none: it is on a server, or they are not known */
@@ -66,7 +68,7 @@ static void complain(struct capture *capture, struct kd_error *err)
 {
 	if (!err)
 		return;
-	report_add_error(&capture->report, err);
+	flight_note(&capture->flight, KD_FLIGHT_ERROR, "%s", err->text);
 	kd_log_error(capture->log, err);
 }
 
@@ -76,20 +78,17 @@ static bool run_steps(struct capture *capture, const struct step *steps, size_t 
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		struct report_step *step = report_begin_step(&capture->report, steps[i].name);
 		struct kd_error *err;
 		bool ok;
 
+		flight_note(&capture->flight, KD_FLIGHT_BEGIN, "%s", steps[i].name);
 		capture->deadline = steps[i].seconds ? clock_deadline(steps[i].seconds, capture->setup->deadline) :
 						       capture->setup->deadline;
 		err = steps[i].run(capture);
 		ok = !err;
 		complain(capture, err);
 		memory_note(&capture->report.memory, &capture->root);
-		if (step) {
-			step->stop = clock_ms();
-			step->ok = ok;
-		}
+		flight_note(&capture->flight, ok ? KD_FLIGHT_END : KD_FLIGHT_FAILED, "%s", steps[i].name);
 		if (!ok && (steps[i].on_failure == STOP || (steps[i].on_failure == STOP_IF_STUCK && capture->stuck)))
 			return false;
 	}
@@ -143,7 +142,14 @@ static struct kd_error *run_on_target(struct capture *capture, const char *name,
 
 static void achieve(struct capture *capture, enum capture_result result)
 {
+	const struct dump_result *dump = &capture->report.dump;
+
 	capture->report.result = result;
+	if (result == CAPTURE_LOG_ONLY)
+		flight_note(&capture->flight, KD_FLIGHT_SAVED, "log");
+	else
+		flight_note(&capture->flight, KD_FLIGHT_SAVED, "%s %" PRIu64, capture_result_name(result),
+			    dump->attempt[dump->kept].size);
 	if (result > capture->setup->outcome->result)
 		capture->setup->outcome->result = result;
 }
@@ -220,6 +226,10 @@ static struct kd_error *step_log(struct capture *capture)
 	if (crash->identity.release[0])
 		kd_info(capture->log, "Linux %s crashed: %s", crash->identity.release,
 			crash->panic[0] ? crash->panic : "its log does not say why");
+	flight_note(&capture->flight, KD_FLIGHT_CRASH, "%" PRIu64 " %s", crash->identity.crash_time,
+		    crash->identity.release);
+	if (crash->panic[0])
+		flight_note(&capture->flight, KD_FLIGHT_PANIC, "%s", crash->panic);
 	return err;
 }
 
@@ -236,8 +246,10 @@ static struct kd_error *step_pre(struct capture *capture)
 		complain(capture, err);
 		return NULL;
 	}
-	if (err)
+	if (err) {
 		capture->setup->outcome->vetoed = true;
+		flight_note(&capture->flight, KD_FLIGHT_VETO, "%s", err->text);
+	}
 	return kd_error_wrap(err, "no dump");
 }
 
@@ -310,6 +322,7 @@ static struct kd_error *step_connect(struct capture *capture)
 	if (err)
 		return kd_error_wrap(err, "target %s", target->device);
 	capture->connected = true;
+	flight_note(&capture->flight, KD_FLIGHT_DIRECTORY, "%s", place->directory);
 	kd_info(capture->log, "saving to %s (%s), %s", target->device, place->node, place->directory);
 	return NULL;
 }
@@ -360,11 +373,15 @@ static struct kd_error *step_save_log(struct capture *capture)
 	return err;
 }
 
+/* The record so far also tells of a capture that ends in the middle of the dump. */
 static struct kd_error *reserve_space(void *arg)
 {
+	const struct capture *capture = arg;
 	_cleanup_close_ int dir = -1;
-	struct kd_error *err = open_directory(arg, &dir);
+	struct kd_error *err = open_directory(capture, &dir);
 
+	if (!err)
+		err = flight_save(dir, capture->flight.record);
 	return err ? err : save_reserve(dir, RESERVE_SIZE);
 }
 
@@ -516,6 +533,7 @@ static struct kd_error *save_papers(void *arg)
 	if (err)
 		return err;
 	save_release(dir);
+	kd_error_destroy(flight_save(dir, capture->flight.record));
 	log_err = save_file(dir, "kexec-dmesg-incomplete.log", "kexec-dmesg.log", put_kernel_log, NULL);
 	err = save_file(dir, "report-incomplete.json", "report.json", put_report, &capture->report);
 	return err ? err : take_ptr(log_err);
@@ -579,6 +597,7 @@ static void try_targets(struct capture *capture, size_t first)
 			run_steps(capture, disconnect_step, 1);
 		capture->stuck = false;
 		report->target = &capture->plan->target[i];
+		flight_note(&capture->flight, KD_FLIGHT_TARGET, "%s %s", report->target->type, report->target->device);
 		report->dump = (struct dump_result){ 0 };
 		report->result = CAPTURE_NOTHING;
 		save_to_target(capture);
@@ -724,14 +743,23 @@ struct kd_error *capture_run(const struct capture_setup *setup)
 		.log = setup->log,
 		.deadline = setup->deadline,
 		.progress = &setup->outcome->progress,
-		.report = { .plan = setup->plan, .crash = &setup->outcome->crash, .place = &setup->outcome->place },
+		.report = { .plan = setup->plan,
+			    .crash = &setup->outcome->crash,
+			    .place = &setup->outcome->place,
+			    .flight = &setup->outcome->flight },
+		.flight = { &setup->outcome->flight, setup->log },
 	};
-	struct report_step *step = report_begin_step(&capture.report, "setup");
 	struct kd_error *err = kd_sysroot_open(NULL, &capture.root);
 
 	if (err)
 		return err;
-	*step = (struct report_step){ "setup", setup->started, clock_ms(), true };
+	if (setup->again) {
+		flight_note(&capture.flight, KD_FLIGHT_AGAIN, "%s", setup->again->text);
+		flight_close(&capture.flight);
+	} else {
+		flight_note_at(&capture.flight, setup->started, KD_FLIGHT_BEGIN, "setup");
+		flight_note(&capture.flight, KD_FLIGHT_END, "setup");
+	}
 	complain(&capture, setup->plan_error);
 	complain(&capture, setup->again);
 	run_steps(&capture, before, ARRAY_SIZE(before));

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/flight.h"
 #include "base/log.h"
 #include "base/plan.h"
 #include "capture/child.h"
@@ -36,6 +37,7 @@ struct capture_outcome {
 	struct crash_facts crash;
 	struct target_place place;
 	struct capture_progress progress;
+	struct kd_flight flight;
 };
 
 struct capture_setup {

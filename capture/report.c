@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "capture/report.h"
 
-#include <string.h>
-
 #include "base/json.h"
-#include "capture/clock.h"
 
 static const char *const result_names[] = {
 	[CAPTURE_NOTHING] = "nothing",
@@ -25,21 +22,9 @@ const char *capture_result_words(enum capture_result result)
 	return words[result];
 }
 
-void report_add_error(struct report *report, const struct kd_error *err)
+const char *capture_result_name(enum capture_result result)
 {
-	if (report->error_count < REPORT_ERRORS && (report->error[report->error_count] = strdup(err->text)))
-		report->error_count++;
-}
-
-struct report_step *report_begin_step(struct report *report, const char *name)
-{
-	struct report_step *step = &report->step[report->step_count];
-
-	if (report->step_count == REPORT_STEPS)
-		return NULL;
-	report->step_count++;
-	*step = (struct report_step){ .name = name, .start = clock_ms() };
-	return step;
+	return result_names[result];
 }
 
 /* "" means that the value is not known. */
@@ -188,23 +173,28 @@ static void put_memory(struct kd_json *json, const struct report *report)
 	kd_json_close(json, '}');
 }
 
+static void put_step(struct kd_json *json, const struct kd_flight *flight, size_t begin)
+{
+	const struct kd_flight_event *start = &flight->event[begin], *stop = kd_flight_end_of(flight, begin);
+
+	if (!stop)
+		return; /* the step that writes this report, or one around it */
+	kd_json_open(json, NULL, '{');
+	kd_json_string(json, "name", kd_flight_text(flight, start));
+	kd_json_seconds(json, "start", start->time);
+	kd_json_seconds(json, "seconds", stop->time - start->time);
+	kd_json_bool(json, "ok", stop->kind == KD_FLIGHT_END);
+	kd_json_close(json, '}');
+}
+
 static void put_steps(struct kd_json *json, const struct report *report)
 {
-	unsigned int i;
+	size_t i;
 
 	kd_json_open(json, "steps", '[');
-	for (i = 0; i < report->step_count; i++) {
-		const struct report_step *step = &report->step[i];
-
-		if (!step->stop)
-			continue; /* the step that writes this report */
-		kd_json_open(json, NULL, '{');
-		kd_json_string(json, "name", step->name);
-		kd_json_seconds(json, "start", step->start);
-		kd_json_seconds(json, "seconds", step->stop - step->start);
-		kd_json_bool(json, "ok", step->ok);
-		kd_json_close(json, '}');
-	}
+	for (i = 0; i < report->flight->count; i++)
+		if (report->flight->event[i].kind == KD_FLIGHT_BEGIN)
+			put_step(json, report->flight, i);
 	kd_json_close(json, ']');
 	if (report->complete_at)
 		kd_json_seconds(json, "complete_at", report->complete_at);
@@ -212,10 +202,20 @@ static void put_steps(struct kd_json *json, const struct report *report)
 		kd_json_string(json, "complete_at", NULL);
 }
 
+static void put_errors(struct kd_json *json, const struct kd_flight *flight)
+{
+	size_t i;
+
+	kd_json_open(json, "errors", '[');
+	for (i = 0; i < flight->count; i++)
+		if (flight->event[i].kind == KD_FLIGHT_ERROR)
+			kd_json_string(json, NULL, kd_flight_text(flight, &flight->event[i]));
+	kd_json_close(json, ']');
+}
+
 void report_write(FILE *out, const struct report *report)
 {
 	struct kd_json json = { .out = out };
-	unsigned int i;
 
 	kd_json_open(&json, NULL, '{');
 	kd_json_u64(&json, "format", REPORT_FORMAT);
@@ -233,9 +233,6 @@ void report_write(FILE *out, const struct report *report)
 	kd_json_close(&json, '}');
 	put_memory(&json, report);
 	put_steps(&json, report);
-	kd_json_open(&json, "errors", '[');
-	for (i = 0; i < report->error_count; i++)
-		kd_json_string(&json, NULL, report->error[i]);
-	kd_json_close(&json, ']');
+	put_errors(&json, report->flight);
 	kd_json_close(&json, '}');
 }

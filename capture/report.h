@@ -32,9 +32,9 @@
  *                        and within it for each target: "connect", "save-log", "pre" (programs before the dump, on the
  *                        first target only), "reserve" space for the report, "dump", "report", and "disconnect" if
  *                        another target follows), "post" (programs after the dump), "disconnect", "trace" (if nothing
- *                        was saved, the end of the log goes to the console). Of a capture that was started a second
- *                        time there are only the steps since then, with "trace" and "disconnect" before "save".
- *                        kdumpctl info has its own words for them
+ *                        was saved, the end of the log goes to the console). A capture that was started a second
+ *                        time has "trace" and "disconnect" before its second "save"; the steps that the first
+ *                        one did not end have failed. kdumpctl info has its own words for them
  *      complete_at       when the dump was complete and on the disk; null if it is not
  *      errors            [text] of every error, in order
  */
@@ -46,6 +46,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/flight.h"
 #include "base/plan.h"
 #include "capture/crash.h"
 #include "capture/dump.h"
@@ -53,17 +54,11 @@
 #include "capture/quiesce.h"
 #include "capture/target.h"
 
-enum { REPORT_FORMAT = 1, REPORT_STEPS = 64, REPORT_ERRORS = 32 };
+enum { REPORT_FORMAT = 1 };
 
 enum capture_result { CAPTURE_NOTHING, CAPTURE_LOG_ONLY, CAPTURE_INCOMPLETE, CAPTURE_COMPLETE };
 /** The result in plain language, to follow "result: ". */
 const char *capture_result_words(enum capture_result result);
-
-struct report_step {
-	const char *name;
-	int64_t start, stop; /* clock_ms() */
-	bool ok;
-};
 
 struct report {
 	enum capture_result result;
@@ -76,16 +71,11 @@ struct report {
 	struct quiesce_result quiesce;
 	unsigned int modules_inserted, modules_failed;
 	struct memory_use memory;
-	struct report_step step[REPORT_STEPS];
-	unsigned int step_count;
-	char *error[REPORT_ERRORS]; /* owned; later errors are only in kexec-dmesg.log */
-	unsigned int error_count;
+	const struct kd_flight *flight; /* has the steps and the errors */
 };
 
-/** Keep a copy of @err's text. */
-void report_add_error(struct report *report, const struct kd_error *err);
-/** Add a step that starts now; NULL if there are too many. */
-struct report_step *report_begin_step(struct report *report, const char *name);
+/** The result's word in the report. */
+const char *capture_result_name(enum capture_result result);
 
 /** Write @report as JSON. */
 void report_write(FILE *out, const struct report *report);

@@ -688,16 +688,18 @@ static void test_report_of_a_failure(void **state)
 	static char *const collector[] = { (char *)"dumpfilter", (char *)"-d", (char *)"31", NULL };
 	static const struct crash_facts crash;
 	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
-	struct report report = { .plan = &plan, .crash = &crash };
-	struct kd_error *err = kd_error_create(KD_ERR_STATE, "a \"quoted\" reason");
+	struct kd_flight flight = { 0 };
+	struct report report = { .plan = &plan, .crash = &crash, .flight = &flight };
 	_cleanup_free_ char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
 	assert_no_error(kd_plan_init(&plan));
 	assert_no_error(kd_plan_set_collector(&plan, KD_COLLECTOR_BUILT_IN, "", collector));
-	report_add_error(&report, err);
-	kd_error_destroy(err);
+	assert_non_null(kd_flight_add(&flight, 1500, KD_FLIGHT_BEGIN, "save"));
+	assert_non_null(kd_flight_add(&flight, 1600, KD_FLIGHT_BEGIN, "connect"));
+	assert_non_null(kd_flight_add(&flight, 1700, KD_FLIGHT_ERROR, "a \"quoted\" reason"));
+	assert_non_null(kd_flight_add(&flight, 1850, KD_FLIGHT_FAILED, "connect"));
 	report_write(out, &report);
 	fclose(out);
 	assert_non_null(strstr(text, "\"result\": \"nothing\""));
@@ -705,7 +707,9 @@ static void test_report_of_a_failure(void **state)
 	assert_non_null(strstr(text, "\"collector\": \"dumpfilter -d 31\""));
 	assert_non_null(strstr(text, "\"complete_at\": null"));
 	assert_non_null(strstr(text, "\"errors\": [\n    \"a \\\"quoted\\\" reason\"\n  ]"));
-	free(report.error[0]);
+	/* What has not ended, as the step that writes the report, is not in it. */
+	assert_non_null(strstr(text, "\"steps\": [\n    {\n      \"name\": \"connect\",\n      \"start\": 1.600,\n"
+				     "      \"seconds\": 0.250,\n      \"ok\": false\n    }\n  ]"));
 }
 
 /* What the filter found of each class, for the next estimate and for people. */
@@ -713,7 +717,8 @@ static void test_report_census(void **state)
 {
 	static const struct crash_facts crash;
 	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
-	struct report report = { .plan = &plan, .crash = &crash, .dump = { .count = 1 } };
+	static const struct kd_flight flight;
+	struct report report = { .plan = &plan, .crash = &crash, .dump = { .count = 1 }, .flight = &flight };
 	struct dumpfilter_report *pages = &report.dump.attempt[0].report;
 	_cleanup_free_ char *text = NULL;
 	size_t size;
@@ -1344,7 +1349,8 @@ static void test_dump_says_what_is_next(void **state)
 	};
 	static const struct crash_facts crash;
 	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
-	struct report report = { .plan = &plan, .crash = &crash };
+	static const struct kd_flight flight;
+	struct report report = { .plan = &plan, .crash = &crash, .flight = &flight };
 	_cleanup_free_ char *said = NULL, *written = NULL, *path = NULL, *zeros = calloc(200, 4096);
 	FILE *out;
 	size_t size;

@@ -473,6 +473,83 @@ static void test_a_second_worker_does_not_run_kdump_pre_again(void **state)
 	assert_int_equal(fixture->outcome->result, CAPTURE_COMPLETE);
 }
 
+/* The record in the directory of target @number. */
+static void read_flight(unsigned int number, struct kd_flight *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%u/" KD_FLIGHT_FILE, machine.directory, number);
+	assert_no_error(kd_read_file(path, 65536, &text, NULL));
+	assert_true(kd_flight_parse(text, ret) > 0);
+}
+
+/* How the step @name ended for the @th time (from 0). */
+static enum kd_flight_kind end_of(const struct kd_flight *flight, const char *name, unsigned int th)
+{
+	for (size_t i = 0; i < flight->count; i++) {
+		const struct kd_flight_event *end;
+
+		if (flight->event[i].kind != KD_FLIGHT_BEGIN ||
+		    strcmp(kd_flight_text(flight, &flight->event[i]), name) != 0 || th--)
+			continue;
+		end = kd_flight_end_of(flight, i);
+		return end ? end->kind : KD_FLIGHT_BEGIN;
+	}
+	fail_msg("no step %s", name);
+	return KD_FLIGHT_KINDS;
+}
+
+/* Each target has a record of what happened until it was left; the one of the last has all. */
+static void test_each_target_has_the_record(void **state)
+{
+	struct fixture *fixture = *state;
+	struct kd_flight flight;
+
+	memcpy(fixture->outcome->flight.id, "00c0ffee", 9);
+	make_target(0);
+	make_target(1);
+	machine.dump_fails = true;
+	make_plan(&fixture->plan, NULL, TARGETS);
+	capture(&fixture->plan, fixture->outcome,
+		"connect 0\ndump behind its log\ndisconnect\nconnect 1\ndump behind its log\ndisconnect\n");
+	read_flight(0, &flight);
+	assert_int_equal(end_of(&flight, "dump", 0), KD_FLIGHT_FAILED);
+	assert_string_equal(kd_flight_text(&flight, kd_flight_last(&flight, KD_FLIGHT_TARGET)), "ext4 0");
+	read_flight(1, &flight);
+	assert_int_equal(end_of(&flight, "connect", 1), KD_FLIGHT_END);
+	assert_string_equal(kd_flight_text(&flight, kd_flight_last(&flight, KD_FLIGHT_TARGET)), "ext4 1");
+	assert_string_equal(kd_flight_text(&flight, kd_flight_last(&flight, KD_FLIGHT_ERROR)),
+			    "no complete dump was saved");
+	/* Process 1 shares it, and has the steps after the target was left. */
+	assert_int_equal(end_of(&fixture->outcome->flight, "trace", 0), KD_FLIGHT_END);
+}
+
+/* A machine that is lost in the middle of the dump has left a record, too. */
+static void test_the_record_is_there_before_the_dump(void **state)
+{
+	struct fixture *fixture = *state;
+	_cleanup_free_ char *said = NULL;
+	struct kd_flight flight;
+
+	memcpy(fixture->outcome->flight.id, "00c0ffee", 9);
+	make_target(0);
+	machine.dies_in = "dump";
+	machine.dies_always = true;
+	make_plan(&fixture->plan, NULL, 1);
+	supervise(&fixture->plan, fixture->outcome,
+		  "connect 0\ndump behind its log\ndisconnect\nconnect 0\ndump behind its log\n", &said);
+	read_flight(0, &flight);
+	/* The second worker has closed what the first one left open. */
+	assert_int_equal(end_of(&flight, "dump", 0), KD_FLIGHT_FAILED);
+	assert_int_equal(end_of(&flight, "save", 0), KD_FLIGHT_FAILED);
+	assert_int_equal(end_of(&flight, "reserve", 1), KD_FLIGHT_BEGIN);
+	assert_non_null(
+		strstr(kd_flight_text(&flight, kd_flight_last(&flight, KD_FLIGHT_AGAIN)), "died from signal 9"));
+	/* It is in the log as well, which goes to pstore if this kernel dies. */
+	assert_non_null(strstr(said, "<6>kdump-flight: 00c0ffee "));
+}
+
 static void test_a_second_worker_dumps_to_the_next_target(void **state)
 {
 	struct fixture *fixture = *state;
@@ -532,6 +609,8 @@ int main(void)
 		WITH_MACHINE(test_a_target_that_holds_whoever_looks_at_it),
 		WITH_MACHINE(test_a_second_worker_goes_on),
 		WITH_MACHINE(test_a_second_worker_does_not_run_kdump_pre_again),
+		WITH_MACHINE(test_each_target_has_the_record),
+		WITH_MACHINE(test_the_record_is_there_before_the_dump),
 		WITH_MACHINE(test_a_second_worker_dumps_to_the_next_target),
 		WITH_MACHINE(test_a_second_worker_dies_too),
 		WITH_MACHINE(test_no_target),
