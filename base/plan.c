@@ -204,6 +204,7 @@ struct kd_error *kd_plan_init(struct kd_plan *ret)
 		.mount_timeout = KD_PLAN_TIMEOUT,
 		.stall_timeout = KD_PLAN_TIMEOUT,
 		.quiesce = true,
+		.pstore = true,
 	};
 	struct kd_error *err;
 
@@ -312,6 +313,7 @@ struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret)
 	fprintf(out, "mount-timeout %u\n", plan->mount_timeout);
 	fprintf(out, "stall-timeout %u\n", plan->stall_timeout);
 	fprintf(out, "quiesce %s\n", plan->quiesce ? "on" : "off");
+	fprintf(out, "pstore %s\n", plan->pstore ? "on" : "off");
 	for (i = 0; i < plan->module_count; i++) {
 		fputs("module", out);
 		put_word(out, plan->module[i].file);
@@ -469,10 +471,20 @@ static enum line_result line_stall_timeout(struct kd_plan *plan, char **word, si
 	return seconds(word[0], &plan->stall_timeout);
 }
 
+static enum line_result set_switch(bool *on, const char *word)
+{
+	*on = strcmp(word, "on") == 0;
+	return *on || strcmp(word, "off") == 0 ? LINE_OK : LINE_BAD;
+}
+
 static enum line_result line_quiesce(struct kd_plan *plan, char **word, size_t count)
 {
-	plan->quiesce = strcmp(word[0], "on") == 0;
-	return plan->quiesce || strcmp(word[0], "off") == 0 ? LINE_OK : LINE_BAD;
+	return set_switch(&plan->quiesce, word[0]);
+}
+
+static enum line_result line_pstore(struct kd_plan *plan, char **word, size_t count)
+{
+	return set_switch(&plan->pstore, word[0]);
 }
 
 static enum line_result line_module(struct kd_plan *plan, char **word, size_t count)
@@ -565,6 +577,7 @@ static const struct {
 	{ "mount-timeout", line_mount_timeout, 1, 1, false },
 	{ "stall-timeout", line_stall_timeout, 1, 1, false },
 	{ "quiesce", line_quiesce, 1, 1, false },
+	{ "pstore", line_pstore, 1, 1, false },
 	{ "module", line_module, 2, 2, true },
 	{ "volume", line_volume, 3, ANY_NUMBER, true },
 	{ "network", line_network, 3, ANY_NUMBER, true },

@@ -99,6 +99,7 @@ struct kd_plan {
 		mount_timeout; /* seconds for a device that is there to be mounted, its journal's replay included */
 	unsigned int stall_timeout; /* seconds without progress after which a collector is stopped */
 	bool quiesce;               /* stop the DMA of devices without a driver */
+	bool pstore;                /* leave the record in pstore when no complete dump was saved */
 	struct kd_plan_module *module;
 	size_t module_count;
 	struct kd_plan_volume *volume;
@@ -127,7 +128,7 @@ struct kd_error *kd_plan_parse(const char *text, const char *name, struct kd_pla
 struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret) MUST_CHECK;
 
 /** A usable empty plan: no targets, no modules, the built-in collector without options, deadline 3600 s, both timeouts
- *  KD_PLAN_TIMEOUT, quiesce on. */
+ *  KD_PLAN_TIMEOUT, quiesce and pstore on. */
 struct kd_error *kd_plan_init(struct kd_plan *ret) MUST_CHECK;
 
 /** Append copies. */

@@ -18,7 +18,9 @@
 #include "capture/child.h"
 #include "capture/clock.h"
 #include "capture/fence.h"
+#include "capture/flight.h"
 #include "capture/machine.h"
+#include "capture/pstore.h"
 #include "capture/watchdog.h"
 
 #define PLAN_MAX KD_MIB(1)
@@ -109,7 +111,9 @@ static _Noreturn void be_init(void)
 	struct kd_plan plan = { 0 };
 	struct kd_log log;
 	const struct capture_outcome *outcome;
+	struct flight flight;
 	const char *prefix;
+	bool done;
 	FILE *stream;
 
 	supervisor.setup.started = clock_ms();
@@ -128,6 +132,10 @@ static _Noreturn void be_init(void)
 	outcome = supervisor.setup.outcome = shared_alloc(sizeof(*outcome));
 	if (!outcome)
 		action_reset();
+	flight = (struct flight){ &supervisor.setup.outcome->flight, &log };
+	flight_begin(&flight, plan.created);
+	if (plan.pstore)
+		pstore_keep_log(true);
 	supervisor.setup.plan = &plan;
 	supervisor.setup.deadline = clock_deadline(plan.deadline, INT64_MAX);
 	job.deadline = supervisor.setup.deadline + GRACE_MS;
@@ -137,8 +145,14 @@ static _Noreturn void be_init(void)
 	capture_supervise(&job, &supervisor.setup);
 	machine_kill_others(is_guard, &supervisor);
 	kd_info(&log, "result: %s", capture_result_words(outcome->result));
-	action_perform(outcome->result == CAPTURE_COMPLETE || outcome->vetoed ? plan.final_action : plan.failure_action,
-		       plan.final_action, &supervisor.watchdog, &log);
+	done = outcome->result == CAPTURE_COMPLETE || outcome->vetoed;
+	flight_note(&flight, KD_FLIGHT_RESULT, "%s", capture_result_name(outcome->result));
+	flight_note(&flight, KD_FLIGHT_ACTION, "%s", kd_action_name(done ? plan.final_action : plan.failure_action));
+	if (done)
+		pstore_keep_log(false); /* the record is beside the dump */
+	else if (plan.pstore)
+		pstore_prepare(&supervisor.setup, &supervisor.watchdog);
+	action_perform(done ? plan.final_action : plan.failure_action, plan.final_action, &supervisor.watchdog, &log);
 }
 
 int main(int argc, char **argv)

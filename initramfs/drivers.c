@@ -3,9 +3,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #include "base/array.h"
 #include "base/block.h"
@@ -806,6 +808,44 @@ static struct kd_error *add_watchdogs(const struct drivers *drivers)
 	return err;
 }
 
+/* --- pstore ------------------------------------------------------------------------------------------------------- */
+
+enum { EFI_FREE_MIN = 64 << 10 };
+
+/* Firmware whose variables fill its memory may not boot any more. Kernels before 6.6 do not tell what is free, but any
+ * of them refuses to write into the last 5 KiB (EFI_MIN_RESERVE in arch/x86/platform/efi/quirks.c). */
+static bool efi_has_room(const struct kd_sysroot *root)
+{
+	_cleanup_free_ char *path = kd_sysroot_path(root, "/sys/firmware/efi/efivars");
+	struct statfs fs;
+
+	return !path || statfs(path, &fs) < 0 || fs.f_type != EFIVARFS_MAGIC || !fs.f_blocks ||
+	       (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= EFI_FREE_MIN;
+}
+
+/* The module of the store that keeps the capture's record; NULL: it is built in, or there is none. The kernel takes the
+ * first one that registers. */
+static const char *pstore_module(const struct kd_sysroot *root)
+{
+	_cleanup_free_ char *backend = NULL;
+
+	kd_error_destroy(kd_sysroot_read_line(root, &backend, "/sys/module/pstore/parameters/backend"));
+	if (backend && strcmp(backend, "ramoops") == 0)
+		return "ramoops";
+	if (backend && strcmp(backend, "(null)") != 0 && !kd_starts_with(backend, "efi"))
+		return NULL;
+	return kd_sysroot_exists(root, "/sys/firmware/efi/runtime") && efi_has_room(root) ? "efi_pstore" : NULL;
+}
+
+/* Last: a dump is worth more than a record of how it failed. */
+static struct kd_error *add_pstore(const struct drivers *drivers)
+{
+	const char *module = drivers->plan->pstore ? pstore_module(drivers->root) : NULL;
+	bool found;
+
+	return module ? modules_add(drivers->modules, module, &found) : NULL;
+}
+
 /* --- all of a plan ------------------------------------------------------------------------------------------------ */
 
 static struct kd_error *add_extra(const struct drivers *drivers, char *const *extra_modules)
@@ -839,5 +879,7 @@ struct kd_error *drivers_add_plan(const struct drivers *drivers, char *const *ex
 		err = add_network(drivers, &plan->network[i]);
 	for (size_t i = 0; i < plan->volume_count && !err; i++)
 		err = add_volume(drivers, &plan->volume[i]);
-	return err ? err : add_extra(drivers, extra_modules);
+	if (!err)
+		err = add_extra(drivers, extra_modules);
+	return err ? err : add_pstore(drivers);
 }

@@ -333,6 +333,7 @@ static void set_times(const struct kd_sysroot *root, const struct kd_conf *conf,
 	plan->deadline = conf->capture_timeout ? conf->capture_timeout : capture_seconds(root);
 	plan->mount_timeout = conf->mount_timeout;
 	plan->stall_timeout = conf->stall_timeout;
+	plan->pstore = conf->pstore;
 }
 
 static struct kd_error *check_extra_files(const struct kd_sysroot *root, const struct kd_conf *conf)

@@ -314,7 +314,7 @@ static struct kd_error *set_bit(struct parser *p, const struct directive *d, con
 	return NULL;
 }
 
-static struct kd_error *set_auto_reset(struct parser *p, const struct directive *d, const char *value)
+static struct kd_error *set_yes_no(struct parser *p, const struct directive *d, const char *value)
 {
 	bool yes = strcmp(value, "yes") == 0;
 
@@ -418,9 +418,10 @@ static const struct directive directives[] = {
 	{ "mount_timeout", set_seconds, FIELD(mount_timeout), "300" },
 	{ "stall_timeout", set_seconds, FIELD(stall_timeout), "300" },
 	{ "capture_timeout", set_capture_timeout, FIELD(capture_timeout), "auto" },
+	{ "pstore", set_yes_no, FIELD(pstore), "yes" },
 	{ "force_rebuild", set_bit, FIELD(force_rebuild), "0" },
 	{ "force_no_rebuild", set_bit, FIELD(force_no_rebuild), "0" },
-	{ "auto_reset_crashkernel", set_auto_reset, FIELD(auto_reset_crashkernel), "yes" },
+	{ "auto_reset_crashkernel", set_yes_no, FIELD(auto_reset_crashkernel), "yes" },
 	{ "keep_dumps", set_count, FIELD(keep_dumps), "0" },
 	{ "keep_days", set_count, FIELD(keep_days), "0" },
 	{ "keep_size", set_size, FIELD(keep_size), "0" },

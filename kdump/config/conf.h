@@ -71,6 +71,7 @@ struct kd_conf {
 	unsigned int mount_timeout;   /* for it to be mounted then */
 	unsigned int stall_timeout;   /* without progress, after which a collector is stopped */
 	unsigned int capture_timeout; /* for the whole capture; 0: as long as so much memory may take */
+	bool pstore;                  /* default yes: the record of a capture may go to ERST or EFI variables */
 	bool force_rebuild, force_no_rebuild;
 	bool auto_reset_crashkernel; /* default yes: packages may change a crashkernel= that kdumpctl chose */
 	/* Which dumps stay (kdump/dumps/retention.h); 0: no such limit, which is the default. */

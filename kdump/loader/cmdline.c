@@ -115,6 +115,7 @@ static const struct {
 	{ "no5lvl", "2 MB of sparse memory tables on CPUs with 5-level paging" },
 	{ "kho=off", "memory for the handover to a next kernel" },
 	{ "liveupdate=off", "as above" },
+	{ "pstore.kmsg_bytes=4096", "a capture kernel that dies writes no more to the firmware's memory" },
 	{ "cryptomgr.notests", "self-tests run while the initramfs is unpacked, when memory is lowest" },
 	/* These set up things that no capture uses: 10,000 tracefs inodes (8.6 MB), slab's sysfs files (1 MB on 7.2,
 	 * which has renamed the function), zswap, and parsed type information for BPF. The kernel adds up repeated

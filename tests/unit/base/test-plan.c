@@ -52,31 +52,31 @@ static void test_plan_round_trip(void **state)
 static void test_plan_refuses(void **state)
 {
 	static const char head[] = "kdump-plan 3\ncreated 1\nkernel 6.1\nhost h\naddress 127.0.0.1\nutc-offset 0\n"
-				   "deadline 60\nmount-timeout 300\nstall-timeout 300\nquiesce on\n";
+				   "deadline 60\nmount-timeout 300\nstall-timeout 300\nquiesce on\npstore off\n";
 	static const struct {
 		const char *lines, *message;
 	} cases[] = {
 		{ "collector program % cp\nfailure-action reboot\nfinal-action reboot\n", "truncated" },
 		{ "collector program % cp\nfailure-action reboot\nend\n", "the \"final-action\" line is missing" },
-		{ "frobnicate 1\nend\n", "p:11: unknown key \"frobnicate\"" },
-		{ "created 2\nend\n", "p:11: created appears twice" },
-		{ "target ext4 UUID=1 % relative 60\nend\n", "p:11: bad value for target" },
-		{ "target ext4 UUID=1 % /x 0\nend\n", "p:11: bad value for target" },
-		{ "fence-kdump 10.0.0.8 0 10 0\nend\n", "p:11: bad value for fence-kdump" },
-		{ "fence-kdump 10.0.0.8 65536 10 0\nend\n", "p:11: bad value for fence-kdump" },
-		{ "fence-kdump 10.0.0.8 7410 0 0\nend\n", "p:11: bad value for fence-kdump" },
-		{ "fence-kdump 10.0.0.8 7410 10 x\nend\n", "p:11: bad value for fence-kdump" },
-		{ "target nfs 10.0.0.9:/x % /x 60 %\nend\n", "p:11: bad value for target" },
-		{ "target ext4 UUID=1 % /x\nend\n", "p:11: target has 4 words" },
-		{ "module /a %2\nend\n", "p:11: bad escape" },
-		{ "module /a %00\nend\n", "p:11: bad escape" },
-		{ "module  /a\nend\n", "p:11: bad escape" },
-		{ "collector cp\nend\n", "p:11: collector has 1 words" },
-		{ "collector frobnicate % cp\nend\n", "p:11: bad value for collector: \"frobnicate\"" },
-		{ "collector program relative cp\nend\n", "p:11: bad value for collector" },
-		{ "collector program % %\nend\n", "p:11: bad value for collector" },
-		{ "collector built-in /etc/erase dumpfilter\nend\n", "p:11: bad value for collector" },
-		{ "final-action shell\nend\n", "p:11: bad value for final-action" },
+		{ "frobnicate 1\nend\n", "p:12: unknown key \"frobnicate\"" },
+		{ "created 2\nend\n", "p:12: created appears twice" },
+		{ "target ext4 UUID=1 % relative 60\nend\n", "p:12: bad value for target" },
+		{ "target ext4 UUID=1 % /x 0\nend\n", "p:12: bad value for target" },
+		{ "fence-kdump 10.0.0.8 0 10 0\nend\n", "p:12: bad value for fence-kdump" },
+		{ "fence-kdump 10.0.0.8 65536 10 0\nend\n", "p:12: bad value for fence-kdump" },
+		{ "fence-kdump 10.0.0.8 7410 0 0\nend\n", "p:12: bad value for fence-kdump" },
+		{ "fence-kdump 10.0.0.8 7410 10 x\nend\n", "p:12: bad value for fence-kdump" },
+		{ "target nfs 10.0.0.9:/x % /x 60 %\nend\n", "p:12: bad value for target" },
+		{ "target ext4 UUID=1 % /x\nend\n", "p:12: target has 4 words" },
+		{ "module /a %2\nend\n", "p:12: bad escape" },
+		{ "module /a %00\nend\n", "p:12: bad escape" },
+		{ "module  /a\nend\n", "p:12: bad escape" },
+		{ "collector cp\nend\n", "p:12: collector has 1 words" },
+		{ "collector frobnicate % cp\nend\n", "p:12: bad value for collector: \"frobnicate\"" },
+		{ "collector program relative cp\nend\n", "p:12: bad value for collector" },
+		{ "collector program % %\nend\n", "p:12: bad value for collector" },
+		{ "collector built-in /etc/erase dumpfilter\nend\n", "p:12: bad value for collector" },
+		{ "final-action shell\nend\n", "p:12: bad value for final-action" },
 	};
 	static const char *const seconds[] = { "deadline", "mount-timeout", "stall-timeout" };
 	struct kd_plan plan;

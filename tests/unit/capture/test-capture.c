@@ -31,6 +31,7 @@
 #include "capture/memory.h"
 #include "capture/modules.h"
 #include "capture/progress.h"
+#include "capture/pstore.h"
 #include "capture/quiesce.h"
 #include "capture/report.h"
 #include "capture/save.h"
@@ -710,6 +711,20 @@ static void test_report_of_a_failure(void **state)
 	/* What has not ended, as the step that writes the report, is not in it. */
 	assert_non_null(strstr(text, "\"steps\": [\n    {\n      \"name\": \"connect\",\n      \"start\": 1.600,\n"
 				     "      \"seconds\": 0.250,\n      \"ok\": false\n    }\n  ]"));
+}
+
+/* Firmware's memory is never filled: old records that nobody has collected keep new ones out. */
+static void test_a_full_pstore(void **state)
+{
+	assert_false(pstore_has_room("/nosuch"));
+	for (unsigned int i = 0; i < 24; i++) {
+		char name[64];
+
+		assert_true(pstore_has_room(*state));
+		snprintf(name, sizeof(name), "/dmesg-efi_pstore-%u", i);
+		put_file(*state, name, "x", 1);
+	}
+	assert_false(pstore_has_room(*state));
 }
 
 /* What the filter found of each class, for the next estimate and for people. */
@@ -1490,6 +1505,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_DIRECTORY(test_quiesce_stops_masters_without_driver),
 		WITH_DIRECTORY(test_quiesce_leaves_absent_devices),
+		WITH_DIRECTORY(test_a_full_pstore),
 		cmocka_unit_test(test_child_ends),
 		cmocka_unit_test(test_child_that_hangs_is_stopped),
 		cmocka_unit_test(test_child_that_is_spared_goes_on),

@@ -53,6 +53,8 @@ static const struct {
 	{ "wdt/iTCO_wdt.ko", "license=GPL", "", "" },
 	{ "ipmi/ipmi_si.ko", "license=GPL", "", "" },
 	{ "ipmi/ipmi_watchdog.ko", "license=GPL", "", "" },
+	{ "firmware/efi/efi-pstore.ko", "license=GPL", "", "" },
+	{ "pstore/ramoops.ko", "license=GPL", "", "" },
 	{ "md/dm-mod.ko", "license=GPL", "dm_core", "" },
 	{ "md/dm-crypt.ko", "license=GPL", "", "dm_core" },
 	{ "md/dm-thin-pool.ko", "license=GPL", "", "dm_core" },
@@ -412,6 +414,38 @@ static void test_hidden_watchdogs(void **state)
 	assert_modules(machine, "ipmi_si ipmi_watchdog");
 	tree_delete(tree, "/sys/module/ipmi_watchdog/initstate");
 	tree_delete(tree, "/sys/module/ipmi_watchdog");
+}
+
+/* The store that the kernel takes for the record of the capture: the one that is in use here, else EFI's. */
+static void test_pstore(void **state)
+{
+	static const char backend[] = "/sys/module/pstore/parameters/backend";
+	struct machine *machine = *state;
+	const struct tree *tree = &machine->tree;
+
+	assert_no_error(build(machine));
+	assert_modules(machine, "");
+	tree_text(tree, "/sys/firmware/efi/runtime", "0x1\n");
+	assert_no_error(build(machine));
+	assert_modules(machine, "efi_pstore");
+	tree_text(tree, backend, "(null)\n");
+	assert_no_error(build(machine));
+	assert_modules(machine, "efi_pstore");
+	tree_text(tree, backend, "efi\n"); /* its name before Linux 6.2 */
+	assert_no_error(build(machine));
+	assert_modules(machine, "efi_pstore");
+	tree_text(tree, backend, "ramoops\n");
+	assert_no_error(build(machine));
+	assert_modules(machine, "ramoops");
+	tree_text(tree, backend, "erst\n"); /* built in, and first */
+	assert_no_error(build(machine));
+	assert_modules(machine, "");
+	tree_text(tree, backend, "(null)\n");
+	machine->plan.pstore = false;
+	assert_no_error(build(machine));
+	assert_modules(machine, "");
+	tree_delete(tree, backend);
+	tree_delete(tree, "/sys/firmware/efi/runtime");
 }
 
 /* Add @name to the modules, and find the firmware of all of them. */
@@ -1309,6 +1343,7 @@ int main(void)
 		initramfs_test(test_extra_modules),
 		initramfs_test(test_active_watchdog),
 		initramfs_test(test_hidden_watchdogs),
+		initramfs_test(test_pstore),
 		initramfs_test(test_firmware_places),
 		initramfs_test(test_firmware_missing),
 		initramfs_test(test_firmware_in_image),

@@ -36,6 +36,7 @@ static void test_conf_values(void **state)
 				   "\tdefault halt\n"
 				   "force_rebuild 1\n"
 				   "auto_reset_crashkernel yes\n"
+				   "pstore no\n"
 				   "device_timeout 30\nmount_timeout 86400\nstall_timeout 1\ncapture_timeout 60\n"
 				   "keep_dumps 5\nkeep_days 90\nkeep_size 20G\nkeep_free 10%";
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
@@ -65,6 +66,8 @@ static void test_conf_values(void **state)
 	assert_false(conf.dump_to_rootfs);
 	assert_int_equal(conf.final_action, KD_ACTION_REBOOT);
 	assert_true(conf.force_rebuild);
+	assert_true(conf.auto_reset_crashkernel);
+	assert_false(conf.pstore);
 }
 
 static void test_conf_default_times(void **state)
