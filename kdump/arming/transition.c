@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/text.h"
+#include "kdump/arming/boots.h"
 #include "kdump/arming/journal.h"
 
 static const struct {
@@ -74,6 +75,11 @@ void transition_note(const struct kd_sysroot *root, const struct kd_log *log, en
 		return;
 	if (before && strcmp(before, now) == 0)
 		return;
+	err = boots_note_armed(root, standing == STANDING_ARMED || standing == STANDING_STALE);
+	if (err) {
+		kd_warn(log, "%s", err->text);
+		kd_error_destroy(err);
+	}
 	err = kd_record_write(root, TRANSITION_PATH, now, strlen(now), 0644);
 	if (err) {
 		kd_warn(log, "%s", err->text);
