@@ -185,6 +185,16 @@ const struct verb kdumpctl_verbs[] = {
 		.help = "print the kernel's log up to the crash",
 	},
 	{
+		.name = "why",
+		.run = dumps_why,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_JSON | VERB_DUMP | VERB_FILE,
+		.arguments = "[DUMP|DIR]",
+		.arguments_max = 1,
+		.options = dumps_why_options,
+		.help = "tell what became of a crash: what was tried and saved, and what to change",
+	},
+	{
 		.name = "verify",
 		.run = dumps_verify,
 		.group = VERB_GROUP_DUMPS,
@@ -242,6 +252,13 @@ const struct verb kdumpctl_verbs[] = {
 		.group = VERB_GROUP_DUMPS,
 		.flags = VERB_CHANGES | VERB_HIDDEN,
 		.help = "announce new dumps, and apply the limits of kdump.conf",
+	},
+	{
+		.name = "_shutdown",
+		.run = boots_shutdown,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_CHANGES | VERB_HIDDEN,
+		.help = "note that the machine shuts down in an orderly way",
 	},
 	{
 		.name = "_refresh",

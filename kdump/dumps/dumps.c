@@ -696,6 +696,15 @@ struct kd_error *dump_read_log_file(const struct dump *dump, char **ret)
 	return NULL;
 }
 
+char *dump_read_member(const struct dump *dump, const char *name, size_t max)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (kd_error_discard(open_directory(AT_FDCWD, dump->path, dump, &fd)))
+		return NULL;
+	return read_member(fd, name, max, !dump->given && !dump->foreign);
+}
+
 struct kd_error *dump_pin(const struct dump *dump, bool pin)
 {
 	_cleanup_close_ int fd = -1, file = -1;

@@ -23,6 +23,9 @@
 #include "base/log.h"
 #include "kdump/dumps/crash_log.h"
 
+/** Where dumps are unless kdump.conf says otherwise, and where records from the persistent store are brought. */
+#define DUMPS_DEFAULT "/var/crash"
+
 enum dump_state {
 	DUMP_COMPLETE,   /* the vmcore has its final name */
 	DUMP_INCOMPLETE, /* vmcore-incomplete, or the report, headers or size say so */
@@ -106,6 +109,10 @@ struct kd_error *dump_read_log_text(struct dump *dump, const char *log) MUST_CHE
 #define DUMP_LOG_MAX KD_MIB(32) /* bytes of a log; the rest is not read */
 /** Read the whole file dump->log_file. *ret is owned by the caller. */
 struct kd_error *dump_read_log_file(const struct dump *dump, char **ret) MUST_CHECK;
+
+/** The text of the file @name in the directory of @dump, at most @max bytes of it; owned by the caller. NULL: there is
+ *  none, it cannot be read, or others than root can have written it, unless the user named the dump by a path. */
+char *dump_read_member(const struct dump *dump, const char *name, size_t max);
 
 /** The reason of a dump for one line of a table, from the log or else from the report; never NULL. */
 const char *dump_reason(const struct dump *dump);

@@ -20,10 +20,12 @@
 #include "base/array.h"
 #include "base/record.h"
 #include "base/text.h"
+#include "kdump/arming/boots.h"
 #include "kdump/arming/creation_test.h"
 #include "kdump/arming/journal.h"
 #include "kdump/config/conf.h"
 #include "kdump/dumps/dumps.h"
+#include "kdump/dumps/pstore.h"
 #include "kdump/dumps/retention.h"
 #include "kdump/sizing/estimate.h"
 #include "kdump/storage/mounts.h"
@@ -294,6 +296,17 @@ static struct kd_error *apply_limits(const struct kdumpctl *ctl, const struct du
 	return NULL;
 }
 
+/* --- records of captures ------------------------------------------------------------------------------------------ */
+
+/* They go to this machine's own file system: a target that was lost in the crash is perhaps not back. */
+static void bring_records(const struct kdumpctl *ctl)
+{
+	_cleanup_free_ char *directory = kd_sysroot_path(&ctl->root, DUMPS_DEFAULT);
+
+	if (directory && pstore_collect(&ctl->root, directory, &ctl->log))
+		kd_info(&ctl->log, "\"kdumpctl why\" tells what became of the crash");
+}
+
 struct kd_error *dumps_collect(struct kdumpctl *ctl, int *status)
 {
 	_cleanup_(dumps_free) struct dumps dumps = { 0 };
@@ -301,6 +314,8 @@ struct kd_error *dumps_collect(struct kdumpctl *ctl, int *status)
 	struct kd_error *err;
 	size_t i;
 
+	complain(ctl, boots_note(&ctl->root));
+	bring_records(ctl);
 	err = load_dumps(ctl, NULL, &dumps);
 	if (err)
 		return err;

@@ -69,4 +69,8 @@ extern const struct verb_option test_options[];
 /* verify.c */
 kdumpctl_verb dumps_verify;
 
+/* why.c */
+kdumpctl_verb dumps_why, boots_shutdown;
+extern const struct verb_option dumps_why_options[];
+
 #endif

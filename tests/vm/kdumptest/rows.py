@@ -189,6 +189,9 @@ ROWS = [
     _scenario("errors", scenario.errors, "mistakes get a helpful message and change nothing", quick=True),
     *(_scenario(f"stuck-{name}", scenario.stuck, case.text, case=case, quick=name == "probe")
       for name, case in scenario.STUCK.items()),
+    # The flight recorder.
+    *(_scenario(f"why-{kind}", scenario.flight, text, kind=kind)
+      for kind, text in scenario.FLIGHTS.items()),
     # The loader by itself: ordinary reboots, damaged segments, refusals.
     _kexec("reboots-bios", "6.1 to 6.12 and back with kexec -e"),
     _kexec("reboots-ovmf", "the same under EFI, variables usable"),

@@ -476,6 +476,41 @@ def stuck(case, installed, out):
     return f"back after {seconds:.0f} s; {findings[0][1]}"
 
 
+# What becomes of the dump, and where its story must survive.
+FLIGHTS = {
+    "good": "a good dump: why says so in one sentence",
+    "erst": "the target's disk is lost in the crash: why tells the story from ACPI ERST",
+    "efi": "the same from EFI variables",
+    "died": "the capture kernel panics: why tells it from ACPI ERST",
+}
+
+
+def flight(kind, installed, out):
+    """kdumpctl why tells after the reboot what happened, wherever the record is (tests/vm/guest/flight)."""
+    kernel = kernels.named("6.1-cloud")
+    machines = []
+
+    def listen(line):
+        if "KDTEST crash" in line and kind in ("erst", "efi"):
+            machines[0].qmp("human-monitor-command", **{"command-line": "drive_del extra"})
+
+    with tempfile.TemporaryDirectory(dir=host.CACHE) as scratch:
+        image, store = Path(scratch, "extra.img"), Path(scratch, "erst")
+        guest.make_file_system("ext4", image, "1G")
+        words = ["-drive", f"file={image},if=none,id=extra,format=raw,cache=unsafe", "-device",
+                 "virtio-blk-pci,drive=extra"]
+        if kind in ("erst", "died"):
+            words += ["-object", f"memory-backend-file,id=erst,mem-path={store},size=64K,share=on",
+                      "-device", "acpi-erst,memdev=erst"]
+        files = []
+        if kind == "died":
+            files = with_module(kernel, panicmod.build(kernel, "kdump_test_stuck"), Path(scratch))
+        hardware = qemu.Hardware("1G", firmware="ovmf" if kind == "efi" else "bios", extra=words)
+        scenario = Scenario("flight", kernel, hardware, "crashkernel=192M panic=5", {"KIND": kind}, files, 300, listen,
+                            machines.append)
+        return verdict(play(scenario, installed, out))
+
+
 def quiesce(step, installed, out):
     """A NIC without a driver in the capture kernel goes on receiving a flood: with the quiesce step ("on") the
     memory holds still, without it ("off") it does not."""
