@@ -91,8 +91,19 @@ struct kd_error *dumpfilter_run(const char *vmcore_path, const char *out_path, c
 				struct dumpfilter_report *report) MUST_CHECK;
 
 /** Put the records of a flattened dump, read from @in, into the new file @out_path (as for dumpfilter_run()).
- *  KD_ERR_OS; KD_ERR_FORMAT (not flattened; cut off: then what came is in the file). */
+ *  KD_ERR_OS; KD_ERR_FORMAT (not flattened; cut off: then what came is in the file, and its header, if that came, says
+ *  that the dump is incomplete). */
 struct kd_error *dumpfilter_rearrange(int in, const char *out_path, bool replace) MUST_CHECK;
+
+/** A flattened dump that does not come from a file. */
+struct dumpfilter_stream {
+	/** Read @size bytes, or fewer at the end: *done. */
+	struct kd_error *(*read)(void *arg, void *buf, size_t size, size_t *done);
+	void *arg;
+};
+/** The same. @whole_ret: if the stream was cut off that is no error, and it is false; NULL: it is one. */
+struct kd_error *dumpfilter_rearrange_stream(const struct dumpfilter_stream *stream, const char *out_path, bool replace,
+					     bool *whole_ret) MUST_CHECK;
 
 /** Make one dump of the @count files that --split has made of it. KD_ERR_OS; KD_ERR_FORMAT (not of one dump; one is
  *  missing; one is incomplete: then the new one is, too). */

@@ -205,6 +205,16 @@ const struct verb kdumpctl_verbs[] = {
 		.help = "read a dump and tell whether it is whole and sound (without DUMP: the newest)",
 	},
 	{
+		.name = "decrypt",
+		.run = dumps_decrypt,
+		.group = VERB_GROUP_DUMPS,
+		.flags = VERB_DUMP | VERB_FILE,
+		.arguments = "[DUMP|FILE|DIR] [OUT]",
+		.arguments_max = 2,
+		.options = dumps_decrypt_options,
+		.help = "make an ordinary dump of an encrypted one (without DUMP: the newest)",
+	},
+	{
 		.name = "remove",
 		.run = dumps_remove,
 		.group = VERB_GROUP_DUMPS,

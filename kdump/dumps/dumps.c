@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/age.h"
 #include "base/array.h"
 #include "base/io.h"
 #include "base/klog.h"
@@ -208,10 +209,14 @@ static const struct {
 	{ "vmcore", false, DUMP_COMPLETE },
 	{ "vmcore.flat", false, DUMP_COMPLETE },
 	{ "dump.", false, DUMP_COMPLETE },
+	{ "vmcore.flat.age", false, DUMP_COMPLETE },
 	{ "vmcore-incomplete", false, DUMP_INCOMPLETE },
+	{ "vmcore-incomplete.flat.age", false, DUMP_INCOMPLETE },
 	{ "vmcore-dmesg.txt", true, DUMP_LOG_ONLY },
 	{ "dmesg.", true, DUMP_LOG_ONLY },
 	{ "vmcore-dmesg-incomplete.txt", true, DUMP_LOG_ONLY },
+	{ "vmcore-dmesg.txt.age", true, DUMP_LOG_ONLY },
+	{ "vmcore-dmesg-incomplete.txt.age", true, DUMP_LOG_ONLY },
 };
 
 static bool file_fits(size_t row, const char *name)
@@ -311,12 +316,18 @@ static bool is_core(const char *head)
 	return head[EI_DATA] == ELFDATA2MSB ? head[17] == ET_CORE : head[16] == ET_CORE && !head[17];
 }
 
-/* A dump is kdump-compressed, ELF, or makedumpfile's flattened stream. */
-bool dump_recognise(int fd, const char *name, bool *flattened)
+/* A dump is kdump-compressed, ELF, or makedumpfile's flattened stream; or one of these, encrypted. */
+bool dump_recognise(int fd, const char *name, enum dump_form *ret)
 {
-	static const char *const magics[] = { "KDUMP   ", "DISKDUMP", ELFMAG, "makedumpfile" };
+	static const struct {
+		const char *magic;
+		enum dump_form form;
+	} forms[] = {
+		{ "KDUMP   ", DUMP_ORDINARY },      { "DISKDUMP", DUMP_ORDINARY },    { ELFMAG, DUMP_ORDINARY },
+		{ "makedumpfile", DUMP_FLATTENED }, { KD_AGE_MAGIC, DUMP_ENCRYPTED },
+	};
 	_cleanup_close_ int file = openat(fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	char head[20] = "";
+	char head[32] = "";
 	struct stat st;
 	size_t i;
 
@@ -325,12 +336,30 @@ bool dump_recognise(int fd, const char *name, bool *flattened)
 	errno = 0;
 	if (fstat(file, &st) < 0 || !S_ISREG(st.st_mode) || kd_read_all(file, head, sizeof(head) - 1) < 0)
 		return false;
-	for (i = 0; i < ARRAY_SIZE(magics) && !kd_starts_with(head, magics[i]); i++)
+	for (i = 0; i < ARRAY_SIZE(forms) && !kd_starts_with(head, forms[i].magic); i++)
 		;
-	if (i == ARRAY_SIZE(magics) || (magics[i][0] == ELFMAG0 && !is_core(head)))
+	if (i == ARRAY_SIZE(forms) || (forms[i].magic[0] == ELFMAG0 && !is_core(head)))
 		return false;
-	*flattened = magics[i][0] == 'm';
+	*ret = forms[i].form;
 	return true;
+}
+
+bool dump_file_is_encrypted(const char *name)
+{
+	size_t length = name ? strlen(name) : 0, suffix = strlen(KD_AGE_SUFFIX);
+
+	return length > suffix && strcmp(name + length - suffix, KD_AGE_SUFFIX) == 0;
+}
+
+struct kd_error *dump_refuse_encrypted(const struct dump *dump, const char *name)
+{
+	bool encrypted = name == dump->vmcore ? dump->form == DUMP_ENCRYPTED : dump_file_is_encrypted(name);
+
+	if (!encrypted)
+		return NULL;
+	return kd_error_create(KD_ERR_UNSUPPORTED,
+			       "%s/%s is encrypted: where the secret key is, \"kdumpctl decrypt --identity FILE %s\"",
+			       dump->path, name, dump_operand(dump));
 }
 
 /* Copy @text to *field, unless it is empty. */
@@ -347,6 +376,8 @@ static struct kd_error *read_report(struct dump *dump, int fd)
 	const char *result;
 	uint64_t when;
 
+	if (!text)
+		text = read_member(fd, "public.json", REPORT_MAX, !anybody);
 	if (!text)
 		return NULL;
 	dump->report = json_tokener_parse(text);
@@ -373,7 +404,7 @@ static struct kd_error *read_identity(struct dump *dump, int fd)
 	struct kd_error *err = NULL;
 	struct identity identity;
 
-	if (dump->release && dump->build_id)
+	if ((dump->release && dump->build_id) || dump->form == DUMP_ENCRYPTED)
 		return NULL;
 	file = openat(fd, dump->vmcore, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (file < 0)
@@ -427,13 +458,15 @@ struct kd_error *dump_read_files(struct dump *dump, int fd, bool alone)
 	if (err)
 		return err;
 	/* A dump that this user may not read is not called damaged. */
-	if (dump->vmcore && !dump_recognise(fd, dump->vmcore, &dump->flattened) && errno != EACCES)
+	if (dump->vmcore && !dump_recognise(fd, dump->vmcore, &dump->form) && errno != EACCES)
 		dump->state = DUMP_DAMAGED;
 	else if (dump->vmcore && (err = read_identity(dump, fd)))
 		return err;
 	if (dump->vmcore)
 		compare_size(dump, fd);
-	log = dump->log_file ? read_member(fd, dump->log_file, DUMP_LOG_MAX, false) : NULL;
+	log = dump->log_file && !dump_file_is_encrypted(dump->log_file) ?
+		      read_member(fd, dump->log_file, DUMP_LOG_MAX, false) :
+		      NULL;
 	return log ? dump_read_log_text(dump, log) : NULL;
 }
 
@@ -456,6 +489,8 @@ const char *dump_reason(const struct dump *dump)
 	const char *reason = dump->log.reason ? dump->log.reason : report_string(dump->report, "panic");
 	static const char panic[] = KD_KLOG_PANIC_WORDS ": ";
 
+	if (!reason && (dump->form == DUMP_ENCRYPTED || dump_file_is_encrypted(dump->log_file)))
+		return "not known, since the dump is encrypted";
 	if (!reason)
 		return "unknown";
 	return kd_starts_with(reason, panic) ? reason + strlen(panic) : reason;

@@ -36,6 +36,13 @@ enum dump_state {
 };
 const char *dump_state_name(enum dump_state state);
 
+/** What is inside the dump file. */
+enum dump_form {
+	DUMP_ORDINARY,
+	DUMP_FLATTENED, /* a stream of records */
+	DUMP_ENCRYPTED, /* only who has the secret key can look inside (base/age.h) */
+};
+
 struct dump {
 	char *name;     /* last component of the directory's path, which users type */
 	char *path;     /* of the directory */
@@ -44,16 +51,17 @@ struct dump {
 	char *host;     /* NULL: unknown, as for the following fields */
 	char *release;  /* uname -r of the crashed kernel */
 	char *build_id; /* hex */
-	char *vmcore;   /* name of the dump file: "vmcore", "vmcore-incomplete", "dump.2026…" */
-	char *log_file; /* "vmcore-dmesg.txt", "dmesg.2026…" */
+	char *vmcore;   /* name of the dump file: "vmcore", "vmcore-incomplete", "dump.2026…", "vmcore.flat.age" */
+	char *log_file; /* "vmcore-dmesg.txt", "dmesg.2026…", "vmcore-dmesg.txt.age" */
 	uint64_t size;  /* bytes of disk space of all files in the directory */
 	enum dump_state state;
-	bool flattened; /* a stream of records */
+	enum dump_form form;
 	bool pinned;
 	bool foreign; /* others than root can have written it, see DUMPS_OF_ANYBODY */
 	dev_t device; /* of the directory that was read, as the following field */
 	ino_t inode;
-	struct json_object *report; /* report.json (capture/report.h); NULL: there is no readable report */
+	struct json_object *report; /* report.json (capture/report.h), of an encrypted dump public.json; NULL: neither
+				       is there and readable */
 	struct crash_log log;       /* zeroed if there is no log */
 };
 
@@ -99,7 +107,11 @@ struct kd_error *dump_scan(struct dump *dump, int fd) MUST_CHECK;
 /** Read these files. @alone: the files beside the vmcore do not belong to it. */
 struct kd_error *dump_read_files(struct dump *dump, int fd, bool alone) MUST_CHECK;
 /** Does the file @name in directory @fd begin like a dump? False: no, or (EACCES in errno) it may not be read. */
-bool dump_recognise(int fd, const char *name, bool *flattened);
+bool dump_recognise(int fd, const char *name, enum dump_form *ret);
+/** Is @name (NULL: none) that of an encrypted file? */
+bool dump_file_is_encrypted(const char *name);
+/** If the file @name of @dump, which somebody wants to look into, is encrypted: KD_ERR_UNSUPPORTED with the remedy. */
+struct kd_error *dump_refuse_encrypted(const struct dump *dump, const char *name) MUST_CHECK;
 /** The time in a directory's name, which is local time. False: @name is not the name of a dump. A name with control
  *  characters never is. */
 bool dump_time_of_name(const char *name, int64_t *ret);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/age.h"
 #include "base/array.h"
 #include "base/elf64.h"
 #include "base/io.h"
@@ -117,6 +118,22 @@ static bool stream_is_short(int fd, uint64_t size)
 	       memcmp(&record, &last, sizeof(record)) != 0;
 }
 
+/* --- encrypted ---------------------------------------------------------------------------------------------------- */
+
+/* The last chunk can have any length. A file that ends within the tag of one was cut off. */
+static bool sealed_is_short(int fd, uint64_t size)
+{
+	char head[16384]; /* more than a header for KD_AGE_RECIPIENTS_MAX */
+	ssize_t got = kd_pread_all(fd, head, sizeof(head), 0);
+	uint64_t payload;
+
+	if (got < 0)
+		return false;
+	if (!kd_age_payload_offset(head, (size_t)got, &payload))
+		return (uint64_t)got == size;
+	return payload > size || !kd_age_may_be_whole(size - payload);
+}
+
 bool extent_is_short(int fd, uint64_t size)
 {
 	union {
@@ -128,6 +145,8 @@ bool extent_is_short(int fd, uint64_t size)
 
 	if (got < 0)
 		return false;
+	if (memcmp(head.text, KD_AGE_MAGIC, strlen(KD_AGE_MAGIC)) == 0)
+		return sealed_is_short(fd, size);
 	if (memcmp(head.text, FLATTENED_SIGNATURE, strlen(FLATTENED_SIGNATURE)) == 0)
 		return stream_is_short(fd, size);
 	if (memcmp(head.text, KDUMP_SIGNATURE, strlen(KDUMP_SIGNATURE)) == 0)

@@ -53,12 +53,13 @@ static struct kd_error *find_inside(struct dump *dump, int fd, const char *words
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *entry;
 	struct kd_error *err = dump_open_entries(words, fd, &dir);
-	bool flattened;
+	enum dump_form form;
 
 	if (err)
 		return err;
 	while ((entry = readdir(dir))) {
-		if (!dump_recognise(fd, entry->d_name, &flattened))
+		/* Which of several encrypted files is the dump, nobody can see. */
+		if (!dump_recognise(fd, entry->d_name, &form) || form == DUMP_ENCRYPTED)
 			continue;
 		if (dump->vmcore)
 			return kd_error_create(KD_ERR_STATE,
@@ -198,7 +199,11 @@ static struct kd_error *extract_log(const char *path, char **ret)
 struct kd_error *dump_read_log(const struct dump *dump, char **ret)
 {
 	_cleanup_free_ char *path = dump->vmcore ? path_join(dump->path, dump->vmcore) : NULL;
+	struct kd_error *err;
 
+	err = dump_refuse_encrypted(dump, dump->log_file ? dump->log_file : dump->vmcore);
+	if (err)
+		return err;
 	if (dump->log_file)
 		return dump_read_log_file(dump, ret);
 	if (!dump->vmcore)
@@ -252,6 +257,8 @@ struct kd_error *dump_look_inside(struct dump *dump, struct vmcore_origin *origi
 
 	if (!path)
 		return dump->vmcore ? kd_error_nomem() : NULL;
+	if (dump->form == DUMP_ENCRYPTED)
+		return NULL;
 	err = dump->state == DUMP_DAMAGED ? no_dump(path) : ask_file(dump, path, origin);
 	/* Problems of the file are reported by verify. Report one here only if there is nothing else to print. */
 	if (err && dump->given && !dump->log_file && !dump->report)

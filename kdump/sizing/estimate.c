@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
 #include "base/bytes.h"
 #include "base/io.h"
 #include "base/parse.h"
@@ -253,14 +254,20 @@ static void take_report(int fd, char *path, const char *release, struct recorded
 static bool consider(int dumps, const char *directory, const char *name, const char *release, struct recorded *newest)
 {
 	_cleanup_close_ int dir = openat(dumps, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	static const char *const files[] = { "report.json", "public.json" };
 	_cleanup_close_ int fd = -1;
+	const char *file = NULL;
 	char *path = NULL;
 	struct stat st;
 
 	if (dir < 0 || fstat(dir, &st) < 0 || !kd_is_trusted(&st))
 		return false;
-	fd = openat(dir, "report.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (!kd_error_discard(kd_format(&path, "%s/%s/report.json", directory, name)))
+	/* Of an encrypted dump, public.json has what may be read; not without "memory" in encrypt_public. */
+	for (size_t i = 0; i < ARRAY_SIZE(files) && fd < 0; i++) {
+		file = files[i];
+		fd = openat(dir, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	}
+	if (!kd_error_discard(kd_format(&path, "%s/%s/%s", directory, name, file)))
 		take_report(fd, path, release, newest);
 	return true;
 }

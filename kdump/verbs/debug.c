@@ -382,7 +382,7 @@ static struct kd_error *pass_over(const struct kdumpctl *ctl, const struct debug
 	err = crash_too_old(dump->release, &why);
 	if (err || !why)
 		return err;
-	*ret = !ctl->option[OPTION_DEBUGGER] && !dump->flattened && is_installed("drgn");
+	*ret = !ctl->option[OPTION_DEBUGGER] && dump->form != DUMP_FLATTENED && is_installed("drgn");
 	if (*ret)
 		kd_info(&ctl->log, "%s: using drgn instead", why);
 	else
@@ -394,7 +394,7 @@ static struct kd_error *choose_debugger(const struct kdumpctl *ctl, const struct
 					const struct debugger **ret)
 {
 	const char *name = ctl->option[OPTION_DEBUGGER];
-	bool flattened = dump->flattened, too_old;
+	bool flattened = dump->form == DUMP_FLATTENED, too_old;
 	struct kd_error *err;
 	size_t i;
 
@@ -499,6 +499,9 @@ static struct kd_error *find_dump(const struct kdumpctl *ctl, struct dumps *dump
 		return kd_error_create(KD_ERR_STATE,
 				       "%s has no dump that can be opened: \"kdumpctl log %s\" prints the log",
 				       dump->path, dump_operand(dump));
+	err = dump_refuse_encrypted(dump, dump->vmcore);
+	if (err)
+		return err;
 	if (dump->state == DUMP_INCOMPLETE)
 		kd_warn(&ctl->log, "%s is incomplete: some memory will be missing", dump->name);
 	*ret = dump;

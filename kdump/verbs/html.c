@@ -178,6 +178,8 @@ static void put_header(FILE *out, const struct dump *dump)
 		dump_state_name(dump->state));
 	if (dump->log.kind)
 		fprintf(out, "<span class=\"badge\">%s</span>", dump->log.kind);
+	if (dump->form == DUMP_ENCRYPTED)
+		fputs("<span class=\"badge\">encrypted</span>", out);
 	fputs(dump->pinned ? "<span class=\"badge\">pinned</span></div>\n</header>\n" : "</div>\n</header>\n", out);
 }
 

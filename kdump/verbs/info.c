@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "base/json.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "kdump/dumps/classes.h"
 #include "kdump/dumps/dumps.h"
 #include "kdump/dumps/named.h"
@@ -208,7 +209,11 @@ static void print_files(const struct term *term, const struct dump *dump, const 
 	if (!dump->vmcore || dump->state == DUMP_DAMAGED)
 		return;
 	putchar('\n');
-	term_line(term, "To look inside: kdumpctl debug %s", dump_operand(dump));
+	if (dump->form == DUMP_ENCRYPTED)
+		term_line(term, "To open it, where the secret key is: kdumpctl decrypt --identity FILE %s",
+			  dump_operand(dump));
+	else
+		term_line(term, "To look inside: kdumpctl debug %s", dump_operand(dump));
 }
 
 static void print_text(const struct kdumpctl *ctl, const struct dumps *dumps, const struct dump *dump,
@@ -276,7 +281,9 @@ struct kd_error *dumps_info(struct kdumpctl *ctl, int *status)
 	err = choose_dump(ctl, ctl->argument_count ? ctl->argument[0] : NULL, &dumps, &dump);
 	if (!err)
 		err = dump_look_inside(dump, &origin);
-	if (!err && origin.format)
+	if (!err && dump->form == DUMP_ENCRYPTED)
+		err = kd_set_text(&format, "encrypted (age v1)");
+	else if (!err && origin.format)
 		err = describe_format(&origin, &format);
 	if (err)
 		return err;

@@ -203,6 +203,7 @@ static void print_marks(const struct term *term, const struct dump *dump)
 	if (report_find_unreadable(dump->report, &unreadable))
 		fprintf(term->out, " %s(%" PRIu64 " %s unreadable)%s", term_start(term, TERM_YELLOW), unreadable.count,
 			unreadable.unit, term_stop(term));
+	fputs(dump->form == DUMP_ENCRYPTED ? " (encrypted)" : "", term->out);
 	fputs(dump->foreign ? " (others can write it)" : "", term->out);
 	fputs(dump->pinned ? " (pinned)\n" : "\n", term->out);
 }
@@ -259,6 +260,7 @@ void dump_put_members(struct kd_json *json, const struct dump *dump)
 	kd_json_string(json, "kind", dump->log.kind);
 	kd_json_string(json, "signature", dump->log.signature[0] ? dump->log.signature : NULL);
 	kd_json_string(json, "state", dump_state_name(dump->state));
+	kd_json_bool(json, "encrypted", dump->form == DUMP_ENCRYPTED);
 	kd_json_bool(json, "pinned", dump->pinned);
 	kd_json_u64(json, "size", dump->size);
 	kd_json_bool(json, "foreign", dump->foreign);

@@ -21,6 +21,10 @@ kdumpctl_verb config_show;
 kdumpctl_verb debug_dump;
 extern const struct verb_option debug_options[];
 
+/* decrypt.c */
+kdumpctl_verb dumps_decrypt;
+extern const struct verb_option dumps_decrypt_options[];
+
 /* dump_choice.c: of verbs that only choose a dump */
 extern const struct verb_option dumps_path_options[];
 

@@ -21,6 +21,7 @@
 
 #define EXIT_DAMAGED    1
 #define EXIT_INCOMPLETE 4
+#define EXIT_ENCRYPTED  5 /* nothing is wrong that can be seen from outside */
 
 struct kd_error *describe_format(const struct vmcore_origin *origin, char **ret)
 {
@@ -160,6 +161,35 @@ static struct kd_error *verify_file(const struct kdumpctl *ctl, const char *path
 	return err;
 }
 
+/* Without the secret key the name of the file and its length are all there is. */
+static void verify_encrypted(const struct kdumpctl *ctl, const char *path, const struct dump *dump, int *status)
+{
+	bool whole = dump->state == DUMP_COMPLETE, written = report_u64(dump->report, "vmcore_size") > 0;
+	const char *problem = whole ? NULL :
+				      "the name of the file or its length says that the capture was interrupted, "
+				      "or that the file was cut off";
+	struct kd_json json = { .out = stdout };
+
+	*status = whole ? EXIT_ENCRYPTED : EXIT_INCOMPLETE;
+	if (!ctl->json) {
+		printf("%s: %s\n", path, whole ? "encrypted" : "encrypted, incomplete");
+		printf("%14s  %s\n", "",
+		       problem ? problem :
+		       written ? "it is as long as the capture wrote it" :
+				 "its length is not known from anywhere, but one that a whole file can have");
+		printf("%14s  \"kdumpctl decrypt --identity FILE %s\" checks every byte of it\n", "", path);
+		return;
+	}
+	kd_json_open(&json, NULL, '{');
+	kd_json_string(&json, "file", path);
+	kd_json_string(&json, "verdict", whole ? "encrypted" : "incomplete");
+	kd_json_open(&json, "problems", '[');
+	if (problem)
+		kd_json_string(&json, NULL, problem);
+	kd_json_close(&json, ']');
+	kd_json_close(&json, '}');
+}
+
 struct kd_error *dumps_verify(struct kdumpctl *ctl, int *status)
 {
 	const char *words = ctl->argument_count ? ctl->argument[0] : NULL;
@@ -168,14 +198,18 @@ struct kd_error *dumps_verify(struct kdumpctl *ctl, int *status)
 	struct dump *dump;
 	struct kd_error *err;
 
-	if (dump_is_named_file(words))
-		return verify_file(ctl, words, NULL, status);
 	err = choose_dump(ctl, words, &dumps, &dump);
+	if (!err && dump->form != DUMP_ENCRYPTED && dump_is_named_file(words))
+		return verify_file(ctl, words, NULL, status);
 	if (err)
 		return err;
 	if (!dump->vmcore)
 		return kd_error_create(KD_ERR_NOT_FOUND, "%s has no dump, only a log: \"kdumpctl log %s\" prints it",
 				       dump->path, dump_operand(dump));
 	path = path_join(dump->path, dump->vmcore);
+	if (path && dump->form == DUMP_ENCRYPTED) {
+		verify_encrypted(ctl, path, dump, status);
+		return NULL;
+	}
 	return path ? verify_file(ctl, path, dump, status) : kd_error_nomem();
 }

@@ -23,7 +23,8 @@ from . import host, kernels, qemu
 PACKAGES = ("systemd systemd-sysv udev dbus linux-image-amd64 grub-pc-bin grub-efi-amd64-bin grub2-common "
             "initramfs-tools e2fsprogs iproute2 kmod procps python3 apt-utils less zstd login passwd "
             # what our packages depend on, so that installing them needs no network
-            "libarchive13 libblkid1 libelf1 libjson-c5 libkmod2 liblzma5 liblzo2-2 libmount1 libsnappy1v5 libzstd1").split()
+            "libarchive13 libblkid1 libelf1 libjson-c5 libkmod2 liblzma5 liblzo2-2 libmount1 libsnappy1v5 libsodium23 "
+            "libzstd1").split()
 DISK_SIZE = "10G"
 AGENT = Path(__file__).resolve().parents[1] / "guest/agent"
 LOGIN = r"^Debian GNU/Linux 12 \S+ ttyS0"
