@@ -197,7 +197,7 @@ static struct selection_request make_request(struct crash *crash, const struct d
 		.log = options->log,
 		.level = options->level,
 		.strict_compat = options->strict_compat,
-		.unordered = options->flatten,
+		.unordered = options->flatten && !options->early,
 		.whole = !writer->put_window,
 		.window_pages = options->window_pages,
 		.gap_min = writer->gap_min,

@@ -32,6 +32,7 @@ struct dumpfilter_options {
 	const struct codec *codec;       /* NULL stores pages as they are */
 	const struct writer_ops *writer; /* NULL: kdump-compressed, in one file */
 	bool flatten;                    /* write records for a pipe to standard output (@out_path is not used) */
+	bool early;                      /* a stream has the pages that matter most first, as a file has */
 	bool replace;                    /* a regular file @out_path gives way, once the vmcore could be read */
 	bool dry_run;                    /* write nothing; the report says what it would be */
 	const char *const *part;         /* for writer_split: the paths of all files but the first; borrowed */

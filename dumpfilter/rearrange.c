@@ -88,14 +88,15 @@ static struct kd_error *copy_records(struct source *source, int out, const char 
 }
 
 /* The header of a dump whose stream was cut off may say nothing yet, or may be missing. */
-static void mark_incomplete(int out)
+static void mark_incomplete(const char *path)
 {
+	_cleanup_close_ int out = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	union {
 		struct kdump_header kdump;
 		Elf64_Ehdr elf;
 	} head = { 0 };
 
-	if (kd_pread_all(out, &head, sizeof(head), 0) < (ssize_t)sizeof(head.elf))
+	if (out < 0 || kd_pread_all(out, &head, sizeof(head), 0) < (ssize_t)sizeof(head.elf))
 		return;
 	if (memcmp(head.kdump.signature, KDUMP_SIGNATURE, sizeof(head.kdump.signature)) == 0) {
 		head.kdump.status |= KDUMP_STATUS_INCOMPLETE;
@@ -122,7 +123,7 @@ static struct kd_error *rearrange(struct source *source, const char *out_path, b
 	if (!err)
 		err = copy_records(source, *out, out_path, buf);
 	if (*out >= 0 && source->cut)
-		mark_incomplete(*out);
+		mark_incomplete(out_path);
 	return err;
 }
 

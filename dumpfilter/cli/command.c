@@ -37,6 +37,7 @@ enum long_option {
 	OPTION_NON_MMAP,
 	OPTION_CODEC, /* named by its row in the table of codecs */
 	OPTION_UNCOMPRESSED,
+	OPTION_EARLY,
 	OPTION_IGNORED, /* dumpfilter does so anyway */
 	OPTION_REFUSED, /* an option of makedumpfile; refused[] has the reason */
 };
@@ -71,6 +72,7 @@ static const struct option long_options[] = {
 	{ "fast", no_argument, NULL, OPTION_CODEC },
 	{ "small", no_argument, NULL, OPTION_CODEC },
 	{ "uncompressed", no_argument, NULL, OPTION_UNCOMPRESSED },
+	{ "early", no_argument, NULL, OPTION_EARLY },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'v' },
 	{ "split", no_argument, NULL, OPTION_SPLIT },
@@ -333,6 +335,9 @@ static struct kd_error *apply_option(int option, int long_index, const char *arg
 		return select_long_codec(long_options[long_index].name, table, command);
 	case OPTION_UNCOMPRESSED:
 		return set_codec(NULL, command);
+	case OPTION_EARLY:
+		command->options.early = true;
+		return NULL;
 	default:
 		return kd_error_create(KD_ERR_USAGE, "-%c is not supported", option);
 	}
@@ -387,6 +392,9 @@ static struct kd_error *check_together(const struct dumpfilter_command *command)
 		return kd_error_create(KD_ERR_USAGE,
 				       "%s cannot be combined with a compression (%s): it does not compress pages",
 				       format, options->codec->name);
+	if (options->early && !options->flatten)
+		return kd_error_create(KD_ERR_USAGE, "--early is for -F: a file has the pages that matter most first "
+						     "anyway");
 	if (options->flatten && format)
 		return kd_error_create(KD_ERR_USAGE,
 				       "-F cannot be combined with %s: a pipe takes only one kdump-compressed file",

@@ -49,6 +49,7 @@ static void print_usage(void)
 	       "  --uncompressed       do not compress; the default is zlib, nearly as fast as -l\n"
 	       "  -E                   write an ELF file\n"
 	       "  -F                   write to standard output, in the flattened format for pipes\n"
+	       "  --early              with -F: the pages that matter most come first\n"
 	       "  -R                   make a dump file of a flattened dump\n"
 	       "  --split              split the dump into several files\n"
 	       "  --reassemble         join the files that --split wrote\n"

@@ -24,8 +24,7 @@ static bool in_cycles(const struct selection *selection)
 	return selection->window_count > 1;
 }
 
-/* A stream is useless before its end, so its pages need no order; in the order of addresses its tables take few
- * records. */
+/* In the order of addresses the tables of a stream take few records, which matters to those who read it as it is. */
 static enum page_order_kind order_kind(const struct selection_request *request, uint64_t pages, bool cycles)
 {
 	if (request->unordered)

@@ -121,25 +121,62 @@ static struct kd_error *write_record(struct output *output, uint64_t offset, con
 		       NULL;
 }
 
+void output_hold(struct output *output, size_t offset, size_t size)
+{
+	assert(offset + size <= OUTPUT_ALIGN && output->head_size == 0);
+	output->held_offset = offset;
+	output->held_size = size;
+}
+
+/* The part of the head from @start to @end, as far as there is one. */
+static struct kd_error *send_part(struct output *output, size_t start, size_t end)
+{
+	if (end > output->head_size)
+		end = output->head_size;
+	return start < end ? write_record(output, start, output->head + start, end - start) : NULL;
+}
+
+/* All of the head but what is held back. */
+static struct kd_error *send_head(struct output *output)
+{
+	struct kd_error *err = send_part(output, 0, output->held_offset);
+
+	output->head_sent = true;
+	return err ? err : send_part(output, output->held_offset + output->held_size, OUTPUT_ALIGN);
+}
+
+static bool is_held(const struct output *output, uint64_t offset, size_t size)
+{
+	return offset >= output->held_offset && offset + size <= output->held_offset + output->held_size;
+}
+
+/* Keep what belongs to the head. Returns how many bytes that are. */
+static size_t keep_head(struct output *output, uint64_t offset, const uint8_t *data, size_t size)
+{
+	size_t piece = OUTPUT_ALIGN - offset < size ? OUTPUT_ALIGN - offset : size;
+
+	assert(!output->head_sent || is_held(output, offset, piece));
+	memcpy(output->head + offset, data, piece);
+	if (offset + piece > output->head_size)
+		output->head_size = offset + piece;
+	return piece;
+}
+
 static struct kd_error *stream_at(struct output *output, uint64_t offset, const uint8_t *data, size_t size)
 {
 	struct kd_error *err = NULL;
+	size_t kept = 0;
 
 	if (size == 0)
 		return NULL;
 	pthread_mutex_lock(&output->lock);
-	if (offset < OUTPUT_ALIGN) {
-		size_t piece = OUTPUT_ALIGN - offset < size ? OUTPUT_ALIGN - offset : size;
-
-		memcpy(output->head + offset, data, piece);
-		if (offset + piece > output->head_size)
-			output->head_size = offset + piece;
-		offset += piece;
-		data += piece;
-		size -= piece;
-	}
-	if (size > 0)
-		err = write_record(output, offset, data, size);
+	if (offset < OUTPUT_ALIGN)
+		kept = keep_head(output, offset, data, size);
+	/* A reader of a stream that is cut off needs the head. Where nothing is held back, all of it may still change. */
+	if (kept < size && !output->head_sent && output->held_size)
+		err = send_head(output);
+	if (!err && kept < size)
+		err = write_record(output, offset + kept, data + kept, size - kept);
 	pthread_mutex_unlock(&output->lock);
 	return err;
 }
@@ -151,7 +188,9 @@ struct kd_error *output_end_stream(struct output *output)
 
 	if (output->kind != OUTPUT_STREAM)
 		return NULL;
-	err = write_record(output, 0, output->head, output->head_size);
+	err = output->head_sent ? NULL : send_head(output);
+	if (!err)
+		err = send_part(output, output->held_offset, output->held_offset + output->held_size);
 	if (!err && kd_write_all(output->fd, &end, sizeof(end)) < 0)
 		err = os_error(output);
 	return err;

@@ -30,10 +30,12 @@ struct output {
 	uint64_t limit;   /* the file must not become longer than this; 0: no limit */
 	uint64_t end;     /* claimed so far */
 	bool full;        /* the disk, a quota or the limit: there was no room for something */
-	/* For a stream: the file's beginning, which is sent last because it says whether the dump is complete; and a
-	 * lock, because one thread at a time writes. */
+	/* For a stream: the file's beginning, which is sent when data follows, but for the bytes that say whether the
+	 * dump is complete; and a lock, because one thread at a time writes. */
 	uint8_t *head;
 	size_t head_size;
+	bool head_sent;
+	size_t held_offset, held_size;
 	pthread_mutex_t lock;
 };
 
@@ -45,10 +47,13 @@ struct kd_error *output_create_fd(const char *path, bool replace, int *fd_ret) M
 /** Create @path as output_create_fd() does, by output->replace. @direct: write data past the page cache where possible,
  *  which pays if other threads compute while one waits for the disk. Release it even after an error. */
 struct kd_error *output_create(struct output *output, const char *path, bool direct) MUST_CHECK;
-/** Records go to the open @fd, which is borrowed; @name is for messages. Only the first OUTPUT_ALIGN bytes may be
- *  written more than once. Release it even after an error. KD_ERR_NOMEM, KD_ERR_OS (its header is written). */
+/** Records go to the open @fd, which is borrowed; @name is for messages. Only the bytes of output_hold() may be written
+ *  more than once. Release it even after an error. KD_ERR_NOMEM, KD_ERR_OS (its header is written). */
 struct kd_error *output_create_stream(struct output *output, int fd, const char *name) MUST_CHECK;
-/** The last records: the file's beginning, and the end. Without them a reader takes it for cut off. Of other kinds of
+/** The bytes [@offset, @offset + @size), below OUTPUT_ALIGN, change when the dump is complete, so a stream has them as its
+ *  last record. They are named before anything is written. Of other kinds of output it is nothing. */
+void output_hold(struct output *output, size_t offset, size_t size);
+/** The last records: what was held back, and the end. Without them a reader takes it for cut off. Of other kinds of
  *  output it is nothing. */
 struct kd_error *output_end_stream(struct output *output) MUST_CHECK;
 void output_release(struct output *output);

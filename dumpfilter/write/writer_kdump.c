@@ -66,6 +66,7 @@ static struct kd_error *write_headers(struct writer *writer, const struct dump_d
 	_Static_assert(sizeof(header.utsname) == sizeof(dump->name), "six strings of 65 bytes");
 	memcpy(header.utsname, &dump->name, sizeof(header.utsname));
 
+	output_hold(writer->output, offsetof(struct kdump_header, status), sizeof(header.status));
 	err = output_write_at(writer->output, 0, &header, sizeof(header));
 	if (!err)
 		err = output_write_at(writer->output, block, &sub_header, sizeof(sub_header));

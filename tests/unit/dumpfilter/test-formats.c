@@ -230,7 +230,9 @@ static void test_flattened(void **state)
 /* Run the filter with standard output going to a file. */
 static void filter_to_stream(const char *in, const char *out, unsigned int level, const struct codec *codec)
 {
-	struct dumpfilter_options options = { .level = level, .codec = codec, .flatten = true, .threads = 2 };
+	struct dumpfilter_options options = {
+		.level = level, .codec = codec, .flatten = true, .early = true, .threads = 2
+	};
 	int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), saved = dup(STDOUT_FILENO);
 	struct kd_error *err;
 
@@ -264,18 +266,57 @@ static void test_stream(void **state)
 	check_contents(other, false, false);
 	rearrange(other, dump, 0);
 	check_contents(dump, false, false);
-	/* The record with the main header is the last but for the end. */
+	/* The record with the status of the dump is the last but for the end. */
 	_cleanup_free_ uint8_t *data = read_whole(other, &size);
 	memcpy(&record, data + size - 16, 16);
 	assert_true(record.offset == UINT64_MAX && record.size == UINT64_MAX);
-	memcpy(&record, data + size - 16 - sizeof(struct kdump_header) - 16, 16);
-	assert_int_equal(record.offset, 0);
-	assert_int_equal(be64toh(record.size), sizeof(struct kdump_header));
+	memcpy(&record, data + size - 16 - 4 - 16, 16);
+	assert_int_equal(be64toh(record.offset), offsetof(struct kdump_header, status));
+	assert_int_equal(be64toh(record.size), 4);
 
 	assert_int_equal(truncate(other, (off_t)size - 16), 0);
 	rearrange(other, dump, KD_ERR_FORMAT);
 	rearrange(core, dump, KD_ERR_FORMAT);
 	assert_int_equal(access(dump, F_OK), -1);
+}
+
+/* A part of a stream. */
+struct part {
+	const uint8_t *data;
+	size_t left;
+};
+
+static struct kd_error *read_part(void *arg, void *buf, size_t size, size_t *done)
+{
+	struct part *part = arg;
+
+	*done = part->left < size ? part->left : size;
+	memcpy(buf, part->data, *done);
+	part->data += *done;
+	part->left -= *done;
+	return NULL;
+}
+
+/* Of a stream that was cut off, what came is a dump that says that it is incomplete. */
+static void test_stream_cut(void **state)
+{
+	size_t size;
+
+	filter_to_stream(core, other, 31, &codec_zlib);
+	_cleanup_free_ uint8_t *data = read_whole(other, &size);
+	for (size_t tenth = 3; tenth < 10; tenth++) {
+		struct part part = { data, size / 10 * tenth };
+		const struct dumpfilter_stream in = { .read = read_part, .arg = &part };
+		struct vmcore *vmcore;
+		bool whole = true;
+
+		unlink(dump);
+		assert_no_error(dumpfilter_rearrange_stream(&in, dump, false, &whole));
+		assert_false(whole);
+		assert_no_error(vmcore_open(dump, &vmcore));
+		assert_true(vmcore_origin(vmcore)->incomplete);
+		vmcore_close(vmcore);
+	}
 }
 
 static void test_elf(void **state)
@@ -483,9 +524,11 @@ static void test_hostile_kdump(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kdump),     cmocka_unit_test(test_identity), cmocka_unit_test(test_refilter),
-		cmocka_unit_test(test_flattened), cmocka_unit_test(test_stream),   cmocka_unit_test(test_elf),
-		cmocka_unit_test(test_split),     cmocka_unit_test(test_dry_run),  cmocka_unit_test(test_hostile_kdump),
+		cmocka_unit_test(test_kdump),    cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_refilter), cmocka_unit_test(test_flattened),
+		cmocka_unit_test(test_stream),   cmocka_unit_test(test_stream_cut),
+		cmocka_unit_test(test_elf),      cmocka_unit_test(test_split),
+		cmocka_unit_test(test_dry_run),  cmocka_unit_test(test_hostile_kdump),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
