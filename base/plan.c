@@ -21,6 +21,8 @@ static const char *const collector_names[] = {
 	[KD_COLLECTOR_PROGRAM] = "program",
 };
 
+static const char *const public_names[] = { "host", "kernel", "reason", "memory", "console" };
+
 /* The index of @name among @count @names; @count if it is none of them. */
 static size_t find_name(const char *const *names, size_t count, const char *name)
 {
@@ -43,6 +45,16 @@ bool kd_action_parse(const char *name, enum kd_action *ret)
 	if (found == ARRAY_SIZE(action_names))
 		return false;
 	*ret = found;
+	return true;
+}
+
+bool kd_public_parse(const char *word, unsigned int *ret)
+{
+	size_t found = find_name(public_names, ARRAY_SIZE(public_names), word);
+
+	if (found == ARRAY_SIZE(public_names))
+		return false;
+	*ret = 1u << found;
 	return true;
 }
 
@@ -163,6 +175,13 @@ struct kd_error *kd_plan_add_fence(struct kd_plan *plan, const char *node, unsig
 	return NULL;
 }
 
+struct kd_error *kd_plan_add_recipient(struct kd_plan *plan, const char *recipient)
+{
+	char **added = grow(&plan->encryption.recipient, &plan->encryption.count, sizeof(*added));
+
+	return added && (*added = strdup(recipient)) ? NULL : kd_error_nomem();
+}
+
 struct kd_error *kd_plan_add_hook(struct kd_plan *plan, const char *when, char *const *argv)
 {
 	struct kd_plan_hook *hook = grow(&plan->hook, &plan->hook_count, sizeof(*hook));
@@ -244,6 +263,9 @@ void kd_plan_free(struct kd_plan *plan)
 	}
 	for (i = 0; i < plan->fence_count; i++)
 		free(plan->fence[i].node);
+	for (i = 0; i < plan->encryption.count; i++)
+		free(plan->encryption.recipient[i]);
+	free(plan->encryption.recipient);
 	for (i = 0; i < plan->hook_count; i++) {
 		free(plan->hook[i].when);
 		free(plan->hook[i].argv);
@@ -356,6 +378,11 @@ struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret)
 	put_word(out, collector_names[plan->collector.kind]);
 	put_word(out, plan->collector.erase_config);
 	put_argv(out, plan->collector.argv);
+	for (i = 0; i < plan->encryption.count; i++)
+		put_string(out, "encrypt", plan->encryption.recipient[i]);
+	for (i = 0; i < ARRAY_SIZE(public_names); i++)
+		if (plan->encryption.public & 1u << i)
+			put_string(out, "public", public_names[i]);
 	for (i = 0; i < plan->hook_count; i++) {
 		fputs("hook", out);
 		put_word(out, plan->hook[i].when);
@@ -544,6 +571,21 @@ static enum line_result line_collector(struct kd_plan *plan, char **word, size_t
 	return from_error(kd_plan_set_collector(plan, kind, erase_config, word + 2));
 }
 
+static enum line_result line_encrypt(struct kd_plan *plan, char **word, size_t count)
+{
+	return *word[0] ? from_error(kd_plan_add_recipient(plan, word[0])) : LINE_BAD;
+}
+
+static enum line_result line_public(struct kd_plan *plan, char **word, size_t count)
+{
+	unsigned int bit;
+
+	if (!kd_public_parse(word[0], &bit))
+		return LINE_BAD;
+	plan->encryption.public |= bit;
+	return LINE_OK;
+}
+
 static enum line_result line_hook(struct kd_plan *plan, char **word, size_t count)
 {
 	return from_error(kd_plan_add_hook(plan, word[0], word + 1));
@@ -584,6 +626,8 @@ static const struct {
 	{ "fence-kdump", line_fence_kdump, 4, 4, true },
 	{ "target", line_target, 5, 6, true },
 	{ "collector", line_collector, 3, ANY_NUMBER, false },
+	{ "encrypt", line_encrypt, 1, 1, true },
+	{ "public", line_public, 1, 1, true },
 	{ "hook", line_hook, 2, ANY_NUMBER, true },
 	{ "failure-action", line_failure_action, 1, 1, false },
 	{ "final-action", line_final_action, 1, 1, false },

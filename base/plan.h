@@ -88,6 +88,24 @@ struct kd_plan_collector {
 	char **argv;        /* NULL-terminated; one allocation, words inside it */
 };
 
+/** What may be read of an encrypted dump without a key, beside its time. */
+enum kd_public {
+	KD_PUBLIC_HOST = 1 << 0,    /* name and address of the machine */
+	KD_PUBLIC_KERNEL = 1 << 1,  /* release and build-id */
+	KD_PUBLIC_REASON = 1 << 2,  /* line of the log that says why the kernel crashed */
+	KD_PUBLIC_MEMORY = 1 << 3,  /* figures of the capture kernel's memory */
+	KD_PUBLIC_CONSOLE = 1 << 4, /* if nothing could be saved, the end of the log goes to the console */
+};
+/** The bit for a word of encrypt_public; false: there is no such word. */
+bool kd_public_parse(const char *word, unsigned int *ret);
+
+/** Whatever is saved is encrypted to these public keys. */
+struct kd_plan_encryption {
+	char **recipient;    /* as base/age.h has them; whoever uses them parses them */
+	size_t count;        /* 0: nothing is encrypted */
+	unsigned int public; /* enum kd_public */
+};
+
 struct kd_plan {
 	uint64_t created;      /* seconds since the epoch */
 	char *kernel_release;  /* of the kernel the modules are for */
@@ -111,6 +129,7 @@ struct kd_plan {
 	struct kd_plan_target *target;
 	size_t target_count;
 	struct kd_plan_collector collector;
+	struct kd_plan_encryption encryption;
 	struct kd_plan_hook *hook;
 	size_t hook_count;
 	enum kd_action failure_action;
@@ -144,6 +163,7 @@ struct kd_error *kd_plan_add_target(struct kd_plan *plan, const char *type, cons
 struct kd_error *kd_plan_set_server(struct kd_plan *plan, const char *server) MUST_CHECK;
 struct kd_error *kd_plan_add_fence(struct kd_plan *plan, const char *node, unsigned int port, unsigned int interval,
 				   unsigned int count) MUST_CHECK;
+struct kd_error *kd_plan_add_recipient(struct kd_plan *plan, const char *recipient) MUST_CHECK;
 struct kd_error *kd_plan_add_hook(struct kd_plan *plan, const char *when, char *const *argv) MUST_CHECK;
 struct kd_error *kd_plan_set_collector(struct kd_plan *plan, enum kd_collector_kind kind, const char *erase_config,
 				       char *const *argv) MUST_CHECK;

@@ -42,6 +42,7 @@ struct capture {
 	struct kd_sysroot root;
 	struct report report;
 	struct flight flight;
+	struct encryption encryption;
 	int64_t deadline; /* of the running step */
 	struct capture_progress *progress;
 	struct disks disks; /* of report.target; none: it is on a server, or they are not known */
@@ -208,6 +209,25 @@ static struct kd_error *step_modules(struct capture *capture)
 	return NULL;
 }
 
+static struct kd_error *wait_for_random(void *arg)
+{
+	return encryption_wait();
+}
+
+static struct kd_error *step_random(struct capture *capture)
+{
+	struct kd_error *err = run_apart(capture, "waiting for random numbers", wait_for_random, NULL);
+
+	capture->encryption.random = !err;
+	return err;
+}
+
+/* What may be read on the console, and so wherever that is recorded. */
+static bool may_print_log(const struct capture *capture)
+{
+	return !capture->encryption.wanted || (capture->plan->encryption.public & KD_PUBLIC_CONSOLE);
+}
+
 static struct kd_error *examine_crash(void *arg)
 {
 	const struct capture *capture = arg;
@@ -223,12 +243,13 @@ static struct kd_error *step_log(struct capture *capture)
 	if (crash->log_size)
 		return NULL;
 	err = run_apart(capture, "reading the crashed kernel's log", examine_crash, capture);
-	if (crash->identity.release[0])
+	if (crash->identity.release[0] && may_print_log(capture))
 		kd_info(capture->log, "Linux %s crashed: %s", crash->identity.release,
 			crash->panic[0] ? crash->panic : "its log does not say why");
 	flight_note(&capture->flight, KD_FLIGHT_CRASH, "%" PRIu64 " %s", crash->identity.crash_time,
 		    crash->identity.release);
-	if (crash->panic[0])
+	/* The record also goes into the capture kernel's own log. */
+	if (crash->panic[0] && may_print_log(capture))
 		flight_note(&capture->flight, KD_FLIGHT_PANIC, "%s", crash->panic);
 	return err;
 }
@@ -355,7 +376,8 @@ static struct kd_error *save_crash_log(void *arg)
 	if (!err && access(CRASH_LOG, F_OK) < 0)
 		err = crash_save_log(capture->log);
 	if (!err)
-		err = save_file(dir, "vmcore-dmesg-incomplete.txt", "vmcore-dmesg.txt", copy_text, NULL);
+		err = save_file(dir, &capture->encryption, "vmcore-dmesg-incomplete.txt", "vmcore-dmesg.txt", copy_text,
+				NULL);
 	if (!err)
 		unlink(CRASH_LOG);
 	return err;
@@ -381,7 +403,7 @@ static struct kd_error *reserve_space(void *arg)
 	struct kd_error *err = open_directory(capture, &dir);
 
 	if (!err)
-		err = flight_save(dir, capture->flight.record);
+		err = flight_save(dir, &capture->encryption, capture->flight.record);
 	return err ? err : save_reserve(dir, RESERVE_SIZE);
 }
 
@@ -414,6 +436,7 @@ static struct kd_error *make_dump(void *arg)
 	struct dump_request request = {
 		.vmcore = CRASH_VMCORE,
 		.collector = &capture->plan->collector,
+		.encryption = &capture->encryption,
 		.deadline = dump_deadline(capture),
 		.stall_ms = capture->plan->stall_timeout * INT64_C(1000),
 		.next = capture->progress->target + 1 < capture->plan->target_count,
@@ -523,6 +546,12 @@ static struct kd_error *put_report(FILE *out, void *arg)
 	return NULL;
 }
 
+static struct kd_error *put_public_report(FILE *out, void *arg)
+{
+	report_write_public(out, arg);
+	return NULL;
+}
+
 static struct kd_error *save_papers(void *arg)
 {
 	struct capture *capture = arg;
@@ -533,9 +562,14 @@ static struct kd_error *save_papers(void *arg)
 	if (err)
 		return err;
 	save_release(dir);
-	kd_error_destroy(flight_save(dir, capture->flight.record));
-	log_err = save_file(dir, "kexec-dmesg-incomplete.log", "kexec-dmesg.log", put_kernel_log, NULL);
-	err = save_file(dir, "report-incomplete.json", "report.json", put_report, &capture->report);
+	kd_error_destroy(flight_save(dir, &capture->encryption, capture->flight.record));
+	log_err = save_file(dir, &capture->encryption, "kexec-dmesg-incomplete.log", "kexec-dmesg.log", put_kernel_log,
+			    NULL);
+	err = save_file(dir, &capture->encryption, "report-incomplete.json", "report.json", put_report,
+			&capture->report);
+	if (!err && capture->encryption.wanted)
+		err = save_public_file(dir, "public-incomplete.json", "public.json", put_public_report,
+				       &capture->report);
 	return err ? err : take_ptr(log_err);
 }
 
@@ -652,7 +686,7 @@ static struct kd_error *step_post(struct capture *capture)
 }
 
 /* The console is the last place that can keep the end of the log. */
-static struct kd_error *print_log_end(struct capture *capture, const char *why)
+static struct kd_error *print_log_text(struct capture *capture, const char *why)
 {
 	size_t size = capture->setup->outcome->crash.log_size;
 	_cleanup_fclose_ FILE *in = fopen(CRASH_LOG, "re");
@@ -677,13 +711,23 @@ static struct kd_error *print_log_end(struct capture *capture, const char *why)
 	return NULL;
 }
 
+static struct kd_error *print_log_end(struct capture *capture, const char *why)
+{
+	if (may_print_log(capture))
+		return print_log_text(capture, why);
+	kd_info(capture->log, "%s; dumps of this machine are encrypted, so its log is not printed here", why);
+	capture->traced = true;
+	return NULL;
+}
+
 static struct kd_error *step_trace(struct capture *capture)
 {
 	if (capture->setup->outcome->result != CAPTURE_NOTHING || !capture->setup->outcome->crash.log_size)
 		return NULL;
 	if (!capture->traced)
 		return print_log_end(capture, "nothing could be saved");
-	kd_info(capture->log, "nothing could be saved; the end of the crashed kernel's log is above");
+	if (may_print_log(capture))
+		kd_info(capture->log, "nothing could be saved; the end of the crashed kernel's log is above");
 	return NULL;
 }
 
@@ -715,6 +759,12 @@ static struct kd_error *step_disconnect_first(struct capture *capture)
 static const struct step before[] = {
 	{ "quiesce", step_quiesce, 10, GO_ON },
 	{ "modules", step_modules, 300, GO_ON },
+};
+
+/* Behind the modules, since drivers may be a source of random numbers. */
+static const struct step random_step[] = { { "random", step_random, 60, GO_ON } };
+
+static const struct step examination[] = {
 	{ "log", step_log, 120, GO_ON },
 };
 
@@ -760,9 +810,13 @@ struct kd_error *capture_run(const struct capture_setup *setup)
 		flight_note_at(&capture.flight, setup->started, KD_FLIGHT_BEGIN, "setup");
 		flight_note(&capture.flight, KD_FLIGHT_END, "setup");
 	}
+	encryption_init(&setup->plan->encryption, &capture.encryption);
 	complain(&capture, setup->plan_error);
 	complain(&capture, setup->again);
 	run_steps(&capture, before, ARRAY_SIZE(before));
+	if (capture.encryption.wanted)
+		run_steps(&capture, random_step, ARRAY_SIZE(random_step));
+	run_steps(&capture, examination, ARRAY_SIZE(examination));
 	if (setup->again)
 		run_steps(&capture, again, ARRAY_SIZE(again));
 	run_steps(&capture, saving, ARRAY_SIZE(saving));

@@ -142,40 +142,57 @@ static struct kd_error *leave_behind(const struct child_job *job, struct child_r
 			       job->name);
 }
 
-struct kd_error *child_run(const struct child_job *job, struct child_result *ret)
+struct kd_error *child_begin(const struct child_job *job, struct child *ret)
 {
-	struct child_result unused, *result = ret ? ret : &unused;
-	struct letter *letter = shared_alloc(sizeof(*letter));
-	_cleanup_close_ int pidfd = -1;
-	struct rusage usage = { 0 };
+	struct child child = { .job = job, .letter = shared_alloc(sizeof(*child.letter)), .pidfd = -1 };
 	struct kd_error *err;
-	bool killed;
-	int status = 0;
-	pid_t pid;
 
-	*result = (struct child_result){ .end = CHILD_NONE };
-	if (!letter)
+	if (!child.letter)
 		return kd_error_nomem();
-	pid = fork();
-	if (pid == 0)
-		child_main(job, letter);
-	if (pid > 0)
-		pidfd = syscall(SYS_pidfd_open, pid, 0);
-	if (pid < 0 || pidfd < 0) {
+	child.pid = fork();
+	if (child.pid == 0)
+		child_main(job, child.letter);
+	if (child.pid > 0)
+		child.pidfd = syscall(SYS_pidfd_open, child.pid, 0);
+	if (child.pid < 0 || child.pidfd < 0) {
 		err = kd_error_os(errno, "cannot start %s", job->name);
-		if (pid > 0)
-			kill(pid, SIGKILL);
-		munmap(letter, sizeof(*letter));
+		if (child.pid > 0)
+			kill(child.pid, SIGKILL);
+		munmap(child.letter, sizeof(*child.letter));
 		return err;
 	}
-	killed = !wait_end(job, pid, pidfd);
-	if (killed && (job->spared || !kill_child(pid, pidfd)))
+	*ret = child;
+	return NULL;
+}
+
+struct kd_error *child_end(struct child *child, struct child_result *ret)
+{
+	struct child_result unused, *result = ret ? ret : &unused;
+	_cleanup_close_ int pidfd = child->pidfd;
+	const struct child_job *job = child->job;
+	bool killed = !wait_end(job, child->pid, pidfd);
+	struct rusage usage = { 0 };
+	struct kd_error *err;
+	int status = 0;
+
+	*result = (struct child_result){ .end = CHILD_NONE };
+	if (killed && (job->spared || !kill_child(child->pid, pidfd)))
 		return leave_behind(job, result);
-	wait4(pid, &status, 0, &usage);
+	wait4(child->pid, &status, 0, &usage);
 	result->peak_memory = usage.ru_maxrss * UINT64_C(1024);
-	err = judge(job, status, killed, letter, result);
-	munmap(letter, sizeof(*letter));
+	err = judge(job, status, killed, child->letter, result);
+	munmap(child->letter, sizeof(*child->letter));
 	return err;
+}
+
+struct kd_error *child_run(const struct child_job *job, struct child_result *ret)
+{
+	struct child child;
+	struct kd_error *err = child_begin(job, &child);
+
+	if (err && ret)
+		*ret = (struct child_result){ .end = CHILD_NONE };
+	return err ? err : child_end(&child, ret);
 }
 
 pid_t child_start(void (*run)(void *arg), void *arg)

@@ -45,6 +45,17 @@ struct child_result {
 /** Run @job to its end. @ret may be NULL. Returns NULL if and only if it ended with CHILD_OK. */
 struct kd_error *child_run(const struct child_job *job, struct child_result *ret) MUST_CHECK;
 
+/** The two halves of child_run(), for a caller who has to do something meanwhile, such as read what the child writes.
+ *  @job stays in use until child_end(), which waits. A caller who ends without that takes the child along. */
+struct child {
+	const struct child_job *job;
+	struct letter *letter;
+	pid_t pid;
+	int pidfd;
+};
+struct kd_error *child_begin(const struct child_job *job, struct child *ret) MUST_CHECK;
+struct kd_error *child_end(struct child *child, struct child_result *ret) MUST_CHECK;
+
 /** Start a process that runs beside this one, in a group of its own; it ends when run() returns. -1: it cannot be
  *  started. */
 pid_t child_start(void (*run)(void *arg), void *arg);

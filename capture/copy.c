@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "capture/copy.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/io.h"
+#include "dumpfilter/write/output.h"
 
 enum { COPY_PAGE = 4096, COPY_CHUNK = 256 * COPY_PAGE };
 
@@ -40,11 +44,13 @@ static void read_chunk(int fd, char *buf, size_t size, off_t offset, struct copy
 }
 
 /* Write the pages that are not zero, in runs. */
-static int write_chunk(int fd, const char *buf, size_t size, off_t offset, struct copy_result *result)
+static struct kd_error *write_chunk(struct output *out, const char *buf, size_t size, off_t offset,
+				    struct copy_result *result)
 {
+	struct kd_error *err = NULL;
 	size_t at = 0;
 
-	while (at < size) {
+	while (at < size && !err) {
 		size_t end = at, piece;
 
 		for (; end < size; end += piece) {
@@ -53,13 +59,40 @@ static int write_chunk(int fd, const char *buf, size_t size, off_t offset, struc
 				break;
 		}
 		if (end > at) {
-			if (kd_pwrite_all(fd, buf + at, end - at, offset + at) < 0)
-				return -1;
-			result->written += end - at;
+			err = output_write_at(out, (uint64_t)offset + at, buf + at, end - at);
+			result->written += err ? 0 : end - at;
 		}
 		at = end + COPY_PAGE;
 	}
-	return 0;
+	return err;
+}
+
+/* A file gets its length at once. In a stream its last byte says how long it is. */
+static struct kd_error *begin_copy(struct output *out, const char *to, uint64_t size)
+{
+	struct kd_error *err;
+
+	if (to) {
+		err = output_create(out, to, false);
+		return err ? err : output_extend(out, size);
+	}
+	err = output_create_stream(out, STDOUT_FILENO, "standard output");
+	if (!err)
+		output_hold(out, offsetof(Elf64_Ehdr, e_flags), sizeof(((Elf64_Ehdr *)NULL)->e_flags));
+	return err;
+}
+
+/* @chunk: the last one. */
+static struct kd_error *end_copy(struct output *out, const char *chunk, uint64_t size)
+{
+	size_t end = size > COPY_PAGE ? (size - 1) % COPY_CHUNK + 1 : 0, start = end ? (end - 1) & ~(COPY_PAGE - 1) : 0;
+	struct kd_error *err = NULL;
+
+	if (out->kind == OUTPUT_STREAM && end && kd_all_zero(chunk + start, end - start))
+		err = output_write_at(out, size - 1, chunk + end - 1, 1);
+	if (!err)
+		err = output_end_stream(out);
+	return err ? err : output_sync(out);
 }
 
 struct kd_error *copy_vmcore(const char *from, const char *to,
@@ -67,8 +100,9 @@ struct kd_error *copy_vmcore(const char *from, const char *to,
 			     struct copy_result *ret)
 {
 	_cleanup_close_ int in = open(from, O_RDONLY | O_CLOEXEC);
-	_cleanup_close_ int out = -1;
-	_cleanup_free_ char *buf = malloc(COPY_CHUNK);
+	_cleanup_(output_release) struct output out = { .fd = -1, .direct_fd = -1 };
+	_cleanup_free_ char *buf = calloc(1, COPY_CHUNK);
+	struct kd_error *err;
 	struct stat st;
 	off_t offset;
 
@@ -77,19 +111,14 @@ struct kd_error *copy_vmcore(const char *from, const char *to,
 	if (in < 0 || fstat(in, &st) < 0)
 		return kd_error_os(errno, "cannot open %s", from);
 	ret->size = (uint64_t)st.st_size;
-	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (out < 0 || ftruncate(out, st.st_size) < 0)
-		return kd_error_os(errno, "cannot create %s", to);
-	for (offset = 0; offset < st.st_size; offset += COPY_CHUNK) {
+	err = begin_copy(&out, to, ret->size);
+	for (offset = 0; offset < st.st_size && !err; offset += COPY_CHUNK) {
 		size_t size = st.st_size - offset < COPY_CHUNK ? st.st_size - offset : COPY_CHUNK;
 
 		read_chunk(in, buf, size, offset, ret);
-		if (write_chunk(out, buf, size, offset, ret) < 0)
-			return kd_error_os(errno, "cannot write %s", to);
-		if (progress)
+		err = write_chunk(&out, buf, size, offset, ret);
+		if (!err && progress)
 			progress(arg, (offset + size) / COPY_PAGE, st.st_size / COPY_PAGE);
 	}
-	if (fsync(out) < 0)
-		return kd_error_os(errno, "cannot sync %s", to);
-	return NULL;
+	return err ? err : end_copy(&out, buf, ret->size);
 }

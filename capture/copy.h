@@ -15,7 +15,8 @@ struct copy_result {
 	char error[64];            /* why that byte could not be read */
 };
 
-/** Copy @from to the new file @to, mode 0600, and sync it; pages of zeros become holes. @progress (may be NULL) gets
+/** Copy @from to the new file @to, mode 0600, and sync it; pages of zeros become holes. @to NULL: write the records of
+ *  a flattened file to standard output. @progress (may be NULL) gets
  *  numbers of pages of 4096 bytes. */
 struct kd_error *copy_vmcore(const char *from, const char *to,
 			     void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,

@@ -21,9 +21,14 @@
 #include "dumpfilter/codec/codec.h"
 #include "dumpfilter/report.h"
 
-#define COMPLETE   "vmcore"
-#define INCOMPLETE "vmcore-incomplete"
-#define RETRY      "vmcore-incomplete.retry" /* while INCOMPLETE holds the best dump so far */
+/* Of the file of a dump. */
+struct names {
+	const char *complete, *incomplete, *retry; /* while "incomplete" holds the best dump so far */
+};
+static const struct names plain_names = { "vmcore", "vmcore-incomplete", "vmcore-incomplete.retry" };
+/* What is encrypted is written from its beginning to its end: the flattened form of a dump. */
+static const struct names encrypted_names = { "vmcore.flat.age", "vmcore-incomplete.flat.age",
+					      "vmcore-incomplete.retry.flat.age" };
 
 enum {
 	CONSOLE_MS = 2000,
@@ -55,6 +60,16 @@ struct rung_run {
 	uint64_t size;                   /* of the output file, when it was last looked at */
 };
 
+static bool is_encrypted(const struct dump_request *request)
+{
+	return request->encryption->wanted;
+}
+
+static const struct names *names_of(const struct dump_request *request)
+{
+	return is_encrypted(request) ? &encrypted_names : &plain_names;
+}
+
 /* Only kernel pages, compressed as by default or not at all. */
 static struct dumpfilter_options kernel_pages(bool compressed)
 {
@@ -76,13 +91,15 @@ static struct kd_error *run_filter(const struct rung_run *run, struct dumpfilter
 	options.log = run->request->log;
 	options.progress = report_progress;
 	options.progress_arg = run->news;
+	options.flatten = options.early = is_encrypted(run->request);
 	return dumpfilter_run(run->request->vmcore, run->name, &options, &run->news->report);
 }
 
 static struct kd_error *run_copy(const struct rung_run *run)
 {
 	struct copy_result *copy = &run->news->copy;
-	struct kd_error *err = copy_vmcore(run->request->vmcore, run->name, report_progress, run->news, copy);
+	const char *name = is_encrypted(run->request) ? NULL : run->name;
+	struct kd_error *err = copy_vmcore(run->request->vmcore, name, report_progress, run->news, copy);
 
 	if (copy->unreadable)
 		kd_warn(run->request->log,
@@ -92,6 +109,18 @@ static struct kd_error *run_copy(const struct rung_run *run)
 	return err;
 }
 
+/* To a stream, whoever reads it: dumpfilter and makedumpfile have one option for that. */
+static size_t put_stream_options(const struct rung_run *run, char **argv)
+{
+	size_t argc = 0;
+
+	if (is_encrypted(run->request))
+		argv[argc++] = (char *)"-F";
+	if (is_encrypted(run->request) && run->request->collector->kind == KD_COLLECTOR_DUMPFILTER)
+		argv[argc++] = (char *)"--early";
+	return argc;
+}
+
 static struct kd_error *run_program(const struct rung_run *run)
 {
 	const struct kd_plan_collector *collector = run->request->collector;
@@ -99,7 +128,7 @@ static struct kd_error *run_program(const struct rung_run *run)
 	char report[32], **argv;
 	size_t argc = 0;
 
-	argv = calloc(kd_count_words(word) + 5, sizeof(*argv));
+	argv = calloc(kd_count_words(word) + 7, sizeof(*argv));
 	if (!argv)
 		return kd_error_nomem();
 	argv[argc++] = *word++;
@@ -108,10 +137,12 @@ static struct kd_error *run_program(const struct rung_run *run)
 		argv[argc++] = (char *)"--report";
 		argv[argc++] = report;
 	}
+	argc += put_stream_options(run, argv + argc);
 	while (*word)
 		argv[argc++] = *word++;
 	argv[argc++] = (char *)run->request->vmcore;
-	argv[argc] = (char *)run->name;
+	if (!is_encrypted(run->request))
+		argv[argc] = (char *)run->name;
 	return child_exec(argv);
 }
 
@@ -130,12 +161,11 @@ static struct kd_error *run_configured(const struct rung_run *run)
 	return run_filter(run, options);
 }
 
-static struct kd_error *collect(void *arg)
+/* Into the file run->name, or to standard output if the dump is encrypted. */
+static struct kd_error *collect_plain(void *arg)
 {
 	const struct rung_run *run = arg;
 
-	if (fchdir(run->request->dir) < 0)
-		return kd_error_os(errno, "cannot enter the dump directory");
 	switch (run->rung) {
 	case RUNG_CONFIGURED:
 		return run_configured(run);
@@ -149,6 +179,21 @@ static struct kd_error *collect(void *arg)
 		break;
 	}
 	return NULL;
+}
+
+static struct kd_error *collect(void *arg)
+{
+	struct rung_run *run = arg;
+	const struct child_job job = { .name = "the collector",
+				       .run = collect_plain,
+				       .arg = run,
+				       .deadline = run->request->deadline,
+				       .expendable = true };
+
+	if (fchdir(run->request->dir) < 0)
+		return kd_error_os(errno, "cannot enter the dump directory");
+	return is_encrypted(run->request) ? encryption_collect(run->request->encryption, run->name, &job) :
+					    collect_plain(run);
 }
 
 /* --- in the parent ------------------------------------------------------------------------------------------------ */
@@ -365,6 +410,8 @@ static uint64_t filter_size(const struct dump_request *request, struct dump_news
 				 .expendable = true };
 	_cleanup_(kd_error_destroy) struct kd_error *err = child_run(&job, NULL);
 
+	if (!err && is_encrypted(request))
+		return kd_age_size(news->estimate.size, request->encryption->count);
 	if (!err)
 		return news->estimate.size;
 	kd_warn(request->log, "%s", err->text);
@@ -428,19 +475,20 @@ static struct ladder_standing standing(const struct dump_attempt *attempt)
  * must not be touched. */
 static void keep_better(const struct dump_request *request, const char *name, struct dump_result *result)
 {
+	const struct names *names = names_of(request);
 	unsigned int last = result->count - 1;
 	const struct ladder_standing now = standing(&result->attempt[last]);
 	const struct ladder_standing before = standing(&result->attempt[result->kept]);
 
-	if (strcmp(name, INCOMPLETE) == 0) {
+	if (strcmp(name, names->incomplete) == 0) {
 		result->kept = last; /* the first file */
 	} else if (result->stuck) {
 		return;
 	} else if (ladder_is_better(&now, &before)) {
-		renameat(request->dir, RETRY, request->dir, INCOMPLETE);
+		renameat(request->dir, names->retry, request->dir, names->incomplete);
 		result->kept = last;
 	} else {
-		unlinkat(request->dir, RETRY, 0);
+		unlinkat(request->dir, names->retry, 0);
 	}
 }
 
@@ -453,10 +501,11 @@ static struct kd_error *finish(void *arg)
 {
 	const struct finish *finish = arg;
 	int dir = finish->request->dir;
+	const struct names *names = names_of(finish->request);
 	struct kd_error *err = save_finish(dir, finish->name, finish->final_name);
 
-	if (!err && strcmp(finish->final_name, COMPLETE) == 0 && strcmp(finish->name, INCOMPLETE) != 0)
-		unlinkat(dir, INCOMPLETE, 0);
+	if (!err && finish->final_name == names->complete && finish->name != names->incomplete)
+		unlinkat(dir, names->incomplete, 0);
 	return err;
 }
 
@@ -467,7 +516,7 @@ static bool watch_finish(void *arg, pid_t pid)
 	return !is_gone(finish->request);
 }
 
-/* @final_name: "vmcore", or @name once more. */
+/* @final_name: that of a complete dump, or @name once more. */
 static struct kd_error *finish_dump(const struct dump_request *request, const char *name, const char *final_name,
 				    struct dump_attempt *attempt)
 {
@@ -490,7 +539,8 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 {
 	/* Never unmapped: a collector that could not be killed may still write to it. */
 	struct dump_news *news = shared_alloc(sizeof(*news));
-	const char *name = INCOMPLETE;
+	const struct names *names = names_of(request);
+	const char *name = names->incomplete;
 	enum rung rung = RUNG_CONFIGURED;
 	bool replace;
 
@@ -504,7 +554,7 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 
 		if (!err) {
 			unreadable = judge_reading(attempt);
-			err = finish_dump(request, name, unreadable ? name : COMPLETE, attempt);
+			err = finish_dump(request, name, unreadable ? name : names->complete, attempt);
 		}
 		if (!err && unreadable) {
 			err = take_ptr(unreadable);
@@ -523,8 +573,8 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 		if (rung == RUNG_NONE)
 			return err;
 		if (replace)
-			unlinkat(request->dir, INCOMPLETE, 0);
-		name = faccessat(request->dir, INCOMPLETE, F_OK, 0) == 0 ? RETRY : INCOMPLETE;
+			unlinkat(request->dir, names->incomplete, 0);
+		name = faccessat(request->dir, names->incomplete, F_OK, 0) == 0 ? names->retry : names->incomplete;
 		kd_warn(request->log, "%s; trying again %s", err->text, rung_words(rung));
 		kd_error_destroy(err);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Save the vmcore into a directory. Each collector runs in a child process; if one fails, the next rung of the ladder
- *  is tried (ladder.h). */
+/** Save the vmcore into a directory, encrypted if that is wanted. Each collector runs in a child process; if one fails,
+ *  the next rung of the ladder is tried (ladder.h). */
 #ifndef CAPTURE_DUMP_H
 #define CAPTURE_DUMP_H
 
@@ -13,14 +13,17 @@
 #include "base/sysroot.h"
 #include "capture/copy.h"
 #include "capture/disks.h"
+#include "capture/encrypt.h"
 #include "capture/ladder.h"
 #include "capture/memory.h"
 #include "dumpfilter/dumpfilter.h"
 
 struct dump_request {
 	const char *vmcore; /* absolute path */
-	int dir;            /* where "vmcore" is saved, or "vmcore-incomplete" if no rung works */
+	int dir;            /* where "vmcore" is saved, or "vmcore-incomplete" if no rung works; encrypted, with
+			       ".flat.age" behind that */
 	const struct kd_plan_collector *collector;
+	const struct encryption *encryption;
 	int64_t deadline; /* of all rungs together */
 	int64_t stall_ms; /* a collector that makes no progress for so long is stopped, and the next rung tried */
 	bool next; /* another target follows, for which one that is too slow is given up (ladder_is_too_slow()) */

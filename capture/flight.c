@@ -77,7 +77,7 @@ static struct kd_error *put_record(FILE *out, void *arg)
 	return NULL;
 }
 
-struct kd_error *flight_save(int dir, struct kd_flight *record)
+struct kd_error *flight_save(int dir, const struct encryption *encryption, struct kd_flight *record)
 {
-	return save_file(dir, "flight-incomplete.log", KD_FLIGHT_FILE, put_record, record);
+	return save_file(dir, encryption, "flight-incomplete.log", KD_FLIGHT_FILE, put_record, record);
 }

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/flight.h"
 #include "base/log.h"
+#include "capture/encrypt.h"
 
 /** Borrowed. */
 struct flight {
@@ -32,7 +33,7 @@ void flight_close(const struct flight *flight);
 /** Write the whole record to the log once more, so that its end has all of it. */
 void flight_repeat(const struct flight *flight);
 
-/** Save the record as KD_FLIGHT_FILE in the directory @dir. */
-struct kd_error *flight_save(int dir, struct kd_flight *record) MUST_CHECK;
+/** Save the record as KD_FLIGHT_FILE in the directory @dir, encrypted if @encryption asks for it. */
+struct kd_error *flight_save(int dir, const struct encryption *encryption, struct kd_flight *record) MUST_CHECK;
 
 #endif

@@ -236,3 +236,29 @@ void report_write(FILE *out, const struct report *report)
 	put_errors(&json, report->flight);
 	kd_json_close(&json, '}');
 }
+
+void report_write_public(FILE *out, const struct report *report)
+{
+	unsigned int public = report->plan->encryption.public;
+	struct kd_json json = { .out = out };
+
+	kd_json_open(&json, NULL, '{');
+	kd_json_u64(&json, "format", REPORT_FORMAT);
+	kd_json_bool(&json, "encrypted", true);
+	kd_json_string(&json, "result", result_names[report->result]);
+	kd_json_u64(&json, "crash_time", report->crash->identity.crash_time);
+	kd_json_u64(&json, "vmcore_size", report->dump.count ? report->dump.attempt[report->dump.kept].size : 0);
+	if (public & KD_PUBLIC_HOST)
+		put_known(&json, "host", report->plan->host);
+	if (public & KD_PUBLIC_REASON)
+		put_known(&json, "panic", report->crash->panic);
+	if (public & KD_PUBLIC_KERNEL) {
+		kd_json_open(&json, "kernel", '{');
+		put_known(&json, "release", report->crash->identity.release);
+		put_known(&json, "build_id", report->crash->identity.build_id);
+		kd_json_close(&json, '}');
+	}
+	if (public & KD_PUBLIC_MEMORY)
+		put_memory(&json, report);
+	kd_json_close(&json, '}');
+}

@@ -28,7 +28,8 @@
  *      modules           {inserted, failed}
  *      memory            of the capture kernel: {total, peak: highest use seen, collector_peak: resident}
  *      steps             [{name, start, seconds, ok}] in order. The names are "setup" (the capture program starts),
- *                        "quiesce" (stop DMA), "modules", "log" (read the crashed kernel's log), "save" (all targets,
+ *                        "quiesce" (stop DMA), "modules", "random" (wait for random numbers, if the dump is
+ *                        encrypted), "log" (read the crashed kernel's log), "save" (all targets,
  *                        and within it for each target: "connect", "save-log", "pre" (programs before the dump, on the
  *                        first target only), "reserve" space for the report, "dump", "report", and "disconnect" if
  *                        another target follows), "post" (programs after the dump), "disconnect", "trace" (if nothing
@@ -79,5 +80,9 @@ const char *capture_result_name(enum capture_result result);
 
 /** Write @report as JSON. */
 void report_write(FILE *out, const struct report *report);
+
+/** Write what everybody may read of an encrypted dump, public.json: of the members above those that the plan calls
+ *  public, and those that can be seen from outside anyway (format, result, crash_time, vmcore_size). */
+void report_write_public(FILE *out, const struct report *report);
 
 #endif

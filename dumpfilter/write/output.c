@@ -172,7 +172,7 @@ static struct kd_error *stream_at(struct output *output, uint64_t offset, const 
 	pthread_mutex_lock(&output->lock);
 	if (offset < OUTPUT_ALIGN)
 		kept = keep_head(output, offset, data, size);
-	/* A reader of a stream that is cut off needs the head. Where nothing is held back, all of it may still change. */
+	/* Who reads a stream that is cut off needs the head. Where nothing is held back, all of it may still change. */
 	if (kept < size && !output->head_sent && output->held_size)
 		err = send_head(output);
 	if (!err && kept < size)

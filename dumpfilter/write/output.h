@@ -50,8 +50,8 @@ struct kd_error *output_create(struct output *output, const char *path, bool dir
 /** Records go to the open @fd, which is borrowed; @name is for messages. Only the bytes of output_hold() may be written
  *  more than once. Release it even after an error. KD_ERR_NOMEM, KD_ERR_OS (its header is written). */
 struct kd_error *output_create_stream(struct output *output, int fd, const char *name) MUST_CHECK;
-/** The bytes [@offset, @offset + @size), below OUTPUT_ALIGN, change when the dump is complete, so a stream has them as its
- *  last record. They are named before anything is written. Of other kinds of output it is nothing. */
+/** The bytes [@offset, @offset + @size), below OUTPUT_ALIGN, change when the dump is complete, so a stream has them as
+ *  its last record. They are named before anything is written. Of other kinds of output it is nothing. */
 void output_hold(struct output *output, size_t offset, size_t size);
 /** The last records: what was held back, and the end. Without them a reader takes it for cut off. Of other kinds of
  *  output it is nothing. */

@@ -260,6 +260,8 @@ static struct kd_error *set_collector(const struct kd_sysroot *root, const struc
 		return kd_error_nomem();
 	take_words(conf, argv);
 	err = collector_decide(root, argv, &collector);
+	if (!err && *conf->encrypt)
+		err = collector_check_stream(&collector, argv);
 	if (err)
 		return kd_error_wrap(err, "%s", what);
 	if (collector.kind != KD_COLLECTOR_BUILT_IN)
@@ -268,6 +270,42 @@ static struct kd_error *set_collector(const struct kd_sysroot *root, const struc
 		return err;
 	argv[0] = path ? path : (char *)collector.program;
 	return kd_plan_set_collector(plan, collector.kind, collector.erase_config, argv);
+}
+
+/* --- encryption --------------------------------------------------------------------------------------------------- */
+
+static struct kd_error *set_encryption(const struct kd_conf *conf, struct kd_plan *plan)
+{
+	struct kd_error *err = NULL;
+
+	for (char **recipient = conf->encrypt; *recipient && !err; recipient++)
+		err = kd_plan_add_recipient(plan, *recipient);
+	plan->encryption.public = *conf->encrypt ? conf->encrypt_public : 0;
+	return err;
+}
+
+/* The address begins the name of a dump's directory. */
+static struct kd_error *hide_address(struct kd_plan *plan)
+{
+	bool hidden = plan->encryption.count && !(plan->encryption.public & KD_PUBLIC_HOST);
+
+	return hidden ? kd_set_text(&plan->address, "dump") : NULL;
+}
+
+/* Hooks are programs of the administrator's: nothing stands between them and the target. */
+static struct kd_error *remark_encryption(const struct kd_log *log, const struct kd_conf *conf,
+					  const struct kd_plan *plan)
+{
+	_cleanup_free_ char *where = NULL;
+	struct kd_error *err = plan->encryption.count && plan->hook_count ? kd_conf_where(conf, "encrypt", &where) :
+									    NULL;
+
+	if (where)
+		kd_warn(log,
+			"%s: what the commands before and after the dump (%s, …) write to the target themselves is not "
+			"encrypted",
+			where, plan->hook[0].argv[0]);
+	return err;
 }
 
 /* --- the rest ----------------------------------------------------------------------------------------------------- */
@@ -333,7 +371,8 @@ static void set_times(const struct kd_sysroot *root, const struct kd_conf *conf,
 	plan->deadline = conf->capture_timeout ? conf->capture_timeout : capture_seconds(root);
 	plan->mount_timeout = conf->mount_timeout;
 	plan->stall_timeout = conf->stall_timeout;
-	plan->pstore = conf->pstore;
+	/* What the persistent store holds is not encrypted. */
+	plan->pstore = conf->pstore && (!*conf->encrypt || (conf->encrypt_public & KD_PUBLIC_CONSOLE));
 }
 
 static struct kd_error *check_extra_files(const struct kd_sysroot *root, const struct kd_conf *conf)
@@ -368,6 +407,8 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 	}
 	if (!err)
 		err = set_collector(root, conf, &built);
+	if (!err)
+		err = set_encryption(conf, &built);
 	if (!err)
 		err = add_hooks(root, conf, &built, &needed);
 	if (!err)
@@ -438,11 +479,15 @@ struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log
 	err = plan_build(root, conf, release, targets, plan, programs);
 	if (!err)
 		err = remark(log, conf, plan, programs);
+	if (!err)
+		err = remark_encryption(log, conf, plan);
 	for (size_t i = 0; targets[i] && !err; i++) {
 		err = volumes_resolve(root, log, &volumes_live, targets[i], plan);
 		if (!err)
 			err = add_network(root, targets[i], plan);
 	}
+	if (!err)
+		err = hide_address(plan);
 	/* The network of another machine cannot be asked. */
 	return err || !kd_sysroot_is_live(root) ? err : fence_resolve(root, log, &network_live, conf, plan);
 }

@@ -199,3 +199,31 @@ struct kd_error *collector_decide(const struct kd_sysroot *root, char *const *ar
 	*ret = collector;
 	return NULL;
 }
+
+/* Both programs refuse the same options beside -F; those that only makedumpfile knows are left to it. */
+struct kd_error *collector_check_stream(const struct collector *collector, char *const *argv)
+{
+	size_t count = kd_count_words(argv);
+	_cleanup_free_ char **words = calloc(count + 2, sizeof(*words));
+	struct dumpfilter_command command;
+	struct kd_error *err;
+
+	if (!words)
+		return kd_error_nomem();
+	if (collector->kind == KD_COLLECTOR_PROGRAM && !collector_is_makedumpfile(collector->program))
+		return kd_error_create(
+			KD_ERR_UNSUPPORTED,
+			"the output of %s cannot be encrypted: use dumpfilter or makedumpfile, or remove "
+			"encrypt",
+			collector->program);
+	words[0] = argv[0];
+	words[1] = (char *)"-F";
+	memcpy(words + 2, argv + 1, (count - 1) * sizeof(*words));
+	err = dumpfilter_parse_command((int)count + 1, words, &command);
+	if (err && collector->kind == KD_COLLECTOR_PROGRAM &&
+	    kd_error_discard(dumpfilter_parse_command((int)count, argv, &command))) {
+		kd_error_destroy(err);
+		return NULL;
+	}
+	return kd_error_wrap(err, "an encrypted dump is written as a stream (-F)");
+}

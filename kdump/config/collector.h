@@ -22,6 +22,11 @@ struct collector {
  *  KD_ERR_NOT_FOUND: makedumpfile is not installed, and dumpfilter cannot take its place. */
 struct kd_error *collector_decide(const struct kd_sysroot *root, char *const *argv, struct collector *ret) MUST_CHECK;
 
+/** Can the output of @collector, with the command line @argv, be encrypted while it is made? Only a stream can:
+ *  dumpfilter and makedumpfile write one with -F, which the capture adds. KD_ERR_USAGE (another option forbids that),
+ *  KD_ERR_UNSUPPORTED (another program). */
+struct kd_error *collector_check_stream(const struct collector *collector, char *const *argv) MUST_CHECK;
+
 /** Is @program, the first word of a core_collector, dumpfilter(8), in whatever directory? */
 bool collector_is_dumpfilter(const char *program);
 /** Is it makedumpfile(8)? */

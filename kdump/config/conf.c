@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/age.h"
 #include "base/array.h"
 #include "base/device_name.h"
 #include "base/parse.h"
@@ -281,6 +282,49 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 	return NULL;
 }
 
+/* No more than the beginning of a word that is not a recipient is shown: it may be a secret key. */
+static struct kd_error *set_encrypt(struct parser *p, const struct directive *d, const char *value)
+{
+	struct kd_error *err = set_words(p, d, value);
+	char **word = p->conf->encrypt;
+
+	if (!err && kd_count_words(word) > KD_AGE_RECIPIENTS_MAX)
+		err = kd_error_create(KD_ERR_CONFIG,
+				      "%s:%u: Invalid kdump config value for option 'encrypt': more than "
+				      "%d recipients",
+				      p->file, p->line, KD_AGE_RECIPIENTS_MAX);
+	for (; !err && *word; word++) {
+		struct kd_age_recipient recipient;
+		_cleanup_(kd_error_destroy) struct kd_error *why = kd_age_recipient_parse(*word, &recipient);
+
+		if (why)
+			err = kd_error_create(
+				KD_ERR_CONFIG,
+				"%s:%u: Invalid kdump config value for option 'encrypt': \"%.8s…\" is not a "
+				"public key of age: %s; give what \"age-keygen -y KEYFILE\" prints",
+				p->file, p->line, *word, why->text);
+	}
+	return err;
+}
+
+static struct kd_error *set_encrypt_public(struct parser *p, const struct directive *d, const char *value)
+{
+	_cleanup_free_ char **words = kd_split_words(value, NULL);
+	unsigned int public = 0, bit;
+
+	if (!words)
+		return errno == EINVAL ? bad_value(p, d, value, "close the quote") : kd_error_nomem();
+	for (char **word = words; *word; word++) {
+		bool none = strcmp(*word, "none") == 0 && !words[1];
+
+		if (!none && !kd_public_parse(*word, &bit))
+			return bad_value(p, d, value, "use none, or some of host, kernel, reason, memory and console");
+		public |= none ? 0 : bit;
+	}
+	p->conf->encrypt_public = public;
+	return NULL;
+}
+
 static struct kd_error *set_failure_action(struct parser *p, const struct directive *d, const char *value)
 {
 	p->conf->dump_to_rootfs = strcmp(value, "dump_to_rootfs") == 0;
@@ -402,6 +446,8 @@ static const struct directive directives[] = {
 	{ NULL, set_target, 0, NULL }, /* the name of any type of base/target_types.c */
 	{ "sshkey", set_path, FIELD(sshkey), NULL },
 	{ "core_collector", set_words, FIELD(core_collector), "dumpfilter -d 31" },
+	{ "encrypt", set_encrypt, FIELD(encrypt), "" },
+	{ "encrypt_public", set_encrypt_public, FIELD(encrypt_public), "host" },
 	{ "kdump_pre", set_path, FIELD(kdump_pre), NULL },
 	{ "kdump_post", set_path, FIELD(kdump_post), NULL },
 	{ "kdump_emergency", set_path, FIELD(kdump_emergency), NULL },
@@ -782,6 +828,7 @@ void kd_conf_free(struct kd_conf *conf)
 	free(conf->path);
 	free(conf->sshkey);
 	free(conf->core_collector);
+	free(conf->encrypt);
 	free(conf->kdump_pre);
 	free(conf->kdump_post);
 	free(conf->kdump_emergency);

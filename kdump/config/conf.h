@@ -57,6 +57,8 @@ struct kd_conf {
 	char *sshkey;                                   /* file of the private key; NULL: the usual one */
 	char *path;                                     /* default "/var/crash"; always absolute */
 	char **core_collector;                          /* argv, NULL-terminated; default "dumpfilter -d 31" */
+	char **encrypt;                                 /* recipients (base/age.h); NULL-terminated, never NULL */
+	unsigned int encrypt_public;                    /* enum kd_public; default host */
 	char *kdump_pre, *kdump_post, *kdump_emergency; /* commands (words, no shell); NULL for none */
 	char **extra_bins;                              /* NULL-terminated lists, never NULL */
 	char **extra_modules;

@@ -128,6 +128,7 @@ const char *report_step_words(const char *name)
 		{ "setup", "Set-up" },
 		{ "quiesce", "Stop DMA" },
 		{ "modules", "Load drivers" },
+		{ "random", "Random numbers" },
 		{ "log", "Find the log" },
 		{ "pre", "kdump_pre" },
 		{ "save", "Save" },

@@ -51,8 +51,8 @@ void check_kernel(const struct check_context *c, struct check_result *result)
 void check_programs(const struct check_context *c, struct check_result *result)
 {
 	if (c->plan)
-		check_say(result, CHECK_OK, NULL, "the collector %s and %zu hooks", c->plan->collector.argv[0],
-			  c->plan->hook_count);
+		check_say(result, CHECK_OK, NULL, "the collector %s and %zu hooks%s", c->plan->collector.argv[0],
+			  c->plan->hook_count, c->plan->encryption.count ? "; the dump is encrypted" : "");
 	else if (c->plan_error)
 		check_say(result, CHECK_FAILURE, NULL, "%s", c->plan_error);
 	else

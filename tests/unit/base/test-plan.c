@@ -26,6 +26,9 @@ static void test_plan_round_trip(void **state)
 	assert_no_error(kd_plan_set_server(&plan, "fd00::9"));
 	assert_no_error(kd_plan_add_fence(&plan, "fd00::8", 7410, 10, 3));
 	assert_no_error(kd_plan_add_hook(&plan, "pre.d", hook));
+	assert_no_error(kd_plan_add_recipient(&plan, "age1one"));
+	assert_no_error(kd_plan_add_recipient(&plan, "age1two"));
+	plan.encryption.public = KD_PUBLIC_HOST | KD_PUBLIC_REASON;
 	assert_no_error(kd_plan_format(&plan, &text));
 	assert_non_null(strstr(text, "\ncollector built-in % dumpfilter\n"));
 	free(take_ptr(text));
@@ -33,11 +36,14 @@ static void test_plan_round_trip(void **state)
 	assert_no_error(kd_plan_format(&plan, &text));
 	assert_non_null(strstr(text, "\ncollector program /etc/erase /usr/bin/a%20copy --config=/etc/erase\n"));
 	assert_non_null(strstr(text, "\nmodule /lib/modules/libata.ko.gz force=1.0:noncq%20debug=%22x%22\n"));
+	assert_non_null(strstr(text, "\nencrypt age1one\nencrypt age1two\npublic host\npublic reason\n"));
 	assert_non_null(strstr(text, "\nhook pre.d /etc/kdump/pre.d/a%20script % 100%25\n"));
 	assert_no_error(kd_plan_parse(text, "plan", &copy));
 	assert_no_error(kd_plan_format(&copy, &again));
 	assert_string_equal(text, again);
 	assert_string_equal(copy.hook[0].argv[2], "100%");
+	assert_int_equal(copy.encryption.count, 2);
+	assert_int_equal(copy.encryption.public, KD_PUBLIC_HOST | KD_PUBLIC_REASON);
 	assert_string_equal(copy.target[0].options, "subvol=/a b");
 	assert_non_null(strstr(text, "\nfence-kdump fd00::8 7410 10 3\n"));
 	assert_null(copy.target[0].server);

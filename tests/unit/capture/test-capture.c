@@ -42,6 +42,8 @@
 #include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
+static const struct encryption plain;
+
 /* --- a directory of its own for each test that needs one ---------------------------------------------------------- */
 
 static int make_directory(void **state)
@@ -931,15 +933,15 @@ static void test_save_file(void **state)
 	_cleanup_free_ char *text = NULL;
 	struct stat st;
 
-	assert_no_error(save_file(dir, "x.part", "x", fill_text, (char *)"one"));
-	assert_no_error(save_file(dir, "x.part", "x", fill_text, (char *)"two"));
+	assert_no_error(save_file(dir, &plain, "x.part", "x", fill_text, (char *)"one"));
+	assert_no_error(save_file(dir, &plain, "x.part", "x", fill_text, (char *)"two"));
 	assert_int_equal(fstatat(dir, "x", &st, 0), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	_cleanup_close_ int file = openat(dir, "x", O_RDONLY | O_CLOEXEC);
 	assert_no_error(kd_read_fd(file, "x", 100, &text, NULL));
 	assert_string_equal(text, "two");
 	assert_int_equal(fstatat(dir, "x.part", &st, 0), -1);
-	assert_error(save_file(dir, "y.part", "y", fill_half, NULL), KD_ERR_FORMAT, "broke off");
+	assert_error(save_file(dir, &plain, "y.part", "y", fill_half, NULL), KD_ERR_FORMAT, "broke off");
 	assert_int_equal(fstatat(dir, "y", &st, 0), -1);
 	assert_int_equal(fstatat(dir, "y.part", &st, 0), 0); /* what there is, stays */
 }
@@ -1014,6 +1016,7 @@ static struct kd_error *dump_by(const char *directory, const struct kd_plan_coll
 	struct dump_request request = { .vmcore = vmcore,
 					.dir = dir,
 					.collector = collector,
+					.encryption = &plain,
 					.console = -1,
 					.deadline = clock_ms() + 30000,
 					.stall_ms = dump_stall_ms,

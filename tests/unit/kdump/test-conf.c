@@ -259,6 +259,22 @@ static void test_conf_drop_ins(void **state)
 		     "/etc/k.conf): no target follows it");
 }
 
+static void test_conf_encrypt(void **state)
+{
+	static const char one[] = "age1f8nslzszklq85g4f5xl5f72x30v27nt67cgczfpwx7dgxt6x79es073kw7";
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 }, other = { 0 };
+	char text[512];
+
+	snprintf(text, sizeof(text), "encrypt %s %s # two\n", one, one);
+	assert_no_error(parse(text, "k", &conf, NULL, NULL));
+	assert_string_equal(conf.encrypt[1], one);
+	assert_null(conf.encrypt[2]);
+	assert_int_equal(conf.encrypt_public, KD_PUBLIC_HOST);
+	assert_no_error(parse("encrypt_public kernel console\n", "k", &other, NULL, NULL));
+	assert_null(other.encrypt[0]);
+	assert_int_equal(other.encrypt_public, KD_PUBLIC_KERNEL | KD_PUBLIC_CONSOLE);
+}
+
 static void test_conf_refuses(void **state)
 {
 	static const struct {
@@ -281,6 +297,12 @@ static void test_conf_refuses(void **state)
 		{ "ext4 /etc/passwd\n", "give /dev/" },
 		{ "ext4 UUID_SUB=1\n", "give /dev/" },
 		{ "ext4 LABEL=\n", "give /dev/" },
+		{ "\nencrypt age1xyz\n", "k:2: Invalid kdump config value for option 'encrypt': \"age1xyz…\" is not a "
+					 "public key of age: a recipient has 62 characters" },
+		{ "encrypt AGE-SECRET-KEY-1XU58833YMEJAGG0GH7F68YMYZ3ZDPFXV43EJZ65DP02PPRWLE20QP889DG\n",
+		  "\"AGE-SECR…\" is not a public key of age: it does not begin with \"age1\"" },
+		{ "encrypt_public nothing\n", "use none, or some of host, kernel, reason, memory and console" },
+		{ "encrypt_public none host\n", "use none, or some of host" },
 		{ "net 1.2.3.4\n", "k:1: Deprecated kdump config option: net. Refer to kdump.conf manpage" },
 		{ "nfs host\n", "k:1: Invalid kdump config value for option 'nfs': \"host\"; give SERVER:/DIRECTORY" },
 		{ "ssh root@\n", "k:1: Invalid kdump config value for option 'ssh': \"root@\"; give USER@SERVER" },
@@ -328,6 +350,7 @@ int main(void)
 		cmocka_unit_test(test_conf_windows),
 		cmocka_unit_test_setup_teardown(test_conf_files, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_conf_drop_ins, tree_setup, tree_teardown),
+		cmocka_unit_test(test_conf_encrypt),
 		cmocka_unit_test(test_conf_refuses),
 	};
 

@@ -74,15 +74,21 @@ static void put_image(const struct tree *m, size_t program, uint32_t expanded)
 	free(out);
 }
 
-static void put_report(const struct tree *m, const char *dump, const char *release, uint64_t total, uint64_t peak)
+static void put_report_file(const struct tree *m, const char *dump, const char *file, const char *release,
+			    uint64_t total, uint64_t peak)
 {
 	char text[256], path[128];
 
 	sprintf(text,
 		"{\"kernel\": {\"release\": \"%s\"}, \"memory\": {\"total\": %" PRIu64 ", \"peak\": %" PRIu64 "}}",
 		release, total, peak);
-	sprintf(path, "/var/crash/%s/report.json", dump);
+	sprintf(path, "/var/crash/%s/%s", dump, file);
 	tree_text(m, path, text);
+}
+
+static void put_report(const struct tree *m, const char *dump, const char *release, uint64_t total, uint64_t peak)
+{
+	put_report_file(m, dump, "report.json", release, total, peak);
 }
 
 /* 2 GiB, 128 MiB reserved, the generic kernel of Debian 12 and an image like its own. */
@@ -200,6 +206,18 @@ static void test_recorded(void **state)
 	assert_about(estimate.recorded, MIB(72));
 	assert_int_equal(estimate.need, estimate.recorded);
 	assert_int_equal(estimate.recommended, MIB(96));
+	estimate_free(&estimate);
+}
+
+/* Of an encrypted dump, what kdump.conf calls public. */
+static void test_recorded_public(void **state)
+{
+	struct estimate estimate;
+
+	put_report_file(*state, "127.0.0.1-2026-01-01-00:00:00", "public.json", RELEASE, 80867328, 22802432);
+	make(*state, &estimate);
+	assert_string_equal(estimate.report, "/var/crash/127.0.0.1-2026-01-01-00:00:00/public.json");
+	assert_int_equal(estimate.recorded_peak, 22802432);
 	estimate_free(&estimate);
 }
 
@@ -343,6 +361,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_image, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_no_kernel, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_recorded, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_recorded_public, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_recorded_last, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_recorded_cloud, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_recorded_elsewhere, setup, tree_teardown),

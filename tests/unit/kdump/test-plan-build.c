@@ -251,6 +251,48 @@ static void test_plan_collector_erases(void **state)
 		     "the path must be absolute");
 }
 
+#define RECIPIENT "age1f8nslzszklq85g4f5xl5f72x30v27nt67cgczfpwx7dgxt6x79es073kw7"
+
+/* What a dump is encrypted to, and which collectors can be. */
+static void test_plan_encryption(void **state)
+{
+	static const struct {
+		const char *collector;
+		enum kd_error_code code;
+		const char *text;
+	} cases[] = {
+		{ "core_collector dumpfilter -d 31,1", KD_ERR_USAGE,
+		  "core_collector: an encrypted dump is written as a stream (-F): several dump levels" },
+		{ "core_collector dumpfilter -E", KD_ERR_USAGE, "-F cannot be combined with -E" },
+		{ "core_collector cp --sparse=always", KD_ERR_UNSUPPORTED,
+		  "the output of cp cannot be encrypted: use dumpfilter or makedumpfile, or remove encrypt" },
+		{ "core_collector dumpfilter -z -d 1", 0, NULL },
+		{ "core_collector makedumpfile -l -d 31", 0, NULL },
+	};
+	struct tree *m = *state;
+
+	tree_program(m, "/usr/sbin/dumpfilter", ELF_FILE);
+	tree_program(m, "/usr/sbin/makedumpfile", ELF_FILE);
+	tree_program(m, "/usr/bin/cp", ELF_FILE);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+		_cleanup_(plan_programs_free) struct plan_programs programs = { 0 };
+		char conf[512];
+		struct kd_error *err;
+
+		snprintf(conf, sizeof(conf), "encrypt " RECIPIENT "\n%s\n", cases[i].collector);
+		err = build_plan(m, conf, &plan, &programs);
+		if (cases[i].code) {
+			assert_error(err, cases[i].code, cases[i].text);
+			continue;
+		}
+		assert_no_error(err);
+		assert_int_equal(plan.encryption.count, 1);
+		assert_string_equal(plan.encryption.recipient[0], RECIPIENT);
+		assert_int_equal(plan.encryption.public, KD_PUBLIC_HOST);
+	}
+}
+
 static void test_plan_errors(void **state)
 {
 	struct tree *m = *state;
@@ -304,6 +346,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_plan_collector_without_makedumpfile, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_collector_asks_makedumpfile, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_collector_erases, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_plan_encryption, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_errors, tree_setup, tree_teardown),
 	};
 
