@@ -26,7 +26,7 @@ static const struct kd_target_type types[] = {
 		.several_devices = true,
 	},
 	{ .name = "nfs", .source = KD_TARGET_NFS, .options = "" },
-	{ .name = "ssh", .source = KD_TARGET_SSH, .options = "" },
+	{ .name = "ssh", .source = KD_TARGET_SSH, .options = "", .program = "/usr/bin/ssh" },
 	{
 		.name = "virtiofs",
 		.source = KD_TARGET_TAG,

@@ -23,6 +23,7 @@ struct kd_target_type {
 	const char *devices; /* KD_TARGET_TAG: where sysfs lists the devices of the driver */
 	const char *options; /* with which a mount shows what mountinfo counts paths from; "" for none */
 	const char *always;  /* mount options of every capture, which win over those of fstab; NULL: none */
+	const char *program; /* that the image must have to reach it; NULL: none */
 	bool subvolumes;     /* "subvol=" chooses what a mount shows, and paths of kdump.conf count from there */
 	/* It may span several block devices. /sys/fs/NAME lists them, and the kernel must be told of each. */
 	bool several_devices;

@@ -11,6 +11,7 @@
 #include "capture/child.h"
 #include "capture/clock.h"
 #include "capture/machine.h"
+#include "capture/programs.h"
 
 #define SHELL "/bin/sh"
 
@@ -48,6 +49,8 @@ static struct kd_error *run_shell(void *arg)
 	static char *const argv[] = { (char *)SHELL, NULL };
 
 	ioctl(STDIN_FILENO, TIOCSCTTY, 1);
+	/* The shell itself may have been expanded. */
+	kd_error_destroy(programs_expand("", NULL));
 	return child_exec(argv);
 }
 

@@ -263,7 +263,7 @@ static struct kd_error *step_pre(struct capture *capture)
 	complain(capture, hooks_run(capture->plan, "pre.d", NULL, capture->deadline, capture->log));
 	err = hooks_run(capture->plan, "pre", NULL, capture->deadline, capture->log);
 	/* A command that could not be run has not forbidden anything. */
-	if (err && err->code == KD_ERR_OS) {
+	if (err && (err->code == KD_ERR_OS || err->code == KD_ERR_FORMAT || err->code == KD_ERR_NOMEM)) {
 		complain(capture, err);
 		return NULL;
 	}

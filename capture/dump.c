@@ -16,6 +16,7 @@
 #include "base/parse.h"
 #include "capture/child.h"
 #include "capture/clock.h"
+#include "capture/programs.h"
 #include "capture/progress.h"
 #include "capture/save.h"
 #include "dumpfilter/codec/codec.h"
@@ -125,9 +126,14 @@ static struct kd_error *run_program(const struct rung_run *run)
 {
 	const struct kd_plan_collector *collector = run->request->collector;
 	char *const *word = collector->argv;
+	/* Any other program may be a script, which runs further ones. */
+	struct kd_error *err = programs_expand("",
+					       collector->kind == KD_COLLECTOR_DUMPFILTER ? collector->argv[0] : NULL);
 	char report[32], **argv;
 	size_t argc = 0;
 
+	if (err)
+		return err;
 	argv = calloc(kd_count_words(word) + 7, sizeof(*argv));
 	if (!argv)
 		return kd_error_nomem();

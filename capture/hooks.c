@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "capture/child.h"
 #include "capture/clock.h"
+#include "capture/programs.h"
 
 enum { HOOK_SECONDS = 600 };
 
@@ -19,8 +20,12 @@ static struct kd_error *run_hook(void *arg)
 {
 	const struct hook_run *run = arg;
 	size_t argc = kd_count_words(run->argv);
+	/* A script may run any of them. */
+	struct kd_error *err = programs_expand("", NULL);
 	char **argv;
 
+	if (err)
+		return err;
 	argv = calloc(argc + 2, sizeof(*argv));
 	if (!argv)
 		return kd_error_nomem();

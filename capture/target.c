@@ -17,6 +17,7 @@
 #include "capture/clock.h"
 #include "capture/device.h"
 #include "capture/network.h"
+#include "capture/programs.h"
 #include "capture/remote/ssh.h"
 #include "capture/uevent.h"
 #include "capture/volumes.h"
@@ -204,6 +205,8 @@ static struct kd_error *wait_for_ssh(const struct kd_plan *plan, const struct kd
 {
 	struct kd_error *err = network_up(plan, target->server, deadline);
 
+	if (!err)
+		err = programs_expand("", kd_target_type_find(target->type)->program);
 	return err ? err : ssh_mount(target->device, target->options, TARGET_MOUNT, deadline);
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/programs.h"
 #include "base/text.h"
 #include "initramfs/elf_object.h"
 #include "initramfs/names.h"
@@ -41,6 +42,7 @@ static const char *const library_dirs[] = {
 struct closure {
 	const struct kd_sysroot *root;
 	struct image *image;
+	struct names *packed;
 	struct names conf_dirs; /* of ld.so.conf(5) */
 	struct names done;      /* canonical paths of the files that are complete */
 	char *loader_dir;       /* of the program's loader, which every loader searches */
@@ -256,6 +258,17 @@ static struct kd_error *claim_file(struct closure *closure, const char *path, ch
 	return NULL;
 }
 
+/* Take over @data, the ELF file @path. */
+static struct kd_error *add_packed(struct closure *closure, const char *path, char *data, size_t size)
+{
+	_cleanup_free_ char *owned = data, *member = NULL;
+	struct kd_error *err = kd_format(&member, "%s" KD_PROGRAMS_SUFFIX, path);
+
+	if (!err)
+		err = names_add(closure->packed, path, NULL);
+	return err ? err : image_add_file(closure->image, member, 0755, IMAGE_STORE_GZIP, take_ptr(owned), size);
+}
+
 static struct kd_error *add_libraries(struct closure *closure, const struct elf_object *object, const char *path);
 
 /* @path: where the loader will find the library. */
@@ -272,7 +285,7 @@ static struct kd_error *add_library(struct closure *closure, const char *path)
 	err = elf_object_parse(data, size, real, &object);
 	if (err)
 		return err;
-	err = image_add_file(closure->image, real, 0755, IMAGE_STORE_PLAIN, take_ptr(data), size);
+	err = add_packed(closure, real, take_ptr(data), size);
 	return err ? err : add_libraries(closure, &object, path);
 }
 
@@ -322,7 +335,7 @@ static struct kd_error *add_elf_program(struct closure *closure, const char *rea
 
 	err = elf_object_parse(data, size, real, &object);
 	if (!err)
-		err = image_add_file(closure->image, real, 0755, IMAGE_STORE_PLAIN, take_ptr(owned), size);
+		err = add_packed(closure, real, take_ptr(owned), size);
 	if (err || !object.interpreter)
 		return err;
 	if (!is_regular(closure->root, object.interpreter))
@@ -398,9 +411,10 @@ static struct kd_error *add_program(struct closure *closure, const char *program
 			      size);
 }
 
-struct kd_error *elf_closure_add(const struct kd_sysroot *root, const char *program, struct image *image)
+struct kd_error *elf_closure_add(const struct kd_sysroot *root, const char *program, struct image *image,
+				 struct names *packed)
 {
-	_cleanup_(closure_free) struct closure closure = { .root = root, .image = image };
+	_cleanup_(closure_free) struct closure closure = { .root = root, .image = image, .packed = packed };
 	struct kd_error *err;
 
 	err = read_conf(&closure, "/etc/ld.so.conf", 0);

@@ -9,13 +9,15 @@
 #include "base/array.h"
 #include "base/parse.h"
 #include "base/plan.h"
+#include "base/programs.h"
 #include "base/text.h"
 
 #define EXTRA_FILE_MAX ((size_t)256 << 20)
 
 /* What the image has for itself, and directories over which the capture mounts something. */
 static const char *const own_paths[] = {
-	"/init", "/capture.gz", KD_PLAN_PATH, KD_PLAN_KEYS, "/lib/modules", "/dev", "/mnt", "/proc", "/run", "/sys",
+	"/init", "/capture.gz", KD_PLAN_PATH, KD_PLAN_KEYS, KD_PROGRAMS_PATH, "/lib/modules",
+	"/dev",  "/mnt",        "/proc",      "/run",       "/sys",
 };
 
 static bool is_own(const char *path)

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/io.h"
+#include "base/programs.h"
 #include "base/text.h"
 #include "initramfs/drivers.h"
 #include "initramfs/elf_closure.h"
@@ -184,7 +185,28 @@ static struct kd_error *add_collector_config(const struct initramfs_request *req
 	return err ? err : image_add_file(image, path, 0600, IMAGE_STORE_PLAIN, data, size);
 }
 
-static struct kd_error *add_programs(const struct initramfs_request *request, struct image *image)
+/* Programs that are put into the image, and the list of what each of them needs. */
+struct programs {
+	const struct kd_sysroot *root;
+	struct image *image;
+	FILE *list;
+};
+
+static struct kd_error *add_program(const struct programs *programs, const char *program)
+{
+	_cleanup_(names_free) struct names packed = { 0 };
+	struct kd_error *err = elf_closure_add(programs->root, program, programs->image, &packed);
+
+	if (err || !packed.count)
+		return err;
+	fprintf(programs->list, "%s%c", program, '\0');
+	for (size_t i = 0; i < packed.count; i++)
+		fprintf(programs->list, "%s%c", packed.name[i], '\0');
+	fputc('\0', programs->list);
+	return NULL;
+}
+
+static struct kd_error *add_all_programs(const struct initramfs_request *request, const struct programs *programs)
 {
 	const struct kd_plan *plan = request->plan;
 	struct kd_error *err = NULL;
@@ -192,17 +214,30 @@ static struct kd_error *add_programs(const struct initramfs_request *request, st
 	size_t i;
 
 	if (plan->collector.kind != KD_COLLECTOR_BUILT_IN)
-		err = kd_error_wrap(elf_closure_add(request->root, plan->collector.argv[0], image), "core_collector");
+		err = kd_error_wrap(add_program(programs, plan->collector.argv[0]), "core_collector");
 	if (!err)
-		err = kd_error_wrap(add_collector_config(request, image), "core_collector");
+		err = kd_error_wrap(add_collector_config(request, programs->image), "core_collector");
 	for (i = 0; i < plan->hook_count && !err; i++)
-		err = kd_error_wrap(elf_closure_add(request->root, plan->hook[i].argv[0], image), "%s hook",
-				    plan->hook[i].when);
+		err = kd_error_wrap(add_program(programs, plan->hook[i].argv[0]), "%s hook", plan->hook[i].when);
 	if (!err && plan->failure_action == KD_ACTION_SHELL)
-		err = kd_error_wrap(elf_closure_add(request->root, "/bin/sh", image), "failure_action shell");
+		err = kd_error_wrap(add_program(programs, "/bin/sh"), "failure_action shell");
 	for (program = request->extra_bins; program && *program && !err; program++)
-		err = kd_error_wrap(elf_closure_add(request->root, *program, image), "extra_bins");
+		err = kd_error_wrap(add_program(programs, *program), "extra_bins");
 	return err;
+}
+
+static struct kd_error *add_programs(const struct initramfs_request *request, struct image *image)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size = 0;
+	struct programs programs = { request->root, image, open_memstream(&text, &size) };
+	struct kd_error *err = programs.list ? add_all_programs(request, &programs) : kd_error_nomem();
+
+	if (programs.list && fclose(programs.list) != 0 && !err)
+		err = kd_error_nomem();
+	if (err || !size)
+		return err;
+	return image_add_file(image, KD_PROGRAMS_PATH, 0600, IMAGE_STORE_PLAIN, take_ptr(text), size);
 }
 
 static struct kd_error *add_extra_files(const struct initramfs_request *request, struct image *image)

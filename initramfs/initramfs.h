@@ -3,8 +3,8 @@
  *  the programs and modules that the user asked for. It holds nothing else. Keys of encrypted volumes are not in it:
  *  they are put behind it in memory (secrets.h).
  *
- *  Inside the image: /init, /etc/kdump.plan, /lib/modules/NAME.ko.gz, programs under their own paths, /dev/console,
- *  and empty /dev /mnt /proc /run /sys /tmp.
+ *  Inside the image: /init, /etc/kdump.plan, /lib/modules/NAME.ko.gz, /dev/console, empty /dev /mnt /proc /run /sys
+ *  /tmp, and programs and libraries as base/programs.h has them.
  */
 #ifndef INITRAMFS_INITRAMFS_H
 #define INITRAMFS_INITRAMFS_H

@@ -93,6 +93,24 @@ static uint64_t whole_pages(uint64_t size)
 	return (size + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
 }
 
+/* Programs and libraries are members that are executable (initramfs/elf_closure.c). */
+static bool is_program(struct archive_entry *entry, const char *path, size_t length)
+{
+	return length > 3 && strcmp(path + length - 3, ".gz") == 0 && (archive_entry_mode(entry) & 0111);
+}
+
+/* What the member @path of @size bytes will take beyond those. */
+static bool add_program(struct archive *archive, uint64_t size, struct estimate *estimate)
+{
+	uint64_t expanded;
+
+	if (!read_isize(archive, size, &expanded))
+		return false;
+	if (expanded > size)
+		estimate->programs += whole_pages(expanded) - whole_pages(size);
+	return true;
+}
+
 /* Add the sizes of the unpacked files. False: it is not an archive. */
 static bool add_contents(struct archive *archive, struct estimate *estimate)
 {
@@ -105,6 +123,8 @@ static bool add_contents(struct archive *archive, struct estimate *estimate)
 		size_t length = path ? strlen(path) : 0;
 
 		estimate->initramfs += whole_pages(size);
+		if (is_program(entry, path, length) && !add_program(archive, size, estimate))
+			return false;
 		if (length < 3 || !strstr(path, "lib/modules/"))
 			continue;
 		if (strcmp(path + length - 3, ".gz") == 0 && !read_isize(archive, size, &expanded))
@@ -180,6 +200,7 @@ static void compute(const struct estimate_request *request, struct estimate *est
 		.init_size = estimate->kernel,
 		.initramfs = estimate->initramfs,
 		.modules = estimate->modules,
+		.programs = estimate->programs,
 		.elfcorehdr = estimate->elfcorehdr,
 		.ram = estimate->ram,
 		.cpus = request->cmdline ? need_cpus(request->cmdline, count_cpus(request->root)) : 1,

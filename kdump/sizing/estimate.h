@@ -44,6 +44,7 @@ struct estimate {
 	uint64_t kernel;     /* init_size: all memory that the kernel uses while it boots */
 	uint64_t initramfs;  /* as loaded and unpacked, since both exist for a moment */
 	uint64_t modules;    /* expanded */
+	uint64_t programs;   /* what they take beyond their members in the initramfs, when they are expanded */
 	uint64_t elfcorehdr; /* only where the kernel itself keeps it up to date */
 	uint64_t early;      /* the kernel's own allocations before the first process */
 	uint64_t mem_map;    /* struct page of the sections that the reservation may touch */

@@ -37,7 +37,7 @@ struct need need_compute(const struct need_facts *facts)
 	};
 	uint64_t boot = facts->init_size + facts->initramfs + facts->elfcorehdr + need.early;
 	/* The packed initramfs, which is half of the sum, goes at the same time. */
-	uint64_t used = facts->modules + need.filter, freed = FREED + facts->initramfs / 2;
+	uint64_t used = facts->modules + facts->programs + need.filter, freed = FREED + facts->initramfs / 2;
 	uint64_t rest = boot + (used > freed ? used - freed : 0);
 
 	need.mem_map = mem_map(rest);

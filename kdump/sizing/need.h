@@ -3,7 +3,7 @@
  *
  *  There are two peaks, and the larger one counts. Before the first process the kernel holds itself with its init
  *  sections, the initramfs twice, struct pages, and what its initialization has allocated. Later it has freed its init
- *  sections, and the expanded modules and the filter take their place.
+ *  sections, and the expanded modules and programs and the filter take their place.
  *
  *  tests/bench/crashkernel-floor measures the constants, by bisection on real kernels; the table of
  *  tests/unit/kdump/test-need.c has what it found. The sum is never below a measured floor and at most a quarter above
@@ -18,6 +18,7 @@ struct need_facts {
 	uint64_t init_size;  /* of the kernel's boot header: kernel, relocations, and room to expand them */
 	uint64_t initramfs;  /* as loaded and unpacked, since both exist for a moment */
 	uint64_t modules;    /* expanded */
+	uint64_t programs;   /* what they take beyond their members in the initramfs, when they are expanded */
 	uint64_t elfcorehdr; /* only where the kernel itself keeps it up to date */
 	uint64_t ram;        /* of the machine whose pages the filter counts */
 	unsigned int cpus;   /* that the capture kernel starts; 0 counts as 1 */

@@ -86,6 +86,7 @@ static void print_json(const struct estimate *estimate)
 	kd_json_u64(&json, "initramfs_bytes", estimate->initramfs);
 	kd_json_bool(&json, "initramfs_assumed", estimate->assumed_image);
 	kd_json_u64(&json, "modules_bytes", estimate->modules);
+	kd_json_u64(&json, "programs_bytes", estimate->programs);
 	kd_json_u64(&json, "elfcorehdr_bytes", estimate->elfcorehdr);
 	kd_json_u64(&json, "early_bytes", estimate->early);
 	kd_json_u64(&json, "mem_map_bytes", estimate->mem_map);

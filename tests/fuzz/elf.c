@@ -40,10 +40,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_(elf_object_free) struct elf_object object = { 0 };
 	_cleanup_(image_free) struct image *image = NULL;
+	_cleanup_(names_free) struct names packed = { 0 };
 
 	if (!fuzz_error(elf_object_parse(data, size, "program", &object)))
 		elf_object_accepts(&object, data, size);
 	REQUIRE(!fuzz_error(image_new(&image)));
-	fuzz_error(elf_closure_add(make_root(data, size), "/bin/program", image));
+	fuzz_error(elf_closure_add(make_root(data, size), "/bin/program", image, &packed));
 	return 0;
 }

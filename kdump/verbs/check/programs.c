@@ -63,6 +63,7 @@ void check_programs(const struct check_context *c, struct check_result *result)
 void check_libraries(const struct check_context *c, struct check_result *result)
 {
 	_cleanup_(image_free) struct image *image = NULL;
+	_cleanup_(names_free) struct names packed = { 0 };
 	struct kd_error *err;
 	size_t i;
 
@@ -70,7 +71,7 @@ void check_libraries(const struct check_context *c, struct check_result *result)
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "there are no hooks");
 	err = image_new(&image);
 	for (i = 0; i < c->plan->hook_count && !err; i++)
-		err = elf_closure_add(&c->ctl->root, c->plan->hook[i].argv[0], image);
+		err = elf_closure_add(&c->ctl->root, c->plan->hook[i].argv[0], image, &packed);
 	if (err)
 		check_say_error(result, CHECK_FAILURE, err);
 	else

@@ -1225,21 +1225,22 @@ static const struct {
 	const char *expected; /* what is in the image, or words of the error */
 } closures[] = {
 	{ "sh", 0,
-	  LOADER " -> /usr/lib64/ld-2.0.so\n/usr/bin/dash\n/usr/bin/sh -> /usr/bin/dash\n"
-		 "/usr/lib64/ld-2.0.so\n/usr/lib64/libc.so.6\n" },
+	  LOADER " -> /usr/lib64/ld-2.0.so\n/usr/bin/dash.gz\n/usr/bin/sh -> /usr/bin/dash\n"
+		 "/usr/lib64/ld-2.0.so.gz\n/usr/lib64/libc.so.6.gz\n" },
 	{ "/opt/app/run", 0,
-	  LOADER " -> /usr/lib64/ld-2.0.so\n/opt/app/lib/libapp.so\n/opt/app/lib/more/libmore.so\n/opt/app/run\n"
-		 "/usr/lib64/ld-2.0.so\n/usr/lib64/libc.so.6\n" },
+	  LOADER
+	  " -> /usr/lib64/ld-2.0.so\n/opt/app/lib/libapp.so.gz\n/opt/app/lib/more/libmore.so.gz\n/opt/app/run.gz\n"
+	  "/usr/lib64/ld-2.0.so.gz\n/usr/lib64/libc.so.6.gz\n" },
 	{ "/opt/app/old", 0,
-	  LOADER " -> /usr/lib64/ld-2.0.so\n/opt/app/inherited/libold.so\n/opt/app/inherited/libolder.so\n"
-		 "/opt/app/old\n/usr/lib64/ld-2.0.so\n" },
+	  LOADER " -> /usr/lib64/ld-2.0.so\n/opt/app/inherited/libold.so.gz\n/opt/app/inherited/libolder.so.gz\n"
+		 "/opt/app/old.gz\n/usr/lib64/ld-2.0.so.gz\n" },
 	{ "/opt/app/overridden", KD_ERR_NOT_FOUND, "/opt/app/overridden needs library libold.so" },
 	{ "conf", 0,
-	  LOADER " -> /usr/lib64/ld-2.0.so\n/opt/lib/libconf.so.1.2\n/usr/bin/conf\n/usr/lib64/ld-2.0.so\n"
+	  LOADER " -> /usr/lib64/ld-2.0.so\n/opt/lib/libconf.so.1.2.gz\n/usr/bin/conf.gz\n/usr/lib64/ld-2.0.so.gz\n"
 		 "/usr/lib64/libconf.so.1 -> /opt/lib/libconf.so.1.2\n" },
 	{ "envscript", 0,
-	  "/bin/sh -> /usr/bin/dash\n" LOADER " -> /usr/lib64/ld-2.0.so\n/usr/bin/dash\n/usr/bin/env\n"
-	  "/usr/bin/envscript\n/usr/bin/script\n/usr/lib64/ld-2.0.so\n/usr/lib64/libc.so.6\n" },
+	  "/bin/sh -> /usr/bin/dash\n" LOADER " -> /usr/lib64/ld-2.0.so\n/usr/bin/dash.gz\n/usr/bin/env.gz\n"
+	  "/usr/bin/envscript\n/usr/bin/script\n/usr/lib64/ld-2.0.so.gz\n/usr/lib64/libc.so.6.gz\n" },
 	{ "/usr/bin/broken", KD_ERR_NOT_FOUND, "/usr/bin/broken needs library libgone.so.3" },
 	{ "loaderless", KD_ERR_NOT_FOUND, "/usr/bin/loaderless needs loader /lib64/gone.so" },
 	{ "orphan", KD_ERR_NOT_FOUND, "interpreter of /usr/bin/orphan: program /usr/bin/nothing does not exist" },
@@ -1254,11 +1255,12 @@ static void test_closures(void **state)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(closures); i++) {
+		_cleanup_(names_free) struct names packed = { 0 };
 		struct kd_error *err;
 		struct image *image;
 
 		assert_no_error(image_new(&image));
-		err = elf_closure_add(&machine->tree.root, closures[i].program, image);
+		err = elf_closure_add(&machine->tree.root, closures[i].program, image, &packed);
 		if (closures[i].code) {
 			assert_error(err, closures[i].code, closures[i].expected);
 		} else {
@@ -1275,6 +1277,9 @@ static void test_programs_of_the_plan(void **state)
 	static char *const collector[] = { (char *)"conf", (char *)"-l", (char *)"--config=/etc/erase.conf", NULL };
 	static char *const hook[] = { (char *)"/usr/bin/script", NULL };
 	static char *const broken[] = { (char *)"broken", NULL };
+	static const char list[] = "conf\0/usr/bin/conf\0/usr/lib64/ld-2.0.so\0/opt/lib/libconf.so.1.2\0\0"
+				   "/usr/bin/script\0/usr/bin/dash\0/usr/lib64/ld-2.0.so\0/usr/lib64/libc.so.6\0\0"
+				   "/bin/sh\0/usr/bin/dash\0/usr/lib64/ld-2.0.so\0/usr/lib64/libc.so.6\0\0";
 	struct machine *machine = *state;
 	size_t size;
 
@@ -1283,10 +1288,12 @@ static void test_programs_of_the_plan(void **state)
 	assert_no_error(kd_plan_set_collector(&machine->plan, KD_COLLECTOR_PROGRAM, "/etc/erase.conf", collector));
 	assert_no_error(kd_plan_add_hook(&machine->plan, "post", hook));
 	assert_no_error(build(machine));
-	free(archived(machine->output, "usr/bin/conf", &size));
+	free(archived(machine->output, "usr/bin/conf.gz", &size));
 	free(archived(machine->output, "etc/erase.conf", &size));
 	free(archived(machine->output, "usr/bin/script", &size));
-	free(archived(machine->output, "usr/bin/dash", &size));
+	free(archived(machine->output, "usr/bin/dash.gz", &size));
+	/* What has to be expanded before each of them can run. */
+	assert_in_image(machine, "etc/kdump.programs", list, sizeof(list) - 1);
 	machine->request.extra_bins = broken;
 	assert_error(build(machine), KD_ERR_NOT_FOUND, "extra_bins: /usr/bin/broken needs library");
 }
@@ -1300,6 +1307,7 @@ static void test_real_program(void **state)
 	struct kd_error *err;
 	char *text;
 	size_t size, i, libraries = 0;
+	struct names packed = { 0 };
 	struct elf_object object;
 
 	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
@@ -1323,8 +1331,9 @@ static void test_real_program(void **state)
 	}
 	free(text);
 	assert_no_error(image_new(&image));
-	assert_no_error(elf_closure_add(&live, self, image));
+	assert_no_error(elf_closure_add(&live, self, image, &packed));
 	image_free(image);
+	names_free(&packed);
 	kd_sysroot_close(&live);
 }
 

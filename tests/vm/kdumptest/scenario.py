@@ -120,6 +120,9 @@ TARGETS = {
     "rootfs": "failure_action dump_to_rootfs: the disk that is named is lost in the crash",
 }
 
+# crashkernel= of targets whose programs and libraries must not need more; every other kind has 192 MiB.
+_RESERVED = {"ssh": "88M"}
+
 
 def target(kind, installed, out):
     """A dump to a target of @kind (tests/vm/guest/target) on two disks; "degraded" and "rootfs" lose one of them in the
@@ -156,7 +159,7 @@ def target(kind, installed, out):
         with offered(Path(scratch, "shared")) as (more, variables, brought):
             files |= {file[0]: file for file in brought}
             scenario = Scenario("target", kernels.named("6.1"), qemu.Hardware(extra=words + more),
-                                "crashkernel=192M panic=5", {"KIND": kind, **variables}, list(files.values()), 300,
+                                f"crashkernel={_RESERVED.get(kind, '192M')} panic=5", {"KIND": kind, **variables}, list(files.values()), 300,
                                 listen, machines.append)
             return verdict(play(scenario, installed, out) + [ask() for ask in heard])
 
