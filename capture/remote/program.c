@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "capture/remote/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "capture/clock.h"
+#include "capture/remote/fuse.h"
+#include "capture/remote/sftp.h"
+
+enum { PATIENCE_MS = 60 * 1000 }; /* with a server that answers nothing; the programs give up after 45 s of silence */
+
+/* Its complaints go to the kernel's log, which is saved and shown on the console. */
+static _Noreturn void become(const char *const *argv, int from, int to)
+{
+	int log = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+
+	setenv("HOME", "/root", 1);
+	dup2(from, STDIN_FILENO);
+	dup2(to, STDOUT_FILENO);
+	if (log >= 0)
+		dup2(log, STDERR_FILENO);
+	execvp(argv[0], (char *const *)argv);
+	dprintf(STDERR_FILENO, "kdump: cannot run %s: %m\n", argv[0]);
+	_exit(127);
+}
+
+static struct kd_error *start(const char *const *argv, int *in, int *out, pid_t *pid)
+{
+	int to[2], from[2];
+
+	if (pipe2(to, O_CLOEXEC) < 0)
+		return kd_error_os(errno, "cannot make a pipe");
+	if (pipe2(from, O_CLOEXEC) < 0) {
+		close(to[0]);
+		close(to[1]);
+		return kd_error_os(errno, "cannot make a pipe");
+	}
+	*pid = fork();
+	if (*pid == 0)
+		become(argv, to[0], from[1]);
+	close(to[0]);
+	close(from[1]);
+	*in = from[0];
+	*out = to[1];
+	return *pid < 0 ? kd_error_os(errno, "cannot start %s", argv[0]) : NULL;
+}
+
+/* What has become of the program says more than that its pipe was closed. */
+static struct kd_error *explain(struct kd_error *err, const char *program, pid_t pid)
+{
+	const char *slash = strrchr(program, '/');
+	int status;
+
+	kill(pid, SIGTERM);
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || !WEXITSTATUS(status))
+		return err;
+	kd_error_destroy(err);
+	return kd_error_create(KD_ERR_STATE, "%s ended with exit status %d; what it said is above",
+			       slash ? slash + 1 : program, WEXITSTATUS(status));
+}
+
+static struct kd_error *connect_once(const char *const *argv, int patience_ms, struct remote **ret)
+{
+	int in = -1, out = -1;
+	pid_t pid = -1;
+	struct kd_error *err = start(argv, &in, &out, &pid);
+
+	if (err) {
+		close(in);
+		close(out);
+		return err;
+	}
+	/* "/" is the server's. */
+	err = sftp_open(in, out, "", patience_ms, ret);
+	return err ? explain(err, argv[0], pid) : NULL;
+}
+
+/* A server that restarts refuses at first. Nothing announces that it answers, so it is asked again each second. */
+static struct kd_error *connect_until(const char *const *argv, int64_t deadline, struct remote **ret)
+{
+	struct kd_error *err = NULL;
+
+	do {
+		int left = clock_timeout(deadline);
+
+		kd_error_destroy(err);
+		err = connect_once(argv, left < PATIENCE_MS ? left : PATIENCE_MS, ret);
+	} while (err && clock_ms() + 1000 < deadline && usleep(1000 * 1000) == 0);
+	return err;
+}
+
+/* Serve in a process of its own, which outlives the one that has connected. */
+static struct kd_error *serve_apart(int fd, struct remote *remote)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return kd_error_os(errno, "cannot start the server's file system");
+	if (pid == 0) {
+		struct kd_error *err;
+
+		setsid();
+		err = fuse_serve(fd, remote);
+		if (err)
+			dprintf(STDERR_FILENO, "kdump: %s\n", err->text);
+		sftp_close(remote);
+		_exit(err ? 1 : 0);
+	}
+	return NULL;
+}
+
+struct kd_error *program_mount(const char *const *argv, const char *mount_point, int64_t deadline)
+{
+	struct remote *remote = NULL;
+	_cleanup_close_ int fd = -1;
+	struct kd_error *err;
+
+	signal(SIGPIPE, SIG_IGN);
+	err = connect_until(argv, deadline, &remote);
+	if (!err)
+		err = fuse_mount(mount_point, &fd);
+	if (!err)
+		err = serve_apart(fd, remote);
+	sftp_close(remote);
+	return err;
+}
