@@ -235,6 +235,18 @@ static struct kd_error *examine_crash(void *arg)
 	return crash_examine(capture->log, &capture->setup->outcome->crash);
 }
 
+/* Certificates and signatures are judged by the time. */
+static void correct_clock(const struct capture *capture)
+{
+	int64_t now = (int64_t)time(NULL);
+	struct timespec right = { .tv_sec = clock_since_crash(capture->setup->outcome->crash.identity.crash_time,
+							      clock_ms() / 1000, now) };
+
+	if (right.tv_sec != now && clock_settime(CLOCK_REALTIME, &right) == 0)
+		kd_info(capture->log, "the clock was %" PRId64 " seconds off; it is now as in the crashed kernel",
+			now - (int64_t)right.tv_sec);
+}
+
 static struct kd_error *step_log(struct capture *capture)
 {
 	const struct crash_facts *crash = &capture->setup->outcome->crash;
@@ -243,6 +255,8 @@ static struct kd_error *step_log(struct capture *capture)
 	if (crash->log_size)
 		return NULL;
 	err = run_apart(capture, "reading the crashed kernel's log", examine_crash, capture);
+	if (capture->setup->sets_clock)
+		correct_clock(capture);
 	if (crash->identity.release[0] && may_print_log(capture))
 		kd_info(capture->log, "Linux %s crashed: %s", crash->identity.release,
 			crash->panic[0] ? crash->panic : "its log does not say why");

@@ -45,6 +45,7 @@ struct capture_setup {
 	struct kd_error *plan_error; /* why @plan is only the default plan; NULL: @plan was read from the image */
 	struct kd_error *again;      /* of what a first worker has died; NULL: this is the first */
 	const struct kd_log *log;
+	bool sets_clock;  /* of the machine, if it is wrong */
 	int console;      /* for progress; the descriptor does not block; -1: none */
 	int64_t started;  /* clock_ms() when process 1 began */
 	int64_t deadline; /* of the whole capture */

@@ -32,4 +32,17 @@ static inline int clock_timeout(int64_t deadline)
 	return left < INT32_MAX ? (int)left : INT32_MAX;
 }
 
+/** The time that it is, in seconds since the epoch, where this kernel's clock says @now, and @booted seconds ago it was
+ *  booted by a kernel that crashed at @crash_time (0: unknown). The crashed kernel's clock was set by the network; the
+ *  hardware clock, which this kernel has taken over, may hold local time or be wrong. */
+static inline int64_t clock_since_crash(uint64_t crash_time, int64_t booted, int64_t now)
+{
+	enum { TOLERANCE = 60, FIRMWARE = 10 /* seconds, at most, from the crash to the boot of this kernel */ };
+	int64_t then = (int64_t)(crash_time & INT64_MAX) + booted;
+
+	if (!crash_time || crash_time > INT64_MAX / 2 || (now > then - TOLERANCE && now < then + TOLERANCE + FIRMWARE))
+		return now;
+	return then;
+}
+
 #endif

@@ -126,6 +126,7 @@ static _Noreturn void be_init(void)
 	kd_info(&log, "capture kernel is up");
 	supervisor.setup.log = &log;
 	supervisor.setup.console = machine_console();
+	supervisor.setup.sets_clock = true;
 	supervisor.setup.plan_error = read_plan(&plan);
 	if (supervisor.setup.plan_error && kd_log_error(&log, kd_plan_init(&plan)))
 		action_reset();

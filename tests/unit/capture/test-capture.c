@@ -625,6 +625,26 @@ static void test_panic_message(void **state)
 		     "Kernel panic - not syncing: 01234567890123456789012345678901234");
 }
 
+static void test_clock(void **state)
+{
+	static const struct {
+		uint64_t crash_time;
+		int64_t booted, now, expected;
+	} cases[] = {
+		{ 1000000, 5, 1000006, 1000006 },        /* right */
+		{ 1000000, 5, 1000050, 1000050 },        /* near enough */
+		{ 1000000, 5, 1007206, 1000005 },        /* local time, two hours ahead */
+		{ 1000000, 5, 996406, 1000005 },         /* an hour behind */
+		{ 1000000, 600, 1000601, 1000601 },      /* a second worker, ten minutes later */
+		{ 0, 5, 77, 77 },                        /* nobody knows */
+		{ UINT64_MAX - 3, 5, 1000000, 1000000 }, /* the crashed kernel's memory is damaged */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(clock_since_crash(cases[i].crash_time, cases[i].booted, cases[i].now),
+				 cases[i].expected);
+}
+
 static void test_log_tail(void **state)
 {
 	const char *log = "a\nb\nc\n";
@@ -1528,6 +1548,7 @@ int main(void)
 		cmocka_unit_test(test_ladder_erasing),
 		cmocka_unit_test(test_panic_message),
 		WITH_DIRECTORY(test_log_bounded),
+		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_log_tail),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_report_of_a_failure),
