@@ -26,6 +26,8 @@ static const struct kd_target_type types[] = {
 		.several_devices = true,
 	},
 	{ .name = "nfs", .source = KD_TARGET_NFS, .options = "" },
+	{ .name = "http", .source = KD_TARGET_OBJECTS, .options = "", .program = KD_LIBEXECDIR "/kdump-http" },
+	{ .name = "s3", .source = KD_TARGET_OBJECTS, .options = "", .program = KD_LIBEXECDIR "/kdump-http" },
 	{ .name = "ssh", .source = KD_TARGET_SSH, .options = "", .program = "/usr/bin/ssh" },
 	{
 		.name = "virtiofs",

@@ -11,10 +11,11 @@
 
 /** What a target is mounted by. */
 enum kd_target_source {
-	KD_TARGET_BLOCK, /* a block device: base/device_name.h */
-	KD_TARGET_TAG,   /* a word that the host of a virtual machine has given to a directory */
-	KD_TARGET_NFS,   /* a directory of a server: "ADDRESS:/PATH" */
-	KD_TARGET_SSH,   /* a server that is reached by ssh(1): "USER@ADDRESS" */
+	KD_TARGET_BLOCK,   /* a block device: base/device_name.h */
+	KD_TARGET_TAG,     /* a word that the host of a virtual machine has given to a directory */
+	KD_TARGET_NFS,     /* a directory of a server: "ADDRESS:/PATH" */
+	KD_TARGET_OBJECTS, /* a server of objects that are written once: a URL */
+	KD_TARGET_SSH,     /* a server that is reached by ssh(1): "USER@ADDRESS" */
 };
 
 struct kd_target_type {

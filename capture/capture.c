@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/klog.h"
 #include "base/parse.h"
+#include "base/target_types.h"
 #include "capture/child.h"
 #include "capture/clock.h"
 #include "capture/disks.h"
@@ -421,8 +422,11 @@ static struct kd_error *reserve_space(void *arg)
 	return err ? err : save_reserve(dir, RESERVE_SIZE);
 }
 
+/* Nor does a server of objects have room that could be given back. */
 static struct kd_error *step_reserve(struct capture *capture)
 {
+	if (kd_target_type_find(capture->report.target->type)->source == KD_TARGET_OBJECTS)
+		return NULL;
 	return run_on_target(capture, "reserving space", reserve_space, capture->deadline);
 }
 

@@ -18,6 +18,7 @@
 #include "capture/device.h"
 #include "capture/network.h"
 #include "capture/programs.h"
+#include "capture/remote/program.h"
 #include "capture/remote/ssh.h"
 #include "capture/uevent.h"
 #include "capture/volumes.h"
@@ -201,13 +202,19 @@ static struct kd_error *wait_for_export(const struct kd_plan *plan, const struct
 	return errnum ? cannot_mount(target, target->device, errnum) : NULL;
 }
 
-static struct kd_error *wait_for_ssh(const struct kd_plan *plan, const struct kd_plan_target *target, int64_t deadline)
+/* A server that a program of the image connects to. */
+static struct kd_error *wait_for_program(const struct kd_plan *plan, const struct kd_plan_target *target,
+					 int64_t deadline)
 {
+	const char *program = kd_target_type_find(target->type)->program;
+	const char *const argv[] = { program, target->type, target->device, target->options, NULL };
 	struct kd_error *err = network_up(plan, target->server, deadline);
 
 	if (!err)
-		err = programs_expand("", kd_target_type_find(target->type)->program);
-	return err ? err : ssh_mount(target->device, target->options, TARGET_MOUNT, deadline);
+		err = programs_expand("", program);
+	if (err || source(target) == KD_TARGET_OBJECTS)
+		return err ? err : program_mount(argv, TARGET_MOUNT, deadline);
+	return ssh_mount(target->device, target->options, TARGET_MOUNT, deadline);
 }
 
 /* Create the directories of @path below @root, so that symbolic links lead into the target and not into the image. */
@@ -304,7 +311,7 @@ struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan
 	case KD_TARGET_NFS:
 		return wait_for_export(plan, target, deadline);
 	default:
-		return wait_for_ssh(plan, target, deadline);
+		return wait_for_program(plan, target, deadline);
 	}
 }
 

@@ -729,7 +729,7 @@ static struct kd_error *add_target(const struct drivers *drivers, const char *de
 				      type_name);
 	else if (type->source == KD_TARGET_TAG)
 		err = add_tag_devices(drivers, type->devices);
-	else if (type->source == KD_TARGET_SSH)
+	else if (type->source == KD_TARGET_SSH || type->source == KD_TARGET_OBJECTS)
 		return kd_error_wrap(add_needed(drivers, "", "fuse"), "dump target %s", device);
 	else if (type->source == KD_TARGET_NFS)
 		err = add_nfs_version(drivers, options);

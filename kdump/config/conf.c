@@ -240,6 +240,44 @@ static struct kd_error *add_further(const struct parser *p, const char *value)
 	return err ? err : kd_set_text(&further->path, p->path);
 }
 
+/* What a URL consists of; a question mark or a number sign would begin something else than a directory. */
+static bool is_url(const char *value, const char *scheme)
+{
+	const char *rest = kd_starts_with(value, scheme) ? value + strlen(scheme) : "";
+
+	return *rest && *rest != '/' && !rest[strcspn(rest, " \t,;\"'<>\\^`{|}?#@")];
+}
+
+static struct kd_error *set_endpoint(struct parser *p, const struct directive *d, const char *value)
+{
+	if (!is_url(value, "https://") && !is_url(value, "http://"))
+		return bad_value(p, d, value, "give https://SERVER or https://SERVER:PORT");
+	return set_string(p, d, value);
+}
+
+static struct kd_error *set_region(struct parser *p, const struct directive *d, const char *value)
+{
+	if (!*value || value[strcspn(value, " \t,/")])
+		return bad_value(p, d, value, "give the region's name, like eu-central-1");
+	return set_string(p, d, value);
+}
+
+static struct kd_error *set_s3_style(struct parser *p, const struct directive *d, const char *value)
+{
+	if (strcmp(value, "path") != 0 && strcmp(value, "virtual") != 0)
+		return bad_value(p, d, value, "use path or virtual");
+	return set_string(p, d, value);
+}
+
+static struct kd_error *check_url(const struct parser *p, const struct directive *d, const char *value)
+{
+	if (strcmp(p->name, "s3") == 0)
+		return is_url(value, "s3://") ? NULL : bad_value(p, d, value, "give s3://BUCKET/PREFIX");
+	return is_url(value, "https://") || is_url(value, "http://") ?
+		       NULL :
+		       bad_value(p, d, value, "give https://SERVER/DIRECTORY");
+}
+
 /* "SERVER:/DIRECTORY" or "[ADDRESS]:/DIRECTORY". */
 static bool is_export(const char *value)
 {
@@ -263,6 +301,9 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 	} else if (source == KD_TARGET_SSH) {
 		if (*value == '-' || strpbrk(value, " \t:/") || value[strlen(value) - 1] == '@')
 			return bad_value(p, d, value, "give USER@SERVER");
+	} else if (source == KD_TARGET_OBJECTS) {
+		if ((err = check_url(p, d, value)))
+			return err;
 	} else if (source == KD_TARGET_TAG) {
 		if (!*value || strchr(value, '/'))
 			return bad_value(p, d, value, "give the tag that the host has assigned to the directory");
@@ -445,6 +486,12 @@ static const struct directive directives[] = {
 	{ "path", set_dump_path, FIELD(path), "/var/crash" },
 	{ NULL, set_target, 0, NULL }, /* the name of any type of base/target_types.c */
 	{ "sshkey", set_path, FIELD(sshkey), NULL },
+	{ "http_credentials", set_path, FIELD(access.http_credentials), NULL },
+	{ "tls_ca", set_path, FIELD(access.tls_ca), NULL },
+	{ "s3_credentials", set_path, FIELD(access.s3_credentials), NULL },
+	{ "s3_endpoint", set_endpoint, FIELD(access.s3_endpoint), NULL },
+	{ "s3_region", set_region, FIELD(access.s3_region), NULL },
+	{ "s3_style", set_s3_style, FIELD(access.s3_style), NULL },
 	{ "core_collector", set_words, FIELD(core_collector), "dumpfilter -d 31" },
 	{ "encrypt", set_encrypt, FIELD(encrypt), "" },
 	{ "encrypt_public", set_encrypt_public, FIELD(encrypt_public), "host" },
@@ -777,6 +824,7 @@ struct target_request kd_conf_target(const struct kd_conf *conf)
 		.device = conf->target,
 		.path = conf->path,
 		.key = conf->sshkey,
+		.access = &conf->access,
 		.file = conf->target_file ? conf->target_file : conf->file,
 		.line = conf->target_line,
 	};
@@ -791,6 +839,7 @@ struct target_request kd_conf_further(const struct kd_conf *conf, size_t i)
 		.device = further->device,
 		.path = further->path ? further->path : conf->path,
 		.key = conf->sshkey,
+		.access = &conf->access,
 		.file = further->file,
 		.line = further->line,
 	};
@@ -827,6 +876,12 @@ void kd_conf_free(struct kd_conf *conf)
 	free(conf->target);
 	free(conf->path);
 	free(conf->sshkey);
+	free(conf->access.http_credentials);
+	free(conf->access.s3_credentials);
+	free(conf->access.tls_ca);
+	free(conf->access.s3_endpoint);
+	free(conf->access.s3_region);
+	free(conf->access.s3_style);
 	free(conf->core_collector);
 	free(conf->encrypt);
 	free(conf->kdump_pre);

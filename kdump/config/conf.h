@@ -54,6 +54,7 @@ struct kd_conf {
 	size_t further_count;
 	const char *target_file;                        /* file that names the target, one of the above */
 	unsigned int target_line;                       /* line of the target directive, 0 for none */
+	struct target_access access;                    /* of http and s3 */
 	char *sshkey;                                   /* file of the private key; NULL: the usual one */
 	char *path;                                     /* default "/var/crash"; always absolute */
 	char **core_collector;                          /* argv, NULL-terminated; default "dumpfilter -d 31" */

@@ -21,6 +21,7 @@
 #include "kdump/storage/external.h"
 #include "kdump/storage/mounts.h"
 #include "kdump/storage/nfs.h"
+#include "kdump/storage/objects.h"
 #include "kdump/storage/ssh.h"
 
 /* Why other file systems cannot take a dump. */
@@ -470,6 +471,8 @@ static struct kd_error *resolve_named(const struct kd_sysroot *root, const struc
 		return blame(request, nfs_resolve(root, request, mounts, target));
 	if (kd_target_type_find(request->type)->source == KD_TARGET_SSH)
 		return blame(request, ssh_resolve(root, request, target));
+	if (kd_target_type_find(request->type)->source == KD_TARGET_OBJECTS)
+		return blame(request, objects_resolve(root, request, target));
 	err = blame(request, take_device(root, request, mounts, target));
 	if (!err)
 		err = resolve_mounted(root, request, mounts, target, &found);

@@ -17,14 +17,24 @@
 /** Dumps go here if the configuration names no place. "kdumpctl start" creates this directory if it is missing. */
 #define TARGET_DEFAULT_PATH "/var/crash"
 
+/** How servers of objects are reached and used. A field is NULL if the configuration does not say it. */
+struct target_access {
+	char *http_credentials, *s3_credentials; /* files */
+	char *tls_ca;                            /* file of the certificates that are trusted; the system's */
+	char *s3_endpoint;                       /* URL; that of AWS in the region */
+	char *s3_region;                         /* us-east-1 */
+	char *s3_style; /* "virtual": the bucket is a part of the host's name, as for AWS; "path": of the path */
+};
+
 /** The dump target in the words of the configuration; kd_conf_target() makes one. */
 struct target_request {
 	const char *type;   /* a type of base/target_types.c; NULL: the file system that @path lies on */
 	const char *device; /* as base/device_name.h has it, or a tag; NULL with @type NULL */
 	const char *path;   /* of the directory: on the target, or on this machine if @type is NULL */
 	const char *key;    /* of ssh; NULL: the usual one */
-	const char *file;   /* that says so, for messages */
-	unsigned int line;  /* of @file, that names the target */
+	const struct target_access *access; /* of http and s3; NULL: nothing is given */
+	const char *file;                   /* that says so, for messages */
+	unsigned int line;                  /* of @file, that names the target */
 };
 
 enum { TARGET_NEEDS = 8 };

@@ -112,6 +112,28 @@ static void test_conf_ssh(void **state)
 	assert_string_equal(kd_conf_target(&conf).key, "/root/key");
 }
 
+static void test_conf_objects(void **state)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct target_request second;
+
+	assert_no_error(parse("http https://server:8443/dumps\nhttp_credentials /root/login\ntls_ca /root/ca.pem\n"
+			      "s3 s3://bucket/lab\ns3_credentials /root/keys\ns3_endpoint http://store\ns3_region x\n"
+			      "s3_style virtual\n",
+			      "k", &conf, NULL, NULL));
+	assert_string_equal(conf.target_type, "http");
+	assert_string_equal(conf.target, "https://server:8443/dumps");
+	assert_string_equal(kd_conf_target(&conf).access->http_credentials, "/root/login");
+	second = kd_conf_further(&conf, 0);
+	assert_string_equal(second.type, "s3");
+	assert_string_equal(second.device, "s3://bucket/lab");
+	assert_string_equal(second.access->s3_credentials, "/root/keys");
+	assert_string_equal(second.access->s3_endpoint, "http://store");
+	assert_string_equal(second.access->s3_region, "x");
+	assert_string_equal(second.access->s3_style, "virtual");
+	assert_string_equal(second.access->tls_ca, "/root/ca.pem");
+}
+
 static void expect_further(const struct kd_conf *conf, size_t i, const char *expected)
 {
 	const struct target_request request = kd_conf_further(conf, i);
@@ -308,6 +330,16 @@ static void test_conf_refuses(void **state)
 		{ "ssh root@\n", "k:1: Invalid kdump config value for option 'ssh': \"root@\"; give USER@SERVER" },
 		{ "ssh -oProxyCommand=x@y\n", "give USER@SERVER" },
 		{ "ssh root@server:/dumps\n", "give USER@SERVER" },
+		{ "http server/dumps\n", "give https://SERVER/DIRECTORY" },
+		{ "http https:///dumps\n", "give https://SERVER/DIRECTORY" },
+		{ "http https://user@server/dumps\n", "give https://SERVER/DIRECTORY" },
+		{ "http https://server/dumps?x\n", "give https://SERVER/DIRECTORY" },
+		{ "s3 bucket\n", "give s3://BUCKET/PREFIX" },
+		{ "s3 s3:///prefix\n", "give s3://BUCKET/PREFIX" },
+		{ "s3_endpoint server\n", "give https://SERVER" },
+		{ "s3_style host\n", "use path or virtual" },
+		{ "s3_region a,b\n", "give the region's name" },
+		{ "http_credentials secret\n", "give an absolute path" },
 		{ "sshkey key\n", "give an absolute path" },
 		{ "nfs host:export\n", "give SERVER:/DIRECTORY" },
 		{ "nfs :/x\n", "give SERVER:/DIRECTORY" },
@@ -344,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_conf_default_times),
 		cmocka_unit_test(test_conf_rootfs),
 		cmocka_unit_test(test_conf_ssh),
+		cmocka_unit_test(test_conf_objects),
 		cmocka_unit_test(test_conf_chain),
 		cmocka_unit_test(test_conf_target_twice),
 		cmocka_unit_test(test_conf_dracut_args),

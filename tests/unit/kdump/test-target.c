@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "kdump/config/conf.h"
+#include "kdump/storage/objects.h"
 #include "kdump/storage/target.h"
 #include "tests/unit/testing.h"
 #include "tests/unit/tree.h"
@@ -565,6 +566,31 @@ static void test_target_nfs_ipv6(void **state)
 		"mountproto=tcp6,mountaddr=fd00::2] /var/crash");
 }
 
+static void test_s3_url(void **state)
+{
+	static const struct {
+		const char *place, *endpoint, *region, *style, *url;
+	} cases[] = {
+		{ "s3://b/lab/x", NULL, NULL, NULL, "https://b.s3.us-east-1.amazonaws.com/lab/x" },
+		{ "s3://b", NULL, "eu-central-1", NULL, "https://b.s3.eu-central-1.amazonaws.com" },
+		{ "s3://b/lab", NULL, "eu-central-1", "path", "https://s3.eu-central-1.amazonaws.com/b/lab" },
+		{ "s3://b/lab", "https://store:9000/", NULL, NULL, "https://store:9000/b/lab" },
+		{ "s3://b/lab", "http://store:9000", NULL, "virtual", "http://b.store:9000/lab" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct target_access access = {
+			.s3_endpoint = (char *)cases[i].endpoint,
+			.s3_region = (char *)cases[i].region,
+			.s3_style = (char *)cases[i].style,
+		};
+		_cleanup_free_ char *url = NULL;
+
+		assert_no_error(objects_s3_url(cases[i].place, &access, &url));
+		assert_string_equal(url, cases[i].url);
+	}
+}
+
 static void test_target_nfs_refused(void **state)
 {
 	struct tree *m = *state;
@@ -600,6 +626,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_target_clone_without_identity, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_nfs, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_nfs_ipv6, tree_setup, tree_teardown),
+		cmocka_unit_test(test_s3_url),
 		cmocka_unit_test_setup_teardown(test_target_nfs_refused, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_without_uuid, tree_setup, tree_teardown),
 	};

@@ -112,6 +112,8 @@ TARGETS = {
     "nfs": "a directory of an NFS server",
     "bridged": "an NFS server behind a bridge on a bond",
     "ssh": "a server by ssh and sftp",
+    "https": "a web server with WebDAV and TLS",
+    "s3": "an S3 server",
     "chain": "two targets: the first one's disk is lost in the crash",
     "stopped": "two targets: the first one's NFS server answers nothing any more",
     "lent": "an NFS server, from an address that a DHCP server has lent to this machine no longer",
@@ -121,7 +123,7 @@ TARGETS = {
 }
 
 # crashkernel= of targets whose programs and libraries must not need more; every other kind has 192 MiB.
-_RESERVED = {"ssh": "88M"}
+_RESERVED = {"ssh": "96M"}
 
 
 def target(kind, installed, out):
@@ -153,15 +155,19 @@ def target(kind, installed, out):
             words += ["-drive", f"file={image},if=none,id={name}-drive,format=raw,cache=unsafe",
                       "-device", f"virtio-blk-pci,drive={name}-drive,id={name}"]
         offered = {"virtiofs": _shared, "nfs": _exported, "bridged": _exported, "ssh": _reached, "links": _exported_twice,
+                   "https": _web, "s3": _objects,
                    "stopped": lambda folder: _exported(folder, stopped),
                    "lent": lambda folder: _lent(folder, heard),
                    "fenced": lambda folder: _told(folder, heard)}.get(kind, _nothing)
         with offered(Path(scratch, "shared")) as (more, variables, brought):
             files |= {file[0]: file for file in brought}
             scenario = Scenario("target", kernels.named("6.1"), qemu.Hardware(extra=words + more),
-                                f"crashkernel={_RESERVED.get(kind, '192M')} panic=5", {"KIND": kind, **variables}, list(files.values()), 300,
-                                listen, machines.append)
-            return verdict(play(scenario, installed, out) + [ask() for ask in heard])
+                                f"crashkernel={_RESERVED.get(kind, '192M')} panic=5", {"KIND": kind, **variables},
+                                list(files.values()), 300, listen, machines.append)
+            findings = play(scenario, installed, out) + [ask() for ask in heard]
+            if kind in _ARRIVED:
+                findings.append(_ARRIVED[kind](Path(scratch, "shared"), variables, installed))
+            return verdict(findings)
 
 
 @contextlib.contextmanager
@@ -284,6 +290,61 @@ def _reached(folder):
     dumps.mkdir()
     with servers.ssh(folder):
         yield servers.NETWORK, {"REMOTE": dumps}, servers.ssh_files(folder) + program("ssh", "openssh-client", "usr/bin")
+
+
+def _known_to_guest(folder, credentials):
+    """Files of a guest that knows the server "dumps.example"."""
+    (folder / "hosts").write_text("10.0.2.2 dumps.example\n", encoding="ascii")
+    (folder / "nsswitch.conf").write_text("hosts: files\n", encoding="ascii")
+    (folder / "credentials").write_text(credentials, encoding="ascii")
+    return [("etc/hosts", folder / "hosts", 0o644), ("etc/nsswitch.conf", folder / "nsswitch.conf", 0o644),
+            ("root/ca.pem", folder / "ca.pem", 0o644), ("root/credentials", folder / "credentials", 0o600)]
+
+
+@contextlib.contextmanager
+def _web(folder):
+    """A web server, with a directory for dumps."""
+    folder.mkdir()
+    with servers.https(folder, "dumps.example") as port:
+        yield servers.NETWORK, {"PORT": port}, _known_to_guest(folder, "kdump:dumps-secret\n")
+
+
+@contextlib.contextmanager
+def _objects(folder):
+    """An S3 server, with a bucket for dumps."""
+    folder.mkdir()
+    with servers.s3(folder, "dumps.example") as port:
+        servers.swift_call(port, "PUT", "/dumps")
+        yield servers.NETWORK, {"PORT": port}, _known_to_guest(
+            folder, "aws_access_key_id = kdump:dumps\naws_secret_access_key = dumps-secret\n")
+
+
+def _web_arrived(folder, _variables, installed):
+    names = sorted(str(path.relative_to(folder / "dumps")) for path in (folder / "dumps").rglob("*") if path.is_file())
+    streams = list((folder / "dumps").glob("*/vmcore.flat"))
+    if len(streams) != 1 or any("-incomplete" in name for name in names):
+        return False, f"no dump: {names}"
+    dump = folder / "vmcore"
+    with open(streams[0], "rb") as stream:
+        subprocess.run([installed / "usr/sbin/dumpfilter", "-R", dump], stdin=stream, check=True)
+    return _whole(dump.read_bytes(), streams[0].with_name("report.json").read_bytes(), names)
+
+
+def _objects_arrived(_folder, variables, _installed):
+    get = lambda path: servers.swift_call(variables["PORT"], "GET", path)  # noqa: E731
+    names = (get("/dumps") or b"").decode().split()
+    dumps = [name for name in names if name.endswith("/vmcore")]
+    if len(dumps) != 1 or any("-incomplete" in name for name in names):
+        return False, f"no dump: {names}"
+    return _whole(get(f"/dumps/{dumps[0]}"), get(f"/dumps/{dumps[0][:-6]}report.json"), names)
+
+
+def _whole(dump, report, names):
+    good = dump.startswith(b"KDUMP   ") and len(dump) > 10 << 20 and b'"result": "complete"' in report
+    return good, f"the dump arrived: {len(dump) >> 10} KiB, {names}" if good else f"no whole dump: {names} {report[:2000]}"
+
+
+_ARRIVED = {"https": _web_arrived, "s3": _objects_arrived}
 
 
 @contextlib.contextmanager

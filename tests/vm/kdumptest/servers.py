@@ -2,8 +2,12 @@
 """Real servers on this host, which guests reach at 10.0.2.2 through QEMU's user network."""
 import contextlib
 import socket
+import ssl
 import subprocess
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 from . import host
@@ -39,6 +43,65 @@ EXPORT {{
 }}
 LOG {{ Default_Log_Level = EVENT; }}
 """
+
+_NGINX = """
+load_module /usr/lib/nginx/modules/ngx_http_dav_ext_module.so;
+daemon off;
+worker_processes 1;
+user root;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log info;
+events {{ }}
+http {{
+	access_log {folder}/access.log;
+	client_body_temp_path {folder}/body;
+	client_max_body_size 0;
+	server {{
+		listen 127.0.0.1:{port} ssl;
+		ssl_certificate {folder}/server.pem;
+		ssl_certificate_key {folder}/server.key;
+		root {folder};
+		location /dumps/ {{
+			dav_methods PUT DELETE MKCOL MOVE;
+			dav_ext_methods PROPFIND;
+			auth_basic kdump;
+			auth_basic_user_file {folder}/users;
+		}}
+	}}
+}}
+"""
+
+# One replica of everything in one directory. S3's keys are those of tempauth: "ACCOUNT:USER" and its password.
+_SWIFT = {
+    "swift": "[swift-hash]\nswift_hash_path_prefix = kdump\nswift_hash_path_suffix = kdump\n",
+    "account": "[DEFAULT]\n{common}\n[pipeline:main]\npipeline = account-server\n[app:account-server]\nuse = egg:swift#account\n",
+    "container": "[DEFAULT]\n{common}\n[pipeline:main]\npipeline = container-server\n[app:container-server]\nuse = egg:swift#container\n",
+    "object": "[DEFAULT]\n{common}\n[pipeline:main]\npipeline = object-server\n[app:object-server]\nuse = egg:swift#object\n",
+    "proxy": """[DEFAULT]
+{common}
+cert_file = {folder}/server.pem
+key_file = {folder}/server.key
+[pipeline:main]
+pipeline = catch_errors cache s3api tempauth slo proxy-server
+[app:proxy-server]
+use = egg:swift#proxy
+account_autocreate = true
+[filter:catch_errors]
+use = egg:swift#catch_errors
+[filter:cache]
+use = egg:swift#memcache
+memcache_servers = 127.0.0.1:{memcached}
+[filter:s3api]
+use = egg:swift#s3api
+location = us-east-1
+[filter:tempauth]
+use = egg:swift#tempauth
+user_kdump_dumps = dumps-secret .admin
+storage_url_scheme = https
+[filter:slo]
+use = egg:swift#slo
+""",
+}
 
 
 def free_port():
@@ -137,3 +200,92 @@ def ssh(folder):
     ssh_client(folder, port)
     with sshd(folder, port):
         yield port
+
+
+def certificate(folder, name):
+    """An authority of our own, @folder/ca.pem, and a certificate of it for the server @name: server.pem, server.key."""
+    openssl = host.need("openssl", "openssl")
+    conf = folder / "openssl.cnf"
+    conf.write_text("[req]\ndistinguished_name=dn\n[dn]\n[ca]\nbasicConstraints=critical,CA:true\n"
+                    f"keyUsage=keyCertSign\n[server]\nsubjectAltName=DNS:{name}\n", encoding="ascii")
+    for who, words in (("ca", ["-x509", "-extensions", "ca", "-days", "3650", "-out", folder / "ca.pem"]),
+                       ("server", ["-out", folder / "server.csr"])):
+        host.run(openssl, "req", "-config", conf, "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                 "-subj", f"/CN=kdump {who}", "-keyout", folder / f"{who}.key", *words)
+    host.run(openssl, "x509", "-req", "-in", folder / "server.csr", "-CA", folder / "ca.pem", "-CAkey",
+             folder / "ca.key", "-CAcreateserial", "-days", "3650", "-extfile", conf, "-extensions", "server", "-out",
+             folder / "server.pem")
+
+
+@contextlib.contextmanager
+def https(folder, name):
+    """nginx with WebDAV and TLS for the host @name: its port. @folder/dumps is https://NAME:PORT/dumps; user "kdump",
+    password "dumps-secret"; @folder/ca.pem is the authority."""
+    port = free_port()
+    certificate(folder, name)
+    (folder / "dumps").mkdir()
+    (folder / "users").write_text("kdump:{PLAIN}dumps-secret\n", encoding="ascii")
+    conf, log = folder / "nginx.conf", folder / "nginx.log"
+    conf.write_text(_NGINX.format(port=port, folder=folder), encoding="ascii")
+    daemon = host.need("nginx", "nginx libnginx-mod-http-dav-ext")
+    with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", daemon, "-c", conf], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as server:
+        try:
+            _wait_for_port(server, port, log)
+            yield port
+        finally:
+            server.terminate()
+
+
+@contextlib.contextmanager
+def s3(folder, name):
+    """OpenStack Swift with its S3 interface and TLS for the host @name: its port. The access key is "kdump:dumps", the
+    secret "dumps-secret", the region us-east-1; there is no bucket yet."""
+    certificate(folder, name)
+    devices = folder / "devices"
+    (devices / "disk").mkdir(parents=True)
+    ports = {what: free_port() for what in (*_SWIFT, "memcached")}
+    for what, text in _SWIFT.items():
+        common = (f"bind_ip = 127.0.0.1\nbind_port = {ports[what]}\nworkers = 0\nuser = root\nswift_dir = {folder}\n"
+                  f"devices = {devices}\nmount_check = false\nlog_level = INFO\nlog_address = {folder}/none\n")
+        (folder / f"{what}.conf").write_text(text.format(common=common, folder=folder, memcached=ports["memcached"]),
+                                             encoding="ascii")
+    builder = host.need("swift-ring-builder", "swift swift-proxy swift-account swift-container swift-object memcached")
+    for what in ("account", "container", "object"):
+        ring = folder / f"{what}.builder"
+        host.run(builder, ring, "create", "1", "1", "1")
+        host.run(builder, ring, "add", f"r1z1-127.0.0.1:{ports[what]}/disk", "1")
+        host.run(builder, ring, "rebalance")
+    commands = [["memcached", "-u", "root", "-l", "127.0.0.1", "-p", str(ports["memcached"])]]
+    commands += [[f"swift-{what}-server", folder / f"{what}.conf"] for what in ("account", "container", "object", "proxy")]
+    log = folder / "swift.log"
+    with contextlib.ExitStack() as stack, open(log, "wb") as output:
+        for command in commands:
+            # Swift reads /etc/swift/swift.conf, wherever its other files are.
+            server = stack.enter_context(subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "sh", "-c",
+                 'mount --bind "$1" /etc/swift && shift && exec "$@"', "sh", folder, *command],
+                stdout=output, stderr=output))
+            stack.callback(server.kill)
+        for what in ("memcached", "account", "container", "object", "proxy"):
+            _wait_for_port(server, ports[what], log)
+        yield ports["proxy"]
+
+
+def swift_call(port, method, path):
+    """An object ("/BUCKET/KEY") or bucket of s3() by Swift's own protocol: what it says, or None."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    top = f"https://127.0.0.1:{port}"
+
+    def ask(verb, url, headers):
+        return urllib.request.urlopen(urllib.request.Request(url, method=verb, headers=headers), context=context,
+                                      timeout=60 * host.PATIENCE)
+
+    with ask("GET", f"{top}/auth/v1.0", {"X-Auth-User": "kdump:dumps", "X-Auth-Key": "dumps-secret"}) as answer:
+        token = answer.headers["X-Auth-Token"]
+    try:
+        with ask(method, f"{top}/v1/AUTH_kdump{urllib.parse.quote(path)}", {"X-Auth-Token": token}) as answer:
+            return answer.read()
+    except urllib.error.HTTPError:
+        return None
