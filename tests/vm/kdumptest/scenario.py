@@ -51,18 +51,15 @@ def follow(scenario, installed, out):
         story = stages.Story(running.machine, scenario.seconds)
         story.expect("script", stages.mark("end"), scenario.seconds)
         story.end()
-<<<<<<< HEAD
+        if scenario.at_end:
+            running.machine.stop()
+            scenario.at_end(running)
     return findings
 
 
 def play(scenario, installed, out):
     """The same. Fails, too, if the guest finds nothing."""
     findings = follow(scenario, installed, out)
-=======
-        if scenario.at_end:
-            running.machine.stop()
-            scenario.at_end(running)
->>>>>>> 58bb894 (tests/vm: LUKS2 without a key file, and a search of all disks for its key)
     if not findings:
         raise host.Failure("the guest found nothing")
     return findings
