@@ -157,8 +157,9 @@ struct kd_error *kd_plan_add_target(struct kd_plan *plan, const char *type, cons
 	return NULL;
 }
 
-struct kd_error *kd_plan_set_server(struct kd_plan *plan, const char *server)
+struct kd_error *kd_plan_set_server(struct kd_plan *plan, const char *server, bool alternative)
 {
+	plan->target[plan->target_count - 1].alternative = alternative;
 	return kd_set_text(&plan->target[plan->target_count - 1].server, server);
 }
 
@@ -372,6 +373,8 @@ struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret)
 		fprintf(out, " %u", target->deadline);
 		if (target->server)
 			put_word(out, target->server);
+		if (target->alternative)
+			put_word(out, KD_PLAN_ALTERNATIVE);
 		fputc('\n', out);
 	}
 	fputs("collector", out);
@@ -555,7 +558,9 @@ static enum line_result line_target(struct kd_plan *plan, char **word, size_t co
 	result = from_error(kd_plan_add_target(plan, word[0], word[1], word[2], word[3], deadline));
 	if (result != LINE_OK || count == 5)
 		return result;
-	return *word[5] ? from_error(kd_plan_set_server(plan, word[5])) : LINE_BAD;
+	if (!*word[5] || (count > 6 && (plan->target_count == 1 || strcmp(word[6], KD_PLAN_ALTERNATIVE) != 0)))
+		return LINE_BAD;
+	return from_error(kd_plan_set_server(plan, word[5], count > 6));
 }
 
 static enum line_result line_collector(struct kd_plan *plan, char **word, size_t count)
@@ -624,7 +629,7 @@ static const struct {
 	{ "volume", line_volume, 3, ANY_NUMBER, true },
 	{ "network", line_network, 3, ANY_NUMBER, true },
 	{ "fence-kdump", line_fence_kdump, 4, 4, true },
-	{ "target", line_target, 5, 6, true },
+	{ "target", line_target, 5, 7, true },
 	{ "collector", line_collector, 3, ANY_NUMBER, false },
 	{ "encrypt", line_encrypt, 1, 1, true },
 	{ "public", line_public, 1, 1, true },

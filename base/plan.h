@@ -58,7 +58,8 @@ struct kd_plan_target {
 	char *options;         /* mount options, comma separated; "" for none */
 	char *path;            /* directory on that file system (not on the root of the healthy machine), absolute */
 	unsigned int deadline; /* seconds for the device to appear */
-	char *server; /* address of the server that has it, as in the route that leads there; NULL: this machine */
+	char *server;     /* address of the server that has it, as in the route that leads there; NULL: this machine */
+	bool alternative; /* another way to the place of the target before it: tried if that could not be reached */
 };
 
 /** A node of a cluster that is told, as fence_kdump_send(8) does it, that this machine is making a dump. */
@@ -159,8 +160,9 @@ struct kd_error *kd_plan_add_network(struct kd_plan *plan, const char *kind, con
 				     char *const *argv) MUST_CHECK;
 struct kd_error *kd_plan_add_target(struct kd_plan *plan, const char *type, const char *device, const char *options,
 				    const char *path, unsigned int deadline) MUST_CHECK;
-/** The last target that was added is on @server; NULL: on this machine. */
-struct kd_error *kd_plan_set_server(struct kd_plan *plan, const char *server) MUST_CHECK;
+/** The last target that was added is on @server; NULL: on this machine. @alternative: it is the place of the one
+ *  before, by another address. */
+struct kd_error *kd_plan_set_server(struct kd_plan *plan, const char *server, bool alternative) MUST_CHECK;
 struct kd_error *kd_plan_add_fence(struct kd_plan *plan, const char *node, unsigned int port, unsigned int interval,
 				   unsigned int count) MUST_CHECK;
 struct kd_error *kd_plan_add_recipient(struct kd_plan *plan, const char *recipient) MUST_CHECK;
@@ -182,6 +184,8 @@ const struct kd_plan_volume *kd_plan_find_volume(const struct kd_plan *plan, con
 #define KD_PLAN_NO_LEG "-"
 /** Follows an address of the network that a DHCP server has lent to this machine. */
 #define KD_PLAN_LEASE "lease"
+/** Follows the server of a target that is another way to the one before it. */
+#define KD_PLAN_ALTERNATIVE "alternative"
 /** Separates the rows of a device-mapper table. */
 #define KD_PLAN_ROW_END ";"
 

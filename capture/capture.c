@@ -430,6 +430,16 @@ static struct kd_error *step_reserve(struct capture *capture)
 	return run_on_target(capture, "reserving space", reserve_space, capture->deadline);
 }
 
+/* Does another place follow, and not only another way to this one? */
+static bool has_next_place(const struct capture *capture)
+{
+	size_t i = capture->progress->target + 1;
+
+	while (i < capture->plan->target_count && capture->plan->target[i].alternative)
+		i++;
+	return i < capture->plan->target_count;
+}
+
 /* What the child that makes the dump shares with its parent. */
 struct dumping {
 	const struct capture *capture;
@@ -457,7 +467,7 @@ static struct kd_error *make_dump(void *arg)
 		.encryption = &capture->encryption,
 		.deadline = dump_deadline(capture),
 		.stall_ms = capture->plan->stall_timeout * INT64_C(1000),
-		.next = capture->progress->target + 1 < capture->plan->target_count,
+		.next = has_next_place(capture),
 		.log = capture->log,
 		.console = capture->setup->console,
 		.root = &capture->root,
@@ -641,9 +651,13 @@ static void save_to_target(struct capture *capture)
 static void try_targets(struct capture *capture, size_t first)
 {
 	struct report *report = &capture->report;
+	bool reached = false;
 	size_t i;
 
 	for (i = first; i < capture->plan->target_count; i++) {
+		/* By another way, too, it would be the same full disk. */
+		if (capture->plan->target[i].alternative && reached)
+			continue;
 		capture->progress->target = i;
 		if (report->target)
 			run_steps(capture, disconnect_step, 1);
@@ -653,6 +667,7 @@ static void try_targets(struct capture *capture, size_t first)
 		report->dump = (struct dump_result){ 0 };
 		report->result = CAPTURE_NOTHING;
 		save_to_target(capture);
+		reached = capture->connected && !capture->stuck && !report->dump.lost;
 		run_steps(capture, papers_step, 1);
 		if (report->result == CAPTURE_COMPLETE || report->dump.final || capture->setup->outcome->vetoed)
 			return;

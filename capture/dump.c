@@ -574,6 +574,7 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 			return NULL;
 		}
 		ret->stuck = attempt->end == CHILD_LEFT || is_gone(request);
+		ret->lost = ladder_is_target_error(err->errnum);
 		keep_better(request, name, ret);
 		rung = next_rung(request, err, attempt, news, ret->final, &replace);
 		if (rung == RUNG_NONE)

@@ -51,6 +51,7 @@ struct dump_result {
 	bool complete;
 	bool stuck; /* nothing may touch this target any more: a child was left behind while it wrote to it, or its disk
 		     * is gone */
+	bool lost;  /* the target does not answer any more, or gives errors */
 	bool final; /* neither another collector nor another target can save more: memory itself cannot be read */
 	int status; /* exit status of the last collector, as in a shell: 0 is success */
 	unsigned int count;

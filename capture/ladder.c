@@ -23,8 +23,7 @@ const char *rung_words(enum rung rung)
 	return rungs[rung].words;
 }
 
-/* The disk is at fault, so no other collector helps. /proc/vmcore itself fails with EFAULT or ENOMEM. */
-static bool is_target_error(int errnum)
+bool ladder_is_target_error(int errnum)
 {
 	switch (errnum) {
 	case EIO:
@@ -63,7 +62,7 @@ static uint64_t room(const struct ladder_facts *facts)
 static bool is_at_end(const struct ladder_facts *facts)
 {
 	return facts->end == CHILD_LEFT || facts->out_of_time || facts->erases || facts->unreadable ||
-	       is_target_error(facts->errnum);
+	       ladder_is_target_error(facts->errnum);
 }
 
 bool ladder_needs_estimate(enum rung rung, const struct ladder_facts *facts)

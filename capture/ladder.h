@@ -47,6 +47,10 @@ struct ladder_facts {
 	uint64_t filter_size; /* bytes that RUNG_FILTER needs; UINT64_MAX: not known */
 };
 
+/** Is the disk or server at fault, so that no other collector helps? /proc/vmcore itself fails with EFAULT or ENOMEM.
+ */
+bool ladder_is_target_error(int errnum);
+
 /** Does ladder_next() need to know filter_size, which takes time to find? */
 bool ladder_needs_estimate(enum rung rung, const struct ladder_facts *facts);
 

@@ -176,6 +176,9 @@ static struct kd_error *note_resolved(struct arming *arming)
 		err = inputs_add(root, inputs, INPUT_VOLUME, arming->plan.volume[i].name);
 	for (i = 0; i < arming->plan.fence_count && !err; i++)
 		err = inputs_add(root, inputs, INPUT_NETWORK, arming->plan.fence[i].node);
+	for (i = 0; i < arming->plan.target_count && !err; i++)
+		if (arming->plan.target[i].alternative)
+			err = inputs_add(root, inputs, INPUT_NETWORK, arming->plan.target[i].server);
 	further_targets_list(&arming->target, &arming->further, targets);
 	for (i = 0; targets[i] && !err; i++)
 		err = note_target(arming, targets[i]);

@@ -17,6 +17,7 @@
 #include "kdump/arming/fence.h"
 #include "kdump/arming/further_targets.h"
 #include "kdump/arming/hook_file.h"
+#include "kdump/arming/ways.h"
 #include "kdump/network/network.h"
 #include "kdump/config/collector.h"
 #include "kdump/config/program.h"
@@ -401,7 +402,10 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 		err = kd_plan_add_target(&built, (*targets)->type, (*targets)->device, (*targets)->options,
 					 (*targets)->path, conf->device_timeout);
 		if (!err)
-			err = kd_plan_set_server(&built, (*targets)->server);
+			err = kd_plan_set_server(&built, (*targets)->server, false);
+		/* The network of another machine cannot be asked. */
+		if (!err && (*targets)->server_name && kd_sysroot_is_live(root))
+			err = ways_add(root, &network_live, *targets, &built);
 		for (size_t i = 0; i < TARGET_NEEDS && (*targets)->need[i] && !err; i++)
 			err = add_program(&needed, (*targets)->need[i]);
 	}
@@ -488,6 +492,8 @@ struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log
 	}
 	if (!err)
 		err = hide_address(plan);
+	if (!err)
+		err = ways_resolve(root, &network_live, plan);
 	/* The network of another machine cannot be asked. */
 	return err || !kd_sysroot_is_live(root) ? err : fence_resolve(root, log, &network_live, conf, plan);
 }

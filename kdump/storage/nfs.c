@@ -133,6 +133,8 @@ static struct kd_error *take_server(const char *device, const char *options, str
 	err = kd_format(&target->device, address.family == AF_INET6 ? "[%s]:%s" : "%s:%s", target->server, name.export);
 	if (!err)
 		err = make_options(options, target->server, &target->options);
+	if (!err)
+		err = kd_set_text(&target->server_name, name.server);
 	return err ? err : kd_set_text(&target->type, "nfs");
 }
 
@@ -285,6 +287,8 @@ static struct kd_error *look_inside(const struct target_request *request, const 
 	if (fstatvfs(fd, &space) == 0)
 		target->available = (uint64_t)space.f_bavail * space.f_frsize;
 	err = kd_set_text(&target->type, "nfs");
+	if (!err)
+		err = kd_set_text(&target->server_name, name->server);
 	return err ? err : kd_set_text(&target->path, request->path);
 }
 

@@ -192,6 +192,8 @@ static struct kd_error *fill_in(const struct kd_sysroot *root, const struct targ
 	if (!err)
 		err = resolve_host(host, &target->server);
 	if (!err)
+		err = kd_set_text(&target->server_name, host);
+	if (!err)
 		err = kd_format(&target->device, "%s@%s", user, target->server);
 	if (!err)
 		err = need(target, SSH);

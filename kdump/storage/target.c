@@ -633,6 +633,7 @@ void target_free(struct target *target)
 	free(target->options);
 	free(target->path);
 	free(target->server);
+	free(target->server_name);
 	for (size_t i = 0; i < TARGET_NEEDS; i++)
 		free(target->need[i]);
 	free(target->node);

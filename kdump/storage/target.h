@@ -46,6 +46,7 @@ struct target {
 	char *options;            /* mount options for the capture; "" for none */
 	char *path;               /* directory, from the top of that file system */
 	char *server;             /* address of the server that has it; NULL: it is a part of this machine */
+	char *server_name;        /* as configured, which may have further addresses; NULL: nobody has named it */
 	char *node;               /* "/dev/vda1", now; NULL: the target is not a block device */
 	char *mount_point;        /* of the target now; NULL: it is not mounted */
 	char *directory;          /* path of the directory on this machine now; NULL: not mounted */

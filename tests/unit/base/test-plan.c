@@ -23,7 +23,9 @@ static void test_plan_round_trip(void **state)
 	assert_no_error(kd_plan_add_module(&plan, "/lib/modules/libata.ko.gz", "force=1.0:noncq debug=\"x\""));
 	assert_no_error(kd_plan_add_target(&plan, "ext4", "UUID=1234", "subvol=/a b", "/var/crash", 60));
 	assert_no_error(kd_plan_add_target(&plan, "nfs", "[fd00::9]:/x", "", "/", 60));
-	assert_no_error(kd_plan_set_server(&plan, "fd00::9"));
+	assert_no_error(kd_plan_set_server(&plan, "fd00::9", false));
+	assert_no_error(kd_plan_add_target(&plan, "nfs", "10.0.0.9:/x", "", "/", 60));
+	assert_no_error(kd_plan_set_server(&plan, "10.0.0.9", true));
 	assert_no_error(kd_plan_add_fence(&plan, "fd00::8", 7410, 10, 3));
 	assert_no_error(kd_plan_add_hook(&plan, "pre.d", hook));
 	assert_no_error(kd_plan_add_recipient(&plan, "age1one"));
@@ -48,6 +50,9 @@ static void test_plan_round_trip(void **state)
 	assert_non_null(strstr(text, "\nfence-kdump fd00::8 7410 10 3\n"));
 	assert_null(copy.target[0].server);
 	assert_string_equal(copy.target[1].server, "fd00::9");
+	assert_false(copy.target[1].alternative);
+	assert_non_null(strstr(text, "\ntarget nfs 10.0.0.9:/x % / 60 10.0.0.9 alternative\n"));
+	assert_true(copy.target[2].alternative);
 	assert_null(copy.hook[0].argv[3]);
 	assert_int_equal(copy.collector.kind, KD_COLLECTOR_PROGRAM);
 	assert_string_equal(copy.collector.erase_config, "/etc/erase");
@@ -72,6 +77,9 @@ static void test_plan_refuses(void **state)
 		{ "fence-kdump 10.0.0.8 65536 10 0\nend\n", "p:12: bad value for fence-kdump" },
 		{ "fence-kdump 10.0.0.8 7410 0 0\nend\n", "p:12: bad value for fence-kdump" },
 		{ "fence-kdump 10.0.0.8 7410 10 x\nend\n", "p:12: bad value for fence-kdump" },
+		{ "target nfs 10.0.0.9:/x % /x 60 10.0.0.9 alternative\nend\n", "p:12: bad value for target" },
+		{ "target nfs 10.0.0.9:/x % /x 60 10.0.0.9\ntarget nfs 10.0.0.9:/x % /x 60 10.0.0.8 x\nend\n",
+		  "p:13: bad value for target" },
 		{ "target nfs 10.0.0.9:/x % /x 60 %\nend\n", "p:12: bad value for target" },
 		{ "target ext4 UUID=1 % /x\nend\n", "p:12: target has 4 words" },
 		{ "module /a %2\nend\n", "p:12: bad escape" },

@@ -375,7 +375,44 @@ static void test_a_server_after_a_disk_that_hangs(void **state)
 	make_target(1);
 	machine.dump_fails = machine.dump_hangs = true;
 	make_plan(&fixture->plan, NULL, TARGETS);
-	assert_no_error(kd_plan_set_server(&fixture->plan, "10.0.2.2"));
+	assert_no_error(kd_plan_set_server(&fixture->plan, "10.0.2.2", false));
+	capture(&fixture->plan, fixture->outcome,
+		"connect 0\ndump behind its log\nabandon\nconnect 1\ndump behind its log\nabandon\n");
+}
+
+/* A second address of the server is for one that cannot be reached. */
+static void test_another_way(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_target(1);
+	make_plan(&fixture->plan, NULL, TARGETS);
+	assert_no_error(kd_plan_set_server(&fixture->plan, "10.0.2.2", true));
+	capture(&fixture->plan, fixture->outcome,
+		"connect 0\ndisconnect\nconnect 1\ndump behind its log\ndisconnect\n");
+}
+
+static void test_another_way_to_a_full_disk(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_target(0);
+	make_target(1);
+	machine.dump_fails = true;
+	make_plan(&fixture->plan, NULL, TARGETS);
+	assert_no_error(kd_plan_set_server(&fixture->plan, "10.0.2.2", true));
+	capture(&fixture->plan, fixture->outcome, "connect 0\ndump behind its log\ndisconnect\n");
+}
+
+static void test_another_way_to_a_server_that_is_lost(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_target(0);
+	make_target(1);
+	machine.dump_fails = machine.dump_hangs = true;
+	make_plan(&fixture->plan, NULL, TARGETS);
+	assert_no_error(kd_plan_set_server(&fixture->plan, "10.0.2.2", true));
 	capture(&fixture->plan, fixture->outcome,
 		"connect 0\ndump behind its log\nabandon\nconnect 1\ndump behind its log\nabandon\n");
 }
@@ -605,6 +642,9 @@ int main(void)
 		WITH_MACHINE(test_a_second_target_on_a_disk_that_hangs),
 		WITH_MACHINE(test_a_second_target_on_another_disk),
 		WITH_MACHINE(test_a_server_after_a_disk_that_hangs),
+		WITH_MACHINE(test_another_way),
+		WITH_MACHINE(test_another_way_to_a_full_disk),
+		WITH_MACHINE(test_another_way_to_a_server_that_is_lost),
 		WITH_MACHINE(test_a_disk_that_is_unplugged),
 		WITH_MACHINE(test_a_target_that_holds_whoever_looks_at_it),
 		WITH_MACHINE(test_a_second_worker_goes_on),

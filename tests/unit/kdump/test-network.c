@@ -8,8 +8,10 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "kdump/arming/fence.h"
+#include "kdump/arming/ways.h"
 #include "kdump/config/fence_kdump.h"
 #include "kdump/network/network.h"
+#include "kdump/storage/way.h"
 #include "tests/unit/testing.h"
 #include "tests/unit/tree.h"
 
@@ -315,6 +317,73 @@ static void test_fence_nodes(void **state)
 				     "fence-kdump 10.1.0.9 7411 5 0\nfence-kdump 10.1.0.10 7411 5 0\n"));
 }
 
+static void expect_way(const char *device, const char *options, const char *address, const char *expected)
+{
+	struct target target = { .type = (char *)(strchr(device, '@') ? "ssh" : "nfs"),
+				 .device = (char *)device,
+				 .options = (char *)options };
+	_cleanup_free_ char *new_device = NULL, *new_options = NULL;
+	char found[256];
+
+	assert_no_error(target_by_address(&target, address, &new_device, &new_options));
+	snprintf(found, sizeof(found), "%s %s", new_device, new_options);
+	assert_string_equal(found, expected);
+}
+
+static void test_target_by_address(void **state)
+{
+	struct target disk = { .type = (char *)"ext4", .device = (char *)"/dev/vda1", .options = (char *)"" };
+	char *device, *options;
+
+	expect_way("10.0.2.2:/dumps", "addr=10.0.2.2,nolock,vers=4.2,proto=tcp", "10.0.2.3",
+		   "10.0.2.3:/dumps addr=10.0.2.3,nolock,vers=4.2,proto=tcp");
+	expect_way("10.0.2.2:/a:/b", "addr=10.0.2.2,nolock,vers=3,proto=udp,mountproto=udp,mountaddr=10.0.2.2",
+		   "fd00::2", "[fd00::2]:/a:/b addr=fd00::2,nolock,vers=3,proto=udp6,mountproto=udp6");
+	expect_way("[fd00::2]:/dumps", "addr=fd00::2,proto=tcp6,port=2049", "10.0.2.2",
+		   "10.0.2.2:/dumps addr=10.0.2.2,proto=tcp,port=2049");
+	expect_way("me@home@10.0.2.2", "Port=22,HostKeyAlias=dumps", "fd00::2",
+		   "me@home@fd00::2 Port=22,HostKeyAlias=dumps");
+	assert_error(target_by_address(&disk, "fd00::2", &device, &options), KD_ERR_UNSUPPORTED,
+		     "ext4 has one address");
+}
+
+/* A target for each address that there is a way to. They share its time. */
+static void test_ways(void **state)
+{
+	static const struct net_address_text addresses[] = {
+		{ "10.1.0.9" }, { "10.1.0.10" }, { "10.1.0.11" }, { "10.1.0.12" }, { "10.1.0.13" }
+	};
+	struct target target = { .type = (char *)"nfs",
+				 .device = (char *)"10.1.0.10:/x",
+				 .options = (char *)"addr=10.1.0.10",
+				 .path = (char *)"/",
+				 .server = (char *)"10.1.0.10" };
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	_cleanup_free_ char *text = NULL;
+	struct tree *m = *state;
+
+	add_device(m, 2, "eth0", "52:54:00:00:00:02");
+	add_own(2, "10.0.2.15", 24);
+	assert_no_error(kd_plan_init(&plan));
+	assert_no_error(kd_plan_add_target(&plan, target.type, target.device, target.options, target.path, 120));
+	assert_no_error(kd_plan_set_server(&plan, target.server, false));
+	/* There is no route. */
+	assert_no_error(ways_add_addresses(&m->root, &fake, &target, addresses, ARRAY_SIZE(addresses), &plan));
+	assert_int_equal(plan.target_count, 1);
+	assert_int_equal(plan.target[0].deadline, 120);
+	set_route(2, "10.0.2.2", "10.0.2.15");
+	assert_no_error(ways_add_addresses(&m->root, &fake, &target, addresses, ARRAY_SIZE(addresses), &plan));
+	assert_no_error(ways_resolve(&m->root, &fake, &plan));
+	assert_no_error(kd_plan_format(&plan, &text));
+	assert_non_null(strstr(text, "network route eth0 10.1.0.9 10.0.2.2 10.0.2.15\n"
+				     "network route eth0 10.1.0.11 10.0.2.2 10.0.2.15\n"
+				     "network route eth0 10.1.0.12 10.0.2.2 10.0.2.15\n"
+				     "target nfs 10.1.0.10:/x addr=10.1.0.10 / 30 10.1.0.10\n"
+				     "target nfs 10.1.0.9:/x addr=10.1.0.9 / 30 10.1.0.9 alternative\n"
+				     "target nfs 10.1.0.11:/x addr=10.1.0.11 / 30 10.1.0.11 alternative\n"
+				     "target nfs 10.1.0.12:/x addr=10.1.0.12 / 30 10.1.0.12 alternative\n"));
+}
+
 static void test_no_way(void **state)
 {
 	struct tree *m = *state;
@@ -335,6 +404,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_no_way, setup, tree_teardown),
 		cmocka_unit_test(test_fence_args),
+		cmocka_unit_test(test_target_by_address),
+		cmocka_unit_test_setup_teardown(test_ways, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_fence_nodes, setup, tree_teardown),
 	};
 
