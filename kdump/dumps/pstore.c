@@ -275,7 +275,7 @@ struct kd_error *pstore_quoted(const char *text, char **ret)
 		const char *line = kd_starts_with(message, QUOTE) ? message + strlen(QUOTE) : NULL;
 
 		fflush(out);
-		if (line && *line && !strstr(quoted, line))
+		if (line && *line && size + strlen(line) < PSTORE_QUOTED && !strstr(quoted, line))
 			fprintf(out, "%s\n", line);
 	}
 	if (fclose(out) != 0)

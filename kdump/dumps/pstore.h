@@ -20,6 +20,7 @@
 enum {
 	PSTORE_RECORDS = 256,      /* that are looked at */
 	PSTORE_RECORD = 256 << 10, /* bytes of one, expanded */
+	PSTORE_QUOTED = 64 << 10,  /* bytes of the crashed kernel's log that are taken from one */
 	PSTORE_DEPTH = 3,          /* directories below systemd's */
 };
 
