@@ -106,6 +106,7 @@ class Cell(random_faults.Capture):
         self.bench, self.service = bench, bench.service
         self.disks = bench.armed.stage.disks
         self._got, self._base, self.was_cut, self.on_console = 0, 0, False, False
+        self.may_miss = False  # the moment may be after the end of the capture
 
     def layout(self):
         """Where the target lies."""
@@ -164,6 +165,11 @@ class Cell(random_faults.Capture):
         outcome = super()._judged()
         log = (self._out / "capture.log").read_text(errors="replace")
         self.on_console = ON_CONSOLE in log
+        for _, injection in self.chosen:
+            if injection.proof not in log:
+                self._bad(f"the fault did not happen: nothing says {injection.proof!r}")
+        if self.missed and not self.may_miss:
+            self._bad("the fault did not happen: the capture was over before")
         if outcome.level() == faults.NOTHING and not self.on_console and not self.was_cut:
             self._bad("LOST: nothing is saved, and the end of the log is not on the console either")
         return outcome
@@ -174,5 +180,6 @@ def suffered(bench, column, number, out):
     seed = f"{bench.row.name}:{column.name}:{number}"
     injection = column.draw(bench, random.Random(seed), number)
     cell = Cell(bench, seed, random_faults.fresh(out / f"{column.name}-{number}"))
+    cell.may_miss = column.times > 1
     outcome = cell.suffer([(column, injection)])
     return injection, cell, outcome

@@ -158,7 +158,8 @@ def _strike(capture):
 
 
 def _eaten(_random, number, _bench):
-    return Injection(f"{EATEN[number]} MiB are left", words=f"rest={EATEN[number] << 10}", expect=NOTHING, other=NOTHING)
+    return Injection(f"{EATEN[number]} MiB are left", words=f"rest={EATEN[number] << 10}", proof="of memory are eaten",
+                     expect=NOTHING, other=NOTHING)
 
 
 def _cut(random, number, _bench):
@@ -209,12 +210,13 @@ COLUMNS = [
            _of_server(NOTHING, dead=lambda service: service.read_only())),
     Column("corrupt", "garbage where the file system's superblock is", _corrupt, INSIDE),
     Column("worker-dies", "the process that carries out the plan is killed at 30 %",
-           of_any=lambda _random, _number, _bench: Injection("", words="nmi=1", live=_strike, when=("share", 0.3),
-                                                             expect=DUMP, other=DUMP)),
+           of_any=lambda _random, _number, _bench: Injection("", words="nmi=1", proof="is killed", live=_strike,
+                                                             when=("share", 0.3), expect=DUMP, other=DUMP)),
     Column("memory", "less and less memory, until the dump fails", of_any=_eaten, times=len(EATEN),
            until=lambda outcome: outcome.level() < DUMP),
     Column("panic", "the capture kernel panics at 30 %",
-           of_any=lambda _random, _number, _bench: Injection("", words="nmi=1 dies=1", live=_strike, when=("share", 0.3),
-                                                             expect=SOMETHING, other=SOMETHING, failing=True)),
+           of_any=lambda _random, _number, _bench: Injection("", words="nmi=1 dies=1", proof="the capture kernel dies",
+                                                             live=_strike, when=("share", 0.3), expect=SOMETHING,
+                                                             other=SOMETHING, failing=True)),
     Column("power", f"the power is cut, at {POWER_CUTS} random moments", of_any=_cut, times=POWER_CUTS),
 ]

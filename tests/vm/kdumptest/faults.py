@@ -23,7 +23,7 @@ class Injection:
     @keep is given what must be closed in the end; @live(capture): what happens when @when has come: after so many
     ("writes", n) to that disk or so many ("seconds", s) of the capture program, or a ("share", x) of what the target gets
     in a capture without a fault; @damage(memory, places): of the crashed kernel's memory; @words: for kdump_test_fault in
-    the capture kernel. @typed: for the guest's script before the panic; @dead(capture): what happens between the panic and
+    the capture kernel, and @proof: what that then says. @typed: for the guest's script before the panic; @dead(capture): what happens between the panic and
     the capture kernel, @undo(capture): and before the system looks. @expect: what must be saved all the same, @other: and
     with a second target. @seconds: until the capture has ended. @failing: the disk may lose what was written."""
     text: str
@@ -32,6 +32,7 @@ class Injection:
     when: tuple = ()
     damage: object = None
     words: str = ""
+    proof: str = ""
     typed: str = ""
     dead: object = None
     undo: object = None

@@ -245,6 +245,7 @@ class Capture:
         """@seed decides everything that is left to chance."""
         self._armed, self._random, self._out = armed, random.Random(seed), out
         self.chosen, self.touched = [], set()  # the latter: disks that were changed from outside
+        self.missed = False                    # it was over before something could happen to it
         self.disks = armed.stage.disks[:1]  # that have the faults
         self.machine = None
         self._timers = []  # (when, function)
@@ -344,6 +345,7 @@ class Capture:
             self._watch()
             if started:
                 waiting = [injection for injection in waiting if not self._strike(injection, now - started)]
+        self.missed = bool(waiting)
         self._outcome.notes += [f"it was over before {moment(injection)}" for injection in waiting]
         self._outcome.seconds = time.monotonic() - self._began
 
