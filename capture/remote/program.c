@@ -15,7 +15,10 @@
 #include "capture/remote/fuse.h"
 #include "capture/remote/sftp.h"
 
-enum { PATIENCE_MS = 60 * 1000 }; /* with a server that answers nothing; the programs give up after 45 s of silence */
+enum {
+	PIPE_SIZE = 256 << 10,   /* so that neither side waits for the other's turn */
+	PATIENCE_MS = 60 * 1000, /* with a server that answers nothing; the programs give up after 45 s of silence */
+};
 
 /* Its complaints go to the kernel's log, which is saved and shown on the console. */
 static _Noreturn void become(const char *const *argv, int from, int to)
@@ -48,6 +51,7 @@ static struct kd_error *start(const char *const *argv, int *in, int *out, pid_t 
 		become(argv, to[0], from[1]);
 	close(to[0]);
 	close(from[1]);
+	fcntl(to[1], F_SETPIPE_SZ, PIPE_SIZE); /* a smaller one does as well, but slower */
 	*in = from[0];
 	*out = to[1];
 	return *pid < 0 ? kd_error_os(errno, "cannot start %s", argv[0]) : NULL;
