@@ -54,16 +54,20 @@ static struct kd_error *add_device(const struct resolving *resolving, const stru
 {
 	const struct kd_link *master = kd_links_find(resolving->links, link->master);
 	char own[3 * KD_LINK_ADDRESS_MAX], now[3 * KD_LINK_ADDRESS_MAX], mtu[16];
-	_cleanup_free_ char *device = NULL;
+	_cleanup_free_ char *device = NULL, *radio = NULL;
 	const unsigned char *address;
 	struct kd_error *err;
 	size_t size;
 
 	err = kd_format(&device, "/sys/class/net/%s/device", link->name);
+	if (!err)
+		err = kd_format(&radio, "/sys/class/net/%s/phy80211", link->name);
 	if (err)
 		return err;
 	if (!kd_sysroot_exists(resolving->root, device))
 		return refuse(link, "it has no hardware");
+	if (kd_sysroot_exists(resolving->root, radio))
+		return refuse(link, "it is wireless");
 	address = kd_link_hardware(link, &size);
 	if (!size)
 		return refuse(link, "it has no hardware address");

@@ -232,6 +232,10 @@ static void test_refused(void **state)
 	add_link(2, "dummy0", "", "52:54:00:00:00:02");
 	expect_refused(m, KD_ERR_UNSUPPORTED, "dummy0 (it has no hardware)");
 	link_count = 0;
+	add_device(m, 2, "wlan0", "52:54:00:00:00:02");
+	tree_directory(m, "/sys/class/net/wlan0/phy80211");
+	expect_refused(m, KD_ERR_UNSUPPORTED, "wlan0 (it is wireless)");
+	link_count = 0;
 	add_link(2, "br0", "bridge", "52:54:00:00:00:02");
 	add_link(3, "vnet0", "tun", "fe:54:00:00:00:07")->master = 2;
 	expect_refused(m, KD_ERR_UNSUPPORTED, "br0 (no part of it has hardware)");
