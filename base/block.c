@@ -27,6 +27,7 @@ static const char *const link_directories[] = {
 	[KD_DEVICE_UUID_SUB] = NULL,
 	[KD_DEVICE_VOLUME] = NULL,
 	[KD_DEVICE_DISK] = NULL,
+	[KD_DEVICE_CONTAINER] = NULL,
 };
 
 /* The node that @link, "../../sda1", leads to, in @node. The node itself need not exist. */
@@ -189,12 +190,48 @@ static struct kd_error *find_place(const struct kd_sysroot *root, const struct k
 	return NULL;
 }
 
+/* The device in that place that has the container of dumps. *ret stays NULL if none has. */
+static struct kd_error *find_container(const struct kd_sysroot *root, const struct kd_device_spec *spec, char **ret)
+{
+	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(root, "/sys/class/block");
+	const char *name;
+
+	while (dir && (name = kd_next_entry(dir))) {
+		_cleanup_free_ char *node = NULL;
+		_cleanup_close_ int fd = -1;
+		struct kd_error *err = NULL;
+
+		if (kd_device_has_holders(root, name) || !kd_device_is_place(root, name, spec))
+			continue;
+		err = kd_format(&node, "/dev/%s", name);
+		if (err)
+			return err;
+		for (char *p = node; (p = strchr(p, '!'));) /* the way /sys writes a slash */
+			*p = '/';
+		fd = kd_sysroot_open_file(root, node, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		if (fd < 0 || !kd_device_has_container(fd, spec))
+			continue;
+		*ret = take_ptr(node);
+		return NULL;
+	}
+	return NULL;
+}
+
 struct kd_error *kd_block_find(const struct kd_sysroot *root, const char *name, char **ret)
 {
 	_cleanup_(kd_device_spec_free) struct kd_device_spec spec = { 0 };
 	struct kd_error *err = kd_device_spec_parse(name, &spec);
 	char *node = NULL;
 
+	if (!err && spec.value[KD_DEVICE_CONTAINER]) {
+		err = find_container(root, &spec, &node);
+		if (!err && !node)
+			err = kd_error_create(KD_ERR_NOT_FOUND, "there is no device with the container of dumps %s",
+					      name);
+		if (!err)
+			*ret = node;
+		return err;
+	}
 	if (err || count_conditions(&spec) == 1) {
 		bool placed = !err && has_place(&spec);
 

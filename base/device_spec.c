@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/container.h"
 #include "base/parse.h"
 #include "base/text.h"
 
@@ -75,6 +76,29 @@ void kd_device_spec_free(struct kd_device_spec *spec)
 	for (size_t i = 0; i < KD_DEVICE_KEYS; i++)
 		free(spec->value[i]);
 	*spec = (struct kd_device_spec){ 0 };
+}
+
+/* --- containers --------------------------------------------------------------------------------------------------- */
+
+struct kd_error *kd_device_container(const struct kd_device_spec *spec, char **uuid, uint64_t *offset)
+{
+	const char *value = spec->value[KD_DEVICE_CONTAINER], *at = value ? strchr(value, '@') : NULL;
+
+	*offset = 0;
+	if (at && !kd_parse_u64(at + 1, 10, offset))
+		return kd_error_create(KD_ERR_FORMAT, "\"%s\" is not UUID@OFFSET", value);
+	*uuid = value ? strndup(value, strcspn(value, "@")) : NULL;
+	return value && !*uuid ? kd_error_nomem() : NULL;
+}
+
+bool kd_device_has_container(int fd, const struct kd_device_spec *spec)
+{
+	_cleanup_free_ char *uuid = NULL;
+	uint64_t offset;
+
+	if (kd_error_discard(kd_device_container(spec, &uuid, &offset)))
+		return false;
+	return !uuid || kd_container_is_at(fd, offset, uuid);
 }
 
 /* --- what sysfs says ---------------------------------------------------------------------------------------------- */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** Which block device is meant: conditions that all must hold, as words with commas between them.
  *
- *      volume:vg-root,UUID=5b6d0c1e-…                    the volume that the plan puts together, if that file system is
- * on it DISK=naa.5000c500a1b2c3d4,PARTUUID=…,UUID=…       a partition of that disk, if that file system is on it
- *      UUID=5b6d0c1e-…                                   any device that holds that file system
+ *      volume:vg-root,UUID=5b6d0c1e-…               the volume that the plan puts together, with that file system
+ *      DISK=naa.5000c500a1b2c3d4,PARTUUID=…,UUID=…  a partition of that disk, with that file system
+ *      UUID=5b6d0c1e-…                              any device that holds that file system
+ *      DISK=…,CONTAINER=0c0ffee0-…@1048576          that disk, with the label of that container of dumps at this byte
  *
  *  A file system's UUID alone does not say which device is meant: a copy has the same, and a mirror's leg shows the
  *  superblock of the mirror. So the plan names the place as well, and both have to agree.
@@ -12,6 +13,7 @@
 #define BASE_DEVICE_SPEC_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/device_name.h"
 #include "base/error.h"
@@ -45,6 +47,13 @@ struct kd_error *kd_whole_disk(const struct kd_sysroot *root, const char *name, 
  *  in whatever order it finds the disks. *ret is owned by the caller, and NULL if the disk tells neither. A virtio disk
  *  is asked for its serial number: a dead one may take as long to answer as for any other request. */
 struct kd_error *kd_disk_identity(const struct kd_sysroot *root, const char *name, char **ret) MUST_CHECK;
+
+/** The container that @spec asks for: *uuid is owned by the caller, and NULL if it asks for none; *offset, in bytes of
+ *  the device, is where its label lies. KD_ERR_FORMAT. */
+struct kd_error *kd_device_container(const struct kd_device_spec *spec, char **uuid, uint64_t *offset) MUST_CHECK;
+
+/** Is the label of that container on the device or file @fd? True if @spec asks for none. */
+bool kd_device_has_container(int fd, const struct kd_device_spec *spec);
 
 /** Is device @name where @spec has it: on that volume or disk? True if @spec names neither. */
 bool kd_device_is_place(const struct kd_sysroot *root, const char *name, const struct kd_device_spec *spec);

@@ -2,6 +2,7 @@
 #include "capture/device.h"
 
 #include <blkid.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,13 +69,38 @@ static const struct {
 	enum kd_device_key key;
 	const char *blkid_name;
 	bool any_case; /* UUIDs are written in either case (FAT, NTFS, GPT); labels are not */
+	bool partition;
 } contents[] = {
-	{ KD_DEVICE_UUID, "UUID", true },
-	{ KD_DEVICE_LABEL, "LABEL", false },
-	{ KD_DEVICE_UUID_SUB, "UUID_SUB", true },
-	{ KD_DEVICE_PARTUUID, "PART_ENTRY_UUID", true },
-	{ KD_DEVICE_PARTLABEL, "PART_ENTRY_NAME", false },
+	{ KD_DEVICE_UUID, "UUID", true, false },
+	{ KD_DEVICE_LABEL, "LABEL", false, false },
+	{ KD_DEVICE_UUID_SUB, "UUID_SUB", true, false },
+	{ KD_DEVICE_PARTUUID, "PART_ENTRY_UUID", true, true },
+	{ KD_DEVICE_PARTLABEL, "PART_ENTRY_NAME", false, true },
 };
+
+static bool wants(const struct search *search, bool partition)
+{
+	bool wanted = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(contents); i++)
+		wanted = wanted || (contents[i].partition == partition && search->spec.value[contents[i].key]);
+	return wanted;
+}
+
+/* Is the label of the container there that the plan expects? */
+static bool has_container(const struct search *search, const char *name)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+	char node[DEVICE_NODE_MAX];
+
+	if (!search->spec.value[KD_DEVICE_CONTAINER])
+		return true;
+	make_node(name, node);
+	path = kd_sysroot_path(search->root, node);
+	fd = path ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+	return fd >= 0 && kd_device_has_container(fd, &search->spec);
+}
 
 /* Does device @name hold what the plan expects there? libblkid's safe probing tells nothing of a file system on a
  * member of a RAID, nor of contradictory signatures: rather no target than one that is damaged by writing to it. */
@@ -83,23 +109,20 @@ static bool has_contents(const struct search *search, const char *name)
 	_cleanup_(blkid_free_probe) blkid_probe probe = NULL;
 	_cleanup_free_ char *path = NULL;
 	char node[DEVICE_NODE_MAX];
-	bool wanted = false;
 
-	for (size_t i = 0; i < ARRAY_SIZE(contents); i++)
-		wanted = wanted || search->spec.value[contents[i].key];
-	if (!wanted)
+	if (!wants(search, false) && !wants(search, true))
 		return true;
 	make_node(name, node);
 	path = kd_sysroot_path(search->root, node);
 	probe = path ? blkid_new_probe_from_filename(path) : NULL;
 	if (!probe)
 		return false;
-	blkid_probe_enable_superblocks(probe, 1);
+	/* A container may lie on a device whose file system is broken, or that has none. */
+	blkid_probe_enable_superblocks(probe, wants(search, false));
 	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL);
-	blkid_probe_enable_partitions(probe, search->spec.value[KD_DEVICE_PARTUUID] ||
-						     search->spec.value[KD_DEVICE_PARTLABEL]);
+	blkid_probe_enable_partitions(probe, wants(search, true));
 	blkid_probe_set_partitions_flags(probe, BLKID_PARTS_ENTRY_DETAILS);
-	if (blkid_do_safeprobe(probe) != 0)
+	if (blkid_do_safeprobe(probe) < 0)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(contents); i++) {
 		const char *expected = search->spec.value[contents[i].key], *found;
@@ -127,7 +150,7 @@ static struct kd_error *find_answer(void *arg)
 
 	if (!kd_device_is_place(search->root, question->name, &search->spec))
 		*question->answer = ANSWER_NO;
-	else if (has_contents(search, question->name))
+	else if (has_container(search, question->name) && has_contents(search, question->name))
 		*question->answer = ANSWER_YES;
 	else
 		*question->answer = names_place(&search->spec) ? ANSWER_OTHER : ANSWER_NO;

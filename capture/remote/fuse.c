@@ -369,6 +369,14 @@ static int do_fsync(const struct request *request)
 	return answer_error(request, remote->ops->sync(remote, (int)BODY(request, fuse_fsync_in)->fh));
 }
 
+static int do_flush(const struct request *request)
+{
+	struct remote *remote = request->fuse->remote;
+	int file = (int)BODY(request, fuse_flush_in)->fh;
+
+	return answer_error(request, remote->ops->flush ? remote->ops->flush(remote, file) : 0);
+}
+
 static int do_release(const struct request *request)
 {
 	struct remote *remote = request->fuse->remote;
@@ -507,7 +515,7 @@ static const struct {
 	{ FUSE_READ, sizeof(struct fuse_read_in), do_read },
 	{ FUSE_WRITE, sizeof(struct fuse_write_in), do_write },
 	{ FUSE_FSYNC, sizeof(struct fuse_fsync_in), do_fsync },
-	{ FUSE_FLUSH, 0, do_nothing },
+	{ FUSE_FLUSH, sizeof(struct fuse_flush_in), do_flush },
 	{ FUSE_RELEASE, sizeof(struct fuse_release_in), do_release },
 	{ FUSE_OPENDIR, 0, do_opendir },
 	{ FUSE_READDIR, sizeof(struct fuse_read_in), do_readdir },
@@ -589,4 +597,23 @@ struct kd_error *fuse_serve(int fd, struct remote *remote)
 	free(fuse.node);
 	free(fuse.answer);
 	return err;
+}
+
+struct kd_error *fuse_serve_apart(int fd, struct remote *remote, void (*close_remote)(struct remote *remote))
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return kd_error_os(errno, "cannot start the target's file system");
+	if (pid == 0) {
+		struct kd_error *err;
+
+		setsid();
+		err = fuse_serve(fd, remote);
+		if (err)
+			dprintf(STDERR_FILENO, "kdump: %s\n", err->text);
+		close_remote(remote);
+		_exit(err ? 1 : 0);
+	}
+	return NULL;
 }

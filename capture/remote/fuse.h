@@ -18,4 +18,9 @@ struct kd_error *fuse_mount(const char *mount_point, int *ret) MUST_CHECK;
  *  lost, the kernel refuses an answer), KD_ERR_NOMEM. */
 struct kd_error *fuse_serve(int fd, struct remote *remote) MUST_CHECK;
 
+/** The same in a process of its own, which outlives the caller and closes its @remote by @close_remote at the end. The
+ *  caller keeps, and closes, both of its own. KD_ERR_OS. */
+struct kd_error *fuse_serve_apart(int fd, struct remote *remote,
+				  void (*close_remote)(struct remote *remote)) MUST_CHECK;
+
 #endif

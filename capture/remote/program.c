@@ -101,26 +101,6 @@ static struct kd_error *connect_until(const char *const *argv, int64_t deadline,
 	return err;
 }
 
-/* Serve in a process of its own, which outlives the one that has connected. */
-static struct kd_error *serve_apart(int fd, struct remote *remote)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return kd_error_os(errno, "cannot start the server's file system");
-	if (pid == 0) {
-		struct kd_error *err;
-
-		setsid();
-		err = fuse_serve(fd, remote);
-		if (err)
-			dprintf(STDERR_FILENO, "kdump: %s\n", err->text);
-		sftp_close(remote);
-		_exit(err ? 1 : 0);
-	}
-	return NULL;
-}
-
 struct kd_error *program_mount(const char *const *argv, const char *mount_point, int64_t deadline)
 {
 	struct remote *remote = NULL;
@@ -132,7 +112,7 @@ struct kd_error *program_mount(const char *const *argv, const char *mount_point,
 	if (!err)
 		err = fuse_mount(mount_point, &fd);
 	if (!err)
-		err = serve_apart(fd, remote);
+		err = fuse_serve_apart(fd, remote, sftp_close);
 	sftp_close(remote);
 	return err;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** A directory on a server that is not a file system of the kernel's: the operations that a server's protocol offers
- *  (sftp.h), and a file system in front of them (fuse.h), through which everything else writes as to a disk.
+/** A directory that is not on a file system of the kernel's: the operations that a server's protocol offers (sftp.h),
+ *  or a container on a device (container.h), and a file system in front of them (fuse.h), through which everything
+ *  else writes as to a disk.
  *
  *  Paths begin with '/' and count from the directory that dumps go to; "/" is that directory. Whatever fails returns a
  *  negative errno. No operation waits longer than its protocol's patience; after that the server counts as lost, and
@@ -44,6 +45,8 @@ struct remote_ops {
 	int (*write)(struct remote *remote, int file, const void *data, size_t size, uint64_t offset);
 	/** All that was written is on the server's disk, as far as the server can say. */
 	int (*sync)(struct remote *remote, int file);
+	/** The file is being closed, and whoever does that waits; NULL: there is nothing to do before close(). */
+	int (*flush)(struct remote *remote, int file);
 	int (*close)(struct remote *remote, int file);
 	int (*truncate)(struct remote *remote, const char *path, uint64_t size);
 	int (*chmod)(struct remote *remote, const char *path, mode_t mode);
