@@ -16,6 +16,7 @@ enum kd_target_source {
 	KD_TARGET_NFS,     /* a directory of a server: "ADDRESS:/PATH" */
 	KD_TARGET_OBJECTS, /* a server of objects that are written once: a URL */
 	KD_TARGET_SSH,     /* a server that is reached by ssh(1): "USER@ADDRESS" */
+	KD_TARGET_RAW,     /* a block device that is a container (base/container.h); its options are the extents */
 };
 
 struct kd_target_type {
@@ -29,6 +30,12 @@ struct kd_target_type {
 	/* It may span several block devices. /sys/fs/NAME lists them, and the kernel must be told of each. */
 	bool several_devices;
 };
+
+/** Do dumps go to a container, from which the next boot takes them? */
+static inline bool kd_target_is_container(const struct kd_target_type *type)
+{
+	return type->source == KD_TARGET_RAW;
+}
 
 /** The type of that name; NULL if there is none. */
 const struct kd_target_type *kd_target_type_find(const char *name);

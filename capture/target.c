@@ -19,6 +19,7 @@
 #include "capture/network.h"
 #include "capture/programs.h"
 #include "capture/remote/program.h"
+#include "capture/remote/container.h"
 #include "capture/remote/ssh.h"
 #include "capture/uevent.h"
 #include "capture/volumes.h"
@@ -105,6 +106,11 @@ unsigned long target_mount_flags(const char *options, char *data, size_t size)
 static enum kd_target_source source(const struct kd_plan_target *target)
 {
 	return kd_target_type_find(target->type)->source;
+}
+
+static bool is_container(const struct kd_plan_target *target)
+{
+	return kd_target_is_container(kd_target_type_find(target->type));
 }
 
 static bool mount_node(const struct kd_plan_target *target, const char *node)
@@ -282,7 +288,7 @@ static struct kd_error *make_directory(const struct kd_plan *plan, const char *p
 	for (attempt = 0; attempt < 100; attempt++) {
 		target_directory_name(name, sizeof(name), plan->address, crash_time, plan->utc_offset, attempt);
 		if (mkdirat(dir, name, 0700) == 0 && fsync(dir) == 0) {
-			snprintf(place->directory, sizeof(place->directory), "%s/%s", path, name);
+			snprintf(place->directory, sizeof(place->directory), "%s/%s", path[1] ? path : "", name);
 			return NULL;
 		}
 		if (errno != EEXIST)
@@ -302,7 +308,7 @@ struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan
 	/* A volume that has started late, without a member, has to be found. */
 	if (volumes_assemble(root, plan, target->device, avoid, deadline, log) || clock_ms() >= deadline)
 		deadline = clock_deadline(VOLUME_SECONDS, INT64_MAX);
-	if (source(target) == KD_TARGET_BLOCK)
+	if (source(target) == KD_TARGET_BLOCK || is_container(target))
 		return device_wait(root, target->device, DEVICE_MOUNT, avoid, deadline, log, ret->node);
 	snprintf(ret->node, sizeof(ret->node), "%s", target->device);
 	switch (source(target)) {
@@ -318,11 +324,14 @@ struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan
 struct kd_error *target_mount(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,
 			      struct target_place *place)
 {
+	struct kd_error *err = NULL;
 	int errnum = source(target) == KD_TARGET_BLOCK ? try_mount(target, place->node) : 0;
 
 	if (errnum)
 		return cannot_mount(target, place->node, errnum);
-	return make_directory(plan, target->path, crash_time, place);
+	if (is_container(target))
+		err = container_mount(place->node, target->device, target->options, TARGET_MOUNT);
+	return err ? err : make_directory(plan, target->path, crash_time, place);
 }
 
 struct kd_error *target_open(const struct target_place *place, int *ret)

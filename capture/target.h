@@ -28,9 +28,9 @@ struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan
 			     const struct kd_plan_target *target, const struct disks *avoid, int64_t deadline,
 			     const struct kd_log *log, struct target_place *ret) MUST_CHECK;
 
-/** Mount the device that target_find() has found for writing at TARGET_MOUNT, and create a directory for a crash at
- *  @crash_time (seconds since the epoch): @place->directory. It may block as long as the replay of a journal takes: run
- *  it in a child. KD_ERR_OS. */
+/** Mount the device, or the container, that target_find() has found for writing at TARGET_MOUNT, and create a
+ *  directory for a crash at @crash_time (seconds since the epoch): @place->directory. It may block as long as the
+ *  replay of a journal takes: run it in a child. KD_ERR_OS. */
 struct kd_error *target_mount(const struct kd_plan *plan, const struct kd_plan_target *target, uint64_t crash_time,
 			      struct target_place *place) MUST_CHECK;
 

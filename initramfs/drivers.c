@@ -735,6 +735,8 @@ static struct kd_error *add_target(const struct drivers *drivers, const char *de
 		err = add_nfs_version(drivers, options);
 	else
 		err = add_block_devices(drivers, device, type);
+	if (!err && kd_target_is_container(type))
+		return add_needed(drivers, "", "fuse");
 	if (!err)
 		err = add_file_system(drivers, type_name);
 	return kd_error_wrap(err, "dump target %s", device);

@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/parse.h"
 #include "base/secret.h"
+#include "base/target_types.h"
 #include "base/text.h"
 #include "initramfs/initramfs.h"
 #include "initramfs/secrets.h"
@@ -145,6 +146,9 @@ static struct kd_error *note_target(struct arming *arming, const struct target *
 {
 	struct kd_error *err;
 
+	/* Nothing is mounted of a container. */
+	if (kd_target_is_container(kd_target_type_find(target->type)))
+		return NULL;
 	err = target->directory ? inputs_add(arming->root, &arming->inputs, INPUT_MOUNT, target->directory) :
 				  inputs_add(arming->root, &arming->inputs, INPUT_FSTAB, target->device);
 	if (!err && target->server)

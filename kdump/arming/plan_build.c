@@ -234,11 +234,11 @@ static struct kd_error *add_hooks(const struct kd_sysroot *root, const struct kd
 
 /* --- collector ---------------------------------------------------------------------------------------------------- */
 
-/* Red Hat's kdump sends a stream over ssh, so its core_collector has -F there. Here a dump is an ordinary file wherever
- * it goes. @words has room for the whole command. */
+/* Red Hat's kdump writes a stream to ssh and raw targets, so its core_collector has -F there. Here a dump is an
+ * ordinary file wherever it goes. @words has room for the whole command. */
 static void take_words(const struct kd_conf *conf, char **words)
 {
-	bool stream = kd_conf_has_target(conf, "ssh");
+	bool stream = kd_conf_has_target(conf, "ssh") || kd_conf_has_target(conf, "raw");
 	char **word;
 
 	for (word = conf->core_collector; *word; word++)

@@ -145,6 +145,14 @@ const struct verb kdumpctl_verbs[] = {
 		.help = "list the settings in effect, and where each value comes from",
 	},
 	{
+		.name = "prepare",
+		.run = prepare_containers,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES,
+		.options = prepare_options,
+		.help = "make the containers of \"raw\" targets: what their devices hold is lost",
+	},
+	{
 		.name = "list",
 		.run = dumps_list,
 		.group = VERB_GROUP_DUMPS,

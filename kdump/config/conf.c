@@ -46,7 +46,7 @@ struct directive {
 	const char *name; /* NULL: the name of any type of target */
 	set_fn *set;
 	size_t offset;    /* of the field in struct kd_conf; 0: it has no field of its own (a target) */
-	const char *text; /* the default; for a refused directive, what to do instead */
+	const char *text; /* the default */
 };
 
 /* --- values ------------------------------------------------------------------------------------------------------- */
@@ -461,14 +461,6 @@ static struct kd_error *set_keep_free(struct parser *p, const struct directive *
 	return NULL;
 }
 
-/* Red Hat's kdump.conf knows this directive, and kdump does not support it yet. An error is better than a machine that
- * is not protected. */
-static struct kd_error *refuse(struct parser *p, const struct directive *d, const char *value)
-{
-	return kd_error_create(KD_ERR_CONFIG, "%s:%u: option '%s' is not implemented yet: %s", p->file, p->line,
-			       d->name, d->text);
-}
-
 static struct kd_error *deprecated(struct parser *p, const struct directive *d, const char *value)
 {
 	return kd_error_create(KD_ERR_CONFIG,
@@ -480,7 +472,6 @@ static struct kd_error *deprecated(struct parser *p, const struct directive *d, 
 /* --- the table ---------------------------------------------------------------------------------------------------- */
 
 #define FIELD(name) offsetof(struct kd_conf, name)
-#define USE_LOCAL   "dump to a local " KD_TARGET_RECOMMENDED " file system"
 
 static const struct directive directives[] = {
 	{ "path", set_dump_path, FIELD(path), "/var/crash" },
@@ -519,8 +510,6 @@ static const struct directive directives[] = {
 	{ "keep_days", set_count, FIELD(keep_days), "0" },
 	{ "keep_size", set_size, FIELD(keep_size), "0" },
 	{ "keep_free", set_keep_free, FIELD(keep_free), "0" },
-
-	{ "raw", refuse, 0, USE_LOCAL },
 
 	{ "net", deprecated, 0, NULL },
 	{ "options", deprecated, 0, NULL },
@@ -648,8 +637,8 @@ static struct kd_error *parse_line(struct parser *p, char *line)
 	d = find_directive(name);
 	if (!d)
 		return unknown(p, name);
-	/* A refused directive is refused whatever its value is. */
-	if (d->set == refuse || d->set == deprecated)
+	/* A removed directive is refused whatever its value is. */
+	if (d->set == deprecated)
 		return d->set(p, d, value);
 	if (!*value)
 		return kd_error_create(KD_ERR_CONFIG,
@@ -672,7 +661,7 @@ static struct kd_error *apply_default(struct parser *p, const struct directive *
 {
 	struct kd_error *err;
 
-	if (d->set == refuse || d->set == deprecated || d->set == set_default || !d->offset)
+	if (d->set == deprecated || d->set == set_default || !d->offset)
 		return NULL;
 	p->conf->setting[d - directives].name = d->name;
 	if (!d->text)
@@ -833,11 +822,13 @@ struct target_request kd_conf_target(const struct kd_conf *conf)
 struct target_request kd_conf_further(const struct kd_conf *conf, size_t i)
 {
 	const struct kd_conf_further *further = &conf->further[i];
+	const char *path = further->path ? further->path : conf->path;
 
 	return (struct target_request){
 		.type = further->type,
 		.device = further->device,
-		.path = further->path ? further->path : conf->path,
+		/* The dumps of a container go to where the dumps of the first target are. */
+		.path = kd_target_is_container(kd_target_type_find(further->type)) ? NULL : path,
 		.key = conf->sshkey,
 		.access = &conf->access,
 		.file = further->file,

@@ -6,7 +6,7 @@
  *  kdump.conf itself can be left to tools that know only Red Hat's directives.
  *
  *  Trailing "# comment" and surrounding quotes are stripped; blank and comment lines are ignored. No shell, ever:
- *  commands are split into words. Unknown, duplicate, empty, contradictory or not yet implemented directives are
+ *  commands are split into words. Unknown, duplicate, empty, contradictory or removed directives are
  *  KD_ERR_CONFIG, with file:line, value and remedy in the text; Red Hat's wording is kept inside it:
  *
  *      /etc/kdump.conf:3: Invalid kdump config option foo

@@ -50,10 +50,12 @@ static char *probe(const struct kd_sysroot *root, const char *node, const char *
 	_cleanup_(blkid_free_probe) blkid_probe pr = fd < 0 ? NULL : blkid_new_probe();
 	const char *data;
 
-	if (!pr || blkid_probe_set_device(pr, fd, 0, 0) || blkid_probe_enable_superblocks(pr, true) ||
+	/* A partition has a UUID whatever is on it, or nothing. */
+	if (!pr || blkid_probe_set_device(pr, fd, 0, 0) ||
+	    blkid_probe_enable_superblocks(pr, !kd_starts_with(value, "PART_")) ||
 	    blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL | BLKID_SUBLKS_TYPE) ||
 	    blkid_probe_enable_partitions(pr, kd_starts_with(value, "PART_")) ||
-	    blkid_probe_set_partitions_flags(pr, BLKID_PARTS_ENTRY_DETAILS) || blkid_do_safeprobe(pr) ||
+	    blkid_probe_set_partitions_flags(pr, BLKID_PARTS_ENTRY_DETAILS) || blkid_do_safeprobe(pr) < 0 ||
 	    blkid_probe_lookup_value(pr, value, &data, NULL))
 		return NULL;
 	return strdup(data);
@@ -233,6 +235,75 @@ struct kd_error *block_identity(const struct kd_sysroot *root, const struct kd_l
 			return kd_device_spec_format(&spec, ret);
 	kd_warn(log, "no UUID was found on %s, and its name may change before the crash", node);
 	return kd_set_text(ret, node);
+}
+
+static bool has_same_container(const struct kd_sysroot *root, const char *node, const void *arg)
+{
+	const struct kd_device_spec *spec = arg;
+	_cleanup_close_ int fd = -1;
+
+	if (!kd_device_is_place(root, node + strlen("/dev/"), spec) ||
+	    !has_value(root, node, KD_DEVICE_PARTUUID, spec->value[KD_DEVICE_PARTUUID]))
+		return false;
+	fd = kd_sysroot_open_file(root, node, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return fd >= 0 && kd_device_has_container(fd, spec);
+}
+
+struct kd_error *block_container_identity(const struct kd_sysroot *root, const struct kd_log *log, const char *node,
+					  const char *uuid, char **ret)
+{
+	_cleanup_(kd_device_spec_free) struct kd_device_spec spec = { 0 };
+	_cleanup_free_ char *other = NULL;
+	struct kd_error *err = add_place(root, node + strlen("/dev/"), &spec);
+
+	if (!err)
+		err = read_key(root, node, KD_DEVICE_PARTUUID, &spec.value[KD_DEVICE_PARTUUID]);
+	if (!err)
+		err = kd_set_text(&spec.value[KD_DEVICE_CONTAINER], uuid);
+	if (!err)
+		err = find_other(root, node, has_same_container, &spec, &other);
+	if (!err && other)
+		err = kd_error_create(
+			KD_ERR_CONFIG,
+			"%s and %s have the same container of dumps, and nothing tells which is which: erase the "
+			"one that is a copy",
+			node, other);
+	return err ? err : kd_device_spec_format(&spec, ret);
+}
+
+char *block_signature(const struct kd_sysroot *root, const char *node)
+{
+	static const char *const values[] = { "TYPE", "PTTYPE" };
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, node, O_RDONLY | O_NONBLOCK);
+	_cleanup_(blkid_free_probe) blkid_probe pr = fd < 0 ? NULL : blkid_new_probe();
+	const char *data;
+
+	if (!pr || blkid_probe_set_device(pr, fd, 0, 0) || blkid_probe_enable_superblocks(pr, true) ||
+	    blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE) || blkid_probe_enable_partitions(pr, true))
+		return NULL;
+	/* Step by step: of several signatures, the first is enough. */
+	while (blkid_do_probe(pr) == 0)
+		for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+			if (blkid_probe_lookup_value(pr, values[i], &data, NULL) == 0)
+				return strdup(data);
+	return NULL;
+}
+
+bool block_has_parts(const struct kd_sysroot *root, const char *node)
+{
+	_cleanup_free_ char *directory = NULL;
+	_cleanup_closedir_ DIR *dir = NULL;
+	const char *name, *base = strrchr(node, '/') + 1;
+
+	if (kd_device_has_holders(root, base))
+		return true;
+	if (kd_error_discard(kd_block_directory(root, node, &directory)))
+		return false;
+	dir = kd_sysroot_open_dir(root, directory);
+	while (dir && (name = kd_next_entry(dir)))
+		if (kd_starts_with(name, base)) /* "vda1" in the directory of "vda" */
+			return true;
+	return false;
 }
 
 char *block_fs_type(const struct kd_sysroot *root, const char *node)

@@ -19,6 +19,7 @@
 #include "kdump/storage/block.h"
 #include "kdump/storage/directory.h"
 #include "kdump/storage/external.h"
+#include "kdump/storage/held.h"
 #include "kdump/storage/mounts.h"
 #include "kdump/storage/nfs.h"
 #include "kdump/storage/objects.h"
@@ -457,9 +458,24 @@ static struct kd_error *take_device(const struct kd_sysroot *root, const struct 
 	return find_device(root, request, mounts, &target->node);
 }
 
+/* The path is that of the directory on this machine that the next boot moves the dumps to. */
+static struct kd_error *resolve_container(const struct kd_sysroot *root, const struct kd_log *log,
+					  const struct target_request *request, struct target *target)
+{
+	struct kd_error *err = NULL;
+
+	if (request->path) {
+		err = directory_follow(root, request->path, &target->directory);
+		if (!err)
+			err = check_directory(root, request, target->directory);
+	}
+	return err ? err : blame(request, held_resolve(root, log, request, target));
+}
+
 /* The configuration names the target. */
-static struct kd_error *resolve_named(const struct kd_sysroot *root, const struct target_request *request,
-				      const struct mounts *mounts, const struct mounts *fstab, struct target *target)
+static struct kd_error *resolve_named(const struct kd_sysroot *root, const struct kd_log *log,
+				      const struct target_request *request, const struct mounts *mounts,
+				      const struct mounts *fstab, struct target *target)
 {
 	struct kd_error *err;
 	bool found;
@@ -473,6 +489,8 @@ static struct kd_error *resolve_named(const struct kd_sysroot *root, const struc
 		return blame(request, ssh_resolve(root, request, target));
 	if (kd_target_type_find(request->type)->source == KD_TARGET_OBJECTS)
 		return blame(request, objects_resolve(root, request, target));
+	if (held_is_meant(request))
+		return resolve_container(root, log, request, target);
 	err = blame(request, take_device(root, request, mounts, target));
 	if (!err)
 		err = resolve_mounted(root, request, mounts, target, &found);
@@ -576,7 +594,7 @@ static struct kd_error *name_device(const struct kd_sysroot *root, const struct 
 			KD_ERR_STATE,
 			"the target %s is write-protected: the capture could not write to it; choose another target",
 			target->node);
-	return block_identity(root, log, target->node, &target->device);
+	return target->device ? NULL : block_identity(root, log, target->node, &target->device);
 }
 
 /* The checks and facts that do not depend on how the target was found. */
@@ -606,7 +624,7 @@ struct kd_error *target_resolve(const struct kd_sysroot *root, const struct targ
 	if (!err)
 		err = mounts_load_fstab(root, &fstab);
 	if (!err)
-		err = request->type ? resolve_named(root, request, &mounts, &fstab, &target) :
+		err = request->type ? resolve_named(root, log, request, &mounts, &fstab, &target) :
 				      resolve_by_path(root, request, &mounts, &fstab, &target);
 	if (!err)
 		err = finish(root, log, &target);

@@ -30,7 +30,8 @@ struct target_access {
 struct target_request {
 	const char *type;   /* a type of base/target_types.c; NULL: the file system that @path lies on */
 	const char *device; /* as base/device_name.h has it, or a tag; NULL with @type NULL */
-	const char *path;   /* of the directory: on the target, or on this machine if @type is NULL */
+	const char *path;   /* of the directory: on the target, or on this machine if @type is NULL or a container;
+			     * NULL: of a container that is not the first target */
 	const char *key;    /* of ssh; NULL: the usual one */
 	const struct target_access *access; /* of http and s3; NULL: nothing is given */
 	const char *file;                   /* that says so, for messages */
@@ -40,16 +41,17 @@ struct target_request {
 enum { TARGET_NEEDS = 8 };
 
 struct target {
-	char *type;               /* "ext4" … */
-	char *device;             /* "UUID=…", or "/dev/…" if the file system has no UUID; virtiofs: the tag;
+	char *type;   /* "ext4" … */
+	char *device; /* base/device_spec.h: "UUID=…", or "/dev/…" if the file system has no UUID; virtiofs: the tag;
 			     * nfs: "ADDRESS:/EXPORT" */
-	char *options;            /* mount options for the capture; "" for none */
-	char *path;               /* directory, from the top of that file system */
-	char *server;             /* address of the server that has it; NULL: it is a part of this machine */
-	char *server_name;        /* as configured, which may have further addresses; NULL: nobody has named it */
-	char *node;               /* "/dev/vda1", now; NULL: the target is not a block device */
-	char *mount_point;        /* of the target now; NULL: it is not mounted */
-	char *directory;          /* path of the directory on this machine now; NULL: not mounted */
+	char *options;     /* mount options for the capture; "" for none */
+	char *path;        /* directory, from the top of that file system */
+	char *server;      /* address of the server that has it; NULL: it is a part of this machine */
+	char *server_name; /* as configured, which may have further addresses; NULL: nobody has named it */
+	char *node;        /* "/dev/vda1", now; NULL: the target is not a block device */
+	char *mount_point; /* of the target now; NULL: it is not mounted */
+	char *directory;   /* path of the directory on this machine now; NULL: not mounted. Of a container: where the
+				   * next boot moves the dumps to */
 	char *need[TARGET_NEEDS]; /* files that the image must have for it; NULL: no more */
 	uint64_t available;       /* free bytes; UINT64_MAX: unknown */
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kdumpctl _collect runs at boot: it announces new dumps and deletes old ones. Nothing here fails the boot: an error
- * is printed, and the remaining work goes on. */
+/* kdumpctl _collect runs at boot: it takes dumps out of containers, announces new dumps and deletes old ones. Nothing
+ * here fails the boot: an error is printed, and the remaining work goes on. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +29,7 @@
 #include "kdump/dumps/retention.h"
 #include "kdump/sizing/estimate.h"
 #include "kdump/storage/mounts.h"
+#include "kdump/verbs/containers.h"
 #include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/terminal.h"
@@ -315,6 +316,7 @@ struct kd_error *dumps_collect(struct kdumpctl *ctl, int *status)
 	size_t i;
 
 	complain(ctl, boots_note(&ctl->root));
+	containers_collect(ctl);
 	bring_records(ctl);
 	err = load_dumps(ctl, NULL, &dumps);
 	if (err)

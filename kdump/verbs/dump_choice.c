@@ -6,6 +6,7 @@
 
 #include "kdump/config/conf.h"
 #include "kdump/dumps/named.h"
+#include "kdump/storage/held.h"
 #include "kdump/storage/target.h"
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/verbs.h"
@@ -26,8 +27,7 @@ static struct kd_error *read_conf_or_default(const struct kdumpctl *ctl, struct 
 	return kd_conf_default(ret);
 }
 
-/* The directory where kdump.conf puts dumps, as a path on this machine. */
-static struct kd_error *configured_directory(const struct kdumpctl *ctl, char **ret)
+struct kd_error *dumps_directory(const struct kdumpctl *ctl, char **ret)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	_cleanup_(target_free) struct target target = { 0 };
@@ -36,8 +36,9 @@ static struct kd_error *configured_directory(const struct kdumpctl *ctl, char **
 
 	if (err)
 		return err;
-	if (conf.target_type) {
-		request = kd_conf_target(&conf);
+	request = kd_conf_target(&conf);
+	/* Without a target, path is a path of the machine itself, and so it is with a container. */
+	if (conf.target_type && !held_is_meant(&request)) {
 		err = target_resolve(&ctl->root, &request, &ctl->log, &target);
 		if (err)
 			return kd_error_wrap(err, "where the dumps lie (--path DIR names another place)");
@@ -47,8 +48,7 @@ static struct kd_error *configured_directory(const struct kdumpctl *ctl, char **
 				"the dump target %s is not mounted: mount it, and name the place with --path DIR",
 				conf.target);
 	}
-	/* Without a target, path is a path of the machine itself. */
-	*ret = kd_sysroot_path(&ctl->root, conf.target_type ? target.directory : conf.path);
+	*ret = kd_sysroot_path(&ctl->root, target.directory ? target.directory : conf.path);
 	return *ret ? NULL : kd_error_nomem();
 }
 
@@ -67,7 +67,7 @@ static struct kd_error *check_named(const char *directory)
 struct kd_error *load_dumps(const struct kdumpctl *ctl, const char *directory, struct dumps *ret)
 {
 	_cleanup_free_ char *configured = NULL;
-	struct kd_error *err = directory ? check_named(directory) : configured_directory(ctl, &configured);
+	struct kd_error *err = directory ? check_named(directory) : dumps_directory(ctl, &configured);
 
 	if (err)
 		return err;

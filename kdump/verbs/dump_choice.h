@@ -6,6 +6,10 @@
 #include "kdump/dumps/dumps.h"
 #include "kdump/verbs/kdumpctl.h"
 
+/** The directory where kdump.conf puts the dumps of the first target, as a path on this machine: *ret is owned by the
+ *  caller. Dumps in a container get there at the next boot. KD_ERR_STATE: its file system is not mounted. */
+struct kd_error *dumps_directory(const struct kdumpctl *ctl, char **ret) MUST_CHECK;
+
 /** Load the dumps below @directory, which the user names, and which may be anybody's; NULL: the machine's own below the
  *  directory where kdump.conf puts them. Errors are those of dumps_load(), kd_conf_load() and target_resolve(). */
 struct kd_error *load_dumps(const struct kdumpctl *ctl, const char *directory, struct dumps *ret) MUST_CHECK;

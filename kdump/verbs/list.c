@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/parse.h"
 #include "kdump/dumps/named.h"
+#include "kdump/verbs/containers.h"
 #include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/terminal.h"
@@ -347,6 +348,8 @@ struct kd_error *dumps_list(struct kdumpctl *ctl, int *status)
 		print_json(chosen, count);
 	else if (count)
 		print_table(chosen, count);
+	if (!directory)
+		containers_remark(ctl);
 	if (!count) {
 		say_none(ctl, &dumps);
 		*status = 1;

@@ -17,6 +17,10 @@ kdumpctl_verb dumps_collect;
 /* config.c */
 kdumpctl_verb config_show;
 
+/* containers.c */
+kdumpctl_verb prepare_containers;
+extern const struct verb_option prepare_options[];
+
 /* debug.c */
 kdumpctl_verb debug_dump;
 extern const struct verb_option debug_options[];

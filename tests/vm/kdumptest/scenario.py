@@ -111,6 +111,7 @@ TARGETS = {
     "ssh": "a server by ssh and sftp",
     "https": "a web server with WebDAV and TLS",
     "s3": "an S3 server",
+    "raw": "a whole disk without a file system: refused while it holds something, then prepared, and collected",
     "chain": "two targets: the first one's disk is lost in the crash",
     "stopped": "two targets: the first one's NFS server answers nothing any more",
     "lent": "an NFS server, from an address that a DHCP server has lent to this machine no longer",

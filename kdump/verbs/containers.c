@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* "kdumpctl prepare": make the containers of targets that have no file system. No other verb ever writes to a device
+ * that does not hold one. */
+#include <string.h>
+
+#include "kdump/config/conf.h"
+#include "kdump/dumps/waiting.h"
+#include "kdump/storage/held.h"
+#include "kdump/verbs/containers.h"
+#include "kdump/verbs/dump_choice.h"
+#include "kdump/verbs/terminal.h"
+#include "kdump/verbs/verbs.h"
+
+enum { OPTION_FORCE };
+
+const struct verb_option prepare_options[] = {
+	[OPTION_FORCE] = { "force", 0, NULL,
+			   "also where there is data without a name, or a container, whose dumps are lost" },
+	{ .name = NULL },
+};
+
+static struct kd_error *prepare(const struct kdumpctl *ctl, const struct target_request *request)
+{
+	_cleanup_(held_close) struct held held = { .fd = -1 };
+	char size[TERM_SIZE_MAX];
+	unsigned int waiting;
+	struct kd_error *err;
+	bool made;
+
+	err = held_prepare(&ctl->root, request, ctl->option[OPTION_FORCE], &made);
+	if (!err)
+		err = held_open(&ctl->root, request, false, &held);
+	if (err)
+		return kd_error_wrap(err, "%s:%u", request->file, request->line);
+	term_size(held_available(held.container), size);
+	waiting = held_count(held.container);
+	if (made)
+		kd_info(&ctl->log,
+			"%s is ready for dumps of %s: everything else that was on %s is lost; \"kdumpctl "
+			"restart\" puts it into use",
+			held.name, size, held.node);
+	else
+		kd_info(&ctl->log, "%s was ready already (%s free, %u dump%s not collected yet): nothing was changed",
+			held.name, size, waiting, waiting == 1 ? "" : "s");
+	return NULL;
+}
+
+/* --- all of them -------------------------------------------------------------------------------------------------- */
+
+typedef struct kd_error *container_function(const struct kdumpctl *ctl, const struct target_request *request);
+
+/* Call @each for every container of kdump.conf until it fails. *count: how many there are. */
+static struct kd_error *for_each(const struct kdumpctl *ctl, const struct kd_conf *conf, container_function *each,
+				 unsigned int *count)
+{
+	struct kd_error *err = NULL;
+
+	*count = 0;
+	for (size_t i = 0; i <= conf->further_count && !err; i++) {
+		struct target_request request = i ? kd_conf_further(conf, i - 1) : kd_conf_target(conf);
+
+		if (!held_is_meant(&request))
+			continue;
+		++*count;
+		err = each(ctl, &request);
+	}
+	return err;
+}
+
+struct kd_error *prepare_containers(struct kdumpctl *ctl, int *status)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct kd_error *err = kd_conf_load(&ctl->root, &ctl->log, ctl->conf_file, &conf);
+	unsigned int count;
+
+	if (!err)
+		err = for_each(ctl, &conf, prepare, &count);
+	if (!err && !count)
+		err = kd_error_create(KD_ERR_CONFIG,
+				      "%s names no target that has to be prepared: write \"raw DEVICE\" there first",
+				      conf.file);
+	return err;
+}
+
+/* --- dumps that wait ---------------------------------------------------------------------------------------------- */
+
+static void complain(const struct kdumpctl *ctl, struct kd_error *err)
+{
+	if (err)
+		kd_warn(&ctl->log, "%s", err->text);
+	kd_error_destroy(err);
+}
+
+/* A container that has no dump is not opened for writing. */
+static struct kd_error *count_waiting(const struct kdumpctl *ctl, const struct target_request *request,
+				      unsigned int *count, char **name)
+{
+	_cleanup_(held_close) struct held held = { .fd = -1 };
+	struct kd_error *err = held_open(&ctl->root, request, false, &held);
+
+	*count = err ? 0 : held_count(held.container);
+	*name = take_ptr(held.name);
+	return err;
+}
+
+static struct kd_error *collect(const struct kdumpctl *ctl, const struct target_request *request)
+{
+	_cleanup_(held_close) struct held held = { .fd = -1 };
+	_cleanup_free_ char *name = NULL, *directory = NULL;
+	unsigned int count, moved;
+	struct kd_error *err = count_waiting(ctl, request, &count, &name);
+
+	if (err || !count) {
+		complain(ctl, err);
+		return NULL;
+	}
+	/* Where the first target's file system is not mounted, the usual place is better than none. */
+	err = dumps_directory(ctl, &directory);
+	if (err) {
+		complain(ctl, err);
+		directory = kd_sysroot_path(&ctl->root, TARGET_DEFAULT_PATH);
+	}
+	err = directory ? held_open(&ctl->root, request, true, &held) : kd_error_nomem();
+	if (!err)
+		err = waiting_collect(&held, directory, &ctl->log, &moved);
+	if (!err && moved)
+		kd_info(&ctl->log, "Moved %u dump%s from %s to %s", moved, moved == 1 ? "" : "s", name, directory);
+	complain(ctl, err);
+	return NULL;
+}
+
+static struct kd_error *remark(const struct kdumpctl *ctl, const struct target_request *request)
+{
+	_cleanup_free_ char *name = NULL;
+	unsigned int count;
+
+	if (!kd_error_discard(count_waiting(ctl, request, &count, &name)) && count)
+		kd_info(&ctl->log, "%u more dump%s in %s: \"systemctl restart kdump-collect\" brings %s here", count,
+			count == 1 ? " waits" : "s wait", name, count == 1 ? "it" : "them");
+	return NULL;
+}
+
+void containers_collect(const struct kdumpctl *ctl)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct kd_error *err = kd_conf_load(&ctl->root, NULL, ctl->conf_file, &conf);
+
+	complain(ctl, err ? err : for_each(ctl, &conf, collect, &(unsigned int){ 0 }));
+}
+
+void containers_remark(const struct kdumpctl *ctl)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+
+	if (!kd_error_discard(kd_conf_load(&ctl->root, NULL, ctl->conf_file, &conf)))
+		kd_error_destroy(for_each(ctl, &conf, remark, &(unsigned int){ 0 }));
+}
