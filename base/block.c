@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "base/container.h"
 #include "base/device_spec.h"
 #include "base/parse.h"
 #include "base/text.h"
@@ -208,7 +209,7 @@ static struct kd_error *find_container(const struct kd_sysroot *root, const stru
 			return err;
 		for (char *p = node; (p = strchr(p, '!'));) /* the way /sys writes a slash */
 			*p = '/';
-		fd = kd_sysroot_open_file(root, node, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		fd = kd_container_open_device(root, node);
 		if (fd < 0 || !kd_device_has_container(fd, spec))
 			continue;
 		*ret = take_ptr(node);

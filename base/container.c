@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,9 +224,16 @@ void kd_container_uuid_text(const uint8_t uuid[static 16], char ret[static KD_CO
 		 uuid[11], uuid[12], uuid[13], uuid[14], uuid[15]);
 }
 
+int kd_container_open_device(const struct kd_sysroot *root, const char *node)
+{
+	int fd = kd_sysroot_open_file(root, node, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_DIRECT);
+
+	return fd >= 0 || errno != EINVAL ? fd : kd_sysroot_open_file(root, node, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
 bool kd_container_is_at(int fd, uint64_t offset, const char *uuid)
 {
-	unsigned char block[KD_CONTAINER_BLOCK];
+	_Alignas(KD_CONTAINER_BLOCK) unsigned char block[KD_CONTAINER_BLOCK];
 	char text[KD_CONTAINER_UUID_TEXT];
 	struct kd_container_label label;
 

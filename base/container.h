@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/extents.h"
+#include "base/sysroot.h"
 
 enum {
 	KD_CONTAINER_BLOCK = 4096,
@@ -96,7 +97,7 @@ struct kd_error *kd_container_make(const struct kd_container_place *place,
  *  another version. */
 struct kd_error *kd_container_parse_label(const void *block, struct kd_container_label *ret) MUST_CHECK;
 
-/** Read the label at byte @offset of @fd: is it that of the container @uuid, as text? */
+/** Read the label at byte @offset of @fd: is it that of the container @uuid, as text? @fd may be O_DIRECT. */
 bool kd_container_is_at(int fd, uint64_t offset, const char *uuid);
 
 void kd_container_uuid_text(const uint8_t uuid[static 16], char ret[static KD_CONTAINER_UUID_TEXT]);
@@ -140,6 +141,10 @@ void kd_container_unlink(struct kd_container *container, struct kd_container_uni
 
 /** Where the unit begins in the container, in bytes. */
 uint64_t kd_container_unit_offset(const struct kd_container *container, const struct kd_container_unit *unit);
+
+/** Open a device to look for a label: what a file system has written to it is seen, not what was read before.
+ *  -1 and errno. */
+int kd_container_open_device(const struct kd_sysroot *root, const char *node);
 
 /** The CRC-32 of @size bytes behind those that have checksum @sum (0: none). */
 uint32_t kd_container_sum(uint32_t sum, const void *data, size_t size);

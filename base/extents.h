@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-enum { KD_EXTENTS_MAX = 4096, KD_EXTENT_ALIGN = 4096 };
+enum { KD_EXTENTS_MAX = 1024, KD_EXTENT_ALIGN = 4096 };
 
 struct kd_extent {
 	uint64_t offset, length; /* multiples of KD_EXTENT_ALIGN; the length is not 0 */

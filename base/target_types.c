@@ -30,6 +30,7 @@ static const struct kd_target_type types[] = {
 	{ .name = "s3", .source = KD_TARGET_OBJECTS, .options = "", .program = KD_LIBEXECDIR "/kdump-http" },
 	{ .name = "ssh", .source = KD_TARGET_SSH, .options = "", .program = "/usr/bin/ssh" },
 	{ .name = "raw", .source = KD_TARGET_RAW, .options = "" },
+	{ .name = "reserved_file", .source = KD_TARGET_RESERVED, .options = "" },
 	{
 		.name = "virtiofs",
 		.source = KD_TARGET_TAG,

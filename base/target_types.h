@@ -16,7 +16,9 @@ enum kd_target_source {
 	KD_TARGET_NFS,     /* a directory of a server: "ADDRESS:/PATH" */
 	KD_TARGET_OBJECTS, /* a server of objects that are written once: a URL */
 	KD_TARGET_SSH,     /* a server that is reached by ssh(1): "USER@ADDRESS" */
-	KD_TARGET_RAW,     /* a block device that is a container (base/container.h); its options are the extents */
+	/* A container (base/container.h), whose extents are the target's options: */
+	KD_TARGET_RAW,      /* a block device */
+	KD_TARGET_RESERVED, /* the sectors of a file */
 };
 
 struct kd_target_type {
@@ -34,7 +36,7 @@ struct kd_target_type {
 /** Do dumps go to a container, from which the next boot takes them? */
 static inline bool kd_target_is_container(const struct kd_target_type *type)
 {
-	return type->source == KD_TARGET_RAW;
+	return type->source == KD_TARGET_RAW || type->source == KD_TARGET_RESERVED;
 }
 
 /** The type of that name; NULL if there is none. */

@@ -148,7 +148,8 @@ static struct kd_error *note_target(struct arming *arming, const struct target *
 
 	/* Nothing is mounted of a container. */
 	if (kd_target_is_container(kd_target_type_find(target->type)))
-		return NULL;
+		return target->reserved ? inputs_add(arming->root, &arming->inputs, INPUT_RESERVED, target->reserved) :
+					  NULL;
 	err = target->directory ? inputs_add(arming->root, &arming->inputs, INPUT_MOUNT, target->directory) :
 				  inputs_add(arming->root, &arming->inputs, INPUT_FSTAB, target->device);
 	if (!err && target->server)

@@ -25,6 +25,7 @@
 #include "kdump/storage/block.h"
 #include "kdump/storage/directory.h"
 #include "kdump/storage/mounts.h"
+#include "kdump/storage/reserved.h"
 #include "kdump/storage/volumes.h"
 
 #define ABSENT "-"
@@ -181,6 +182,20 @@ static struct kd_error *by_volume(const struct kd_sysroot *root, const char *nam
 	struct kd_error *err = volumes_describe(root, &volumes_live, name, &text);
 
 	if (err && err->errnum == ENXIO) {
+		kd_error_destroy(err);
+		return kd_set_text(ret, ABSENT);
+	}
+	return err ? answer(err, ret) : hash_text(text, ret);
+}
+
+/* Where a reserved file is. */
+static struct kd_error *by_extents(const struct kd_sysroot *root, const char *name, char **ret)
+{
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err = reserved_describe(root, name, &text);
+
+	/* It was moved, or lost its protection. */
+	if (err && err->code != KD_ERR_NOMEM && err->errnum != EACCES && err->errnum != EPERM) {
 		kd_error_destroy(err);
 		return kd_set_text(ret, ABSENT);
 	}
@@ -352,6 +367,9 @@ static const struct input_kind kinds[] = {
 	  NEW_TARGET },
 	{ INPUT_VOLUME, by_volume, false, DANGER_ALWAYS,
 	  "a dump could be written into sectors that belong to others now", NULL },
+	{ INPUT_RESERVED, by_extents, false, DANGER_ALWAYS,
+	  "a dump could be written into sectors that belong to others now",
+	  "\"kdumpctl prepare\" protects the file again" },
 	{ INPUT_MOUNT, by_mount, false, DANGER_NEVER, "a dump may go to another place than the configuration says",
 	  NEW_TARGET },
 	{ INPUT_NETWORK, by_network, false, DANGER_NEVER, "the capture kernel may not reach the server", NULL },

@@ -45,6 +45,7 @@ const char *inputs_kind(const struct input *input);
 #define INPUT_FILE      "file"      /* extra_files */
 #define INPUT_DEVICE    "device"    /* the target's device: "UUID=…" or a path */
 #define INPUT_VOLUME    "volume"    /* a device made by LVM, RAID or encryption, by its name in the plan */
+#define INPUT_RESERVED  "reserved"  /* a reserved file, by where its data lies */
 #define INPUT_MOUNT     "mount"     /* the mount through which this directory is reached */
 #define INPUT_NETWORK   "network"   /* the way to the server with this address */
 #define INPUT_FSTAB     "fstab"     /* the line of /etc/fstab for this device */

@@ -150,7 +150,7 @@ const struct verb kdumpctl_verbs[] = {
 		.group = VERB_GROUP_ARM,
 		.flags = VERB_CHANGES,
 		.options = prepare_options,
-		.help = "make the containers of \"raw\" targets: what their devices hold is lost",
+		.help = "make \"raw\" devices and reserved files ready: what the devices hold is lost",
 	},
 	{
 		.name = "list",

@@ -287,6 +287,15 @@ static bool is_export(const char *value)
 	       kd_starts_with(value + server, ":/");
 }
 
+/* "/PATH SIZE". */
+static bool is_file_and_size(const char *value)
+{
+	const char *blank = strpbrk(value, " \t");
+	uint64_t size;
+
+	return *value == '/' && blank && kd_parse_size(blank + strspn(blank, " \t"), &size);
+}
+
 static struct kd_error *set_target(struct parser *p, const struct directive *d, const char *value)
 {
 	enum kd_target_source source = kd_target_type_find(p->name)->source;
@@ -304,6 +313,9 @@ static struct kd_error *set_target(struct parser *p, const struct directive *d, 
 	} else if (source == KD_TARGET_OBJECTS) {
 		if ((err = check_url(p, d, value)))
 			return err;
+	} else if (source == KD_TARGET_RESERVED) {
+		if (!is_file_and_size(value))
+			return bad_value(p, d, value, "give an absolute path and a size, as in /var/crash/reserve 4G");
 	} else if (source == KD_TARGET_TAG) {
 		if (!*value || strchr(value, '/'))
 			return bad_value(p, d, value, "give the tag that the host has assigned to the directory");

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/block.h"
+#include "base/container.h"
 #include "base/device_spec.h"
 #include "base/parse.h"
 #include "base/text.h"
@@ -245,12 +246,12 @@ static bool has_same_container(const struct kd_sysroot *root, const char *node, 
 	if (!kd_device_is_place(root, node + strlen("/dev/"), spec) ||
 	    !has_value(root, node, KD_DEVICE_PARTUUID, spec->value[KD_DEVICE_PARTUUID]))
 		return false;
-	fd = kd_sysroot_open_file(root, node, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	fd = kd_container_open_device(root, node);
 	return fd >= 0 && kd_device_has_container(fd, spec);
 }
 
-struct kd_error *block_container_identity(const struct kd_sysroot *root, const struct kd_log *log, const char *node,
-					  const char *uuid, char **ret)
+struct kd_error *block_container_identity(const struct kd_sysroot *root, const char *node, const char *label,
+					  char **ret)
 {
 	_cleanup_(kd_device_spec_free) struct kd_device_spec spec = { 0 };
 	_cleanup_free_ char *other = NULL;
@@ -259,7 +260,7 @@ struct kd_error *block_container_identity(const struct kd_sysroot *root, const s
 	if (!err)
 		err = read_key(root, node, KD_DEVICE_PARTUUID, &spec.value[KD_DEVICE_PARTUUID]);
 	if (!err)
-		err = kd_set_text(&spec.value[KD_DEVICE_CONTAINER], uuid);
+		err = kd_set_text(&spec.value[KD_DEVICE_CONTAINER], label);
 	if (!err)
 		err = find_other(root, node, has_same_container, &spec, &other);
 	if (!err && other)

@@ -34,9 +34,10 @@ struct kd_error *block_find_twin(const struct kd_sysroot *root, const char *node
 struct kd_error *block_identity(const struct kd_sysroot *root, const struct kd_log *log, const char *node,
 				char **ret) MUST_CHECK;
 
-/** The same for the container of dumps @uuid, whose label lies at the beginning of @node. */
-struct kd_error *block_container_identity(const struct kd_sysroot *root, const struct kd_log *log, const char *node,
-					  const char *uuid, char **ret) MUST_CHECK;
+/** The same for the container of dumps that @label ("UUID" or "UUID@OFFSET") names. What else is on @node is no
+ *  matter. */
+struct kd_error *block_container_identity(const struct kd_sysroot *root, const char *node, const char *label,
+					  char **ret) MUST_CHECK;
 
 /** What libblkid calls the contents of @node: a file system, a partition table, "swap", "LVM2_member" … *ret is owned
  *  by the caller; NULL: it has no name for them. */

@@ -8,15 +8,15 @@
 
 #include "base/container.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "base/sysroot.h"
 #include "kdump/storage/target.h"
 
 /** An open container. */
 struct held {
 	char *name; /* of the target, for messages: "raw /dev/vdb" */
-	char *node; /* the block device that it lies on */
+	char *node; /* the block device, or the path of the file */
 	int fd;
+	bool unprotected;          /* the file is not immutable while it is open */
 	struct kd_extents extents; /* of what @fd has open */
 	struct kd_container *container;
 };
@@ -39,8 +39,8 @@ static inline void held_close_cleanup(struct held *held)
  *  something else since it was prepared: that is refused by name. Nothing is written.
  *  KD_ERR_NOT_FOUND (device, container), KD_ERR_STATE (the device holds something else), KD_ERR_CONFIG (a copy of it is
  *  there as well), KD_ERR_FORMAT. */
-struct kd_error *held_resolve(const struct kd_sysroot *root, const struct kd_log *log,
-			      const struct target_request *request, struct target *target) MUST_CHECK;
+struct kd_error *held_resolve(const struct kd_sysroot *root, const struct target_request *request,
+			      struct target *target) MUST_CHECK;
 
 /** Make the container of @request, if it is not there: whatever the device holds without having a name for it is lost.
  *  A device with a file system, a partition table or the like is refused, with @force, too. Without @force one that is

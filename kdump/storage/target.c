@@ -459,8 +459,8 @@ static struct kd_error *take_device(const struct kd_sysroot *root, const struct 
 }
 
 /* The path is that of the directory on this machine that the next boot moves the dumps to. */
-static struct kd_error *resolve_container(const struct kd_sysroot *root, const struct kd_log *log,
-					  const struct target_request *request, struct target *target)
+static struct kd_error *resolve_container(const struct kd_sysroot *root, const struct target_request *request,
+					  struct target *target)
 {
 	struct kd_error *err = NULL;
 
@@ -469,13 +469,12 @@ static struct kd_error *resolve_container(const struct kd_sysroot *root, const s
 		if (!err)
 			err = check_directory(root, request, target->directory);
 	}
-	return err ? err : blame(request, held_resolve(root, log, request, target));
+	return err ? err : blame(request, held_resolve(root, request, target));
 }
 
 /* The configuration names the target. */
-static struct kd_error *resolve_named(const struct kd_sysroot *root, const struct kd_log *log,
-				      const struct target_request *request, const struct mounts *mounts,
-				      const struct mounts *fstab, struct target *target)
+static struct kd_error *resolve_named(const struct kd_sysroot *root, const struct target_request *request,
+				      const struct mounts *mounts, const struct mounts *fstab, struct target *target)
 {
 	struct kd_error *err;
 	bool found;
@@ -490,7 +489,7 @@ static struct kd_error *resolve_named(const struct kd_sysroot *root, const struc
 	if (kd_target_type_find(request->type)->source == KD_TARGET_OBJECTS)
 		return blame(request, objects_resolve(root, request, target));
 	if (held_is_meant(request))
-		return resolve_container(root, log, request, target);
+		return resolve_container(root, request, target);
 	err = blame(request, take_device(root, request, mounts, target));
 	if (!err)
 		err = resolve_mounted(root, request, mounts, target, &found);
@@ -624,7 +623,7 @@ struct kd_error *target_resolve(const struct kd_sysroot *root, const struct targ
 	if (!err)
 		err = mounts_load_fstab(root, &fstab);
 	if (!err)
-		err = request->type ? resolve_named(root, log, request, &mounts, &fstab, &target) :
+		err = request->type ? resolve_named(root, request, &mounts, &fstab, &target) :
 				      resolve_by_path(root, request, &mounts, &fstab, &target);
 	if (!err)
 		err = finish(root, log, &target);
@@ -652,6 +651,7 @@ void target_free(struct target *target)
 	free(target->path);
 	free(target->server);
 	free(target->server_name);
+	free(target->reserved);
 	for (size_t i = 0; i < TARGET_NEEDS; i++)
 		free(target->need[i]);
 	free(target->node);

@@ -48,6 +48,7 @@ struct target {
 	char *path;        /* directory, from the top of that file system */
 	char *server;      /* address of the server that has it; NULL: it is a part of this machine */
 	char *server_name; /* as configured, which may have further addresses; NULL: nobody has named it */
+	char *reserved;    /* the file whose sectors it is; NULL: it is not a reserved file */
 	char *node;        /* "/dev/vda1", now; NULL: the target is not a block device */
 	char *mount_point; /* of the target now; NULL: it is not mounted */
 	char *directory;   /* path of the directory on this machine now; NULL: not mounted. Of a container: where the

@@ -35,10 +35,8 @@ static struct kd_error *prepare(const struct kdumpctl *ctl, const struct target_
 	term_size(held_available(held.container), size);
 	waiting = held_count(held.container);
 	if (made)
-		kd_info(&ctl->log,
-			"%s is ready for dumps of %s: everything else that was on %s is lost; \"kdumpctl "
-			"restart\" puts it into use",
-			held.name, size, held.node);
+		kd_info(&ctl->log, "%s is ready for dumps of %s: \"kdumpctl restart\" puts it into use", held.name,
+			size);
 	else
 		kd_info(&ctl->log, "%s was ready already (%s free, %u dump%s not collected yet): nothing was changed",
 			held.name, size, waiting, waiting == 1 ? "" : "s");
@@ -76,9 +74,11 @@ struct kd_error *prepare_containers(struct kdumpctl *ctl, int *status)
 	if (!err)
 		err = for_each(ctl, &conf, prepare, &count);
 	if (!err && !count)
-		err = kd_error_create(KD_ERR_CONFIG,
-				      "%s names no target that has to be prepared: write \"raw DEVICE\" there first",
-				      conf.file);
+		err = kd_error_create(
+			KD_ERR_CONFIG,
+			"%s names no target that has to be prepared: write \"raw DEVICE\" or \"reserved_file FILE "
+			"SIZE\" there first",
+			conf.file);
 	return err;
 }
 

@@ -14,6 +14,7 @@
 #include "base/array.h"
 #include "base/device_spec.h"
 #include "base/parse.h"
+#include "base/target_types.h"
 #include "base/text.h"
 #include "base/trust.h"
 #include "initramfs/drivers.h"
@@ -33,6 +34,10 @@ void check_target(const struct check_context *c, struct check_result *result)
 	/* The target is good without this. */
 	if (target->node)
 		kd_error_destroy(drivers_describe(&c->ctl->root, target->node, &stack));
+	if (kd_target_is_container(kd_target_type_find(target->type)))
+		return check_say(result, CHECK_OK, NULL, "%s %s, from which the next boot moves dumps to %s%s%s",
+				 target->type, target->reserved ? target->reserved : target->device, target->directory,
+				 stack ? ", now " : "", stack ? stack : "");
 	check_say(result, CHECK_OK, NULL, "%s %s, directory %s%s%s%s%s", target->type, target->device, target->path,
 		  target->mount_point ? ", mounted at " : ", not mounted",
 		  target->mount_point ? target->mount_point : "", stack ? ", now " : "", stack ? stack : "");

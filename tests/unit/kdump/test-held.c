@@ -15,6 +15,7 @@
 #include "kdump/config/conf.h"
 #include "kdump/dumps/waiting.h"
 #include "kdump/storage/held.h"
+#include "kdump/storage/reserved.h"
 #include "tests/unit/testing.h"
 #include "tests/unit/tree.h"
 
@@ -240,8 +241,7 @@ static void test_conf(void **state)
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	struct target_request request;
 
-	assert_no_error(
-		parse_conf("path /dumps\next4 /dev/vda1\nraw /dev/vdb\n", &conf));
+	assert_no_error(parse_conf("path /dumps\next4 /dev/vda1\nraw /dev/vdb\n", &conf));
 	request = kd_conf_target(&conf);
 	assert_false(held_is_meant(&request));
 	request = kd_conf_further(&conf, 0);
@@ -366,6 +366,101 @@ static void test_collect_again(void **state)
 	assert_int_equal(access(tree_path(m, "/var/crash/.kdump-collect"), F_OK), -1);
 }
 
+/* A power cut before the dump had begun leaves the log; before that, nothing. */
+static void test_collect_beginnings(void **state)
+{
+	struct tree *m = *state;
+	_cleanup_(target_free) struct target target = { 0 };
+	_cleanup_(kd_extents_free) struct kd_extents extents = { 0 };
+	struct remote *remote;
+	unsigned int moved;
+	bool made;
+
+	put_machine(m);
+	assert_no_error(prepare(m, false, &made));
+	assert_no_error(resolve(m, "/dev/vdb", &target));
+	remote = capture(m, &target, &extents);
+	assert_int_equal(remote->ops->mkdir(remote, CRASH, 0700), 0);
+	put_file(remote, CRASH "/vmcore-dmesg.txt", "panic\n", 6);
+	put_file(remote, CRASH "/vmcore-incomplete", "", 0);
+	assert_int_equal(remote->ops->mkdir(remote, CRASH "-1", 0700), 0);
+	put_file(remote, CRASH "-1/reserved-for-report", "", 0);
+	container_close(remote);
+	assert_no_error(collect(m, "/var/crash", &moved));
+	assert_int_equal(access(tree_path(m, "/var/crash" CRASH "/vmcore-dmesg.txt"), F_OK), 0);
+	assert_int_equal(access(tree_path(m, "/var/crash" CRASH "/vmcore-incomplete"), F_OK), -1);
+	assert_int_equal(access(tree_path(m, "/var/crash" CRASH "-1"), F_OK), -1);
+	assert_int_equal(count_waiting(m), 0);
+}
+
+/* --- reserved files ----------------------------------------------------------------------------------------------- */
+
+#define MIB (UINT64_C(1) << 20)
+
+static void test_extents_of_a_file(void **state)
+{
+	static const struct fiemap_extent good[] = {
+		{ .fe_logical = 0, .fe_physical = 64 * MIB, .fe_length = 8 * MIB },
+		{ .fe_logical = 8 * MIB, .fe_physical = 72 * MIB, .fe_length = 8 * MIB },
+		{ .fe_logical = 16 * MIB,
+		  .fe_physical = 4 * MIB,
+		  .fe_length = 9 * MIB,
+		  .fe_flags = FIEMAP_EXTENT_LAST },
+	};
+	_cleanup_(kd_extents_free) struct kd_extents extents = { 0 };
+	_cleanup_free_ char *text = NULL;
+
+	/* What the last block has behind the end of the file is not its own to give. */
+	assert_no_error(reserved_take_extents(good, 3, 24 * MIB, &extents));
+	assert_no_error(kd_extents_format(&extents, &text));
+	assert_string_equal(text, "67108864+16777216,4194304+8388608");
+	assert_error(reserved_take_extents(good, 3, 26 * MIB, &(struct kd_extents){ 0 }), KD_ERR_UNSUPPORTED,
+		     "a hole at byte 26214400");
+}
+
+static void test_refused_extents(void **state)
+{
+	static const struct {
+		struct fiemap_extent extent;
+		const char *text;
+	} cases[] = {
+		{ { .fe_length = 8 * MIB, .fe_flags = FIEMAP_EXTENT_UNWRITTEN | FIEMAP_EXTENT_LAST }, "never written" },
+		{ { .fe_length = 8 * MIB, .fe_flags = FIEMAP_EXTENT_DELALLOC | FIEMAP_EXTENT_UNKNOWN }, "not known" },
+		{ { .fe_length = 8 * MIB, .fe_flags = FIEMAP_EXTENT_DELALLOC }, "no place yet" },
+		{ { .fe_length = 8 * MIB, .fe_flags = FIEMAP_EXTENT_ENCODED }, "compressed or encrypted" },
+		{ { .fe_length = 8 * MIB, .fe_flags = FIEMAP_EXTENT_DATA_ENCRYPTED }, "encrypted" },
+		{ { .fe_length = 8 * MIB, .fe_flags = FIEMAP_EXTENT_NOT_ALIGNED }, "blocks of its own" },
+		{ { .fe_length = 8 * MIB, .fe_flags = FIEMAP_EXTENT_DATA_INLINE }, "the file system's own" },
+		{ { .fe_length = 8 * MIB, .fe_flags = FIEMAP_EXTENT_DATA_TAIL }, "shares a block" },
+		{ { .fe_length = 8 * MIB, .fe_flags = FIEMAP_EXTENT_SHARED }, "reflink" },
+		{ { .fe_logical = 4096, .fe_length = 8 * MIB }, "a hole at byte 0" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(kd_extents_free) struct kd_extents extents = { 0 };
+
+		assert_error(reserved_take_extents(&cases[i].extent, 1, 8 * MIB, &extents), KD_ERR_UNSUPPORTED,
+			     cases[i].text);
+	}
+	assert_code(reserved_take_extents(&(struct fiemap_extent){ .fe_physical = 1024, .fe_length = 8 * MIB }, 1,
+					  8 * MIB, &(struct kd_extents){ 0 }),
+		    KD_ERR_FORMAT);
+}
+
+static void test_reserved_conf(void **state)
+{
+	static const char *const bad[] = { "reserve 4G", "/reserve", "/reserve 4X", "/reserve " };
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "reserved_file %s\n", bad[i]);
+		assert_error(parse_conf(text, &conf), KD_ERR_CONFIG, "give an absolute path and a size");
+	}
+	assert_no_error(parse_conf("reserved_file /var/crash/reserve  4G\n", &conf));
+}
+
 /* What the disk has lost is told, and is no complete dump. */
 static void test_damaged(void **state)
 {
@@ -411,10 +506,23 @@ static void test_no_place(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_blank),    TEST(test_signatures), TEST(test_unnamed_data),  TEST(test_parts),
-		TEST(test_small),    TEST(test_later),      TEST(test_copy),          TEST(test_found_again),
-		TEST(test_conf),     TEST(test_collect),    TEST(test_collect_again), TEST(test_damaged),
+		TEST(test_blank),
+		TEST(test_signatures),
+		TEST(test_unnamed_data),
+		TEST(test_parts),
+		TEST(test_small),
+		TEST(test_later),
+		TEST(test_copy),
+		TEST(test_found_again),
+		TEST(test_conf),
+		TEST(test_collect),
+		TEST(test_collect_again),
+		TEST(test_damaged),
+		TEST(test_collect_beginnings),
 		TEST(test_no_place),
+		TEST(test_extents_of_a_file),
+		TEST(test_refused_extents),
+		TEST(test_reserved_conf),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

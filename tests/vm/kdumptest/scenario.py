@@ -112,6 +112,8 @@ TARGETS = {
     "https": "a web server with WebDAV and TLS",
     "s3": "an S3 server",
     "raw": "a whole disk without a file system: refused while it holds something, then prepared, and collected",
+    "file": "the sectors of a file on ext4, which is full, and broken by the panic",
+    "file_xfs": "the sectors of a file on xfs, which is full, and broken by the panic",
     "chain": "two targets: the first one's disk is lost in the crash",
     "stopped": "two targets: the first one's NFS server answers nothing any more",
     "lent": "an NFS server, from an address that a DHCP server has lent to this machine no longer",
@@ -129,7 +131,7 @@ def target(kind, installed, out):
     crash."""
     programs = [("mke2fs", "e2fsprogs"), ("lvm", "lvm2"), ("mdadm", "mdadm"), ("cryptsetup", "cryptsetup-bin"),
                 ("mkfs.btrfs", "btrfs-progs"), ("btrfs", "btrfs-progs"), ("mkfs.minix", "util-linux"),
-                ("mkfs.xfs", "xfsprogs")]
+                ("mkfs.xfs", "xfsprogs"), ("chattr", "e2fsprogs")]
     files = {file[0]: file for name, package in programs for file in program(name, package)}
     machines, stopped, heard = [], [], []
 

@@ -20,7 +20,7 @@ NOTHING = "nothing was written on any disk"
 DUMPS = r"/(var(/crash(/[0-9.]+-.*)?)?)?/?$"
 PACKAGES = {"mke2fs": "e2fsprogs", "e2fsck": "e2fsprogs", "lvm": "lvm2", "dmsetup": "dmsetup", "mdadm": "mdadm",
             "cryptsetup": "cryptsetup-bin", "mkfs.btrfs": "btrfs-progs", "btrfs": "btrfs-progs", "mkfs.minix": "util-linux",
-            "fsck.minix": "util-linux", "mkfs.xfs": "xfsprogs", "xfs_repair": "xfsprogs", "sfdisk": "fdisk"}
+            "filefrag": "e2fsprogs", "fsck.minix": "util-linux", "mkfs.xfs": "xfsprogs", "xfs_repair": "xfsprogs", "sfdisk": "fdisk"}
 CHECKERS = {"ext4": (), "xfs": ("mkfs.xfs", "xfs_repair"), "btrfs": ("mkfs.btrfs", "btrfs"),
             "minix": ("mkfs.minix", "fsck.minix")}
 
@@ -47,6 +47,7 @@ class Row:
     one_leg: bool = False
     serial: bool = False  # each disk tells a number of its own
     conf: str = "path /mnt/dump/var/crash"
+    below: bool = False  # a container: what is written is no part of a file system's own
     quick: bool = False
     mutant: bool = False  # must be red when the capture looks for its target's UUID on all devices
 
@@ -159,7 +160,7 @@ class _Trial:
         if self._keep:
             keep_target(layouts, before, images, self._out)
         # With a journal elsewhere it could not be said here where that leads.
-        self._findings += compare(layouts, before, images, layouts if row.fs == "ext4" and len(layouts) == 1 else (),
+        self._findings += compare(layouts, before, images, layouts if row.fs == "ext4" and len(layouts) == 1 and not row.below else (),
                                   row.one_leg)
 
 
@@ -303,4 +304,8 @@ ROWS = [
     Row("ext4-journal", "the journal is on another disk", "journal", refusal="journal" + REMEDY),
     Row("xfs-log", "the log is on another disk", "log", fs="xfs", refusal=r"\blog" + REMEDY),
     Row("btrfs-pair", "two disks", "pair", fs="btrfs"),
+    Row("raw", "a partition without a file system", "raw", programs=("sfdisk",), disks=1, below=True,
+        conf="raw /dev/vdc1\npath /var/crash", quick=True),
+    *(Row(f"file-{fs}", f"the sectors of a file on {fs}, which is full", "file", fs=fs, programs=("filefrag",), disks=1,
+          below=True, conf="reserved_file /mnt/dump/reserve 128M\npath /var/crash") for fs in ("ext4", "xfs")),
 ]
