@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import checks, cycle, host, panicmod, scenario
+from . import checks, cycle, encrypted, host, panicmod, scenario
 
 
 REDHAT = "-l --message-level 7 -d 31"  # core_collector's options where nobody changed them
@@ -163,6 +163,9 @@ ROWS = [
       for release in ("6.1", "6.12")
       for name, options, text in (("keyring", "", "key in the kernel's keyring"),
                                   ("table", "--disable-keyring", "key in the device-mapper table"))),
+    *(_scenario(f"target-encrypted{suffix}", encrypted.encrypted, text, medium=medium) for suffix, medium, text in (
+        ("", "disk", "a thief of the disk finds nothing, and age opens the dump"),
+        ("-nfs", "nfs", "who listens to the wire or has the server finds nothing"))),
     # Collectors: one that capture does not have built in, none at all, and one that fails.
     _cycle("collector-zstd", "--release 6.1-cloud --set 'core_collector dumpfilter -z -d 31'", look=_census),
     _cycle("collector-cycles", "--release 6.1-cloud --set 'core_collector dumpfilter --cyclic-buffer 16 -d 31'", look=_cycles),
