@@ -13,56 +13,22 @@
 
 #include "base/array.h"
 #include "capture/clock.h"
+#include "capture/remote/packet.h"
 
-enum packet_type {
-	INIT = 1,
-	VERSION = 2,
-	OPEN = 3,
-	CLOSE = 4,
-	READ = 5,
-	WRITE = 6,
-	SETSTAT = 9,
-	OPENDIR = 11,
-	READDIR = 12,
-	REMOVE = 13,
-	MKDIR = 14,
-	RMDIR = 15,
-	STAT = 17, /* follows links, which are the server's business */
-	RENAME = 18,
-	STATUS = 101,
-	HANDLE = 102,
-	DATA = 103,
-	NAME = 104,
-	ATTRS = 105,
-	EXTENDED = 200,
-	EXTENDED_REPLY = 201,
-};
-
-enum { PROTOCOL = 3 };
-
-/* Bits of SSH_FXP_OPEN. */
-enum { PFLAG_READ = 1, PFLAG_WRITE = 2, PFLAG_CREAT = 8, PFLAG_TRUNC = 16, PFLAG_EXCL = 32 };
-
-/* Which attributes follow. */
-enum { ATTR_SIZE = 1, ATTR_UIDGID = 2, ATTR_PERMISSIONS = 4, ATTR_ACMODTIME = 8, ATTR_EXTENDED = (int)0x80000000 };
-
-/* Every server takes packets of 34000 bytes; OpenSSH's limit for answers and requests is 256 KiB. */
+/* Every server takes packets of 34000 bytes; answers are as long as PACKET_MAX. */
 enum {
 	PIECE = 32 << 10,
-	PACKET_MAX = 256 << 10,
 	OPEN_FILES = 32,
-	HANDLE_MAX = 256,  /* bytes */
-	WRITES_OUT = 64,   /* writes that the server has not answered yet: as many as cover 2 MiB on their way */
-	STATUS_EOF = 1,    /* not an error */
-	STATUS_FAILURE = 4 /* of any kind */
+	HANDLE_MAX = 256, /* bytes */
+	WRITES_OUT = 64,  /* writes that the server has not answered yet: as many as cover 2 MiB on their way */
 };
 
 enum extension { FSYNC, POSIX_RENAME, STATVFS, EXTENSIONS };
 
 static const char *const extension_names[EXTENSIONS] = {
-	[FSYNC] = "fsync@openssh.com",
-	[POSIX_RENAME] = "posix-rename@openssh.com",
-	[STATVFS] = "statvfs@openssh.com",
+	[FSYNC] = SFTP_FSYNC,
+	[POSIX_RENAME] = SFTP_POSIX_RENAME,
+	[STATVFS] = SFTP_STATVFS,
 };
 
 struct handle {
@@ -82,10 +48,9 @@ struct sftp {
 	unsigned int writes; /* that are not answered */
 	int write_error;     /* of one of them, told by the next call */
 	struct handle file[OPEN_FILES];
-	unsigned char request[PIECE + 1024]; /* being made */
-	size_t request_size;
-	unsigned char answer[PACKET_MAX];
-	size_t answer_size, cursor; /* what is read of it */
+	struct packet_writer request; /* being made; paths are shorter than PATH_MAX, and data than PIECE */
+	struct packet_reader answer;
+	unsigned char request_data[PIECE + 1024], answer_data[PACKET_MAX];
 };
 
 /* --- the pipe ----------------------------------------------------------------------------------------------------- */
@@ -153,129 +118,42 @@ static int receive_all(struct sftp *sftp, unsigned char *data, size_t size, int6
 
 /* --- requests ----------------------------------------------------------------------------------------------------- */
 
-static void put(struct sftp *sftp, const void *data, size_t size)
-{
-	/* Paths are shorter than PATH_MAX and data than PIECE, so nothing that is made here is cut off. */
-	if (size > sizeof(sftp->request) - sftp->request_size)
-		size = sizeof(sftp->request) - sftp->request_size;
-	memcpy(sftp->request + sftp->request_size, data, size);
-	sftp->request_size += size;
-}
-
-static void put_u8(struct sftp *sftp, uint8_t value)
-{
-	put(sftp, &value, sizeof(value));
-}
-
-static void put_u32(struct sftp *sftp, uint32_t value)
-{
-	value = htobe32(value);
-	put(sftp, &value, sizeof(value));
-}
-
-static void put_u64(struct sftp *sftp, uint64_t value)
-{
-	value = htobe64(value);
-	put(sftp, &value, sizeof(value));
-}
-
-static void put_bytes(struct sftp *sftp, const void *data, size_t size)
-{
-	put_u32(sftp, (uint32_t)size);
-	put(sftp, data, size);
-}
-
-static void put_text(struct sftp *sftp, const char *text)
-{
-	put_bytes(sftp, text, strlen(text));
-}
-
 /* @path as the server has it. */
 static void put_path(struct sftp *sftp, const char *path)
 {
 	size_t top = strlen(sftp->directory), rest = strcmp(path, "/") == 0 ? 0 : strlen(path);
 
-	put_u32(sftp, (uint32_t)(top + rest));
-	put(sftp, sftp->directory, top);
-	put(sftp, path, rest);
+	packet_put_u32(&sftp->request, (uint32_t)(top + rest));
+	packet_put(&sftp->request, sftp->directory, top);
+	packet_put(&sftp->request, path, rest);
 }
 
 static void put_handle(struct sftp *sftp, int file)
 {
-	put_bytes(sftp, sftp->file[file].bytes, sftp->file[file].size);
+	packet_put_bytes(&sftp->request, sftp->file[file].bytes, sftp->file[file].size);
 }
 
 static void begin(struct sftp *sftp, enum packet_type type)
 {
-	sftp->request_size = 4; /* the length, when it is known */
-	put_u8(sftp, type);
-	put_u32(sftp, ++sftp->next_id);
+	packet_begin(&sftp->request, type);
+	packet_put_u32(&sftp->request, ++sftp->next_id);
 }
 
 static void begin_extended(struct sftp *sftp, enum extension extension)
 {
-	begin(sftp, EXTENDED);
-	put_text(sftp, extension_names[extension]);
+	begin(sftp, SSH_FXP_EXTENDED);
+	packet_put_text(&sftp->request, extension_names[extension]);
 }
 
 static int send_request(struct sftp *sftp)
 {
-	uint32_t length = htobe32((uint32_t)(sftp->request_size - 4));
-
 	if (sftp->lost)
 		return -ENOTCONN;
-	memcpy(sftp->request, &length, sizeof(length));
-	return send_all(sftp, sftp->request, sftp->request_size);
+	packet_end(&sftp->request);
+	return send_all(sftp, sftp->request.data, sftp->request.size);
 }
 
 /* --- answers ------------------------------------------------------------------------------------------------------ */
-
-/* Take @size bytes of the answer; NULL if it is shorter. */
-static const unsigned char *take(struct sftp *sftp, size_t size)
-{
-	const unsigned char *place = sftp->answer + sftp->cursor;
-
-	if (size > sftp->answer_size - sftp->cursor)
-		return NULL;
-	sftp->cursor += size;
-	return place;
-}
-
-static bool take_u8(struct sftp *sftp, uint8_t *ret)
-{
-	const unsigned char *place = take(sftp, 1);
-
-	if (place)
-		*ret = *place;
-	return place;
-}
-
-static bool take_u32(struct sftp *sftp, uint32_t *ret)
-{
-	const unsigned char *place = take(sftp, sizeof(*ret));
-
-	if (!place)
-		return false;
-	memcpy(ret, place, sizeof(*ret));
-	*ret = be32toh(*ret);
-	return true;
-}
-
-static bool take_u64(struct sftp *sftp, uint64_t *ret)
-{
-	const unsigned char *place = take(sftp, sizeof(*ret));
-
-	if (!place)
-		return false;
-	memcpy(ret, place, sizeof(*ret));
-	*ret = be64toh(*ret);
-	return true;
-}
-
-static const unsigned char *take_bytes(struct sftp *sftp, uint32_t *size)
-{
-	return take_u32(sftp, size) ? take(sftp, *size) : NULL;
-}
 
 static int receive_packet(struct sftp *sftp, int64_t deadline)
 {
@@ -284,12 +162,11 @@ static int receive_packet(struct sftp *sftp, int64_t deadline)
 	if (receive_all(sftp, (unsigned char *)&length, sizeof(length), deadline))
 		return -ENOTCONN;
 	length = be32toh(length);
-	if (!length || length > sizeof(sftp->answer))
+	if (!length || length > sizeof(sftp->answer_data))
 		return lose(sftp);
-	if (receive_all(sftp, sftp->answer, length, deadline))
+	if (receive_all(sftp, sftp->answer_data, length, deadline))
 		return -ENOTCONN;
-	sftp->answer_size = length;
-	sftp->cursor = 0;
+	sftp->answer = (struct packet_reader){ .data = sftp->answer_data, .size = length };
 	return 0;
 }
 
@@ -309,12 +186,12 @@ static int receive_any(struct sftp *sftp, uint32_t id, int64_t deadline, uint8_t
 
 	if (result)
 		return result;
-	if (!take_u8(sftp, type) || !take_u32(sftp, &found))
+	if (!packet_take_u8(&sftp->answer, type) || !packet_take_u32(&sftp->answer, &found))
 		return lose(sftp);
 	if (found == id)
 		return 0;
 	/* Only writes are not waited for. */
-	if (*type != STATUS || !sftp->writes || !take_u32(sftp, &status))
+	if (*type != SSH_FXP_STATUS || !sftp->writes || !packet_take_u32(&sftp->answer, &status))
 		return lose(sftp);
 	sftp->writes--;
 	if (status && !sftp->write_error)
@@ -341,12 +218,12 @@ static int receive_answer(struct sftp *sftp, enum packet_type expected)
 		if (sftp->writes != writes)
 			deadline = clock_ms() + sftp->patience_ms; /* it moves */
 	} while (!type);
-	if (type == STATUS) {
-		if (!take_u32(sftp, &status))
+	if (type == SSH_FXP_STATUS) {
+		if (!packet_take_u32(&sftp->answer, &status))
 			return lose(sftp);
-		if (status == STATUS_EOF)
-			return expected == DATA || expected == NAME ? 1 : -EIO;
-		if (status || expected == STATUS)
+		if (status == SSH_FX_EOF)
+			return expected == SSH_FXP_DATA || expected == SSH_FXP_NAME ? 1 : -EIO;
+		if (status || expected == SSH_FXP_STATUS)
 			return status_error(status);
 		return lose(sftp);
 	}
@@ -379,19 +256,22 @@ static bool take_attributes(struct sftp *sftp, struct remote_attributes *ret)
 	uint32_t flags, access_time, change_time = 0;
 
 	*ret = (struct remote_attributes){ 0 };
-	if (!take_u32(sftp, &flags) || ((flags & ATTR_SIZE) && !take_u64(sftp, &ret->size)) ||
-	    ((flags & ATTR_UIDGID) && (!take_u32(sftp, &ret->uid) || !take_u32(sftp, &ret->gid))) ||
-	    ((flags & ATTR_PERMISSIONS) && !take_u32(sftp, &ret->mode)) ||
-	    ((flags & ATTR_ACMODTIME) && (!take_u32(sftp, &access_time) || !take_u32(sftp, &change_time))))
+	if (!packet_take_u32(&sftp->answer, &flags) ||
+	    ((flags & SSH_FILEXFER_ATTR_SIZE) && !packet_take_u64(&sftp->answer, &ret->size)) ||
+	    ((flags & SSH_FILEXFER_ATTR_UIDGID) &&
+	     (!packet_take_u32(&sftp->answer, &ret->uid) || !packet_take_u32(&sftp->answer, &ret->gid))) ||
+	    ((flags & SSH_FILEXFER_ATTR_PERMISSIONS) && !packet_take_u32(&sftp->answer, &ret->mode)) ||
+	    ((flags & SSH_FILEXFER_ATTR_ACMODTIME) &&
+	     (!packet_take_u32(&sftp->answer, &access_time) || !packet_take_u32(&sftp->answer, &change_time))))
 		return false;
 	ret->time = change_time;
-	if (flags & (uint32_t)ATTR_EXTENDED) {
+	if (flags & (uint32_t)SSH_FILEXFER_ATTR_EXTENDED) {
 		uint32_t count, size;
 
-		if (!take_u32(sftp, &count))
+		if (!packet_take_u32(&sftp->answer, &count))
 			return false;
 		while (count--)
-			if (!take_bytes(sftp, &size) || !take_bytes(sftp, &size))
+			if (!packet_take_bytes(&sftp->answer, &size) || !packet_take_bytes(&sftp->answer, &size))
 				return false;
 	}
 	return true;
@@ -411,7 +291,7 @@ static int call_path(struct remote *remote, enum packet_type type, const char *p
 
 	begin(sftp, type);
 	put_path(sftp, path);
-	return call(sftp, STATUS);
+	return call(sftp, SSH_FXP_STATUS);
 }
 
 static int sftp_stat(struct remote *remote, const char *path, struct remote_attributes *ret)
@@ -419,9 +299,9 @@ static int sftp_stat(struct remote *remote, const char *path, struct remote_attr
 	struct sftp *sftp = from(remote);
 	int result;
 
-	begin(sftp, STAT);
+	begin(sftp, SSH_FXP_STAT);
 	put_path(sftp, path);
-	result = call(sftp, ATTRS);
+	result = call(sftp, SSH_FXP_ATTRS);
 	if (result)
 		return result;
 	return take_attributes(sftp, ret) ? 0 : lose(sftp);
@@ -430,7 +310,7 @@ static int sftp_stat(struct remote *remote, const char *path, struct remote_attr
 static int take_handle(struct sftp *sftp)
 {
 	uint32_t size;
-	const unsigned char *bytes = take_bytes(sftp, &size);
+	const unsigned char *bytes = packet_take_bytes(&sftp->answer, &size);
 	int file;
 
 	if (!bytes || size > HANDLE_MAX)
@@ -462,19 +342,19 @@ static int sftp_open_file(struct remote *remote, const char *path, unsigned int 
 
 	if (!may_open(sftp))
 		return -ENFILE;
-	flags |= how & REMOTE_READ ? PFLAG_READ : 0;
-	flags |= how & REMOTE_WRITE ? PFLAG_WRITE : 0;
-	flags |= how & REMOTE_CREATE ? PFLAG_CREAT : 0;
-	flags |= how & REMOTE_EXCLUSIVE ? PFLAG_EXCL : 0;
-	/* PFLAG_TRUNC needs PFLAG_CREAT. */
-	flags |= how & REMOTE_TRUNCATE ? PFLAG_TRUNC | PFLAG_CREAT : 0;
-	begin(sftp, OPEN);
+	flags |= how & REMOTE_READ ? SSH_FXF_READ : 0;
+	flags |= how & REMOTE_WRITE ? SSH_FXF_WRITE : 0;
+	flags |= how & REMOTE_CREATE ? SSH_FXF_CREAT : 0;
+	flags |= how & REMOTE_EXCLUSIVE ? SSH_FXF_EXCL : 0;
+	/* SSH_FXF_TRUNC needs SSH_FXF_CREAT. */
+	flags |= how & REMOTE_TRUNCATE ? SSH_FXF_TRUNC | SSH_FXF_CREAT : 0;
+	begin(sftp, SSH_FXP_OPEN);
 	put_path(sftp, path);
-	put_u32(sftp, flags);
-	put_u32(sftp, how & REMOTE_CREATE ? ATTR_PERMISSIONS : 0);
+	packet_put_u32(&sftp->request, flags);
+	packet_put_u32(&sftp->request, how & REMOTE_CREATE ? SSH_FILEXFER_ATTR_PERMISSIONS : 0);
 	if (how & REMOTE_CREATE)
-		put_u32(sftp, mode & 07777);
-	result = call(sftp, HANDLE);
+		packet_put_u32(&sftp->request, mode & 07777);
+	result = call(sftp, SSH_FXP_HANDLE);
 	return result ? result : take_handle(sftp);
 }
 
@@ -489,16 +369,16 @@ static ssize_t sftp_read(struct remote *remote, int file, void *data, size_t siz
 		uint32_t got;
 		int result;
 
-		begin(sftp, READ);
+		begin(sftp, SSH_FXP_READ);
 		put_handle(sftp, file);
-		put_u64(sftp, offset + done);
-		put_u32(sftp, (uint32_t)piece);
-		result = call(sftp, DATA);
+		packet_put_u64(&sftp->request, offset + done);
+		packet_put_u32(&sftp->request, (uint32_t)piece);
+		result = call(sftp, SSH_FXP_DATA);
 		if (result > 0)
 			break;
 		if (result < 0)
 			return result;
-		bytes = take_bytes(sftp, &got);
+		bytes = packet_take_bytes(&sftp->answer, &got);
 		if (!bytes || !got || got > piece)
 			return lose(sftp);
 		memcpy((unsigned char *)data + done, bytes, got);
@@ -531,10 +411,10 @@ static int sftp_write(struct remote *remote, int file, const void *data, size_t 
 
 		if (result)
 			return result;
-		begin(sftp, WRITE);
+		begin(sftp, SSH_FXP_WRITE);
 		put_handle(sftp, file);
-		put_u64(sftp, offset + done);
-		put_bytes(sftp, (const unsigned char *)data + done, piece);
+		packet_put_u64(&sftp->request, offset + done);
+		packet_put_bytes(&sftp->request, (const unsigned char *)data + done, piece);
 		result = send_request(sftp);
 		if (result)
 			return result;
@@ -552,7 +432,7 @@ static int sftp_sync(struct remote *remote, int file)
 	if (!result && sftp->extension[FSYNC]) {
 		begin_extended(sftp, FSYNC);
 		put_handle(sftp, file);
-		result = call(sftp, STATUS);
+		result = call(sftp, SSH_FXP_STATUS);
 	}
 	return result ? result : take_write_error(sftp);
 }
@@ -564,9 +444,9 @@ static int sftp_close_file(struct remote *remote, int file)
 
 	sftp->file[file].used = false;
 	if (!result) {
-		begin(sftp, CLOSE);
+		begin(sftp, SSH_FXP_CLOSE);
 		put_handle(sftp, file);
-		result = call(sftp, STATUS);
+		result = call(sftp, SSH_FXP_STATUS);
 	}
 	return result ? result : take_write_error(sftp);
 }
@@ -578,33 +458,33 @@ static int sftp_truncate(struct remote *remote, const char *path, uint64_t size)
 
 	if (result)
 		return result;
-	begin(sftp, SETSTAT);
+	begin(sftp, SSH_FXP_SETSTAT);
 	put_path(sftp, path);
-	put_u32(sftp, ATTR_SIZE);
-	put_u64(sftp, size);
-	return call(sftp, STATUS);
+	packet_put_u32(&sftp->request, SSH_FILEXFER_ATTR_SIZE);
+	packet_put_u64(&sftp->request, size);
+	return call(sftp, SSH_FXP_STATUS);
 }
 
 static int sftp_chmod(struct remote *remote, const char *path, mode_t mode)
 {
 	struct sftp *sftp = from(remote);
 
-	begin(sftp, SETSTAT);
+	begin(sftp, SSH_FXP_SETSTAT);
 	put_path(sftp, path);
-	put_u32(sftp, ATTR_PERMISSIONS);
-	put_u32(sftp, mode & 07777);
-	return call(sftp, STATUS);
+	packet_put_u32(&sftp->request, SSH_FILEXFER_ATTR_PERMISSIONS);
+	packet_put_u32(&sftp->request, mode & 07777);
+	return call(sftp, SSH_FXP_STATUS);
 }
 
 static int sftp_mkdir(struct remote *remote, const char *path, mode_t mode)
 {
 	struct sftp *sftp = from(remote);
 
-	begin(sftp, MKDIR);
+	begin(sftp, SSH_FXP_MKDIR);
 	put_path(sftp, path);
-	put_u32(sftp, ATTR_PERMISSIONS);
-	put_u32(sftp, mode & 07777);
-	return call(sftp, STATUS);
+	packet_put_u32(&sftp->request, SSH_FILEXFER_ATTR_PERMISSIONS);
+	packet_put_u32(&sftp->request, mode & 07777);
+	return call(sftp, SSH_FXP_STATUS);
 }
 
 /* The protocol's own rename does not replace a file. */
@@ -616,24 +496,24 @@ static int sftp_rename(struct remote *remote, const char *old, const char *name)
 	if (sftp->extension[POSIX_RENAME]) {
 		begin_extended(sftp, POSIX_RENAME);
 	} else {
-		result = call_path(remote, REMOVE, name);
+		result = call_path(remote, SSH_FXP_REMOVE, name);
 		if (result && result != -ENOENT)
 			return result;
-		begin(sftp, RENAME);
+		begin(sftp, SSH_FXP_RENAME);
 	}
 	put_path(sftp, old);
 	put_path(sftp, name);
-	return call(sftp, STATUS);
+	return call(sftp, SSH_FXP_STATUS);
 }
 
 static int sftp_unlink(struct remote *remote, const char *path)
 {
-	return call_path(remote, REMOVE, path);
+	return call_path(remote, SSH_FXP_REMOVE, path);
 }
 
 static int sftp_rmdir(struct remote *remote, const char *path)
 {
-	return call_path(remote, RMDIR, path);
+	return call_path(remote, SSH_FXP_RMDIR, path);
 }
 
 /* Call @entry with each name of the answer. */
@@ -644,12 +524,12 @@ static int hand_on_names(struct sftp *sftp, int (*entry)(void *arg, const char *
 	char name[256];
 	int result = 0;
 
-	if (!take_u32(sftp, &count))
+	if (!packet_take_u32(&sftp->answer, &count))
 		return lose(sftp);
 	while (count-- && !result) {
-		const unsigned char *bytes = take_bytes(sftp, &size);
+		const unsigned char *bytes = packet_take_bytes(&sftp->answer, &size);
 
-		if (!bytes || !take_bytes(sftp, &unused) || !take_attributes(sftp, &attributes))
+		if (!bytes || !packet_take_bytes(&sftp->answer, &unused) || !take_attributes(sftp, &attributes))
 			return lose(sftp);
 		/* What no file system could have made is not shown. */
 		if (!size || size >= sizeof(name) || memchr(bytes, '/', size) || memchr(bytes, '\0', size))
@@ -669,16 +549,16 @@ static int sftp_list(struct remote *remote, const char *path, int (*entry)(void 
 
 	if (!may_open(sftp))
 		return -ENFILE;
-	begin(sftp, OPENDIR);
+	begin(sftp, SSH_FXP_OPENDIR);
 	put_path(sftp, path);
-	result = call(sftp, HANDLE);
+	result = call(sftp, SSH_FXP_HANDLE);
 	directory = result ? result : take_handle(sftp);
 	if (directory < 0)
 		return directory;
 	do {
-		begin(sftp, READDIR);
+		begin(sftp, SSH_FXP_READDIR);
 		put_handle(sftp, directory);
-		result = call(sftp, NAME);
+		result = call(sftp, SSH_FXP_NAME);
 		if (!result)
 			result = hand_on_names(sftp, entry, arg);
 	} while (!result);
@@ -697,14 +577,14 @@ static int ask_for_space(struct sftp *sftp, struct remote_space *ret)
 		return -EOPNOTSUPP;
 	begin_extended(sftp, STATVFS);
 	put_path(sftp, "/");
-	result = call(sftp, EXTENDED_REPLY);
+	result = call(sftp, SSH_FXP_EXTENDED_REPLY);
 	if (result)
 		return result;
 	/* f_bsize, f_frsize, f_blocks, f_bfree, f_bavail, f_files, f_ffree … */
-	if (!take(sftp, 8))
+	if (!packet_take(&sftp->answer, 8))
 		return lose(sftp);
 	for (i = 0; i < ARRAY_SIZE(value); i++)
-		if (!take_u64(sftp, &value[i]))
+		if (!packet_take_u64(&sftp->answer, &value[i]))
 			return lose(sftp);
 	*ret = (struct remote_space){ value[0], value[1], value[2], value[3], value[4], value[5] };
 	return 0;
@@ -728,20 +608,20 @@ static struct kd_error *greet(struct sftp *sftp)
 	uint32_t version, size;
 	uint8_t type;
 
-	sftp->request_size = 4;
-	put_u8(sftp, INIT);
-	put_u32(sftp, PROTOCOL);
+	packet_begin(&sftp->request, SSH_FXP_INIT);
+	packet_put_u32(&sftp->request, SSH_FXP_PROTOCOL);
 	if (send_request(sftp) || receive_packet(sftp, clock_ms() + sftp->patience_ms))
 		return kd_error_create(KD_ERR_TIMEOUT, "the server does not answer as sftp-server(8) does");
-	if (!take_u8(sftp, &type) || type != VERSION || !take_u32(sftp, &version) || version < PROTOCOL)
-		return kd_error_create(KD_ERR_FORMAT, "the server does not speak SFTP version %d", PROTOCOL);
-	while ((name = take_bytes(sftp, &size))) {
+	if (!packet_take_u8(&sftp->answer, &type) || type != SSH_FXP_VERSION ||
+	    !packet_take_u32(&sftp->answer, &version) || version < SSH_FXP_PROTOCOL)
+		return kd_error_create(KD_ERR_FORMAT, "the server does not speak SFTP version %d", SSH_FXP_PROTOCOL);
+	while ((name = packet_take_bytes(&sftp->answer, &size))) {
 		uint32_t unused;
 
 		for (size_t i = 0; i < EXTENSIONS; i++)
 			if (strlen(extension_names[i]) == size && memcmp(extension_names[i], name, size) == 0)
 				sftp->extension[i] = true;
-		if (!take_bytes(sftp, &unused))
+		if (!packet_take_bytes(&sftp->answer, &unused))
 			break;
 	}
 	return NULL;
@@ -779,6 +659,7 @@ struct kd_error *sftp_open(int in, int out, const char *directory, int patience_
 	sftp->remote.ops = &sftp_ops;
 	sftp->in = in;
 	sftp->out = out;
+	sftp->request = (struct packet_writer){ .data = sftp->request_data, .room = sizeof(sftp->request_data) };
 	sftp->patience_ms = patience_ms;
 	/* A server that stops reading must not stop this process. */
 	fcntl(out, F_SETFL, fcntl(out, F_GETFL) | O_NONBLOCK);

@@ -13,39 +13,9 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/parse.h"
-
-enum packet_type {
-	INIT = 1,
-	VERSION = 2,
-	OPEN = 3,
-	CLOSE = 4,
-	READ = 5,
-	WRITE = 6,
-	LSTAT = 7,
-	SETSTAT = 9,
-	OPENDIR = 11,
-	READDIR = 12,
-	REMOVE = 13,
-	MKDIR = 14,
-	RMDIR = 15,
-	STAT = 17,
-	RENAME = 18,
-	STATUS = 101,
-	HANDLE = 102,
-	DATA = 103,
-	NAME = 104,
-	ATTRS = 105,
-	EXTENDED = 200,
-	EXTENDED_REPLY = 201,
-};
-
-enum status { OK = 0, END = 1, NO_FILE = 2, DENIED = 3, FAILURE = 4, UNSUPPORTED = 8 };
-
-enum { PFLAG_WRITE = 2, PFLAG_CREAT = 8, PFLAG_TRUNC = 16, PFLAG_EXCL = 32 };
-enum { ATTR_SIZE = 1, ATTR_UIDGID = 2, ATTR_PERMISSIONS = 4, ATTR_ACMODTIME = 8 };
+#include "capture/remote/packet.h"
 
 enum {
-	PACKET_MAX = 256 << 10,
 	PIECE_MAX = 64 << 10,
 	FILES_MAX = 256,
 	SMALL_MAX = 16 << 20,
@@ -84,54 +54,36 @@ struct server {
 	bool full; /* the server has no more room */
 	struct file file[FILES_MAX];
 	struct handle handle[32];
-	unsigned char packet[PACKET_MAX];
-	size_t size, cursor;
-	unsigned char answer[PIECE_MAX + 1024];
-	size_t used;
+	struct packet_reader request;
+	struct packet_writer answer; /* there is room for each */
+	unsigned char request_data[PACKET_MAX], answer_data[PIECE_MAX + 1024];
 	int lost; /* errno of the pipe */
 };
 
 /* --- packets ------------------------------------------------------------------------------------------------------ */
 
-static const unsigned char *take(struct server *server, size_t size)
-{
-	const unsigned char *place = server->packet + server->cursor;
-
-	if (size > server->size - server->cursor)
-		return NULL;
-	server->cursor += size;
-	return place;
-}
-
+/* A number that a packet does not have is 0. */
 static uint32_t take_u32(struct server *server)
 {
-	const unsigned char *place = take(server, sizeof(uint32_t));
 	uint32_t value = 0;
 
-	if (place)
-		memcpy(&value, place, sizeof(value));
-	return be32toh(value);
+	packet_take_u32(&server->request, &value);
+	return value;
 }
 
 static uint64_t take_u64(struct server *server)
 {
-	uint64_t high = take_u32(server);
+	uint64_t value = 0;
 
-	return high << 32 | take_u32(server);
-}
-
-/* *size := that of the bytes; NULL: the packet is shorter. */
-static const unsigned char *take_bytes(struct server *server, uint32_t *size)
-{
-	*size = take_u32(server);
-	return take(server, *size);
+	packet_take_u64(&server->request, &value);
+	return value;
 }
 
 /* A path that begins with '/', without one at its end, and never empty. */
 static bool take_path(struct server *server, char path[static PATH_SIZE])
 {
 	uint32_t size;
-	const unsigned char *bytes = take_bytes(server, &size);
+	const unsigned char *bytes = packet_take_bytes(&server->request, &size);
 
 	while (bytes && size > 1 && bytes[size - 1] == '/')
 		size--;
@@ -142,69 +94,38 @@ static bool take_path(struct server *server, char path[static PATH_SIZE])
 	return true;
 }
 
-static void put(struct server *server, const void *data, size_t size)
-{
-	/* Every answer is shorter than the buffer. */
-	if (size > sizeof(server->answer) - server->used)
-		size = sizeof(server->answer) - server->used;
-	memcpy(server->answer + server->used, data, size);
-	server->used += size;
-}
-
-static void put_u32(struct server *server, uint32_t value)
-{
-	value = htobe32(value);
-	put(server, &value, sizeof(value));
-}
-
-static void put_u64(struct server *server, uint64_t value)
-{
-	value = htobe64(value);
-	put(server, &value, sizeof(value));
-}
-
-static void put_text(struct server *server, const char *text)
-{
-	put_u32(server, (uint32_t)strlen(text));
-	put(server, text, strlen(text));
-}
-
 static void begin(struct server *server, enum packet_type type, uint32_t id)
 {
-	uint8_t byte = (uint8_t)type;
-
-	server->used = 4; /* the length, when it is known */
-	put(server, &byte, 1);
-	put_u32(server, id);
+	packet_begin(&server->answer, type);
+	packet_put_u32(&server->answer, id);
 }
 
 static void send(struct server *server)
 {
-	uint32_t length = htobe32((uint32_t)(server->used - 4));
-
-	memcpy(server->answer, &length, sizeof(length));
-	if (kd_write_all(server->out, server->answer, server->used) < 0)
+	packet_end(&server->answer);
+	if (kd_write_all(server->out, server->answer.data, server->answer.size) < 0)
 		server->lost = errno;
 }
 
-static void send_status(struct server *server, uint32_t id, enum status status)
+static void send_status(struct server *server, uint32_t id, enum packet_status status)
 {
-	begin(server, STATUS, id);
-	put_u32(server, status);
-	put_text(server, "");
-	put_text(server, "");
+	begin(server, SSH_FXP_STATUS, id);
+	packet_put_u32(&server->answer, status);
+	packet_put_text(&server->answer, "");
+	packet_put_text(&server->answer, "");
 	send(server);
 }
 
 static void put_attributes(struct server *server, const struct file *file)
 {
-	put_u32(server, ATTR_SIZE | ATTR_UIDGID | ATTR_PERMISSIONS | ATTR_ACMODTIME);
-	put_u64(server, file->size);
-	put_u32(server, 0);
-	put_u32(server, 0);
-	put_u32(server, file->mode);
-	put_u32(server, (uint32_t)time(NULL));
-	put_u32(server, (uint32_t)time(NULL));
+	packet_put_u32(&server->answer, SSH_FILEXFER_ATTR_SIZE | SSH_FILEXFER_ATTR_UIDGID |
+						SSH_FILEXFER_ATTR_PERMISSIONS | SSH_FILEXFER_ATTR_ACMODTIME);
+	packet_put_u64(&server->answer, file->size);
+	packet_put_u32(&server->answer, 0);
+	packet_put_u32(&server->answer, 0);
+	packet_put_u32(&server->answer, file->mode);
+	packet_put_u32(&server->answer, (uint32_t)time(NULL));
+	packet_put_u32(&server->answer, (uint32_t)time(NULL));
 }
 
 /* --- files -------------------------------------------------------------------------------------------------------- */
@@ -247,15 +168,15 @@ static bool is_dump(const char *path)
 }
 
 /* Tell of an error of the store. The protocol has no word for a full disk; a question for its space finds it. */
-static enum status tell(struct server *server, struct file *file, struct kd_error *err)
+static enum packet_status tell(struct server *server, struct file *file, struct kd_error *err)
 {
 	if (!err)
-		return OK;
+		return SSH_FX_OK;
 	if (file)
 		file->failed = true;
 	server->full = server->full || strstr(err->text, "answers 507") || strstr(err->text, "answers 413");
 	kd_log_error(server->log, err);
-	return FAILURE;
+	return SSH_FX_FAILURE;
 }
 
 static struct kd_error *put_small(struct server *server, struct file *file)
@@ -269,56 +190,56 @@ static struct kd_error *put_small(struct server *server, struct file *file)
 	return err;
 }
 
-static enum status write_small(struct file *file, uint64_t offset, const unsigned char *data, uint32_t size)
+static enum packet_status write_small(struct file *file, uint64_t offset, const unsigned char *data, uint32_t size)
 {
 	if (offset > SMALL_MAX || offset + size > SMALL_MAX)
-		return FAILURE;
+		return SSH_FX_FAILURE;
 	if (offset + size > file->room) {
 		size_t room = 2 * (size_t)(offset + size) + 4096;
 		unsigned char *grown = realloc(file->data, room);
 
 		if (!grown)
-			return FAILURE;
+			return SSH_FX_FAILURE;
 		memset(grown + file->room, 0, room - file->room);
 		file->data = grown;
 		file->room = room;
 	}
 	memcpy(file->data + offset, data, size);
 	file->dirty = true;
-	return OK;
+	return SSH_FX_OK;
 }
 
-static enum status write_file(struct server *server, struct file *file, uint64_t offset, const unsigned char *data,
-			      uint32_t size)
+static enum packet_status write_file(struct server *server, struct file *file, uint64_t offset,
+				     const unsigned char *data, uint32_t size)
 {
-	enum status status;
+	enum packet_status status;
 
 	if (file->failed || file->finished || file->directory)
-		return FAILURE;
+		return SSH_FX_FAILURE;
 	if (is_dump(file->path))
 		status = file->upload ? tell(server, file, server->store->write(file->upload, offset, data, size)) :
-					FAILURE;
+					SSH_FX_FAILURE;
 	else
 		status = write_small(file, offset, data, size);
-	if (status == OK && file->size < offset + size)
+	if (status == SSH_FX_OK && file->size < offset + size)
 		file->size = offset + size;
 	return status;
 }
 
 /* No more will be written to a dump. */
-static enum status finish(struct server *server, struct file *file)
+static enum packet_status finish(struct server *server, struct file *file)
 {
 	if (file->upload && !file->finished && !file->failed) {
 		file->finished = true;
 		tell(server, file, server->store->finish(file->upload, file->size));
 	}
-	return file->failed ? FAILURE : OK;
+	return file->failed ? SSH_FX_FAILURE : SSH_FX_OK;
 }
 
 /* The last word on a dump that nobody has called complete. */
 static void settle(struct server *server, struct file *file)
 {
-	if (file->upload && finish(server, file) == OK)
+	if (file->upload && finish(server, file) == SSH_FX_OK)
 		tell(server, file, server->store->keep(file->upload));
 	if (file->upload) {
 		server->store->free(file->upload);
@@ -354,7 +275,7 @@ static int new_handle(struct server *server, const struct file *file, bool write
 static struct handle *take_handle(struct server *server)
 {
 	uint32_t size, number;
-	const unsigned char *bytes = take_bytes(server, &size);
+	const unsigned char *bytes = packet_take_bytes(&server->request, &size);
 
 	if (!bytes || size != sizeof(number))
 		return NULL;
@@ -366,14 +287,14 @@ static struct handle *take_handle(struct server *server)
 static void send_handle(struct server *server, uint32_t id, int handle)
 {
 	if (handle < 0)
-		return send_status(server, id, FAILURE);
-	begin(server, HANDLE, id);
-	put_u32(server, sizeof(uint32_t));
-	put_u32(server, (uint32_t)handle);
+		return send_status(server, id, SSH_FX_FAILURE);
+	begin(server, SSH_FXP_HANDLE, id);
+	packet_put_u32(&server->answer, sizeof(uint32_t));
+	packet_put_u32(&server->answer, (uint32_t)handle);
 	send(server);
 }
 
-static enum status begin_dump(struct server *server, struct file *file)
+static enum packet_status begin_dump(struct server *server, struct file *file)
 {
 	/* The one before has failed, or somebody would have renamed it. */
 	for (size_t i = 0; i < FILES_MAX; i++)
@@ -389,40 +310,40 @@ static void do_open(struct server *server, uint32_t id)
 	uint32_t flags;
 
 	if (!take_path(server, path))
-		return send_status(server, id, FAILURE);
+		return send_status(server, id, SSH_FX_FAILURE);
 	flags = take_u32(server);
 	file = find(server, path);
-	if (file && ((flags & PFLAG_EXCL) || file->directory))
-		return send_status(server, id, FAILURE);
-	if (!file && !(flags & PFLAG_CREAT))
-		return send_status(server, id, NO_FILE);
+	if (file && ((flags & SSH_FXF_EXCL) || file->directory))
+		return send_status(server, id, SSH_FX_FAILURE);
+	if (!file && !(flags & SSH_FXF_CREAT))
+		return send_status(server, id, SSH_FX_NO_SUCH_FILE);
 	if (!file) {
 		file = make(server, path, S_IFREG | 0600);
 		if (!file)
-			return send_status(server, id, FAILURE);
-		if (is_dump(path) && begin_dump(server, file) != OK) {
+			return send_status(server, id, SSH_FX_FAILURE);
+		if (is_dump(path) && begin_dump(server, file) != SSH_FX_OK) {
 			forget(file);
-			return send_status(server, id, FAILURE);
+			return send_status(server, id, SSH_FX_FAILURE);
 		}
 		file->dirty = !is_dump(path);
-	} else if (flags & PFLAG_TRUNC) {
+	} else if (flags & SSH_FXF_TRUNC) {
 		if (is_dump(path))
-			return send_status(server, id, FAILURE);
+			return send_status(server, id, SSH_FX_FAILURE);
 		file->size = 0;
 		file->dirty = true;
 	}
-	file->writers += (flags & PFLAG_WRITE) != 0;
-	send_handle(server, id, new_handle(server, file, flags & PFLAG_WRITE));
+	file->writers += (flags & SSH_FXF_WRITE) != 0;
+	send_handle(server, id, new_handle(server, file, flags & SSH_FXF_WRITE));
 }
 
 static void do_close(struct server *server, uint32_t id)
 {
 	struct handle *handle = take_handle(server);
-	enum status status = OK;
+	enum packet_status status = SSH_FX_OK;
 	struct file *file;
 
 	if (!handle)
-		return send_status(server, id, FAILURE);
+		return send_status(server, id, SSH_FX_FAILURE);
 	file = &server->file[handle->file];
 	handle->used = false;
 	if (handle->writes && file->path && file->writers && --file->writers == 0) {
@@ -443,14 +364,14 @@ static void do_read(struct server *server, uint32_t id)
 
 	/* What is at the server is not fetched again. */
 	if (!file || !file->data)
-		return send_status(server, id, UNSUPPORTED);
+		return send_status(server, id, SSH_FX_OP_UNSUPPORTED);
 	if (offset >= file->size)
-		return send_status(server, id, END);
+		return send_status(server, id, SSH_FX_EOF);
 	size = size < PIECE_MAX ? size : PIECE_MAX;
 	size = size < file->size - offset ? size : (uint32_t)(file->size - offset);
-	begin(server, DATA, id);
-	put_u32(server, size);
-	put(server, file->data + offset, size);
+	begin(server, SSH_FXP_DATA, id);
+	packet_put_u32(&server->answer, size);
+	packet_put(&server->answer, file->data + offset, size);
 	send(server);
 }
 
@@ -459,10 +380,10 @@ static void do_write(struct server *server, uint32_t id)
 	struct handle *handle = take_handle(server);
 	uint64_t offset = take_u64(server);
 	uint32_t size;
-	const unsigned char *data = take_bytes(server, &size);
+	const unsigned char *data = packet_take_bytes(&server->request, &size);
 
 	if (!handle || !handle->writes || !data || offset > UINT64_MAX / 2 || !server->file[handle->file].path)
-		return send_status(server, id, FAILURE);
+		return send_status(server, id, SSH_FX_FAILURE);
 	send_status(server, id, write_file(server, &server->file[handle->file], offset, data, size));
 }
 
@@ -472,8 +393,8 @@ static void do_stat(struct server *server, uint32_t id)
 	const struct file *file = take_path(server, path) ? find(server, path) : NULL;
 
 	if (!file)
-		return send_status(server, id, NO_FILE);
-	begin(server, ATTRS, id);
+		return send_status(server, id, SSH_FX_NO_SUCH_FILE);
+	begin(server, SSH_FXP_ATTRS, id);
 	put_attributes(server, file);
 	send(server);
 }
@@ -485,15 +406,15 @@ static void do_setstat(struct server *server, uint32_t id)
 	struct file *file = take_path(server, path) ? find(server, path) : NULL;
 
 	if (!file)
-		return send_status(server, id, NO_FILE);
-	if (take_u32(server) & ATTR_SIZE) {
+		return send_status(server, id, SSH_FX_NO_SUCH_FILE);
+	if (take_u32(server) & SSH_FILEXFER_ATTR_SIZE) {
 		uint64_t size = take_u64(server);
 
 		if (!is_dump(path) && size > file->room)
-			return send_status(server, id, UNSUPPORTED);
+			return send_status(server, id, SSH_FX_OP_UNSUPPORTED);
 		file->size = size;
 	}
-	send_status(server, id, OK);
+	send_status(server, id, SSH_FX_OK);
 }
 
 static void do_opendir(struct server *server, uint32_t id)
@@ -502,7 +423,7 @@ static void do_opendir(struct server *server, uint32_t id)
 	const struct file *file = take_path(server, path) ? find(server, path) : NULL;
 
 	if (!file || !file->directory)
-		return send_status(server, id, NO_FILE);
+		return send_status(server, id, SSH_FX_NO_SUCH_FILE);
 	send_handle(server, id, new_handle(server, file, false));
 }
 
@@ -520,14 +441,14 @@ static void do_readdir(struct server *server, uint32_t id)
 		    file->path[length] != '/' || strchr(file->path + length + 1, '/'))
 			continue;
 		handle->next++;
-		begin(server, NAME, id);
-		put_u32(server, 1);
-		put_text(server, file->path + length + 1);
-		put_text(server, file->path + length + 1);
+		begin(server, SSH_FXP_NAME, id);
+		packet_put_u32(&server->answer, 1);
+		packet_put_text(&server->answer, file->path + length + 1);
+		packet_put_text(&server->answer, file->path + length + 1);
 		put_attributes(server, file);
 		return send(server);
 	}
-	send_status(server, id, END);
+	send_status(server, id, SSH_FX_EOF);
 }
 
 static void do_remove(struct server *server, uint32_t id)
@@ -536,39 +457,39 @@ static void do_remove(struct server *server, uint32_t id)
 	struct file *file = take_path(server, path) ? find(server, path) : NULL;
 
 	if (!file || file->directory)
-		return send_status(server, id, NO_FILE);
+		return send_status(server, id, SSH_FX_NO_SUCH_FILE);
 	if (file->upload)
 		server->store->drop(file->upload);
 	else if (!is_dump(path) && !file->dirty)
 		kd_error_destroy(store_delete(server->http, path));
 	forget(file);
-	send_status(server, id, OK);
+	send_status(server, id, SSH_FX_OK);
 }
 
 static void do_mkdir(struct server *server, uint32_t id)
 {
 	char path[PATH_SIZE];
-	enum status status = FAILURE;
+	enum packet_status status = SSH_FX_FAILURE;
 
 	if (take_path(server, path) && !find(server, path)) {
 		status = tell(server, NULL, server->store->mkdir(server->http, path));
-		if (status == OK && !make(server, path, S_IFDIR | 0700))
-			status = FAILURE;
+		if (status == SSH_FX_OK && !make(server, path, S_IFDIR | 0700))
+			status = SSH_FX_FAILURE;
 	}
 	send_status(server, id, status);
 }
 
 static void do_rmdir(struct server *server, uint32_t id)
 {
-	send_status(server, id, UNSUPPORTED);
+	send_status(server, id, SSH_FX_OP_UNSUPPORTED);
 }
 
-static enum status commit_dump(struct server *server, struct file *file, const char *path)
+static enum packet_status commit_dump(struct server *server, struct file *file, const char *path)
 {
-	enum status status = finish(server, file);
+	enum packet_status status = finish(server, file);
 
 	/* Another name for what is still incomplete. */
-	if (status != OK || !file->upload || strstr(path, "-incomplete"))
+	if (status != SSH_FX_OK || !file->upload || strstr(path, "-incomplete"))
 		return status;
 	status = tell(server, file, server->store->commit(file->upload, path));
 	server->store->free(file->upload);
@@ -580,22 +501,22 @@ static void rename_file(struct server *server, uint32_t id)
 {
 	char old[PATH_SIZE], path[PATH_SIZE];
 	struct file *file, *other;
-	enum status status = OK;
+	enum packet_status status = SSH_FX_OK;
 	char *copy;
 
 	if (!take_path(server, old) || !take_path(server, path) || !(file = find(server, old)) || file->directory)
-		return send_status(server, id, NO_FILE);
+		return send_status(server, id, SSH_FX_NO_SUCH_FILE);
 	copy = strdup(path);
 	if (!copy || is_dump(old) != is_dump(path)) {
 		free(copy);
-		return send_status(server, id, FAILURE);
+		return send_status(server, id, SSH_FX_FAILURE);
 	}
 	if (is_dump(path))
 		status = commit_dump(server, file, path);
 	other = find(server, path);
-	if (status == OK && other && other != file)
+	if (status == SSH_FX_OK && other && other != file)
 		forget(other);
-	if (status == OK) {
+	if (status == SSH_FX_OK) {
 		free(file->path);
 		file->path = copy;
 		copy = NULL;
@@ -611,16 +532,16 @@ static void send_space(struct server *server, uint32_t id)
 {
 	uint64_t blocks = server->full ? 0 : UINT64_C(1) << 40;
 
-	begin(server, EXTENDED_REPLY, id);
-	put_u64(server, 4096);
-	put_u64(server, 4096);
+	begin(server, SSH_FXP_EXTENDED_REPLY, id);
+	packet_put_u64(&server->answer, 4096);
+	packet_put_u64(&server->answer, 4096);
 	for (int i = 0; i < 3; i++)
-		put_u64(server, blocks);
+		packet_put_u64(&server->answer, blocks);
 	for (int i = 0; i < 3; i++)
-		put_u64(server, 1 << 20);
-	put_u64(server, 0);
-	put_u64(server, 0);
-	put_u64(server, 255);
+		packet_put_u64(&server->answer, 1 << 20);
+	packet_put_u64(&server->answer, 0);
+	packet_put_u64(&server->answer, 0);
+	packet_put_u64(&server->answer, 255);
 	send(server);
 }
 
@@ -629,10 +550,12 @@ static void do_fsync(struct server *server, uint32_t id)
 {
 	struct handle *handle = take_handle(server);
 	struct file *file = handle ? &server->file[handle->file] : NULL;
-	enum status status = FAILURE;
+	enum packet_status status = SSH_FX_FAILURE;
 
 	if (file && file->path)
-		status = is_dump(file->path) && !handle->writes ? finish(server, file) : file->failed ? FAILURE : OK;
+		status = is_dump(file->path) && !handle->writes ? finish(server, file) :
+			 file->failed                           ? SSH_FX_FAILURE :
+								  SSH_FX_OK;
 	send_status(server, id, status);
 }
 
@@ -640,30 +563,31 @@ static const struct {
 	const char *name, *value;
 	void (*run)(struct server *server, uint32_t id);
 } extensions[] = {
-	{ "fsync@openssh.com", "1", do_fsync },
-	{ "posix-rename@openssh.com", "1", rename_file },
-	{ "statvfs@openssh.com", "2", send_space },
+	{ SFTP_FSYNC, "1", do_fsync },
+	{ SFTP_POSIX_RENAME, "1", rename_file },
+	{ SFTP_STATVFS, "2", send_space },
 };
 
 static void do_extended(struct server *server, uint32_t id)
 {
 	uint32_t size;
-	const unsigned char *name = take_bytes(server, &size);
+	const unsigned char *name = packet_take_bytes(&server->request, &size);
 
 	for (size_t i = 0; name && i < ARRAY_SIZE(extensions); i++)
 		if (strlen(extensions[i].name) == size && memcmp(extensions[i].name, name, size) == 0)
 			return extensions[i].run(server, id);
-	send_status(server, id, UNSUPPORTED);
+	send_status(server, id, SSH_FX_OP_UNSUPPORTED);
 }
 
 static const struct {
 	uint8_t type;
 	void (*run)(struct server *server, uint32_t id);
 } requests[] = {
-	{ OPEN, do_open },       { CLOSE, do_close },       { READ, do_read },       { WRITE, do_write },
-	{ LSTAT, do_stat },      { STAT, do_stat },         { SETSTAT, do_setstat }, { OPENDIR, do_opendir },
-	{ READDIR, do_readdir }, { REMOVE, do_remove },     { MKDIR, do_mkdir },     { RMDIR, do_rmdir },
-	{ RENAME, rename_file }, { EXTENDED, do_extended },
+	{ SSH_FXP_OPEN, do_open },       { SSH_FXP_CLOSE, do_close },       { SSH_FXP_READ, do_read },
+	{ SSH_FXP_WRITE, do_write },     { SSH_FXP_LSTAT, do_stat },        { SSH_FXP_STAT, do_stat },
+	{ SSH_FXP_SETSTAT, do_setstat }, { SSH_FXP_OPENDIR, do_opendir },   { SSH_FXP_READDIR, do_readdir },
+	{ SSH_FXP_REMOVE, do_remove },   { SSH_FXP_MKDIR, do_mkdir },       { SSH_FXP_RMDIR, do_rmdir },
+	{ SSH_FXP_RENAME, rename_file }, { SSH_FXP_EXTENDED, do_extended },
 };
 
 static void carry_out(struct server *server, uint8_t type)
@@ -673,19 +597,16 @@ static void carry_out(struct server *server, uint8_t type)
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
 		if (requests[i].type == type)
 			return requests[i].run(server, id);
-	send_status(server, id, UNSUPPORTED);
+	send_status(server, id, SSH_FX_OP_UNSUPPORTED);
 }
 
 static void greet(struct server *server)
 {
-	uint8_t type = VERSION;
-
-	server->used = 4;
-	put(server, &type, 1);
-	put_u32(server, 3);
+	packet_begin(&server->answer, SSH_FXP_VERSION);
+	packet_put_u32(&server->answer, SSH_FXP_PROTOCOL);
 	for (size_t i = 0; i < ARRAY_SIZE(extensions); i++) {
-		put_text(server, extensions[i].name);
-		put_text(server, extensions[i].value);
+		packet_put_text(&server->answer, extensions[i].name);
+		packet_put_text(&server->answer, extensions[i].value);
 	}
 	send(server);
 }
@@ -700,11 +621,10 @@ static struct kd_error *receive(struct server *server, bool *end)
 	if (got == 0)
 		return NULL;
 	length = be32toh(length);
-	if (got != sizeof(length) || !length || length > sizeof(server->packet) ||
-	    kd_read_all(server->in, server->packet, length) != (ssize_t)length)
+	if (got != sizeof(length) || !length || length > sizeof(server->request_data) ||
+	    kd_read_all(server->in, server->request_data, length) != (ssize_t)length)
 		return kd_error_create(KD_ERR_FORMAT, "the other side does not speak SFTP");
-	server->size = length;
-	server->cursor = 0;
+	server->request = (struct packet_reader){ .data = server->request_data, .size = length };
 	return NULL;
 }
 
@@ -714,9 +634,9 @@ static struct kd_error *serve(struct server *server)
 	bool end = false;
 
 	while (!server->lost && !(err = receive(server, &end)) && !end) {
-		uint8_t type = *take(server, 1);
+		uint8_t type = *packet_take(&server->request, 1);
 
-		if (type == INIT)
+		if (type == SSH_FXP_INIT)
 			greet(server);
 		else
 			carry_out(server, type);
@@ -734,6 +654,7 @@ struct kd_error *server_run(int in, int out, struct http *http, const struct set
 		return kd_error_nomem();
 	server->in = in;
 	server->out = out;
+	server->answer = (struct packet_writer){ .data = server->answer_data, .room = sizeof(server->answer_data) };
 	server->http = http;
 	server->settings = settings;
 	server->store = settings->s3 ? &store_s3 : &store_dav;
