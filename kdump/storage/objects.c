@@ -79,16 +79,6 @@ static struct kd_error *add_option(struct target *target, const char *name, cons
 			 value);
 }
 
-static struct kd_error *need(struct target *target, const char *path)
-{
-	size_t i;
-
-	for (i = 0; i < TARGET_NEEDS && target->need[i]; i++)
-		;
-	return i < TARGET_NEEDS ? kd_set_text(&target->need[i], path) :
-				  kd_error_create(KD_ERR_LIMIT, "the target needs more than %d files", TARGET_NEEDS);
-}
-
 static struct kd_error *add_addresses(const char *host, struct target *target)
 {
 	_cleanup_free_ struct net_address_text *address = NULL;
@@ -118,7 +108,7 @@ static struct kd_error *add_authorities(const struct kd_sysroot *root, const cha
 	if (!kd_sysroot_exists(root, path))
 		return kd_error_create(KD_ERR_NOT_FOUND, "%s (tls_ca) does not exist", path);
 	err = add_option(target, "ca", path);
-	return err ? err : need(target, path);
+	return err ? err : target_need(target, path);
 }
 
 static struct kd_error *add_credentials(const struct kd_sysroot *root, const char *path, struct target *target)
@@ -133,7 +123,7 @@ static struct kd_error *add_credentials(const struct kd_sysroot *root, const cha
 		return kd_error_create(KD_ERR_CONFIG, "others than root can read the credentials: \"chmod 600 %s\"",
 				       path);
 	err = add_option(target, "credentials", path);
-	return err ? err : need(target, path);
+	return err ? err : target_need(target, path);
 }
 
 static struct kd_error *add_access(const struct kd_sysroot *root, const struct target_request *request,
@@ -206,7 +196,7 @@ struct kd_error *objects_resolve(const struct kd_sysroot *root, const struct tar
 	if (!err)
 		err = add_addresses(host, target);
 	if (!err)
-		err = need(target, program);
+		err = target_need(target, program);
 	if (!err)
 		err = add_access(root, &full, target);
 	if (!err)

@@ -87,16 +87,6 @@ static struct kd_error *resolve_host(const char *host, char **ret)
 
 /* --- what the image needs ----------------------------------------------------------------------------------------- */
 
-static struct kd_error *need(struct target *target, const char *path)
-{
-	size_t i;
-
-	for (i = 0; i < TARGET_NEEDS && target->need[i]; i++)
-		;
-	return i < TARGET_NEEDS ? kd_set_text(&target->need[i], path) :
-				  kd_error_create(KD_ERR_LIMIT, "the target needs more than %d files", TARGET_NEEDS);
-}
-
 /* The files of known host keys that exist; *ret := their names with blanks between them. */
 static struct kd_error *need_known_hosts(const struct kd_sysroot *root, const char *text, struct target *target,
 					 char **ret)
@@ -116,7 +106,7 @@ static struct kd_error *need_known_hosts(const struct kd_sysroot *root, const ch
 			before = take_ptr(*ret);
 			err = kd_format(ret, "%s%s%s", before, *before ? " " : "", file);
 			if (!err)
-				err = need(target, file);
+				err = target_need(target, file);
 		}
 	}
 	return err;
@@ -130,7 +120,7 @@ static struct kd_error *need_key(const struct kd_sysroot *root, const char *key,
 			"the key %s does not exist: \"kdumpctl propagate\" makes one and brings it to the "
 			"server",
 			key);
-	return need(target, key);
+	return target_need(target, key);
 }
 
 /* --- the connection ----------------------------------------------------------------------------------------------- */
@@ -196,7 +186,7 @@ static struct kd_error *fill_in(const struct kd_sysroot *root, const struct targ
 	if (!err)
 		err = kd_format(&target->device, "%s@%s", user, target->server);
 	if (!err)
-		err = need(target, SSH);
+		err = target_need(target, SSH);
 	if (!err)
 		err = need_key(root, key, target);
 	if (!err)

@@ -643,6 +643,16 @@ struct kd_error *target_resolve_rootfs(const struct kd_sysroot *root, const stru
 	return kd_error_wrap(target_resolve(root, &unnamed, log, ret), "failure_action dump_to_rootfs");
 }
 
+struct kd_error *target_need(struct target *target, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < TARGET_NEEDS && target->need[i]; i++)
+		;
+	return i < TARGET_NEEDS ? kd_set_text(&target->need[i], path) :
+				  kd_error_create(KD_ERR_LIMIT, "the target needs more than %d files", TARGET_NEEDS);
+}
+
 void target_free(struct target *target)
 {
 	free(target->type);

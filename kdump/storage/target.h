@@ -69,6 +69,9 @@ struct kd_error *target_resolve(const struct kd_sysroot *root, const struct targ
 struct kd_error *target_resolve_rootfs(const struct kd_sysroot *root, const struct target_request *request,
 				       const struct kd_log *log, struct target *ret) MUST_CHECK;
 
+/** Add @path to the files that the image must have for @target. KD_ERR_LIMIT. */
+struct kd_error *target_need(struct target *target, const char *path) MUST_CHECK;
+
 /** A zeroed struct is allowed. */
 void target_free(struct target *target);
 static inline void target_free_cleanup(struct target *target)
