@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,7 @@ static size_t take_header(char *data, size_t size, size_t count, void *arg)
 
 struct kd_error *http_judge(const struct http_request *request, const struct http_answer *answer)
 {
+	struct kd_error *err;
 	char words[161];
 	size_t used = 0;
 
@@ -97,8 +99,12 @@ struct kd_error *http_judge(const struct http_request *request, const struct htt
 		}
 	}
 	words[used] = '\0';
-	return kd_error_create(KD_ERR_STATE, "the server answers %ld to %s%s%s", answer->status, request->method,
-			       *words ? ": " : "", words);
+	err = kd_error_create(KD_ERR_STATE, "the server answers %ld to %s%s%s", answer->status, request->method,
+			      *words ? ": " : "", words);
+	/* "Content Too Large" (RFC 9110) and "Insufficient Storage" (RFC 4918). */
+	if ((answer->status == 413 || answer->status == 507) && err->code != KD_ERR_NOMEM)
+		err->errnum = ENOSPC;
+	return err;
 }
 
 /* --- requests ----------------------------------------------------------------------------------------------------- */

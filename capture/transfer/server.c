@@ -174,7 +174,7 @@ static enum packet_status tell(struct server *server, struct file *file, struct 
 		return SSH_FX_OK;
 	if (file)
 		file->failed = true;
-	server->full = server->full || strstr(err->text, "answers 507") || strstr(err->text, "answers 413");
+	server->full = server->full || err->errnum == ENOSPC;
 	kd_log_error(server->log, err);
 	return SSH_FX_FAILURE;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is sent to kdump-http, in front of a store that keeps nothing, and what it is told of its server. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,7 @@ static struct kd_error *take(struct upload *upload, uint64_t offset, const void 
 	REQUIRE(offset <= UINT64_MAX / 2);
 	for (size_t i = 0; i < size; i++)
 		sum += bytes[i];
-	return sum % 251 == 250 ? kd_error_create(KD_ERR_STATE, "the server answers 507") : NULL;
+	return sum % 251 == 250 ? kd_error_os(ENOSPC, "the server answers 507") : NULL;
 }
 
 static struct kd_error *finish(struct upload *upload, uint64_t size)
