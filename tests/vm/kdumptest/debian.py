@@ -70,7 +70,7 @@ def image():
     return path
 
 
-def _root_tar():
+def root_tar():
     """What mmdebstrap makes of PACKAGES."""
     tar = host.CACHE / "debian" / f"root-{host.digest(' '.join(PACKAGES))}.tar"
     if not tar.exists():
@@ -82,7 +82,7 @@ def _root_tar():
 
 def _make_raw(raw, place):
     root = place / "root"
-    _fill(_root_tar(), root)
+    _fill(root_tar(), root)
     _partition(raw, root)
     # GRUB wants to see the disk that it is installed on: the machine itself does that, booted without it.
     kernel, initrd = next((root / "boot").glob("vmlinuz-*")), next((root / "boot").glob("initrd.img-*"))
@@ -139,6 +139,7 @@ class Debian:
     def __init__(self, machine, place):
         self.machine, self._place = machine, place
         self._agent, self._pending, self._number = None, b"", 0
+        self.resets = 0  # how often the firmware has started it again
 
     def expect(self, pattern, seconds, what=None):
         """Read serial lines until one matches; its text, and when it came (time.monotonic())."""
@@ -163,6 +164,7 @@ class Debian:
         if self._agent:
             self._agent.close()
         self._agent, self._pending = None, b""
+        self.resets += 1
         self.machine.again()
 
     def login(self, seconds=240):
@@ -275,16 +277,12 @@ def _switched_on(disk, kind, log, place, extra=(), firmware="bios", memory="2G",
 
 
 @contextmanager
-def disk_for_runs():
-    """A fresh overlay of the pristine disk, in a directory of its own, for machines one after
-    the other."""
-    place = Path(tempfile.mkdtemp(prefix=".run.", dir=host.CACHE))
-    try:
+def disk_for_runs(base=None):
+    """A fresh overlay of @base, by default the pristine disk, in a directory of its own, for machines one after the other."""
+    with host.scratch() as place:
         overlay = place / "disk.qcow2"
-        host.run("qemu-img", "create", "-q", "-f", "qcow2", "-b", image(), "-F", "qcow2", overlay)
+        host.run("qemu-img", "create", "-q", "-f", "qcow2", "-b", base or image(), "-F", "qcow2", overlay)
         yield overlay
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
 
 
 @contextmanager
@@ -319,7 +317,7 @@ def packages(*names):
         with host.being_made(folder) as draft, tempfile.NamedTemporaryFile() as status:
             (draft / "partial").mkdir(parents=True)
             # The host's apt decides, as if it were the guest's: by what is installed there.
-            status.write(host.run("tar", "-xOf", _root_tar(), "./var/lib/dpkg/status").encode())
+            status.write(host.run("tar", "-xOf", root_tar(), "./var/lib/dpkg/status").encode())
             status.flush()
             host.run("apt-get", "-q", "-y", "--no-install-recommends", "--download-only",
                      "-o", f"Dir::State::status={status.name}", "-o", f"Dir::Cache::archives={draft}",
