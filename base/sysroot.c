@@ -7,6 +7,7 @@
 #include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -20,6 +21,8 @@
 #define SYSROOT_READ_MAX KD_MIB(16)
 /* A few retries are enough even on a machine that renames files all the time. */
 #define RACES_MAX 1000
+
+enum { NAMES_MAX = 65536 };
 
 struct kd_error *kd_sysroot_open(const char *prefix, struct kd_sysroot *ret)
 {
@@ -96,6 +99,54 @@ const char *kd_next_entry(DIR *dir)
 		entry = readdir(dir);
 	} while (entry && entry->d_name[0] == '.');
 	return entry ? entry->d_name : NULL;
+}
+
+void kd_names_free(struct kd_names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->name[i]);
+	free(names->name);
+	*names = (struct kd_names){ 0 };
+}
+
+static struct kd_error *add_name(struct kd_names *names, const char *name)
+{
+	char **grown = names->name;
+
+	if (names->count == NAMES_MAX)
+		return kd_error_create(KD_ERR_LIMIT, "it has more than %d entries", NAMES_MAX);
+	if ((names->count & (names->count - 1)) == 0) /* the room is a power of two */
+		grown = realloc(names->name, (names->count ? 2 * names->count : 1) * sizeof(*grown));
+	if (!grown)
+		return kd_error_nomem();
+	names->name = grown;
+	grown[names->count] = strdup(name);
+	return grown[names->count] ? (names->count++, NULL) : kd_error_nomem();
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+struct kd_error *kd_sysroot_list(const struct kd_sysroot *root, const char *path, struct kd_names *ret)
+{
+	_cleanup_closedir_ DIR *dir = kd_sysroot_open_dir(root, path);
+	_cleanup_(kd_names_free) struct kd_names names = { 0 };
+	struct kd_error *err = NULL;
+	const char *name;
+
+	if (!dir)
+		return kd_error_os(errno, "cannot read the directory %s%s", root->prefix, path);
+	while (!err && (name = kd_next_entry(dir)))
+		err = add_name(&names, name);
+	if (err)
+		return kd_error_wrap(err, "cannot read the directory %s%s", root->prefix, path);
+	if (names.count)
+		qsort(names.name, names.count, sizeof(*names.name), by_bytes);
+	*ret = names;
+	names = (struct kd_names){ 0 };
+	return NULL;
 }
 
 bool kd_sysroot_exists(const struct kd_sysroot *root, const char *path)

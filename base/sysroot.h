@@ -44,6 +44,21 @@ DIR *kd_sysroot_open_dir(const struct kd_sysroot *root, const char *path);
 /** The name of the next entry whose name does not begin with a dot, valid until the next call; NULL at the end. */
 const char *kd_next_entry(DIR *dir);
 
+/** The names in a directory that do not begin with a dot, in the order of their bytes, whatever the locale. A zeroed
+ *  struct is allowed. */
+struct kd_names {
+	char **name;
+	size_t count;
+};
+void kd_names_free(struct kd_names *names);
+static inline void kd_names_free_cleanup(struct kd_names *names)
+{
+	kd_names_free(names);
+}
+
+/** All names in the directory @path. KD_ERR_OS (ENOENT: no such directory), KD_ERR_LIMIT (more than 65536). */
+struct kd_error *kd_sysroot_list(const struct kd_sysroot *root, const char *path, struct kd_names *ret) MUST_CHECK;
+
 bool kd_sysroot_exists(const struct kd_sysroot *root, const char *path);
 
 /** Open a regular file to read it, or /dev/null, which is an empty one. KD_ERR_FORMAT: it is something else, such as a

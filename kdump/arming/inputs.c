@@ -2,7 +2,6 @@
 #include "kdump/arming/inputs.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -91,44 +90,35 @@ static struct kd_error *by_stat(const struct kd_sysroot *root, const char *name,
 			 (uint64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_mode & 07777);
 }
 
-static int is_no_dot(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
-
 /* Print the name and the stat identity of each entry. */
-static struct kd_error *print_directory(const struct kd_sysroot *root, const char *directory, int fd, FILE *out)
+static struct kd_error *print_entries(const struct kd_sysroot *root, const char *directory,
+				      const struct kd_names *names, FILE *out)
 {
 	struct kd_error *err = NULL;
-	struct dirent **entries = NULL;
-	int count = scandirat(fd, ".", &entries, is_no_dot, alphasort), i;
 
-	for (i = 0; i < count; i++) {
-		_cleanup_free_ char *path = path_join(directory, entries[i]->d_name), *identity = NULL;
+	for (size_t i = 0; i < names->count && !err; i++) {
+		_cleanup_free_ char *path = path_join(directory, names->name[i]), *identity = NULL;
 
-		if (!err)
-			err = path ? by_stat(root, path, &identity) : kd_error_nomem();
-		fprintf(out, "%s %s\n", entries[i]->d_name, identity ? identity : "");
-		free(entries[i]);
+		err = path ? by_stat(root, path, &identity) : kd_error_nomem();
+		fprintf(out, "%s %s\n", names->name[i], identity ? identity : "");
 	}
-	free(entries);
 	return err;
 }
 
 static struct kd_error *by_entries(const struct kd_sysroot *root, const char *name, char **ret)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, name, O_RDONLY | O_DIRECTORY);
+	_cleanup_(kd_names_free) struct kd_names names = { 0 };
+	struct kd_error *err = kd_sysroot_list(root, name, &names);
 	_cleanup_free_ char *text = NULL;
-	struct kd_error *err;
 	size_t size;
 	FILE *out;
 
-	if (fd < 0)
-		return answer(kd_error_os(errno, "cannot open %s%s", root->prefix, name), ret);
+	if (err)
+		return answer(err, ret);
 	out = open_memstream(&text, &size);
 	if (!out)
 		return kd_error_nomem();
-	err = print_directory(root, name, fd, out);
+	err = print_entries(root, name, &names, out);
 	if (fclose(out) && !err)
 		err = kd_error_nomem();
 	return err ? err : hash_text(text, ret);
@@ -325,19 +315,15 @@ static bool is_active(const struct kd_sysroot *root, const char *watchdog)
 /* Those that run now, which is what initramfs/drivers.c looks at: "watchdog0,ipmi". */
 static struct kd_error *by_watchdogs(const struct kd_sysroot *root, const char *name, char **ret)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, "/sys/class/watchdog", O_RDONLY | O_DIRECTORY);
+	_cleanup_(kd_names_free) struct kd_names names = { 0 };
 	_cleanup_free_ char *text = NULL;
-	struct dirent **entries = NULL;
-	int count = fd < 0 ? 0 : scandirat(fd, ".", &entries, is_no_dot, alphasort);
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	for (int i = 0; i < count; i++) {
-		if (out && is_active(root, entries[i]->d_name))
-			fprintf(out, "%s,", entries[i]->d_name);
-		free(entries[i]);
-	}
-	free(entries);
+	kd_error_destroy(kd_sysroot_list(root, "/sys/class/watchdog", &names)); /* there are none */
+	for (size_t i = 0; i < names.count && out; i++)
+		if (is_active(root, names.name[i]))
+			fprintf(out, "%s,", names.name[i]);
 	if (out && kd_sysroot_exists(root, "/sys/module/ipmi_watchdog"))
 		fputs("ipmi,", out);
 	if (!out || fclose(out))

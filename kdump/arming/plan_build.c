@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kdump/arming/plan_build.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -170,43 +169,27 @@ static struct kd_error *add_command(const struct kd_sysroot *root, const struct 
 	return add_hook(root, what, when, argv, plan, programs);
 }
 
-static int is_hook_name(const struct dirent *entry)
-{
-	size_t length = strlen(entry->d_name);
-
-	return entry->d_name[0] != '.' && length && entry->d_name[length - 1] != '~';
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
 /* As Red Hat's: what is not executable is left alone, in the order of the names. */
 static struct kd_error *add_directory(const struct kd_sysroot *root, const char *directory, const char *when,
 				      struct kd_plan *plan, struct plan_programs *programs)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, directory, O_RDONLY | O_DIRECTORY);
-	struct kd_error *err = NULL;
-	struct dirent **entries = NULL;
-	int count, i;
+	_cleanup_(kd_names_free) struct kd_names names = { 0 };
+	struct kd_error *err = kd_sysroot_list(root, directory, &names);
 
-	if (fd < 0)
-		return NULL; /* there are no hooks */
-	count = scandirat(fd, ".", &entries, is_hook_name, by_name);
-	for (i = 0; i < count; i++) {
+	if (err && err->errnum == ENOENT)
+		return kd_error_destroy(err), NULL; /* there are no hooks */
+	for (size_t i = 0; i < names.count && !err; i++) {
 		_cleanup_free_ char *path = NULL;
 		char *argv[2] = { NULL, NULL };
 		bool exists;
 
-		if (!err)
-			err = kd_format(&path, "%s/%s", directory, entries[i]->d_name);
-		free(entries[i]);
+		if (names.name[i][strlen(names.name[i]) - 1] == '~') /* an editor's backup */
+			continue;
+		err = kd_format(&path, "%s/%s", directory, names.name[i]);
 		argv[0] = path;
 		if (!err && program_is_executable(root, path, &exists))
 			err = add_hook(root, directory, when, argv, plan, programs);
 	}
-	free(entries);
 	return err;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kdump/boot/regions.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -337,39 +336,24 @@ struct kd_error *boot_config_add(const struct kd_sysroot *root, const char *path
 	return scan(file, arg);
 }
 
-static int has_name(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
-
 struct kd_error *boot_config_add_all(const struct kd_sysroot *root, const char *directory, const char *suffix,
 				     boot_scan *scan, const void *arg, struct boot_config *config)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, directory, O_RDONLY | O_DIRECTORY);
-	struct dirent **entries = NULL;
-	struct kd_error *err = NULL;
-	int count, i;
+	_cleanup_(kd_names_free) struct kd_names names = { 0 };
+	struct kd_error *err = kd_sysroot_list(root, directory, &names);
 
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return NULL;
-	count = fd < 0 ? -1 : scandirat(fd, ".", &entries, has_name, NULL);
-	if (count < 0)
-		return kd_error_os(errno, "cannot read directory %s%s", root->prefix, directory);
-	if (count > 1)
-		qsort(entries, count, sizeof(*entries), (int (*)(const void *, const void *))alphasort);
-	for (i = 0; i < count; i++) {
+	if (err && (err->errnum == ENOENT || err->errnum == ENOTDIR))
+		return kd_error_destroy(err), NULL;
+	for (size_t i = 0; i < names.count && i < ENTRIES_MAX && !err; i++) {
+		size_t length = strlen(names.name[i]), tail = strlen(suffix);
 		_cleanup_free_ char *path = NULL;
-		size_t length = strlen(entries[i]->d_name), tail = strlen(suffix);
 
-		if (!err && i < ENTRIES_MAX && length > tail &&
-		    strcmp(entries[i]->d_name + length - tail, suffix) == 0) {
-			err = kd_format(&path, "%s/%s", directory, entries[i]->d_name);
-			if (!err)
-				err = boot_config_add(root, path, scan, arg, config);
-		}
-		free(entries[i]);
+		if (length <= tail || strcmp(names.name[i] + length - tail, suffix) != 0)
+			continue;
+		err = kd_format(&path, "%s/%s", directory, names.name[i]);
+		if (!err)
+			err = boot_config_add(root, path, scan, arg, config);
 	}
-	free(entries);
 	return err;
 }
 

@@ -2,7 +2,6 @@
 #include "kdump/config/conf.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -910,11 +909,11 @@ struct kd_error *kd_conf_directory(const char *file, char **ret)
 	return kd_format(ret, "%s.d", file);
 }
 
-static int is_drop_in(const struct dirent *entry)
+static bool is_drop_in(const char *name)
 {
-	const char *suffix = strrchr(entry->d_name, '.');
+	const char *suffix = strrchr(name, '.');
 
-	return suffix && strcmp(suffix, ".conf") == 0 && entry->d_name[0] != '.';
+	return suffix && strcmp(suffix, ".conf") == 0;
 }
 
 /* The texts of all files. */
@@ -955,26 +954,20 @@ static struct kd_error *read_text(const struct kd_sysroot *root, char *file, str
 
 static struct kd_error *read_drop_ins(const struct kd_sysroot *root, const char *directory, struct texts *texts)
 {
-	_cleanup_close_ int fd = kd_sysroot_open_file(root, directory, O_RDONLY | O_DIRECTORY);
-	struct dirent **entries = NULL;
-	struct kd_error *err = NULL;
-	int count;
+	_cleanup_(kd_names_free) struct kd_names names = { 0 };
+	struct kd_error *err = kd_sysroot_list(root, directory, &names);
 
-	if (fd < 0 && errno == ENOENT)
-		return NULL;
-	count = fd < 0 ? -1 : scandirat(fd, ".", &entries, is_drop_in, alphasort);
-	if (count < 0)
-		return kd_error_os(errno, "cannot read the directory %s%s", root->prefix, directory);
-	for (int i = 0; i < count; i++) {
+	if (err && err->errnum == ENOENT)
+		return kd_error_destroy(err), NULL;
+	for (size_t i = 0; i < names.count && !err; i++) {
 		char *file = NULL;
 
+		if (!is_drop_in(names.name[i]))
+			continue;
+		err = kd_format(&file, "%s/%s", directory, names.name[i]);
 		if (!err)
-			err = kd_format(&file, "%s/%s", directory, entries[i]->d_name);
-		if (file)
 			err = read_text(root, file, texts);
-		free(entries[i]);
 	}
-	free(entries);
 	return err;
 }
 

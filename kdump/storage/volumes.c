@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kdump/storage/volumes.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -108,40 +107,15 @@ static struct kd_error *refer(const struct resolving *resolving, const char *nam
 	return block_identity(resolving->root, resolving->log, node, ret);
 }
 
-struct slaves {
-	struct dirent **entry;
-	size_t count;
-};
-
-static void slaves_release(struct slaves *slaves)
-{
-	for (size_t i = 0; i < slaves->count; i++)
-		free(slaves->entry[i]);
-	free(slaves->entry);
-}
-static inline void slaves_release_cleanup(struct slaves *slaves)
-{
-	slaves_release(slaves);
-}
-
-static int is_no_dot(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
-
 /* The names of the devices below @name, in order, so that the same machine always gets the same plan. */
-static struct kd_error *find_slaves(const struct kd_sysroot *root, const char *name, struct slaves *slaves)
+static struct kd_error *find_slaves(const struct kd_sysroot *root, const char *name, struct kd_names *slaves)
 {
 	_cleanup_free_ char *path = NULL;
-	_cleanup_close_ int fd = -1;
 	struct kd_error *err = kd_format(&path, "/sys/class/block/%s/slaves", name);
-	int count;
 
 	if (err)
 		return err;
-	fd = kd_sysroot_open_file(root, path, O_RDONLY | O_DIRECTORY);
-	count = fd < 0 ? 0 : scandirat(fd, ".", &slaves->entry, is_no_dot, alphasort);
-	slaves->count = count > 0 ? (size_t)count : 0;
+	kd_error_destroy(kd_sysroot_list(root, path, slaves)); /* it has none */
 	return NULL;
 }
 
@@ -160,7 +134,7 @@ static bool has_row(const char *table, const char *type)
 static bool is_gone(const struct resolving *resolving, const char *name, unsigned int depth)
 {
 	_cleanup_free_ char *dm = dm_name(resolving->root, name), *number = NULL;
-	_cleanup_(slaves_release) struct slaves slaves = { 0 };
+	_cleanup_(kd_names_free) struct kd_names slaves = { 0 };
 	_cleanup_secret_ char *table = NULL;
 	bool gone = false;
 
@@ -171,7 +145,7 @@ static bool is_gone(const struct resolving *resolving, const char *name, unsigne
 	if (depth == DEPTH_MAX || kd_error_discard(find_slaves(resolving->root, name, &slaves)))
 		return false; /* resolve() tells of it */
 	for (size_t i = 0; i < slaves.count && !gone; i++)
-		gone = is_gone(resolving, slaves.entry[i]->d_name, depth + 1);
+		gone = is_gone(resolving, slaves.name[i], depth + 1);
 	return gone;
 }
 
@@ -217,12 +191,12 @@ static struct kd_error *find_lowers(const struct resolving *resolving, const cha
 				    bool (*wanted)(const struct kd_sysroot *root, const char *upper, const char *lower),
 				    struct lowers *lowers)
 {
-	_cleanup_(slaves_release) struct slaves slaves = { 0 };
+	_cleanup_(kd_names_free) struct kd_names slaves = { 0 };
 	struct kd_error *err = find_slaves(resolving->root, name, &slaves);
 
 	for (size_t i = 0; i < slaves.count && !err; i++)
-		if (!wanted || wanted(resolving->root, name, slaves.entry[i]->d_name))
-			err = add_lower(resolving, slaves.entry[i]->d_name, depth, lowers);
+		if (!wanted || wanted(resolving->root, name, slaves.name[i]))
+			err = add_lower(resolving, slaves.name[i], depth, lowers);
 	return err;
 }
 
@@ -463,13 +437,13 @@ static void describe_dm(char *table, FILE *out)
 
 static struct kd_error *describe_md(const struct kd_sysroot *root, const char *name, const char *level, FILE *out)
 {
-	_cleanup_(slaves_release) struct slaves slaves = { 0 };
+	_cleanup_(kd_names_free) struct kd_names slaves = { 0 };
 	struct kd_error *err = find_slaves(root, name, &slaves);
 
 	fprintf(out, "%s", level);
 	for (size_t i = 0; i < slaves.count; i++)
-		if (is_member(root, name, slaves.entry[i]->d_name))
-			fprintf(out, " %s", slaves.entry[i]->d_name);
+		if (is_member(root, name, slaves.name[i]))
+			fprintf(out, " %s", slaves.name[i]);
 	return err;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* kdumpctl _collect runs at boot: it takes dumps out of containers, announces new dumps and deletes old ones. Nothing
  * here fails the boot: an error is printed, and the remaining work goes on. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -188,28 +187,24 @@ static struct kd_error *run_program(const char *path, const struct dump *dump, c
 	return errnum ? kd_error_os(errnum, "cannot run %s", path) : wait_for(pid, path);
 }
 
-static int is_program(const struct dirent *entry)
+/* Ignore files that editors and package managers leave behind. */
+static bool is_program(const char *name)
 {
-	size_t length = strlen(entry->d_name);
-
-	/* Ignore files that editors and package managers leave behind. */
-	return entry->d_name[0] != '.' && entry->d_name[length - 1] != '~' && !strstr(entry->d_name, ".dpkg-") &&
-	       !strstr(entry->d_name, ".rpm");
+	return name[strlen(name) - 1] != '~' && !strstr(name, ".dpkg-") && !strstr(name, ".rpm");
 }
 
 static void notify(const struct kdumpctl *ctl, const struct dump *dump, const struct announcement *announcement)
 {
-	_cleanup_free_ char *directory = kd_sysroot_path(&ctl->root, NOTIFY_DIR);
-	struct dirent **entry = NULL;
-	int count = directory && kd_sysroot_is_live(&ctl->root) ? scandir(directory, &entry, is_program, alphasort) : 0,
-	    i;
+	_cleanup_(kd_names_free) struct kd_names names = { 0 };
 
-	for (i = 0; i < count; i++) {
-		_cleanup_free_ char *path = path_join(directory, entry[i]->d_name);
+	if (!kd_sysroot_is_live(&ctl->root))
+		return;
+	kd_error_destroy(kd_sysroot_list(&ctl->root, NOTIFY_DIR, &names)); /* nobody wants to know */
+	for (size_t i = 0; i < names.count; i++) {
+		_cleanup_free_ char *path = is_program(names.name[i]) ? path_join(NOTIFY_DIR, names.name[i]) : NULL;
 		struct kd_error *err;
 		struct stat st;
 
-		free(entry[i]);
 		if (!path || stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
 			continue;
 		err = run_program(path, dump, announcement);
@@ -218,7 +213,6 @@ static void notify(const struct kdumpctl *ctl, const struct dump *dump, const st
 				     ARRAY_SIZE(announcement->field));
 		complain(ctl, err);
 	}
-	free(entry);
 }
 
 static void tell(const struct kdumpctl *ctl, const struct dump *dump)

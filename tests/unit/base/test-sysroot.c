@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Files, and a root that is not /. */
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/sysroot.h"
@@ -147,12 +149,45 @@ static void test_sysroot_races(void **state)
 	temporary_remove(directory);
 }
 
+static void test_names_are_in_the_order_of_their_bytes(void **state)
+{
+	static const char *const files[] = { "b", ".hidden", "a10", "B", "a9", "\303\244", "a" };
+	static const char *const sorted[] = { "B", "a", "a10", "a9", "b", "\303\244" };
+	_cleanup_(kd_sysroot_close) struct kd_sysroot root = { 0 };
+	_cleanup_(kd_names_free) struct kd_names names = { 0 };
+	char dir[TEMPORARY_SIZE], path[128];
+	struct kd_error *err;
+
+	temporary_make(dir);
+	snprintf(path, sizeof(path), "%s/d", dir);
+	assert_no_error(kd_mkdir_p(path, 0755));
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), "%s/d/%s", dir, files[i]);
+		assert_no_error(kd_write_file_atomic(path, "", 0, 0600));
+	}
+	assert_no_error(kd_sysroot_open(dir, &root));
+	assert_no_error(kd_sysroot_list(&root, "/d", &names));
+	assert_int_equal(names.count, ARRAY_SIZE(sorted));
+	for (size_t i = 0; i < names.count; i++)
+		assert_string_equal(names.name[i], sorted[i]);
+	kd_names_free(&names);
+	assert_int_equal(names.count, 0);
+
+	err = kd_sysroot_list(&root, "/none", &names);
+	assert_non_null(err);
+	assert_int_equal(err->errnum, ENOENT);
+	kd_error_destroy(err);
+	assert_error(kd_sysroot_list(&root, "/d/a", &names), KD_ERR_OS, "cannot read the directory");
+	temporary_remove(dir);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_live_files),
 		cmocka_unit_test(test_sysroot_races),
+		cmocka_unit_test(test_names_are_in_the_order_of_their_bytes),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
