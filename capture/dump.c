@@ -34,6 +34,7 @@ static const struct names encrypted_names = { "vmcore.flat.age", "vmcore-incompl
 enum {
 	CONSOLE_MS = 2000,
 	FINISH_SECONDS = 120,
+	ANSWER_MS = 20000, /* for a sync that tells whether the target still takes anything */
 	ESTIMATE_PART = 4, /* of the time that is left */
 };
 
@@ -267,14 +268,57 @@ static bool is_too_slow(struct rung_run *run, int64_t now)
 	return run->slow;
 }
 
-/* Why the collector was stopped, if that was not for its own faults. Such a target is left. */
-static struct kd_error *explain(const struct rung_run *run, struct kd_error *err)
+static struct kd_error *sync_output(void *arg)
+{
+	const struct rung_run *run = arg;
+	_cleanup_close_ int fd = openat(run->request->dir, run->name, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) == 0 ? NULL : kd_error_os(errno, "cannot sync %s", run->name);
+}
+
+static bool watch_sync(void *arg, pid_t pid)
+{
+	const struct rung_run *run = arg;
+
+	return !is_gone(run->request);
+}
+
+/* The collector made no progress. Is that its own fault (NULL), or does the target take nothing any more? */
+static struct kd_error *ask_target(struct rung_run *run, enum child_end *end)
 {
 	const struct dump_request *request = run->request;
+	int64_t patience = request->stall_ms < ANSWER_MS ? request->stall_ms : ANSWER_MS;
+	const struct child_job job = { .name = "a sync of the dump",
+				       .run = sync_output,
+				       .tick = watch_sync,
+				       .arg = run,
+				       .deadline = clock_ms() + patience };
+	struct child_result result;
+	struct kd_error *err = child_run(&job, &result);
 
+	if (result.end == CHILD_LEFT)
+		*end = CHILD_LEFT;
+	if (err && err->code == KD_ERR_TIMEOUT)
+		err->errnum = ETIMEDOUT;
+	return kd_error_wrap(err, "the target takes nothing any more");
+}
+
+/* The collector was stopped before its time. Why, if that is not for its own faults? Such a target is left; @end tells
+ * whether it is stuck. */
+static struct kd_error *explain(struct rung_run *run, struct kd_error *err, enum child_end *end)
+{
+	const struct dump_request *request = run->request;
+	struct kd_error *silent = NULL;
+
+	if (*end == CHILD_KILLED && !run->slow && !is_gone(request) && clock_ms() < request->deadline)
+		silent = ask_target(run, end);
 	if (is_gone(request)) {
+		kd_error_destroy(silent);
+		silent = kd_error_os(ENODEV, "the target's disk was unplugged");
+	}
+	if (silent) {
 		kd_error_destroy(err);
-		return kd_error_os(ENODEV, "the target's disk was unplugged");
+		return silent;
 	}
 	if (!run->slow)
 		return err;
@@ -361,7 +405,7 @@ static struct kd_error *run_rung(const struct dump_request *request, enum rung r
 	*news = (struct dump_news){ .page_size = 4096 };
 	err = child_run(&job, &result);
 	if (err)
-		err = explain(&run, err);
+		err = explain(&run, err, &result.end);
 	read_report(report_fd, &news->report);
 	*ret = (struct dump_attempt){
 		.rung = rung,

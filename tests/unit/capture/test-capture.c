@@ -1472,6 +1472,22 @@ static void test_dump_that_stalls(void **state)
 	assert_content(*state, "vmcore", "not ELF");
 }
 
+/* What keeps the collector waiting keeps others waiting, too: no other way of dumping helps on such a target. */
+static void test_dump_on_a_target_that_takes_nothing(void **state)
+{
+	struct dump_result result;
+
+	put_file(*state, "/vmcore.in", "not ELF", 7);
+	dump_stall_ms = 1500;
+	assert_error(dump_with(*state, "mkfifo $2; exec sleep 60", &result), KD_ERR_TIMEOUT,
+		     "the target takes nothing any more: a sync of the dump took too long");
+	dump_stall_ms = 30000;
+	assert_int_equal(result.count, 1);
+	assert_true(result.lost);
+	assert_true(result.attempt[0].stop - result.attempt[0].start < 20000);
+	assert_content(*state, "vmcore", NULL);
+}
+
 /* A disk that is pulled out answers nothing, so neither is the collector's time waited for, nor another way tried. */
 static void test_dump_on_a_disk_that_goes(void **state)
 {
@@ -1576,6 +1592,7 @@ int main(void)
 		cmocka_unit_test(test_hooks_say_when),
 		WITH_DIRECTORY(test_dump_with_erasure_never_falls),
 		WITH_DIRECTORY(test_dump_that_stalls),
+		WITH_DIRECTORY(test_dump_on_a_target_that_takes_nothing),
 		WITH_DIRECTORY(test_dump_on_a_disk_that_goes),
 		WITH_DIRECTORY(test_dump_that_works_before_it_writes),
 		WITH_DIRECTORY(test_dump_keeps_the_best_part),
