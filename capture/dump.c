@@ -53,6 +53,7 @@ struct rung_run {
 	enum rung rung;
 	const char *name; /* of the output file in request->dir */
 	struct dump_news *news;
+	struct dump_attempt *attempt;    /* is kept up to date, for whoever outlives this process */
 	int report_fd;                   /* a file in memory for the report of the program dumpfilter; -1: none */
 	int64_t start, changed, printed; /* clock_ms() */
 	uint64_t seen;                   /* while this figure does not change, the collector makes no progress */
@@ -246,6 +247,12 @@ static bool is_gone(const struct dump_request *request)
 	return disks_are_gone(request->disks, request->root);
 }
 
+/* The least that so many bytes of a file hold: no page takes much more than its own size. */
+static uint64_t pages_in(uint64_t size)
+{
+	return (size + 4095) / 4096;
+}
+
 /* Look at the speed once in LADDER_PACE_MS. */
 static bool is_too_slow(struct rung_run *run, int64_t now)
 {
@@ -343,6 +350,9 @@ static bool watch(void *arg, pid_t pid)
 	if (is_gone(run->request))
 		return false;
 	run->size = disk_size(run->request->dir, run->name);
+	run->attempt->size = run->size;
+	run->attempt->pages = pages_in(run->size);
+	run->attempt->stop = now;
 	figure = run->news->done + run->size + work_of_program(run, pid);
 	memory_note(run->request->memory, run->request->root);
 	if (figure != run->seen) {
@@ -379,6 +389,18 @@ static void read_report(int fd, struct dumpfilter_report *ret)
 		dumpfilter_report_read(text, (size_t)size, ret);
 }
 
+/* The built-in filter counts what it has written when it ends by itself. Of its progress it tells once a second. */
+static uint64_t count_pages(const struct dump_attempt *attempt, const struct dump_news *news)
+{
+	uint64_t least = pages_in(attempt->size);
+
+	if (!attempt->filtered)
+		return least;
+	if (attempt->end != CHILD_SIGNAL && attempt->end != CHILD_KILLED && attempt->end != CHILD_LEFT)
+		return news->report.pages_written;
+	return least && news->done > least ? news->done : least;
+}
+
 static struct kd_error *run_rung(const struct dump_request *request, enum rung rung, const char *name,
 				 struct dump_news *news, struct dump_attempt *ret, int *status_ret)
 {
@@ -388,6 +410,7 @@ static struct kd_error *run_rung(const struct dump_request *request, enum rung r
 				.rung = rung,
 				.name = name,
 				.news = news,
+				.attempt = ret,
 				.report_fd = report_fd,
 				.start = now,
 				.changed = now,
@@ -403,6 +426,9 @@ static struct kd_error *run_rung(const struct dump_request *request, enum rung r
 	struct kd_error *err;
 
 	*news = (struct dump_news){ .page_size = 4096 };
+	*ret = (struct dump_attempt){
+		.rung = rung, .end = CHILD_LEFT, .start = now, .stop = now, .error = "it did not come to its end"
+	};
 	err = child_run(&job, &result);
 	if (err)
 		err = explain(&run, err, &result.end);
@@ -418,7 +444,7 @@ static struct kd_error *run_rung(const struct dump_request *request, enum rung r
 		.report = news->report,
 		.copy = news->copy,
 	};
-	ret->pages = ret->filtered ? news->report.pages_written : (ret->size + 4095) / 4096;
+	ret->pages = count_pages(ret, news);
 	*status_ret = shell_status(&result);
 	if (err)
 		snprintf(ret->error, sizeof(ret->error), "%s", err->text);

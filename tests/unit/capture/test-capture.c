@@ -1537,6 +1537,73 @@ static void test_dump_keeps_the_best_part(void **state)
 	assert_content(*state, "vmcore-incomplete.retry", NULL);
 }
 
+/* The built-in filter counts its pages at the end. One that is killed has not come to that, but its file is better than
+ * the beginning of a copy. */
+static void test_dump_keeps_the_part_of_who_was_killed(void **state)
+{
+	_cleanup_free_ char *path = NULL;
+	struct rlimit before, core, limit, no_core;
+	struct dump_result result;
+	struct machine machine;
+	struct kd_error *err;
+
+	assert_true(asprintf(&path, "%s/vmcore.in", (char *)*state) > 0);
+	machine_init(&machine, 4);
+	put_noise(&machine, 2100, 4000, 0);
+	machine_write(&machine, path);
+	machine_release(&machine);
+	getrlimit(RLIMIT_CORE, &core);
+	getrlimit(RLIMIT_FSIZE, &before);
+	no_core = (struct rlimit){ 0, core.rlim_max };
+	limit = (struct rlimit){ 4 << 20, before.rlim_max };
+	/* Whoever writes beyond it is killed by SIGXFSZ. */
+	assert_int_equal(setrlimit(RLIMIT_CORE, &no_core) | setrlimit(RLIMIT_FSIZE, &limit), 0);
+	err = dump_built_in(*state, "-d", "1", &result);
+	assert_int_equal(setrlimit(RLIMIT_CORE, &core) | setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_error(err, KD_ERR_STATE, "died from signal");
+	assert_int_equal(result.attempt[0].end, CHILD_SIGNAL);
+	assert_true(result.attempt[0].filtered);
+	assert_true(result.attempt[0].pages >= 1000);
+	assert_int_equal(result.attempt[result.count - 1].rung, RUNG_COPY);
+	assert_int_equal(result.kept, 0);
+	assert_content(*state, "vmcore-incomplete.retry", NULL);
+}
+
+struct shared_dump {
+	const char *directory;
+	struct dump_result result;
+};
+
+static void dump_for_ever(void *arg)
+{
+	struct shared_dump *dump = arg;
+
+	kd_error_destroy(dump_with(dump->directory, "echo part > $2; exec sleep 600", &dump->result));
+}
+
+/* Who looks after the collectors may be killed or held by the target: what lies there is known all the same. */
+static void test_dump_whose_end_is_not_seen(void **state)
+{
+	struct shared_dump *dump = shared_alloc(sizeof(*dump));
+	volatile uint64_t *pages = &dump->result.attempt[0].pages;
+	int64_t deadline = clock_ms() + 30000;
+	pid_t pid;
+
+	put_file(*state, "/vmcore.in", "memory", 6);
+	dump->directory = *state;
+	pid = child_start(dump_for_ever, dump);
+	assert_true(pid > 0);
+	while (!*pages && clock_ms() < deadline)
+		usleep(10000);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(dump->result.count, 1);
+	assert_int_equal(dump->result.attempt[0].pages, 1);
+	assert_int_equal(dump->result.attempt[0].size, 5);
+	assert_string_equal(dump->result.attempt[0].error, "it did not come to its end");
+	munmap(dump, sizeof(*dump));
+}
+
 #define WITH_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
 int main(void)
@@ -1596,6 +1663,8 @@ int main(void)
 		WITH_DIRECTORY(test_dump_on_a_disk_that_goes),
 		WITH_DIRECTORY(test_dump_that_works_before_it_writes),
 		WITH_DIRECTORY(test_dump_keeps_the_best_part),
+		WITH_DIRECTORY(test_dump_keeps_the_part_of_who_was_killed),
+		WITH_DIRECTORY(test_dump_whose_end_is_not_seen),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
