@@ -2,12 +2,15 @@
 #include "capture/action.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/reboot.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "capture/child.h"
 #include "capture/clock.h"
 #include "capture/machine.h"
@@ -33,6 +36,24 @@ _Noreturn void action_reset(void)
 static struct kd_error *sync_disks(void *arg)
 {
 	sync();
+	return NULL;
+}
+
+/* What hooks have mounted, or what could not be unmounted. A target that was left is not among them. */
+static struct kd_error *sync_mounted(void *arg)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent *entry;
+
+	if (!mounts)
+		return kd_error_os(errno, "cannot read /proc/self/mounts");
+	while ((entry = getmntent(mounts))) {
+		_cleanup_close_ int fd = open(entry->mnt_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd >= 0)
+			syncfs(fd);
+	}
+	endmntent(mounts);
 	return NULL;
 }
 
@@ -103,7 +124,7 @@ static _Noreturn void finish_by_force(const struct ending *ending)
 	action_reset();
 }
 
-_Noreturn void action_perform(enum kd_action action, enum kd_action after, const struct watchdog *watchdog,
+_Noreturn void action_perform(enum kd_action action, enum kd_action after, bool stuck, const struct watchdog *watchdog,
 			      const struct kd_log *log)
 {
 	struct ending ending = { .watchdog = watchdog, .log = log };
@@ -119,7 +140,7 @@ _Noreturn void action_perform(enum kd_action action, enum kd_action after, const
 		action = after;
 	}
 	ending.way = action_way(action);
-	run(&ending, "sync", sync_disks, SYNC_SECONDS);
+	run(&ending, "sync", stuck ? sync_mounted : sync_disks, SYNC_SECONDS);
 	kd_info(log, "%s", kd_action_name(action));
 	if (ending.way.command != RB_AUTOBOOT)
 		watchdog_set(watchdog, WATCHDOG_OFF);

@@ -8,6 +8,8 @@
 #ifndef CAPTURE_ACTION_H
 #define CAPTURE_ACTION_H
 
+#include <stdbool.h>
+
 #include "base/log.h"
 #include "base/plan.h"
 #include "capture/watchdog.h"
@@ -20,8 +22,10 @@ struct action_way {
 /** The way of KD_ACTION_SHELL, which has none of its own, is that of KD_ACTION_REBOOT. */
 struct action_way action_way(enum kd_action action);
 
-/** Sync, then carry out @action. Does not return. When a shell has ended, or is not in the image, @after follows. */
-_Noreturn void action_perform(enum kd_action action, enum kd_action after, const struct watchdog *watchdog,
+/** Sync, then carry out @action. Does not return. When a shell has ended, or is not in the image, @after follows.
+ *  @stuck: a process waits for a disk or a server, and sync(2) would do the same, although nothing is mounted there any
+ *  more. Then only what is still mounted is synced. */
+_Noreturn void action_perform(enum kd_action action, enum kd_action after, bool stuck, const struct watchdog *watchdog,
 			      const struct kd_log *log);
 
 /** Reset at once, when nothing else can be relied on. Safe in a signal handler of process 1. */

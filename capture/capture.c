@@ -65,6 +65,12 @@ struct step {
 	enum on_failure on_failure;
 };
 
+/* The target must not be touched any more. */
+static void leave_alone(struct capture *capture)
+{
+	capture->stuck = capture->progress->stuck = true;
+}
+
 /* Log the error and put it into the report; the capture goes on. */
 static void complain(struct capture *capture, struct kd_error *err)
 {
@@ -106,7 +112,7 @@ static struct kd_error *run_until(struct capture *capture, const char *name, str
 	struct kd_error *err = child_run(&job, &result);
 
 	if (result.end == CHILD_LEFT)
-		capture->stuck = true;
+		leave_alone(capture);
 	return err;
 }
 
@@ -138,7 +144,7 @@ static struct kd_error *run_on_target(struct capture *capture, const char *name,
 		result.end = CHILD_LEFT;
 	}
 	if (result.end == CHILD_LEFT)
-		capture->stuck = true;
+		leave_alone(capture);
 	return err;
 }
 
@@ -205,6 +211,7 @@ static struct kd_error *step_modules(struct capture *capture)
 			capture->report.modules_failed++;
 		else
 			capture->report.modules_inserted++;
+		capture->progress->stuck |= err && err->code == KD_ERR_TIMEOUT;
 		complain(capture, err);
 	}
 	return NULL;
@@ -508,7 +515,8 @@ static struct kd_error *run_dump(struct capture *capture)
 	err = child_run(&job, &result);
 	capture->report.dump = dumping->result;
 	capture->report.memory = dumping->memory;
-	capture->stuck = result.end == CHILD_LEFT || dumping->held || dumping->result.stuck;
+	if (result.end == CHILD_LEFT || dumping->held || dumping->result.stuck)
+		leave_alone(capture);
 	return err;
 }
 
@@ -869,9 +877,11 @@ void capture_supervise(const struct child_job *job, struct capture_setup *setup)
 	struct child_result result;
 	struct kd_error *err = child_run(job, &result);
 
+	setup->outcome->progress.stuck |= result.end == CHILD_LEFT;
 	if (err && may_go_on(setup, result.end)) {
 		setup->again = kd_error_wrap(err, "starting a second time");
-		err = child_run(job, NULL);
+		err = child_run(job, &result);
+		setup->outcome->progress.stuck |= result.end == CHILD_LEFT;
 		kd_error_destroy(setup->again);
 		setup->again = NULL;
 	}

@@ -27,6 +27,7 @@ struct capture_progress {
 	bool mounted;         /* it may be */
 	bool dumping;         /* to it, now */
 	bool posted;          /* the programs after the dump */
+	bool stuck;           /* somebody waits in the kernel and may do so for ever, as sync(2) then would */
 	struct disks hanging; /* those that stuck children work on */
 };
 

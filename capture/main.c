@@ -153,7 +153,8 @@ static _Noreturn void be_init(void)
 		pstore_keep_log(false); /* the record is beside the dump */
 	else if (plan.pstore)
 		pstore_prepare(&supervisor.setup, &supervisor.watchdog);
-	action_perform(done ? plan.final_action : plan.failure_action, plan.final_action, &supervisor.watchdog, &log);
+	action_perform(done ? plan.final_action : plan.failure_action, plan.final_action, outcome->progress.stuck,
+		       &supervisor.watchdog, &log);
 }
 
 int main(int argc, char **argv)

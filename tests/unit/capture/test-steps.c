@@ -8,11 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/array.h"
 #include "base/io.h"
+#include "capture/action.h"
 #include "capture/capture.h"
 #include "capture/child.h"
 #include "capture/clock.h"
@@ -167,6 +170,32 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 		raise(SIGSTOP); /* does not run, as who waits for a server that is silent */
 	*ret = (struct dump_result){ .count = 1, .complete = !machine.dump_fails, .stuck = machine.dump_hangs };
 	return machine.dump_fails ? kd_error_create(KD_ERR_STATE, "no dump") : NULL;
+}
+
+/* What the end of a capture does to the machine; it is not this one that is to go down. */
+void sync(void)
+{
+	note("sync\n");
+}
+
+int syncfs(int fd)
+{
+	put_file("synced");
+	return 0;
+}
+
+int reboot(int command)
+{
+	note("reboot\n");
+	kill(getppid(), SIGKILL); /* who would force it */
+	return 0;
+}
+
+void __wrap_machine_emergency(char key);
+void __wrap_machine_emergency(char key)
+{
+	note("emergency\n");
+	_exit(1);
 }
 
 /* --- tests -------------------------------------------------------------------------------------------------------- */
@@ -628,6 +657,52 @@ static void test_no_target(void **state)
 	assert_int_equal(fixture->outcome->result, CAPTURE_NOTHING);
 }
 
+/* --- the end ------------------------------------------------------------------------------------------------------ */
+
+static void end_capture(void *arg)
+{
+	const struct capture_outcome *outcome = arg;
+	const struct watchdog nobody = { 0 };
+	struct kd_log log;
+	_cleanup_fclose_ FILE *said = fopen("/dev/null", "w");
+
+	kd_log_init(&log, said, "kdump", KD_LOG_INFO);
+	action_perform(KD_ACTION_REBOOT, KD_ACTION_REBOOT, outcome->progress.stuck, &nobody, &log);
+}
+
+static void assert_ends(struct capture_outcome *outcome, const char *expected)
+{
+	pid_t pid = child_start(end_capture, outcome);
+
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_saved(expected);
+}
+
+static void test_the_end_syncs(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_target(0);
+	make_plan(&fixture->plan, NULL, 1);
+	capture(&fixture->plan, fixture->outcome, "connect 0\ndump behind its log\ndisconnect\n");
+	assert_ends(fixture->outcome, "connect 0\ndump behind its log\ndisconnect\nsync\nreboot\n");
+}
+
+/* sync(2) would wait for the disk that was left, and for nothing else. */
+static void test_the_end_does_not_wait_for_a_disk_that_was_left(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_target(0);
+	machine.dump_fails = machine.dump_hangs = true;
+	make_plan(&fixture->plan, NULL, 1);
+	capture(&fixture->plan, fixture->outcome, "connect 0\ndump behind its log\nabandon\n");
+	assert_ends(fixture->outcome, "connect 0\ndump behind its log\nabandon\nreboot\n");
+	/* What is still mounted has its turn. */
+	assert_true(exists("synced"));
+}
+
 #define WITH_MACHINE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -654,6 +729,8 @@ int main(void)
 		WITH_MACHINE(test_a_second_worker_dumps_to_the_next_target),
 		WITH_MACHINE(test_a_second_worker_dies_too),
 		WITH_MACHINE(test_no_target),
+		WITH_MACHINE(test_the_end_syncs),
+		WITH_MACHINE(test_the_end_does_not_wait_for_a_disk_that_was_left),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
