@@ -20,6 +20,7 @@ DISK_SIZE = 400 << 20
 MEMORY = "512M"
 HANGS = "HANGS: "
 BACK_SECONDS = 150  # from the reset of the machine to its system's first word
+LOOK_SECONDS = 900  # "kdumpctl verify" reads every page of a plain copy, and the emulator may have other work
 ROOT_SECTORS = host.parse_size(guest.DISK_SIZE) // disks.SECTOR
 # Of QEMU's devices those that a saved machine may have: nvme is none of them.
 BUSES = {"virtio": ("virtio-blk-pci", ()), "scsi": ("scsi-hd,bus=scsi.0", ("-device", "virtio-scsi-pci,id=scsi")),
@@ -391,11 +392,11 @@ class Capture:
     def _return(self, place):
         """The system, on sound disks, looks at what there is."""
         with self._armed.machine(place, self._out / "back.log", echo=self._listen) as machine:
-            story = stages.Story(machine, BACK_SECONDS + 300)
+            story = stages.Story(machine, BACK_SECONDS + LOOK_SECONDS)
             try:
                 self._outcome.seconds += story.expect("back", stages.mark("boot"), BACK_SECONDS).wall
                 self._outcome.back = not any(text.startswith(HANGS) for text in self._outcome.bad)
-                story.expect("look", stages.mark("end"), 300)
+                story.expect("look", stages.mark("end"), LOOK_SECONDS)
                 story.end()
             except stages.StageFailure as failure:
                 self._bad(str(failure))
