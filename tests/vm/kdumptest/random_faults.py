@@ -197,8 +197,7 @@ class Armed:
                       "-device", f"{device},drive=drive-{name},id={name}"]
         if saved:
             extra += ["-incoming", "defer"]
-        # An emulator whose machine is busy gives the kernel too few ticks in its test of the timer, and it panics.
-        append = f"{lab.BASE_APPEND} crashkernel={stage.crashkernel} panic=5 no_timer_check"
+        append = f"{lab.BASE_APPEND} crashkernel={stage.crashkernel} panic=5"
         command = qemu.command(qemu.Hardware(MEMORY, 1, extra=extra), self._kernel, self._place / "initramfs", append,
                                place / "vda", place)
         return qemu.Machine(command, log, place, echo, lock=None)
