@@ -29,6 +29,9 @@ struct loader_arch {
 	/** Can the kernel running on the machine at @root hand over to @kernel? */
 	struct kd_error *(*check)(const struct kd_sysroot *root, const struct kernel_image *kernel);
 
+	/** Can image->kernel be started without its decompressor? What only that would set up is the error's text. */
+	struct kd_error *(*check_fast)(const struct kd_sysroot *root, const struct loader_image *image);
+
 	/** Build and place the segment that describes memory, command line and firmware to the kernel. Kernel,
 	 *  initramfs and elfcorehdr must have their places. Sets image->boot_info and its address. */
 	struct kd_error *(*place_boot_info)(const struct kd_sysroot *root, struct loader_image *image);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* x86_64: the 64-bit boot protocol (Linux Documentation/arch/x86/{boot,zero-page}.rst). */
 #include <assert.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 #include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -11,6 +14,7 @@
 #include "base/array.h"
 #include "base/bytes.h"
 #include "base/parse.h"
+#include "kdump/loader/cmdline.h"
 #include "kdump/loader/layout.h"
 #include "kdump/loader/le.h"
 
@@ -19,11 +23,11 @@ enum {
 	ZP_EXT_MEM_K = 0x002,
 	ZP_ACPI_RSDP = 0x070,
 	ZP_EXT_RAMDISK_IMAGE = 0x0c0,
+	ZP_EXT_RAMDISK_SIZE = 0x0c4,
 	ZP_EXT_CMD_LINE_PTR = 0x0c8,
 	ZP_EFI_INFO = 0x1c0,
 	ZP_E820_ENTRIES = 0x1e8,
 	ZP_SETUP_HEADER = 0x1f1,
-	ZP_SETUP_HEADER_MAX = 0x290,
 	ZP_JUMP = 0x201,
 	ZP_TYPE_OF_LOADER = 0x210,
 	ZP_LOADFLAGS = 0x211,
@@ -57,6 +61,8 @@ enum {
 #define E820_MAX_ZEROPAGE   128
 #define EFI_DESCRIPTOR_SIZE 40
 #define LOADER_KEXEC        0xd0
+#define KASLR_FLAG          0x02       /* in loadflags: the kernel randomizes its other addresses, too */
+#define CPUID_LA57          (1u << 16) /* leaf 7, ecx */
 #define BOOT_PARAMS         "/sys/kernel/boot_params/data"
 
 /* Facts about the machine that the next kernel cannot find out for itself. The running kernel's zero page has them from
@@ -414,26 +420,27 @@ static bool add_rng_seed(struct blob *blob, const struct x86_boot *boot)
 static bool add_zero_page(struct blob *blob, const struct x86_boot *boot)
 {
 	const struct loader_image *image = boot->image;
-	const uint8_t *file = image->kernel.file;
-	size_t header_end = ZP_JUMP + 1 + file[ZP_JUMP], i, at;
+	const uint8_t *header = image->kernel.header;
+	size_t header_end = ZP_JUMP + 1 + header[ZP_JUMP], i, at;
 	size_t first = boot->e820.count < E820_MAX_ZEROPAGE ? boot->e820.count : E820_MAX_ZEROPAGE;
 	uint8_t *zp;
 
 	if (!blob_grow(blob, ZP_SIZE, &at))
 		return false;
 	zp = blob->data;
-	if (header_end > ZP_SETUP_HEADER_MAX)
-		header_end = ZP_SETUP_HEADER_MAX;
-	memcpy(zp + ZP_SETUP_HEADER, file + ZP_SETUP_HEADER, header_end - ZP_SETUP_HEADER);
+	if (header_end > KERNEL_HEADER_SIZE)
+		header_end = KERNEL_HEADER_SIZE;
+	memcpy(zp + ZP_SETUP_HEADER, header + ZP_SETUP_HEADER, header_end - ZP_SETUP_HEADER);
 	for (i = 0; i < ARRAY_SIZE(inherited); i++)
 		memcpy(zp + inherited[i].offset, boot->old + inherited[i].offset, inherited[i].size);
 	memset(zp + ZP_EXT_MEM_K, 0, 2);
 	put_le64(zp + ZP_ACPI_RSDP, boot->rsdp);
 	zp[ZP_TYPE_OF_LOADER] = LOADER_KEXEC;
-	zp[ZP_LOADFLAGS] = 0;
+	zp[ZP_LOADFLAGS] = image->random ? KASLR_FLAG : 0;
 	put_le64(zp + ZP_SETUP_DATA, 0);
 	put_le32(zp + ZP_RAMDISK_IMAGE, image->initrd_address);
-	put_le32(zp + ZP_RAMDISK_SIZE, image->initrd_size);
+	put_le32(zp + ZP_RAMDISK_SIZE, image->initrd.size);
+	put_le32(zp + ZP_EXT_RAMDISK_SIZE, (uint64_t)image->initrd.size >> 32);
 	put_le32(zp + ZP_EXT_RAMDISK_IMAGE, image->initrd_address >> 32);
 	zp[ZP_E820_ENTRIES] = first;
 	put_e820(zp + ZP_E820_TABLE, boot->e820.entry, first);
@@ -550,24 +557,100 @@ static bool is_kernel_image(const Elf64_Phdr *phdr)
 	return phdr->p_vaddr >= 0xffffffff80000000;
 }
 
-/* /proc/cpuinfo shows the flag only while 5-level paging is in use. */
-static struct kd_error *check(const struct kd_sysroot *root, const struct kernel_image *kernel)
+/* Is @flag among the flags of the CPUs? Some are there only while the feature is in use. */
+static struct kd_error *has_cpu_flag(const struct kd_sysroot *root, const char *flag, bool *ret)
 {
 	_cleanup_free_ char *cpuinfo = NULL;
 	struct kd_error *err;
+	size_t length = strlen(flag);
+	const char *p;
 
-	if (kernel->five_level)
-		return NULL;
 	err = kd_sysroot_read(root, "/proc/cpuinfo", &cpuinfo, NULL);
 	if (err)
 		return err;
-	if (strstr(cpuinfo, " la57"))
-		return kd_error_create(
-			KD_ERR_UNSUPPORTED,
-			"kernel %s cannot start from a kernel with 5-level paging; boot the running kernel "
-			"with no5lvl",
-			kernel->path);
+	for (p = cpuinfo; (p = strstr(p, flag)); p += length)
+		if (p > cpuinfo && p[-1] == ' ' && (p[length] == ' ' || p[length] == '\n' || !p[length]))
+			break;
+	*ret = p != NULL;
 	return NULL;
+}
+
+static struct kd_error *check(const struct kd_sysroot *root, const struct kernel_image *kernel)
+{
+	struct kd_error *err;
+	bool five_level;
+
+	if (kernel->five_level)
+		return NULL;
+	err = has_cpu_flag(root, "la57", &five_level);
+	if (!err && five_level)
+		err = kd_error_create(KD_ERR_UNSUPPORTED,
+				      "kernel %s (%s) cannot start from a kernel with 5-level paging; boot the running "
+				      "kernel with no5lvl%s",
+				      kernel->path, kernel->format,
+				      kernel->vmlinux.memory ? ", or give the bzImage (vmlinuz) of this kernel" : "");
+	return err;
+}
+
+/* Guests with encrypted memory: the decompressor sets up what their exceptions and their memory need. */
+static struct kd_error *is_encrypted_guest(const struct kd_sysroot *root, bool *ret)
+{
+	static const char *const flags[] = { "sev", "sev_es", "sev_snp" };
+	struct kd_error *err;
+	bool guest, has;
+
+	err = has_cpu_flag(root, "tdx_guest", ret);
+	if (!err)
+		err = has_cpu_flag(root, "hypervisor", &guest);
+	for (size_t i = 0; !err && guest && i < ARRAY_SIZE(flags); i++) {
+		err = has_cpu_flag(root, flags[i], &has);
+		*ret |= !err && has;
+	}
+	return err;
+}
+
+/* Can this CPU do 5-level paging, in use or not? */
+static bool cpu_has_five_level(const struct kd_sysroot *root)
+{
+#ifdef __x86_64__
+	unsigned int a, b, c, d;
+
+	return kd_sysroot_is_live(root) && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & CPUID_LA57);
+#else
+	return false;
+#endif
+}
+
+/* The kernel proper runs with as many levels as are in use when it starts. */
+static const char *five_level_fault(const struct kd_sysroot *root, const struct loader_image *image, bool in_use)
+{
+	bool wanted = image->kernel.uses_five && !cmdline_has(image->cmdline, "no5lvl");
+
+	if (in_use && !wanted)
+		return "the running kernel uses 5-level paging, which the next one is not to use";
+	if (!in_use && wanted && cpu_has_five_level(root))
+		return "the next kernel is to use 5-level paging, which the running one does not use";
+	return NULL;
+}
+
+static struct kd_error *check_fast(const struct kd_sysroot *root, const struct loader_image *image)
+{
+	_cleanup_free_ char *running = NULL;
+	bool encrypted, five_level;
+	struct kd_error *err;
+	const char *fault;
+
+	err = is_encrypted_guest(root, &encrypted);
+	if (!err)
+		err = has_cpu_flag(root, "la57", &five_level);
+	if (!err)
+		err = kd_sysroot_read(root, "/proc/cmdline", &running, NULL);
+	if (err)
+		return err;
+	fault = five_level_fault(root, image, five_level);
+	if (encrypted || cmdline_has(running, "mem_encrypt"))
+		fault = "the memory of this machine is encrypted";
+	return fault ? kd_error_create(KD_ERR_UNSUPPORTED, "%s", fault) : NULL;
 }
 
 /* The port of the last console=ttySN; without one, the first port of a PC. */
@@ -603,6 +686,7 @@ const struct loader_arch loader_arch_x86_64 = {
 	.purgatory_end = loader_purgatory_end,
 	.is_kernel_image = is_kernel_image,
 	.check = check,
+	.check_fast = check_fast,
 	.place_boot_info = place_boot_info,
 	.serial_port = serial_port,
 	.print_boot_info = print_boot_info,

@@ -8,6 +8,7 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "kdump/loader/cmdline.h"
 #include "kdump/loader/loader.h"
 
 /* Parameters of the running kernel that have no meaning, cost memory or do harm in the capture kernel. A trailing '*'
@@ -282,13 +283,12 @@ static void put_appended(FILE *out, const struct kd_sysroot *root, const char *r
 		put_word(out, word, length);
 }
 
-/* Does one of the words of @text have this name? */
-static bool has_name(const char *text, const char *name)
+bool cmdline_has(const char *cmdline, const char *name)
 {
 	const char *word;
 	size_t length;
 
-	while (next_word(&text, &word, &length))
+	while (next_word(&cmdline, &word, &length))
 		if (name_matches(word, length, name, strlen(name)))
 			return true;
 	return false;
@@ -302,7 +302,7 @@ static void put_boot_cpu(FILE *out, const struct kd_sysroot *root, const char *r
 	char *line, *colon;
 	uint64_t id;
 
-	if (!in_list("nr_cpus", strlen("nr_cpus"), remove) && !has_name(append, "nr_cpus"))
+	if (!in_list("nr_cpus", strlen("nr_cpus"), remove) && !cmdline_has(append, "nr_cpus"))
 		return;
 	kd_error_destroy(kd_sysroot_read(root, "/proc/cpuinfo", &cpuinfo, NULL));
 	line = cpuinfo ? strstr(cpuinfo, "initial apicid") : NULL;

@@ -16,7 +16,8 @@
 #include "kdump/loader/le.h"
 #include "kdump/loader/uki.h"
 
-#define IMAGE_MAX ((size_t)1 << 30)
+#define FILE_MAX   ((uint64_t)4 << 30) /* a unified kernel image with a large initramfs */
+#define KERNEL_MAX ((size_t)1 << 30)   /* a kernel, expanded */
 
 /* A row per format. A format without parse() is only recognised, so that the error can name it. */
 struct image_format {
@@ -40,6 +41,8 @@ enum {
 	BZ_RELOCATABLE = 0x234,
 	BZ_XLOADFLAGS = 0x236,
 	BZ_CMDLINE_SIZE = 0x238,
+	BZ_PAYLOAD_OFFSET = 0x248,
+	BZ_PAYLOAD_LENGTH = 0x24c,
 	BZ_PREF_ADDRESS = 0x258,
 	BZ_INIT_SIZE = 0x260,
 	BZ_HEADER_END = 0x268, /* all of the above is inside */
@@ -50,9 +53,20 @@ enum {
 	BZ_XLF_ABOVE_4G = 1 << 1,
 	BZ_XLF_EFI_KEXEC = 1 << 4,
 	BZ_XLF_5LEVEL = 1 << 5,
+	BZ_XLF_5LEVEL_ENABLED = 1 << 6,
 };
 #define BZ_VERSION_MIN 0x020c /* the first with a 64-bit entry */
 #define BZ_ENTRY_64    0x200
+
+/* The EFI zboot header (Linux drivers/firmware/efi/libstub/zboot-header.S). */
+enum {
+	ZBOOT_MAGIC = 4,
+	ZBOOT_OFFSET = 8,
+	ZBOOT_SIZE = 12,
+	ZBOOT_TYPE = 24,
+	ZBOOT_HEADER_SIZE = 64,
+};
+#define ZBOOT_TYPE_SIZE 32 /* the name of the compression, NUL-terminated */
 
 static bool has(const uint8_t *file, size_t size, size_t offset, const char *magic, size_t length)
 {
@@ -90,8 +104,8 @@ static bool power_of_two(uint64_t value)
 static struct kd_error *bzimage_parse(struct kernel_image *image)
 {
 	const uint8_t *h = image->file;
+	size_t setup, expected, payload, length;
 	const char *fault;
-	size_t setup, expected;
 
 	if (image->file_size < BZ_HEADER_END || h[BZ_JUMP] + (size_t)BZ_MAGIC < BZ_HEADER_END)
 		return kd_error_create(KD_ERR_FORMAT,
@@ -107,14 +121,20 @@ static struct kd_error *bzimage_parse(struct kernel_image *image)
 			KD_ERR_FORMAT,
 			"kernel %s is truncated: it has %zu bytes, its header says %zu; install the kernel again",
 			image->path, image->file_size, expected);
+	image->header = h;
 	image->load = image->file + setup;
 	image->load_size = image->file_size - setup;
+	payload = get_le32(h + BZ_PAYLOAD_OFFSET);
+	length = get_le32(h + BZ_PAYLOAD_LENGTH);
+	if (payload < image->load_size && length <= image->load_size - payload)
+		image->payload = (struct image_part){ image->load + payload, length };
 	image->mem_size = get_le32(h + BZ_INIT_SIZE);
 	image->align = get_le32(h + BZ_KERNEL_ALIGNMENT);
 	image->lowest = get_le64(h + BZ_PREF_ADDRESS);
 	image->entry = BZ_ENTRY_64;
 	image->cmdline_max = get_le32(h + BZ_CMDLINE_SIZE);
 	image->five_level = get_le16(h + BZ_XLOADFLAGS) & BZ_XLF_5LEVEL;
+	image->uses_five = get_le16(h + BZ_XLOADFLAGS) & BZ_XLF_5LEVEL_ENABLED;
 	image->efi_kexec = get_le16(h + BZ_XLOADFLAGS) & BZ_XLF_EFI_KEXEC;
 	if (image->mem_size < image->load_size || !power_of_two(image->align) || image->align < 4096)
 		return kd_error_create(KD_ERR_FORMAT,
@@ -132,6 +152,50 @@ static bool arm64_image_probe(const uint8_t *file, size_t size)
 static bool zboot_probe(const uint8_t *file, size_t size)
 {
 	return has(file, size, 0, "MZ", 2) && has(file, size, 4, "zimg", 4);
+}
+
+static bool vmlinux_probe(const uint8_t *file, size_t size)
+{
+	static const char class_and_data[] = { ELFCLASS64, ELFDATA2LSB };
+
+	return has(file, size, 0, ELFMAG, SELFMAG) && has(file, size, EI_CLASS, class_and_data, 2) &&
+	       size >= sizeof(Elf64_Ehdr) && get_le16(file + offsetof(Elf64_Ehdr, e_machine)) == EM_X86_64;
+}
+
+static void use_vmlinux(struct kernel_image *image)
+{
+	image->load = image->vmlinux.memory;
+	image->load_size = image->vmlinux.size;
+	image->mem_size = image->vmlinux.mem_size;
+	image->lowest = image->vmlinux.link;
+	image->entry = image->vmlinux.entry;
+}
+
+/* The header that its bzImage would have, as far as the kernel itself looks at it. */
+static struct kd_error *vmlinux_image_parse(struct kernel_image *image)
+{
+	uint8_t *h = image->made_header;
+	struct kd_error *err;
+
+	err = vmlinux_parse(image->path, image->file, image->file_size, &image->vmlinux);
+	if (err)
+		return err;
+	use_vmlinux(image);
+	image->align = VMLINUX_ALIGN;
+	image->cmdline_max = VMLINUX_CMDLINE_MAX;
+	image->efi_kexec = true; /* a kernel without EFI ignores it */
+	memcpy(h + BZ_BOOT_FLAG, "\x55\xaa", 2);
+	h[BZ_JUMP] = BZ_HEADER_END - BZ_MAGIC;
+	memcpy(h + BZ_MAGIC, "HdrS", 4);
+	put_le16(h + BZ_VERSION, BZ_VERSION_MIN);
+	put_le32(h + BZ_KERNEL_ALIGNMENT, image->align);
+	h[BZ_RELOCATABLE] = 1;
+	put_le16(h + BZ_XLOADFLAGS, BZ_XLF_KERNEL_64 | BZ_XLF_ABOVE_4G);
+	put_le32(h + BZ_CMDLINE_SIZE, image->cmdline_max);
+	put_le64(h + BZ_PREF_ADDRESS, image->lowest);
+	put_le32(h + BZ_INIT_SIZE, image->mem_size);
+	image->header = h;
+	return NULL;
 }
 
 static bool riscv_image_probe(const uint8_t *file, size_t size)
@@ -153,9 +217,9 @@ static bool pe_probe(const uint8_t *file, size_t size)
 static const struct image_format formats[] = {
 	{ "bzImage", bzimage_probe, EM_X86_64, bzimage_parse, NULL },
 	{ "an arm64 Image", arm64_image_probe, EM_AARCH64, NULL, "give a kernel for this machine's architecture" },
-	{ "an EFI zboot image", zboot_probe, EM_NONE, NULL, "give a kernel for this machine's architecture" },
 	{ "a RISC-V Image", riscv_image_probe, EM_RISCV, NULL, "give a kernel for this machine's architecture" },
-	{ "an ELF file", elf_probe, EM_NONE, NULL, "give the bzImage (vmlinuz) of this kernel" },
+	{ "vmlinux", vmlinux_probe, EM_X86_64, vmlinux_image_parse, NULL },
+	{ "an ELF file", elf_probe, EM_NONE, NULL, "give a kernel for this machine's architecture" },
 	{ "a PE file without a kernel in it", pe_probe, EM_NONE, NULL,
 	  "give a vmlinuz file or a unified kernel image" },
 };
@@ -170,40 +234,105 @@ static const struct image_format *find_format(const uint8_t *file, size_t size)
 	return NULL;
 }
 
-/* Keep the kernel of a unified kernel image, and nothing else. */
-static struct kd_error *take_out(struct kernel_image *image)
+static struct kd_error *find_part(const struct kernel_image *image, const char *name, struct image_part *ret)
 {
 	uint64_t offset, length;
 
-	if (!uki_find(image->file, image->file_size, UKI_KERNEL, &offset, &length))
+	if (!uki_find(image->container, image->file_size, name, &offset, &length))
 		return NULL;
 	if (offset > image->file_size || length > image->file_size - offset)
 		return kd_error_create(KD_ERR_FORMAT,
-				       "%s is truncated: its kernel ends at byte %" PRIu64
+				       "%s is truncated: its section %s ends at byte %" PRIu64
 				       " and the file at %zu; install it again",
-				       image->path, offset + length, image->file_size);
-	memmove(image->file, image->file + offset, length);
-	image->file_size = length;
+				       image->path, name, offset + length, image->file_size);
+	*ret = (struct image_part){ image->container + offset, length };
 	return NULL;
 }
 
-/* Some distributions compress the finished bzImage again. */
-static struct kd_error *expand(struct kernel_image *image)
+/* Find the parts of a unified kernel image, and go on with the kernel. */
+static struct kd_error *take_out(struct kernel_image *image)
 {
-	kd_decompress_fn *decompress = kd_decompress_probe(image->file, image->file_size);
+	struct image_part kernel = { 0 };
+	struct kd_error *err;
+
+	err = find_part(image, UKI_KERNEL, &kernel);
+	if (err || !kernel.data)
+		return err;
+	err = find_part(image, UKI_INITRD, &image->initrd);
+	if (!err)
+		err = find_part(image, UKI_UCODE, &image->ucode);
+	if (!err)
+		err = find_part(image, UKI_CMDLINE, &image->cmdline);
+	if (err)
+		return err;
+	image->file = kernel.data;
+	image->file_size = kernel.size;
+	return NULL;
+}
+
+/* Expand @packed, and go on with that. */
+static struct kd_error *expand_part(struct kernel_image *image, const struct image_part *packed)
+{
+	kd_decompress_fn *decompress = kd_decompress_probe(packed->data, packed->size);
 	struct kd_error *err;
 	size_t size;
 	void *file;
 
 	if (!decompress)
 		return NULL;
-	err = decompress(image->file, image->file_size, IMAGE_MAX, image->path, &file, &size);
+	err = decompress(packed->data, packed->size, KERNEL_MAX, image->path, &file, &size);
 	if (err)
 		return kd_error_wrap(err, "cannot expand kernel %s", image->path);
-	free(image->file);
+	free(image->expanded);
+	image->expanded = file;
 	image->file = file;
 	image->file_size = size;
 	return NULL;
+}
+
+/* All formats but gzip's have no size of their own: the kernel's build puts it behind the data. */
+static struct image_part without_size(const struct image_part *packed)
+{
+	struct image_part part = *packed;
+
+	if (part.size > 4 && kd_decompress_probe(part.data, part.size) != kd_decompress_gzip)
+		part.size -= 4;
+	return part;
+}
+
+static struct kd_error *expand_zboot(struct kernel_image *image)
+{
+	const uint8_t *h = image->file;
+	struct image_part packed;
+	uint32_t offset, size;
+
+	if (!zboot_probe(h, image->file_size))
+		return NULL;
+	if (image->file_size < ZBOOT_HEADER_SIZE)
+		return kd_error_create(KD_ERR_FORMAT, "kernel %s is truncated; install it again", image->path);
+	offset = get_le32(h + ZBOOT_OFFSET);
+	size = get_le32(h + ZBOOT_SIZE);
+	if (offset > image->file_size || size > image->file_size - offset)
+		return kd_error_create(KD_ERR_FORMAT,
+				       "kernel %s is truncated: its compressed part ends at byte %" PRIu64
+				       " and the file at %zu; install it again",
+				       image->path, (uint64_t)offset + size, image->file_size);
+	packed = (struct image_part){ h + offset, size };
+	if (!kd_decompress_probe(packed.data, packed.size))
+		return kd_error_create(KD_ERR_UNSUPPORTED,
+				       "kernel %s is an EFI zboot image compressed by %.*s, which cannot be expanded "
+				       "here; build it with gzip, xz or zstd",
+				       image->path, ZBOOT_TYPE_SIZE, (const char *)h + ZBOOT_TYPE);
+	packed = without_size(&packed);
+	return expand_part(image, &packed);
+}
+
+/* Some distributions compress the finished bzImage again. */
+static struct kd_error *expand(struct kernel_image *image)
+{
+	struct image_part all = { image->file, image->file_size };
+
+	return expand_part(image, &all);
 }
 
 static struct kd_error *recognise(struct kernel_image *image)
@@ -214,6 +343,8 @@ static struct kd_error *recognise(struct kernel_image *image)
 	err = take_out(image);
 	if (!err)
 		err = expand(image);
+	if (!err)
+		err = expand_zboot(image);
 	if (err)
 		return err;
 	format = find_format(image->file, image->file_size);
@@ -232,7 +363,7 @@ static struct kd_error *recognise(struct kernel_image *image)
 
 struct kd_error *kernel_image_parse(const char *path, void *file, size_t size, struct kernel_image *ret)
 {
-	_cleanup_(kernel_image_free) struct kernel_image image = { .file = file, .file_size = size };
+	_cleanup_(kernel_image_free) struct kernel_image image = { .container = file, .file = file, .file_size = size };
 	struct kd_error *err;
 
 	err = kd_set_text(&image.path, path);
@@ -241,49 +372,79 @@ struct kd_error *kernel_image_parse(const char *path, void *file, size_t size, s
 	if (err)
 		return err;
 	*ret = image;
+	if (image.header == image.made_header)
+		ret->header = ret->made_header;
 	image = (struct kernel_image){ 0 };
 	return NULL;
 }
 
 struct kd_error *kernel_image_read(const struct kd_sysroot *root, const char *path, struct kernel_image *ret)
 {
+	_cleanup_close_ int fd = -1;
 	struct kd_error *err;
 	size_t size;
 	void *file;
 
-	err = image_read_file(root, path, &file, &size);
+	err = image_open_file(root, path, FILE_MAX, &fd, &size);
 	if (err)
 		return kd_error_wrap(err, "cannot read kernel");
+	file = malloc(size);
+	if (!file)
+		return kd_error_nomem();
+	errno = EIO; /* for a file that got shorter meanwhile */
+	if (kd_read_all(fd, file, size) != (ssize_t)size) {
+		free(file);
+		return kd_error_os(errno, "cannot read kernel: %s%s", root->prefix, path);
+	}
 	return kernel_image_parse(path, file, size, ret);
+}
+
+struct kd_error *kernel_image_unpack(struct kernel_image *image)
+{
+	struct image_part packed = without_size(&image->payload);
+	kd_decompress_fn *decompress = kd_decompress_probe(packed.data, packed.size);
+	_cleanup_free_ void *file = NULL;
+	struct kd_error *err;
+	size_t size;
+
+	if (!packed.data || !decompress)
+		return kd_error_create(KD_ERR_UNSUPPORTED,
+				       "kernel %s is compressed by none of gzip, xz, lzma, zstd and lz4", image->path);
+	err = decompress(packed.data, packed.size, KERNEL_MAX, image->path, &file, &size);
+	if (!err)
+		err = vmlinux_parse(image->path, file, size, &image->vmlinux);
+	if (err)
+		return err;
+	use_vmlinux(image);
+	return NULL;
 }
 
 void kernel_image_free(struct kernel_image *image)
 {
 	free(image->path);
-	free(image->file);
+	free(image->container);
+	free(image->expanded);
+	vmlinux_free(&image->vmlinux);
 	*image = (struct kernel_image){ 0 };
 }
 
-struct kd_error *image_read_file(const struct kd_sysroot *root, const char *path, void **ret, size_t *size_ret)
+struct kd_error *image_open_file(const struct kd_sysroot *root, const char *path, uint64_t max, int *fd_ret,
+				 size_t *size_ret)
 {
 	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY | O_NONBLOCK);
-	_cleanup_free_ void *buf = NULL;
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return kd_error_os(errno, "%s%s", root->prefix, path);
 	if (!S_ISREG(st.st_mode))
 		return kd_error_create(KD_ERR_FORMAT, "%s%s: not a regular file", root->prefix, path);
-	if (st.st_size == 0 || (uint64_t)st.st_size > IMAGE_MAX)
-		return kd_error_create(KD_ERR_FORMAT, "%s%s: a file of %" PRId64 " bytes is not a kernel or initramfs",
-				       root->prefix, path, (int64_t)st.st_size);
-	buf = malloc(st.st_size);
-	if (!buf)
-		return kd_error_nomem();
-	errno = EIO; /* for a file that got shorter meanwhile */
-	if (kd_read_all(fd, buf, st.st_size) != st.st_size)
-		return kd_error_os(errno, "%s%s", root->prefix, path);
-	*ret = take_ptr(buf);
+	if (st.st_size == 0)
+		return kd_error_create(KD_ERR_FORMAT, "%s%s: an empty file is not a kernel or initramfs", root->prefix,
+				       path);
+	if ((uint64_t)st.st_size > max)
+		return kd_error_create(KD_ERR_LIMIT, "%s%s has %" PRId64 " MiB; there is room for %" PRIu64,
+				       root->prefix, path, (int64_t)(st.st_size >> 20), max >> 20);
+	*fd_ret = take_fd(fd);
 	*size_ret = st.st_size;
 	return NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "kdump/loader/arch.h"
 #include "kdump/loader/image.h"
+#include "kdump/loader/initrd.h"
 #include "kdump/loader/loader.h"
 #include "kdump/loader/memory_map.h"
 #include "kdump/loader/segments.h"
@@ -19,10 +20,8 @@ struct loader_image {
 	struct memory_map memory;
 	struct segments segments;
 
-	void *initrd;
-	size_t initrd_size;
-	size_t secret_size; /* the last bytes of it are secret */
-	void *elfcorehdr;   /* panic kernels only */
+	struct initrd initrd;
+	void *elfcorehdr; /* panic kernels only */
 	size_t elfcorehdr_size;
 	void *boot_info; /* x86_64: zero page, command line, setup_data; aarch64: device tree */
 	size_t boot_info_size;
@@ -30,6 +29,9 @@ struct loader_image {
 
 	char *cmdline;      /* as requested */
 	char *boot_cmdline; /* with what the loader adds */
+
+	bool fast;   /* kernel.vmlinux is started, and nothing that unpacks it */
+	bool random; /* at a random virtual address, which the loader has chosen */
 
 	uint64_t kernel_address;
 	uint64_t initrd_address;

@@ -31,6 +31,12 @@ static inline uint64_t get_le64(const void *p)
 	return le64toh(v);
 }
 
+static inline void put_le16(void *p, uint16_t value)
+{
+	value = htole16(value);
+	memcpy(p, &value, sizeof(value));
+}
+
 static inline void put_le32(void *p, uint32_t value)
 {
 	value = htole32(value);

@@ -38,9 +38,9 @@ static struct kd_error *load_files(const struct loader_image *image, const struc
 	struct kexec_files files = {
 		.kernel = image->kernel.file,
 		.kernel_size = image->kernel.file_size,
-		.initrd = image->initrd,
-		.initrd_size = image->initrd_size,
-		.secret_size = image->secret_size,
+		.initrd = image->initrd.data,
+		.initrd_size = image->initrd.size,
+		.secret_size = image->initrd.secret_size,
 		.cmdline = image->cmdline,
 	};
 	struct kd_error *err;

@@ -32,11 +32,15 @@ struct loader_request {
 	const struct kd_sysroot *files; /* where kernel and initrd are; NULL: below root */
 	enum loader_policy policy;
 	enum loader_call call;
-	const char *kernel; /* path below files */
-	const char *initrd; /* path below files, or NULL */
+	const char *kernel;              /* path below files */
+	const char *initrd;              /* path below files; NULL: none, or the one in the unified kernel image */
+	const char *const *more_initrds; /* more paths, whose contents follow; NULL ends the list; NULL: none */
 	const void *secret; /* archive that is put behind the initrd, in memory only, and wiped; NULL: none */
 	size_t secret_size;
-	const char *cmdline;          /* whole command line, without elfcorehdr= */
+	const char *cmdline; /* whole command line, without elfcorehdr=; NULL: of the unified kernel image, or empty */
+	uint64_t mem_min, mem_max;    /* segments lie in [mem_min, mem_max); 0 as mem_max: no limit */
+	bool fast;                    /* LOADER_REBOOT: start the kernel that a bzImage has compressed inside it, laid
+				       * out here; where that cannot be, the bzImage, and the log says why */
 	bool no_checksum;             /* the purgatory does not check the segments */
 	unsigned int corrupt_segment; /* for tests: flip a bit of this segment (from 1) after the checksum; 0: none */
 	const struct kd_log *log;     /* borrowed by the image; may be NULL */

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "kdump/loader/elfcorehdr.h"
+#include "kdump/loader/fast.h"
 #include "kdump/loader/layout.h"
 #include "kdump/loader/purgatory_segment.h"
 
@@ -22,24 +23,23 @@
 /* Room for boot info and purgatory in the estimate. */
 #define SMALL_SEGMENTS (128 << 10)
 
-/* The kernel looks for another archive where a multiple of 4 bytes has passed (Linux init/initramfs.c,
- * unpack_to_rootfs()). */
-static struct kd_error *append_secret(const struct loader_request *request, struct loader_image *image)
+/* The text of the section has no NUL, and often a newline at its end. */
+static struct kd_error *choose_cmdline(const struct loader_request *request, struct loader_image *image)
 {
-	size_t padding = -image->initrd_size % 4, size = image->initrd_size + padding + request->secret_size;
-	char *grown;
+	const struct image_part *part = &image->kernel.cmdline;
+	size_t length = part->size;
 
-	if (!request->secret_size)
-		return NULL;
-	grown = realloc(image->initrd, size);
-	if (!grown)
-		return kd_error_nomem();
-	memset(grown + image->initrd_size, 0, padding);
-	memcpy(grown + size - request->secret_size, request->secret, request->secret_size);
-	image->initrd = grown;
-	image->initrd_size = size;
-	image->secret_size = request->secret_size;
-	return NULL;
+	if (request->cmdline || !part->data)
+		return kd_set_text(&image->cmdline, request->cmdline ? request->cmdline : "");
+	while (length && strchr("\n ", part->data[length - 1])) /* a NUL, too */
+		length--;
+	return kd_format(&image->cmdline, "%.*s", (int)length, (const char *)part->data);
+}
+
+/* kexec_load(2) takes no more. */
+static uint64_t half_of_ram(const struct loader_image *image)
+{
+	return kd_ranges_total(&image->memory.ram) / 2;
 }
 
 static struct kd_error *read_kernel(const struct loader_request *request, struct loader_image *image)
@@ -55,14 +55,16 @@ static struct kd_error *read_kernel(const struct loader_request *request, struct
 		return kd_error_create(KD_ERR_UNSUPPORTED,
 				       "kernel %s is for another architecture (%s); give a kernel for this machine",
 				       request->kernel, image->arch ? image->arch->name : image->kernel.format);
-	if (strlen(request->cmdline) > image->kernel.cmdline_max)
-		return kd_error_create(KD_ERR_LIMIT, "the command line has %zu characters; kernel %s takes %zu",
-				       strlen(request->cmdline), request->kernel, image->kernel.cmdline_max);
-	err = image->arch->check(request->root, &image->kernel);
-	if (err || !request->initrd)
+	err = choose_cmdline(request, image);
+	if (err)
 		return err;
-	err = image_read_file(files, request->initrd, &image->initrd, &image->initrd_size);
-	return err ? kd_error_wrap(err, "cannot read initramfs") : append_secret(request, image);
+	if (strlen(image->cmdline) > image->kernel.cmdline_max)
+		return kd_error_create(KD_ERR_LIMIT, "the command line has %zu characters; kernel %s takes %zu",
+				       strlen(image->cmdline), request->kernel, image->kernel.cmdline_max);
+	err = image->arch->check(request->root, &image->kernel);
+	if (err)
+		return err;
+	return initrd_read(request, &image->kernel, half_of_ram(image), &image->initrd);
 }
 
 static struct kd_error *choose_call(const struct loader_request *request, struct loader_image *image)
@@ -109,7 +111,7 @@ static uint64_t control_pages(const struct loader_image *image)
 static struct kd_error *check_room(const struct loader_image *image, uint64_t elfcorehdr_size)
 {
 	uint64_t have = kd_ranges_total(&image->memory.crash) + kd_ranges_total(&image->memory.cma);
-	uint64_t need = image->kernel.mem_size + 2 * segment_round(image->initrd_size) + elfcorehdr_size +
+	uint64_t need = image->kernel.mem_size + 2 * segment_round(image->initrd.size) + elfcorehdr_size +
 			control_pages(image) + SMALL_SEGMENTS;
 
 	if (have >= need)
@@ -120,7 +122,7 @@ static struct kd_error *check_room(const struct loader_image *image, uint64_t el
 			       " packed and as much unpacked), %" PRIu64
 			       " MiB are reserved; boot with a larger crashkernel= or make the initramfs smaller",
 			       kd_mib_up(need), kd_mib_up(image->kernel.mem_size),
-			       kd_mib_up((uint64_t)image->initrd_size), have >> 20);
+			       kd_mib_up((uint64_t)image->initrd.size), have >> 20);
 }
 
 /* RAM that is RAM for the next kernel too, and that no firmware or driver keeps. */
@@ -159,7 +161,7 @@ static bool keep_pages(struct kd_ranges *ranges)
 	return true;
 }
 
-static struct kd_error *find_free(struct loader_image *image)
+static struct kd_error *find_free(const struct loader_request *request, struct loader_image *image)
 {
 	const struct kd_range *main = &image->memory.crash_main;
 	struct kd_ranges *free = &image->segments.free;
@@ -169,6 +171,7 @@ static struct kd_error *find_free(struct loader_image *image)
 		ok = kd_ranges_add(free, main->start, main->end);
 	else
 		ok = find_free_ram(&image->memory, image->arch->low_reserved, free);
+	ok = ok && kd_ranges_clip(free, request->mem_min, request->mem_max ? request->mem_max : UINT64_MAX);
 	return ok && kd_ranges_clip(free, 0, image->arch->highest) && keep_pages(free) ? NULL : kd_error_nomem();
 }
 
@@ -177,11 +180,13 @@ static struct kd_error *place_kernel(struct loader_image *image)
 {
 	const struct kernel_image *kernel = &image->kernel;
 	struct segment segment = {
-		.name = "kernel", .buf = kernel->load, .bufsz = kernel->load_size, .memsz = kernel->mem_size
+		.name = "kernel", .buf = (void *)kernel->load, .bufsz = kernel->load_size, .memsz = kernel->mem_size
 	};
 	struct segment_place place = { kernel->align, kernel->lowest, UINT64_MAX, false };
 	struct kd_error *err;
 
+	if (image->fast)
+		return fast_place(image);
 	err = segments_add(&image->segments, &segment, &place, &image->kernel_address);
 	if (err || image->policy != LOADER_PANIC)
 		return err;
@@ -190,10 +195,12 @@ static struct kd_error *place_kernel(struct loader_image *image)
 
 static struct kd_error *place_initrd(struct loader_image *image)
 {
-	struct segment segment = { .name = "initramfs", .buf = image->initrd, .bufsz = image->initrd_size };
+	struct segment segment = {
+		.name = "initramfs", .buf = image->initrd.data, .bufsz = image->initrd.size, .unchecked = image->fast
+	};
 	struct segment_place place = { SEGMENT_PAGE, 0, UINT64_MAX, true };
 
-	return image->initrd ? segments_add(&image->segments, &segment, &place, &image->initrd_address) : NULL;
+	return image->initrd.data ? segments_add(&image->segments, &segment, &place, &image->initrd_address) : NULL;
 }
 
 static struct kd_error *build_elfcorehdr(const struct kd_sysroot *root, struct loader_image *image, uint64_t *memsz_ret)
@@ -219,7 +226,7 @@ static struct kd_error *place_elfcorehdr(struct loader_image *image, uint64_t me
 		.buf = image->elfcorehdr,
 		.bufsz = image->elfcorehdr_size,
 		.memsz = memsz,
-		.changes = image->hotplug,
+		.unchecked = image->hotplug,
 	};
 	struct segment_place place = { SEGMENT_PAGE, 0, UINT64_MAX, true };
 
@@ -246,19 +253,18 @@ static struct kd_error *complete_cmdline(struct loader_image *image)
 	return NULL;
 }
 
-/* kexec_load(2) refuses segments that take more than half of RAM. */
 static struct kd_error *check_total(const struct loader_image *image)
 {
-	uint64_t total = 0, ram = kd_ranges_total(&image->memory.ram);
+	uint64_t total = 0;
 	size_t i;
 
 	for (i = 0; i < image->segments.count; i++)
 		total += image->segments.segment[i].memsz;
-	if (total <= ram / 2)
+	if (total <= half_of_ram(image))
 		return NULL;
 	return kd_error_create(KD_ERR_LIMIT,
 			       "kernel and initramfs take %" PRIu64 " MiB, more than half of %" PRIu64 " MiB of RAM",
-			       kd_mib_up(total), ram >> 20);
+			       kd_mib_up(total), kd_ranges_total(&image->memory.ram) >> 20);
 }
 
 static struct kd_error *lay_out(const struct loader_request *request, struct loader_image *image)
@@ -266,15 +272,18 @@ static struct kd_error *lay_out(const struct loader_request *request, struct loa
 	uint64_t elfcorehdr_memsz = 0;
 	struct kd_error *err;
 
-	err = find_free(image);
+	err = find_free(request, image);
 	if (!err && image->policy == LOADER_PANIC) {
 		err = build_elfcorehdr(request->root, image, &elfcorehdr_memsz);
 		if (!err)
 			err = check_room(image, elfcorehdr_memsz);
 	}
+	/* A kernel at a random place may cut the largest piece of memory in two. */
+	if (!err && image->fast)
+		err = place_initrd(image);
 	if (!err)
 		err = place_kernel(image);
-	if (!err)
+	if (!err && !image->fast)
 		err = place_initrd(image);
 	if (!err && image->policy == LOADER_PANIC)
 		err = place_elfcorehdr(image, elfcorehdr_memsz);
@@ -311,9 +320,7 @@ struct kd_error *loader_prepare(const struct loader_request *request, struct loa
 		return kd_error_nomem();
 	image->policy = request->policy;
 	image->log = request->log;
-	err = kd_set_text(&image->cmdline, request->cmdline);
-	if (!err)
-		err = memory_map_read(request->root, &image->memory);
+	err = memory_map_read(request->root, &image->memory);
 	if (!err && image->policy == LOADER_PANIC && !image->memory.crash.count)
 		err = kd_error_create(
 			KD_ERR_STATE,
@@ -322,6 +329,8 @@ struct kd_error *loader_prepare(const struct loader_request *request, struct loa
 		err = read_kernel(request, image);
 	if (!err)
 		err = choose_call(request, image);
+	if (!err && request->fast)
+		err = fast_choose(request, image);
 	if (!err)
 		err = lay_out(request, image);
 	if (!err)
@@ -339,9 +348,7 @@ void loader_image_free(struct loader_image *image)
 	kernel_image_free(&image->kernel);
 	memory_map_free(&image->memory);
 	segments_free(&image->segments);
-	if (image->secret_size)
-		explicit_bzero((char *)image->initrd + image->initrd_size - image->secret_size, image->secret_size);
-	free(image->initrd);
+	initrd_free(&image->initrd);
 	free(image->elfcorehdr);
 	free(image->boot_info);
 	free(image->purgatory);
@@ -364,7 +371,7 @@ void loader_image_hash(const struct loader_image *image, struct kd_sha256 *sha)
 
 	hash_part(sha, PACKAGE_VERSION, strlen(PACKAGE_VERSION)); /* each version has its own purgatory */
 	hash_part(sha, image->kernel.file, image->kernel.file_size);
-	hash_part(sha, image->initrd, image->initrd_size);
+	hash_part(sha, image->initrd.data, image->initrd.size);
 	hash_part(sha, image->elfcorehdr, image->elfcorehdr_size);
 	hash_part(sha, image->boot_cmdline, strlen(image->boot_cmdline));
 	for (i = 0; i < image->segments.count; i++) {

@@ -16,7 +16,7 @@ static void print_segments(const struct loader_image *image, FILE *out)
 		const struct segment *s = &image->segments.segment[i];
 
 		fprintf(out, "  %zu %-10s 0x%012" PRIx64 "-0x%012" PRIx64 " memsz 0x%08" PRIx64 " bufsz 0x%08zx%s\n",
-			i + 1, s->name, s->mem, s->mem + s->memsz, s->memsz, s->bufsz, s->changes ? "" : " checked");
+			i + 1, s->name, s->mem, s->mem + s->memsz, s->memsz, s->bufsz, s->unchecked ? "" : " checked");
 	}
 	fprintf(out, "entry 0x%" PRIx64 ", kernel entry 0x%" PRIx64 "\n", image->entry,
 		image->kernel_address + image->kernel.entry);
@@ -45,6 +45,9 @@ void loader_print(const struct loader_image *image, FILE *out)
 	fprintf(out, "%s kernel %s: %s, %" PRIu64 " MiB in memory\n",
 		image->policy == LOADER_PANIC ? "panic" : "reboot", image->kernel.path, image->kernel.format,
 		kd_mib_up(image->kernel.mem_size));
+	if (image->fast)
+		fprintf(out, "started directly, without decompressor, at %s virtual address\n",
+			image->random ? "a random" : "its");
 	print_segments(image, out);
 	if (image->elfcorehdr)
 		print_elfcorehdr(image, out);

@@ -29,7 +29,7 @@ static void fill_params(const struct loader_image *image, bool checksum, struct 
 	params->boot_info = image->boot_info_address;
 	params->serial = image->arch->serial_port(image->boot_cmdline);
 	for (i = 0; checksum && i < image->segments.count; i++)
-		if (!image->segments.segment[i].changes)
+		if (!image->segments.segment[i].unchecked)
 			describe_region(&image->segments.segment[i], &params->region[params->regions++]);
 }
 
@@ -38,7 +38,7 @@ struct kd_error *purgatory_place(struct loader_image *image, bool checksum)
 	static const struct segment_place place = { SEGMENT_PAGE, 0, UINT64_MAX, true };
 	size_t size = image->arch->purgatory_end - image->arch->purgatory;
 	struct purgatory_params params = { 0 };
-	struct segment segment = { .name = "purgatory", .bufsz = size, .changes = true };
+	struct segment segment = { .name = "purgatory", .bufsz = size, .unchecked = true };
 
 	if (!image->arch->purgatory)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "this build has no purgatory for %s", image->arch->name);

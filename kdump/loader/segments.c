@@ -8,19 +8,20 @@ struct kd_error *segments_add(struct segments *segments, const struct segment *s
 			      const struct segment_place *place, uint64_t *mem_ret)
 {
 	struct segment placed = *segment;
+	uint64_t size;
 
 	if (segments->count == SEGMENT_MAX)
 		return kd_error_create(KD_ERR_LIMIT, "more than %d segments", SEGMENT_MAX);
 	if (placed.memsz < placed.bufsz)
 		placed.memsz = placed.bufsz;
 	placed.memsz = segment_round(placed.memsz);
-	if (!kd_ranges_find(&segments->free, placed.memsz, place->align, place->low, place->high, place->top_down,
-			    &placed.mem))
+	size = placed.reserve > placed.memsz ? segment_round(placed.reserve) : placed.memsz;
+	if (!kd_ranges_find(&segments->free, size, place->align, place->low, place->high, place->top_down, &placed.mem))
 		return kd_error_create(KD_ERR_LIMIT,
 				       "no room for the %s: %" PRIu64 " KiB in one piece are needed, %" PRIu64
 				       " KiB are left",
-				       placed.name, placed.memsz >> 10, kd_ranges_total(&segments->free) >> 10);
-	if (!kd_ranges_subtract(&segments->free, placed.mem, placed.mem + placed.memsz))
+				       placed.name, size >> 10, kd_ranges_total(&segments->free) >> 10);
+	if (!kd_ranges_subtract(&segments->free, placed.mem, placed.mem + size))
 		return kd_error_nomem();
 	segments->segment[segments->count++] = placed;
 	if (mem_ret)

@@ -19,7 +19,8 @@ struct segment {
 	size_t bufsz;
 	uint64_t mem;
 	uint64_t memsz;
-	bool changes; /* its bytes change after loading, so the purgatory cannot check them */
+	uint64_t reserve; /* so many bytes from mem on are kept free of other segments, if it is more than memsz */
+	bool unchecked;   /* the purgatory does not compare it with its checksum */
 };
 
 struct segments {

@@ -20,6 +20,7 @@ enum {
 
 bool uki_find(const void *head, size_t size, const char *name, uint64_t *offset, uint64_t *length)
 {
+	static const char profile[SECTION_NAME_SIZE + 1] = ".profile"; /* as long as a name can be: without a NUL */
 	const uint8_t *file = head;
 	char padded[SECTION_NAME_SIZE] = "";
 	size_t pe, table;
@@ -35,6 +36,8 @@ bool uki_find(const void *head, size_t size, const char *name, uint64_t *offset,
 		uint32_t virtual_size, raw_size;
 
 		if (table > size || size - table < SECTION_SIZE)
+			return false;
+		if (memcmp(file + table, profile, SECTION_NAME_SIZE) == 0)
 			return false;
 		if (memcmp(file + table, padded, sizeof(padded)) != 0)
 			continue;

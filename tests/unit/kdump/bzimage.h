@@ -18,12 +18,6 @@ struct bzimage {
 	uint8_t byte[BZIMAGE_SIZE];
 };
 
-static inline void put_le16(uint8_t *p, unsigned int value)
-{
-	p[0] = value;
-	p[1] = value >> 8;
-}
-
 /* The header of Linux 6.1 around bytes that are not code. */
 static inline void make_bzimage(struct bzimage *image, uint32_t init_size)
 {

@@ -175,7 +175,8 @@ static void test_other_formats(void **state)
 	assert_error(parse(file, sizeof(file), &kernel), KD_ERR_UNSUPPORTED, "arm64 Image");
 	memcpy(file + 0x38, "\0\0\0\0", 4);
 	memcpy(file, "\177ELF", 4);
-	assert_error(parse(file, sizeof(file), &kernel), KD_ERR_UNSUPPORTED, "ELF file");
+	assert_error(parse(file, sizeof(file), &kernel), KD_ERR_UNSUPPORTED,
+		     "an ELF file, which cannot be loaded here");
 	memcpy(file, "MZ\0\0", 4);
 	put_le32(file + 0x3c, 0x80);
 	memcpy(file + 0x80, "PE\0\0", 4);
@@ -212,7 +213,7 @@ static void test_uki(void **state)
 	assert_int_equal(kernel.file_size, sizeof(image));
 	assert_memory_equal(kernel.file, &image, sizeof(image));
 	assert_error(parse(file, size - 1, &none), KD_ERR_FORMAT,
-		     "/boot/vmlinuz is truncated: its kernel ends at byte");
+		     "/boot/vmlinuz is truncated: its section .linux ends at byte");
 	assert_error(parse(file, 0xe0, &none), KD_ERR_UNSUPPORTED, "a PE file without a kernel in it");
 }
 
@@ -354,7 +355,7 @@ static void assert_zero_page(const struct loader_image *image)
 	assert_int_equal(zp[0x210], 0xd0);
 	assert_int_equal(zp[0x1ef], 0);
 	assert_int_equal(initrd, segments_find(&image->segments, "initramfs")->mem);
-	assert_int_equal(get_le32(zp + 0x21c), image->initrd_size);
+	assert_int_equal(get_le32(zp + 0x21c), image->initrd.size);
 	assert_string_equal((const char *)zp + (cmdline - image->boot_info_address), image->boot_cmdline);
 }
 
@@ -567,12 +568,12 @@ static void test_secret(void **state)
 	m.request.secret = "070701: a key";
 	m.request.secret_size = 13;
 	assert_no_error(loader_prepare(&m.request, &image));
-	assert_int_equal(plain->initrd_size, 4095);
-	assert_int_equal(image->initrd_size, 4096 + 13);
-	assert_int_equal(((const char *)image->initrd)[4095], 0);
-	assert_memory_equal((const char *)image->initrd + 4096, "070701: a key", 13);
+	assert_int_equal(plain->initrd.size, 4095);
+	assert_int_equal(image->initrd.size, 4096 + 13);
+	assert_int_equal(image->initrd.data[4095], 0);
+	assert_memory_equal(image->initrd.data + 4096, "070701: a key", 13);
 	assert_int_equal(segments_find(&image->segments, "initramfs")->bufsz, 4096 + 13);
-	assert_ptr_equal(segments_find(&image->segments, "initramfs")->buf, image->initrd);
+	assert_ptr_equal(segments_find(&image->segments, "initramfs")->buf, image->initrd.data);
 	kd_sha256_init(&before);
 	loader_image_hash(plain, &before);
 	kd_sha256_final(&before, hash[0]);
