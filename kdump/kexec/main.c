@@ -12,19 +12,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/parse.h"
 #include "base/text.h"
 #include "kdump/loader/ignored_options.h"
 #include "kdump/loader/loader.h"
 
 #define STATUS_UNREADABLE 255
+#define INITRDS_MAX       32
 
 struct options {
 	bool load, panic, unload, exec, force, status, reserved_size;
-	bool no_checks, no_ifdown, no_sync, debug, dry_run, reuse_cmdline;
+	bool no_checks, no_ifdown, no_sync, debug, dry_run, reuse_cmdline, fast;
 	enum loader_call call;
 	unsigned int corrupt_segment;
-	const char *kernel, *initrd, *append, *sysroot;
+	uint64_t mem_min, mem_max;
+	const char *kernel, *append, *sysroot;
+	const char *initrd[INITRDS_MAX + 1]; /* NULL ends the list */
+	size_t initrds;
 };
 
 enum {
@@ -35,8 +40,11 @@ enum {
 	OPT_SYSROOT,
 	OPT_DRY_RUN,
 	OPT_CORRUPT,
+	OPT_FAST,
+	OPT_MEM_MIN,
+	OPT_MEM_MAX,
 	OPT_IGNORED, /* kdump/loader/ignored_options.h */
-	OPT_MISSING, /* options of kexec-tools that this program does not have */
+	OPT_REFUSED, /* options of kexec-tools that this program does not have: refused[] */
 };
 
 static const struct option long_options[] = {
@@ -63,6 +71,9 @@ static const struct option long_options[] = {
 	{ "reuse-cmdline", no_argument, NULL, OPT_REUSE_CMDLINE },
 	{ "print-ckr-size", no_argument, NULL, OPT_PRINT_CKR_SIZE },
 	{ "sysroot", required_argument, NULL, OPT_SYSROOT },
+	{ "fast", no_argument, NULL, OPT_FAST },
+	{ "mem-min", required_argument, NULL, OPT_MEM_MIN },
+	{ "mem-max", required_argument, NULL, OPT_MEM_MAX },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ "test-corrupt-segment", required_argument, NULL, OPT_CORRUPT },
 	/* Accepted: kdump/loader/ignored_options.c has the reason of each. */
@@ -82,20 +93,33 @@ static const struct option long_options[] = {
 	{ "no-cma", no_argument, NULL, OPT_IGNORED },
 	{ "force-dtb", no_argument, NULL, OPT_IGNORED },
 	{ "dt-no-old-root", no_argument, NULL, OPT_IGNORED },
-	/* Refused by name. */
-	{ "exec-live-update", no_argument, NULL, OPT_MISSING },
-	{ "mem-min", required_argument, NULL, OPT_MISSING },
-	{ "mem-max", required_argument, NULL, OPT_MISSING },
-	{ "reuseinitrd", no_argument, NULL, OPT_MISSING },
-	{ "load-preserve-context", no_argument, NULL, OPT_MISSING },
-	{ "load-jump-back-helper", no_argument, NULL, OPT_MISSING },
-	{ "load-live-update", no_argument, NULL, OPT_MISSING },
-	{ "entry", required_argument, NULL, OPT_MISSING },
-	{ "dtb", required_argument, NULL, OPT_MISSING },
-	{ "devicetreeblob", required_argument, NULL, OPT_MISSING },
-	{ "module", required_argument, NULL, OPT_MISSING },
-	{ "noefi", no_argument, NULL, OPT_MISSING },
+	/* Refused by name: refused[] has the remedy of each. */
+	{ "exec-live-update", no_argument, NULL, OPT_REFUSED },
+	{ "reuseinitrd", no_argument, NULL, OPT_REFUSED },
+	{ "load-preserve-context", no_argument, NULL, OPT_REFUSED },
+	{ "load-jump-back-helper", no_argument, NULL, OPT_REFUSED },
+	{ "load-live-update", no_argument, NULL, OPT_REFUSED },
+	{ "entry", required_argument, NULL, OPT_REFUSED },
+	{ "dtb", required_argument, NULL, OPT_REFUSED },
+	{ "devicetreeblob", required_argument, NULL, OPT_REFUSED },
+	{ "module", required_argument, NULL, OPT_REFUSED },
+	{ "noefi", no_argument, NULL, OPT_REFUSED },
 	{ NULL, 0, NULL, 0 },
+};
+
+static const struct {
+	const char *name, *remedy;
+} refused[] = {
+	{ "exec-live-update", "it is for Xen; use kexec-tools there" },
+	{ "load-live-update", "it is for Xen; use kexec-tools there" },
+	{ "reuseinitrd", "the running kernel does not keep its initramfs; give the file with --initrd" },
+	{ "load-preserve-context", "the running kernel cannot be returned to; leave it out" },
+	{ "load-jump-back-helper", "the running kernel cannot be returned to; leave it out" },
+	{ "entry", "the kernel file says where it is entered; leave it out" },
+	{ "dtb", "this machine has no device tree; leave it out" },
+	{ "devicetreeblob", "this machine has no device tree; leave it out" },
+	{ "module", "it is for multiboot kernels; give a Linux kernel" },
+	{ "noefi", "--append=noefi does the same" },
 };
 
 static const char usage[] =
@@ -104,10 +128,10 @@ static const char usage[] =
 	"  -l, --load                load KERNEL for the next reboot\n"
 	"  -p, --load-panic          load KERNEL to start it on panic\n"
 	"  -u, --unload              unload the loaded kernel (with -p: the panic kernel)\n"
-	"  -e, --exec                reboot into the loaded kernel at once\n"
+	"  -e, --exec                reboot into the loaded kernel; services are stopped first, unless -f is given\n"
 	"  -S, --status              exit with 1 if a panic kernel is loaded (-l: a kernel for the next reboot), else 0\n"
 	"      --initrd=FILE, --ramdisk=FILE\n"
-	"                            initramfs for KERNEL\n"
+	"                            initramfs for KERNEL; given several times: one after the other\n"
 	"      --append=STRING, --command-line=STRING\n"
 	"                            command line for KERNEL\n"
 	"      --reuse-cmdline       start with the running kernel's command line, then add --append\n"
@@ -115,10 +139,13 @@ static const char usage[] =
 	"  -c, --kexec-syscall       use kexec_load(2)\n"
 	"  -a, --kexec-syscall-auto  use kexec_load(2), or kexec_file_load(2) where kexec_load(2) is forbidden (default)\n"
 	"  -i, --no-checks           start the loaded kernel without checking its SHA-256 sums\n"
-	"  -f, --force               without -l, -p, -e: reboot at once instead of calling shutdown\n"
-	"  -x, --no-ifdown           -e: leave network interfaces up\n"
-	"  -y, --no-sync             -e: do not write back file systems\n"
-	"  -t, --type=TYPE           type of KERNEL: only bzImage is supported\n"
+	"      --fast                with -l: decompress KERNEL now, not after the jump\n"
+	"      --mem-min=ADDRESS, --mem-max=ADDRESS\n"
+	"                            load between these physical addresses only\n"
+	"  -f, --force               -e, and without -l, -p, -e: reboot at once, without stopping services\n"
+	"  -x, --no-ifdown           -e -f: leave network interfaces up\n"
+	"  -y, --no-sync             -e -f: do not write back file systems\n"
+	"  -t, --type=TYPE           type of KERNEL; it is recognised without\n"
 	"      --print-ckr-size      print the bytes reserved for a panic kernel\n"
 	"      --dry-run             with -l, -p: print the layout, load nothing\n"
 	"      --sysroot=DIR         with --dry-run, -S, --print-ckr-size: describe the machine captured in DIR\n"
@@ -130,11 +157,43 @@ static const char usage[] =
 /* Scripts look for "kexec-tools" and three numbers, to tell what the program can do: its options are that version's. */
 static const char version[] = "kexec-tools 2.0.32 (" PACKAGE_NAME " " PACKAGE_VERSION ")\n";
 
+/* Every type is recognised by its contents; these can be. */
 static struct kd_error *parse_type(const char *type)
 {
-	if (strcmp(type, "bzImage") == 0 || strcmp(type, "bzImage64") == 0 || strcmp(type, "uki") == 0)
+	static const char *const types[] = { "bzImage", "bzImage64", "uki", "elf", "elf-x86_64", "vmlinux" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (strcmp(type, types[i]) == 0)
+			return NULL;
+	return kd_error_create(KD_ERR_USAGE,
+			       "--type=%s is not supported; give a bzImage, a unified kernel image or a vmlinux, which "
+			       "need no --type",
+			       type);
+}
+
+static struct kd_error *parse_address(const char *name, const char *text, uint64_t *ret)
+{
+	if (kd_parse_u64(text, 0, ret))
 		return NULL;
-	return kd_error_create(KD_ERR_USAGE, "--type=%s is not supported; give a bzImage, which needs no --type", type);
+	return kd_error_create(KD_ERR_USAGE, "--%s=%s: not an address, such as 0x1000000", name, text);
+}
+
+static struct kd_error *add_initrd(const char *file, struct options *o)
+{
+	if (o->initrds == INITRDS_MAX)
+		return kd_error_create(KD_ERR_USAGE, "--initrd=%s: more than %d files", file, INITRDS_MAX);
+	o->initrd[o->initrds++] = file;
+	return NULL;
+}
+
+static struct kd_error *refuse(const char *name)
+{
+	const char *remedy = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		if (strcmp(refused[i].name, name) == 0)
+			remedy = refused[i].remedy;
+	return kd_error_create(KD_ERR_USAGE, "--%s is not supported by this kexec: %s", name, remedy);
 }
 
 static struct kd_error *parse_segment(const char *text, unsigned int *ret)
@@ -203,8 +262,7 @@ static struct kd_error *take_option(int option, int index, const struct kd_log *
 		o->append = optarg;
 		return NULL;
 	case OPT_INITRD:
-		o->initrd = optarg;
-		return NULL;
+		return add_initrd(optarg, o);
 	case OPT_REUSE_CMDLINE:
 		o->reuse_cmdline = true;
 		return NULL;
@@ -219,14 +277,18 @@ static struct kd_error *take_option(int option, int index, const struct kd_log *
 		return NULL;
 	case OPT_CORRUPT:
 		return parse_segment(optarg, &o->corrupt_segment);
+	case OPT_FAST:
+		o->fast = true;
+		return NULL;
+	case OPT_MEM_MIN:
+		return parse_address("mem-min", optarg, &o->mem_min);
+	case OPT_MEM_MAX:
+		return parse_address("mem-max", optarg, &o->mem_max);
 	case OPT_IGNORED:
 		say_ignored(log, long_options[index].name);
 		return NULL;
-	case OPT_MISSING:
-		return kd_error_create(KD_ERR_USAGE, "--%s is not supported by this kexec%s", long_options[index].name,
-				       strcmp(long_options[index].name, "noefi") == 0 ?
-					       ": --append=noefi does the same" :
-					       "");
+	case OPT_REFUSED:
+		return refuse(long_options[index].name);
 	default: /* getopt has printed the error */
 		return kd_error_create(KD_ERR_USAGE, "see kexec --help");
 	}
@@ -254,12 +316,17 @@ static struct kd_error *parse_options(int argc, char **argv, const struct kd_log
 	o->kernel = argv[optind];
 	if (o->sysroot && !o->dry_run && !o->status && !o->reserved_size)
 		return kd_error_create(KD_ERR_USAGE, "--sysroot needs --dry-run, --status or --print-ckr-size");
+	if (o->fast && o->panic)
+		return kd_error_create(KD_ERR_USAGE, "--fast is for the next reboot; a panic kernel has no need of it");
+	if (o->mem_max && o->mem_max <= o->mem_min)
+		return kd_error_create(KD_ERR_USAGE, "--mem-max must be above --mem-min");
 	if (o->dry_run && o->unload)
 		return kd_error_create(KD_ERR_USAGE, "--dry-run is for -l and -p; -u would unload the kernel");
 	return NULL;
 }
 
-/* The running kernel's command line (with --reuse-cmdline), then --append. */
+/* The running kernel's command line (with --reuse-cmdline), then --append. NULL without both: a unified kernel image
+ * has its own. */
 static struct kd_error *make_cmdline(const struct options *o, const struct kd_sysroot *root, char **ret)
 {
 	_cleanup_free_ char *running = NULL, *kept = NULL;
@@ -267,7 +334,7 @@ static struct kd_error *make_cmdline(const struct options *o, const struct kd_sy
 	struct kd_error *err;
 
 	if (!o->reuse_cmdline)
-		return kd_format(ret, "%s", append);
+		return kd_set_text(ret, o->append);
 	err = kd_sysroot_read(root, "/proc/cmdline", &running, NULL);
 	if (!err)
 		err = loader_cmdline_remove(running,
@@ -291,7 +358,11 @@ static struct kd_error *load(const struct options *o, const struct kd_sysroot *r
 		.policy = o->panic ? LOADER_PANIC : LOADER_REBOOT,
 		.call = o->call,
 		.kernel = o->kernel,
-		.initrd = o->initrd,
+		.initrd = o->initrd[0],
+		.more_initrds = o->initrds ? o->initrd + 1 : NULL,
+		.mem_min = o->mem_min,
+		.mem_max = o->mem_max,
+		.fast = o->fast,
 		.no_checksum = o->no_checks,
 		.corrupt_segment = o->corrupt_segment,
 		.log = log,
@@ -340,6 +411,29 @@ static void interfaces_down(const struct kd_log *log)
 		if_freenameindex(list);
 }
 
+/* Is systemd process 1, and not yet the program that ends the shutdown (systemd-shutdown)? That one calls kexec -e. */
+static bool init_is_systemd(const struct kd_sysroot *root)
+{
+	_cleanup_free_ char *name = NULL;
+	struct kd_error *err;
+
+	if (!kd_sysroot_exists(root, "/run/systemd/system"))
+		return false;
+	err = kd_sysroot_read_line(root, &name, "/proc/1/comm");
+	if (err) {
+		kd_error_destroy(err);
+		return false;
+	}
+	return strcmp(name, "systemd") == 0;
+}
+
+static struct kd_error *stop_and_exec(const struct kd_log *log)
+{
+	kd_info(log, "stopping all services first (systemctl kexec); kexec -e -f does not");
+	execlp("systemctl", "systemctl", "kexec", NULL);
+	return kd_error_os(errno, "cannot run systemctl kexec; kexec -e -f reboots without stopping services");
+}
+
 static struct kd_error *exec(const struct options *o, const struct kd_sysroot *root, const struct kd_log *log)
 {
 	struct kd_error *err;
@@ -350,6 +444,8 @@ static struct kd_error *exec(const struct options *o, const struct kd_sysroot *r
 		return err;
 	if (!loaded)
 		return kd_error_create(KD_ERR_STATE, "Nothing has been loaded!");
+	if (!o->force && init_is_systemd(root))
+		return stop_and_exec(log);
 	if (!o->no_sync)
 		sync();
 	if (!o->no_ifdown)
