@@ -178,6 +178,9 @@ const struct kd_plan_volume *kd_plan_find_volume(const struct kd_plan *plan, con
 #define KD_PLAN_VOLUME_PREFIX "volume:"
 #define KD_PLAN_KEY_PREFIX    "key:"
 #define KD_PLAN_KEYS          "/etc/kdump.keys"
+/** The kind of a volume that is nothing but a device of a target's file system, beside the one that is mounted: an
+ *  external log, further devices of btrfs. A mount option of the target refers to it as "OPTION=volume:NAME". */
+#define KD_PLAN_DEVICE "device"
 /** Stands for a member that an array was without when the plan was made. */
 #define KD_PLAN_MISSING "missing"
 /** Stands for both devices of a leg that a dm-raid volume is without. */

@@ -67,8 +67,9 @@ static bool find_mount_word(const char *word, size_t length, unsigned long *flag
 {
 	size_t i;
 
-	/* Options for systemd, mount(8) and similar programs. */
-	if ((length > 2 && (strncmp(word, "x-", 2) == 0 || strncmp(word, "X-", 2) == 0)) ||
+	/* Options for systemd, mount(8) and similar programs, and those that target_find() has resolved. */
+	if (memmem(word, length, "=" KD_PLAN_VOLUME_PREFIX, strlen("=" KD_PLAN_VOLUME_PREFIX)) ||
+	    (length > 2 && (strncmp(word, "x-", 2) == 0 || strncmp(word, "X-", 2) == 0)) ||
 	    (length > 8 && strncmp(word, "comment=", 8) == 0))
 		return true;
 	for (i = 0; i < ARRAY_SIZE(mount_words); i++) {
@@ -113,14 +114,15 @@ static bool is_container(const struct kd_plan_target *target)
 	return kd_target_is_container(kd_target_type_find(target->type));
 }
 
-static bool mount_node(const struct kd_plan_target *target, const char *node)
+/* @parts: options without which there is no file system. */
+static bool mount_node(const struct kd_plan_target *target, const char *node, const char *parts)
 {
-	const char *always = kd_target_type_find(target->type)->always;
-	char data[1024], with_always[sizeof(data) + 64];
+	const char *words = kd_target_type_find(target->type)->always;
+	char data[1024], always[sizeof(((struct target_place *)NULL)->parts) + 64];
+	char with_always[sizeof(data) + sizeof(always) + 1];
 	unsigned long flags = target_mount_flags(target->options, data, sizeof(data));
 
-	if (!always)
-		always = "";
+	snprintf(always, sizeof(always), "%s%s%s", parts, *parts && words ? "," : "", words ? words : "");
 	/* The last of several options for the same thing counts. */
 	snprintf(with_always, sizeof(with_always), "%s%s%s", data, *data && *always ? "," : "", always);
 	/* The kernel may refuse options, or the file system in its present state. The dump matters more than the
@@ -145,11 +147,11 @@ static bool make_writable(void)
 }
 
 /* Returns 0 or an errno. */
-static int try_mount(const struct kd_plan_target *target, const char *node)
+static int try_mount(const struct kd_plan_target *target, const char *node, const char *parts)
 {
 	int errnum;
 
-	if (!mount_node(target, node))
+	if (!mount_node(target, node, parts))
 		return errno;
 	if (make_writable())
 		return 0;
@@ -176,7 +178,7 @@ static struct kd_error *wait_for_tag(const struct kd_plan_target *target, int64_
 	if (err)
 		return err;
 	do
-		errnum = try_mount(target, target->device);
+		errnum = try_mount(target, target->device, "");
 	while (errnum && uevent_wait(events, deadline, message, sizeof(message), &event) != UEVENT_TIMEOUT);
 	return errnum ? cannot_mount(target, target->device, errnum) : NULL;
 }
@@ -203,7 +205,7 @@ static struct kd_error *wait_for_export(const struct kd_plan *plan, const struct
 	if (err)
 		return err;
 	do
-		errnum = try_mount(target, target->device);
+		errnum = try_mount(target, target->device, "");
 	while (may_pass(errnum) && clock_ms() + 1000 < deadline && poll(NULL, 0, 1000) == 0);
 	return errnum ? cannot_mount(target, target->device, errnum) : NULL;
 }
@@ -297,6 +299,39 @@ static struct kd_error *make_directory(const struct kd_plan *plan, const char *p
 	return kd_error_os(errno, "cannot create directory %s/%s on the target", path, name);
 }
 
+/* Wait for the devices that the target's options refer to, each one the plan's volume that the option names. */
+static struct kd_error *find_parts(const struct kd_sysroot *root, const struct kd_plan *plan,
+				   const struct kd_plan_target *target, const struct disks *avoid, int64_t deadline,
+				   const struct kd_log *log, struct target_place *ret)
+{
+	static const char mark[] = "=" KD_PLAN_VOLUME_PREFIX;
+	const char *option = target->options;
+	size_t used = 0;
+
+	for (; *option; option += strcspn(option, ","), option += *option == ',') {
+		int length = (int)strcspn(option, ","), word = (int)strcspn(option, "=");
+		_cleanup_free_ char *name = NULL;
+		const struct kd_plan_volume *volume;
+		char node[DEVICE_NODE_MAX];
+		struct kd_error *err;
+
+		if (word >= length || strncmp(option + word, mark, strlen(mark)) != 0)
+			continue;
+		name = strndup(option + word + strlen(mark), (size_t)length - (size_t)word - strlen(mark));
+		volume = name ? kd_plan_find_volume(plan, name) : NULL;
+		if (!volume || !volume->argv[0])
+			return kd_error_create(KD_ERR_FORMAT, "the plan has no device for %.*s", length, option);
+		err = device_wait(root, volume->argv[0], DEVICE_MOUNT, avoid, deadline, log, node);
+		if (err)
+			return kd_error_wrap(err, "%.*s %s", word, option, volume->argv[0]);
+		used += (size_t)snprintf(ret->parts + used, sizeof(ret->parts) - used, "%s%.*s=%s", used ? "," : "",
+					 word, option, node);
+		if (used >= sizeof(ret->parts))
+			return kd_error_create(KD_ERR_LIMIT, "the target's file system has too many devices");
+	}
+	return NULL;
+}
+
 struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan *plan,
 			     const struct kd_plan_target *target, const struct disks *avoid, int64_t deadline,
 			     const struct kd_log *log, struct target_place *ret)
@@ -308,8 +343,12 @@ struct kd_error *target_find(const struct kd_sysroot *root, const struct kd_plan
 	/* A volume that has started late, without a member, has to be found. */
 	if (volumes_assemble(root, plan, target->device, avoid, deadline, log) || clock_ms() >= deadline)
 		deadline = clock_deadline(VOLUME_SECONDS, INT64_MAX);
-	if (source(target) == KD_TARGET_BLOCK || is_container(target))
-		return device_wait(root, target->device, DEVICE_MOUNT, avoid, deadline, log, ret->node);
+	ret->parts[0] = '\0';
+	if (source(target) == KD_TARGET_BLOCK || is_container(target)) {
+		struct kd_error *err = device_wait(root, target->device, DEVICE_MOUNT, avoid, deadline, log, ret->node);
+
+		return err ? err : find_parts(root, plan, target, avoid, deadline, log, ret);
+	}
 	snprintf(ret->node, sizeof(ret->node), "%s", target->device);
 	switch (source(target)) {
 	case KD_TARGET_TAG:
@@ -325,7 +364,7 @@ struct kd_error *target_mount(const struct kd_plan *plan, const struct kd_plan_t
 			      struct target_place *place)
 {
 	struct kd_error *err = NULL;
-	int errnum = source(target) == KD_TARGET_BLOCK ? try_mount(target, place->node) : 0;
+	int errnum = source(target) == KD_TARGET_BLOCK ? try_mount(target, place->node, place->parts) : 0;
 
 	if (errnum)
 		return cannot_mount(target, place->node, errnum);

@@ -17,6 +17,7 @@
 /** The result of connecting. Its size is fixed, as it comes from a child process through shared memory. */
 struct target_place {
 	char node[DEVICE_NODE_MAX]; /* the device, or the directory of a server */
+	char parts[1024];           /* mount options that name further devices of its file system */
 	char directory[512];        /* of this crash, as seen on the target */
 };
 

@@ -481,6 +481,14 @@ static struct kd_error *md_assemble(const struct assembly *assembly, const struc
 	return err;
 }
 
+/* --- devices that are parts of a file system ---------------------------------------------------------------------- */
+
+/* Whoever mounts the file system waits for it. */
+static struct kd_error *is_there_as_it_is(const struct assembly *assembly, const struct kd_plan_volume *volume)
+{
+	return NULL;
+}
+
 /* --- all of them -------------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -489,6 +497,7 @@ static const struct {
 } kinds[] = {
 	{ "dm", dm_assemble },
 	{ "md", md_assemble },
+	{ KD_PLAN_DEVICE, is_there_as_it_is },
 };
 
 static struct kd_error *assemble(const struct assembly *assembly, const struct kd_plan_volume *volume)
@@ -512,6 +521,27 @@ static size_t volume_below(const struct kd_plan *plan, const char *word)
 	return volume ? (size_t)(volume - plan->volume) : plan->volume_count;
 }
 
+/* Mark what the mount options of the target on @device refer to. */
+static void mark_options(const struct kd_plan *plan, const char *device, bool *below)
+{
+	for (size_t i = 0; i < plan->target_count; i++) {
+		const char *option = plan->target[i].options;
+
+		if (strcmp(plan->target[i].device, device) != 0)
+			continue;
+		while ((option = strstr(option, "=" KD_PLAN_VOLUME_PREFIX))) {
+			_cleanup_free_ char *name = NULL;
+			const struct kd_plan_volume *volume;
+
+			option += 1 + strlen(KD_PLAN_VOLUME_PREFIX);
+			name = strndup(option, strcspn(option, ","));
+			volume = name ? kd_plan_find_volume(plan, name) : NULL;
+			if (volume)
+				below[volume - plan->volume] = true;
+		}
+	}
+}
+
 bool *volumes_below(const struct kd_plan *plan, const char *device)
 {
 	bool *below = calloc(plan->volume_count + 1, sizeof(*below));
@@ -519,6 +549,7 @@ bool *volumes_below(const struct kd_plan *plan, const char *device)
 	if (!below)
 		return NULL;
 	below[volume_below(plan, device)] = true;
+	mark_options(plan, device, below);
 	/* A line refers only to lines before it. */
 	for (size_t i = plan->volume_count; i-- > 0;)
 		for (char *const *word = plan->volume[i].argv; below[i] && *word; word++)

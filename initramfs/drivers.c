@@ -568,12 +568,32 @@ static struct kd_error *add_md(const struct drivers *drivers, char *const *word)
 	return err || !*word ? err : add_needed(drivers, "md-", *word);
 }
 
+static struct kd_error *walk_to_device(const struct drivers *drivers, const char *device, char **directory)
+{
+	_cleanup_free_ char *node = NULL;
+	struct kd_error *err = kd_block_find(drivers->root, device, &node);
+
+	if (!err)
+		err = kd_block_directory(drivers->root, node, directory);
+	return err ? err : walk_block_device(drivers, *directory, 0);
+}
+
+/* @word: DEVICE, which is a part of a target's file system. */
+static struct kd_error *add_part(const struct drivers *drivers, char *const *word)
+{
+	_cleanup_free_ char *directory = NULL;
+
+	return *word ? walk_to_device(drivers, *word, &directory) :
+		       kd_error_create(KD_ERR_FORMAT, "its line in the plan names no device");
+}
+
 static const struct {
 	const char *kind;
 	struct kd_error *(*add)(const struct drivers *drivers, char *const *word);
 } volume_kinds[] = {
 	{ "dm", add_dm },
 	{ "md", add_md },
+	{ KD_PLAN_DEVICE, add_part },
 };
 
 /* Add the modules that assemble @volume: those of its device-mapper targets and their ciphers, or of its RAID level.
@@ -588,7 +608,7 @@ static struct kd_error *add_volume(const struct drivers *drivers, const struct k
 	return kd_error_create(KD_ERR_UNSUPPORTED, "volume %s: unknown kind %s", volume->name, volume->kind);
 }
 
-/* The capture kernel would need the drivers of all devices of a file system. */
+/* A plan that a person wrote may lack devices of a file system that has several. */
 static struct kd_error *refuse_multiple_devices(const struct drivers *drivers, const struct kd_target_type *type,
 						const char *device)
 {
@@ -616,10 +636,11 @@ static struct kd_error *refuse_multiple_devices(const struct drivers *drivers, c
 			ours = ours || strcmp(entry, last_part(device)) == 0;
 		}
 		if (ours && count > 1)
-			return kd_error_create(KD_ERR_UNSUPPORTED,
-					       "its %s spans %zu devices, which this version cannot assemble "
-					       "in the capture kernel; choose a file system on one device",
-					       type->name, count);
+			return kd_error_create(
+				KD_ERR_UNSUPPORTED,
+				"its %s spans %zu devices, but the plan names one; have kdumpctl make the "
+				"plan, or choose a file system on one device",
+				type->name, count);
 	}
 	return NULL;
 }
@@ -660,16 +681,13 @@ static struct kd_error *add_tag_devices(const struct drivers *drivers, const cha
 }
 
 static struct kd_error *add_block_devices(const struct drivers *drivers, const char *device,
-					  const struct kd_target_type *type)
+					  const struct kd_target_type *type, const char *options)
 {
-	_cleanup_free_ char *node = NULL, *directory = NULL;
-	struct kd_error *err = kd_block_find(drivers->root, device, &node);
+	_cleanup_free_ char *directory = NULL;
+	struct kd_error *err = walk_to_device(drivers, device, &directory);
 
-	if (!err)
-		err = kd_block_directory(drivers->root, node, &directory);
-	if (!err)
-		err = walk_block_device(drivers, directory, 0);
-	if (!err && type->several_devices)
+	/* The drivers of the other devices are added with the plan's volumes. */
+	if (!err && type->several_devices && !strstr(options, "device=" KD_PLAN_VOLUME_PREFIX))
 		err = refuse_multiple_devices(drivers, type, directory);
 	return err;
 }
@@ -734,7 +752,7 @@ static struct kd_error *add_target(const struct drivers *drivers, const char *de
 	else if (type->source == KD_TARGET_NFS)
 		err = add_nfs_version(drivers, options);
 	else
-		err = add_block_devices(drivers, device, type);
+		err = add_block_devices(drivers, device, type, options);
 	if (!err && kd_target_is_container(type))
 		return add_needed(drivers, "", "fuse");
 	if (!err)

@@ -177,8 +177,13 @@ static struct kd_error *note_resolved(struct arming *arming)
 		err = inputs_add(root, inputs, INPUT_PROGRAM, arming->programs.path[i]);
 	for (i = 0; arming->conf.extra_files[i] && !err; i++)
 		err = inputs_add(root, inputs, INPUT_FILE, arming->conf.extra_files[i]);
-	for (i = 0; i < arming->plan.volume_count && !err; i++)
-		err = inputs_add(root, inputs, INPUT_VOLUME, arming->plan.volume[i].name);
+	for (i = 0; i < arming->plan.volume_count && !err; i++) {
+		const struct kd_plan_volume *volume = &arming->plan.volume[i];
+
+		err = strcmp(volume->kind, KD_PLAN_DEVICE) == 0 ?
+			      inputs_add(root, inputs, INPUT_DEVICE, volume->argv[0]) :
+			      inputs_add(root, inputs, INPUT_VOLUME, volume->name);
+	}
 	for (i = 0; i < arming->plan.fence_count && !err; i++)
 		err = inputs_add(root, inputs, INPUT_NETWORK, arming->plan.fence[i].node);
 	for (i = 0; i < arming->plan.target_count && !err; i++)

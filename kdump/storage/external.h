@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Devices that a file system needs besides the one that is mounted: an external log or journal, a realtime device,
- *  members of its own. The capture mounts a target by one device, so a file system that needs others is refused at
- *  start. */
+/** File systems that need more than the device that is mounted: external logs and journals, realtime devices, btrfs of
+ *  several devices. */
 #ifndef KDUMP_STORAGE_EXTERNAL_H
 #define KDUMP_STORAGE_EXTERNAL_H
 
 #include "base/error.h"
 #include "base/sysroot.h"
+#include "kdump/storage/target.h"
 
-/** Look for such devices in @options, with which the file system is or would be mounted, and in its superblock on
- *  @node, if that can be read. KD_ERR_UNSUPPORTED: there is one; the message says which, and what to do. */
-struct kd_error *external_check(const struct kd_sysroot *root, const char *type, const char *node,
-				const char *options) MUST_CHECK;
+/** Find the further devices of the file system @type on @node, which is or would be mounted with @options: they become
+ *  parts of @target, and its mount options refer to them. What only the superblock tells needs a readable @node.
+ *  KD_ERR_UNSUPPORTED: a device cannot be found; KD_ERR_LIMIT: there are too many. The text says what to do. */
+struct kd_error *external_find(const struct kd_sysroot *root, const char *type, const char *node, const char *options,
+			       struct target *target) MUST_CHECK;
 
 #endif

@@ -112,7 +112,7 @@ static struct kd_error *take_directory(const struct kd_sysroot *root, const stru
 	if (!err)
 		err = kd_set_text(&target->options, type->options);
 	if (!err && target->node)
-		err = external_check(root, mount->type, target->node, mount->options);
+		err = external_find(root, mount->type, target->node, mount->options, target);
 	if (err)
 		return err;
 	target->path = path_join(mount->root, path_below(path, mount->mount_point));
@@ -311,6 +311,10 @@ static struct kd_error *mount_detached(const struct target *target, int *ret)
 		if (fsconfig(context, FSCONFIG_SET_STRING, "subvol", subvolume, 0) < 0)
 			return kd_error_os(errno, "cannot select subvolume %s of %s", subvolume, source);
 	}
+	for (size_t i = 0; i < TARGET_PARTS && target->part[i].node; i++)
+		if (fsconfig(context, FSCONFIG_SET_STRING, target->part[i].option, target->part[i].node, 0) < 0)
+			return kd_error_os(errno, "cannot mount %s (%s) with %s=%s to look at it", source, target->type,
+					   target->part[i].option, target->part[i].node);
 	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ||
 	    (fd = fsmount(context, FSMOUNT_CLOEXEC, 0)) < 0)
 		return kd_error_os(errno, "cannot mount %s (%s) to look at it", source, target->type);
@@ -354,7 +358,7 @@ static struct kd_error *take_fstab_entry(const struct kd_sysroot *root, const st
 	if (!err)
 		err = kd_set_text(&target->path, request->path);
 	if (!err && target->node)
-		err = external_check(root, request->type, target->node, entry->options);
+		err = external_find(root, request->type, target->node, entry->options, target);
 	if (!err && kd_sysroot_is_live(root))
 		err = look_inside(request, entry->mount_point, target);
 	return err;
@@ -662,6 +666,10 @@ void target_free(struct target *target)
 	free(target->server);
 	free(target->server_name);
 	free(target->reserved);
+	for (size_t i = 0; i < TARGET_PARTS; i++) {
+		free(target->part[i].name);
+		free(target->part[i].node);
+	}
 	for (size_t i = 0; i < TARGET_NEEDS; i++)
 		free(target->need[i]);
 	free(target->node);

@@ -38,13 +38,21 @@ struct target_request {
 	unsigned int line;                  /* of @file, that names the target */
 };
 
-enum { TARGET_NEEDS = 8 };
+enum { TARGET_NEEDS = 8, TARGET_PARTS = 15 };
+
+/** A device that the target's file system has beside the one that is mounted. */
+struct target_part {
+	const char *option; /* of mount(2), that names it */
+	char *name;         /* in the plan */
+	char *node;         /* "/dev/vdb1", now; NULL: there are no more */
+};
 
 struct target {
 	char *type;   /* "ext4" … */
 	char *device; /* base/device_spec.h: "UUID=…", or "/dev/…" if the file system has no UUID; virtiofs: the tag;
 			     * nfs: "ADDRESS:/EXPORT" */
-	char *options;     /* mount options for the capture; "" for none */
+	char *options; /* mount options for the capture, with those for the parts; "" for none */
+	struct target_part part[TARGET_PARTS];
 	char *path;        /* directory, from the top of that file system */
 	char *server;      /* address of the server that has it; NULL: it is a part of this machine */
 	char *server_name; /* as configured, which may have further addresses; NULL: nobody has named it */

@@ -406,14 +406,34 @@ static struct kd_error *resolve(const struct resolving *resolving, const char *n
 	return level ? kd_error_wrap(resolve_md(resolving, whole, depth), "volume %s", whole) : NULL;
 }
 
+/* A device that the target's file system needs beside its own. */
+static struct kd_error *resolve_part(const struct resolving *resolving, const struct target_part *part)
+{
+	_cleanup_free_ char *identity = NULL;
+	struct kd_error *err = resolve(resolving, strrchr(part->node, '/') + 1, 0);
+
+	if (!err && kd_plan_find_volume(resolving->plan, part->name))
+		return NULL; /* another target is on the same file system */
+	if (!err)
+		err = block_identity(resolving->root, resolving->log, part->node, &identity);
+	if (!err)
+		err = kd_plan_add_volume(resolving->plan, KD_PLAN_DEVICE, part->name, (char *[]){ identity, NULL });
+	return kd_error_wrap(err, "its %s %s", part->option, part->node);
+}
+
 struct kd_error *volumes_resolve(const struct kd_sysroot *root, const struct kd_log *log,
 				 const struct volumes_source *source, const struct target *target, struct kd_plan *plan)
 {
 	const struct resolving resolving = { root, log, source, plan };
 
+	struct kd_error *err = NULL;
+
 	if (!target->node)
 		return NULL;
-	return kd_error_wrap(resolve(&resolving, strrchr(target->node, '/') + 1, 0), "dump target %s", target->node);
+	err = resolve(&resolving, strrchr(target->node, '/') + 1, 0);
+	for (size_t i = 0; i < TARGET_PARTS && target->part[i].node && !err; i++)
+		err = resolve_part(&resolving, &target->part[i]);
+	return kd_error_wrap(err, "dump target %s", target->node);
 }
 
 /* --- comparing ---------------------------------------------------------------------------------------------------- */

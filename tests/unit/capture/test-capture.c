@@ -906,6 +906,10 @@ static void test_mount_options(void **state)
 		{ "ext3", "nosuid,ro", "/dev/vda ext3 2 errors=continue\n/dev/vda ext3 0 errors=continue\n" },
 		{ "xfs", "", "/dev/vda xfs 0 \n/dev/vda xfs 0 \n" },
 		{ "btrfs", "subvolid=5", "/dev/vda btrfs 0 subvolid=5\n/dev/vda btrfs 0 \n" },
+		{ "xfs", "nosuid,logdev=volume:a", "/dev/vda xfs 2 logdev=/dev/vdb\n/dev/vda xfs 0 logdev=/dev/vdb\n" },
+		{ "ext4", "journal_path=volume:a",
+		  "/dev/vda ext4 0 logdev=/dev/vdb,errors=continue,noinit_itable\n"
+		  "/dev/vda ext4 0 logdev=/dev/vdb,errors=continue,noinit_itable\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -914,6 +918,8 @@ static void test_mount_options(void **state)
 						 .path = (char *)"/crash" };
 		struct target_place place = { .node = "/dev/vda" };
 
+		if (strstr(cases[i].options, "volume:"))
+			strcpy(place.parts, "logdev=/dev/vdb");
 		mount_calls[0] = '\0';
 		assert_error(target_mount(&(struct kd_plan){ 0 }, &target, 0, &place), KD_ERR_OS,
 			     "cannot mount /dev/vda");

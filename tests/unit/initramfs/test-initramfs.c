@@ -580,6 +580,14 @@ static void test_volumes(void **state)
 	assert_no_error(build(machine));
 	assert_modules(machine, VIRTIO_MODULES " md_mod raid1");
 
+	/* A log on another disk. */
+	remove_plan(state);
+	make_plan(state);
+	add_volume(machine, "device", "logdev0-of-1", "/dev/vda1");
+	add_target(machine, "xfs", "/dev/nvme1n1");
+	assert_no_error(build(machine));
+	assert_modules(machine, "nvme_core nvme " VIRTIO_MODULES);
+
 	/* Which kind of RAID is in the table only. */
 	remove_plan(state);
 	make_plan(state);

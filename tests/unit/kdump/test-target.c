@@ -49,9 +49,13 @@ static void expect_target(struct tree *m, const char *conf, const char *expected
 {
 	_cleanup_(target_free) struct target t = { 0 };
 	char found[1024];
+	size_t used;
 
 	assert_no_error(resolve(m, conf, &t));
-	snprintf(found, sizeof(found), "%s %s [%s] %s", t.type, t.device, t.options, t.path);
+	used = (size_t)snprintf(found, sizeof(found), "%s %s [%s] %s", t.type, t.device, t.options, t.path);
+	for (size_t i = 0; i < TARGET_PARTS && t.part[i].node; i++)
+		used += (size_t)snprintf(found + used, sizeof(found) - used, " %s %s", t.part[i].option,
+					 t.part[i].node);
 	assert_string_equal(found, expected);
 }
 
@@ -361,49 +365,80 @@ static void put_ext4(struct tree *m, unsigned char compat, unsigned char journal
 	disk[1024 + 0x5c] = compat;
 	disk[1024 + 0xe0] = journal_inode;
 	disk[1024 + 0xe5] = journal_device;
+	memset(disk + 1024 + 0xd0, 0x4a, 16);
 	tree_write(m, "/dev/vdb1", disk, sizeof(disk));
 }
 
-static void put_btrfs(struct tree *m, unsigned char devices)
+static void put_btrfs(struct tree *m, const char *node, unsigned char id, unsigned char devices)
 {
 	static unsigned char disk[65536 + SUPERBLOCK_SIZE];
 
+	memset(disk + 65536 + 32, id, 16);
 	memcpy(disk + 65536 + 64, "_BHRfS_M", 8);
 	disk[65536 + 136] = devices;
-	tree_write(m, "/dev/vdb1", disk, sizeof(disk));
+	tree_write(m, node, disk, sizeof(disk));
+}
+
+/* An ext4 journal on a device of its own, with a UUID of @id. */
+static void put_journal(struct tree *m, const char *node, unsigned char id)
+{
+	unsigned char disk[SUPERBLOCK_SIZE] = { 0 };
+
+	memcpy(disk + 1024 + 0x38, "\x53\xef", 2);
+	disk[1024 + 0x60] = 8;
+	memset(disk + 1024 + 0x68, id, 16);
+	tree_write(m, node, disk, sizeof(disk));
 }
 
 #define ON_XFS "30 22 254:17 / /data rw - xfs /dev/vdb1 rw,attr2"
 
-/* A file system with a log or data on another device could not be mounted at the crash. */
+/* A file system with a log or data on another device: the capture mounts it with that. */
 static void test_target_external(void **state)
 {
 	struct tree *m = *state;
 
 	put_root(m, "");
 	put_device(m, "vdb1", "254:17", "dddd-4");
+	put_device(m, "vdc1", "254:33", NULL);
+	put_device(m, "vdc2", "254:34", NULL);
 	tree_directory(m, "/data/dumps");
 	/* What everybody can see. */
 	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT ON_XFS "\n");
 	expect_target(m, "path /data/dumps", "xfs UUID=dddd-4 [] /dumps");
 	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT ON_XFS ",logdev=/dev/vdc1\n");
-	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED,
-		       "the xfs file system on /dev/vdb1 has an external log, but the capture mounts one device: only");
-	expect_refused(m, "xfs UUID=dddd-4\npath /dumps", KD_ERR_UNSUPPORTED, "has an external log");
-	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT ON_XFS ",rtdev=/dev/vdc1\n");
-	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "has a realtime device");
+	expect_target(m, "path /data/dumps",
+		      "xfs UUID=dddd-4 [logdev=volume:logdev0-of-dddd-4] /dumps logdev /dev/vdc1");
+	expect_target(m, "xfs UUID=dddd-4\npath /dumps",
+		      "xfs UUID=dddd-4 [logdev=volume:logdev0-of-dddd-4] /dumps logdev /dev/vdc1");
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT ON_XFS ",logdev=/dev/vdc1,rtdev=/dev/vdc2\n");
+	expect_target(m, "path /data/dumps",
+		      "xfs UUID=dddd-4 [logdev=volume:logdev0-of-dddd-4,rtdev=volume:rtdev1-of-dddd-4] /dumps "
+		      "logdev /dev/vdc1 rtdev /dev/vdc2");
+	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT ON_XFS ",logdev=/dev/gone\n");
+	expect_refused(m, "path /data/dumps", KD_ERR_NOT_FOUND, "/dev/gone");
 	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT);
 	tree_text(m, "/etc/fstab", "UUID=dddd-4 /data ext4 noauto,journal_path=/dev/vdc1 0 0\n");
-	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED,
-		       "ext4 file system on /dev/vdb1 has an external journal");
-	expect_refused(m, "ext4 UUID=dddd-4\npath /dumps", KD_ERR_UNSUPPORTED, "tune2fs -j");
+	expect_target(m, "path /data/dumps",
+		      "ext4 UUID=dddd-4 [journal_path=volume:journal_path0-of-dddd-4] /dumps journal_path /dev/vdc1");
 	tree_delete(m, "/etc/fstab");
-	/* What only the superblock tells. */
+}
+
+/* What only the superblock tells. */
+static void test_target_external_superblock(void **state)
+{
+	struct tree *m = *state;
+
+	put_root(m, "");
+	put_device(m, "vdb1", "254:17", "dddd-4");
+	put_device(m, "vdc1", "254:33", NULL);
+	put_device(m, "vdc2", "254:34", NULL);
+	tree_directory(m, "/data/dumps");
 	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT ON_XFS "\n");
 	put_xfs(m, 4096, 0, 0);
 	expect_target(m, "path /data/dumps", "xfs UUID=dddd-4 [] /dumps");
 	put_xfs(m, 0, 0, 0);
-	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "has an external log");
+	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED,
+		       "the xfs file system on /dev/vdb1 has an external log, and nothing tells which device that is");
 	put_xfs(m, 4096, 1 << 20, 0);
 	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "has a realtime device");
 	put_xfs(m, 4096, 1 << 20, 8192); /* on the device itself */
@@ -413,18 +448,54 @@ static void test_target_external(void **state)
 	expect_target(m, "path /data/dumps", "ext4 UUID=dddd-4 [] /dumps");
 	put_ext4(m, 4, 8, 0);
 	expect_target(m, "path /data/dumps", "ext4 UUID=dddd-4 [] /dumps");
+	put_journal(m, "/dev/vdc2", 9); /* another file system's */
 	put_ext4(m, 4, 0, 7);
-	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "has an external journal");
-	put_ext4(m, 4, 0, 0);
-	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "has an external journal");
-	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT "30 22 0:30 / /data rw - btrfs /dev/vdb1 rw\n");
-	put_btrfs(m, 1);
+	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "no device of this machine is that journal");
+	put_journal(m, "/dev/vdc1", 0x4a);
+	expect_target(m, "path /data/dumps",
+		      "ext4 UUID=dddd-4 [journal_path=volume:journal_path0-of-dddd-4] /dumps journal_path /dev/vdc1");
+	put_journal(m, "/dev/vdc2", 0x4a); /* a copy, unless another device stands on it */
+	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "several devices are that journal");
+	tree_directory(m, "/sys/class/block/vdc2/holders/dm-0");
+	expect_target(m, "path /data/dumps",
+		      "ext4 UUID=dddd-4 [journal_path=volume:journal_path0-of-dddd-4] /dumps journal_path /dev/vdc1");
+}
+
+static void test_target_btrfs_devices(void **state)
+{
+	static const char fsid[] = "/sys/fs/btrfs/07070707-0707-0707-0707-070707070707/devices";
+	static const char both[] =
+		"btrfs UUID=dddd-4 [subvolid=5,device=volume:device0-of-dddd-4] /dumps device /dev/vdc1";
+	struct tree *m = *state;
+	char path[128];
+
+	put_root(m, "30 22 0:30 / /data rw - btrfs /dev/vdb1 rw\n");
+	put_device(m, "vdb1", "254:17", "dddd-4");
+	put_device(m, "vdc1", "254:33", NULL);
+	put_device(m, "vdc2", "254:34", NULL);
+	tree_directory(m, "/data/dumps");
+	put_btrfs(m, "/dev/vdb1", 7, 1);
 	expect_target(m, "path /data/dumps", "btrfs UUID=dddd-4 [subvolid=5] /dumps");
-	put_btrfs(m, 2);
-	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "btrfs file system on /dev/vdb1 has several devices");
-	tree_text(m, "/proc/self/mountinfo", ROOT_MOUNT);
-	tree_text(m, "/etc/fstab", "/dev/vdb1 /data btrfs noauto 0 0\n");
-	expect_refused(m, "btrfs /dev/vdb1\npath /dumps", KD_ERR_UNSUPPORTED, "has several devices");
+	put_btrfs(m, "/dev/vdb1", 7, 2);
+	put_btrfs(m, "/dev/vdc2", 8, 2); /* another file system's */
+	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED,
+		       "btrfs file system on /dev/vdb1 has several devices, and of its 2 devices 1 were found");
+	put_btrfs(m, "/dev/vdc1", 7, 2);
+	expect_target(m, "path /data/dumps", both);
+	/* While it is mounted the kernel's list counts. */
+	put_btrfs(m, "/dev/vdc1", 8, 2);
+	snprintf(path, sizeof(path), "%s/vdb1", fsid);
+	tree_directory(m, path);
+	expect_refused(m, "path /data/dumps", KD_ERR_UNSUPPORTED, "of its 2 devices 1 were found");
+	snprintf(path, sizeof(path), "%s/vdc1", fsid);
+	tree_directory(m, path);
+	expect_target(m, "path /data/dumps", both);
+	put_btrfs(m, "/dev/vdb1", 7, 200);
+	for (unsigned int i = 0; i < 20; i++) {
+		snprintf(path, sizeof(path), "%s/vdx%u", fsid, i);
+		tree_directory(m, path);
+	}
+	expect_refused(m, "path /data/dumps", KD_ERR_LIMIT, "has more than 16 devices");
 }
 
 #define CLONE     "0a0a0a0a-0a0a-0a0a-0a0a-0a0a0a0a0a0a"
@@ -622,6 +693,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_target_mounted_after_all, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_automount, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_external, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_external_superblock, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_target_btrfs_devices, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_clone, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_clone_without_identity, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_target_nfs, tree_setup, tree_teardown),

@@ -250,6 +250,30 @@ static void test_luks_on_lvm(void **state)
 		      "allow_discards");
 }
 
+/* A log of the target's file system, on a volume. */
+static void test_part_of_a_file_system(void **state)
+{
+	struct machine *m = *state;
+	struct target target = { .node = (char *)"/dev/vda3" };
+
+	add_disk(m);
+	add_dm(m, "dm-0", "253:0\n", "vg-root\n", "LVM-abc\n");
+	add_slave(m, "dm-0", "pci0/virtio1/block/vda/vda3");
+	target.part[0] = (struct target_part){ "logdev", (char *)"logdev0-of-1", (char *)"/dev/dm-0" };
+	assert_no_error(volumes_resolve(&m->tree.root, NULL, &source, &target, &m->plan));
+	assert_int_equal(m->plan.volume_count, 2);
+	assert_volume(&m->plan, 0,
+		      "dm vg-root 0 2097152 linear PARTUUID=0815-03 2048 ; 2097152 4096 striped 2 128 "
+		      "PARTUUID=0815-03 0 PARTUUID=0815-03 5");
+	assert_volume(&m->plan, 1, "device logdev0-of-1 volume:vg-root");
+	/* Another target on the same file system. */
+	assert_no_error(volumes_resolve(&m->tree.root, NULL, &source, &target, &m->plan));
+	assert_int_equal(m->plan.volume_count, 2);
+	target.part[1] = (struct target_part){ "rtdev", (char *)"rtdev1-of-1", (char *)"/dev/gone" };
+	assert_error(volumes_resolve(&m->tree.root, NULL, &source, &target, &m->plan), KD_ERR_OS,
+		     "dump target /dev/vda3: its rtdev /dev/gone");
+}
+
 static void test_luks_requirements(void **state)
 {
 	static const char requires[] = "{\"config\":{\"requirements\":{\"mandatory\" : [ \"%s\"]}}}";
@@ -549,6 +573,24 @@ static void test_volumes_of_a_target(void **state)
 	}
 }
 
+/* What the mount options refer to, and what that lies on, is a target's as well. */
+static void test_volumes_of_a_file_systems_parts(void **state)
+{
+	static const bool expected[] = { true, true, false };
+	struct machine *m = *state;
+	_cleanup_free_ bool *below = NULL;
+
+	add_volume(m, "md", "md0", "raid1 1.2 DISK=a,UUID_SUB=1 missing");
+	add_volume(m, "device", "logdev0-of-1", "volume:md0");
+	add_volume(m, "device", "logdev0-of-2", "DISK=b");
+	assert_no_error(
+		kd_plan_add_target(&m->plan, "xfs", "UUID=1", "nosuid,logdev=volume:logdev0-of-1,noatime", "/", 1));
+	assert_no_error(kd_plan_add_target(&m->plan, "xfs", "UUID=2", "logdev=volume:logdev0-of-2", "/", 1));
+	below = volumes_below(&m->plan, "UUID=1");
+	assert_non_null(below);
+	assert_memory_equal(below, expected, sizeof(expected));
+}
+
 /* The volume of another target is not even looked for. */
 static void test_another_targets_volume_is_left_alone(void **state)
 {
@@ -643,6 +685,7 @@ int main(void)
 		MACHINE_TEST(test_lvm),
 		MACHINE_TEST(test_lvm_without_a_disk),
 		MACHINE_TEST(test_luks_on_lvm),
+		MACHINE_TEST(test_part_of_a_file_system),
 		MACHINE_TEST(test_luks_requirements),
 		MACHINE_TEST(test_raid),
 		MACHINE_TEST(test_raid_takes_members_in_sync),
@@ -653,6 +696,7 @@ int main(void)
 		MACHINE_TEST(test_member_in_sync_is_waited_for),
 		MACHINE_TEST(test_lvm_raid_without_a_disk),
 		MACHINE_TEST(test_volumes_of_a_target),
+		MACHINE_TEST(test_volumes_of_a_file_systems_parts),
 		MACHINE_TEST(test_another_targets_volume_is_left_alone),
 		cmocka_unit_test(test_legs),
 		cmocka_unit_test(test_table),

@@ -304,8 +304,8 @@ ROWS = [
     Row("original", "a copy with the same UUID comes before it", "original", refusal="UUID" + REMEDY),
     *(Row(f"{name}-serial", "the same, and each disk tells a serial number", name, serial=True)
       for name in ("clone", "original")),
-    Row("ext4-journal", "the journal is on another disk", "journal", refusal="journal" + REMEDY),
-    Row("xfs-log", "the log is on another disk", "log", fs="xfs", refusal=r"\blog" + REMEDY),
+    Row("ext4-journal", "the journal is on another disk", "journal"),
+    Row("xfs-log", "the log is on another disk", "log", fs="xfs"),
     Row("btrfs-pair", "two disks", "pair", fs="btrfs"),
     Row("raw", "a partition without a file system", "raw", programs=("sfdisk",), disks=1, below=True,
         conf="raw /dev/vdc1\npath /var/crash", quick=True),
