@@ -57,32 +57,33 @@ for name in sys.argv[2].split():
 SECTOR, ESP_START, ESP_SECTORS, ROOT_START = 512, 4096, 131072, 135168
 
 
-def image():
-    """The pristine disk, a qcow2 image in the cache."""
-    key = host.digest(" ".join(PACKAGES), json.dumps(FILES), INSTALL, AGENT, DISK_SIZE)
+def image(*more):
+    """The pristine disk, a qcow2 image in the cache. @more: further packages on it."""
+    key = host.digest(" ".join([*PACKAGES, *more]), json.dumps(FILES), INSTALL, AGENT, DISK_SIZE)
     path = host.CACHE / "debian" / f"disk-{key}.qcow2"
     if not path.exists():
         host.say("making the disk of a full Debian 12 (once; three minutes)")
         with host.being_made(path) as draft, tempfile.TemporaryDirectory(prefix=".debian.", dir=host.CACHE) as place:
             raw = Path(place, "raw")
-            _make_raw(raw, Path(place))
+            _make_raw(raw, Path(place), more)
             host.run(host.need("qemu-img", "qemu-utils"), "convert", "-O", "qcow2", raw, draft)
     return path
 
 
-def root_tar():
-    """What mmdebstrap makes of PACKAGES."""
-    tar = host.CACHE / "debian" / f"root-{host.digest(' '.join(PACKAGES))}.tar"
+def root_tar(*more):
+    """What mmdebstrap makes of PACKAGES and @more."""
+    names = [*PACKAGES, *more]
+    tar = host.CACHE / "debian" / f"root-{host.digest(' '.join(names))}.tar"
     if not tar.exists():
         with host.being_made(tar) as draft:
             host.run(host.need("mmdebstrap", "mmdebstrap"), "--format=tar", "--variant=minbase",
-                     f"--include={','.join(PACKAGES)}", "bookworm", draft, *_sources())
+                     f"--include={','.join(names)}", "bookworm", draft, *_sources())
     return tar
 
 
-def _make_raw(raw, place):
+def _make_raw(raw, place, more):
     root = place / "root"
-    _fill(root_tar(), root)
+    _fill(root_tar(*more), root)
     _partition(raw, root)
     # GRUB wants to see the disk that it is installed on: the machine itself does that, booted without it.
     kernel, initrd = next((root / "boot").glob("vmlinuz-*")), next((root / "boot").glob("initrd.img-*"))

@@ -11,7 +11,8 @@ from typing import Callable
 
 from . import debian, host, kernels, small, stages
 
-RELEASES = {name: kernels.NAMES[name] for name in ("6.1", "6.12")}  # of the full Debian
+RELEASES = ("6.1", "6.12")  # of the full Debian
+MORE = [kernels.NAMES["6.12"]]  # packages
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Lab:
         """A full Debian 12 at its login prompt, with the kernels of RELEASES and this tree, whose units are there and not enabled.
         GRUB starts the newest kernel by default. A kexec stays in the same QEMU; a reset is a new one, and counted: guest.resets.
         @hardware: firmware, memory, extra, as debian.running() takes them."""
-        with debian.disk_for_runs(two_kernels()) as disk, \
+        with debian.disk_for_runs(debian.image(*MORE)) as disk, \
                 debian.running(self.out / f"{name}.log", disk, self.echo, **hardware) as guest:
             guest.login()
             self.put(guest)
@@ -82,29 +83,5 @@ def packed(installed):
 
 def release(name):
     """The kernel release that the full Debian has of @name, a key of RELEASES."""
-    if name == "6.1":
-        return _release_of_disk()
-    found = re.search(r"linux-image-(\d\S*?)_", " ".join(path.name for path in debian.packages(RELEASES[name]).iterdir()))
-    return found[1]
-
-
-def two_kernels():
-    """The full Debian with all kernels of RELEASES; made once."""
-    path = host.CACHE / "debian" / f"kernels-{host.digest(debian.image().name, release('6.12'))}.qcow2"
-    if not path.exists():
-        host.say("installing a second kernel on the disk of a full Debian 12 (once; five minutes)")
-        with host.being_made(path) as draft, debian.disk_for_runs() as disk:
-            with debian.running(disk.with_name("install.log"), disk) as guest:
-                guest.login()
-                place = guest.fetch(debian.packages(RELEASES["6.12"]))
-                guest.run(f"cd {place} && apt-get install -y --no-install-recommends ./*.deb && rm -r {place} && sync", 1500)
-                guest.start("systemctl poweroff")
-                guest.machine.wait(120 * host.PATIENCE)
-            host.run("qemu-img", "convert", "-O", "qcow2", "-B", debian.image(), "-F", "qcow2", disk, draft)
-    return path
-
-
-def _release_of_disk():
-    """The kernel that mmdebstrap found."""
-    names = host.run("tar", "-tf", debian.root_tar(), "--wildcards", "./boot/vmlinuz-*").split()
-    return names[0].partition("vmlinuz-")[2]
+    found = re.findall(r"/vmlinuz-(\S+)", host.run("tar", "-tf", debian.root_tar(*MORE), "--wildcards", "./boot/vmlinuz-*"))
+    return next(text for text in found if text.startswith(f"{name}."))
