@@ -122,3 +122,62 @@ int boot_entry_compare(const char *a, const char *b)
 		order = compare_versions(first.version, second.version);
 	return order ? order : compare_versions(first.release, second.release);
 }
+
+/* --- systemd-boot ------------------------------------------------------------------------------------------------- */
+
+/* Where both have the same separator it is left behind; else the one that has it is older. 0: go on. */
+static int compare_separator(char separator, const char **a, const char **b)
+{
+	bool in_a = **a == separator, in_b = **b == separator;
+
+	*a += in_a && in_b;
+	*b += in_a && in_b;
+	return in_b - in_a;
+}
+
+static const char *skip_others(const char *at)
+{
+	while (*at && !isalnum((unsigned char)*at) && !strchr("~-^.", *at))
+		at++;
+	return at;
+}
+
+/* The runs at *@a and *@b, which are moved on. One without digits where the other has some is the empty number. */
+static int compare_next_runs(const char **a, const char **b)
+{
+	bool digits = isdigit((unsigned char)**a) || isdigit((unsigned char)**b);
+	struct span first = { *a, *a }, second = { *b, *b };
+
+	while (digits ? isdigit((unsigned char)*first.end) : isalpha((unsigned char)*first.end))
+		first.end++;
+	while (digits ? isdigit((unsigned char)*second.end) : isalpha((unsigned char)*second.end))
+		second.end++;
+	*a = first.end;
+	*b = second.end;
+	if (first.at == first.end || second.at == second.end)
+		return (first.at < first.end) - (second.at < second.end);
+	return compare_runs(first, second);
+}
+
+int boot_version_compare(const char *a, const char *b)
+{
+	int order = 0;
+
+	a = a ? a : "";
+	b = b ? b : "";
+	while (!order) {
+		a = skip_others(a);
+		b = skip_others(b);
+		order = compare_separator('~', &a, &b);
+		if (order)
+			break;
+		/* What goes on is newer, unless it goes on with a '~'. */
+		if (!*a || !*b)
+			return (*a != '\0') - (*b != '\0');
+		for (const char *separator = "-^."; *separator && !order; separator++)
+			order = compare_separator(*separator, &a, &b);
+		if (!order)
+			order = compare_next_runs(&a, &b);
+	}
+	return order;
+}

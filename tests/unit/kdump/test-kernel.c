@@ -7,6 +7,7 @@
 #include "kdump/config/kernel.h"
 #include "tests/unit/testing.h"
 #include "tests/unit/tree.h"
+#include "tests/unit/uki.h"
 
 static void test_kernel(void **state)
 {
@@ -61,20 +62,11 @@ static void test_kernel_entries(void **state)
 	expect_path(m, "6.2", "/boot/efi/debian/6.2/linux");
 }
 
-/* The head of a PE file whose only section, @name, has @text. */
 static void make_uki(struct tree *m, const char *path, const char *name, const char *text)
 {
-	uint8_t file[1024] = "MZ";
+	const struct uki_section sections[] = { { name, text }, { NULL, NULL } };
 
-	file[0x3c] = 0x80;
-	memcpy(file + 0x80, "PE\0\0", 4);
-	file[0x80 + 6] = 1;
-	memcpy(file + 0x98, name, strlen(name));
-	file[0x98 + 8] = (uint8_t)strlen(text);
-	file[0x98 + 17] = 2; /* 512 bytes … */
-	file[0x98 + 21] = 2; /* … at 512 */
-	memcpy(file + 512, text, strlen(text));
-	tree_write(m, path, file, sizeof(file));
+	uki_write(m, path, sections);
 }
 
 /* The one that says that it is of this release, whatever its name is. */
