@@ -33,6 +33,7 @@ static const char *const group_titles[VERB_GROUPS] = {
 	[VERB_GROUP_ARM] = "To be ready",
 	[VERB_GROUP_MEMORY] = "The reservation",
 	[VERB_GROUP_DUMPS] = "After a crash",
+	[VERB_GROUP_REBOOT] = "A new kernel",
 };
 
 static void print_group(enum verb_group group)

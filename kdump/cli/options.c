@@ -115,8 +115,9 @@ static int resolve_letter(const struct verb *verb, int c)
 static void set_own(const struct verb *verb, int i, struct command_line *line)
 {
 	line->ctl.option[i] = optarg ? optarg : "";
-	if ((verb->flags & VERB_DRY_RUN) && strcmp(verb->options[i].name, "print") == 0)
-		line->ctl.dry_run = true;
+	for (size_t look = 0; look < ARRAY_SIZE(verb->looks); look++)
+		if (verb->looks[look] && strcmp(verb->looks[look], verb->options[i].name) == 0)
+			line->ctl.dry_run = true;
 }
 
 static void set_common(const struct common_option *row, struct command_line *line)

@@ -73,6 +73,7 @@ const struct verb kdumpctl_verbs[] = {
 		.arguments = "[SIZE]",
 		.arguments_max = 1,
 		.options = reset_options,
+		.looks = { "print" },
 		.help = "reserve memory from the next boot on: set crashkernel= in the boot loader",
 	},
 	{
@@ -254,6 +255,15 @@ const struct verb kdumpctl_verbs[] = {
 		.arguments_max = SIZE_MAX,
 		.options = dumps_path_options,
 		.help = "let dumps be deleted again",
+	},
+	{
+		.name = "reboot",
+		.run = reboot_run,
+		.group = VERB_GROUP_REBOOT,
+		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN,
+		.options = reboot_options,
+		.looks = { "check" },
+		.help = "start another kernel without the firmware, after an orderly shutdown",
 	},
 	{
 		.name = "_completion",

@@ -58,6 +58,9 @@ DEFINE_CLEANUP(struct loader_image *, loader_image_free)
  *  addresses. The random seed is left out, since it is new each time. */
 void loader_image_hash(const struct loader_image *image, struct kd_sha256 *sha);
 
+/** Bytes that its segments take in memory. */
+uint64_t loader_image_memory(const struct loader_image *image);
+
 /** Segments, e820 table, elfcorehdr and command line, for people and for tests. */
 void loader_print(const struct loader_image *image, FILE *out);
 

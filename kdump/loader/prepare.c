@@ -253,13 +253,21 @@ static struct kd_error *complete_cmdline(struct loader_image *image)
 	return NULL;
 }
 
-static struct kd_error *check_total(const struct loader_image *image)
+uint64_t loader_image_memory(const struct loader_image *image)
 {
 	uint64_t total = 0;
 	size_t i;
 
 	for (i = 0; i < image->segments.count; i++)
 		total += image->segments.segment[i].memsz;
+	return total;
+}
+
+/* kexec_load(2) refuses segments that take more than half of RAM. */
+static struct kd_error *check_total(const struct loader_image *image)
+{
+	uint64_t total = loader_image_memory(image);
+
 	if (total <= half_of_ram(image))
 		return NULL;
 	return kd_error_create(KD_ERR_LIMIT,

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/sysroot.h"
 
-#define KDUMPCTL_OPTIONS_MAX 12 /* of one verb */
+#define KDUMPCTL_OPTIONS_MAX 16 /* of one verb */
 
 struct kdumpctl {
 	struct kd_sysroot root; /* the machine */
@@ -41,7 +41,7 @@ struct verb_option {
 enum verb_flags {
 	VERB_CHANGES = 1 << 0, /* changes the machine's state: needs root, and only one runs at a time */
 	VERB_LIVE = 1 << 1,    /* works only on the running machine, except with --dry-run */
-	VERB_DRY_RUN = 1 << 2, /* takes --dry-run; an option "print" of its own means the same */
+	VERB_DRY_RUN = 1 << 2, /* takes --dry-run */
 	VERB_JSON = 1 << 3,    /* takes --json */
 	VERB_HIDDEN = 1 << 4,  /* for units, rules and package scripts; not shown in the help */
 	VERB_DUMP = 1 << 5,    /* its operands are dumps: "-12" is an operand, not an option */
@@ -49,7 +49,7 @@ enum verb_flags {
 	VERB_REFRESH = 1 << 7, /* a unit runs it after an edit: whoever has edited waits for it in silence */
 };
 
-enum verb_group { VERB_GROUP_ARM, VERB_GROUP_MEMORY, VERB_GROUP_DUMPS, VERB_GROUPS };
+enum verb_group { VERB_GROUP_ARM, VERB_GROUP_MEMORY, VERB_GROUP_DUMPS, VERB_GROUP_REBOOT, VERB_GROUPS };
 
 /** A row of the table from which usage, help and completions are made. */
 struct verb {
@@ -61,6 +61,7 @@ struct verb {
 	const char *arguments; /* as the help shows them, "[DUMP]"; NULL: takes none */
 	size_t arguments_min, arguments_max;
 	const struct verb_option *options; /* NULL: none */
+	const char *looks[2];              /* of those: with one of these it changes nothing, as with --dry-run */
 	const char *help;                  /* a line */
 	const char *failed;                /* the last line if the verb fails; NULL: none */
 };

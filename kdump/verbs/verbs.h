@@ -54,6 +54,10 @@ extern const struct verb_option dumps_remove_options[];
 /* propagate.c */
 kdumpctl_verb propagate_key;
 
+/* reboot.c */
+kdumpctl_verb reboot_run;
+extern const struct verb_option reboot_options[];
+
 /* refresh.c */
 kdumpctl_verb refresh_run, refresh_kernel_installed, refresh_kernel_removed;
 

@@ -156,12 +156,12 @@ static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 
 /* --- showing ------------------------------------------------------------------------------------------------------ */
 
-static void print_result(const struct term *term, const struct check *check, const struct check_result *result)
+void check_print(const struct term *term, const char *name, const struct check_result *result)
 {
 	enum term_colour colour = verdicts[result->verdict].colour;
 
 	fprintf(term->out, "%s%-7s%s  %-16s  ", term_start(term, colour), verdicts[result->verdict].word,
-		term_stop(term), check->name);
+		term_stop(term), name);
 	term_text(term, text_of(result));
 	fputc('\n', term->out);
 	if (result->remedy && result->verdict > CHECK_NOT_APPLICABLE)
@@ -207,7 +207,7 @@ struct kd_error *check_everything(struct kdumpctl *ctl, unsigned int *failures)
 		if (ctl->json)
 			put_result(&json, &checks[i], &result);
 		else
-			print_result(&term, &checks[i], &result);
+			check_print(&term, checks[i].name, &result);
 		free(result.text);
 	}
 	if (ctl->json) {

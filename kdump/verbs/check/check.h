@@ -13,6 +13,7 @@
 #include "kdump/config/settings.h"
 #include "kdump/storage/target.h"
 #include "kdump/verbs/kdumpctl.h"
+#include "kdump/verbs/terminal.h"
 
 enum check_verdict {
 	CHECK_OK,
@@ -48,6 +49,12 @@ void check_say(struct check_result *result, enum check_verdict verdict, const ch
 	PRINTF_FORMAT(4, 5);
 /** The same with the text of @err, which is destroyed. */
 void check_say_error(struct check_result *result, enum check_verdict verdict, struct kd_error *err);
+
+/** Print a result as a line, and its remedy. */
+void check_print(const struct term *term, const char *name, const struct check_result *result);
+
+/** Does the kernel file @path carry a signature (of which nobody knows whether the running kernel trusts it)? */
+bool check_is_signed(const struct kd_sysroot *root, const char *path);
 
 /** Run the cheap checks. What they find is a warning on ctl->log. */
 void check_cheaply(const struct kdumpctl *ctl, const struct kd_conf *conf, const struct target *target);

@@ -81,7 +81,7 @@ void check_reservation(const struct check_context *c, struct check_result *resul
 }
 
 /* Does the PE file @path have a certificate table? The running kernel judges who signed it. */
-static bool is_signed(const struct kd_sysroot *root, const char *path)
+bool check_is_signed(const struct kd_sysroot *root, const char *path)
 {
 	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_RDONLY | O_NONBLOCK);
 	uint32_t offset, entry[2];
@@ -104,7 +104,7 @@ void check_signature(const struct check_context *c, struct check_result *result)
 
 	if (kd_error_discard(loader_lockdown(&c->ctl->root, &lockdown)) || !lockdown || !c->kernel)
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "the kernel is not locked down");
-	if (is_signed(&c->ctl->root, c->kernel->path))
+	if (check_is_signed(&c->ctl->root, c->kernel->path))
 		check_say(result, CHECK_OK, NULL, "the kernel is locked down, and %s is signed", c->kernel->path);
 	else
 		check_say(result, CHECK_FAILURE,

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* kdumpctl reboot. */
+#include "kdump/verbs/reboot.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/run.h"
+#include "base/visible.h"
+#include "kdump/boot/changes.h"
+#include "kdump/verbs/verbs.h"
+
+const struct verb_option reboot_options[] = {
+	[REBOOT_KERNEL] = { "kernel", 0, "VERSION", "start the kernel of this version (uname -r)" },
+	[REBOOT_ENTRY] = { "entry", 0, "ID",
+			   "start this entry of the boot loader's menu: its id, title or kernel file" },
+	[REBOOT_NEXT] = { "next", 0, NULL, "start what the boot loader would take next: the default" },
+	[REBOOT_APPEND] = { "append", 0, "WORDS", "add these parameters to the command line, for this boot" },
+	[REBOOT_BOOTLOADER] = { "bootloader", 0, "NAME", "grub, grubby, systemd-boot, u-boot-menu or extlinux" },
+	[REBOOT_CHECK] = { "check", 0, NULL, "list what would keep it from working here, change nothing" },
+	[REBOOT_FORCE] = { "force", 0, NULL, "reboot in spite of an obstacle" },
+	[REBOOT_OPTIONS] = { 0 },
+};
+
+static struct kd_error *append(struct kdumpctl *ctl, const char *value, struct reboot_request *request)
+{
+	return reboot_request_append(request, value);
+}
+
+static const struct reboot_part parts[] = {
+	{ REBOOT_APPEND, append, NULL, NULL },
+};
+
+/* --- the parts ---------------------------------------------------------------------------------------------------- */
+
+static bool takes_part(const struct kdumpctl *ctl, const struct reboot_part *part)
+{
+	return ctl->option[part->option];
+}
+
+static struct kd_error *prepare_parts(struct kdumpctl *ctl, struct reboot_request *request)
+{
+	struct kd_error *err = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts) && !err; i++)
+		if (takes_part(ctl, &parts[i]) && parts[i].prepare)
+			err = parts[i].prepare(ctl, ctl->option[parts[i].option], request);
+	return err;
+}
+
+static struct kd_error *parts_loaded(struct kdumpctl *ctl, const struct reboot_request *request)
+{
+	struct kd_error *err = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts) && !err; i++)
+		if (takes_part(ctl, &parts[i]) && parts[i].loaded)
+			err = parts[i].loaded(ctl, ctl->option[parts[i].option], request);
+	return err;
+}
+
+static void machine_stays(struct kdumpctl *ctl)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (takes_part(ctl, &parts[i]) && parts[i].stays)
+			parts[i].stays(ctl);
+	kd_log_error(&ctl->log, loader_unload(LOADER_REBOOT));
+}
+
+/* --- the request -------------------------------------------------------------------------------------------------- */
+
+static struct kd_error *choose(const struct kdumpctl *ctl, struct reboot_request *ret)
+{
+	const struct reboot_choice choice = {
+		.entry = ctl->option[REBOOT_ENTRY],
+		.version = ctl->option[REBOOT_KERNEL],
+		.loader = ctl->option[REBOOT_BOOTLOADER],
+	};
+	unsigned int ways = (choice.entry != NULL) + (choice.version != NULL) + (ctl->option[REBOOT_NEXT] != NULL);
+
+	if (ways > 1)
+		return kd_error_create(KD_ERR_USAGE, "--kernel, --entry and --next exclude each other");
+	return reboot_request_make(&ctl->root, &choice, ret);
+}
+
+static void print_line(const char *name, const char *value)
+{
+	printf("%-8s ", name);
+	kd_visible_put(stdout, value, false);
+	putchar('\n');
+}
+
+static void print_request(const struct reboot_request *request)
+{
+	print_line("entry", request->title);
+	print_line("because", request->why);
+	print_line("version", *request->version ? request->version : "not known");
+	print_line("kernel", request->kernel);
+	for (char **path = request->initrd; path && *path; path++)
+		print_line("initrd", *path);
+	print_line("options", request->cmdline);
+}
+
+/* --- leaving ------------------------------------------------------------------------------------------------------ */
+
+/* The boot loader forgets it when it starts the entry; this time nobody starts the boot loader. */
+static struct kd_error *forget_once(const struct kdumpctl *ctl, const struct reboot_request *request)
+{
+	for (size_t i = 0; request->forget && request->forget[i][0]; i++)
+		if (kd_sysroot_exists(&ctl->root, request->forget[i][0]))
+			return boot_run(request->forget[i]);
+	return NULL;
+}
+
+/* systemd finds a kernel loaded, and loads none itself. */
+static struct kd_error *leave(const struct kdumpctl *ctl)
+{
+	static const char *const words[] = { "systemctl", "kexec", NULL };
+	bool ok = false;
+	struct kd_error *err = kd_run_shown(words, true, &ok);
+
+	if (!err && !ok)
+		err = kd_error_create(KD_ERR_STATE, "\"systemctl kexec\" failed: the machine stays");
+	return err;
+}
+
+static struct kd_error *load(struct kdumpctl *ctl, const struct reboot_request *request)
+{
+	_cleanup_(loader_image_free) struct loader_image *image = NULL;
+	const char *how = "";
+	struct kd_error *err = reboot_request_prepare(&ctl->root, request, &ctl->log, &image);
+
+	if (!err)
+		err = loader_load(image, &how);
+	if (!err)
+		kd_info(&ctl->log, "loaded %s by %s: rebooting into \"%s\" (%s)", request->kernel, how, request->title,
+			request->why);
+	return err;
+}
+
+static struct kd_error *go(struct kdumpctl *ctl, const struct reboot_request *request)
+{
+	struct kd_error *err = load(ctl, request);
+
+	if (err)
+		return kd_error_wrap(err, "cannot load %s; the machine stays as it is", request->kernel);
+	err = parts_loaded(ctl, request);
+	if (!err)
+		err = forget_once(ctl, request);
+	if (!err)
+		err = leave(ctl);
+	if (err)
+		machine_stays(ctl);
+	return err;
+}
+
+struct kd_error *reboot_run(struct kdumpctl *ctl, int *status)
+{
+	_cleanup_(reboot_request_free) struct reboot_request request = { 0 };
+	bool check = ctl->option[REBOOT_CHECK];
+	unsigned int obstacles = 0;
+	struct kd_error *err = choose(ctl, &request);
+
+	if (!err)
+		err = prepare_parts(ctl, &request);
+	if (!err && ctl->dry_run && !check) {
+		print_request(&request);
+		return NULL;
+	}
+	if (!err)
+		err = reboot_check(ctl, &request, check, &obstacles);
+	if (err)
+		return err;
+	if (check) {
+		*status = obstacles ? 1 : 0;
+		return NULL;
+	}
+	if (obstacles && !ctl->option[REBOOT_FORCE])
+		return kd_error_create(KD_ERR_STATE,
+				       "the reboot would not work here: see above; --force tries it all the same");
+	return go(ctl, &request);
+}
