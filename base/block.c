@@ -28,6 +28,7 @@ static const char *const link_directories[] = {
 	[KD_DEVICE_UUID_SUB] = NULL,
 	[KD_DEVICE_VOLUME] = NULL,
 	[KD_DEVICE_DISK] = NULL,
+	[KD_DEVICE_PATHS] = NULL,
 	[KD_DEVICE_CONTAINER] = NULL,
 };
 
@@ -141,7 +142,7 @@ static struct kd_error *find_name(const struct kd_sysroot *root, const char *nam
 
 static bool has_place(const struct kd_device_spec *spec)
 {
-	return spec->value[KD_DEVICE_VOLUME] || spec->value[KD_DEVICE_DISK];
+	return spec->value[KD_DEVICE_VOLUME] || spec->value[KD_DEVICE_DISK] || spec->value[KD_DEVICE_PATHS];
 }
 
 static unsigned int count_conditions(const struct kd_device_spec *spec)

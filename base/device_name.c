@@ -17,6 +17,7 @@ static const char *const prefixes[] = {
 	[KD_DEVICE_UUID_SUB] = "UUID_SUB=",
 	[KD_DEVICE_VOLUME] = KD_PLAN_VOLUME_PREFIX,
 	[KD_DEVICE_DISK] = "DISK=",
+	[KD_DEVICE_PATHS] = "PATHS=",
 	[KD_DEVICE_CONTAINER] = "CONTAINER=",
 };
 

@@ -18,6 +18,7 @@ enum kd_device_key {
 	KD_DEVICE_CONTAINER, /* a container of dumps, by "UUID" at its beginning or "UUID@OFFSET" further on */
 	KD_DEVICE_VOLUME,    /* a volume that the plan puts together, by its name */
 	KD_DEVICE_DISK,      /* a disk, by kd_disk_identity() */
+	KD_DEVICE_PATHS,     /* the same, and any of the devices that lead to that disk will do */
 	KD_DEVICE_KEYS,
 };
 
@@ -26,8 +27,8 @@ struct kd_device_name {
 	const char *value; /* a part of the parsed text; of a path, the whole */
 };
 
-/** "/dev/vda1", "UUID=…", "LABEL=…", "PARTUUID=…", "PARTLABEL=…", "UUID_SUB=…", "volume:…", "DISK=…" or "CONTAINER=…".
- * False: @text has none of these forms, or nothing follows the prefix. */
+/** "/dev/vda1", "UUID=…", "LABEL=…", "PARTUUID=…", "PARTLABEL=…", "UUID_SUB=…", "volume:…", "DISK=…", "PATHS=…" or
+ *  "CONTAINER=…". False: @text has none of these forms, or nothing follows the prefix. */
 bool kd_device_name_parse(const char *text, struct kd_device_name *ret);
 
 /** May a person write a name of this kind? */

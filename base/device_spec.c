@@ -149,12 +149,14 @@ static bool is_volume(const struct kd_sysroot *root, const char *disk, const cha
 
 bool kd_device_is_place(const struct kd_sysroot *root, const char *name, const struct kd_device_spec *spec)
 {
-	const char *volume = spec->value[KD_DEVICE_VOLUME], *expected = spec->value[KD_DEVICE_DISK];
+	const char *volume = spec->value[KD_DEVICE_VOLUME], *paths = spec->value[KD_DEVICE_PATHS];
+	const char *expected = paths ? paths : spec->value[KD_DEVICE_DISK];
 	_cleanup_free_ char *disk = NULL, *identity = NULL;
 
 	if (!volume && !expected)
 		return true;
-	if (kd_error_discard(kd_whole_disk(root, name, &disk)) || (volume && !is_volume(root, disk, volume)))
+	if (kd_error_discard(kd_whole_disk(root, name, &disk)) || (volume && !is_volume(root, disk, volume)) ||
+	    (paths && strcmp(disk, name) != 0))
 		return false;
 	if (!expected)
 		return true;

@@ -4,6 +4,7 @@
  *      volume:vg-root,UUID=5b6d0c1e-…               the volume that the plan puts together, with that file system
  *      DISK=naa.5000c500a1b2c3d4,PARTUUID=…,UUID=…  a partition of that disk, with that file system
  *      UUID=5b6d0c1e-…                              any device that holds that file system
+ *      PATHS=naa.600a0b80000d1e2f                   any of the devices that are paths to that disk, which are all alike
  *      DISK=…,CONTAINER=0c0ffee0-…@1048576          that disk, with the label of that container of dumps at this byte
  *
  *  A file system's UUID alone does not say which device is meant: a copy has the same, and a mirror's leg shows the

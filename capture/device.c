@@ -19,7 +19,7 @@ DEFINE_CLEANUP(blkid_probe, blkid_free_probe)
 
 enum { ANSWER_MS = 3000, PENDING_MS = 1000 };
 
-/* OTHER: it is in the place of the one that is meant, but has other contents. */
+/* OTHER: it is in the place of the one that is meant, but has other contents, or is a path that does not work. */
 enum answer { ANSWER_NONE, ANSWER_NO, ANSWER_OTHER, ANSWER_YES };
 
 /* Asked by a child: a dead disk keeps everybody waiting who reads it, for minutes or for ever. */
@@ -38,6 +38,7 @@ struct search {
 	struct question *pending; /* devices that have not answered yet; owned */
 	size_t pending_count;
 	char other[DEVICE_NODE_MAX]; /* the last one that answered ANSWER_OTHER; "": none */
+	int rank;                    /* of the best path so far */
 };
 
 /* --- is it this one? ---------------------------------------------------------------------------------------------- */
@@ -136,11 +137,60 @@ static bool has_contents(const struct search *search, const char *name)
 	return true;
 }
 
+/* --- paths to one disk -------------------------------------------------------------------------------------------- */
+
+/* What the controller at the end of path @name says of it (Linux drivers/scsi/scsi_sysfs.c, access_state): the higher,
+ * the better; 0: it may not be written to. Only disks whose handler is loaded tell. */
+static int path_rank(const struct kd_sysroot *root, const char *name)
+{
+	static const struct {
+		const char *state;
+		int rank;
+	} states[] = { { "active/optimized", 3 }, { "active/non-optimized", 1 } };
+	_cleanup_free_ char *state = NULL;
+
+	if (kd_error_discard(kd_sysroot_read_line(root, &state, "/sys/class/block/%s/device/access_state", name)))
+		return 2;
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+		if (strcmp(state, states[i].state) == 0)
+			return states[i].rank;
+	return 0;
+}
+
+/* Can the disk be read by path @name? One that is lost fails, and so does a passive one, whose controller leaves the
+ * disk to another. The page cache would answer for them. */
+static bool path_works(const struct search *search, const char *name)
+{
+	_Alignas(4096) char buffer[4096];
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+	char node[DEVICE_NODE_MAX];
+
+	if (!search->spec.value[KD_DEVICE_PATHS])
+		return true;
+	make_node(name, node);
+	path = kd_sysroot_path(search->root, node);
+	fd = path ? open(path, O_RDONLY | O_NONBLOCK | O_DIRECT | O_CLOEXEC) : -1;
+	return fd >= 0 && path_rank(search->root, name) && read(fd, buffer, sizeof(buffer)) == sizeof(buffer);
+}
+
+/* Is @name better than the paths before it? Devices that are no paths are all alike. */
+static bool is_better(struct search *search, const char *name)
+{
+	int rank = search->spec.value[KD_DEVICE_PATHS] ? path_rank(search->root, name) : 1;
+	bool better = rank > search->rank;
+
+	if (better)
+		search->rank = rank;
+	return better;
+}
+
 /* --- asking apart ------------------------------------------------------------------------------------------------- */
 
 static bool names_place(const struct kd_device_spec *spec)
 {
-	return spec->value[KD_DEVICE_VOLUME] || spec->value[KD_DEVICE_DISK] || spec->value[KD_DEVICE_PATH];
+	return spec->value[KD_DEVICE_VOLUME] || spec->value[KD_DEVICE_DISK] || spec->value[KD_DEVICE_PATHS] ||
+	       spec->value[KD_DEVICE_PATH];
 }
 
 static struct kd_error *find_answer(void *arg)
@@ -150,7 +200,8 @@ static struct kd_error *find_answer(void *arg)
 
 	if (!kd_device_is_place(search->root, question->name, &search->spec))
 		*question->answer = ANSWER_NO;
-	else if (has_container(search, question->name) && has_contents(search, question->name))
+	else if (has_container(search, question->name) && has_contents(search, question->name) &&
+		 path_works(search, question->name))
 		*question->answer = ANSWER_YES;
 	else
 		*question->answer = names_place(&search->spec) ? ANSWER_OTHER : ANSWER_NO;
@@ -235,18 +286,22 @@ static struct kd_error *scan(struct search *search, bool *found, char node[stati
 	unsigned int count = 0;
 
 	*found = false;
+	search->rank = 0;
 	/* Without the directory there is no block device yet; there is one when the first event comes. */
 	while (dir && (name = kd_next_entry(dir))) {
 		if (!is_wanted(search, name))
 			continue;
 		count++;
-		make_node(name, node);
+		if (is_better(search, name))
+			make_node(name, node);
 	}
-	if (count > 1)
+	if (search->spec.value[KD_DEVICE_PATHS] && !search->rank)
+		count = 0; /* it has become passive in the meantime */
+	else if (count > 1 && !search->spec.value[KD_DEVICE_PATHS])
 		return kd_error_create(KD_ERR_STATE,
 				       "%u devices bear %s: none is written, since which is meant cannot be told",
 				       count, search->text);
-	*found = count == 1;
+	*found = count > 0;
 	return NULL;
 }
 
@@ -261,6 +316,9 @@ static struct kd_error *did_not_appear(const struct search *search)
 	if (search->pending_count)
 		return kd_error_create(KD_ERR_TIMEOUT, "it did not appear, and %s does not answer",
 				       search->pending[0].name);
+	if (*search->other && search->spec.value[KD_DEVICE_PATHS])
+		return kd_error_create(KD_ERR_TIMEOUT, "no path to it works: %s cannot be read, or may not be written",
+				       search->other);
 	if (*search->other)
 		return kd_error_create(KD_ERR_TIMEOUT, "it did not appear: %s is in its place, but has other contents",
 				       search->other);
@@ -282,11 +340,13 @@ static struct kd_error *look(struct search *search, int64_t deadline, const stru
 	if (!err && !found && clock_ms() < deadline)
 		kd_info(log, "waiting for %s", search->text);
 	while (!err && !found) {
-		int64_t until = search->pending_count ? clock_ms() + PENDING_MS : deadline;
+		/* Nothing announces that a path works again. */
+		bool again = search->spec.value[KD_DEVICE_PATHS] && *search->other;
+		int64_t until = search->pending_count || again ? clock_ms() + PENDING_MS : deadline;
 
 		switch (uevent_wait(events, until < deadline ? until : deadline, message, sizeof(message), &event)) {
 		case UEVENT_TIMEOUT:
-			if (has_answers(search))
+			if (has_answers(search) || again)
 				err = scan(search, &found, node);
 			if (err || found || clock_ms() < deadline)
 				break;

@@ -19,6 +19,8 @@ enum device_use {
 
 /** Wait until a device is what @text says, and until @deadline (clock_ms()) at most; @log says so if it is not there at
  *  once. Devices on the disks @avoid (NULL: none) are not looked at. @node := its path in /dev, below @root.
+ *  Of the paths to one disk (KD_DEVICE_PATHS) it is the best one that works; where the controllers tell, a passive path
+ *  is none.
  *  KD_ERR_FORMAT (@text says nothing); KD_ERR_TIMEOUT; KD_ERR_STATE: several are, so which is meant cannot be told. */
 struct kd_error *device_wait(const struct kd_sysroot *root, const char *text, enum device_use use,
 			     const struct disks *avoid, int64_t deadline, const struct kd_log *log,

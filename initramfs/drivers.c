@@ -184,13 +184,15 @@ static struct kd_error *walk_up(const struct drivers *drivers, const char *devic
 	return err;
 }
 
+#define MULTIPATH "mpath-" /* how the dm/uuid of a multipath device begins */
+
 /* Kinds of block devices that programs assemble: by dm/uuid for the device mapper, else by name. */
 static const struct {
 	const char *prefix, *what;
 } dm_kinds[] = {
 	{ "LVM-", "LVM logical volume" },
 	{ "CRYPT-", "encrypted volume" },
-	{ "mpath-", "multipath device" },
+	{ MULTIPATH, "multipath device" },
 	{ "DMRAID-", "firmware RAID" },
 	{ "", "device-mapper volume" },
 }, name_kinds[] = {
@@ -376,6 +378,27 @@ static const struct kd_plan_volume *volume_of(const struct drivers *drivers, con
 
 static struct kd_error *walk_block_device(const struct drivers *drivers, const char *device, unsigned int depth);
 
+static struct kd_error *add_if_there(const struct drivers *drivers, const char *prefix, const char *name);
+
+/* The handler that knows which paths of a disk are passive. The kernel asks for it as soon as it has found the disk. */
+static struct kd_error *add_path_handler(const struct drivers *drivers, const char *disk)
+{
+	_cleanup_free_ char *handler = NULL;
+
+	if (kd_error_discard(kd_sysroot_read_line(drivers->root, &handler, "%s/device/dh_state", disk)) ||
+	    strcmp(handler, "detached") == 0)
+		return NULL;
+	return add_if_there(drivers, "scsi_dh_", handler);
+}
+
+static bool is_multipath(const struct kd_sysroot *root, const char *directory)
+{
+	_cleanup_free_ char *uuid = NULL;
+
+	return !kd_error_discard(kd_sysroot_read_line(root, &uuid, "%s/dm/uuid", directory)) &&
+	       kd_starts_with(uuid, MULTIPATH);
+}
+
 /* Walk the devices that make up a volume. */
 static struct kd_error *walk_slaves(const struct drivers *drivers, const char *device, unsigned int depth)
 {
@@ -394,6 +417,8 @@ static struct kd_error *walk_slaves(const struct drivers *drivers, const char *d
 		_cleanup_free_ char *slave = NULL;
 
 		err = follow(drivers->root, slaves, entry, &slave);
+		if (!err && slave && is_multipath(drivers->root, device))
+			err = add_path_handler(drivers, slave);
 		if (!err && slave)
 			err = walk_block_device(drivers, slave, depth + 1);
 	}

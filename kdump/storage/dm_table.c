@@ -28,6 +28,7 @@ static const struct {
 	{ "thin", NULL },
 	{ "thin-pool", NULL },
 	{ "raid", NULL },
+	{ "multipath", NULL },
 	{ "snapshot-origin", "it has snapshots, which a dump written without them would silently change: remove the "
 			     "snapshots (\"lvs\" shows them), or " ELSEWHERE },
 	{ "snapshot", "it is a snapshot: " ELSEWHERE },
@@ -40,9 +41,6 @@ static const struct {
 	{ "mirror",
 	  "mirrors of the old kind keep a log of their own: \"lvconvert --type raid1\" makes a new one of it, "
 	  "or " ELSEWHERE },
-	{ "multipath",
-	  "multipath devices cannot be put together in the capture kernel yet: choose a dump target on a disk "
-	  "with one path" },
 };
 
 static const char *why_refused(const char *type)

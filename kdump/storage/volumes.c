@@ -267,6 +267,50 @@ static struct kd_error *check_header(const struct resolving *resolving, const ch
 	return err;
 }
 
+/* All paths of @name, a multipath device, lead to one disk. *ret: what it is. */
+static struct kd_error *find_paths(const struct resolving *resolving, const char *name, char **ret)
+{
+	_cleanup_(kd_names_free) struct kd_names slaves = { 0 };
+	_cleanup_(kd_device_spec_free) struct kd_device_spec spec = { 0 };
+	char **disk = &spec.value[KD_DEVICE_PATHS];
+	struct kd_error *err = find_slaves(resolving->root, name, &slaves);
+
+	for (size_t i = 0; i < slaves.count && !err; i++) {
+		const char *path = slaves.name[i];
+		_cleanup_free_ char *identity = NULL;
+
+		err = kd_disk_identity(resolving->root, path, &identity);
+		if (!err && (!identity || (*disk && strcmp(*disk, identity) != 0)))
+			err = kd_error_create(
+				KD_ERR_UNSUPPORTED,
+				"its path /dev/%s tells %s%s, so that the capture cannot know that the paths "
+				"lead to one disk: choose a dump target on another one",
+				path, identity ? "another disk: " : "no World Wide Identifier",
+				identity ? identity : "");
+		if (!err && !*disk)
+			*disk = take_ptr(identity);
+	}
+	if (!err && !*disk)
+		err = kd_error_create(KD_ERR_STATE, "no path to its disk is left: \"multipath -ll\" shows its paths");
+	return err ? err : kd_device_spec_format(&spec, ret);
+}
+
+/* The capture needs one path that works, by which it reaches all of the disk; it finds it when it is there. */
+static struct kd_error *resolve_multipath(const struct resolving *resolving, const char *name, const char *dm,
+					  const char *table)
+{
+	_cleanup_free_ char *paths = NULL;
+	char length[32];
+	struct kd_error *err;
+
+	if (sscanf(table, "0 %31[0-9] ", length) != 1)
+		return kd_error_create(KD_ERR_FORMAT, "its device-mapper table is malformed");
+	err = find_paths(resolving, name, &paths);
+	return err ? err :
+		     kd_plan_add_volume(resolving->plan, "dm", dm,
+					(char *[]){ (char *)"0", length, (char *)"linear", paths, (char *)"0", NULL });
+}
+
 static struct kd_error *resolve_dm(const struct resolving *resolving, const char *name, const char *dm,
 				   unsigned int depth)
 {
@@ -279,6 +323,8 @@ static struct kd_error *resolve_dm(const struct resolving *resolving, const char
 	err = resolving->source->table(resolving->root, dm, &table);
 	if (!err)
 		err = dm_table_check(table);
+	if (!err && has_row(table, "multipath"))
+		return resolve_multipath(resolving, name, dm, table);
 	lowers.redundant = !err && has_row(table, "raid");
 	if (!err)
 		err = find_lowers(resolving, name, depth, NULL, &lowers);
@@ -438,15 +484,17 @@ struct kd_error *volumes_resolve(const struct kd_sysroot *root, const struct kd_
 
 /* --- comparing ---------------------------------------------------------------------------------------------------- */
 
-/* Print the table without the keys of encrypted rows. */
+/* Print the table without the keys of encrypted rows, and without the paths of a multipath device: they come and go,
+ * and the capture looks for one that works. */
 static void describe_dm(char *table, FILE *out)
 {
 	char *line, *word;
 
 	while ((line = strsep(&table, "\n"))) {
-		bool encrypted = false;
+		bool encrypted = false, multipath = false;
 
-		for (size_t place = 0; (word = strsep(&line, " ")); place++) {
+		for (size_t place = 0; !multipath && (word = strsep(&line, " ")); place++) {
+			multipath = place == 2 && strcmp(word, "multipath") == 0;
 			encrypted = encrypted || (place == 2 && strcmp(word, "crypt") == 0);
 			if (!encrypted || place != DM_CRYPT_KEY)
 				fprintf(out, "%s ", word);

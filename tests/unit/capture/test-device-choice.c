@@ -29,6 +29,7 @@ static void test_spec_round_trip(void **state)
 		"volume:vg-root,UUID=" OURS,
 		"DISK=naa.5000c500a1b2c3d4,PARTUUID=ab,UUID=" OURS,
 		"DISK=t10.ATA, QEMU,UUID_SUB=34,UUID=12",
+		"PATHS=naa.600a0b8",
 		"PARTLABEL=dumps",
 	};
 
@@ -259,6 +260,42 @@ static void test_partition(void **state)
 	expect(tree, "DISK=naa.500a,UUID=" OURS, DEVICE_MOUNT, "/dev/sda1");
 }
 
+static void put_path(const struct tree *tree, const char *name, const char *state)
+{
+	char directory[64];
+
+	put_device(tree, name, name, OURS);
+	snprintf(directory, sizeof(directory), "/sys/devices/%s", name);
+	put_text(tree, directory, "device/wwid", "naa.600a\n");
+	if (state)
+		put_text(tree, directory, "device/access_state", state);
+}
+
+/* The controllers say which path is the best. Without them, any path that can be read is. */
+static void test_paths(void **state)
+{
+	const struct tree *tree = *state;
+	char node[DEVICE_NODE_MAX];
+
+	put_path(tree, "sda", "active/non-optimized\n");
+	put_path(tree, "sdb", "standby\n");
+	put_path(tree, "sdc", NULL);
+	put_text(tree, "/sys/devices/sda/sda1", "partition", "1\n");
+	put_device(tree, "sda/sda1", "sda1", OURS);
+	put_device(tree, "sde", "sde", OURS);
+	expect(tree, "PATHS=naa.600a", DEVICE_BUILD_ON, "/dev/sdc");
+	put_path(tree, "sdd", "active/optimized\n");
+	expect(tree, "PATHS=naa.600a", DEVICE_BUILD_ON, "/dev/sdd");
+	/* Without its contents it cannot be read. */
+	tree_delete(tree, "/dev/sdd");
+	tree_delete(tree, "/dev/sdc");
+	expect(tree, "PATHS=naa.600a", DEVICE_BUILD_ON, "/dev/sda");
+	tree_delete(tree, "/dev/sda");
+	assert_error(device_wait(&tree->root, "PATHS=naa.600a", DEVICE_BUILD_ON, NULL, clock_ms() + 100, NULL, node),
+		     KD_ERR_TIMEOUT, "no path to it works: /dev/sd");
+	expect_none(tree, "PATHS=naa.600b");
+}
+
 /* The leg of a mirror shows the mirror's file system. */
 static void test_leg(void **state)
 {
@@ -332,6 +369,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_disks_that_hang, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_disks_that_go, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_a_disk_that_does_not_answer, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_paths, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_partition, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_leg, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_volume_missing, tree_setup, tree_teardown),

@@ -59,6 +59,9 @@ static const struct {
 	{ "md/dm-crypt.ko", "license=GPL", "", "dm_core" },
 	{ "md/dm-thin-pool.ko", "license=GPL", "", "dm_core" },
 	{ "md/md-mod.ko", "license=GPL", "md_core", "" },
+	{ "scsi/scsi_dh_alua.ko", "license=GPL", "", "" },
+	{ "scsi/iscsi_tcp.ko", "license=GPL", "", "" },
+	{ "nvme/nvme-tcp.ko", "license=GPL", "", "" },
 	{ "md/raid1.ko", "alias=md-raid1", "", "md_core" },
 	{ "md/raid456.ko", "alias=md-raid6", "", "md_core" },
 	{ "md/dm-raid.ko", "license=GPL", "", "dm_core md_core" },
@@ -298,6 +301,26 @@ static void test_nvme_multipath(void **state)
 	add_target(machine, "btrfs", "/dev/nvme1n1");
 	assert_no_error(build(machine));
 	assert_modules(machine, "nvme_core nvme btrfs");
+}
+
+/* The handler that knows passive paths has to be there before the disks are. */
+static void test_path_handler(void **state)
+{
+	static const char disk[] = SATA_DEVICE "/ata2/host1/target1:0:0/1:0:0:0/block/sdb";
+	struct machine *machine = *state;
+	struct tree *tree = &machine->tree;
+	char *words[] = { (char *)"0", (char *)"8", (char *)"linear", (char *)"PATHS=naa.6", (char *)"0", NULL };
+
+	make_block(tree, "sdb", disk);
+	tree_text(tree, SATA_DEVICE "/ata2/host1/target1:0:0/1:0:0:0/block/sdb/device/dh_state", "alua\n");
+	make_block(tree, "dm-7", "/sys/devices/virtual/block/dm-7");
+	tree_text(tree, "/sys/devices/virtual/block/dm-7/dm/name", "mpatha\n");
+	tree_text(tree, "/sys/devices/virtual/block/dm-7/dm/uuid", "mpath-36\n");
+	tree_link(tree, "/sys/devices/virtual/block/dm-7/slaves/sdb", disk);
+	add_target(machine, "xfs", "/dev/dm-7");
+	assert_no_error(kd_plan_add_volume(&machine->plan, "dm", "mpatha", words));
+	assert_no_error(build(machine));
+	assert_modules(machine, "scsi_dh_alua dm_mod");
 }
 
 static void test_built_in(void **state)
@@ -1353,6 +1376,7 @@ int main(void)
 		initramfs_test(test_virtio_disk),
 		initramfs_test(test_each_module_once),
 		initramfs_test(test_nvme_multipath),
+		initramfs_test(test_path_handler),
 		initramfs_test(test_built_in),
 		initramfs_test(test_driver_without_module_link),
 		initramfs_test(test_other_kernel),

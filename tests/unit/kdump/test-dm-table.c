@@ -11,6 +11,7 @@ static void test_taken(void **state)
 		"0 204800 thin 253:4 1\n",
 		"0 204800 thin-pool 253:2 253:3 128 0 1 skip_block_zeroing",
 		"0 409600 raid raid1 3 0 region_size 4096 2 253:0 253:1 253:2 253:3\n",
+		"0 8192 multipath 0 0 1 1 round-robin 0 2 1 8:0 1 8:16 1\n",
 		"",
 	};
 
@@ -29,7 +30,6 @@ static void test_refused(void **state)
 		{ "0 8192 cache 253:1 253:2 253:3 128 0 smq 0\n", "--splitcache" },
 		{ "0 8192 writecache s 253:1 253:2 4096 0\n", "--splitcache" },
 		{ "0 8192 mirror core 1 1024 2 253:0 0 253:1 0\n", "--type raid1" },
-		{ "0 8192 multipath 0 0 1 1 round-robin 0 2 1 8:0 1 8:16 1\n", "one path" },
 		{ "0 8192 era 253:0 253:1 8192\n", "device-mapper type era: nobody has shown" },
 		{ "0 8192 vdo V4 /dev/x 4096 4096 10\n", "device-mapper type vdo" },
 		{ "0 8 crypt capi:authenc(hmac(sha256),xts(aes))-random :96:k 0 8:1 0 1 integrity:48:aead\n",

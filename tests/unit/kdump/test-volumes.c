@@ -118,7 +118,9 @@ static struct kd_error *tables(const struct kd_sysroot *root, const char *name, 
 		{ "vg-twin_rimage_1-missing_0_0", "0 8192 error \n" },
 		{ "short", "0 12\n" },
 		{ "loop", "0 12 linear 253:9 0\n" },
-		{ "paths", "0 12 multipath 0 0 1 1 round-robin 0 1 1 254:3 1\n" },
+		{ "mpatha", "0 81920 multipath 1 queue_if_no_path 1 alua 2 1 service-time 0 1 2 8:0 1 1 service-time 0 "
+			    "1 2 8:16 1 1\n" },
+		{ "mpatha-part1", "0 8192 linear 253:0 2048\n" },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -382,13 +384,54 @@ static void test_lvm_raid_without_a_disk(void **state)
 		      "volume:vg-twin_rimage_0 - -");
 }
 
+static void add_multipath(const struct machine *m)
+{
+	add_device(m, "pci0/host0/block/sda", "8:0\n");
+	add_device(m, "pci0/host1/block/sdb", "8:16\n");
+	add_dm(m, "dm-0", "253:0\n", "mpatha\n", "mpath-3600a0b8\n");
+	add_slave(m, "dm-0", "pci0/host0/block/sda");
+	add_slave(m, "dm-0", "pci0/host1/block/sdb");
+	put(m, false, "naa.600a0b8\n", "/sys/devices/pci0/host0/block/sda/%s", "device/wwid");
+}
+
+/* Any path will do, as long as all lead to one disk. */
+static void test_multipath(void **state)
+{
+	struct machine *m = *state;
+
+	add_multipath(m);
+	put(m, false, "naa.600a0b8\n", "/sys/devices/pci0/host1/block/sdb/%s", "device/wwid");
+	add_dm(m, "dm-1", "253:1\n", "mpatha-part1\n", "part1-mpath-3600a0b8\n");
+	add_slave(m, "dm-1", "virtual/block/dm-0");
+	assert_no_error(resolve(m, "/dev/dm-1"));
+	assert_int_equal(m->plan.volume_count, 2);
+	assert_volume(&m->plan, 0, "dm mpatha 0 81920 linear PATHS=naa.600a0b8 0");
+	assert_volume(&m->plan, 1, "dm mpatha-part1 0 8192 linear volume:mpatha 2048");
+}
+
+static void test_multipath_of_two_disks(void **state)
+{
+	struct machine *m = *state;
+
+	add_multipath(m);
+	assert_error(resolve(m, "/dev/dm-0"), KD_ERR_UNSUPPORTED, "its path /dev/sdb tells no World Wide Identifier");
+	put(m, false, "naa.600a0b9\n", "/sys/devices/pci0/host1/block/sdb/%s", "device/wwid");
+	assert_error(resolve(m, "/dev/dm-0"), KD_ERR_UNSUPPORTED, "its path /dev/sdb tells another disk: naa.600a0b9");
+}
+
+static void test_multipath_without_paths(void **state)
+{
+	struct machine *m = *state;
+
+	add_dm(m, "dm-0", "253:0\n", "mpatha\n", "mpath-3600a0b8\n");
+	assert_error(resolve(m, "/dev/dm-0"), KD_ERR_STATE, "no path to its disk is left");
+}
+
 static void test_refused(void **state)
 {
 	struct machine *m = *state;
 
 	add_disk(m);
-	add_dm(m, "dm-0", "253:0\n", "paths\n", "mpath-3600\n");
-	assert_error(resolve(m, "/dev/dm-0"), KD_ERR_UNSUPPORTED, "multipath");
 	add_dm(m, "dm-1", "253:1\n", "short\n", "x\n");
 	assert_error(resolve(m, "/dev/dm-1"), KD_ERR_FORMAT, "too short");
 	add_device(m, "virtual/block/md1", "9:1\n");
@@ -410,6 +453,16 @@ static void test_describe(void **state)
 	assert_null(strstr(text, "logon"));
 	assert_non_null(strstr(text, "aes-xts-plain64 0 253:0 32768"));
 	assert_error(volumes_describe(&m->tree.root, &source, "gone", &text), KD_ERR_OS, "gone");
+}
+
+/* A path that comes or goes is no reason to arm again. */
+static void test_describe_multipath(void **state)
+{
+	struct machine *m = *state;
+	_cleanup_free_ char *text = NULL;
+
+	assert_no_error(volumes_describe(&m->tree.root, &source, "mpatha", &text));
+	assert_string_equal(text, "0 81920 multipath \n \n");
 }
 
 /* --- the plan ----------------------------------------------------------------------------------------------------- */
@@ -690,7 +743,11 @@ int main(void)
 		MACHINE_TEST(test_raid),
 		MACHINE_TEST(test_raid_takes_members_in_sync),
 		MACHINE_TEST(test_refused),
+		MACHINE_TEST(test_multipath),
+		MACHINE_TEST(test_multipath_of_two_disks),
+		MACHINE_TEST(test_multipath_without_paths),
 		MACHINE_TEST(test_describe),
+		MACHINE_TEST(test_describe_multipath),
 		MACHINE_TEST(test_plan),
 		MACHINE_TEST(test_degraded_array_starts_at_once),
 		MACHINE_TEST(test_member_in_sync_is_waited_for),

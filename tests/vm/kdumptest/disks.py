@@ -246,6 +246,10 @@ class Devices:
     def _writecache(self, _length, words):
         return Layout(None, self._all_of(words[1]) + self._all_of(words[2]))
 
+    def _multipath(self, length, words):
+        """All its paths lead to one disk, which bears the name of the first."""
+        return self._cut(min(word for word in words if re.fullmatch(r"\d+:\d+", word)), 0, length)
+
     def _integrity(self, _length, words):
         return Layout(None, self._all_of(words[0]))
 
@@ -253,7 +257,7 @@ class Devices:
 _TARGETS = {"linear": Devices._linear, "striped": Devices._striped, "raid": Devices._raid, "mirror": Devices._mirror,
             "crypt": Devices._crypt, "snapshot-origin": Devices._origin, "snapshot": Devices._cow,
             "thin": Devices._thin, "cache": Devices._cache, "writecache": Devices._writecache,
-            "integrity": Devices._integrity}
+            "multipath": Devices._multipath, "integrity": Devices._integrity}
 
 
 def _unknown(kind):

@@ -30,6 +30,8 @@ DISK_DEVICES = {
     "ahci": ["-device", "ahci,id=ahci", "-device", "ide-hd,bus=ahci.0,drive=disk"],
     "nvme": ["-device", "nvme,drive=disk,serial=kdump"],
 }
+# Devices that are paths to one disk; drives have the same names with "drive-" before them.
+PATHS = ("sda", "sdb")
 # The emulator carries out "rep stosb" and "rep movsb" byte by byte, the more slowly where there was code. A kernel that
 # is not told that they are fast takes eight bytes at a time.
 CPU = "max,-erms,-fsrm"
@@ -46,6 +48,15 @@ class Hardware:
     firmware: str = "bios"  # or a row of FIRMWARE
     bus: str = "virtio"     # of the root disk: a key of DISK_DEVICES
     extra: list = field(default_factory=list)  # further words for QEMU
+
+
+def paths(image):
+    """QEMU's words for a disk that is reached by all of PATHS."""
+    words = ["-device", "virtio-scsi-pci,id=paths"]
+    for name in PATHS:
+        words += ["-drive", f"file={image},if=none,id=drive-{name},format=raw,cache=unsafe,file.locking=off",
+                  "-device", f"scsi-hd,bus=paths.0,drive=drive-{name},id={name},share-rw=on,wwn=0x5000c5006b64756d"]
+    return words
 
 
 class Gone(Exception):

@@ -92,6 +92,10 @@ def program(name, package, folder="usr/sbin"):
     return [(place, file, 0o755) for place, file in needed.items()]
 
 
+# What multipath-tools load.
+MULTIPATH = [(f"usr{file}", Path(file), 0o755) for file in (f"/lib/multipath/lib{kind}.so" for kind in (
+    "checktur", "checkdirectio", "prioconst", "priosysfs", "prioalua"))]
+
 # Kinds of targets, and what is special about each.
 TARGETS = {
     "lvm": "a logical volume over two disks, which grows after arming",
@@ -105,6 +109,8 @@ TARGETS = {
     "bind": "a bind mount of a directory deep in a disk",
     "var": "a separate /var",
     "minix": "minix",
+    "multipath": "a disk that is reached by two paths",
+    "multipath_lost": "the same: one path fails in the crash",
     "virtiofs": "a directory of the host",
     "nfs": "a directory of an NFS server",
     "bridged": "an NFS server behind a bridge on a bond",
@@ -132,6 +138,8 @@ def target(kind, installed, out):
     programs = [("mke2fs", "e2fsprogs"), ("lvm", "lvm2"), ("mdadm", "mdadm"), ("cryptsetup", "cryptsetup-bin"),
                 ("mkfs.btrfs", "btrfs-progs"), ("btrfs", "btrfs-progs"), ("mkfs.minix", "util-linux"),
                 ("mkfs.xfs", "xfsprogs"), ("chattr", "e2fsprogs")]
+    if kind in ("multipath", "multipath_lost"):
+        programs.append(("multipath", "multipath-tools"))
     files = {file[0]: file for name, package in programs for file in program(name, package)}
     machines, stopped, heard = [], [], []
 
@@ -145,6 +153,8 @@ def target(kind, installed, out):
         if kind in ("degraded", "rootfs", "chain"):
             # Reading it fails from now on. (device_del would ask a kernel that is about to die.)
             machines[0].qmp("human-monitor-command", **{"command-line": "drive_del second-drive"})
+        if kind == "multipath_lost":
+            machines[0].qmp("human-monitor-command", **{"command-line": f"drive_del drive-{qemu.PATHS[0]}"})
 
     with tempfile.TemporaryDirectory() as scratch:
         words = []
@@ -154,7 +164,7 @@ def target(kind, installed, out):
                 file.truncate(1 << 30)
             words += ["-drive", f"file={image},if=none,id={name}-drive,format=raw,cache=unsafe",
                       "-device", f"virtio-blk-pci,drive={name}-drive,id={name}"]
-        offered = {"virtiofs": _shared, "nfs": _exported, "bridged": _exported, "ssh": _reached, "links": _exported_twice,
+        offered = {"virtiofs": _shared, "multipath": _two_paths, "multipath_lost": _two_paths, "nfs": _exported, "bridged": _exported, "ssh": _reached, "links": _exported_twice,
                    "https": _web, "s3": _objects,
                    "stopped": lambda folder: _exported(folder, stopped),
                    "lent": lambda folder: _lent(folder, heard),
@@ -258,6 +268,14 @@ def keyless(release, options, installed, out):
                             {"KIND": "luks", "KEYLESS": "yes", "OPEN": options},
                             list({file[0]: file for file in files}.values()), 400, listen, at_end=look)
         return verdict(play(scenario, installed, out)) + ", the volume key is on no disk"
+
+
+@contextlib.contextmanager
+def _two_paths(folder):
+    """A disk that is reached by two paths."""
+    with open(folder, "wb") as file:
+        file.truncate(1 << 30)
+    yield qemu.paths(folder), {}, MULTIPATH
 
 
 @contextlib.contextmanager

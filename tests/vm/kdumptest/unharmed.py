@@ -20,7 +20,7 @@ NOTHING = "nothing was written on any disk"
 DUMPS = r"/(var(/crash(/[0-9.]+-.*)?)?)?/?$"
 PACKAGES = {"mke2fs": "e2fsprogs", "e2fsck": "e2fsprogs", "lvm": "lvm2", "dmsetup": "dmsetup", "mdadm": "mdadm",
             "cryptsetup": "cryptsetup-bin", "mkfs.btrfs": "btrfs-progs", "btrfs": "btrfs-progs", "mkfs.minix": "util-linux",
-            "filefrag": "e2fsprogs", "fsck.minix": "util-linux", "mkfs.xfs": "xfsprogs", "xfs_repair": "xfsprogs", "sfdisk": "fdisk"}
+            "filefrag": "e2fsprogs", "multipath": "multipath-tools", "fsck.minix": "util-linux", "mkfs.xfs": "xfsprogs", "xfs_repair": "xfsprogs", "sfdisk": "fdisk"}
 CHECKERS = {"ext4": (), "xfs": ("mkfs.xfs", "xfs_repair"), "btrfs": ("mkfs.btrfs", "btrfs"),
             "minix": ("mkfs.minix", "fsck.minix")}
 
@@ -39,6 +39,7 @@ class Row:
     fs: str = "ext4"
     disks: int = 2
     scsi: bool = False  # a further disk, sda, which can come and go
+    paths: bool = False  # a further disk, sda, which is sdb as well
     kernel: str = "6.1-cloud"
     variables: dict = field(default_factory=dict)
     refusal: str | None = None
@@ -73,7 +74,9 @@ class _Trial:
         images = self._make_disks()
         words = ["-no-reboot", *(("-device", "virtio-scsi-pci,id=scsi") if row.scsi else ())]
         for name, image in images.items():
-            if name == "sda":  # of a kind that stays when the device goes
+            if row.paths and name == "sda":
+                words += qemu.paths(image)
+            elif name == "sda":  # of a kind that stays when the device goes
                 words += ["-blockdev", f"driver=raw,node-name=drive-{name},file.driver=file,file.filename={image}",
                           "-device", f"scsi-hd,bus=scsi.0,drive=drive-{name},id={name}"]
             else:
@@ -88,7 +91,7 @@ class _Trial:
             return self._follow(running.machine, images)
 
     def _make_disks(self):
-        images = {name: self._place / name for name in (BYSTANDER, *MEMBERS[:self._row.disks], *["sda"] * self._row.scsi)}
+        images = {name: self._place / name for name in (BYSTANDER, *MEMBERS[:self._row.disks], *["sda"] * (self._row.scsi or self._row.paths))}
         for image in images.values():
             with open(image, "wb") as file:
                 file.truncate(DISK_SIZE)
@@ -216,6 +219,8 @@ def programs(row):
     for name in ("mke2fs", "e2fsck", "dmsetup", *CHECKERS[row.fs], *row.programs):
         for file in scenario.program(name, PACKAGES[name]):
             files[file[0]] = file
+    if row.paths:
+        files |= {file[0]: file for file in scenario.MULTIPATH}
     return list(files.values())
 
 
@@ -223,6 +228,13 @@ def _lose(name):
     """A disk gives nothing but errors from the panic on. (device_del would ask a kernel that is dead.)"""
     def fault(machine):
         machine.qmp("human-monitor-command", **{"command-line": f"drive_del drive-{name}"})
+    return fault
+
+
+def _cut(name):
+    """A device is gone with the panic."""
+    def fault(machine):
+        machine.qmp("device_del", id=name)
     return fault
 
 
@@ -307,6 +319,10 @@ ROWS = [
     Row("ext4-journal", "the journal is on another disk", "journal"),
     Row("xfs-log", "the log is on another disk", "log", fs="xfs"),
     Row("btrfs-pair", "two disks", "pair", fs="btrfs"),
+    *(Row(f"multipath{suffix}", f"a disk that is reached by two paths{text}", "multipath", "virtio_scsi sd_mod dm-multipath dm-service-time",
+          ("multipath",), disks=0, paths=True, fault=fault, quick=not suffix)
+      for suffix, text, fault in (("", "", None), ("-lost", ", one of which fails in the crash", _lose("sda")),
+                                  ("-cut", ", one of which is gone with the crash", _cut("sda")))),
     Row("raw", "a partition without a file system", "raw", programs=("sfdisk",), disks=1, below=True,
         conf="raw /dev/vdc1\npath /var/crash", quick=True),
     *(Row(f"file-{fs}", f"the sectors of a file on {fs}, which is full", "file", fs=fs, programs=("filefrag",), disks=1,
