@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copies a file as the capture program writes a dump, and prints how many milliseconds that took:
  *     remote-copy FROM DIRECTORY                             to a directory, wherever that lies
- *     remote-copy FROM DIRECTORY DESTINATION OPTIONS         of a server that is reached by ssh; OPTIONS as in a plan
+ *     remote-copy FROM DIRECTORY ssh DESTINATION OPTIONS     of a server that is reached by ssh; OPTIONS as in a plan
+ *     remote-copy FROM DIRECTORY http|s3 URL OPTIONS         of a server of objects
  * From the connection to the moment when the file has its final name and is on the disk. */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +13,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/target_types.h"
 #include "capture/clock.h"
 #include "capture/copy.h"
+#include "capture/remote/program.h"
 #include "capture/remote/ssh.h"
 #include "capture/save.h"
 
@@ -36,13 +39,25 @@ static struct kd_error *copy(const char *from, int dir)
 	return err ? err : save_finish(dir, INCOMPLETE, "vmcore");
 }
 
+static struct kd_error *mount_server(char **words)
+{
+	int64_t deadline = clock_deadline(CONNECT_SECONDS, INT64_MAX);
+	const struct kd_target_type *type = kd_target_type_find(words[0]);
+	const char *argv[] = { NULL, words[0], words[1], words[2], NULL };
+
+	if (!type || !type->program)
+		return kd_error_create(KD_ERR_UNSUPPORTED, "%s is not a type of server", words[0]);
+	if (type->source != KD_TARGET_OBJECTS)
+		return ssh_mount(words[1], words[2], MOUNT_POINT, deadline);
+	argv[0] = type->program;
+	return program_mount(argv, MOUNT_POINT, deadline);
+}
+
 static struct kd_error *connect_and_copy(char **argv)
 {
 	_cleanup_close_ int root = -1, dir = -1;
-	struct kd_error *err = NULL;
+	struct kd_error *err = argv[3] ? mount_server(argv + 3) : NULL;
 
-	if (argv[3])
-		err = ssh_mount(argv[3], argv[4], MOUNT_POINT, clock_deadline(CONNECT_SECONDS, INT64_MAX));
 	if (err)
 		return err;
 	root = open(argv[3] ? MOUNT_POINT : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -55,8 +70,8 @@ int main(int argc, char **argv)
 	int64_t start = clock_ms();
 	struct kd_error *err;
 
-	if (argc != 3 && argc != 5) {
-		fprintf(stderr, "usage: remote-copy FROM DIRECTORY [DESTINATION OPTIONS]\n");
+	if (argc != 3 && argc != 6) {
+		fprintf(stderr, "usage: remote-copy FROM DIRECTORY [ssh|http|s3 SERVER OPTIONS]\n");
 		return 2;
 	}
 	err = connect_and_copy(argv);
@@ -66,7 +81,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	printf("%" PRId64 "\n", clock_ms() - start);
-	if (argc == 5 && (chdir("/") < 0 || umount2(MOUNT_POINT, MNT_DETACH) < 0))
+	if (argc == 6 && (chdir("/") < 0 || umount2(MOUNT_POINT, MNT_DETACH) < 0))
 		return 1;
 	return 0;
 }
