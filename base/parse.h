@@ -30,5 +30,6 @@ char **kd_split_words(const char *text, size_t *argc_ret);
 size_t kd_count_words(char *const *argv);
 
 bool kd_starts_with(const char *text, const char *prefix);
+bool kd_ends_with(const char *text, const char *suffix);
 
 #endif

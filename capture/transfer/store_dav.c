@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A PUT of unknown size cannot go back, so a dump becomes a flattened stream. Memory: the buffer of http.c. */
+/* A PUT of unknown size cannot go back, so a dump becomes a flattened stream; what is encrypted is a stream already.
+ * Memory: the buffer of http.c. */
+#include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/age.h"
+#include "base/parse.h"
 #include "base/text.h"
 #include "capture/transfer/flat.h"
 #include "capture/transfer/store.h"
@@ -13,6 +17,8 @@ struct dav_upload {
 	const struct settings *settings;
 	char *path; /* with the suffix */
 	bool finished;
+	bool plain;   /* it is sent as it is written, */
+	uint64_t end; /* and so much of it was */
 	struct flat flat;
 };
 
@@ -21,9 +27,9 @@ static struct dav_upload *from(struct upload *upload)
 	return (struct dav_upload *)upload;
 }
 
-static struct kd_error *name(const char *path, char **ret)
+static struct kd_error *name(const struct dav_upload *dav, const char *path, char **ret)
 {
-	return kd_format(ret, "%s.flat", path);
+	return kd_format(ret, "%s%s", path, dav->plain ? "" : ".flat");
 }
 
 /* 405: it exists, or the server has no MKCOL and makes directories by itself; a PUT into it will tell. */
@@ -67,12 +73,17 @@ static struct kd_error *dav_begin(struct http *http, const struct settings *sett
 
 	if (!dav)
 		return kd_error_nomem();
-	*dav = (struct dav_upload){ .upload = { &store_dav }, .http = http, .settings = settings };
+	*dav = (struct dav_upload){
+		.upload = { &store_dav },
+		.http = http,
+		.settings = settings,
+		.plain = kd_ends_with(path, KD_AGE_SUFFIX),
+	};
 	err = http_open(settings, &dav->stream);
 	dav->flat.send = send;
 	dav->flat.arg = dav->stream;
 	if (!err)
-		err = name(path, &dav->path);
+		err = name(dav, path, &dav->path);
 	if (!err)
 		err = http_encode(dav->path, &encoded);
 	if (!err)
@@ -85,9 +96,20 @@ static struct kd_error *dav_begin(struct http *http, const struct settings *sett
 	return NULL;
 }
 
+static struct kd_error *write_plain(struct dav_upload *dav, uint64_t offset, const void *data, size_t size)
+{
+	if (offset != dav->end)
+		return kd_error_create(KD_ERR_UNSUPPORTED, "%s is written at %" PRIu64 " after %" PRIu64 " bytes",
+				       dav->path, offset, dav->end);
+	dav->end += size;
+	return http_write(dav->stream, data, size);
+}
+
 static struct kd_error *dav_write(struct upload *upload, uint64_t offset, const void *data, size_t size)
 {
-	return flat_write(&from(upload)->flat, offset, data, size);
+	struct dav_upload *dav = from(upload);
+
+	return dav->plain ? write_plain(dav, offset, data, size) : flat_write(&dav->flat, offset, data, size);
 }
 
 static struct kd_error *dav_finish(struct upload *upload, uint64_t size)
@@ -95,8 +117,10 @@ static struct kd_error *dav_finish(struct upload *upload, uint64_t size)
 	_cleanup_free_ struct http_answer *answer = malloc(sizeof(*answer));
 	const struct http_request request = { .method = "PUT" };
 	struct dav_upload *dav = from(upload);
-	struct kd_error *err = answer ? flat_finish(&dav->flat, size) : kd_error_nomem();
+	struct kd_error *err = answer ? NULL : kd_error_nomem();
 
+	if (!err && !dav->plain)
+		err = flat_finish(&dav->flat, size);
 	if (!err)
 		err = http_finish(dav->stream, answer);
 	if (!err)
@@ -135,7 +159,7 @@ static struct kd_error *dav_commit(struct upload *upload, const char *path)
 		"The object that this one is named after is a complete dump, whatever its own name is.\n";
 	struct dav_upload *dav = from(upload);
 	_cleanup_free_ char *final = NULL, *marker = NULL;
-	struct kd_error *err = name(path, &final);
+	struct kd_error *err = name(dav, path, &final);
 	bool moved = false;
 
 	if (!err)

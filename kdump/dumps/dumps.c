@@ -347,9 +347,7 @@ bool dump_recognise(int fd, const char *name, enum dump_form *ret)
 
 bool dump_file_is_encrypted(const char *name)
 {
-	size_t length = name ? strlen(name) : 0, suffix = strlen(KD_AGE_SUFFIX);
-
-	return length > suffix && strcmp(name + length - suffix, KD_AGE_SUFFIX) == 0;
+	return name && kd_ends_with(name, KD_AGE_SUFFIX);
 }
 
 struct kd_error *dump_refuse_encrypted(const struct dump *dump, const char *name)
