@@ -14,9 +14,9 @@ void packet_begin(struct packet_writer *writer, enum packet_type type)
 	packet_put(writer, &byte, sizeof(byte));
 }
 
-void packet_end(struct packet_writer *writer)
+void packet_end(struct packet_writer *writer, size_t more)
 {
-	uint32_t length = htobe32((uint32_t)(writer->size - LENGTH_SIZE));
+	uint32_t length = htobe32((uint32_t)(writer->size - LENGTH_SIZE + more));
 
 	memcpy(writer->data, &length, sizeof(length));
 }

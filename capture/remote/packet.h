@@ -63,6 +63,7 @@ enum {
 #define SFTP_FSYNC        "fsync@openssh.com"
 #define SFTP_POSIX_RENAME "posix-rename@openssh.com"
 #define SFTP_STATVFS      "statvfs@openssh.com"
+#define SFTP_LIMITS       "limits@openssh.com"
 
 /** A packet that is being made in @room bytes at @data, which belong to the caller. */
 struct packet_writer {
@@ -72,8 +73,8 @@ struct packet_writer {
 
 /** Begin a packet; its length goes to the front when it is known. */
 void packet_begin(struct packet_writer *writer, enum packet_type type);
-/** Put the length in its place. */
-void packet_end(struct packet_writer *writer);
+/** Put the length in its place. @more bytes of the packet will follow that are not in @writer. */
+void packet_end(struct packet_writer *writer, size_t more);
 
 /** Append. The caller knows that there is room; what exceeds it is cut off. */
 void packet_put(struct packet_writer *writer, const void *data, size_t size);

@@ -4,31 +4,36 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/array.h"
 #include "capture/clock.h"
 #include "capture/remote/packet.h"
 
-/* Every server takes packets of 34000 bytes; answers are as long as PACKET_MAX. */
+/* Every server takes packets of 34000 bytes; answers are as long as PACKET_MAX. A write may be longer where the server
+ * says so: each packet costs a turn of this process, of the program behind the pipe, and of this one. */
 enum {
 	PIECE = 32 << 10,
+	PIECE_MAX = 128 << 10,
 	OPEN_FILES = 32,
-	HANDLE_MAX = 256, /* bytes */
-	WRITES_OUT = 64,  /* writes that the server has not answered yet: as many as cover 2 MiB on their way */
+	HANDLE_MAX = 256,     /* bytes */
+	ON_ITS_WAY = 2 << 20, /* bytes of writes that the server has not answered yet */
 };
 
-enum extension { FSYNC, POSIX_RENAME, STATVFS, EXTENSIONS };
+enum extension { FSYNC, POSIX_RENAME, STATVFS, LIMITS, EXTENSIONS };
 
 static const char *const extension_names[EXTENSIONS] = {
 	[FSYNC] = SFTP_FSYNC,
 	[POSIX_RENAME] = SFTP_POSIX_RENAME,
 	[STATVFS] = SFTP_STATVFS,
+	[LIMITS] = SFTP_LIMITS,
 };
 
 struct handle {
@@ -44,13 +49,14 @@ struct sftp {
 	char *directory;
 	bool extension[EXTENSIONS];
 	bool lost;
+	size_t piece; /* the most that is written at once */
 	uint32_t next_id;
 	unsigned int writes; /* that are not answered */
 	int write_error;     /* of one of them, told by the next call */
 	struct handle file[OPEN_FILES];
-	struct packet_writer request; /* being made; paths are shorter than PATH_MAX, and data than PIECE */
+	struct packet_writer request; /* being made; paths are shorter than PATH_MAX */
 	struct packet_reader answer;
-	unsigned char request_data[PIECE + 1024], answer_data[PACKET_MAX];
+	unsigned char request_data[4 * PATH_MAX + 1024], answer_data[PACKET_MAX];
 };
 
 /* --- the pipe ----------------------------------------------------------------------------------------------------- */
@@ -75,12 +81,18 @@ static bool wait_for(int fd, short events, int64_t deadline)
 	}
 }
 
-static int send_all(struct sftp *sftp, const unsigned char *data, size_t size)
+static void advance(struct iovec *part, size_t size)
+{
+	part->iov_base = (unsigned char *)part->iov_base + size;
+	part->iov_len -= size;
+}
+
+static int send_all(struct sftp *sftp, struct iovec part[static 2])
 {
 	int64_t deadline = clock_ms() + sftp->patience_ms;
 
-	while (size) {
-		ssize_t n = write(sftp->out, data, size);
+	while (part[0].iov_len || part[1].iov_len) {
+		ssize_t n = writev(sftp->out, part, 2);
 
 		if (n < 0 && errno == EAGAIN) {
 			if (!wait_for(sftp->out, POLLOUT, deadline))
@@ -90,8 +102,10 @@ static int send_all(struct sftp *sftp, const unsigned char *data, size_t size)
 		if (n < 0 && errno != EINTR)
 			return lose(sftp);
 		if (n > 0) {
-			data += n;
-			size -= (size_t)n;
+			size_t first = (size_t)n < part[0].iov_len ? (size_t)n : part[0].iov_len;
+
+			advance(&part[0], first);
+			advance(&part[1], (size_t)n - first);
 			deadline = clock_ms() + sftp->patience_ms; /* it moves */
 		}
 	}
@@ -145,12 +159,20 @@ static void begin_extended(struct sftp *sftp, enum extension extension)
 	packet_put_text(&sftp->request, extension_names[extension]);
 }
 
-static int send_request(struct sftp *sftp)
+/* What was made, and @data behind it. */
+static int send_with(struct sftp *sftp, const void *data, size_t size)
 {
+	struct iovec part[] = { { sftp->request.data, sftp->request.size }, { (void *)data, size } };
+
 	if (sftp->lost)
 		return -ENOTCONN;
-	packet_end(&sftp->request);
-	return send_all(sftp, sftp->request.data, sftp->request.size);
+	packet_end(&sftp->request, size);
+	return send_all(sftp, part);
+}
+
+static int send_request(struct sftp *sftp)
+{
+	return send_with(sftp, NULL, 0);
 }
 
 /* --- answers ------------------------------------------------------------------------------------------------------ */
@@ -406,16 +428,16 @@ static int sftp_write(struct remote *remote, int file, const void *data, size_t 
 	size_t done = 0;
 
 	while (done < size) {
-		size_t piece = size - done < PIECE ? size - done : PIECE;
-		int result = settle_writes(sftp, WRITES_OUT - 1);
+		size_t piece = size - done < sftp->piece ? size - done : sftp->piece;
+		int result = settle_writes(sftp, (unsigned int)(ON_ITS_WAY / sftp->piece - 1));
 
 		if (result)
 			return result;
 		begin(sftp, SSH_FXP_WRITE);
 		put_handle(sftp, file);
 		packet_put_u64(&sftp->request, offset + done);
-		packet_put_bytes(&sftp->request, (const unsigned char *)data + done, piece);
-		result = send_request(sftp);
+		packet_put_u32(&sftp->request, (uint32_t)piece);
+		result = send_with(sftp, (const unsigned char *)data + done, piece);
 		if (result)
 			return result;
 		sftp->writes++;
@@ -602,6 +624,21 @@ static bool sftp_is_lost(const struct remote *remote)
 
 /* --- beginning and end -------------------------------------------------------------------------------------------- */
 
+/* How long a packet, an answer and a write may be, and how many files may be open; 0: not known. */
+static void ask_for_limits(struct sftp *sftp)
+{
+	uint64_t packet, answer, writes;
+
+	begin_extended(sftp, LIMITS);
+	if (call(sftp, SSH_FXP_EXTENDED_REPLY))
+		return;
+	if (!packet_take_u64(&sftp->answer, &packet) || !packet_take_u64(&sftp->answer, &answer) ||
+	    !packet_take_u64(&sftp->answer, &writes))
+		lose(sftp);
+	else if (writes > PIECE)
+		sftp->piece = writes < PIECE_MAX ? (size_t)writes : PIECE_MAX;
+}
+
 static struct kd_error *greet(struct sftp *sftp)
 {
 	const unsigned char *name;
@@ -624,7 +661,9 @@ static struct kd_error *greet(struct sftp *sftp)
 		if (!packet_take_bytes(&sftp->answer, &unused))
 			break;
 	}
-	return NULL;
+	if (sftp->extension[LIMITS])
+		ask_for_limits(sftp);
+	return sftp->lost ? kd_error_create(KD_ERR_FORMAT, "the server does not say how long a write may be") : NULL;
 }
 
 static const struct remote_ops sftp_ops = {
@@ -661,6 +700,7 @@ struct kd_error *sftp_open(int in, int out, const char *directory, int patience_
 	sftp->out = out;
 	sftp->request = (struct packet_writer){ .data = sftp->request_data, .room = sizeof(sftp->request_data) };
 	sftp->patience_ms = patience_ms;
+	sftp->piece = PIECE;
 	/* A server that stops reading must not stop this process. */
 	fcntl(out, F_SETFL, fcntl(out, F_GETFL) | O_NONBLOCK);
 	err = greet(sftp);

@@ -17,6 +17,7 @@
 
 enum {
 	PIECE_MAX = 64 << 10,
+	HEADER_MAX = 1024, /* of a packet with data */
 	FILES_MAX = 256,
 	SMALL_MAX = 16 << 20,
 	PATH_SIZE = 4096,
@@ -56,7 +57,7 @@ struct server {
 	struct handle handle[32];
 	struct packet_reader request;
 	struct packet_writer answer; /* there is room for each */
-	unsigned char request_data[PACKET_MAX], answer_data[PIECE_MAX + 1024];
+	unsigned char request_data[PACKET_MAX], answer_data[PIECE_MAX + HEADER_MAX];
 	int lost; /* errno of the pipe */
 };
 
@@ -102,7 +103,7 @@ static void begin(struct server *server, enum packet_type type, uint32_t id)
 
 static void send(struct server *server)
 {
-	packet_end(&server->answer);
+	packet_end(&server->answer, 0);
 	if (kd_write_all(server->out, server->answer.data, server->answer.size) < 0)
 		server->lost = errno;
 }
@@ -545,6 +546,17 @@ static void send_space(struct server *server, uint32_t id)
 	send(server);
 }
 
+/* How long packets, what is read and what is written at once may be, and the number of handles. */
+static void send_limits(struct server *server, uint32_t id)
+{
+	begin(server, SSH_FXP_EXTENDED_REPLY, id);
+	packet_put_u64(&server->answer, PACKET_MAX);
+	packet_put_u64(&server->answer, PIECE_MAX);
+	packet_put_u64(&server->answer, PACKET_MAX - HEADER_MAX);
+	packet_put_u64(&server->answer, ARRAY_SIZE(server->handle));
+	send(server);
+}
+
 /* What is sent is with the server; a dump that is closed has been taken by it, or not. */
 static void do_fsync(struct server *server, uint32_t id)
 {
@@ -566,6 +578,7 @@ static const struct {
 	{ SFTP_FSYNC, "1", do_fsync },
 	{ SFTP_POSIX_RENAME, "1", rename_file },
 	{ SFTP_STATVFS, "2", send_space },
+	{ SFTP_LIMITS, "1", send_limits },
 };
 
 static void do_extended(struct server *server, uint32_t id)

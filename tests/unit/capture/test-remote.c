@@ -13,7 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "capture/remote/fuse.h"
+#include "capture/remote/packet.h"
 #include "capture/remote/sftp.h"
 #include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
@@ -346,6 +348,92 @@ static void test_bad_answers(void **state)
 	}
 }
 
+/* --- how much is written at once ---------------------------------------------------------------------------------- */
+
+static uint64_t told_limit, longest_packet;
+
+/* The answer of a server that tells a limit, and, as the size of any file, the length of the longest packet so far. */
+static void answer_limited(uint8_t type, uint32_t id, struct packet_writer *answer)
+{
+	static const uint8_t types[256] = {
+		[SSH_FXP_INIT] = SSH_FXP_VERSION,
+		[SSH_FXP_EXTENDED] = SSH_FXP_EXTENDED_REPLY,
+		[SSH_FXP_OPEN] = SSH_FXP_HANDLE,
+		[SSH_FXP_STAT] = SSH_FXP_ATTRS,
+	};
+
+	packet_begin(answer, types[type] ? types[type] : SSH_FXP_STATUS);
+	packet_put_u32(answer, type == SSH_FXP_INIT ? SSH_FXP_PROTOCOL : id);
+	if (type == SSH_FXP_INIT)
+		packet_put_text(answer, SFTP_LIMITS);
+	if (type == SSH_FXP_INIT || type == SSH_FXP_OPEN)
+		packet_put_text(answer, "1");
+	for (int i = 0; i < 4 && type == SSH_FXP_EXTENDED; i++)
+		packet_put_u64(answer, i == 2 ? told_limit : 77);
+	if (type == SSH_FXP_STAT) {
+		packet_put_u32(answer, SSH_FILEXFER_ATTR_SIZE);
+		packet_put_u64(answer, longest_packet);
+	}
+	if (!types[type])
+		packet_put_u32(answer, SSH_FX_OK);
+	packet_end(answer, 0);
+}
+
+static void run_limited(void)
+{
+	static unsigned char request[PACKET_MAX], reply[256];
+	struct packet_writer answer = { .data = reply, .room = sizeof(reply) };
+	uint32_t length;
+
+	while (kd_read_all(STDIN_FILENO, &length, sizeof(length)) == sizeof(length)) {
+		struct packet_reader reader = { .data = request, .size = be32toh(length) };
+		uint32_t id = 0;
+		uint8_t type = 0;
+
+		if (reader.size > sizeof(request) ||
+		    kd_read_all(STDIN_FILENO, request, reader.size) != (ssize_t)reader.size)
+			_exit(1);
+		if (reader.size > longest_packet)
+			longest_packet = reader.size;
+		if (packet_take_u8(&reader, &type) && packet_take_u32(&reader, &id))
+			answer_limited(type, id, &answer);
+		kd_write_all(STDOUT_FILENO, reply, answer.size);
+	}
+	_exit(0);
+}
+
+static void test_limits(void **state)
+{
+	/* Before the data: type, number, handle, offset, size. */
+	enum { SIZE = 1 << 20, HEAD = 1 + 4 + (4 + 1) + 8 + 4 };
+	static const struct {
+		uint64_t told, used;
+	} cases[] = {
+		{ 0, 32 << 10 }, { 1, 32 << 10 }, { 100000, 100000 }, { 261120, 128 << 10 }, { UINT64_MAX, 128 << 10 },
+	};
+	_cleanup_free_ unsigned char *data = calloc(1, SIZE);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct remote_attributes attributes;
+		struct remote *remote = NULL;
+		int in, out, file;
+		pid_t pid;
+
+		told_limit = cases[i].told;
+		pid = start(run_limited, &in, &out);
+		assert_no_error(sftp_open(in, out, "", PATIENCE, &remote));
+		file = remote->ops->open(remote, "/file", REMOTE_WRITE | REMOTE_CREATE, 0600);
+		assert_true(file >= 0);
+		assert_int_equal(remote->ops->write(remote, file, data, SIZE, 0), 0);
+		assert_int_equal(remote->ops->sync(remote, file), 0);
+		assert_int_equal(remote->ops->stat(remote, "/file", &attributes), 0);
+		assert_int_equal(attributes.size, cases[i].used + HEAD);
+		sftp_close(remote);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+}
+
 /* A server that reads nothing more does not hold up who writes. */
 static void test_stalled(void **state)
 {
@@ -519,6 +607,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lost, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_greeting, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_answers, setup, teardown),
+		cmocka_unit_test(test_limits),
 		cmocka_unit_test_setup_teardown(test_stalled, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file_system, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file_system_lost, setup, teardown),
