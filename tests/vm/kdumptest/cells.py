@@ -6,7 +6,7 @@ The machine of a row arms itself once and is then saved, as in random_faults; ev
 import contextlib
 import random
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import disks, faults, host, random_faults, services, unharmed
@@ -22,27 +22,34 @@ USER_NETWORK = "user,id=net"
 @dataclass(frozen=True)
 class Row:
     """@stage: its machine, without LIMITS and the server's lines of kdump.conf; @service: a class of services, if the
-    target is a server; @another: there is a second place for the dump."""
+    target is a server; @another: there is a second place for the dump; @without: faults that this kind of target cannot
+    have -> why."""
     name: str
     text: str
     stage: Stage
     service: object = None
     another: bool = False
+    without: dict = field(default_factory=dict)
 
 
-def _disk(name, text, another=False, fs="ext4", modules="", **more):
+def _disk(name, text, another=False, fs="ext4", modules="", without=None, **more):
     """A row of SCSI disks, which can come and go."""
     variables = {"one": "/dev/sda", "two": "/dev/sdb", **more.pop("variables", {})}
     stage = Stage(name, text, **{"disks": ("sda",), "bus": "scsi", "fs": fs, "modules": f"sd_mod virtio_scsi {modules}".strip(),
                                  "variables": variables, **more})
-    return Row(name, text, stage, another=another)
+    return Row(name, text, stage, another=another, without=without or {})
 
 
 def _server(name, text, service, disk=False):
     """A row of a server, and, with @disk, of a disk that is tried after it."""
     local = {"disks": ("sda",), "bus": "scsi", "modules": "sd_mod virtio_scsi", "variables": {"one": "/dev/sda"},
              "conf": "path /var/crash\next4 /dev/sda"} if disk else {"disks": (), "make": "nothing", "conf": ""}
-    return Row(name, text, Stage(name, text, network=USER_NETWORK, **local), service, disk)
+    return Row(name, text, Stage(name, text, network=USER_NETWORK, **local), service, disk, service.without)
+
+
+# A container is as large as it was made, and a dump that it does not hold is one that a full disk does not hold.
+CONTAINER = {"full": "nothing but dumps fills a container, and they leave at each boot",
+             "fills": "the size of a container is given when it is made; see tests/unit/capture"}
 
 
 ROWS = [
@@ -53,8 +60,15 @@ ROWS = [
           programs=("lvm", "mdadm", "cryptsetup"), variables={"META": "1.2"}),
     _disk("rootfs", "ext4 on a disk, then the root file system (dump_to_rootfs)", True, second=True,
           conf="ext4 /dev/sda\npath /var/crash\nfailure_action dump_to_rootfs"),
+    _disk("luks", "LUKS without a key file", make="luks", programs=("cryptsetup",), variables={"KEYLESS": "none"}),
+    _disk("raw", "a partition without a file system", make="raw", programs=("sfdisk",), below=True, without=CONTAINER,
+          conf="raw /dev/sda1\npath /var/crash"),
+    _disk("file", "the sectors of a file of a full ext4", make="file", programs=("filefrag",), below=True,
+          without=CONTAINER, conf="reserved_file /mnt/dump/reserve 128M\npath /var/crash"),
     _server("nfs", "an NFS server", services.Nfs),
     _server("ssh", "a server by ssh and sftp", services.Ssh),
+    _server("https", "a web server with WebDAV and TLS", services.Https),
+    _server("s3", "an S3 server", services.S3),
     _server("nfs+disk", "an NFS server, then ext4 on a disk", services.Nfs, True),
     _server("ssh+disk", "a server by ssh, then ext4 on a disk", services.Ssh, True),
 ]

@@ -14,6 +14,7 @@ AT_ONCE = ("seconds", 0)
 LATE = 10
 KIB_PER_SECOND = 1
 POWER_CUTS = 10
+LONG = 120  # seconds of a capture that waits for what does not come
 EATEN = (32, 24, 16, 12, 8, 4, 2)  # MiB that the capture kernel has left when its driver has eaten the rest
 SUPERBLOCK = 256 << 10  # so much of the beginning of any file system
 
@@ -25,7 +26,8 @@ class NotApplicable(Exception):
 @dataclass(frozen=True)
 class Column:
     """@of_disk(random), @of_server(random): the Injection for that kind of target, or, as a text, why there is none; one
-    in place of both may be @of_any. @times: captures that a cell is made of; @until(outcome): of these the last one."""
+    in place of both may be @of_any. @times: captures that a cell is made of; @until(outcome): of these the last one;
+    @seconds: that one takes from the panic to the end of the system's look, on a machine that does nothing else."""
     name: str
     text: str
     of_disk: object = None
@@ -33,15 +35,23 @@ class Column:
     of_any: object = None
     times: int = 1
     until: object = None
+    seconds: int = 45
     slot: str = "target"
+
+    def _made(self, row):
+        return self.of_any or (self.of_server if row.service else self.of_disk)
+
+    def without(self, row):
+        """Why a row's kind of target cannot have this fault; None: it can."""
+        made = self._made(row)
+        return row.without.get(self.name) or (made if isinstance(made, str) else None)
 
     def draw(self, bench, random, number):
         """The Injection of capture @number, from 0, of a cell."""
-        made = self.of_any or (self.of_server if bench.service else self.of_disk)
-        reason = bench.service.without.get(self.name) if bench.service else None
-        if reason or isinstance(made, str):
-            raise NotApplicable(reason or made)
-        injection = made(random, number, bench)
+        reason = self.without(bench.row)
+        if reason:
+            raise NotApplicable(reason)
+        injection = self._made(bench.row)(random, number, bench)
         return replace(injection, expect=injection.other) if bench.row.another else injection
 
 
@@ -182,7 +192,7 @@ COLUMNS = [
     Column("works", "no fault: all others mean something only if this is good",
            of_any=lambda _random, _number, _bench: Injection("", expect=DUMP, other=DUMP)),
     Column("absent", "it is not there in the capture kernel (unplugged; nobody listens)",
-           _disk(NOTHING, dead=_unplug), _of_server(NOTHING, dead=lambda service: service.vanish())),
+           _disk(NOTHING, dead=_unplug), _of_server(NOTHING, dead=lambda service: service.vanish()), seconds=70),
     Column("late", f"it appears {LATE} s after the capture program has begun",
            _disk(DUMP, dead=_unplug, live=_plug, when=("seconds", LATE), failing=False),
            _of_server(DUMP, dead=lambda service: service.vanish(), live=lambda service: service.appear(),
@@ -193,15 +203,16 @@ COLUMNS = [
            _disk(SOMETHING, live=_fail, when=HALF), _of_server(SOMETHING, live=lambda service: service.break_disk(), when=HALF)),
     Column("hangs", "it answers nothing any more, from the middle on (a limit of 1 byte/s; SIGSTOP)",
            _disk(SOMETHING, live=_limit(1), when=HALF),
-           _of_server(SOMETHING, live=lambda service: service.send(signal.SIGSTOP), when=HALF)),
+           _of_server(SOMETHING, live=lambda service: service.send(signal.SIGSTOP), when=HALF), seconds=LONG),
     Column("silent", "it answers nothing from the panic on",
-           _disk(NOTHING, dead=_limit(1)), _of_server(NOTHING, dead=lambda service: service.send(signal.SIGSTOP))),
+           _disk(NOTHING, dead=_limit(1)), _of_server(NOTHING, dead=lambda service: service.send(signal.SIGSTOP)),
+           seconds=LONG),
     Column("throttled", f"{KIB_PER_SECOND} KiB/s, from the middle on",
            _disk(SOMETHING, live=_limit(KIB_PER_SECOND << 10), when=HALF),
-           _of_server(SOMETHING, live=_slow_down, when=HALF)),
-    Column("no-link", "the network has no link", NO_LINK, _link(NOTHING, dead=_set_link(False))),
+           _of_server(SOMETHING, live=_slow_down, when=HALF), seconds=LONG),
+    Column("no-link", "the network has no link", NO_LINK, _link(NOTHING, dead=_set_link(False)), seconds=LONG),
     Column("lost", "it is unplugged, the network's link goes, half-way", _disk(SOMETHING, live=_unplug, when=HALF),
-           _link(SOMETHING, live=_set_link(False), when=HALF)),
+           _link(SOMETHING, live=_set_link(False), when=HALF), seconds=LONG),
     Column("credentials", "the server does not take the client's", "a disk asks for none; a volume's key is in the plan",
            _of_server(NOTHING, dead=lambda service: service.deny())),
     Column("identity", "another one is in its place (an empty disk; another host key)",

@@ -19,6 +19,7 @@ FAST = Path("/dev/shm")  # else the host's disk is the slowest part
 DISK_SIZE = 400 << 20
 MEMORY = "512M"
 HANGS = "HANGS: "
+WHOLE = ("vmcore", "vmcore.flat", "vmcore.retry")  # what a dump is called that is said to be complete
 BACK_SECONDS = 150  # from the reset of the machine to its system's first word
 LOOK_SECONDS = 900  # "kdumpctl verify" reads every page of a plain copy, and the emulator may have other work
 ROOT_SECTORS = host.parse_size(guest.DISK_SIZE) // disks.SECTOR
@@ -48,6 +49,7 @@ class Stage:
     crashkernel: str = "128M"
     weight: int = 4
     network: str = "hubport,id=net,hubid=0"
+    below: bool = False  # a container: what is written is no part of a file system's own
 
 
 STAGES = [
@@ -224,7 +226,7 @@ class Outcome:
 
 
 def _level(values):
-    if values["core"] == "vmcore" and values["verify"] == "0":
+    if values["core"] in WHOLE and values["verify"] == "0":
         return faults.DUMP
     return faults.SOMETHING if _name(values) else faults.NOTHING
 
@@ -232,7 +234,7 @@ def _level(values):
 def _name(values):
     words = []
     if values["core"]:
-        words.append(f"{'dump' if values['core'] == 'vmcore' else 'part of a dump'} ({int(values['size']) >> 10} KiB)")
+        words.append(f"{'dump' if values['core'] in WHOLE else 'part of a dump'} ({int(values['size']) >> 10} KiB)")
     if int(values["log"]):
         words.append("log")
     return " and ".join(words)
@@ -382,7 +384,7 @@ class Capture:
         stage = self._armed.stage
         targets = [self._armed.devices.layout(self._armed.target)] if self._armed.target else []
         root = disks.Layout([disks.Piece(ROOT_SECTORS, [("vda", 0)])])
-        ext4 = [root] * stage.second + targets * (stage.fs == "ext4" and not self.touched)
+        ext4 = [root] * stage.second + targets * (stage.fs == "ext4" and not stage.below and not self.touched)
         failing = any(injection.failing for _, injection in self.chosen)
         for good, text in unharmed.compare([*targets, *[root] * stage.second], before, images, ext4, failing):
             if not good and text != unharmed.NOTHING:
@@ -413,9 +415,9 @@ class Capture:
     def _judged(self):
         outcome, stage = self._outcome, self._armed.stage
         for values in outcome.saved:
-            if values["core"] == "vmcore" and values["verify"] != "0":
-                self._bad(f"LIES: what is called vmcore is not whole: {values['text']}")
-            elif values["core"] and values["result"] == "complete" and values["core"] != "vmcore":
+            if values["core"] in WHOLE and values["verify"] != "0":
+                self._bad(f"LIES: what is called {values['core']} is not whole: {values['text']}")
+            elif values["core"] and values["result"] == "complete" and values["core"] not in WHOLE:
                 self._bad(f"LIES: the report calls it complete: {values['text']}")
         expected = min(injection.other if stage.second or stage.copies and kind.slot == "disk" else injection.expect
                        for kind, injection in self.chosen)

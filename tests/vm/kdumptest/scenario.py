@@ -310,7 +310,12 @@ def _reached(folder):
         yield servers.NETWORK, {"REMOTE": dumps}, servers.ssh_files(folder) + program("ssh", "openssh-client", "usr/bin")
 
 
-def _known_to_guest(folder, credentials):
+# Of kdump.conf's http_credentials and s3_credentials.
+WEB_CREDENTIALS = f"kdump:{servers.SECRET}\n"
+S3_CREDENTIALS = f"aws_access_key_id = kdump:dumps\naws_secret_access_key = {servers.SECRET}\n"
+
+
+def known_to_guest(folder, credentials):
     """Files of a guest that knows the server "dumps.example"."""
     (folder / "hosts").write_text("10.0.2.2 dumps.example\n", encoding="ascii")
     (folder / "nsswitch.conf").write_text("hosts: files\n", encoding="ascii")
@@ -324,7 +329,7 @@ def _web(folder):
     """A web server, with a directory for dumps."""
     folder.mkdir()
     with servers.https(folder, "dumps.example") as port:
-        yield servers.NETWORK, {"PORT": port}, _known_to_guest(folder, "kdump:dumps-secret\n")
+        yield servers.NETWORK, {"PORT": port}, known_to_guest(folder, WEB_CREDENTIALS)
 
 
 @contextlib.contextmanager
@@ -333,8 +338,7 @@ def _objects(folder):
     folder.mkdir()
     with servers.s3(folder, "dumps.example") as port:
         servers.swift_call(port, "PUT", "/dumps")
-        yield servers.NETWORK, {"PORT": port}, _known_to_guest(
-            folder, "aws_access_key_id = kdump:dumps\naws_secret_access_key = dumps-secret\n")
+        yield servers.NETWORK, {"PORT": port}, known_to_guest(folder, S3_CREDENTIALS)
 
 
 def _web_arrived(folder, _variables, installed):

@@ -54,12 +54,12 @@ error_log {folder}/nginx.log info;
 events {{ }}
 http {{
 	access_log {folder}/access.log;
-	client_body_temp_path {folder}/body;
+	client_body_temp_path {folder}/dumps/.body;
 	client_max_body_size 0;
 	server {{
 		listen 127.0.0.1:{port} ssl;
-		ssl_certificate {folder}/server.pem;
-		ssl_certificate_key {folder}/server.key;
+		ssl_certificate {identity}.pem;
+		ssl_certificate_key {identity}.key;
 		root {folder};
 		location /dumps/ {{
 			dav_methods PUT DELETE MKCOL MOVE;
@@ -79,8 +79,8 @@ _SWIFT = {
     "object": "[DEFAULT]\n{common}\n[pipeline:main]\npipeline = object-server\n[app:object-server]\nuse = egg:swift#object\n",
     "proxy": """[DEFAULT]
 {common}
-cert_file = {folder}/server.pem
-key_file = {folder}/server.key
+cert_file = {identity}.pem
+key_file = {identity}.key
 [pipeline:main]
 pipeline = catch_errors cache s3api tempauth slo proxy-server
 [app:proxy-server]
@@ -96,12 +96,14 @@ use = egg:swift#s3api
 location = us-east-1
 [filter:tempauth]
 use = egg:swift#tempauth
-user_kdump_dumps = dumps-secret .admin
+user_kdump_dumps = {secret} .admin
 storage_url_scheme = https
 [filter:slo]
 use = egg:swift#slo
 """,
 }
+
+SECRET = "dumps-secret"  # of the user that web and S3 servers know
 
 
 def free_port():
@@ -218,44 +220,54 @@ def certificate(folder, name):
 
 
 @contextlib.contextmanager
-def https(folder, name):
-    """nginx with WebDAV and TLS for the host @name: its port. @folder/dumps is https://NAME:PORT/dumps; user "kdump",
-    password "dumps-secret"; @folder/ca.pem is the authority."""
-    port = free_port()
-    certificate(folder, name)
-    (folder / "dumps").mkdir()
-    (folder / "users").write_text("kdump:{PLAIN}dumps-secret\n", encoding="ascii")
+def nginx(folder, port, identity="server", secret=SECRET):
+    """nginx with WebDAV and TLS; its process. @folder/dumps is https://NAME:PORT/dumps for the user "kdump" with the password
+    @secret; @identity: of @folder, what certificate() has made."""
+    (folder / "users").write_text(f"kdump:{{PLAIN}}{secret}\n", encoding="ascii")
     conf, log = folder / "nginx.conf", folder / "nginx.log"
-    conf.write_text(_NGINX.format(port=port, folder=folder), encoding="ascii")
+    conf.write_text(_NGINX.format(port=port, folder=folder, identity=folder / identity), encoding="ascii")
     daemon = host.need("nginx", "nginx libnginx-mod-http-dav-ext")
     with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", daemon, "-c", conf], stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as server:
         try:
             _wait_for_port(server, port, log)
-            yield port
+            yield server
         finally:
             server.terminate()
 
 
 @contextlib.contextmanager
-def s3(folder, name):
-    """OpenStack Swift with its S3 interface and TLS for the host @name: its port. The access key is "kdump:dumps", the
-    secret "dumps-secret", the region us-east-1; there is no bucket yet."""
+def https(folder, name):
+    """The same for the host @name, with an authority of its own, @folder/ca.pem; its port."""
+    port = free_port()
     certificate(folder, name)
-    devices = folder / "devices"
-    (devices / "disk").mkdir(parents=True)
+    (folder / "dumps").mkdir()
+    with nginx(folder, port):
+        yield port
+
+
+def swift_rings(folder):
+    """In @folder: where OpenStack Swift finds the one replica of everything, at ports that are returned; for swift()."""
     ports = {what: free_port() for what in (*_SWIFT, "memcached")}
-    for what, text in _SWIFT.items():
-        common = (f"bind_ip = 127.0.0.1\nbind_port = {ports[what]}\nworkers = 0\nuser = root\nswift_dir = {folder}\n"
-                  f"devices = {devices}\nmount_check = false\nlog_level = INFO\nlog_address = {folder}/none\n")
-        (folder / f"{what}.conf").write_text(text.format(common=common, folder=folder, memcached=ports["memcached"]),
-                                             encoding="ascii")
     builder = host.need("swift-ring-builder", "swift swift-proxy swift-account swift-container swift-object memcached")
     for what in ("account", "container", "object"):
         ring = folder / f"{what}.builder"
         host.run(builder, ring, "create", "1", "1", "1")
         host.run(builder, ring, "add", f"r1z1-127.0.0.1:{ports[what]}/disk", "1")
         host.run(builder, ring, "rebalance")
+    return ports
+
+
+@contextlib.contextmanager
+def swift(folder, ports, devices, identity="server", secret=SECRET):
+    """OpenStack Swift with its S3 interface and TLS; the process at ports["proxy"]. @devices: a directory with the directory
+    "disk"; @identity: of @folder, what certificate() has made. The access key is "kdump:dumps", the secret key @secret, the
+    region us-east-1."""
+    for what, text in _SWIFT.items():
+        common = (f"bind_ip = 127.0.0.1\nbind_port = {ports[what]}\nworkers = 0\nuser = root\nswift_dir = {folder}\n"
+                  f"devices = {devices}\nmount_check = false\nlog_level = INFO\nlog_address = {folder}/none\n")
+        (folder / f"{what}.conf").write_text(text.format(
+            common=common, identity=folder / identity, secret=secret, memcached=ports["memcached"]), encoding="ascii")
     commands = [["memcached", "-u", "root", "-l", "127.0.0.1", "-p", str(ports["memcached"])]]
     commands += [[f"swift-{what}-server", folder / f"{what}.conf"] for what in ("account", "container", "object", "proxy")]
     log = folder / "swift.log"
@@ -269,23 +281,34 @@ def s3(folder, name):
             stack.callback(server.kill)
         for what in ("memcached", "account", "container", "object", "proxy"):
             _wait_for_port(server, ports[what], log)
+        yield server
+
+
+@contextlib.contextmanager
+def s3(folder, name):
+    """The same for the host @name, with an authority of its own, @folder/ca.pem; its port. There is no bucket yet."""
+    certificate(folder, name)
+    devices = folder / "devices"
+    (devices / "disk").mkdir(parents=True)
+    ports = swift_rings(folder)
+    with swift(folder, ports, devices):
         yield ports["proxy"]
 
 
-def swift_call(port, method, path):
-    """An object ("/BUCKET/KEY") or bucket of s3() by Swift's own protocol: what it says, or None."""
+def swift_call(port, method, path, data=None):
+    """An object ("/BUCKET/KEY") or bucket of swift() by Swift's own protocol: what it says, or None. @data: to be put there."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     top = f"https://127.0.0.1:{port}"
 
-    def ask(verb, url, headers):
-        return urllib.request.urlopen(urllib.request.Request(url, method=verb, headers=headers), context=context,
+    def ask(verb, url, headers, body=None):
+        return urllib.request.urlopen(urllib.request.Request(url, body, headers, method=verb), context=context,
                                       timeout=60 * host.PATIENCE)
 
-    with ask("GET", f"{top}/auth/v1.0", {"X-Auth-User": "kdump:dumps", "X-Auth-Key": "dumps-secret"}) as answer:
+    with ask("GET", f"{top}/auth/v1.0", {"X-Auth-User": "kdump:dumps", "X-Auth-Key": SECRET}) as answer:
         token = answer.headers["X-Auth-Token"]
     try:
-        with ask(method, f"{top}/v1/AUTH_kdump{urllib.parse.quote(path)}", {"X-Auth-Token": token}) as answer:
+        with ask(method, f"{top}/v1/AUTH_kdump{urllib.parse.quote(path)}", {"X-Auth-Token": token}, data) as answer:
             return answer.read()
     except urllib.error.HTTPError:
         return None

@@ -17,6 +17,11 @@ from . import host, links, scenario, servers, unharmed
 
 DISK_SIZE = "128M"
 CRASH = "var/crash"
+HOST = "dumps.example"
+# A dump's names, the best first: that which a second attempt has on an S3 server, where nothing can be renamed; on other
+# servers it gets the first one's.
+_CORES = ("vmcore.retry", "vmcore", "vmcore.flat", "vmcore-incomplete", "vmcore-incomplete.flat", "vmcore-incomplete.retry",
+          "vmcore-incomplete.retry.flat")
 # Names of directories that a capture makes: of the machine's address and the time.
 _DUMP = re.compile(r"[0-9.]+-[0-9]")
 
@@ -25,8 +30,11 @@ class Service:
     """A server for one kind of machine. @port and @variables of the guest's script, @files of the guest, @conf: lines of
     kdump.conf. Use as a context manager; and within it, each capture is in a block of ready()."""
     name = ""
+    daily = True  # its packages are those of each run of the tests
     # Faults that this kind of server cannot have -> why.
     without = {}
+    # What is in its directory that is no file of anybody.
+    _own = ("lost+found", "filler")
 
     def __init__(self, place):
         self._place = place
@@ -35,16 +43,20 @@ class Service:
         self.variables = {"SERVER": self.name, "PORT": self.link.port}
         self.files, self.conf = [], ""
         self._server = self._process = self._disk = None
-        self._sums = {}
+        self._sums, self._template = {}, place / "server"
+        self._seen = self.folder  # while it is looked at: its files
 
     def __enter__(self):
         self.folder.mkdir()
         with tempfile.TemporaryDirectory() as root:
             _fill(Path(root))
-            self._template = self._place / "server"
-            host.run(host.need("mke2fs", "e2fsprogs"), "-q", "-F", "-t", "ext4", "-d", root, self._template, DISK_SIZE)
+            self._make_disk(root)
             self._sums = sums(Path(root))
         return self
+
+    def _make_disk(self, root):
+        """The template of the server's disk, with the files below @root."""
+        host.run(host.need("mke2fs", "e2fsprogs"), "-q", "-F", "-t", "ext4", "-d", root, self._template, DISK_SIZE)
 
     def __exit__(self, *error):
         self.link.refuse()
@@ -83,13 +95,13 @@ class Service:
 
     def harm(self):
         """While it is looked at: the names of files that were not the capture's to change, and have changed."""
-        now = sums(self.folder)
+        now = sums(self._seen)
         return sorted(name for name in self._sums.keys() | now.keys() if self._sums.get(name) != now.get(name)
-                      and name not in ("lost+found", "filler"))
+                      and name.partition("/")[0] not in self._own)
 
     def saved(self, installed):
         """While it is looked at: what each directory has that a capture has made, as tests/vm/guest/unharmed tells it."""
-        for folder in sorted((self.folder / CRASH).iterdir()):
+        for folder in sorted((self._seen / CRASH).iterdir()):
             if _DUMP.match(folder.name):
                 yield _described(folder, installed)
 
@@ -97,8 +109,9 @@ class Service:
 
     def start(self, **words):
         """@words: of the server that _run() runs."""
-        self._server = contextlib.ExitStack()
-        self.link.to, self._process = self._server.enter_context(self._run(**words))
+        server = contextlib.ExitStack()
+        self.link.to, self._process = server.enter_context(self._run(**words))
+        self._server = server
 
     def stop(self):
         """End it, and all that it has started."""
@@ -204,6 +217,96 @@ class Ssh(Service):
         self.start(identity="stranger")
 
 
+class Https(Service):
+    """nginx, with WebDAV and TLS."""
+    name = "https"
+    _own = (*Service._own, ".body")
+    _credentials = scenario.WEB_CREDENTIALS
+
+    def __init__(self, place):
+        super().__init__(place)
+        self.folder = self._seen = place / "dumps"
+        (place / "stranger").mkdir()
+        for folder in (place, place / "stranger"):
+            servers.certificate(folder, HOST)
+        self.files = scenario.known_to_guest(place, self._credentials)
+        self.conf = self._target() + "tls_ca /root/ca.pem"
+
+    def _target(self):
+        return f"http https://{HOST}:{self.link.port}/dumps/{CRASH}\nhttp_credentials /root/credentials\n"
+
+    @contextlib.contextmanager
+    def _run(self, **words):
+        port = servers.free_port()
+        with servers.nginx(self._place, port, **words) as process:
+            yield port, process
+
+    def deny(self):
+        self.stop()
+        self.start(secret="another-secret")
+
+    def impersonate(self):
+        self.stop()
+        self.start(identity="stranger/server")
+
+
+class S3(Https):
+    """OpenStack Swift, with its S3 interface and TLS."""
+    name = "s3"
+    daily = False
+    _credentials = scenario.S3_CREDENTIALS
+
+    def __init__(self, place):
+        super().__init__(place)
+        self._ports = servers.swift_rings(place)
+
+    def _target(self):
+        return f"s3 s3://dumps/{CRASH}\ns3_endpoint https://{HOST}:{self.link.port}\ns3_credentials /root/credentials\n"
+
+    def _make_disk(self, root):
+        with tempfile.TemporaryDirectory() as empty:
+            Path(empty, "disk").mkdir()
+            super()._make_disk(empty)
+        with self._mounted(self._template):
+            self._call("PUT", "")
+            for path in Path(root).rglob("*"):
+                if path.is_file():
+                    self._call("PUT", f"/{path.relative_to(root)}", path.read_bytes())
+
+    def _call(self, method, name, data=None):
+        return servers.swift_call(self._ports["proxy"], method, f"/dumps{name}", data)
+
+    @contextlib.contextmanager
+    def _mounted(self, image):
+        """The server runs on @image, and nobody else can reach it."""
+        host.run("mount", "-o", "loop", image, self.folder)
+        try:
+            self.start()
+            yield
+        finally:
+            self.stop()
+            _unmount(self.folder)
+
+    @contextlib.contextmanager
+    def _run(self, **words):
+        with servers.swift(self._place, self._ports, self.folder, **words) as process:
+            yield self._ports["proxy"], process
+
+    @contextlib.contextmanager
+    def looked_at(self, place):
+        """What the server gives to those who ask."""
+        with super().looked_at(place):
+            pass
+        with self._mounted(place / "server"), tempfile.TemporaryDirectory() as objects:
+            for name in (self._call("GET", "") or b"").decode().split("\n"):
+                if name:
+                    path = Path(objects, name)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(self._call("GET", f"/{name}") or b"")
+            self._seen = Path(objects)
+            yield
+
+
 # --- files ---------------------------------------------------------------------------------------------------------
 
 def _fill(root):
@@ -222,18 +325,19 @@ def sums(folder):
 
 
 def _described(folder, installed):
-    cores = [name for name in ("vmcore", "vmcore-incomplete", "vmcore.flat", "vmcore-incomplete.flat")
-             if (folder / name).exists() and (folder / name).stat().st_size]
-    core, code, said = cores[-1] if cores else "", "-", ""
+    core = next((name for name in _CORES if (folder / name).exists() and (folder / name).stat().st_size), "")
+    code, said, size = "-", "", (folder / core).stat().st_size if core else 0
     if core:
         done = subprocess.run([installed / "usr/bin/kdumpctl", "verify", folder / core], check=False, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         code, said = str(done.returncode), done.stdout
+    if (folder / f"{core}-incomplete.txt").exists():
+        core = "vmcore-incomplete"  # as the server of objects calls it
     report = "".join(path.read_text(errors="replace") for path in folder.glob("report*.json"))
     result = re.search(r'^ *"result": "([a-z-]*)"', report, re.MULTILINE)
     return {"where": "server", "core": core, "verify": code,
             "log": str(sum(path.stat().st_size for path in folder.glob("vmcore-dmesg*.txt"))),
-            "size": str((folder / core).stat().st_size if core else 0), "result": result[1] if result else "",
+            "size": str(size), "result": result[1] if result else "",
             "text": f"{' '.join(sorted(path.name for path in folder.iterdir()))} {said.strip()}"}
 
 
