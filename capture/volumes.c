@@ -18,9 +18,11 @@
 #include "base/io.h"
 #include "base/parse.h"
 #include "base/secret.h"
+#include "base/served_disk.h"
 #include "base/text.h"
 #include "capture/clock.h"
 #include "capture/device.h"
+#include "capture/served.h"
 
 #define DM_CONTROL   "/dev/mapper/control"
 #define MD_NEW_ARRAY "/sys/module/md_mod/parameters/new_array"
@@ -489,6 +491,35 @@ static struct kd_error *is_there_as_it_is(const struct assembly *assembly, const
 	return NULL;
 }
 
+/* --- disks of servers --------------------------------------------------------------------------------------------- */
+
+/* One way to the disk is enough, and a second login by the same way would be a second session. */
+static bool is_logged_in(const struct assembly *assembly, const struct kd_plan_volume *volume)
+{
+	struct kd_device_name disk;
+	_cleanup_free_ char *paths = NULL;
+	char node[DEVICE_NODE_MAX];
+
+	return kd_device_name_parse(volume->argv[KD_SERVED_DISK], &disk) &&
+	       !kd_error_discard(kd_format(&paths, "PATHS=%s", disk.value)) &&
+	       !kd_error_discard(
+		       device_wait(assembly->root, paths, DEVICE_BUILD_ON, assembly->avoid, 0, assembly->log, node));
+}
+
+static struct kd_error *served_assemble(const struct assembly *assembly, const struct kd_plan_volume *volume)
+{
+	struct kd_error *err;
+
+	if (!kd_served_is(volume))
+		return kd_error_create(KD_ERR_FORMAT, "its line in the plan is malformed");
+	if (is_logged_in(assembly, volume))
+		return NULL;
+	err = served_log_in(assembly->plan, (size_t)(volume - assembly->plan->volume), assembly->deadline);
+	if (!err)
+		forget_keys(volume->argv);
+	return err;
+}
+
 /* --- all of them -------------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -498,6 +529,8 @@ static const struct {
 	{ "dm", dm_assemble },
 	{ "md", md_assemble },
 	{ KD_PLAN_DEVICE, is_there_as_it_is },
+	{ KD_SERVED_ISCSI, served_assemble },
+	{ KD_SERVED_NVME, served_assemble },
 };
 
 static struct kd_error *assemble(const struct assembly *assembly, const struct kd_plan_volume *volume)
@@ -542,18 +575,27 @@ static void mark_options(const struct kd_plan *plan, const char *device, bool *b
 	}
 }
 
+/* Mark what device @word lies on. */
+static void mark_below(const struct kd_plan *plan, const char *word, bool *below)
+{
+	below[volume_below(plan, word)] = true;
+	for (size_t i = 0; i < plan->volume_count; i++)
+		if (kd_served_is_disk(&plan->volume[i], word))
+			below[i] = true;
+}
+
 bool *volumes_below(const struct kd_plan *plan, const char *device)
 {
 	bool *below = calloc(plan->volume_count + 1, sizeof(*below));
 
 	if (!below)
 		return NULL;
-	below[volume_below(plan, device)] = true;
+	mark_below(plan, device, below);
 	mark_options(plan, device, below);
 	/* A line refers only to lines before it. */
 	for (size_t i = plan->volume_count; i-- > 0;)
 		for (char *const *word = plan->volume[i].argv; below[i] && *word; word++)
-			below[volume_below(plan, *word)] = true;
+			mark_below(plan, *word, below);
 	return below;
 }
 

@@ -12,6 +12,8 @@
 #include "base/array.h"
 #include "base/block.h"
 #include "base/parse.h"
+#include "base/device_spec.h"
+#include "base/served_disk.h"
 #include "base/target_types.h"
 #include "base/text.h"
 #include "initramfs/names.h"
@@ -264,6 +266,21 @@ static const struct {
 	{ "/rbd/", "a Ceph block device" },
 };
 
+/* Has the plan a login for the disk at @device, or for the one that it is a partition of? */
+static bool is_planned(const struct drivers *drivers, const char *device)
+{
+	_cleanup_free_ char *disk = NULL, *identity = NULL, *name = NULL;
+
+	if (!drivers->plan || kd_error_discard(kd_whole_disk(drivers->root, last_part(device), &disk)) ||
+	    kd_error_discard(kd_disk_identity(drivers->root, disk, &identity)) || !identity ||
+	    kd_error_discard(kd_format(&name, "DISK=%s", identity)))
+		return false;
+	for (size_t i = 0; i < drivers->plan->volume_count; i++)
+		if (kd_served_is_disk(&drivers->plan->volume[i], name))
+			return true;
+	return false;
+}
+
 static struct kd_error *refuse_remote(const char *device)
 {
 	size_t i;
@@ -428,8 +445,12 @@ static struct kd_error *walk_slaves(const struct drivers *drivers, const char *d
 static struct kd_error *walk_block_device(const struct drivers *drivers, const char *device, unsigned int depth)
 {
 	_cleanup_(names_free) struct names seen = { 0 };
-	struct kd_error *err = refuse_remote(device);
+	struct kd_error *err;
 
+	/* The modules of the login come with the plan's volume. */
+	if (is_planned(drivers, device))
+		return walk_up(drivers, device, &seen);
+	err = refuse_remote(device);
 	if (err)
 		return err;
 	if (kd_starts_with(device, "/sys/devices/virtual/nvme-subsystem/"))
@@ -612,6 +633,28 @@ static struct kd_error *add_part(const struct drivers *drivers, char *const *wor
 		       kd_error_create(KD_ERR_FORMAT, "its line in the plan names no device");
 }
 
+/* Both want checksums when a connection is made, for which the kernel would ask nobody in the capture. */
+static struct kd_error *add_served(const struct drivers *drivers, const char *module)
+{
+	struct kd_error *err = add_if_there(drivers, "", "crc32c_generic");
+
+	if (!err)
+		err = add_if_there(drivers, "crypto-", "crc32c");
+	return err ? err : add_needed(drivers, "", module);
+}
+
+static struct kd_error *add_iscsi(const struct drivers *drivers, char *const *word)
+{
+	struct kd_error *err = add_served(drivers, "iscsi_tcp");
+
+	return err ? err : add_if_there(drivers, "", "sd_mod");
+}
+
+static struct kd_error *add_nvme(const struct drivers *drivers, char *const *word)
+{
+	return add_served(drivers, "nvme-tcp");
+}
+
 static const struct {
 	const char *kind;
 	struct kd_error *(*add)(const struct drivers *drivers, char *const *word);
@@ -619,6 +662,8 @@ static const struct {
 	{ "dm", add_dm },
 	{ "md", add_md },
 	{ KD_PLAN_DEVICE, add_part },
+	{ KD_SERVED_ISCSI, add_iscsi },
+	{ KD_SERVED_NVME, add_nvme },
 };
 
 /* Add the modules that assemble @volume: those of its device-mapper targets and their ciphers, or of its RAID level.

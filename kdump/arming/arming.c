@@ -17,6 +17,7 @@
 #include "base/target_types.h"
 #include "base/text.h"
 #include "initramfs/initramfs.h"
+#include "base/served_disk.h"
 #include "initramfs/secrets.h"
 #include "kdump/arming/armed.h"
 #include "kdump/arming/creation_test.h"
@@ -180,9 +181,11 @@ static struct kd_error *note_resolved(struct arming *arming)
 	for (i = 0; i < arming->plan.volume_count && !err; i++) {
 		const struct kd_plan_volume *volume = &arming->plan.volume[i];
 
-		err = strcmp(volume->kind, KD_PLAN_DEVICE) == 0 ?
+		err = strcmp(volume->kind, KD_PLAN_DEVICE) == 0 || kd_served_is(volume) ?
 			      inputs_add(root, inputs, INPUT_DEVICE, volume->argv[0]) :
 			      inputs_add(root, inputs, INPUT_VOLUME, volume->name);
+		if (!err && kd_served_is(volume))
+			err = inputs_add(root, inputs, INPUT_NETWORK, volume->argv[KD_SERVED_ADDRESS]);
 	}
 	for (i = 0; i < arming->plan.fence_count && !err; i++)
 		err = inputs_add(root, inputs, INPUT_NETWORK, arming->plan.fence[i].node);

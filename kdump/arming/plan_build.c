@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/parse.h"
 #include "base/proc.h"
+#include "base/served_disk.h"
 #include "base/text.h"
 #include "initramfs/extra_file.h"
 #include "kdump/arming/fence.h"
@@ -433,22 +434,49 @@ static struct kd_error *remark(const struct kd_log *log, const struct kd_conf *c
 	return NULL;
 }
 
+/* @source := the address that this machine has on the way to @address. */
+static struct kd_error *add_way(const struct kd_sysroot *root, const char *address, struct kd_plan *plan,
+				char source[static NET_ADDRESS_TEXT])
+{
+	struct net_address server;
+
+	if (!kd_sysroot_is_live(root))
+		return kd_error_create(KD_ERR_UNSUPPORTED,
+				       "the network of another machine cannot be asked for the way to %s", address);
+	if (!net_address_parse(address, &server))
+		return kd_error_create(KD_ERR_UNSUPPORTED, "\"%s\" is not an address", address);
+	return network_resolve(root, &network_live, &server, plan, source);
+}
+
+/* Disks of servers are reached over the network, and some by a program. */
+static struct kd_error *add_served_disks(const struct kd_sysroot *root, struct kd_plan *plan,
+					 struct plan_programs *programs)
+{
+	char source[NET_ADDRESS_TEXT];
+	struct kd_error *err = NULL;
+
+	for (size_t i = 0; i < plan->volume_count && !err; i++) {
+		const struct kd_plan_volume *volume = &plan->volume[i];
+
+		if (!kd_served_is(volume))
+			continue;
+		err = add_way(root, volume->argv[KD_SERVED_ADDRESS], plan, source);
+		if (!err && strcmp(volume->kind, KD_SERVED_ISCSI) == 0)
+			err = add_program(programs, KD_SERVED_ISCSI_PROGRAM);
+		err = kd_error_wrap(err, "%s disk %s", volume->kind, volume->argv[KD_SERVED_NAME]);
+	}
+	return err;
+}
+
 /* Dumps on a server are told apart by the address that this machine has there. */
 static struct kd_error *add_network(const struct kd_sysroot *root, const struct target *target, struct kd_plan *plan)
 {
 	char source[NET_ADDRESS_TEXT];
-	struct net_address server;
 	struct kd_error *err;
 
 	if (!target->server)
 		return NULL;
-	if (!kd_sysroot_is_live(root))
-		return kd_error_create(KD_ERR_UNSUPPORTED,
-				       "the network of another machine cannot be asked for the way to %s",
-				       target->server);
-	if (!net_address_parse(target->server, &server))
-		return kd_error_create(KD_ERR_FORMAT, "\"%s\" is not an address", target->server);
-	err = network_resolve(root, &network_live, &server, plan, source);
+	err = add_way(root, target->server, plan, source);
 	return err ? err : kd_set_text(&plan->address, source);
 }
 
@@ -473,6 +501,8 @@ struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log
 		if (!err)
 			err = add_network(root, targets[i], plan);
 	}
+	if (!err)
+		err = add_served_disks(root, plan, programs);
 	if (!err)
 		err = hide_address(plan);
 	if (!err)

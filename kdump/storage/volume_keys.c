@@ -7,14 +7,18 @@
 
 #include "base/parse.h"
 #include "base/secret.h"
+#include "base/served_disk.h"
 #include "base/text.h"
 #include "kdump/storage/crypttab.h"
 #include "kdump/storage/dm_table.h"
+#include "kdump/storage/served.h"
 
 void volume_keys_free(struct volume_keys *keys)
 {
 	for (size_t i = 0; i < keys->count; i++) {
 		free(keys->key[i].volume);
+		free(keys->key[i].target);
+		free(keys->key[i].portal);
 		kd_secret_free(keys->key[i].text);
 		free(keys->key[i].source);
 		free(keys->key[i].file);
@@ -23,15 +27,20 @@ void volume_keys_free(struct volume_keys *keys)
 	*keys = (struct volume_keys){ 0 };
 }
 
-static struct kd_error *add(struct volume_keys *keys, const char *volume)
+static struct kd_error *add(struct volume_keys *keys, const struct kd_plan_volume *volume, const char *name)
 {
 	struct volume_key *grown = reallocarray(keys->key, keys->count + 1, sizeof(*grown));
+	struct kd_error *err;
 
 	if (!grown)
 		return kd_error_nomem();
 	keys->key = grown;
 	grown[keys->count++] = (struct volume_key){ 0 };
-	return kd_set_text(&grown[keys->count - 1].volume, volume);
+	grown += keys->count - 1;
+	err = kd_set_text(&grown->volume, name);
+	if (!err && kd_served_is(volume))
+		err = kd_set_text(&grown->target, volume->argv[KD_SERVED_NAME]);
+	return err || !grown->target ? err : kd_set_text(&grown->portal, volume->argv[KD_SERVED_ADDRESS]);
 }
 
 struct kd_error *volume_keys_list(const struct kd_plan *plan, struct volume_keys *ret)
@@ -42,7 +51,7 @@ struct kd_error *volume_keys_list(const struct kd_plan *plan, struct volume_keys
 	for (size_t i = 0; i < plan->volume_count; i++)
 		for (char *const *word = plan->volume[i].argv; *word && !err; word++)
 			if (kd_starts_with(*word, KD_PLAN_KEY_PREFIX))
-				err = add(ret, *word + strlen(KD_PLAN_KEY_PREFIX));
+				err = add(ret, &plan->volume[i], *word + strlen(KD_PLAN_KEY_PREFIX));
 	return err;
 }
 
@@ -104,8 +113,15 @@ static struct kd_error *refuse(struct kd_error *file, struct kd_error *kernel)
 	return err;
 }
 
-static struct kd_error *fetch(const struct kd_sysroot *root, const struct volumes_source *source,
-			      struct volume_key *key)
+static struct kd_error *from_session(const struct kd_sysroot *root, struct volume_key *key)
+{
+	struct kd_error *err = served_secret(root, key->target, key->portal, &key->text);
+
+	return err ? err : kd_set_text(&key->source, "its session");
+}
+
+static struct kd_error *from_mapping(const struct kd_sysroot *root, const struct volumes_source *source,
+				     struct volume_key *key)
 {
 	_cleanup_secret_ char *table = NULL;
 	struct kd_error *err = source->table(root, key->volume, &table), *err2;
@@ -127,6 +143,12 @@ static struct kd_error *fetch(const struct kd_sysroot *root, const struct volume
 		return refuse(err, err2);
 	kd_error_destroy(err);
 	return NULL;
+}
+
+static struct kd_error *fetch(const struct kd_sysroot *root, const struct volumes_source *source,
+			      struct volume_key *key)
+{
+	return key->target ? from_session(root, key) : from_mapping(root, source, key);
 }
 
 struct kd_error *volume_keys_fetch(const struct kd_sysroot *root, const struct volumes_source *source,

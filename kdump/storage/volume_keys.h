@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** The keys of encrypted volumes that the capture needs.
+/** The keys of encrypted volumes, and the secrets of iSCSI sessions, that the capture needs.
  *
  *  A volume that is open has a volume key, which the device mapper encrypts its sectors with. With it the capture
  *  kernel needs neither a passphrase nor the memory that LUKS needs to check one. The key is fetched each time that a
@@ -19,7 +19,9 @@
 struct volume_keys {
 	struct volume_key {
 		char *volume; /* its name */
-		char *text;   /* the key, hexadecimal digits; NULL: not fetched */
+		char *target; /* of an iSCSI disk; NULL: the volume is encrypted */
+		char *portal; /* address of that target's server; NULL: as above */
+		char *text;   /* the key, hexadecimal digits, or base/served_disk.h's secret; NULL: not fetched */
 		char *source; /* where it was found, in words; NULL: not fetched */
 		char *file;   /* the key file that it was found by; NULL: none */
 	} * key;

@@ -15,6 +15,7 @@
 #include "kdump/storage/block.h"
 #include "kdump/storage/dm_table.h"
 #include "kdump/storage/luks.h"
+#include "kdump/storage/served.h"
 
 #define DEPTH_MAX 8
 #define WORDS_MAX 500 /* of one volume; a line of the plan takes 510 */
@@ -279,7 +280,9 @@ static struct kd_error *find_paths(const struct resolving *resolving, const char
 		const char *path = slaves.name[i];
 		_cleanup_free_ char *identity = NULL;
 
-		err = kd_disk_identity(resolving->root, path, &identity);
+		err = served_resolve(resolving->root, path, resolving->plan);
+		if (!err)
+			err = kd_disk_identity(resolving->root, path, &identity);
 		if (!err && (!identity || (*disk && strcmp(*disk, identity) != 0)))
 			err = kd_error_create(
 				KD_ERR_UNSUPPORTED,
@@ -449,7 +452,8 @@ static struct kd_error *resolve(const struct resolving *resolving, const char *n
 	if (dm)
 		return kd_error_wrap(resolve_dm(resolving, whole, dm, depth), "volume %s", dm);
 	kd_error_destroy(kd_sysroot_read_line(resolving->root, &level, "/sys/class/block/%s/md/level", whole));
-	return level ? kd_error_wrap(resolve_md(resolving, whole, depth), "volume %s", whole) : NULL;
+	return level ? kd_error_wrap(resolve_md(resolving, whole, depth), "volume %s", whole) :
+		       served_resolve(resolving->root, whole, resolving->plan);
 }
 
 /* A device that the target's file system needs beside its own. */

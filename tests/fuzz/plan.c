@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/plan.h"
+#include "base/served_disk.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -18,5 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	REQUIRE(!fuzz_error(kd_plan_parse(first, "plan", &again)));
 	REQUIRE(!fuzz_error(kd_plan_format(&again, &second)));
 	REQUIRE(strcmp(first, second) == 0);
+	/* Whoever has a disk of a server may rely on all its words. */
+	for (size_t i = 0; i < plan.volume_count; i++)
+		for (size_t j = 0; j < plan.target_count; j++)
+			if (kd_served_is_disk(&plan.volume[i], plan.target[j].device))
+				REQUIRE(plan.volume[i].argv[KD_SERVED_WORDS - 1]);
 	return 0;
 }

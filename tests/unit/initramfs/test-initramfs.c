@@ -670,6 +670,36 @@ static void test_remote_disks_are_refused(void **state)
 	assert_error(build(machine), KD_ERR_UNSUPPORTED, "nvme2 is an NVMe over Fabrics disk");
 }
 
+/* With the login in the plan they are not. */
+static void test_served_disks(void **state)
+{
+	struct machine *machine = *state;
+	struct tree *tree = &machine->tree;
+	char *iscsi[] = { (char *)"DISK=naa.1",
+			  (char *)"192.0.2.1",
+			  (char *)"3260",
+			  (char *)"iqn.x",
+			  (char *)"1",
+			  (char *)"iqn.y",
+			  NULL };
+	char *nvme[] = { (char *)"DISK=uuid.2",
+			 (char *)"192.0.2.1",
+			 (char *)"4420",
+			 (char *)"nqn.x",
+			 (char *)"nqn.y",
+			 (char *)"1",
+			 NULL };
+
+	tree_text(tree, "/sys/devices/platform/host9/session1/target9:0:0/9:0:0:1/block/sdz/device/wwid", "naa.1\n");
+	tree_text(tree, "/sys/devices/virtual/nvme-subsystem/nvme-subsys2/nvme2n1/wwid", "uuid.2\n");
+	add_target(machine, "xfs", "/dev/sdz");
+	add_target(machine, "xfs", "/dev/nvme2n1");
+	assert_no_error(kd_plan_add_volume(&machine->plan, "iscsi", "naa.1@192.0.2.1", iscsi));
+	assert_no_error(kd_plan_add_volume(&machine->plan, "nvme", "uuid.2@192.0.2.1", nvme));
+	assert_no_error(build(machine));
+	assert_modules(machine, "crc32c_generic iscsi_tcp nvme_tcp");
+}
+
 /* A kernel that has a file system does not make it a target that the capture can mount. */
 static void test_unknown_type(void **state)
 {
@@ -1393,6 +1423,7 @@ int main(void)
 		initramfs_test(test_volumes),
 		initramfs_test(test_secrets),
 		initramfs_test(test_remote_disks_are_refused),
+		initramfs_test(test_served_disks),
 		initramfs_test(test_unknown_type),
 		initramfs_test(test_btrfs_of_two_devices),
 		initramfs_test(test_missing_things),

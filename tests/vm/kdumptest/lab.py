@@ -21,9 +21,10 @@ class Running:
 
 
 @contextmanager
-def switched_on(kernel, hardware, append, payload, log, echo=None, keep=None):
+def switched_on(kernel, hardware, append, payload, log, echo=None, keep=None, lock=host.LOCK):
     """Boot @kernel on a fresh disk with @payload (as guest.initramfs() takes it); what the serial port says goes to
-    the file @log. Everything else is gone afterwards, unless @keep names a directory for it."""
+    the file @log. Everything else is gone afterwards, unless @keep names a directory for it. @lock: as of a
+    qemu.Machine."""
     host.CACHE.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(prefix=".run.", dir=host.CACHE))
     try:
@@ -32,7 +33,7 @@ def switched_on(kernel, hardware, append, payload, log, echo=None, keep=None):
             guest.copy_disk(kernel, disk)
         guest.initramfs(kernel, hardware.bus, payload, first)
         words = qemu.command(hardware, kernel, first, f"{BASE_APPEND} {append}".strip(), disk, place)
-        with qemu.Machine(words, log, place, echo) as machine:
+        with qemu.Machine(words, log, place, echo, lock) as machine:
             yield Running(machine, disk, words)
     finally:
         if keep:

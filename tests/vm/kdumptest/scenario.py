@@ -26,6 +26,7 @@ class Scenario:
     seconds: float = 240
     on_line: object = None                     # is called with every serial line
     on_machine: object = None                  # is called with the qemu.Machine when it is switched on
+    lock: str | None = host.LOCK               # of the machine; None: the caller has it
     at_end: object = None                      # is called with the lab.Running when the machine is off
 
 
@@ -45,7 +46,7 @@ def follow(scenario, installed, out):
 
     payload = [product.payload(installed), guest.test_payload(scenario.script, scenario.variables, scenario.files)]
     with lab.switched_on(scenario.kernel, scenario.hardware, scenario.append, payload, out / "serial.log",
-                         listen) as running:
+                         listen, lock=scenario.lock) as running:
         if scenario.on_machine:
             scenario.on_machine(running.machine)
         story = stages.Story(running.machine, scenario.seconds)
@@ -92,6 +93,9 @@ def program(name, package, folder="usr/sbin"):
     return [(place, file, 0o755) for place, file in needed.items()]
 
 
+# What the machine has to open them with, beside what every one has.
+_PROGRAMS = {**dict.fromkeys(("multipath", "multipath_lost"), [("multipath", "multipath-tools")]),
+             "iscsi": [(name, "open-iscsi") for name in ("iscsid", "iscsiadm", "iscsistart")]}
 # What multipath-tools load.
 MULTIPATH = [(f"usr{file}", Path(file), 0o755) for file in (f"/lib/multipath/lib{kind}.so" for kind in (
     "checktur", "checkdirectio", "prioconst", "priosysfs", "prioalua"))]
@@ -123,6 +127,8 @@ TARGETS = {
     "chain": "two targets: the first one's disk is lost in the crash",
     "stopped": "two targets: the first one's NFS server answers nothing any more",
     "lent": "an NFS server, from an address that a DHCP server has lent to this machine no longer",
+    "iscsi": "a disk by iSCSI, with CHAP in either direction",
+    "nvme_tcp": "a disk by NVMe over TCP",
     "fenced": "a disk of its own, and a cluster that is told of the dump (fence_kdump)",
     "links": "an NFS server behind each of two links: the first one's goes in the crash",
     "rootfs": "failure_action dump_to_rootfs: the disk that is named is lost in the crash",
@@ -138,8 +144,7 @@ def target(kind, installed, out):
     programs = [("mke2fs", "e2fsprogs"), ("lvm", "lvm2"), ("mdadm", "mdadm"), ("cryptsetup", "cryptsetup-bin"),
                 ("mkfs.btrfs", "btrfs-progs"), ("btrfs", "btrfs-progs"), ("mkfs.minix", "util-linux"),
                 ("mkfs.xfs", "xfsprogs"), ("chattr", "e2fsprogs")]
-    if kind in ("multipath", "multipath_lost"):
-        programs.append(("multipath", "multipath-tools"))
+    programs += _PROGRAMS.get(kind, ())
     files = {file[0]: file for name, package in programs for file in program(name, package)}
     machines, stopped, heard = [], [], []
 
@@ -166,6 +171,8 @@ def target(kind, installed, out):
                       "-device", f"virtio-blk-pci,drive={name}-drive,id={name}"]
         offered = {"virtiofs": _shared, "multipath": _two_paths, "multipath_lost": _two_paths, "nfs": _exported, "bridged": _exported, "ssh": _reached, "links": _exported_twice,
                    "https": _web, "s3": _objects,
+                   "iscsi": _offered,
+                   "nvme_tcp": lambda folder: _nvme(folder, out),
                    "stopped": lambda folder: _exported(folder, stopped),
                    "lent": lambda folder: _lent(folder, heard),
                    "fenced": lambda folder: _told(folder, heard)}.get(kind, _nothing)
@@ -173,7 +180,8 @@ def target(kind, installed, out):
             files |= {file[0]: file for file in brought}
             scenario = Scenario("target", kernels.named("6.1"), qemu.Hardware(extra=words + more),
                                 f"crashkernel={_RESERVED.get(kind, '192M')} panic=5", {"KIND": kind, **variables},
-                                list(files.values()), 300, listen, machines.append)
+                                list(files.values()), 300, listen, machines.append,
+                                None if kind == "nvme_tcp" else host.LOCK)
             findings = play(scenario, installed, out) + [ask() for ask in heard]
             if kind in _ARRIVED:
                 findings.append(_ARRIVED[kind](Path(scratch, "shared"), variables, installed))
@@ -268,6 +276,32 @@ def keyless(release, options, installed, out):
                             {"KIND": "luks", "KEYLESS": "yes", "OPEN": options},
                             list({file[0]: file for file in files}.values()), 400, listen, at_end=look)
         return verdict(play(scenario, installed, out)) + ", the volume key is on no disk"
+
+
+@contextlib.contextmanager
+def _offered(folder):
+    """A disk, by iSCSI."""
+    with open(folder, "wb") as file:
+        file.truncate(1 << 30)
+    with servers.iscsi(folder) as (port, _process):
+        yield servers.NETWORK, {"PORT": port}, []
+
+
+@contextlib.contextmanager
+def _nvme(folder, out):
+    """A disk of another machine, by NVMe over TCP."""
+    with open(folder, "wb") as file:
+        file.truncate(1 << 30)
+    port = servers.free_port()
+    hardware = qemu.Hardware("512M", 1, extra=[
+        "-drive", f"file={folder},if=none,id=offered,format=raw,cache=unsafe", "-device", "virtio-blk-pci,drive=offered",
+        "-netdev", f"socket,id=net,listen=127.0.0.1:{port}", "-device", "virtio-net-pci,netdev=net,mac=52:54:00:6b:64:11"])
+    payload = [guest.test_payload("nvmet", {}, [])]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with lab.switched_on(kernels.named("6.1"), hardware, "", payload, out.with_name(f"{out.name}-server.log")) as server:
+        stages.Story(server.machine, 240).expect("serve", stages.mark("serving"), 240)
+        yield ["-netdev", f"socket,id=net,connect=127.0.0.1:{port}",
+               "-device", "virtio-net-pci,netdev=net,mac=52:54:00:6b:64:12"], {}, []
 
 
 @contextlib.contextmanager

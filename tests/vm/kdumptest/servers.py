@@ -139,6 +139,34 @@ def nfs(folder, access="RW"):
             server.kill()
 
 
+@contextlib.contextmanager
+def iscsi(image):
+    """tgt offers @image by iSCSI as LUN 1 of iqn.2026-11.example:dumps; its port and process. CHAP: user "kdump", password
+    "chap-secret-0123"; for the server "server" and "server-secret-01"."""
+    port = free_port()
+    control = str(port % 32768)  # a number of its own for its socket
+    daemon, tool, log = host.need("tgtd", "tgt"), host.need("tgtadm", "tgt"), image.with_suffix(".log")
+    Path("/run/tgtd").mkdir(exist_ok=True)
+
+    def tell(mode, operation, *words):
+        host.run(tool, "-C", control, "--lld", "iscsi", "--mode", mode, "--op", operation, *words)
+
+    with open(log, "wb") as said, subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", daemon, "-f", "-C", control, "--iscsi", f"portal=127.0.0.1:{port}"],
+            stdout=said, stderr=said) as server:
+        try:
+            _wait_for_port(server, port, log)
+            tell("target", "new", "--tid", "1", "-T", "iqn.2026-11.example:dumps")
+            tell("logicalunit", "new", "--tid", "1", "--lun", "1", "-b", image)
+            tell("target", "bind", "--tid", "1", "-I", "ALL")
+            for user, password, words in (("kdump", "chap-secret-0123", []), ("server", "server-secret-01", ["--outgoing"])):
+                tell("account", "new", "--user", user, "--password", password)
+                tell("account", "bind", "--tid", "1", "--user", user, *words)
+            yield port, server
+        finally:
+            server.kill()
+
+
 def ssh_key(path):
     """A new key @path, and @path with ".pub"."""
     path.unlink(missing_ok=True)
