@@ -16,6 +16,7 @@ static const struct {
 	  6, kd_decompress_xz },
 	{ "\x5d\0\0", 3, kd_decompress_xz }, /* .lzma: properties byte of the usual settings */
 	{ "\x28\xb5\x2f\xfd", 4, kd_decompress_zstd },
+	{ "\x02\x21\x4c\x18", 4, kd_decompress_lz4 },
 };
 
 kd_decompress_fn *kd_decompress_probe(const void *data, size_t size)

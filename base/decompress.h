@@ -19,6 +19,7 @@ typedef struct kd_error *kd_decompress_fn(const void *data, size_t size, size_t 
 kd_decompress_fn kd_decompress_gzip MUST_CHECK;
 kd_decompress_fn kd_decompress_xz MUST_CHECK; /* .xz and .lzma */
 kd_decompress_fn kd_decompress_zstd MUST_CHECK;
+kd_decompress_fn kd_decompress_lz4 MUST_CHECK; /* the legacy frame */
 
 /** The function that expands data with this beginning; NULL if the data is not in a known compressed format. */
 kd_decompress_fn *kd_decompress_probe(const void *data, size_t size);

@@ -321,7 +321,7 @@ static struct kd_error *expand_zboot(struct kernel_image *image)
 	if (!kd_decompress_probe(packed.data, packed.size))
 		return kd_error_create(KD_ERR_UNSUPPORTED,
 				       "kernel %s is an EFI zboot image compressed by %.*s, which cannot be expanded "
-				       "here; build it with gzip, xz or zstd",
+				       "here; build it with gzip, xz, zstd or lz4",
 				       image->path, ZBOOT_TYPE_SIZE, (const char *)h + ZBOOT_TYPE);
 	packed = without_size(&packed);
 	return expand_part(image, &packed);

@@ -62,11 +62,44 @@ static void test_xz_zstd(void **state)
 	assert_null(kd_decompress_probe("MZ", 2));
 }
 
+/* Two blocks: "abc", the same six more times by a match that begins in itself, and "de" at the end; then 300 literals. */
+static void test_lz4(void **state)
+{
+	uint8_t lz4[4 + 4 + 9 + 4 + 3 + 300] = { 2,   0x21, 0x4c, 0x18, 9, 0,    0,   0,  0x3e,
+						 'a', 'b',  'c',  3,    0, 0x20, 'd', 'e' };
+	_cleanup_free_ void *out = NULL;
+	size_t size;
+
+	lz4[17] = 303 & 255;
+	lz4[18] = 303 >> 8;
+	lz4[21] = 0xf0;
+	lz4[22] = 255;
+	lz4[23] = 300 - 15 - 255;
+	memset(lz4 + 24, 'x', 300);
+	assert_ptr_equal(kd_decompress_probe(lz4, sizeof(lz4)), kd_decompress_lz4);
+	assert_no_error(kd_decompress_lz4(lz4, sizeof(lz4), 1000, "x", &out, &size));
+	assert_int_equal(size, 3 + 18 + 2 + 300);
+	assert_memory_equal(out, "abcabcabcabcabcabcabcdexx", 25);
+	free(take_ptr(out));
+	assert_error(kd_decompress_lz4(lz4, sizeof(lz4), 322, "x", &out, &size), KD_ERR_LIMIT, "more than 322");
+	for (size_t cut = 4; cut < sizeof(lz4); cut++)
+		if (cut != 4 && cut != 17)
+			assert_error(kd_decompress_lz4(lz4, cut, 1000, "x", &out, &size), KD_ERR_FORMAT, "early");
+	lz4[12] = 4; /* before the first byte */
+	assert_error(kd_decompress_lz4(lz4, sizeof(lz4), 1000, "x", &out, &size), KD_ERR_FORMAT, "corrupt");
+	lz4[12] = 0;
+	assert_error(kd_decompress_lz4(lz4, sizeof(lz4), 1000, "x", &out, &size), KD_ERR_FORMAT, "corrupt");
+	lz4[12] = 3;
+	lz4[8] = 0x3f; /* the length goes on in bytes that are something else */
+	assert_error(kd_decompress_lz4(lz4, sizeof(lz4), 1000, "x", &out, &size), KD_ERR_FORMAT, "corrupt");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gzip),
 		cmocka_unit_test(test_xz_zstd),
+		cmocka_unit_test(test_lz4),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
