@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <config.h>
+
 #include "kdump/loader/arch.h"
 
 #include <string.h>
@@ -8,6 +10,9 @@
 
 static const struct loader_arch *const archs[] = {
 	&loader_arch_x86_64,
+#ifdef HAVE_FDT
+	&loader_arch_aarch64,
+#endif
 };
 
 #define ARCHS ARRAY_SIZE(archs)

@@ -6,6 +6,7 @@
 
 #include <elf.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -14,19 +15,23 @@
 
 struct loader_image;
 struct kernel_image;
+struct purgatory_params;
 
 struct loader_arch {
 	const char *name;      /* as in uname -m */
 	uint16_t machine;      /* EM_*, of kernel images and of the elfcorehdr */
+	uint64_t page;         /* segments consist of such pages */
 	uint64_t highest;      /* segments must end below */
+	uint64_t window;       /* all segments lie in one piece of memory of this size, aligned to 1 GiB; 0: anywhere */
 	uint64_t low_reserved; /* memory below holds no data of the crashed kernel: not dumped, not used */
 	bool elfcorehdr_on_cmdline;
 	const uint8_t *purgatory, *purgatory_end; /* the code that runs between the kernels; NULL: not in this build */
 
-	/** Is this PT_LOAD of /proc/kcore the kernel's image (and not the direct map or vmalloc space)? */
-	bool (*is_kernel_image)(const Elf64_Phdr *phdr);
+	/** Is this PT_LOAD of /proc/kcore, whose program headers are @table, the kernel's image (and not the direct map
+	 *  or vmalloc space)? */
+	bool (*is_kernel_image)(const Elf64_Phdr *phdr, const Elf64_Phdr *table, size_t count);
 
-	/** Can the kernel running on the machine at @root hand over to @kernel? */
+	/** Can the kernel running on the machine at @root hand over to @kernel? NULL: yes. */
 	struct kd_error *(*check)(const struct kd_sysroot *root, const struct kernel_image *kernel);
 
 	/** Can image->kernel be started without its decompressor? What only that would set up is the error's text. */
@@ -36,8 +41,8 @@ struct loader_arch {
 	 *  initramfs and elfcorehdr must have their places. Sets image->boot_info and its address. */
 	struct kd_error *(*place_boot_info)(const struct kd_sysroot *root, struct loader_image *image);
 
-	/** The value of purgatory_params.serial for a kernel with this command line. */
-	uint16_t (*serial_port)(const char *cmdline);
+	/** Fill in how the purgatory of a kernel with this command line prints messages and resets the machine. */
+	void (*find_ways_out)(const struct kd_sysroot *root, const char *cmdline, struct purgatory_params *params);
 
 	/** Print the boot info, read back from its bytes. */
 	void (*print_boot_info)(const struct loader_image *image, FILE *out);
@@ -50,5 +55,6 @@ const struct loader_arch *loader_arch_find(uint16_t machine);
 uint16_t loader_arch_native(void);
 
 extern const struct loader_arch loader_arch_x86_64;
+extern const struct loader_arch loader_arch_aarch64; /* where libfdt is */
 
 #endif

@@ -17,6 +17,7 @@
 #include "kdump/loader/cmdline.h"
 #include "kdump/loader/layout.h"
 #include "kdump/loader/le.h"
+#include "kdump/loader/purgatory/purgatory.h"
 
 /* Offsets into the zero page; the setup header is copied from the same offsets of the kernel file. */
 enum {
@@ -552,7 +553,7 @@ static void print_boot_info(const struct loader_image *image, FILE *out)
 /* --- the row ------------------------------------------------------------------------------------------------------ */
 
 /* The image is mapped in the top 2 GiB. */
-static bool is_kernel_image(const Elf64_Phdr *phdr)
+static bool is_kernel_image(const Elf64_Phdr *phdr, const Elf64_Phdr *table, size_t count)
 {
 	return phdr->p_vaddr >= 0xffffffff80000000;
 }
@@ -669,6 +670,11 @@ static uint16_t serial_port(const char *cmdline)
 	return port;
 }
 
+static void find_ways_out(const struct kd_sysroot *root, const char *cmdline, struct purgatory_params *params)
+{
+	params->serial = serial_port(cmdline);
+}
+
 #ifdef __x86_64__
 extern const uint8_t loader_purgatory[], loader_purgatory_end[];
 #else
@@ -679,6 +685,7 @@ extern const uint8_t loader_purgatory[], loader_purgatory_end[];
 const struct loader_arch loader_arch_x86_64 = {
 	.name = "x86_64",
 	.machine = EM_X86_64,
+	.page = SEGMENT_PAGE,
 	.highest = (uint64_t)64 << 40, /* MAXMEM with 4-level paging */
 	.low_reserved = KD_MIB(1),
 	.elfcorehdr_on_cmdline = true,
@@ -688,6 +695,6 @@ const struct loader_arch loader_arch_x86_64 = {
 	.check = check,
 	.check_fast = check_fast,
 	.place_boot_info = place_boot_info,
-	.serial_port = serial_port,
+	.find_ways_out = find_ways_out,
 	.print_boot_info = print_boot_info,
 };

@@ -142,12 +142,13 @@ struct kernel_map {
 	Elf64_Phdr image;
 };
 
-static void learn_phdr(const struct loader_arch *arch, const Elf64_Phdr *phdr, struct kernel_map *map)
+static void learn_phdr(const struct loader_arch *arch, const Elf64_Phdr *phdr, const Elf64_Phdr *table, size_t count,
+		       struct kernel_map *map)
 {
 	/* vmalloc, vmemmap and modules have no physical address. */
 	if (phdr->p_type != PT_LOAD || phdr->p_paddr == UINT64_MAX || phdr->p_memsz == 0)
 		return;
-	if (arch->is_kernel_image(phdr)) {
+	if (arch->is_kernel_image(phdr, table, count)) {
 		map->image = *phdr;
 		map->has_image = true;
 	} else if (!map->has_direct_map) {
@@ -179,7 +180,7 @@ static struct kd_error *read_kernel_map(const struct kd_sysroot *root, const str
 	if (kd_pread_all(fd, phdr, size, ehdr.e_phoff) != (ssize_t)size)
 		return kd_error_os(errno, "/proc/kcore");
 	for (i = 0; i < ehdr.e_phnum; i++)
-		learn_phdr(arch, &phdr[i], ret);
+		learn_phdr(arch, &phdr[i], phdr, ehdr.e_phnum, ret);
 	return NULL;
 }
 

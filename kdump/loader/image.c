@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "kdump/loader/le.h"
+#include "kdump/loader/segments.h"
 #include "kdump/loader/uki.h"
 
 #define FILE_MAX   ((uint64_t)4 << 30) /* a unified kernel image with a large initramfs */
@@ -149,6 +150,46 @@ static bool arm64_image_probe(const uint8_t *file, size_t size)
 	return has(file, size, 0x38, "ARM\x64", 4);
 }
 
+/* Offsets into the file (Linux Documentation/arm64/booting.rst). */
+enum {
+	ARM64_TEXT_OFFSET = 0x08,
+	ARM64_IMAGE_SIZE = 0x10,
+	ARM64_FLAGS = 0x18,
+	ARM64_HEADER_SIZE = 0x40,
+};
+enum { ARM64_BIG_ENDIAN = 1 << 0 };
+#define ARM64_ALIGN       ((uint64_t)2 << 20)
+#define ARM64_CMDLINE_MAX 2047
+
+static struct kd_error *arm64_image_parse(struct kernel_image *image)
+{
+	const uint8_t *h = image->file;
+
+	if (image->file_size < ARM64_HEADER_SIZE)
+		return kd_error_create(KD_ERR_FORMAT, "kernel %s is truncated; install it again", image->path);
+	image->mem_size = get_le64(h + ARM64_IMAGE_SIZE);
+	image->offset = get_le64(h + ARM64_TEXT_OFFSET);
+	if (image->mem_size == 0)
+		return kd_error_create(KD_ERR_UNSUPPORTED,
+				       "kernel %s is older than Linux 3.17: its header does not say how much memory it "
+				       "takes",
+				       image->path);
+	if (get_le64(h + ARM64_FLAGS) & ARM64_BIG_ENDIAN)
+		return kd_error_create(KD_ERR_UNSUPPORTED, "kernel %s is a big-endian kernel; give a little-endian one",
+				       image->path);
+	if (image->offset >= ARM64_ALIGN || image->offset % SEGMENT_PAGE || image->mem_size > KERNEL_MAX)
+		return kd_error_create(KD_ERR_FORMAT,
+				       "the header of kernel %s is corrupt: text_offset %#" PRIx64
+				       ", image_size %#" PRIx64 "; install the kernel again",
+				       image->path, image->offset, image->mem_size);
+	image->load = image->file;
+	/* Behind the image there may be a signature. */
+	image->load_size = image->file_size < image->mem_size ? image->file_size : image->mem_size;
+	image->align = ARM64_ALIGN;
+	image->cmdline_max = ARM64_CMDLINE_MAX;
+	return NULL;
+}
+
 static bool zboot_probe(const uint8_t *file, size_t size)
 {
 	return has(file, size, 0, "MZ", 2) && has(file, size, 4, "zimg", 4);
@@ -216,7 +257,7 @@ static bool pe_probe(const uint8_t *file, size_t size)
 /* In this order: every bzImage with an EFI stub is a PE file too. */
 static const struct image_format formats[] = {
 	{ "bzImage", bzimage_probe, EM_X86_64, bzimage_parse, NULL },
-	{ "an arm64 Image", arm64_image_probe, EM_AARCH64, NULL, "give a kernel for this machine's architecture" },
+	{ "arm64 Image", arm64_image_probe, EM_AARCH64, arm64_image_parse, NULL },
 	{ "a RISC-V Image", riscv_image_probe, EM_RISCV, NULL, "give a kernel for this machine's architecture" },
 	{ "vmlinux", vmlinux_probe, EM_X86_64, vmlinux_image_parse, NULL },
 	{ "an ELF file", elf_probe, EM_NONE, NULL, "give a kernel for this machine's architecture" },

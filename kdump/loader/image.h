@@ -37,6 +37,7 @@ struct kernel_image {
 	size_t load_size;
 	uint64_t mem_size;  /* … and the memory it takes from its load address on; at least load_size */
 	uint64_t align;     /* of the load address (a power of two) */
+	uint64_t offset;    /* of the load address from the aligned one; less than align */
 	uint64_t lowest;    /* lowest load address */
 	uint64_t entry;     /* offset from the load address */
 	size_t cmdline_max; /* without the NUL */

@@ -26,6 +26,9 @@ struct loader_image {
 	void *boot_info; /* x86_64: zero page, command line, setup_data; aarch64: device tree */
 	size_t boot_info_size;
 	void *purgatory;
+	char *dtb; /* the device tree that the user wants; NULL: the running kernel's */
+	size_t dtb_size;
+	char *dtb_path;
 
 	char *cmdline;      /* as requested */
 	char *boot_cmdline; /* with what the loader adds */

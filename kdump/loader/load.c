@@ -70,6 +70,8 @@ struct kd_error *loader_load(const struct loader_image *image, const char **how_
 	};
 	struct kd_error *err;
 
+	if (!image->purgatory)
+		return kd_error_create(KD_ERR_UNSUPPORTED, "this build has no purgatory for %s", image->arch->name);
 	if (image->call == LOADER_CALL_FILE_LOAD)
 		return load_files(image, &call, how_ret);
 	err = kexec_call_load(&call, &image->segments, image->entry);

@@ -35,6 +35,7 @@ struct loader_request {
 	const char *kernel;              /* path below files */
 	const char *initrd;              /* path below files; NULL: none, or the one in the unified kernel image */
 	const char *const *more_initrds; /* more paths, whose contents follow; NULL ends the list; NULL: none */
+	const char *dtb;    /* device tree, path below files; NULL: the running kernel's. Only for aarch64 */
 	const void *secret; /* archive that is put behind the initrd, in memory only, and wiped; NULL: none */
 	size_t secret_size;
 	const char *cmdline; /* whole command line, without elfcorehdr=; NULL: of the unified kernel image, or empty */

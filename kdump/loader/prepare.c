@@ -23,6 +23,8 @@
 /* Room for boot info and purgatory in the estimate. */
 #define SMALL_SEGMENTS (128 << 10)
 
+#define DTB_MAX ((size_t)2 << 20) /* of a device tree */
+
 /* The text of the section has no NUL, and often a newline at its end. */
 static struct kd_error *choose_cmdline(const struct loader_request *request, struct loader_image *image)
 {
@@ -40,6 +42,19 @@ static struct kd_error *choose_cmdline(const struct loader_request *request, str
 static uint64_t half_of_ram(const struct loader_image *image)
 {
 	return kd_ranges_total(&image->memory.ram) / 2;
+}
+
+static struct kd_error *read_dtb(const struct loader_request *request, struct loader_image *image)
+{
+	const struct kd_sysroot *files = request->files ? request->files : request->root;
+	struct kd_error *err;
+
+	if (!request->dtb)
+		return NULL;
+	err = kd_set_text(&image->dtb_path, request->dtb);
+	if (!err)
+		err = kd_sysroot_read_max(files, request->dtb, DTB_MAX, &image->dtb, &image->dtb_size);
+	return err ? kd_error_wrap(err, "cannot read the device tree") : NULL;
 }
 
 static struct kd_error *read_kernel(const struct loader_request *request, struct loader_image *image)
@@ -61,7 +76,9 @@ static struct kd_error *read_kernel(const struct loader_request *request, struct
 	if (strlen(image->cmdline) > image->kernel.cmdline_max)
 		return kd_error_create(KD_ERR_LIMIT, "the command line has %zu characters; kernel %s takes %zu",
 				       strlen(image->cmdline), request->kernel, image->kernel.cmdline_max);
-	err = image->arch->check(request->root, &image->kernel);
+	err = image->arch->check ? image->arch->check(request->root, &image->kernel) : NULL;
+	if (!err)
+		err = read_dtb(request, image);
 	if (err)
 		return err;
 	return initrd_read(request, &image->kernel, half_of_ram(image), &image->initrd);
@@ -167,6 +184,7 @@ static struct kd_error *find_free(const struct loader_request *request, struct l
 	struct kd_ranges *free = &image->segments.free;
 	bool ok;
 
+	image->segments.page = image->arch->page;
 	if (image->policy == LOADER_PANIC)
 		ok = kd_ranges_add(free, main->start, main->end);
 	else
@@ -175,12 +193,26 @@ static struct kd_error *find_free(const struct loader_request *request, struct l
 	return ok && kd_ranges_clip(free, 0, image->arch->highest) && keep_pages(free) ? NULL : kd_error_nomem();
 }
 
+/* Some kernels map what is not too far away only. */
+static struct kd_error *keep_near(struct loader_image *image)
+{
+	uint64_t start = image->kernel_address & ~(KD_MIB(1 << 10) - 1);
+
+	if (!image->arch->window || kd_ranges_clip(&image->segments.free, start, start + image->arch->window))
+		return NULL;
+	return kd_error_nomem();
+}
+
 /* The kernel goes to the bottom, everything else to the top, and the running kernel's control pages between them. */
 static struct kd_error *place_kernel(struct loader_image *image)
 {
 	const struct kernel_image *kernel = &image->kernel;
 	struct segment segment = {
-		.name = "kernel", .buf = (void *)kernel->load, .bufsz = kernel->load_size, .memsz = kernel->mem_size
+		.name = "kernel",
+		.buf = (void *)kernel->load,
+		.bufsz = kernel->load_size,
+		.memsz = kernel->mem_size,
+		.offset = kernel->offset,
 	};
 	struct segment_place place = { kernel->align, kernel->lowest, UINT64_MAX, false };
 	struct kd_error *err;
@@ -188,6 +220,8 @@ static struct kd_error *place_kernel(struct loader_image *image)
 	if (image->fast)
 		return fast_place(image);
 	err = segments_add(&image->segments, &segment, &place, &image->kernel_address);
+	if (!err)
+		err = keep_near(image);
 	if (err || image->policy != LOADER_PANIC)
 		return err;
 	return segments_leave_hole(&image->segments, control_pages(image));
@@ -300,7 +334,7 @@ static struct kd_error *lay_out(const struct loader_request *request, struct loa
 	if (!err)
 		err = image->arch->place_boot_info(request->root, image);
 	if (!err)
-		err = purgatory_place(image, !request->no_checksum);
+		err = purgatory_place(request->root, image, !request->no_checksum);
 	return err ? err : check_total(image);
 }
 
@@ -360,6 +394,8 @@ void loader_image_free(struct loader_image *image)
 	free(image->elfcorehdr);
 	free(image->boot_info);
 	free(image->purgatory);
+	free(image->dtb);
+	free(image->dtb_path);
 	free(image->cmdline);
 	free(image->boot_cmdline);
 	free(image);

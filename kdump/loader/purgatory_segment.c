@@ -21,31 +21,34 @@ static void describe_region(const struct segment *segment, struct purgatory_regi
 	kd_sha256_final(&ctx, region->digest);
 }
 
-static void fill_params(const struct loader_image *image, bool checksum, struct purgatory_params *params)
+static void fill_params(const struct kd_sysroot *root, const struct loader_image *image, bool checksum,
+			struct purgatory_params *params)
 {
 	size_t i;
 
 	params->entry = image->kernel_address + image->kernel.entry;
 	params->boot_info = image->boot_info_address;
-	params->serial = image->arch->serial_port(image->boot_cmdline);
+	image->arch->find_ways_out(root, image->boot_cmdline, params);
 	for (i = 0; checksum && i < image->segments.count; i++)
 		if (!image->segments.segment[i].unchecked)
 			describe_region(&image->segments.segment[i], &params->region[params->regions++]);
 }
 
-struct kd_error *purgatory_place(struct loader_image *image, bool checksum)
+struct kd_error *purgatory_place(const struct kd_sysroot *root, struct loader_image *image, bool checksum)
 {
 	static const struct segment_place place = { SEGMENT_PAGE, 0, UINT64_MAX, true };
 	size_t size = image->arch->purgatory_end - image->arch->purgatory;
 	struct purgatory_params params = { 0 };
 	struct segment segment = { .name = "purgatory", .bufsz = size, .unchecked = true };
 
-	if (!image->arch->purgatory)
-		return kd_error_create(KD_ERR_UNSUPPORTED, "this build has no purgatory for %s", image->arch->name);
+	if (!image->arch->purgatory) {
+		image->entry = image->kernel_address + image->kernel.entry;
+		return NULL;
+	}
 	image->purgatory = malloc(size);
 	if (!image->purgatory)
 		return kd_error_nomem();
-	fill_params(image, checksum, &params);
+	fill_params(root, image, checksum, &params);
 	memcpy(image->purgatory, image->arch->purgatory, size);
 	memcpy((char *)image->purgatory + PURGATORY_PARAMS, &params, sizeof(params));
 	segment.buf = image->purgatory;

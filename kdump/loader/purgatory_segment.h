@@ -7,7 +7,8 @@
 #include "kdump/loader/layout.h"
 
 /** Place the purgatory and make it the entry, after all other segments have their places. With @checksum it checks
- *  these segments, each up to the page in which its data end; the kernel itself clears the rest. */
-struct kd_error *purgatory_place(struct loader_image *image, bool checksum) MUST_CHECK;
+ *  these segments, each up to the page in which its data end; the kernel itself clears the rest. The layout of another
+ *  architecture's kernel, which can be looked at but not loaded, has no purgatory. */
+struct kd_error *purgatory_place(const struct kd_sysroot *root, struct loader_image *image, bool checksum) MUST_CHECK;
 
 #endif

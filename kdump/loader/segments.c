@@ -7,6 +7,7 @@
 struct kd_error *segments_add(struct segments *segments, const struct segment *segment,
 			      const struct segment_place *place, uint64_t *mem_ret)
 {
+	uint64_t page = segments->page ? segments->page : SEGMENT_PAGE;
 	struct segment placed = *segment;
 	uint64_t size;
 
@@ -14,13 +15,15 @@ struct kd_error *segments_add(struct segments *segments, const struct segment *s
 		return kd_error_create(KD_ERR_LIMIT, "more than %d segments", SEGMENT_MAX);
 	if (placed.memsz < placed.bufsz)
 		placed.memsz = placed.bufsz;
-	placed.memsz = segment_round(placed.memsz);
-	size = placed.reserve > placed.memsz ? segment_round(placed.reserve) : placed.memsz;
-	if (!kd_ranges_find(&segments->free, size, place->align, place->low, place->high, place->top_down, &placed.mem))
+	placed.memsz = (placed.memsz + page - 1) & ~(page - 1);
+	size = placed.reserve > placed.memsz ? (placed.reserve + page - 1) & ~(page - 1) : placed.memsz;
+	if (!kd_ranges_find(&segments->free, placed.offset + size, place->align > page ? place->align : page,
+			    place->low, place->high, place->top_down, &placed.mem))
 		return kd_error_create(KD_ERR_LIMIT,
 				       "no room for the %s: %" PRIu64 " KiB in one piece are needed, %" PRIu64
 				       " KiB are left",
 				       placed.name, size >> 10, kd_ranges_total(&segments->free) >> 10);
+	placed.mem += placed.offset;
 	if (!kd_ranges_subtract(&segments->free, placed.mem, placed.mem + size))
 		return kd_error_nomem();
 	segments->segment[segments->count++] = placed;

@@ -11,7 +11,7 @@
 #include "base/ranges.h"
 
 #define SEGMENT_MAX  16   /* KEXEC_SEGMENT_MAX */
-#define SEGMENT_PAGE 4096 /* addresses and sizes are multiples of this */
+#define SEGMENT_PAGE 4096 /* addresses and sizes are multiples of this at least */
 
 struct segment {
 	const char *name;
@@ -19,6 +19,7 @@ struct segment {
 	size_t bufsz;
 	uint64_t mem;
 	uint64_t memsz;
+	uint64_t offset;  /* of mem from an aligned address */
 	uint64_t reserve; /* so many bytes from mem on are kept free of other segments, if it is more than memsz */
 	bool unchecked;   /* the purgatory does not compare it with its checksum */
 };
@@ -26,6 +27,7 @@ struct segment {
 struct segments {
 	struct segment segment[SEGMENT_MAX];
 	size_t count;
+	uint64_t page;         /* addresses and sizes are multiples of this (a power of two); 0: of SEGMENT_PAGE */
 	struct kd_ranges free; /* where segments can still go */
 };
 

@@ -2,9 +2,9 @@
 /** The contract between the loader and the purgatory, the code that runs between the two kernels.
  *
  *  The purgatory is a flat, position-independent blob. The dying kernel jumps to its first byte (x86_64: in 64-bit
- *  mode, with an identity map and interrupts off). The parameters lie PURGATORY_PARAMS bytes behind its start; the
- *  loader fills them in. The purgatory hashes the regions. If all match, it starts the kernel; otherwise it names each
- *  changed region and resets the machine. */
+ *  mode, with an identity map and interrupts off; aarch64: with the MMU and interrupts off). The parameters lie
+ *  PURGATORY_PARAMS bytes behind its start; the loader fills them in. The purgatory hashes the regions. If all match,
+ *  it starts the kernel; otherwise it names each changed region and resets the machine. */
 #ifndef KDUMP_LOADER_PURGATORY_PURGATORY_H
 #define KDUMP_LOADER_PURGATORY_PURGATORY_H
 
@@ -23,12 +23,15 @@ struct purgatory_region {
 	uint8_t digest[32];
 };
 
+/* How to call the firmware. */
+enum purgatory_reset { PURGATORY_RESET_NONE, PURGATORY_RESET_HVC, PURGATORY_RESET_SMC };
+
 struct purgatory_params {
 	uint64_t entry;     /* of the kernel */
 	uint64_t boot_info; /* its argument: x86_64 zero page, aarch64 device tree */
-	uint16_t serial;    /* x86: I/O port of the 16550 for messages; 0: none */
-	uint16_t regions;   /* used entries below */
-	uint32_t reserved[3];
+	uint64_t serial;    /* for messages: I/O port of a 16550 (x86_64), address of a PL011 (aarch64); 0: none */
+	uint32_t regions;   /* used entries below */
+	uint32_t reset;     /* aarch64: enum purgatory_reset */
 	struct purgatory_region region[PURGATORY_REGIONS];
 };
 
