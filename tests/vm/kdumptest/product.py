@@ -10,22 +10,22 @@ from . import host
 CONFIGURE = ["--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var", "--libexecdir=/usr/libexec"]
 
 
-def place_of_build():
-    """Where this tree is built for the tests."""
-    return host.CACHE / "build" / host.digest(str(host.SOURCE))
+def place_of_build(target=None):
+    """Where this tree is built for the tests. @target: for another architecture, a cross.Target."""
+    return host.CACHE / "build" / (host.digest(str(host.SOURCE)) + (f"-{target.name}" if target else ""))
 
 
-def last_built():
+def last_built(target=None):
     """The installation that build() made before."""
-    installed = place_of_build() / "installed"
+    installed = place_of_build(target) / "installed"
     if not installed.is_dir():
         raise host.Failure("nothing was built yet: leave out --no-build")
     return installed
 
 
-def build():
+def build(target=None):
     """Build the tree and install it below a directory of the cache, which is returned."""
-    return _build(host.SOURCE, place_of_build())
+    return _build(host.SOURCE, place_of_build(target), target)
 
 
 def of_commit(commit):
@@ -39,14 +39,16 @@ def of_commit(commit):
     return _build(source, place)
 
 
-def _build(source, place):
+def _build(source, place, target=None):
     installed = place / "installed"
+    words, variables = target.configuration() if target else ([], {})
     with host.locked(place / ".lock"):
         if not (source / "configure").exists():
             host.run(source / "autogen.sh", cwd=source)
         if not (place / "Makefile").exists():
             host.say(f"building {source} in {place}")
-            host.run(source / "configure", *CONFIGURE, "--enable-werror", cwd=place)
+            host.run(source / "configure", *CONFIGURE, "--enable-werror", *words, cwd=place,
+                     env=os.environ | variables)
         host.run("make", f"-j{os.cpu_count()}", cwd=place)
         host.run("rm", "-rf", installed)
         host.run("make", "install", f"DESTDIR={installed}", cwd=place)
@@ -75,9 +77,9 @@ def libraries(paths):
     return found
 
 
-def payload(installed):
+def payload(installed, target=None):
     """A payload function for guest.initramfs(): the installation and its libraries."""
-    needed = libraries(programs(installed))
+    needed = (target.libraries if target else libraries)(programs(installed))
 
     def add(archive, prefix):
         for name, file in sorted(needed.items()):

@@ -20,15 +20,30 @@ APT::Architectures {{ "{architecture}"; }};
 """
 
 
-def root(place, suite, packages, architecture="amd64"):
-    """@place, where @packages of @suite and all that they depend on are unpacked, fetched if it is not there."""
+def root(place, suite, packages, architecture="amd64", member=None):
+    """@place, where @packages of @suite and all that they depend on are unpacked, fetched if it is not there. @member: only
+    this file of them."""
     if not place.exists():
         host.say(f"fetching {', '.join(packages)} of {suite}")
         with host.being_made(place) as draft, tempfile.TemporaryDirectory(prefix=".apt.", dir=host.CACHE) as apt:
             draft.mkdir()
             for package in _download(Path(apt), suite, packages, architecture):
-                host.run("dpkg-deb", "-x", package, draft)
+                if not member:
+                    host.run("dpkg-deb", "-x", package, draft)
+                elif f"./{member}\n" in host.run("bash", "-c", 'dpkg-deb --fsys-tarfile "$1" | tar -t', "-", package):
+                    host.run("bash", "-c", 'dpkg-deb --fsys-tarfile "$1" | tar -xC "$2" "./$3"', "-", package, draft,
+                             member)
+            _links_inside(draft)
     return place
+
+
+def _links_inside(root):
+    """Let absolute links lead to where they would lead if @root were the root directory."""
+    for path in root.rglob("*"):
+        if path.is_symlink() and os.readlink(path).startswith("/"):
+            target = os.path.relpath(root / os.readlink(path)[1:], path.parent)
+            path.unlink()
+            path.symlink_to(target)
 
 
 # Architecture -> who carries out its programs here, its loader, its libraries.
