@@ -19,6 +19,10 @@ class Target:
     triplet: str
     emulator: str  # of qemu-user
     packages: str  # variable of tests/lib/packages: the libraries
+    qemu: str      # of whole machines
+    qemu_package: str
+    board: tuple   # words for QEMU
+    console: str
 
     @property
     def compiler(self):
@@ -47,6 +51,11 @@ class Target:
         suite.root(place, EMULATOR_SUITE, ["qemu-user"], member=f"usr/bin/{self.emulator}")
         return [str(place / "usr/bin" / self.emulator), "-L", str(self.root())]
 
+    def busybox(self):
+        """A static busybox."""
+        place = host.CACHE / "programs" / SUITE / f"busybox-{self.name}"
+        return suite.root(place, SUITE, ["busybox-static"], self.name, "bin/busybox") / "bin/busybox"
+
     def libraries(self, programs):
         """What dynamic @programs need: path as the loader looks for it -> file."""
         there = {path.name: path for folder in ("lib", "usr/lib") for path in (self.root() / folder).rglob("*.so*")}
@@ -67,8 +76,15 @@ class Target:
 
 
 TARGETS = {target.name: target for target in (
-    Target("arm64", "aarch64", "aarch64-linux-gnu", "qemu-aarch64", "arm64_libraries"),
+    Target("arm64", "aarch64", "aarch64-linux-gnu", "qemu-aarch64", "arm64_libraries", "qemu-system-aarch64",
+           "qemu-system-arm", ("-accel", "tcg,thread=multi", "-machine", "virt,gic-version=3", "-cpu", "max,pauth-impdef=on"),
+           "ttyAMA0"),
 )}
+
+
+def of_machine(name):
+    """The Target of what uname -m calls @name; None for x86_64, whose programs are built by this machine's compiler."""
+    return next((target for target in TARGETS.values() if target.machine == name), None)
 
 
 def _words(variable):

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from . import guest, host, kernels, lab, panicmod, product, qemu, signing, stages
+from . import cross, foreign, guest, host, kernels, lab, panicmod, product, qemu, signing, stages
 
 PANICS = "sysrq, nmi, oom, or module:NAME with NAME one of " + ", ".join(panicmod.CAUSES)
 
@@ -17,6 +17,8 @@ def parser(description):
     parse = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     kernel = parse.add_argument_group("the kernel")
     kernel.add_argument("--release", choices=kernels.NAMES, help="a Debian kernel, fetched into the cache")
+    kernel.add_argument("--arch", choices=("x86_64", *(target.machine for target in cross.TARGETS.values())), default="x86_64",
+                        help="of kernel, machine and tree; aarch64: without firmware, a machine with a device tree only")
     kernel.add_argument("--kernel", type=Path, metavar="VMLINUZ", help="any kernel; with --modules")
     kernel.add_argument("--modules", type=Path, metavar="DIR", help="its modules (…/lib/modules/RELEASE)")
     machine = parse.add_argument_group("the machine")
@@ -55,6 +57,9 @@ def kernel_of(options):
         return kernels.given(options.kernel, options.modules)
     if options.kernel or options.modules:
         raise host.Failure("--kernel and --modules go together")
+    target = cross.of_machine(options.arch)
+    if target:
+        return foreign.named(f"{target.name}-{options.release or '6.1'}")
     return kernels.named(options.release or "6.1-cloud")
 
 
@@ -62,7 +67,8 @@ def installed_of(options):
     """The installation that the command line names, built if need be."""
     if options.install:
         return options.install.resolve()
-    return product.last_built() if options.no_build else product.build()
+    target = cross.of_machine(options.arch)
+    return product.last_built(target) if options.no_build else product.build(target)
 
 
 def run(options, out, echo=None):
@@ -91,7 +97,7 @@ def run(options, out, echo=None):
 
 def _cycle(options, kernel, scratch, out, result, echo):
     hardware = qemu.Hardware(options.memory, options.cpus, options.cpu, options.firmware, options.bus,
-                             shlex.split(options.qemu))
+                             shlex.split(options.qemu), cross.of_machine(options.arch))
     payload = _payload(options, kernel, scratch, hardware)
     append = f"crashkernel={options.crashkernel} {options.append}"
     with lab.switched_on(kernel, hardware, append, payload, out / "serial.log", echo,
@@ -123,8 +129,9 @@ def _follow(story, machine, options, result):
     if options.panic == "nmi":
         story.expect("panic", stages.mark("nmi"), 30)
         machine.qmp("inject-nmi")
-    capture = note("capture", story.expect("panic", r"Command line: |" + stages.mark("boot"), 120))
-    if "elfcorehdr=" not in capture.line:
+    capture = note("capture", story.expect("panic", r"[Cc]ommand line: |" + stages.mark("boot"), 120))
+    # On arm64 the elfcorehdr is in the device tree.
+    if ("elfcorehdr=" if options.arch == "x86_64" else "reset_devices") not in capture.line:
         raise stages.StageFailure("panic", "the machine was reset, no capture kernel started", machine.last)
     leave = note("captured", story.expect("capture", r"Linux version |" + stages.mark("boot"), options.timeout))
     result["capture_uptime"] = leave.before
@@ -164,7 +171,7 @@ def _payload(options, kernel, scratch, hardware):
     if cause:
         files.append(("etc/kdump-test/kdump_test_panic.ko", panicmod.build(kernel), 0o644))
         files.append(("etc/kdump-test/erase.conf", panicmod.ERASE_CONF, 0o600))
-    return [product.payload(installed), guest.test_payload("cycle", variables, files)]
+    return [product.payload(installed, hardware.target), guest.test_payload("cycle", variables, files)]
 
 
 def _collect(disk, folder, out, scratch, result):

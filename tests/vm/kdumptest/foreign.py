@@ -32,6 +32,7 @@ class Source:
 # Short name -> source.
 NAMES = {
     "arm64-6.1": Source("arm64", "bookworm", "linux-image-arm64"),
+    "arm64-6.12": Source("arm64", "trixie", "linux-image-arm64"),
     "arm64-6.12-16k": Source("arm64", "trixie", "linux-image-arm64-16k"),
     "5.10": Source("amd64", "bullseye", "linux-image-amd64"),
     "5.10-cloud": Source("amd64", "bullseye", "linux-image-cloud-amd64"),

@@ -31,9 +31,14 @@ DISK_DRIVERS = {
 FILE_SYSTEM_DRIVERS = ["crc32c_generic", "crc32c_intel", "ext4"]
 
 
-def disk(kernel):
-    """The pristine root disk of @kernel, a raw ext4 image in the cache: to be copied."""
-    busybox = host.need("busybox", "busybox-static")
+def _busybox(target):
+    return target.busybox() if target else host.need("busybox", "busybox-static")
+
+
+def disk(kernel, target=None):
+    """The pristine root disk of @kernel, a raw ext4 image in the cache: to be copied. @target: the cross.Target of another
+    architecture."""
+    busybox = _busybox(target)
     key = host.digest(host.stamp(kernel.vmlinuz), host.stamp(kernel.modules), host.stamp(busybox), Path(__file__))
     image = host.CACHE / "disks" / f"{kernel.release}-{key}.img"
     if not image.exists():
@@ -47,9 +52,9 @@ def disk(kernel):
     return image
 
 
-def copy_disk(kernel, path):
+def copy_disk(kernel, path, target=None):
     """A fresh root disk for one run."""
-    host.run("cp", "--sparse=always", "--reflink=auto", disk(kernel), path)
+    host.run("cp", "--sparse=always", "--reflink=auto", disk(kernel, target), path)
 
 
 def make_file_system(kind, path, size="8G"):
@@ -77,13 +82,13 @@ def read_disk(image, folder, out):
     host.run(debugfs, "-R", f"rdump {folder} {out}", image)
 
 
-def initramfs(kernel, bus, payload, path):
+def initramfs(kernel, bus, payload, path, target=None):
     """Write the first initramfs to @path: busybox, the drivers of a disk on @bus, and the payload: functions that
     are given a cpio.Archive and a prefix to add below."""
     with open(path, "wb") as out:
         archive = cpio.Archive(out)
         archive.add_file("init", SCRIPTS / "init", 0o755)
-        archive.add_file("bin/busybox", host.need("busybox", "busybox-static"), 0o755)
+        archive.add_file("bin/busybox", _busybox(target), 0o755)
         archive.add("root-uuid", stat.S_IFREG | 0o644, ROOT_UUID.encode())
         archive.add("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))
         for folder in ("proc", "sys", "root"):
@@ -159,7 +164,8 @@ def _fill_root(root, kernel, busybox):
     for name in ("bin", "sbin", "lib", "lib64"):
         (root / name).symlink_to(f"usr/{name}")
     shutil.copy(busybox, root / "usr/bin/busybox")
-    for applet in host.run(busybox, "--list").split():
+    # The list of this machine's own: the other one may not run here.
+    for applet in host.run(host.need("busybox", "busybox-static"), "--list").split():
         link = root / "usr/bin" / applet
         if not link.exists():
             link.symlink_to("busybox")

@@ -9,7 +9,7 @@ from pathlib import Path
 from . import guest, host, qemu
 
 # An emulator whose machine is busy gives the kernel too few ticks in its test of the timer, and it panics.
-BASE_APPEND = f"console=ttyS0 root=UUID={guest.ROOT_UUID} rw net.ifnames=0 no_timer_check"
+BASE_APPEND = f"root=UUID={guest.ROOT_UUID} rw net.ifnames=0 no_timer_check"
 
 
 @dataclass
@@ -30,9 +30,10 @@ def switched_on(kernel, hardware, append, payload, log, echo=None, keep=None, lo
     try:
         disk, first = place / "disk.img", place / "initramfs"
         with host.locked(host.CACHE / "disks" / ".lock"):
-            guest.copy_disk(kernel, disk)
-        guest.initramfs(kernel, hardware.bus, payload, first)
-        words = qemu.command(hardware, kernel, first, f"{BASE_APPEND} {append}".strip(), disk, place)
+            guest.copy_disk(kernel, disk, hardware.target)
+        guest.initramfs(kernel, hardware.bus, payload, first, hardware.target)
+        console = hardware.target.console if hardware.target else "ttyS0"
+        words = qemu.command(hardware, kernel, first, f"console={console} {BASE_APPEND} {append}".strip(), disk, place)
         with qemu.Machine(words, log, place, echo, lock) as machine:
             yield Running(machine, disk, words)
     finally:

@@ -14,15 +14,17 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import host
+from . import cross, host
 
 QEMU = "qemu-system-x86_64"
 OVMF = Path("/usr/share/OVMF")
+AAVMF = Path("/usr/share/AAVMF")
 # Name -> code, variables, what else the machine must have. "secure" boots only what signing.signed() has made.
 FIRMWARE = {
     "ovmf": ("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd", []),
     "secure": ("OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.snakeoil.fd",
                ["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on"]),
+    "aavmf": (AAVMF / "AAVMF_CODE.fd", AAVMF / "AAVMF_VARS.fd", []),  # for arm64, with ACPI
 }
 DISK_DEVICES = {
     "virtio": ["-device", "virtio-blk-pci,drive=disk"],
@@ -48,6 +50,13 @@ class Hardware:
     firmware: str = "bios"  # or a row of FIRMWARE
     bus: str = "virtio"     # of the root disk: a key of DISK_DEVICES
     extra: list = field(default_factory=list)  # further words for QEMU
+    target: cross.Target | None = None         # its architecture, if that is not x86_64
+
+    def board(self, kernel):
+        """QEMU's program and the words for processor and board."""
+        if self.target:
+            return [host.need(self.target.qemu, self.target.qemu_package), *self.target.board]
+        return [host.need(QEMU, "qemu-system-x86"), *accelerator(kernel), "-cpu", self.cpu]
 
 
 def paths(image):
@@ -84,8 +93,8 @@ def accelerator(kernel):
 
 def command(hardware, kernel, initramfs, append, disk, place):
     """The QEMU command line; @place is a directory for what the machine needs while it runs."""
-    words = [host.need(QEMU, "qemu-system-x86"), *accelerator(kernel), "-cpu", hardware.cpu, "-m", hardware.memory,
-             "-smp", str(hardware.cpus), "-nodefaults", "-no-user-config", "-display", "none",
+    words = [*hardware.board(kernel), "-m", hardware.memory, "-smp", str(hardware.cpus), "-nodefaults",
+             "-no-user-config", "-display", "none",
              "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
              "-qmp", f"unix:{place}/qmp,server=on,wait=off",
              "-kernel", str(kernel.vmlinuz), "-initrd", str(initramfs), "-append", append,
@@ -99,7 +108,7 @@ def firmware(name, place):
         return []
     code, variables, words = FIRMWARE[name]
     if not (OVMF / code).exists():
-        raise host.Failure("OVMF is missing: apt-get install ovmf")
+        raise host.Failure("firmware is missing: apt-get install ovmf qemu-efi-aarch64")
     shutil.copy(OVMF / variables, place / "vars.fd")
     return ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF / code}",
             "-drive", f"if=pflash,format=raw,file={place}/vars.fd", *words]

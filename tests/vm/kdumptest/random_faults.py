@@ -199,7 +199,7 @@ class Armed:
                       "-device", f"{device},drive=drive-{name},id={name}"]
         if saved:
             extra += ["-incoming", "defer"]
-        append = f"{lab.BASE_APPEND} crashkernel={stage.crashkernel} panic=5"
+        append = f"console=ttyS0 {lab.BASE_APPEND} crashkernel={stage.crashkernel} panic=5"
         command = qemu.command(qemu.Hardware(MEMORY, 1, extra=extra), self._kernel, self._place / "initramfs", append,
                                place / "vda", place)
         return qemu.Machine(command, log, place, echo, lock=None)
