@@ -27,7 +27,7 @@ struct options {
 	enum loader_call call;
 	unsigned int corrupt_segment;
 	uint64_t mem_min, mem_max;
-	const char *kernel, *append, *sysroot;
+	const char *kernel, *append, *sysroot, *dtb;
 	const char *initrd[INITRDS_MAX + 1]; /* NULL ends the list */
 	size_t initrds;
 };
@@ -44,6 +44,7 @@ enum {
 	OPT_MEM_MIN,
 	OPT_MEM_MAX,
 	OPT_IGNORED, /* kdump/loader/ignored_options.h */
+	OPT_DTB,
 	OPT_REFUSED, /* options of kexec-tools that this program does not have: refused[] */
 };
 
@@ -100,8 +101,8 @@ static const struct option long_options[] = {
 	{ "load-jump-back-helper", no_argument, NULL, OPT_REFUSED },
 	{ "load-live-update", no_argument, NULL, OPT_REFUSED },
 	{ "entry", required_argument, NULL, OPT_REFUSED },
-	{ "dtb", required_argument, NULL, OPT_REFUSED },
-	{ "devicetreeblob", required_argument, NULL, OPT_REFUSED },
+	{ "dtb", required_argument, NULL, OPT_DTB },
+	{ "devicetreeblob", required_argument, NULL, OPT_DTB },
 	{ "module", required_argument, NULL, OPT_REFUSED },
 	{ "noefi", no_argument, NULL, OPT_REFUSED },
 	{ NULL, 0, NULL, 0 },
@@ -287,6 +288,9 @@ static struct kd_error *take_option(int option, int index, const struct kd_log *
 	case OPT_IGNORED:
 		say_ignored(log, long_options[index].name);
 		return NULL;
+	case OPT_DTB:
+		o->dtb = optarg;
+		return loader_has_device_tree() ? NULL : refuse(long_options[index].name);
 	case OPT_REFUSED:
 		return refuse(long_options[index].name);
 	default: /* getopt has printed the error */
@@ -358,6 +362,7 @@ static struct kd_error *load(const struct options *o, const struct kd_sysroot *r
 		.policy = o->panic ? LOADER_PANIC : LOADER_REBOOT,
 		.call = o->call,
 		.kernel = o->kernel,
+		.dtb = o->dtb,
 		.initrd = o->initrd[0],
 		.more_initrds = o->initrds ? o->initrd + 1 : NULL,
 		.mem_min = o->mem_min,

@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 
 #include "base/array.h"
+#include "kdump/loader/loader.h"
 
 static const struct loader_arch *const archs[] = {
 	&loader_arch_x86_64,
@@ -37,4 +38,9 @@ uint16_t loader_arch_native(void)
 			if (strcmp(archs[i]->name, name.machine) == 0)
 				return archs[i]->machine;
 	return EM_NONE;
+}
+
+bool loader_has_device_tree(void)
+{
+	return loader_arch_native() == EM_AARCH64;
 }

@@ -100,6 +100,9 @@ struct kd_error *loader_complete_cmdline(const char *cmdline, const char *remove
  *  a trailing '*' stands for any rest. *ret is owned by the caller. */
 struct kd_error *loader_cmdline_remove(const char *cmdline, const char *remove, char **ret) MUST_CHECK;
 
+/** Do kernels of this machine's architecture take a device tree? */
+bool loader_has_device_tree(void);
+
 /** Start the kernel that LOADER_REBOOT loaded, at once: nothing is stopped, synced or unmounted. Returns only on
  *  failure. */
 struct kd_error *loader_reboot(void) MUST_CHECK;
