@@ -82,6 +82,45 @@ class Link:
         source.close()
 
 
+@contextlib.contextmanager
+def tagged(vlan):
+    """A switch with two ports, for QEMU's netdevs of type socket: their words, of the port that has frames of VLAN @vlan
+    alone, each with its tag (802.1Q), and of the one that has the same without it."""
+    tag = b"\x81\x00" + vlan.to_bytes(2, "big")
+    guests = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+    ports = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+    for end in guests + ports:
+        end.bind(("127.0.0.1", 0))
+    theirs = [end.getsockname() for end in guests]
+    for end in guests:  # QEMU binds them
+        end.close()
+    stop = threading.Event()
+
+    def untag(frame):
+        return frame[:12] + frame[16:] if frame[12:16] == tag else b""
+
+    def hand_on(source, to, number, change):
+        source.settimeout(0.5)
+        while not stop.is_set():
+            with contextlib.suppress(OSError):
+                frame = change(source.recv(1 << 16))
+                if frame:
+                    to.sendto(frame, theirs[number])
+
+    threads = [threading.Thread(target=hand_on, args=words, daemon=True) for words in (
+        (ports[0], ports[1], 1, untag), (ports[1], ports[0], 0, lambda frame: frame[:12] + tag + frame[12:]))]
+    for thread in threads:
+        thread.start()
+    try:
+        yield [f"udp=127.0.0.1:{port.getsockname()[1]},localaddr=127.0.0.1:{their[1]}" for port, their in zip(ports, theirs)]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        for port in ports:
+            port.close()
+
+
 def processes_below(top):
     """The process @top and all its descendants."""
     parents = {}

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import guest, host, kernels, lab, panicmod, product, qemu, servers, stages
+from . import guest, host, kernels, lab, links, panicmod, product, qemu, servers, stages
 
 
 @dataclass
@@ -127,6 +127,8 @@ TARGETS = {
     "chain": "two targets: the first one's disk is lost in the crash",
     "stopped": "two targets: the first one's NFS server answers nothing any more",
     "lent": "an NFS server, from an address that a DHCP server has lent to this machine no longer",
+    "vlan": "an NFS server in a VLAN",
+    "ipv6": "an NFS server by IPv6",
     "iscsi": "a disk by iSCSI, with CHAP in either direction",
     "nvme_tcp": "a disk by NVMe over TCP",
     "fenced": "a disk of its own, and a cluster that is told of the dump (fence_kdump)",
@@ -170,7 +172,7 @@ def target(kind, installed, out):
             words += ["-drive", f"file={image},if=none,id={name}-drive,format=raw,cache=unsafe",
                       "-device", f"virtio-blk-pci,drive={name}-drive,id={name}"]
         offered = {"virtiofs": _shared, "multipath": _two_paths, "multipath_lost": _two_paths, "nfs": _exported, "bridged": _exported, "ssh": _reached, "links": _exported_twice,
-                   "https": _web, "s3": _objects,
+                   "https": _web, "s3": _objects, "vlan": _tagged, "ipv6": _by_ipv6,
                    "iscsi": _offered,
                    "nvme_tcp": lambda folder: _nvme(folder, out),
                    "stopped": lambda folder: _exported(folder, stopped),
@@ -276,6 +278,23 @@ def keyless(release, options, installed, out):
                             {"KIND": "luks", "KEYLESS": "yes", "OPEN": options},
                             list({file[0]: file for file in files}.values()), 400, listen, at_end=look)
         return verdict(play(scenario, installed, out)) + ", the volume key is on no disk"
+
+
+@contextlib.contextmanager
+def _by_ipv6(folder):
+    """QEMU's host is fec0::2, which stands for ::1 here."""
+    folder.mkdir()
+    with servers.nfs(folder, address="::1") as (port, _process):
+        yield servers.NETWORK, {"PORT": port}, []
+
+
+@contextlib.contextmanager
+def _tagged(folder):
+    """The network is behind a port of a switch that knows nothing but VLAN 100."""
+    with _exported(folder) as (_words, variables, files), links.tagged(100) as (trunk, plain):
+        yield ["-netdev", "user,id=user", "-netdev", f"socket,id=plain,{plain}", "-netdev", f"socket,id=net,{trunk}",
+               "-netdev", "hubport,hubid=1,id=one,netdev=user", "-netdev", "hubport,hubid=1,id=two,netdev=plain",
+               "-device", "virtio-net-pci,netdev=net,mac=52:54:00:6b:64:01"], variables, files
 
 
 @contextlib.contextmanager

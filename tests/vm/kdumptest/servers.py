@@ -32,7 +32,7 @@ Subsystem sftp internal-sftp
 
 _GANESHA = """
 NFS_CORE_PARAM {{
-	NFS_Port = {port}; Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false; Bind_addr = 127.0.0.1;
+	NFS_Port = {port}; Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false; Bind_addr = {address};
 }}
 NFSV4 {{ Graceless = true; Lease_Lifetime = 10; RecoveryBackend = fs; }}
 NFS_KRB5 {{ Active_krb5 = false; }}
@@ -113,27 +113,28 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def _wait_for_port(server, port, log):
+def _wait_for_port(server, port, log, address="127.0.0.1"):
     deadline = time.monotonic() + 30 * host.PATIENCE
     while time.monotonic() < deadline and server.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        with contextlib.suppress(OSError), socket.create_connection((address, port), 1):
             return
         time.sleep(0.1)
     raise host.Failure(f"the server does not listen: {log.read_text(errors='replace')[-500:] if log.exists() else ''}")
 
 
 @contextlib.contextmanager
-def nfs(folder, access="RW"):
-    """Export @folder as /dumps by NFS 4; its port and process. @access: ganesha's word for what clients may do."""
+def nfs(folder, access="RW", address="127.0.0.1"):
+    """Export @folder as /dumps by NFS 4 at @address; its port and process. @access: ganesha's word for what clients may
+    do."""
     port = free_port()
     conf, log = folder.with_suffix(".conf"), folder.with_suffix(".log")
-    conf.write_text(_GANESHA.format(port=port, folder=folder, access=access), encoding="utf-8")
+    conf.write_text(_GANESHA.format(port=port, folder=folder, access=access, address=address), encoding="utf-8")
     daemon = host.need("ganesha.nfsd", "nfs-ganesha nfs-ganesha-vfs")
     with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", daemon, "-F", "-f", conf, "-L", log,
                            "-p", folder.with_suffix(".pid")], stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as server:
         try:
-            _wait_for_port(server, port, log)
+            _wait_for_port(server, port, log, address)
             yield port, server
         finally:
             server.kill()
