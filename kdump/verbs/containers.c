@@ -2,7 +2,9 @@
 /* "kdumpctl prepare": make the containers of targets that have no file system. No other verb ever writes to a device
  * that does not hold one. */
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/parse.h"
 #include "kdump/config/conf.h"
 #include "kdump/dumps/waiting.h"
 #include "kdump/storage/held.h"
@@ -19,7 +21,7 @@ const struct verb_option prepare_options[] = {
 	{ .name = NULL },
 };
 
-static struct kd_error *prepare(const struct kdumpctl *ctl, const struct target_request *request)
+static struct kd_error *prepare(const struct kdumpctl *ctl, const struct target_request *request, void *arg)
 {
 	_cleanup_(held_close) struct held held = { .fd = -1 };
 	char size[TERM_SIZE_MAX];
@@ -45,11 +47,12 @@ static struct kd_error *prepare(const struct kdumpctl *ctl, const struct target_
 
 /* --- all of them -------------------------------------------------------------------------------------------------- */
 
-typedef struct kd_error *container_function(const struct kdumpctl *ctl, const struct target_request *request);
+typedef struct kd_error *container_function(const struct kdumpctl *ctl, const struct target_request *request,
+					    void *arg);
 
 /* Call @each for every container of kdump.conf until it fails. *count: how many there are. */
 static struct kd_error *for_each(const struct kdumpctl *ctl, const struct kd_conf *conf, container_function *each,
-				 unsigned int *count)
+				 void *arg, unsigned int *count)
 {
 	struct kd_error *err = NULL;
 
@@ -60,7 +63,7 @@ static struct kd_error *for_each(const struct kdumpctl *ctl, const struct kd_con
 		if (!held_is_meant(&request))
 			continue;
 		++*count;
-		err = each(ctl, &request);
+		err = each(ctl, &request, arg);
 	}
 	return err;
 }
@@ -72,7 +75,7 @@ struct kd_error *prepare_containers(struct kdumpctl *ctl, int *status)
 	unsigned int count;
 
 	if (!err)
-		err = for_each(ctl, &conf, prepare, &count);
+		err = for_each(ctl, &conf, prepare, NULL, &count);
 	if (!err && !count)
 		err = kd_error_create(
 			KD_ERR_CONFIG,
@@ -103,7 +106,7 @@ static struct kd_error *count_waiting(const struct kdumpctl *ctl, const struct t
 	return err;
 }
 
-static struct kd_error *collect(const struct kdumpctl *ctl, const struct target_request *request)
+static struct kd_error *collect(const struct kdumpctl *ctl, const struct target_request *request, void *arg)
 {
 	_cleanup_(held_close) struct held held = { .fd = -1 };
 	_cleanup_free_ char *name = NULL, *directory = NULL;
@@ -129,7 +132,7 @@ static struct kd_error *collect(const struct kdumpctl *ctl, const struct target_
 	return NULL;
 }
 
-static struct kd_error *remark(const struct kdumpctl *ctl, const struct target_request *request)
+static struct kd_error *remark(const struct kdumpctl *ctl, const struct target_request *request, void *arg)
 {
 	_cleanup_free_ char *name = NULL;
 	unsigned int count;
@@ -140,12 +143,50 @@ static struct kd_error *remark(const struct kdumpctl *ctl, const struct target_r
 	return NULL;
 }
 
+/* Bytes of the files in the directory @top. */
+static uint64_t size_of(const struct kd_container *container, const char *top)
+{
+	uint64_t size = 0;
+
+	for (int i = 0; i < KD_CONTAINER_FILES; i++) {
+		const struct kd_container_file *file = &container->file[i];
+
+		if (kd_starts_with(file->path, top) && file->path[strlen(top)] == '/')
+			size += file->size;
+	}
+	return size;
+}
+
+static struct kd_error *put(const struct kdumpctl *ctl, const struct target_request *request, void *arg)
+{
+	_cleanup_(held_close) struct held held = { .fd = -1 };
+	struct kd_json *json = arg;
+
+	if (kd_error_discard(held_open(&ctl->root, request, false, &held)))
+		return NULL;
+	for (int i = 0; i < KD_CONTAINER_FILES; i++) {
+		const struct kd_container_file *file = &held.container->file[i];
+
+		if (!S_ISDIR(file->mode))
+			continue;
+		kd_json_open(json, NULL, '{');
+		kd_json_string(json, "name", file->path + 1);
+		kd_json_string(json, "path", NULL);
+		kd_json_u64(json, "time", file->time);
+		kd_json_string(json, "state", "waiting");
+		kd_json_u64(json, "size", size_of(held.container, file->path));
+		kd_json_string(json, "container", held.name);
+		kd_json_close(json, '}');
+	}
+	return NULL;
+}
+
 void containers_collect(const struct kdumpctl *ctl)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	struct kd_error *err = kd_conf_load(&ctl->root, NULL, ctl->conf_file, &conf);
 
-	complain(ctl, err ? err : for_each(ctl, &conf, collect, &(unsigned int){ 0 }));
+	complain(ctl, err ? err : for_each(ctl, &conf, collect, NULL, &(unsigned int){ 0 }));
 }
 
 void containers_remark(const struct kdumpctl *ctl)
@@ -153,5 +194,13 @@ void containers_remark(const struct kdumpctl *ctl)
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 
 	if (!kd_error_discard(kd_conf_load(&ctl->root, NULL, ctl->conf_file, &conf)))
-		kd_error_destroy(for_each(ctl, &conf, remark, &(unsigned int){ 0 }));
+		kd_error_destroy(for_each(ctl, &conf, remark, NULL, &(unsigned int){ 0 }));
+}
+
+void containers_put(const struct kdumpctl *ctl, struct kd_json *json)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+
+	if (!kd_error_discard(kd_conf_load(&ctl->root, NULL, ctl->conf_file, &conf)))
+		kd_error_destroy(for_each(ctl, &conf, put, json, &(unsigned int){ 0 }));
 }

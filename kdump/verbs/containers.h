@@ -3,6 +3,7 @@
 #ifndef KDUMP_VERBS_CONTAINERS_H
 #define KDUMP_VERBS_CONTAINERS_H
 
+#include "base/json.h"
 #include "kdump/verbs/kdumpctl.h"
 
 /** Move the dumps of all of them to where the dumps of this machine are (kdump/dumps/waiting.h). What goes wrong is a
@@ -11,5 +12,8 @@ void containers_collect(const struct kdumpctl *ctl);
 
 /** Tell on ctl->log which containers hold dumps, as far as this user can see that. */
 void containers_remark(const struct kdumpctl *ctl);
+
+/** The same for programs: an object for each dump that waits, in the array that is open in @json. */
+void containers_put(const struct kdumpctl *ctl, struct kd_json *json);
 
 #endif

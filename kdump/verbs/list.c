@@ -150,6 +150,12 @@ static bool fits(const struct selection *selection, const struct dump *dump)
 	       (!selection->state || strcmp(selection->state, dump_state_name(dump->state)) == 0);
 }
 
+static bool selects_all(const struct selection *selection)
+{
+	return selection->count == UINT64_MAX && selection->since == INT64_MIN && selection->until == INT64_MAX &&
+	       !selection->signature && !selection->state;
+}
+
 /* Choose the dumps that the selection matches. */
 static void select_dumps(const struct selection *selection, const struct dump **chosen, size_t *count,
 			 const struct dumps *dumps)
@@ -273,7 +279,8 @@ void dump_put_members(struct kd_json *json, const struct dump *dump)
 	kd_json_string(json, "log", dump->log_file);
 }
 
-static void print_json(const struct dump **dump, size_t count)
+/* @waiting: those in containers, too, of which nothing is known but their names. */
+static void print_json(const struct kdumpctl *ctl, const struct dump **dump, size_t count, bool waiting)
 {
 	struct kd_json json = { .out = stdout };
 	size_t i;
@@ -284,6 +291,8 @@ static void print_json(const struct dump **dump, size_t count)
 		dump_put_members(&json, dump[i]);
 		kd_json_close(&json, '}');
 	}
+	if (waiting)
+		containers_put(ctl, &json);
 	kd_json_close(&json, ']');
 }
 
@@ -345,7 +354,7 @@ struct kd_error *dumps_list(struct kdumpctl *ctl, int *status)
 		return kd_error_nomem();
 	select_dumps(&selection, chosen, &count, &dumps);
 	if (ctl->json)
-		print_json(chosen, count);
+		print_json(ctl, chosen, count, !directory && selects_all(&selection));
 	else if (count)
 		print_table(chosen, count);
 	if (!directory)
