@@ -30,7 +30,6 @@ class Service:
     """A server for one kind of machine. @port and @variables of the guest's script, @files of the guest, @conf: lines of
     kdump.conf. Use as a context manager; and within it, each capture is in a block of ready()."""
     name = ""
-    daily = True  # its packages are those of each run of the tests
     # Faults that this kind of server cannot have -> why.
     without = {}
     # What is in its directory that is no file of anybody.
@@ -253,7 +252,6 @@ class Https(Service):
 class S3(Https):
     """OpenStack Swift, with its S3 interface and TLS."""
     name = "s3"
-    daily = False
     _credentials = scenario.S3_CREDENTIALS
 
     def __init__(self, place):
