@@ -159,12 +159,16 @@ class Debian:
             if wanted.search(line):
                 return line, time.monotonic()
 
-    def _again(self):
-        """A reboot is a new QEMU: it would go on translating, and be slowed down by, what the former kernel had in
-        memory."""
+    def forget_agent(self):
+        """The machine is about to reboot: what its agent has not answered will not be answered."""
         if self._agent:
             self._agent.close()
         self._agent, self._pending = None, b""
+
+    def _again(self):
+        """A reboot is a new QEMU: it would go on translating, and be slowed down by, what the former kernel had in
+        memory."""
+        self.forget_agent()
         self.resets += 1
         self.machine.again()
 
