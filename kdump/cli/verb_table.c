@@ -262,7 +262,7 @@ const struct verb kdumpctl_verbs[] = {
 		.group = VERB_GROUP_REBOOT,
 		.flags = VERB_CHANGES | VERB_LIVE | VERB_DRY_RUN,
 		.options = reboot_options,
-		.looks = { "check" },
+		.looks = { "check", "timing" },
 		.help = "start another kernel without the firmware, after an orderly shutdown",
 	},
 	{

@@ -19,7 +19,11 @@ const struct verb_option reboot_options[] = {
 	[REBOOT_APPEND] = { "append", 0, "WORDS", "add these parameters to the command line, for this boot" },
 	[REBOOT_BOOTLOADER] = { "bootloader", 0, "NAME", "grub, grubby, systemd-boot, u-boot-menu or extlinux" },
 	[REBOOT_CHECK] = { "check", 0, NULL, "list what would keep it from working here, change nothing" },
+	[REBOOT_TIMING] = { "timing", 0, "[UNIT]",
+			    "print how long the last one took, until UNIT (multi-user.target) was up" },
 	[REBOOT_FORCE] = { "force", 0, NULL, "reboot in spite of an obstacle" },
+	[REBOOT_STOP_DEADLINE] = { "stop-deadline", 0, "SECONDS", "jump then, even if something has not stopped" },
+	[REBOOT_STOP_FIRMWARE] = { "stop-firmware", 0, NULL, "at that deadline reboot by the firmware instead" },
 	[REBOOT_OPTIONS] = { 0 },
 };
 
@@ -30,6 +34,7 @@ static struct kd_error *append(struct kdumpctl *ctl, const char *value, struct r
 
 static const struct reboot_part parts[] = {
 	{ REBOOT_APPEND, append, NULL, NULL },
+	{ REBOOT_STOP_DEADLINE, reboot_deadline_prepare, reboot_deadline_start, reboot_deadline_stop },
 };
 
 /* --- the parts ---------------------------------------------------------------------------------------------------- */
@@ -144,7 +149,9 @@ static struct kd_error *go(struct kdumpctl *ctl, const struct reboot_request *re
 
 	if (err)
 		return kd_error_wrap(err, "cannot load %s; the machine stays as it is", request->kernel);
-	err = parts_loaded(ctl, request);
+	err = reboot_timing_note(ctl);
+	if (!err)
+		err = parts_loaded(ctl, request);
 	if (!err)
 		err = forget_once(ctl, request);
 	if (!err)
@@ -159,8 +166,12 @@ struct kd_error *reboot_run(struct kdumpctl *ctl, int *status)
 	_cleanup_(reboot_request_free) struct reboot_request request = { 0 };
 	bool check = ctl->option[REBOOT_CHECK];
 	unsigned int obstacles = 0;
-	struct kd_error *err = choose(ctl, &request);
+	const char *timing = ctl->option[REBOOT_TIMING];
+	struct kd_error *err;
 
+	if (timing)
+		return reboot_timing_show(ctl, *timing ? timing : "multi-user.target");
+	err = choose(ctl, &request);
 	if (!err)
 		err = prepare_parts(ctl, &request);
 	if (!err && ctl->dry_run && !check) {

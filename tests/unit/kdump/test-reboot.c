@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kdump/reboot/request.h"
+#include "kdump/reboot/times.h"
 #include "tests/unit/testing.h"
 #include "tests/unit/tree.h"
 
@@ -54,11 +55,77 @@ static void test_archives(void **state)
 	assert_memory_equal(archives.data, "12345\0\0\0abc", 11);
 }
 
+/* --- times -------------------------------------------------------------------------------------------------------- */
+
+enum { SECOND = 1000000 };
+
+static void expect_phases(const struct reboot_note *note, const struct reboot_arrival *arrival, bool by_counter,
+			  const uint64_t seconds[REBOOT_PHASES])
+{
+	struct reboot_times times;
+
+	reboot_times_make(note, arrival, &times);
+	assert_int_equal(times.by_counter, by_counter);
+	for (size_t i = 0; i < REBOOT_PHASES; i++) {
+		assert_int_equal(times.known[i], seconds[i] != 0);
+		assert_int_equal(times.phase[i], seconds[i] * SECOND);
+	}
+}
+
+static void test_times(void **state)
+{
+	/* 100 s after the old kernel's start, the counter at 5000 s; 60 s later the new kernel is 40 s old. */
+	const struct reboot_note note = {
+		.command = { 5000000000000, 1000000000, 100 * SECOND, (uint64_t)1700000000 * SECOND },
+	};
+	struct reboot_arrival arrival = {
+		.now = { 5060000000000, 1000000000, 40 * SECOND, (uint64_t)1700000062 * SECOND },
+		.stopped = 105 * SECOND,
+		.userspace = 10 * SECOND,
+		.reached = 25 * SECOND,
+	};
+
+	expect_phases(&note, &arrival, true, (uint64_t[]){ 5, 15, 10, 0, 15, 45 });
+	arrival.initrd = 4 * SECOND;
+	expect_phases(&note, &arrival, true, (uint64_t[]){ 5, 15, 4, 6, 15, 45 });
+	/* A journal that was not kept, or whose clock is another kernel's. */
+	arrival.stopped = 0;
+	expect_phases(&note, &arrival, true, (uint64_t[]){ 0, 20, 4, 6, 15, 45 });
+	arrival.stopped = 90 * SECOND;
+	expect_phases(&note, &arrival, true, (uint64_t[]){ 0, 20, 4, 6, 15, 45 });
+	/* The firmware has reset the counter. */
+	arrival.now.cycles = 44000000000;
+	arrival.stopped = 105 * SECOND;
+	expect_phases(&note, &arrival, false, (uint64_t[]){ 5, 17, 4, 6, 15, 47 });
+	/* And the clock was set back. */
+	arrival.now.realtime = 5;
+	expect_phases(&note, &arrival, false, (uint64_t[]){ 0, 0, 4, 6, 15, 0 });
+}
+
+static void test_note(void **state)
+{
+	struct tree *m = *state;
+	struct reboot_note note = { .command = { 1, 2, 3, 4 }, .boot = "aaaa", .from = "6.1" }, back = { 0 };
+
+	assert_error(reboot_note_read(&m->root, &back), KD_ERR_NOT_FOUND, "no reboot by \"kdumpctl reboot\" was noted");
+	assert_no_error(reboot_note_write(&m->root, &note));
+	assert_no_error(reboot_note_read(&m->root, &back));
+	assert_memory_equal(&back, &note, sizeof(note));
+	tree_text(m, REBOOT_TIMES_PATH, "boot a\ncycles x\n");
+	assert_error(reboot_note_read(&m->root, &back), KD_ERR_FORMAT, "damaged at \"cycles\"");
+	tree_text(m, REBOOT_TIMES_PATH, "boot aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n");
+	assert_error(reboot_note_read(&m->root, &back), KD_ERR_FORMAT, "damaged at");
+	tree_text(m, REBOOT_TIMES_PATH, "from 6.1\nlater field\n");
+	assert_error(reboot_note_read(&m->root, &back), KD_ERR_FORMAT, "is not complete");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_request, tree_setup, tree_teardown),
 		cmocka_unit_test(test_archives),
+		cmocka_unit_test(test_times),
+		cmocka_unit_test_setup_teardown(test_note, tree_setup, tree_teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
