@@ -86,7 +86,8 @@ def _make_raw(raw, place, more):
     _fill(root_tar(*more), root)
     _partition(raw, root)
     # GRUB wants to see the disk that it is installed on: the machine itself does that, booted without it.
-    kernel, initrd = next((root / "boot").glob("vmlinuz-*")), next((root / "boot").glob("initrd.img-*"))
+    kernel = max((root / "boot").glob("vmlinuz-*"))
+    initrd = kernel.with_name(kernel.name.replace("vmlinuz", "initrd.img"))
     extra = ["-kernel", str(kernel), "-initrd", str(initrd), "-append", "root=LABEL=root rw console=ttyS0"]
     with _switched_on(raw, "raw", place / "install.log", place, extra) as guest:
         guest.login()
