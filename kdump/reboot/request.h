@@ -16,8 +16,7 @@
 struct reboot_choice {
 	const char *entry;   /* its id, title or kernel file */
 	const char *version; /* of its kernel, as "uname -r" prints it; not together with @entry */
-	const char *
-		loader; /* the boot loader's name, as boot_loader_choose() knows it; NULL: the one that boots this machine */
+	const char *loader;  /* the boot loader's name; NULL: the one that boots this machine */
 };
 
 /** cpio archives, one behind the other. */

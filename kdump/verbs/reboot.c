@@ -11,12 +11,15 @@
 #include "kdump/boot/changes.h"
 #include "kdump/verbs/verbs.h"
 
+enum { OVERLAY_MAX = 1 << 30 };
+
 const struct verb_option reboot_options[] = {
 	[REBOOT_KERNEL] = { "kernel", 0, "VERSION", "start the kernel of this version (uname -r)" },
 	[REBOOT_ENTRY] = { "entry", 0, "ID",
 			   "start this entry of the boot loader's menu: its id, title or kernel file" },
 	[REBOOT_NEXT] = { "next", 0, NULL, "start what the boot loader would take next: the default" },
 	[REBOOT_APPEND] = { "append", 0, "WORDS", "add these parameters to the command line, for this boot" },
+	[REBOOT_OVERLAY] = { "overlay", 0, "FILE", "let this cpio archive follow the initramfs, for this boot" },
 	[REBOOT_BOOTLOADER] = { "bootloader", 0, "NAME", "grub, grubby, systemd-boot, u-boot-menu or extlinux" },
 	[REBOOT_CHECK] = { "check", 0, NULL, "list what would keep it from working here, change nothing" },
 	[REBOOT_TIMING] = { "timing", 0, "[UNIT]",
@@ -32,7 +35,17 @@ static struct kd_error *append(struct kdumpctl *ctl, const char *value, struct r
 	return reboot_request_append(request, value);
 }
 
+static struct kd_error *overlay(struct kdumpctl *ctl, const char *value, struct reboot_request *request)
+{
+	_cleanup_free_ char *data = NULL;
+	size_t size = 0;
+	struct kd_error *err = kd_sysroot_read_max(&ctl->root, value, OVERLAY_MAX, &data, &size);
+
+	return err ? kd_error_wrap(err, "--overlay") : reboot_archives_add(&request->archives, data, size);
+}
+
 static const struct reboot_part parts[] = {
+	{ REBOOT_OVERLAY, overlay, NULL, NULL },
 	{ REBOOT_APPEND, append, NULL, NULL },
 	{ REBOOT_STOP_DEADLINE, reboot_deadline_prepare, reboot_deadline_start, reboot_deadline_stop },
 };

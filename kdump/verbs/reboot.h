@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** kdumpctl reboot: into the next kernel by kexec, in these steps:
  *
- *      1. choose the entry of the boot loader's menu: a struct reboot_request (kdump/reboot/request.h);
- *      2. the parts that options switch on change the request (prepare() of the rows of parts[] in reboot.c);
- *      3. look for obstacles (reboot_check.c); with --check that is all, and with --dry-run the request is printed instead;
- *      4. load; what was loaded before is lost only if that succeeds;
- *      5. the parts do what has to be done once the kernel is loaded (loaded() of the same rows);
- *      6. let the boot loader forget what it would take once, and have systemd stop the machine and jump (systemctl kexec).
+ *   1. choose the entry of the boot loader's menu: a struct reboot_request (kdump/reboot/request.h);
+ *   2. the parts that options switch on change the request (prepare() of the rows of parts[] in reboot.c);
+ *   3. look for obstacles (reboot_check.c); with --check that is all; with --dry-run the request is printed instead;
+ *   4. load; what was loaded before is lost only if that succeeds;
+ *   5. the parts do what has to be done once the kernel is loaded (loaded() of the same rows);
+ *   6. let the boot loader forget what it would take once, and have systemd stop the machine and jump.
  *
  *  A further option that changes what is loaded, or what happens before the jump, is a row of the verb's options and a
  *  row of parts[]: no other place has to know it. An error in 2 or 4 leaves everything as it was, one in 5 or 6
- *  unloads the kernel again. / */
+ *  unloads the kernel again. */
 #ifndef KDUMP_VERBS_REBOOT_H
 #define KDUMP_VERBS_REBOOT_H
 
@@ -26,6 +26,7 @@ enum reboot_option {
 	REBOOT_ENTRY,
 	REBOOT_NEXT,
 	REBOOT_APPEND,
+	REBOOT_OVERLAY,
 	REBOOT_BOOTLOADER,
 	REBOOT_CHECK,
 	REBOOT_TIMING,
