@@ -2,13 +2,11 @@
 /* kdump-reboot-guard kexec|firmware SECONDS: bounds a shutdown. SECONDS after its start it writes back what it can,
  * makes the file systems read-only and reboots, whatever the shutdown waits for.
  *
- * It has to outlive the shutdown itself, so: - It runs from memory, not from a file system that has to be unmounted,
- * and it needs no library. Hence no libc. - Its name begins with '@': systemd-shutdown(8) does not kill such a
- * process of root's. - It blocks every signal, has real-time priority, and is not a victim of the memory killer. -
- * What may hang (sync(2), the remount, the reboot itself) is done by children, with deadlines of their own. If all of
- * it
- *   hangs, the last resort is the reset of sysrq-b, which waits for nothing.
- * / */
+ * It has to outlive the shutdown itself. So it runs from memory, not from a file system that has to be unmounted, and
+ * needs no library, hence no libc. Its name begins with '@': systemd-shutdown(8) does not kill such a process of
+ * root's. It blocks every signal, has real-time priority, and is not a victim of the memory killer. What may hang
+ * (sync(2), the remount, the reboot itself) is done by children, with deadlines of their own. If all of it hangs, the
+ * last resort is the reset of sysrq-b, which waits for nothing. */
 #include <asm/unistd.h>
 #include <fcntl.h>
 #include <linux/reboot.h>

@@ -4,7 +4,7 @@
  *  Before the jump the command leaves a record (KD_STATEDIR/reboot); the next boot compares it with its own clocks.
  *  What goes on over a kexec is the CPU's time stamp counter: no device and no setting of the clock lies between two
  *  readings of it. The firmware resets it; then, and where there is none, the system's time of day is taken, whose
- *  error is up to a second, since the machine's clock counts seconds. / */
+ *  error is up to a second, since the machine's clock counts seconds. */
 #ifndef KDUMP_REBOOT_TIMES_H
 #define KDUMP_REBOOT_TIMES_H
 
@@ -42,11 +42,10 @@ struct kd_error *reboot_note_read(const struct kd_sysroot *root, struct reboot_n
 /** This boot, as systemd tells it: microseconds since the kernel's start; 0: unknown, or there was no such phase. */
 struct reboot_arrival {
 	struct reboot_moment now;
-	uint64_t stopped; /* the earlier boot's last entry in the journal, since that kernel's start */
-	uint64_t initrd;  /* systemd started in the initramfs */
-	uint64_t
-		userspace; /* systemd started in the root file system; where the initramfs has no systemd this is all before */
-	uint64_t reached; /* the unit that was asked for was up */
+	uint64_t stopped;   /* the earlier boot's last entry in the journal, since that kernel's start */
+	uint64_t initrd;    /* systemd started in the initramfs; 0 if that has no systemd */
+	uint64_t userspace; /* systemd started in the root file system */
+	uint64_t reached;   /* the unit that was asked for was up */
 };
 
 enum reboot_phase {
