@@ -56,15 +56,6 @@ __asm__(".globl _start\n"
 
 _Noreturn void start(long *stack);
 
-static size_t length(const char *text)
-{
-	size_t size = 0;
-
-	while (text[size])
-		size++;
-	return size;
-}
-
 static _Noreturn void leave(long status)
 {
 	for (;;)
@@ -79,10 +70,15 @@ static long open_file(const char *path, int flags)
 /* A line for the console and the log: level 1, alert. */
 static void say(long kmsg, const char *text)
 {
-	char line[MESSAGE_MAX] = "<1>kdump: ";
-	size_t at = length(line);
+	static const char prefix[] = "<1>kdump: ";
+	char line[MESSAGE_MAX];
+	size_t at = 0;
 
-	while (*text && at < sizeof(line) - 1)
+	while (prefix[at]) {
+		line[at] = prefix[at];
+		at++;
+	}
+	while (*text && at < sizeof(line))
 		line[at++] = *text++;
 	call(__NR_write, kmsg, (long)line, (long)at, 0, 0);
 }
