@@ -95,7 +95,7 @@ def program(name, package, folder="usr/sbin"):
 
 # What the machine has to open them with, beside what every one has.
 _PROGRAMS = {**dict.fromkeys(("multipath", "multipath_lost"), [("multipath", "multipath-tools")]),
-             "iscsi": [(name, "open-iscsi") for name in ("iscsid", "iscsiadm", "iscsistart")]}
+             **dict.fromkeys(("iscsi", "iscsi_lost"), [(name, "open-iscsi") for name in ("iscsid", "iscsiadm", "iscsistart")])}
 # What multipath-tools load.
 MULTIPATH = [(f"usr{file}", Path(file), 0o755) for file in (f"/lib/multipath/lib{kind}.so" for kind in (
     "checktur", "checkdirectio", "prioconst", "priosysfs", "prioalua"))]
@@ -130,6 +130,7 @@ TARGETS = {
     "vlan": "an NFS server in a VLAN",
     "ipv6": "an NFS server by IPv6",
     "iscsi": "a disk by iSCSI, with CHAP in either direction",
+    "iscsi_lost": "two targets: the server of the first one's iSCSI disk answers nothing any more",
     "nvme_tcp": "a disk by NVMe over TCP",
     "fenced": "a disk of its own, and a cluster that is told of the dump (fence_kdump)",
     "links": "an NFS server behind each of two links: the first one's goes in the crash",
@@ -173,7 +174,7 @@ def target(kind, installed, out):
                       "-device", f"virtio-blk-pci,drive={name}-drive,id={name}"]
         offered = {"virtiofs": _shared, "multipath": _two_paths, "multipath_lost": _two_paths, "nfs": _exported, "bridged": _exported, "ssh": _reached, "links": _exported_twice,
                    "https": _web, "s3": _objects, "vlan": _tagged, "ipv6": _by_ipv6,
-                   "iscsi": _offered,
+                   "iscsi": _offered, "iscsi_lost": lambda folder: _offered(folder, stopped),
                    "nvme_tcp": lambda folder: _nvme(folder, out),
                    "stopped": lambda folder: _exported(folder, stopped),
                    "lent": lambda folder: _lent(folder, heard),
@@ -298,11 +299,13 @@ def _tagged(folder):
 
 
 @contextlib.contextmanager
-def _offered(folder):
+def _offered(folder, servers_to_stop=None):
     """A disk, by iSCSI."""
     with open(folder, "wb") as file:
         file.truncate(1 << 30)
-    with servers.iscsi(folder) as (port, _process):
+    with servers.iscsi(folder) as (port, process):
+        if servers_to_stop is not None:
+            servers_to_stop.append(process)
         yield servers.NETWORK, {"PORT": port}, []
 
 
