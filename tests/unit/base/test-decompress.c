@@ -62,7 +62,7 @@ static void test_xz_zstd(void **state)
 	assert_null(kd_decompress_probe("MZ", 2));
 }
 
-/* Two blocks: "abc", the same six more times by a match that begins in itself, and "de" at the end; then 300 literals. */
+/* Two blocks: "abc", the same six times more by a match that begins in itself, "de" at the end; then 300 literals. */
 static void test_lz4(void **state)
 {
 	uint8_t lz4[4 + 4 + 9 + 4 + 3 + 300] = { 2,   0x21, 0x4c, 0x18, 9, 0,    0,   0,  0x3e,

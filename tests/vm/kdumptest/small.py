@@ -33,6 +33,16 @@ def initramfs(script, programs=(), files=None):
     return out.getvalue()
 
 
+def only(files):
+    """An archive with nothing but these: name -> bytes."""
+    out = io.BytesIO()
+    archive = cpio.Archive(out)
+    for name, data in files.items():
+        archive.add(name, stat.S_IFREG | 0o644, data)
+    archive.close()
+    return out.getvalue()
+
+
 def module(kernel, path):
     """A module of @kernel, expanded; @path is below its modules' kernel/, without the ending of a compressed file."""
     folder = kernel.modules / "kernel"
