@@ -9,10 +9,8 @@
 #include "base/text.h"
 
 static const char *const action_names[] = {
-	[KD_ACTION_REBOOT] = "reboot",
-	[KD_ACTION_HALT] = "halt",
-	[KD_ACTION_POWEROFF] = "poweroff",
-	[KD_ACTION_SHELL] = "shell",
+	[KD_ACTION_REBOOT] = "reboot", [KD_ACTION_HALT] = "halt",   [KD_ACTION_POWEROFF] = "poweroff",
+	[KD_ACTION_SHELL] = "shell",   [KD_ACTION_KEXEC] = "kexec", [KD_ACTION_PREVIOUS] = "previous-kernel",
 };
 
 static const char *const collector_names[] = {
@@ -38,11 +36,11 @@ const char *kd_action_name(enum kd_action action)
 	return action_names[action];
 }
 
-bool kd_action_parse(const char *name, enum kd_action *ret)
+bool kd_action_parse(const char *name, unsigned int allowed, enum kd_action *ret)
 {
 	size_t found = find_name(action_names, ARRAY_SIZE(action_names), name);
 
-	if (found == ARRAY_SIZE(action_names))
+	if (found == ARRAY_SIZE(action_names) || !(allowed & 1u << found))
 		return false;
 	*ret = found;
 	return true;
@@ -163,6 +161,17 @@ struct kd_error *kd_plan_set_server(struct kd_plan *plan, const char *server, bo
 	return kd_set_text(&plan->target[plan->target_count - 1].server, server);
 }
 
+struct kd_error *kd_plan_set_boot(struct kd_plan *plan, const char *type, const char *device, const char *options,
+				  unsigned int deadline)
+{
+	struct kd_plan_target *boot = &plan->boot;
+
+	boot->deadline = deadline;
+	if (!(boot->type = strdup(type)) || !(boot->device = strdup(device)) || !(boot->options = strdup(options)))
+		return kd_error_nomem();
+	return NULL;
+}
+
 struct kd_error *kd_plan_add_fence(struct kd_plan *plan, const char *node, unsigned int port, unsigned int interval,
 				   unsigned int count)
 {
@@ -262,6 +271,9 @@ void kd_plan_free(struct kd_plan *plan)
 		free(plan->target[i].path);
 		free(plan->target[i].server);
 	}
+	free(plan->boot.type);
+	free(plan->boot.device);
+	free(plan->boot.options);
 	for (i = 0; i < plan->fence_count; i++)
 		free(plan->fence[i].node);
 	for (i = 0; i < plan->encryption.count; i++)
@@ -393,6 +405,16 @@ struct kd_error *kd_plan_format(const struct kd_plan *plan, char **ret)
 	}
 	put_string(out, "failure-action", kd_action_name(plan->failure_action));
 	put_string(out, "final-action", kd_action_name(plan->final_action));
+	if (plan->loop.count)
+		fprintf(out, "crash-loop %u %u %s\n", plan->loop.count, plan->loop.seconds,
+			kd_action_name(plan->loop.action));
+	if (plan->boot.type) {
+		fputs("boot", out);
+		put_word(out, plan->boot.type);
+		put_word(out, plan->boot.device);
+		put_word(out, plan->boot.options);
+		fprintf(out, " %u\n", plan->boot.deadline);
+	}
 	fputs("end\n", out);
 	if (fclose(out) != 0)
 		return kd_error_nomem();
@@ -598,13 +620,30 @@ static enum line_result line_hook(struct kd_plan *plan, char **word, size_t coun
 
 static enum line_result line_failure_action(struct kd_plan *plan, char **word, size_t count)
 {
-	return kd_action_parse(word[0], &plan->failure_action) ? LINE_OK : LINE_BAD;
+	return kd_action_parse(word[0], KD_ACTIONS_FAILURE, &plan->failure_action) ? LINE_OK : LINE_BAD;
 }
 
 static enum line_result line_final_action(struct kd_plan *plan, char **word, size_t count)
 {
-	return kd_action_parse(word[0], &plan->final_action) && plan->final_action != KD_ACTION_SHELL ? LINE_OK :
-													LINE_BAD;
+	return kd_action_parse(word[0], KD_ACTIONS_FINAL, &plan->final_action) ? LINE_OK : LINE_BAD;
+}
+
+static enum line_result line_crash_loop(struct kd_plan *plan, char **word, size_t count)
+{
+	if (plan->loop.count || seconds(word[0], &plan->loop.count) != LINE_OK)
+		return LINE_BAD;
+	if (seconds(word[1], &plan->loop.seconds) != LINE_OK)
+		return LINE_BAD;
+	return kd_action_parse(word[2], KD_ACTIONS_LOOP, &plan->loop.action) ? LINE_OK : LINE_BAD;
+}
+
+static enum line_result line_boot(struct kd_plan *plan, char **word, size_t count)
+{
+	unsigned int deadline;
+
+	if (plan->boot.type || !*word[0] || !*word[1] || seconds(word[3], &deadline) != LINE_OK)
+		return LINE_BAD;
+	return from_error(kd_plan_set_boot(plan, word[0], word[1], word[2], deadline));
 }
 
 #define ANY_NUMBER 512 /* of words: those of a command or of a volume's table */
@@ -636,6 +675,9 @@ static const struct {
 	{ "hook", line_hook, 2, ANY_NUMBER, true },
 	{ "failure-action", line_failure_action, 1, 1, false },
 	{ "final-action", line_final_action, 1, 1, false },
+	/* At most one of each. */
+	{ "crash-loop", line_crash_loop, 3, 3, true },
+	{ "boot", line_boot, 4, 4, true },
 };
 #define KEY_COUNT ARRAY_SIZE(keys)
 

@@ -27,9 +27,20 @@ enum kd_action {
 	KD_ACTION_HALT,
 	KD_ACTION_POWEROFF,
 	KD_ACTION_SHELL, /* failure only: /bin/sh on the console, then the final action */
+	KD_ACTION_KEXEC, /* final only: into the kernel of the handover (base/handover.h); in doubt KD_ACTION_REBOOT */
+	KD_ACTION_PREVIOUS, /* of a crash loop only: the same, into the kernel before the one that crashes */
 };
+/** Which actions a directive takes: a bit for each. */
+#define KD_ACTIONS_FAILURE                                                                                             \
+	(1u << KD_ACTION_REBOOT | 1u << KD_ACTION_HALT | 1u << KD_ACTION_POWEROFF | 1u << KD_ACTION_SHELL)
+#define KD_ACTIONS_FINAL                                                                                               \
+	(1u << KD_ACTION_REBOOT | 1u << KD_ACTION_HALT | 1u << KD_ACTION_POWEROFF | 1u << KD_ACTION_KEXEC)
+#define KD_ACTIONS_LOOP                                                                                                \
+	(1u << KD_ACTION_REBOOT | 1u << KD_ACTION_HALT | 1u << KD_ACTION_POWEROFF | 1u << KD_ACTION_PREVIOUS)
+
 const char *kd_action_name(enum kd_action action);
-bool kd_action_parse(const char *name, enum kd_action *ret);
+/** False: @name is not one of the actions @allowed. */
+bool kd_action_parse(const char *name, unsigned int allowed, enum kd_action *ret);
 
 /** A kernel module, in insertion order. */
 struct kd_plan_module {
@@ -107,6 +118,13 @@ struct kd_plan_encryption {
 	unsigned int public; /* enum kd_public */
 };
 
+/** When a machine crashes again and again, another action takes the place of a reboot or a kexec. */
+struct kd_plan_loop {
+	unsigned int count;   /* crashes, the one that is captured included; 0: any number */
+	unsigned int seconds; /* in which they happen */
+	enum kd_action action;
+};
+
 struct kd_plan {
 	uint64_t created;      /* seconds since the epoch */
 	char *kernel_release;  /* of the kernel the modules are for */
@@ -135,6 +153,8 @@ struct kd_plan {
 	size_t hook_count;
 	enum kd_action failure_action;
 	enum kd_action final_action;
+	struct kd_plan_loop loop;
+	struct kd_plan_target boot; /* the file system with the kernel that an action returns to; type NULL: none */
 };
 
 /** Of plan.mount_timeout and plan.stall_timeout. */
@@ -163,6 +183,9 @@ struct kd_error *kd_plan_add_target(struct kd_plan *plan, const char *type, cons
 /** The last target that was added is on @server; NULL: on this machine. @alternative: it is the place of the one
  *  before, by another address. */
 struct kd_error *kd_plan_set_server(struct kd_plan *plan, const char *server, bool alternative) MUST_CHECK;
+/** Where the kernel is that KD_ACTION_KEXEC returns to. */
+struct kd_error *kd_plan_set_boot(struct kd_plan *plan, const char *type, const char *device, const char *options,
+				  unsigned int deadline) MUST_CHECK;
 struct kd_error *kd_plan_add_fence(struct kd_plan *plan, const char *node, unsigned int port, unsigned int interval,
 				   unsigned int count) MUST_CHECK;
 struct kd_error *kd_plan_add_recipient(struct kd_plan *plan, const char *recipient) MUST_CHECK;

@@ -22,6 +22,8 @@ enum {
 	SECONDS_MAX = 24 * 3600,
 	CAPTURE_SECONDS_MIN = 60,
 	CAPTURE_SECONDS_MAX = 31 * 24 * 3600,
+	LOOP_COUNT_MAX = 50, /* fewer than a handover has room for */
+	LOOP_MINUTES_MAX = 31 * 24 * 60,
 };
 
 struct parser {
@@ -380,7 +382,7 @@ static struct kd_error *set_encrypt_public(struct parser *p, const struct direct
 static struct kd_error *set_failure_action(struct parser *p, const struct directive *d, const char *value)
 {
 	p->conf->dump_to_rootfs = strcmp(value, "dump_to_rootfs") == 0;
-	if (!kd_action_parse(p->conf->dump_to_rootfs ? "reboot" : value, field(p, d)))
+	if (!kd_action_parse(p->conf->dump_to_rootfs ? "reboot" : value, KD_ACTIONS_FAILURE, field(p, d)))
 		return bad_value(p, d, value, "use reboot, halt, poweroff, shell or dump_to_rootfs");
 	return NULL;
 }
@@ -394,11 +396,31 @@ static struct kd_error *set_default(struct parser *p, const struct directive *d,
 
 static struct kd_error *set_final_action(struct parser *p, const struct directive *d, const char *value)
 {
-	enum kd_action action;
+	if (!kd_action_parse(value, KD_ACTIONS_FINAL, field(p, d)))
+		return bad_value(p, d, value, "use reboot, halt, poweroff or kexec");
+	return NULL;
+}
 
-	if (!kd_action_parse(value, &action) || action == KD_ACTION_SHELL)
-		return bad_value(p, d, value, "use reboot, halt or poweroff");
-	*(enum kd_action *)field(p, d) = action;
+/* "off", or "COUNT MINUTES ACTION". */
+static struct kd_error *set_crash_loop(struct parser *p, const struct directive *d, const char *value)
+{
+	_cleanup_free_ char **words = kd_split_words(value, NULL);
+	struct kd_plan_loop *loop = field(p, d);
+	uint64_t count, minutes;
+
+	if (!words)
+		return errno == ENOMEM ? kd_error_nomem() : bad_value(p, d, value, "close the quote");
+	*loop = (struct kd_plan_loop){ 0 };
+	if (words[0] && strcmp(words[0], "off") == 0 && !words[1])
+		return NULL;
+	if (kd_count_words(words) != 3 || !kd_parse_u64(words[0], 10, &count) || count < 2 || count > LOOP_COUNT_MAX ||
+	    !kd_parse_u64(words[1], 10, &minutes) || !minutes || minutes > LOOP_MINUTES_MAX ||
+	    !kd_action_parse(words[2], KD_ACTIONS_LOOP, &loop->action))
+		return bad_value(p, d, value,
+				 "use off, or a number of crashes from 2 to 50, minutes from 1 to 44640, and reboot, "
+				 "halt, poweroff or previous-kernel, as in \"3 60 poweroff\"");
+	loop->count = (unsigned int)count;
+	loop->seconds = (unsigned int)minutes * 60;
 	return NULL;
 }
 
@@ -509,6 +531,7 @@ static const struct directive directives[] = {
 	{ "failure_action", set_failure_action, FIELD(failure_action), "reboot" },
 	{ "default", set_default, FIELD(failure_action), NULL },
 	{ "final_action", set_final_action, FIELD(final_action), "reboot" },
+	{ "crash_loop", set_crash_loop, FIELD(crash_loop), "3 60 reboot" },
 	{ "device_timeout", set_seconds, FIELD(device_timeout), "120" },
 	{ "mount_timeout", set_seconds, FIELD(mount_timeout), "300" },
 	{ "stall_timeout", set_seconds, FIELD(stall_timeout), "300" },

@@ -69,6 +69,7 @@ struct kd_conf {
 	enum kd_action failure_action; /* default reboot */
 	bool dump_to_rootfs;         /* before that, try path on the file system that has it when no target is named */
 	enum kd_action final_action; /* default reboot */
+	struct kd_plan_loop crash_loop; /* default 3 crashes in 60 minutes: reboot; count 0: off */
 	/* Seconds. */
 	unsigned int device_timeout;  /* for the target's device to appear */
 	unsigned int mount_timeout;   /* for it to be mounted then */

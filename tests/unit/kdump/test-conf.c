@@ -65,6 +65,9 @@ static void test_conf_values(void **state)
 	assert_int_equal(conf.failure_action, KD_ACTION_HALT);
 	assert_false(conf.dump_to_rootfs);
 	assert_int_equal(conf.final_action, KD_ACTION_REBOOT);
+	assert_int_equal(conf.crash_loop.count, 3);
+	assert_int_equal(conf.crash_loop.seconds, 3600);
+	assert_int_equal(conf.crash_loop.action, KD_ACTION_REBOOT);
 	assert_true(conf.force_rebuild);
 	assert_true(conf.auto_reset_crashkernel);
 	assert_false(conf.pstore);
@@ -351,7 +354,18 @@ static void test_conf_refuses(void **state)
 		{ "dracut_args --add-drivers 'x\n", "close the quote" },
 		{ "virtiofs /dev/vda\n", "give the tag" },
 		{ "failure_action panic\n", "use reboot, halt, poweroff, shell or dump_to_rootfs" },
-		{ "final_action shell\n", "use reboot, halt or poweroff" },
+		{ "final_action shell\n", "use reboot, halt, poweroff or kexec" },
+		{ "final_action previous-kernel\n", "use reboot, halt, poweroff or kexec" },
+		{ "failure_action kexec\n", "use reboot, halt, poweroff, shell or dump_to_rootfs" },
+		{ "crash_loop on\n", "as in \"3 60 poweroff\"" },
+		{ "crash_loop 1 60 poweroff\n", "a number of crashes from 2" },
+		{ "crash_loop 51 60 poweroff\n", "from 2 to 50" },
+		{ "crash_loop 3 0 poweroff\n", "minutes from 1" },
+		{ "crash_loop 3 44641 poweroff\n", "to 44640" },
+		{ "crash_loop 3 60 kexec\n", "reboot, halt, poweroff or previous-kernel" },
+		{ "crash_loop 3 60 shell\n", "reboot, halt, poweroff or previous-kernel" },
+		{ "crash_loop 3 60\n", "use off" },
+		{ "crash_loop 3 60 reboot now\n", "use off" },
 		{ "device_timeout 0\n", "\"0\"; use seconds, from 1 to 86400" },
 		{ "mount_timeout 86401\n", "use seconds, from 1 to 86400" },
 		{ "stall_timeout 5m\n", "\"5m\"; use seconds, from 1 to 86400" },
