@@ -44,6 +44,11 @@ struct loader_arch {
 	/** Fill in how the purgatory of a kernel with this command line prints messages and resets the machine. */
 	void (*find_ways_out)(const struct kd_sysroot *root, const char *cmdline, struct purgatory_params *params);
 
+	/** Place a map of all addresses below identity_mapped, for a kernel that a capture kernel starts. NULL: none
+	 *  does. */
+	struct kd_error *(*place_identity_map)(struct loader_image *image);
+	uint64_t identity_mapped;
+
 	/** Print the boot info, read back from its bytes. */
 	void (*print_boot_info)(const struct loader_image *image, FILE *out);
 };

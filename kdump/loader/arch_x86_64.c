@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/parse.h"
 #include "kdump/loader/cmdline.h"
+#include "kdump/loader/identity_map.h"
 #include "kdump/loader/layout.h"
 #include "kdump/loader/le.h"
 #include "kdump/loader/purgatory/purgatory.h"
@@ -406,15 +407,18 @@ static bool add_efi(struct blob *blob, const struct x86_boot *boot)
 	return true;
 }
 
-static bool add_rng_seed(struct blob *blob, const struct x86_boot *boot)
+static bool add_rng_seed(struct blob *blob, const struct x86_boot *boot, size_t *seed)
 {
 	size_t at;
+
+	*seed = 0;
 
 	if (!boot->has_seed)
 		return true;
 	if (!add_setup_data(blob, SETUP_RNG_SEED, sizeof(boot->seed), &at))
 		return false;
 	memcpy(blob->data + at, boot->seed, sizeof(boot->seed));
+	*seed = at;
 	return true;
 }
 
@@ -449,12 +453,13 @@ static bool add_zero_page(struct blob *blob, const struct x86_boot *boot)
 }
 
 /* The whole segment as it is at physical address @base. Its size does not depend on @base. */
-static struct kd_error *build(const struct x86_boot *boot, uint64_t base, void **ret, size_t *size_ret)
+static struct kd_error *build(const struct x86_boot *boot, uint64_t base, void **ret, size_t *size_ret,
+			      size_t *seed_ret)
 {
 	_cleanup_(blob_free) struct blob blob = { .base = base, .link = ZP_SETUP_DATA };
 
 	if (!add_zero_page(&blob, boot) || !add_cmdline(&blob, boot->image->boot_cmdline) ||
-	    !add_e820_rest(&blob, &boot->e820) || !add_efi(&blob, boot) || !add_rng_seed(&blob, boot))
+	    !add_e820_rest(&blob, &boot->e820) || !add_efi(&blob, boot) || !add_rng_seed(&blob, boot, seed_ret))
 		return kd_error_nomem();
 	*ret = take_ptr(blob.data);
 	*size_ret = blob.size;
@@ -471,8 +476,9 @@ static struct kd_error *gather(const struct kd_sysroot *root, struct x86_boot *b
 		return err;
 	boot->rsdp = find_rsdp(root, boot);
 	take_efi(root, boot);
-	/* For CPUs without a random number instruction. */
-	boot->has_seed = getrandom(boot->seed, sizeof(boot->seed), GRND_NONBLOCK) == sizeof(boot->seed);
+	/* For CPUs without a random number instruction. A capture kernel that loads this fills in a seed of its own. */
+	boot->has_seed = image->policy == LOADER_RETURN ||
+			 getrandom(boot->seed, sizeof(boot->seed), GRND_NONBLOCK) == sizeof(boot->seed);
 	if (!(image->policy == LOADER_PANIC ? panic_e820 : reboot_e820)(image, &boot->e820))
 		return kd_error_nomem();
 	memory_list_sort(&boot->e820);
@@ -483,20 +489,20 @@ static struct kd_error *place_boot_info(const struct kd_sysroot *root, struct lo
 {
 	static const struct segment_place place = { SEGMENT_PAGE, 0, UINT64_MAX, true };
 	_cleanup_(x86_boot_free) struct x86_boot boot = { .image = image };
-	struct segment segment = { .name = "boot info" };
+	struct segment segment = { .name = "boot info", .unchecked = image->policy == LOADER_RETURN };
 	struct kd_error *err;
 	void *data;
 
 	err = gather(root, &boot);
 	if (!err)
-		err = build(&boot, 0, &data, &segment.bufsz);
+		err = build(&boot, 0, &data, &segment.bufsz, &image->seed);
 	if (err)
 		return err;
 	segment.buf = data;
 	err = segments_add(&image->segments, &segment, &place, &image->boot_info_address);
 	free(data);
 	if (!err)
-		err = build(&boot, image->boot_info_address, &image->boot_info, &image->boot_info_size);
+		err = build(&boot, image->boot_info_address, &image->boot_info, &image->boot_info_size, &image->seed);
 	if (!err)
 		image->segments.segment[image->segments.count - 1].buf = image->boot_info;
 	return err;
@@ -696,5 +702,7 @@ const struct loader_arch loader_arch_x86_64 = {
 	.check_fast = check_fast,
 	.place_boot_info = place_boot_info,
 	.find_ways_out = find_ways_out,
+	.place_identity_map = identity_map_place,
+	.identity_mapped = IDENTITY_MAPPED,
 	.print_boot_info = print_boot_info,
 };

@@ -26,7 +26,8 @@ struct loader_image {
 	void *boot_info; /* x86_64: zero page, command line, setup_data; aarch64: device tree */
 	size_t boot_info_size;
 	void *purgatory;
-	char *dtb; /* the device tree that the user wants; NULL: the running kernel's */
+	void *page_tables; /* LOADER_RETURN only */
+	char *dtb;         /* the device tree that the user wants; NULL: the running kernel's */
 	size_t dtb_size;
 	char *dtb_path;
 
@@ -40,8 +41,10 @@ struct loader_image {
 	uint64_t initrd_address;
 	uint64_t elfcorehdr_address;
 	uint64_t boot_info_address;
+	uint64_t page_tables_address;
 	uint64_t entry; /* the purgatory's */
 
+	size_t seed;  /* where the random seed is in the boot info; 0: there is none */
 	bool hotplug; /* the kernel may rewrite the elfcorehdr when CPUs or memory come and go */
 };
 

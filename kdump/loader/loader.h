@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/handover.h"
 #include "base/log.h"
 #include "base/sha256.h"
 #include "base/sysroot.h"
@@ -19,6 +20,7 @@
 enum loader_policy {
 	LOADER_PANIC,  /* goes into the crashkernel reservation; crash_kexec() starts it */
 	LOADER_REBOOT, /* goes anywhere in RAM; reboot(LINUX_REBOOT_CMD_KEXEC) starts it */
+	LOADER_RETURN, /* as LOADER_REBOOT, but a capture kernel loads and starts it (loader_handover()) */
 };
 
 enum loader_call {
@@ -70,6 +72,32 @@ void loader_print(const struct loader_image *image, FILE *out);
  *  reservation has shrunk meanwhile. @how_ret (may be NULL) := "kexec_load" or "kexec_file_load". KD_ERR_STATE with
  *  errnum set: the machine forbids the call. */
 struct kd_error *loader_load(const struct loader_image *image, const char **how_ret) MUST_CHECK;
+
+/** Lay out the kernel to which a capture kernel returns, with policy LOADER_RETURN, for this machine as it is now: its
+ *  whole memory, and a place outside the crashkernel reservation. The capture kernel finds @request->kernel as @kernel
+ *  on its file system, and @request->initrd as @initrd. *ret gets entry, seed and segments; the bytes of those with
+ *  in_image are in *parts_ret, by the number of the segment.
+ *
+ *  KD_ERR_UNSUPPORTED: not on this architecture, under lockdown, with encrypted memory, or not with this kernel file,
+ *  whose bytes lie in no other file. KD_ERR_LIMIT: the capture kernel would not have the room. */
+struct loader_part {
+	void *data; /* owned */
+	size_t size;
+};
+struct loader_parts {
+	struct loader_part part[16]; /* by the number of their segment; data NULL: it is in a file */
+};
+struct kd_error *loader_handover(const struct loader_request *request, const char *kernel, const char *initrd,
+				 struct kd_handover *ret, struct loader_parts *parts_ret) MUST_CHECK;
+void loader_parts_free(struct loader_parts *parts); /* zeroed is allowed */
+static inline void loader_parts_free_cleanup(struct loader_parts *parts)
+{
+	loader_parts_free(parts);
+}
+
+/** How much must be reserved for a capture kernel that takes @init_size itself and returns to a kernel with files of
+ *  these sizes. */
+uint64_t loader_return_need(uint64_t init_size, uint64_t kernel_size, uint64_t initrd_size);
 
 /** Unload. If nothing is loaded, that is success. Works under lockdown. */
 struct kd_error *loader_unload(enum loader_policy policy) MUST_CHECK;

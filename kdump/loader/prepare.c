@@ -25,6 +25,11 @@
 
 #define DTB_MAX ((size_t)2 << 20) /* of a device tree */
 
+/* A kernel to return to begins here or above. Its small segments are boot info with an EFI map, page tables and
+ * purgatory. */
+#define RETURN_LOWEST         KD_MIB(256)
+#define RETURN_SMALL_SEGMENTS KD_MIB(2)
+
 /* The text of the section has no NUL, and often a newline at its end. */
 static struct kd_error *choose_cmdline(const struct loader_request *request, struct loader_image *image)
 {
@@ -70,6 +75,9 @@ static struct kd_error *read_kernel(const struct loader_request *request, struct
 		return kd_error_create(KD_ERR_UNSUPPORTED,
 				       "kernel %s is for another architecture (%s); give a kernel for this machine",
 				       request->kernel, image->arch ? image->arch->name : image->kernel.format);
+	if (image->policy == LOADER_RETURN && !image->arch->place_identity_map)
+		return kd_error_create(KD_ERR_UNSUPPORTED, "a capture kernel on %s cannot return to a kernel",
+				       image->arch->name);
 	err = choose_cmdline(request, image);
 	if (err)
 		return err;
@@ -178,6 +186,23 @@ static bool keep_pages(struct kd_ranges *ranges)
 	return true;
 }
 
+/* A kernel to return to lies at a low address that is the same in each cycle, and whole in one piece of memory. In the
+ * former reservation, or at the top of low memory, it would take the place of the next one: the reservation of each
+ * boot would lie lower than that of the boot before. */
+static struct kd_error *find_window(struct loader_image *image)
+{
+	const struct kernel_image *kernel = &image->kernel;
+	uint64_t size = segment_round(kernel->mem_size) + segment_round(image->initrd.size) + RETURN_SMALL_SEGMENTS, at;
+	struct kd_ranges *free = &image->segments.free;
+
+	if (!kd_ranges_find(free, size, kernel->align, RETURN_LOWEST, image->arch->identity_mapped, false, &at))
+		return kd_error_create(KD_ERR_LIMIT,
+				       "no room for a kernel to return to: %" PRIu64
+				       " MiB in one piece are needed, between 256 MiB and %" PRIu64 " MiB",
+				       kd_mib_up(size), image->arch->identity_mapped >> 20);
+	return kd_ranges_clip(free, at, at + size) ? NULL : kd_error_nomem();
+}
+
 static struct kd_error *find_free(const struct loader_request *request, struct loader_image *image)
 {
 	const struct kd_range *main = &image->memory.crash_main;
@@ -190,7 +215,9 @@ static struct kd_error *find_free(const struct loader_request *request, struct l
 	else
 		ok = find_free_ram(&image->memory, image->arch->low_reserved, free);
 	ok = ok && kd_ranges_clip(free, request->mem_min, request->mem_max ? request->mem_max : UINT64_MAX);
-	return ok && kd_ranges_clip(free, 0, image->arch->highest) && keep_pages(free) ? NULL : kd_error_nomem();
+	if (!ok || !kd_ranges_clip(free, 0, image->arch->highest) || !keep_pages(free))
+		return kd_error_nomem();
+	return image->policy == LOADER_RETURN ? find_window(image) : NULL;
 }
 
 /* Some kernels map what is not too far away only. */
@@ -331,11 +358,14 @@ static struct kd_error *lay_out(const struct loader_request *request, struct loa
 		err = place_elfcorehdr(image, elfcorehdr_memsz);
 	if (!err)
 		err = complete_cmdline(image);
+	if (!err && image->policy == LOADER_RETURN)
+		err = image->arch->place_identity_map(image);
 	if (!err)
 		err = image->arch->place_boot_info(request->root, image);
 	if (!err)
 		err = purgatory_place(request->root, image, !request->no_checksum);
-	return err ? err : check_total(image);
+	/* What a capture kernel can load is judged by its own memory. */
+	return err || image->policy == LOADER_RETURN ? err : check_total(image);
 }
 
 /* For tests of the purgatory: a segment that it must find damaged. */
@@ -394,6 +424,7 @@ void loader_image_free(struct loader_image *image)
 	free(image->elfcorehdr);
 	free(image->boot_info);
 	free(image->purgatory);
+	free(image->page_tables);
 	free(image->dtb);
 	free(image->dtb_path);
 	free(image->cmdline);

@@ -10,10 +10,16 @@
 
 #define PURGATORY_CHECK       8 /* u32: offset of the function that compares the hashes, for tests */
 #define PURGATORY_PARAMS      16
-#define PURGATORY_PARAMS_SIZE 1056
+#define PURGATORY_PARAMS_SIZE 1064
 #define PURGATORY_REGIONS     16
 
+/* Offsets of members of struct purgatory_params that entry.S reads. */
+#define PURGATORY_ENTRY       0
+#define PURGATORY_BOOT_INFO   8
+#define PURGATORY_PAGE_TABLES 24
+
 #ifndef __ASSEMBLER__
+#include <stddef.h>
 #include <stdint.h>
 
 struct purgatory_region {
@@ -27,15 +33,19 @@ struct purgatory_region {
 enum purgatory_reset { PURGATORY_RESET_NONE, PURGATORY_RESET_HVC, PURGATORY_RESET_SMC };
 
 struct purgatory_params {
-	uint64_t entry;     /* of the kernel */
-	uint64_t boot_info; /* its argument: x86_64 zero page, aarch64 device tree */
-	uint64_t serial;    /* for messages: I/O port of a 16550 (x86_64), address of a PL011 (aarch64); 0: none */
-	uint32_t regions;   /* used entries below */
-	uint32_t reset;     /* aarch64: enum purgatory_reset */
+	uint64_t entry;       /* of the kernel */
+	uint64_t boot_info;   /* its argument: x86_64 zero page, aarch64 device tree */
+	uint64_t serial;      /* for messages: I/O port of a 16550 (x86_64), address of a PL011 (aarch64); 0: none */
+	uint64_t page_tables; /* x86_64: to use from now on (identity_map.h); 0: those that are there */
+	uint32_t regions;     /* used entries below */
+	uint32_t reset;       /* aarch64: enum purgatory_reset */
 	struct purgatory_region region[PURGATORY_REGIONS];
 };
 
 _Static_assert(sizeof(struct purgatory_params) == PURGATORY_PARAMS_SIZE, "entry.S leaves this much room");
+_Static_assert(offsetof(struct purgatory_params, entry) == PURGATORY_ENTRY, "entry.S jumps there");
+_Static_assert(offsetof(struct purgatory_params, boot_info) == PURGATORY_BOOT_INFO, "entry.S passes it");
+_Static_assert(offsetof(struct purgatory_params, page_tables) == PURGATORY_PAGE_TABLES, "entry.S loads it");
 #endif
 
 #endif

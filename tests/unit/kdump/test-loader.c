@@ -13,6 +13,7 @@
 #include <zlib.h>
 
 #include "base/array.h"
+#include "base/bytes.h"
 #include "base/io.h"
 #include "base/parse.h"
 #include "base/sha256.h"
@@ -684,6 +685,204 @@ static void test_cma(void **state)
 	machine_close(&m);
 }
 
+/* --- a kernel to return to ---------------------------------------------------------------------------------------- */
+
+static const struct kd_handover_segment *handed(const struct kd_handover *handover, const char *name, size_t *number)
+{
+	for (size_t i = 0; i < handover->segments; i++)
+		if (strcmp(handover->segment[i].name, name) == 0) {
+			*number = i;
+			return &handover->segment[i];
+		}
+	fail_msg("no segment %s", name);
+	return NULL;
+}
+
+/* The physical address that @address leads to by the tables in @data, which lie at @base; UINT64_MAX: to nothing. */
+static uint64_t translate(const uint8_t *data, uint64_t base, unsigned int levels, uint64_t address)
+{
+	const uint64_t mask = 0xffffffffff000;
+	uint64_t table = levels == 5 ? base + 4096 : base, entry = 0;
+
+	for (unsigned int level = levels; level >= 2; level--) {
+		entry = get_le64(data + (table - base) + (address >> (12 + 9 * (level - 1)) & 511) * 8);
+		if (!(entry & 1) || !(entry & 2))
+			return UINT64_MAX;
+		table = entry & mask;
+	}
+	return entry & 0x80 ? (entry & ~UINT64_C(0x1fffff) & mask) + (address & 0x1fffff) : UINT64_MAX;
+}
+
+static void assert_identity(const struct kd_handover *handover, const struct loader_parts *parts)
+{
+	static const uint64_t addresses[] = { 0, 0x1234567, 0x10000000, 0x7fffffff, 0x80000000, 0xffffffff };
+	size_t number = 0;
+	const struct kd_handover_segment *tables = handed(handover, "page-tables", &number);
+	const uint8_t *data = parts->part[number].data;
+
+	assert_int_equal(parts->part[number].size, 7 * 4096);
+	for (unsigned int levels = 4; levels <= 5; levels++) {
+		for (size_t i = 0; i < ARRAY_SIZE(addresses); i++)
+			assert_int_equal(translate(data, tables->address, levels, addresses[i]), addresses[i]);
+		assert_int_equal(translate(data, tables->address, levels, UINT64_C(1) << 32), UINT64_MAX);
+	}
+}
+
+/* Nothing lies where the capture kernel lives, or where no memory is. */
+static void assert_places(const struct kd_handover *handover, const struct loader_parts *parts,
+			  const struct kd_sysroot *root)
+{
+	_cleanup_(memory_map_free) struct memory_map memory = { 0 };
+
+	assert_no_error(memory_map_read(root, &memory));
+	for (size_t i = 0; i < handover->segments; i++) {
+		const struct kd_handover_segment *segment = &handover->segment[i];
+		uint64_t end = segment->address + segment->memory;
+
+		assert_true(segment->address >= 0x10000000 && end <= UINT64_C(1) << 32);
+		assert_true(kd_ranges_contain(&memory.ram, segment->address, end));
+		for (size_t c = 0; c < memory.crash.count; c++)
+			assert_true(end <= memory.crash.range[c].start ||
+				    segment->address >= memory.crash.range[c].end);
+		assert_int_equal(segment->in_image, parts->part[i].data != NULL);
+	}
+}
+
+/* The kernel's file is what is loaded; into what lies behind it the kernel expands itself. */
+static void assert_kernel(const struct kd_handover *handover)
+{
+	size_t number = 0;
+	const struct kd_handover_segment *kernel = handed(handover, "kernel", &number);
+
+	assert_string_equal(kernel->file, "/boot/vmlinuz");
+	assert_int_equal(kernel->offset, SETUP_SIZE);
+	assert_int_equal(kernel->size, CODE_SIZE);
+	assert_int_equal(kernel->memory, 5 * 4096);
+	for (size_t i = 0; i < handover->segments; i++)
+		assert_true(i == number || handover->segment[i].address >= kernel->address + 0x3f98000);
+}
+
+/* The seed is left to whoever loads it. */
+static void assert_boot_info(const struct kd_handover *handover, const struct loader_parts *parts)
+{
+	size_t number = 0;
+	const struct kd_handover_segment *info = handed(handover, "boot-info", &number);
+	const uint8_t *data = parts->part[number].data;
+
+	assert_int_equal(handover->seeded, number);
+	assert_true(handover->seed + KD_HANDOVER_SEED <= info->size);
+	assert_true(kd_all_zero(data + handover->seed, KD_HANDOVER_SEED));
+	assert_int_equal(get_le32(data + handover->seed - 8), 9); /* SETUP_RNG_SEED */
+}
+
+static void test_return(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(machines); i++) {
+		_cleanup_(kd_handover_free) struct kd_handover handover = { 0 }, again = { 0 };
+		_cleanup_(loader_parts_free) struct loader_parts parts = { 0 };
+		_cleanup_free_ char *text = NULL;
+		const struct purgatory_params *params;
+		struct machine m;
+		size_t number = 0;
+
+		machine_open(&m, machines[i].root, 0x3f98000, 3 << 20);
+		m.request.policy = LOADER_RETURN;
+		assert_no_error(loader_handover(&m.request, "/boot/vmlinuz", "/boot/initrd", &handover, &parts));
+		assert_places(&handover, &parts, &m.root);
+		assert_kernel(&handover);
+		assert_boot_info(&handover, &parts);
+		assert_identity(&handover, &parts);
+		assert_int_equal(handed(&handover, "initramfs", &number)->size, 3 << 20);
+		assert_int_equal(handed(&handover, "purgatory", &number)->address, handover.entry);
+		params = (const void *)((const char *)parts.part[number].data + PURGATORY_PARAMS);
+		assert_int_equal(params->page_tables, handed(&handover, "page-tables", &number)->address);
+		assert_int_equal(params->regions, 3); /* not the boot info, which gets a seed, nor itself */
+		handover.release = strdup("6.1");
+		assert_no_error(kd_handover_format(&handover, &text));
+		assert_no_error(kd_handover_parse(text, "record", &again)); /* which checks that nothing overlaps */
+		machine_close(&m);
+	}
+}
+
+#define IOMEM_RETURN                                                                                                   \
+	"00001000-0009fbff : System RAM\n"                                                                             \
+	"00100000-7fffffff : System RAM\n"                                                                             \
+	"  6c000000-73ffffff : Crash kernel\n"
+
+static void refuse_lockdown(struct machine *m)
+{
+	write_text("root/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+}
+
+static void refuse_encrypted(struct machine *m)
+{
+	write_text("root/proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu hypervisor sev sev_es\n\nprocessor\t: 1\n");
+}
+
+static void refuse_no_initrd(struct machine *m)
+{
+	m->request.initrd = NULL;
+}
+
+static void refuse_large(struct machine *m)
+{
+	_cleanup_free_ char *initrd = calloc(1, 60 << 20);
+
+	write_file("initrd", initrd, 60 << 20);
+}
+
+static void refuse_no_room(struct machine *m)
+{
+	write_text("root/proc/iomem", "00001000-0009fbff : System RAM\n00100000-17ffffff : System RAM\n"
+				      "  10000000-17ffffff : Crash kernel\n");
+}
+
+static void refuse_packed(struct machine *m)
+{
+	char path[256];
+	struct bzimage image;
+	gzFile gz;
+
+	make_bzimage(&image, 20 << 20);
+	strcpy(path, write_file("vmlinuz", "", 0));
+	gz = gzopen(path, "wb");
+	assert_int_equal(gzwrite(gz, &image, sizeof(image)), sizeof(image));
+	gzclose(gz);
+}
+
+static void test_return_refused(void **state)
+{
+	static const struct {
+		void (*change)(struct machine *m);
+		enum kd_error_code code;
+		const char *words;
+	} cases[] = {
+		{ refuse_lockdown, KD_ERR_UNSUPPORTED, "in lockdown (integrity)" },
+		{ refuse_encrypted, KD_ERR_UNSUPPORTED, "is encrypted" },
+		{ refuse_no_initrd, KD_ERR_UNSUPPORTED, "has no initramfs" },
+		{ refuse_large, KD_ERR_LIMIT, "needs crashkernel=141M, and 128 MiB are reserved" },
+		{ refuse_no_room, KD_ERR_LIMIT, "no room for a kernel to return to" },
+		{ refuse_packed, KD_ERR_UNSUPPORTED, "is packed" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(kd_handover_free) struct kd_handover handover = { 0 };
+		_cleanup_(loader_parts_free) struct loader_parts parts = { 0 };
+		struct machine m;
+
+		remove_directory(NULL);
+		make_directory(NULL);
+		make_machine(&m, IOMEM_RETURN, 20 << 20, 4096);
+		m.request.policy = LOADER_RETURN;
+		assert_no_error(loader_handover(&m.request, "/k", "/i", &handover, &parts));
+		kd_handover_free(&handover);
+		loader_parts_free(&parts);
+		cases[i].change(&m);
+		assert_error(loader_handover(&m.request, "/k", "/i", &handover, &parts), cases[i].code, cases[i].words);
+		machine_close(&m);
+	}
+}
+
 static void test_low_memory_counts(void **state)
 {
 	struct loader_image *image;
@@ -1061,6 +1260,8 @@ int main(void)
 		TEST(test_reservation_too_small),
 		TEST(test_cma),
 		TEST(test_low_memory_counts),
+		TEST(test_return),
+		TEST(test_return_refused),
 		TEST(test_control_pages),
 		TEST(test_reboot_keeps_out),
 		TEST(test_many_reserved_ranges),

@@ -27,8 +27,8 @@ purgatory_params:
 	/* Linux Documentation/arm64/booting.rst: x0 is the device tree, x1 to x3 are zero. */
 	adrp	x9, purgatory_params
 	add	x9, x9, :lo12:purgatory_params
-	ldr	x4, [x9]
-	ldr	x0, [x9, #8]
+	ldr	x4, [x9, #PURGATORY_ENTRY]
+	ldr	x0, [x9, #PURGATORY_BOOT_INFO]
 	mov	x1, #0
 	mov	x2, #0
 	mov	x3, #0

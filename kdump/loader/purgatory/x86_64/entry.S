@@ -35,14 +35,25 @@ purgatory_params:
 	pushq	%rax
 	lretq
 
-2:	call	purgatory_check
+	/* A kexec maps its segments, but not the memory behind the kernel's, into which that expands itself. The first
+	 * page is the root for 4-level paging; the second one is that for 5 levels, which CR4.LA57 tells. */
+2:	movq	purgatory_params+PURGATORY_PAGE_TABLES(%rip), %rax
+	testq	%rax, %rax
+	jz	4f
+	movq	%cr4, %rcx
+	btl	$12, %ecx
+	jnc	3f
+	addq	$4096, %rax
+3:	movq	%rax, %cr3
+
+4:	call	purgatory_check
 
 	/* x86 64-bit boot protocol: rsi is the zero page. */
-	movq	purgatory_params+8(%rip), %rsi
+	movq	purgatory_params+PURGATORY_BOOT_INFO(%rip), %rsi
 	xorl	%ebx, %ebx
 	xorl	%ebp, %ebp
 	xorl	%edi, %edi
-	jmp	*purgatory_params(%rip)
+	jmp	*purgatory_params+PURGATORY_ENTRY(%rip)
 
 	/* The selectors of the boot protocol: 0x10 flat 64-bit code, 0x18 flat data. */
 	.balign	16
