@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/reboot.h>
 #include <mntent.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
@@ -82,6 +83,10 @@ struct action_way action_way(enum kd_action action)
 		return (struct action_way){ RB_HALT_SYSTEM, '\0' };
 	case KD_ACTION_POWEROFF:
 		return (struct action_way){ RB_POWER_OFF, 'o' };
+	case KD_ACTION_KEXEC:
+	case KD_ACTION_PREVIOUS:
+		/* If devices do not let go, the firmware is the way back. */
+		return (struct action_way){ (int)LINUX_REBOOT_CMD_KEXEC, 'b' };
 	default:
 		return (struct action_way){ RB_AUTOBOOT, 'b' };
 	}
@@ -142,7 +147,7 @@ _Noreturn void action_perform(enum kd_action action, enum kd_action after, bool 
 	ending.way = action_way(action);
 	run(&ending, "sync", stuck ? sync_mounted : sync_disks, SYNC_SECONDS);
 	kd_info(log, "%s", kd_action_name(action));
-	if (ending.way.command != RB_AUTOBOOT)
+	if (ending.way.command == (int)RB_HALT_SYSTEM || ending.way.command == RB_POWER_OFF)
 		watchdog_set(watchdog, WATCHDOG_OFF);
 	run(&ending, kd_action_name(action), call_reboot, REBOOT_SECONDS);
 	finish_by_force(&ending);

@@ -16,6 +16,7 @@
 #include "base/target_types.h"
 #include "capture/child.h"
 #include "capture/clock.h"
+#include "capture/comeback.h"
 #include "capture/disks.h"
 #include "capture/flight.h"
 #include "capture/hooks.h"
@@ -772,6 +773,84 @@ static struct kd_error *step_trace(struct capture *capture)
 	return NULL;
 }
 
+/* --- the way back by kexec ---------------------------------------------------------------------------------------- */
+
+enum kd_action capture_action(const struct capture_setup *setup, bool *loop_ret)
+{
+	const struct capture_outcome *outcome = setup->outcome;
+	uint64_t when = outcome->crash.identity.crash_time;
+
+	return comeback_action(setup->plan, setup->handover, outcome->result == CAPTURE_COMPLETE || outcome->vetoed,
+			       when ? (int64_t)when : (int64_t)time(NULL), loop_ret);
+}
+
+static struct kd_error *load_comeback(void *arg)
+{
+	return comeback_load(arg);
+}
+
+/* Before the report is written, so that it tells what has become of this. */
+static struct kd_error *step_comeback(struct capture *capture)
+{
+	const struct capture_outcome *outcome = capture->setup->outcome;
+	bool loop;
+	struct comeback_request request = {
+		.root = &capture->root,
+		.plan = capture->plan,
+		.facts = { .action = capture_action(capture->setup, &loop),
+			   .handover = capture->setup->handover,
+			   .complete = outcome->result == CAPTURE_COMPLETE,
+			   .hanging = capture->stuck || capture->progress->stuck || capture->progress->hanging.count,
+			   .panic = outcome->crash.panic },
+		.mounted = capture->connected ? outcome->place.node : NULL,
+		.deadline = capture->deadline,
+		.log = capture->log,
+	};
+	struct kd_error *err = run_apart(capture, "loading the kernel to return to", load_comeback, &request);
+
+	if (err)
+		return kd_error_wrap(err, "no return by kexec, but a reboot through the firmware");
+	capture->setup->outcome->loaded = true;
+	kd_info(capture->log, "loaded kernel %s, to return to it by kexec", capture->setup->handover->release);
+	return NULL;
+}
+
+static const struct step comeback_step[] = { { "comeback", step_comeback, 180, GO_ON } };
+
+static void prepare_comeback(struct capture *capture)
+{
+	const struct kd_plan_loop *loop = &capture->plan->loop;
+	bool is_loop;
+	enum kd_action action = capture_action(capture->setup, &is_loop);
+
+	if (is_loop)
+		complain(capture,
+			 kd_error_create(KD_ERR_STATE,
+					 "crash loop: at least %u crashes within %u minutes, so the action is %s",
+					 loop->count, loop->seconds / 60, kd_action_name(action)));
+	if (comeback_is_wanted(action))
+		run_steps(capture, comeback_step, 1);
+}
+
+/* The last look: a target that could not be unmounted is in use by somebody. */
+static void settle_comeback(struct capture *capture)
+{
+	_cleanup_free_ char *mounts = NULL;
+	char where[128] = "?";
+
+	if (!capture->setup->outcome->loaded)
+		return;
+	if (capture->stuck || capture->progress->stuck ||
+	    kd_error_discard(kd_sysroot_read(&capture->root, "/proc/mounts", &mounts, NULL)) ||
+	    comeback_is_mounted(mounts, where, sizeof(where)))
+		complain(capture, kd_error_create(KD_ERR_STATE,
+						  "no return by kexec, but a reboot through the firmware: %s is still "
+						  "mounted",
+						  where));
+	else
+		capture->setup->outcome->returning = true;
+}
+
 /* --- a second worker ---------------------------------------------------------------------------------------------- */
 
 /* What killed the first worker may kill this one before it has saved anything. */
@@ -861,7 +940,9 @@ struct kd_error *capture_run(const struct capture_setup *setup)
 	if (setup->again)
 		run_steps(&capture, again, ARRAY_SIZE(again));
 	run_steps(&capture, saving, ARRAY_SIZE(saving));
+	prepare_comeback(&capture);
 	run_steps(&capture, after, ARRAY_SIZE(after));
+	settle_comeback(&capture);
 	return NULL;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/flight.h"
+#include "base/handover.h"
 #include "base/log.h"
 #include "base/plan.h"
 #include "capture/child.h"
@@ -39,10 +40,13 @@ struct capture_outcome {
 	struct target_place place;
 	struct capture_progress progress;
 	struct kd_flight flight;
+	bool loaded;    /* the kernel to return to */
+	bool returning; /* and nothing is left that speaks against starting it */
 };
 
 struct capture_setup {
 	const struct kd_plan *plan;
+	const struct kd_handover *handover; /* NULL: the image has none */
 	struct kd_error *plan_error; /* why @plan is only the default plan; NULL: @plan was read from the image */
 	struct kd_error *again;      /* of what a first worker has died; NULL: this is the first */
 	const struct kd_log *log;
@@ -52,6 +56,9 @@ struct capture_setup {
 	int64_t deadline; /* of the whole capture */
 	struct capture_outcome *outcome;
 };
+
+/** The action that follows, when all is done; *loop_ret := a crash loop has changed it. */
+enum kd_action capture_action(const struct capture_setup *setup, bool *loop_ret);
 
 /** Run all steps. Their failures are logged, and written to the report if there is a target. An error is returned only
  *  if no step could be run. */

@@ -17,13 +17,15 @@
 #include "capture/capture.h"
 #include "capture/child.h"
 #include "capture/clock.h"
+#include "capture/comeback.h"
 #include "capture/fence.h"
 #include "capture/flight.h"
 #include "capture/machine.h"
 #include "capture/pstore.h"
 #include "capture/watchdog.h"
 
-#define PLAN_MAX KD_MIB(1)
+#define PLAN_MAX     KD_MIB(1)
+#define HANDOVER_MAX KD_MIB(1)
 
 /* The capture ends by itself at the plan's deadline; if it still runs this much later, it is stuck. */
 enum { GRACE_MS = 60 * 1000 };
@@ -64,6 +66,32 @@ static struct kd_error *read_plan(struct kd_plan *ret)
 	if (!err)
 		err = kd_plan_parse(text, KD_PLAN_PATH, ret);
 	return err;
+}
+
+/* An image without it knows of no earlier crash and of no kernel to return to. Returns whether there is one. */
+static bool read_handover(const struct kd_log *log, struct kd_handover *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	struct kd_error *err;
+
+	if (access(KD_HANDOVER_RECORD, F_OK) < 0)
+		return false;
+	err = kd_read_file(KD_HANDOVER_RECORD, HANDOVER_MAX, &text, NULL);
+	if (!err)
+		err = kd_handover_parse(text, KD_HANDOVER_RECORD, ret);
+	return !kd_log_error(log, err);
+}
+
+/* What cannot be returned to is rebooted through the firmware. */
+static enum kd_action choose_action(const struct capture_setup *setup)
+{
+	bool loop;
+	enum kd_action action = capture_action(setup, &loop);
+
+	if (!comeback_is_wanted(action) || setup->outcome->returning)
+		return action;
+	kd_info(setup->log, "no return by kexec; rebooting through the firmware");
+	return KD_ACTION_REBOOT;
 }
 
 static struct kd_error *run_capture(void *arg)
@@ -108,7 +136,9 @@ static _Noreturn void be_init(void)
 {
 	struct supervisor supervisor = { 0 };
 	struct child_job job = { .name = "the capture", .run = run_capture, .tick = supervise, .arg = &supervisor };
+	struct kd_handover handover = { 0 };
 	struct kd_plan plan = { 0 };
+	enum kd_action action;
 	struct kd_log log;
 	const struct capture_outcome *outcome;
 	struct flight flight;
@@ -130,6 +160,8 @@ static _Noreturn void be_init(void)
 	supervisor.setup.plan_error = read_plan(&plan);
 	if (supervisor.setup.plan_error && kd_log_error(&log, kd_plan_init(&plan)))
 		action_reset();
+	if (read_handover(&log, &handover))
+		supervisor.setup.handover = &handover;
 	outcome = supervisor.setup.outcome = shared_alloc(sizeof(*outcome));
 	if (!outcome)
 		action_reset();
@@ -148,13 +180,15 @@ static _Noreturn void be_init(void)
 	kd_info(&log, "result: %s", capture_result_words(outcome->result));
 	done = outcome->result == CAPTURE_COMPLETE || outcome->vetoed;
 	flight_note(&flight, KD_FLIGHT_RESULT, "%s", capture_result_name(outcome->result));
-	flight_note(&flight, KD_FLIGHT_ACTION, "%s", kd_action_name(done ? plan.final_action : plan.failure_action));
+	action = choose_action(&supervisor.setup);
+	flight_note(&flight, KD_FLIGHT_ACTION, "%s", kd_action_name(action));
 	if (done)
 		pstore_keep_log(false); /* the record is beside the dump */
 	else if (plan.pstore)
 		pstore_prepare(&supervisor.setup, &supervisor.watchdog);
-	action_perform(done ? plan.final_action : plan.failure_action, plan.final_action, outcome->progress.stuck,
-		       &supervisor.watchdog, &log);
+	/* From a shell, nobody knows any more what has been loaded. */
+	action_perform(action, plan.final_action == KD_ACTION_KEXEC ? KD_ACTION_REBOOT : plan.final_action,
+		       outcome->progress.stuck, &supervisor.watchdog, &log);
 }
 
 int main(int argc, char **argv)

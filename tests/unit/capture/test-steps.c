@@ -19,6 +19,7 @@
 #include "capture/capture.h"
 #include "capture/child.h"
 #include "capture/clock.h"
+#include "capture/comeback.h"
 #include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
@@ -198,6 +199,13 @@ void __wrap_machine_emergency(char key)
 	_exit(1);
 }
 
+struct kd_error *comeback_load(struct comeback_request *request)
+{
+	note("load%s%s\n", request->facts.complete ? "" : " without a dump",
+	     request->mounted ? " beside the target" : "");
+	return comeback_check(&request->facts);
+}
+
 /* --- tests -------------------------------------------------------------------------------------------------------- */
 
 /* A plan of targets 0 and 1, and a shell script as kdump_pre that also notes itself; NULL: none. */
@@ -241,11 +249,13 @@ static void assert_saved(const char *expected)
 }
 
 /* Capture by @plan; what then must be noted. */
-static void capture(const struct kd_plan *plan, struct capture_outcome *outcome, const char *expected)
+static void capture_with(const struct kd_plan *plan, const struct kd_handover *handover,
+			 struct capture_outcome *outcome, const char *expected)
 {
 	struct kd_log log;
 	struct capture_setup setup = {
 		.plan = plan,
+		.handover = handover,
 		.log = &log,
 		.console = -1,
 		.started = clock_ms(),
@@ -257,6 +267,11 @@ static void capture(const struct kd_plan *plan, struct capture_outcome *outcome,
 	kd_log_init(&log, said, "kdump", KD_LOG_INFO);
 	assert_no_error(capture_run(&setup));
 	assert_saved(expected);
+}
+
+static void capture(const struct kd_plan *plan, struct capture_outcome *outcome, const char *expected)
+{
+	capture_with(plan, NULL, outcome, expected);
 }
 
 struct fixture {
@@ -647,6 +662,60 @@ static void test_a_second_worker_dies_too(void **state)
 	assert_non_null(strstr(said, "| [    1.0] Kernel panic - not syncing: test\n"));
 }
 
+static struct kd_handover offered = { .release = (char *)"6.1", .crash = { 100 }, .crashes = 1 };
+
+/* Before the report, which so tells of it; after the dump, which is worth more. */
+static void test_a_kernel_to_return_to(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_target(0);
+	make_plan(&fixture->plan, NULL, 1);
+	fixture->plan.final_action = KD_ACTION_KEXEC;
+	snprintf(fixture->outcome->crash.panic, sizeof(fixture->outcome->crash.panic), "panic");
+	capture_with(&fixture->plan, &offered, fixture->outcome,
+		     "connect 0\ndump behind its log\nload beside the target\ndisconnect\n");
+	assert_true(fixture->outcome->loaded);
+	/* This machine has file systems mounted, as no capture kernel would any more. */
+	assert_false(fixture->outcome->returning);
+}
+
+static void test_no_kernel_to_return_to(void **state)
+{
+	struct fixture *fixture = *state;
+	_cleanup_free_ char *text = NULL;
+	char path[128];
+
+	make_target(0);
+	make_plan(&fixture->plan, NULL, 1);
+	fixture->plan.final_action = KD_ACTION_KEXEC;
+	capture(&fixture->plan, fixture->outcome,
+		"connect 0\ndump behind its log\nload beside the target\ndisconnect\n");
+	assert_false(fixture->outcome->loaded);
+	snprintf(path, sizeof(path), "%s/0/flight.log", machine.directory);
+	assert_no_error(kd_read_file(path, 65536, &text, NULL));
+	assert_non_null(
+		strstr(text, "error no return by kexec, but a reboot through the firmware: the image has no record"));
+}
+
+/* The second crash is a loop: it leads to another action, and the record says so. */
+static void test_a_crash_loop(void **state)
+{
+	struct fixture *fixture = *state;
+	_cleanup_free_ char *text = NULL;
+	char path[128];
+
+	make_target(0);
+	make_plan(&fixture->plan, NULL, 1);
+	fixture->plan.final_action = KD_ACTION_KEXEC;
+	fixture->plan.loop = (struct kd_plan_loop){ 2, 600, KD_ACTION_POWEROFF };
+	fixture->outcome->crash.identity.crash_time = 400;
+	capture_with(&fixture->plan, &offered, fixture->outcome, "connect 0\ndump behind its log\ndisconnect\n");
+	snprintf(path, sizeof(path), "%s/0/flight.log", machine.directory);
+	assert_no_error(kd_read_file(path, 65536, &text, NULL));
+	assert_non_null(strstr(text, "crash loop: at least 2 crashes within 10 minutes, so the action is poweroff"));
+}
+
 /* Without a program that could help, nothing is tried twice. */
 static void test_no_target(void **state)
 {
@@ -728,6 +797,9 @@ int main(void)
 		WITH_MACHINE(test_the_record_is_there_before_the_dump),
 		WITH_MACHINE(test_a_second_worker_dumps_to_the_next_target),
 		WITH_MACHINE(test_a_second_worker_dies_too),
+		WITH_MACHINE(test_a_kernel_to_return_to),
+		WITH_MACHINE(test_no_kernel_to_return_to),
+		WITH_MACHINE(test_a_crash_loop),
 		WITH_MACHINE(test_no_target),
 		WITH_MACHINE(test_the_end_syncs),
 		WITH_MACHINE(test_the_end_does_not_wait_for_a_disk_that_was_left),
