@@ -965,6 +965,8 @@ struct kd_error *drivers_add_plan(const struct drivers *drivers, char *const *ex
 	}
 	for (size_t i = 0; i < plan->target_count && !err; i++)
 		err = add_target(drivers, plan->target[i].device, plan->target[i].type, plan->target[i].options);
+	if (!err && plan->boot.type)
+		err = add_target(drivers, plan->boot.device, plan->boot.type, plan->boot.options);
 	for (size_t i = 0; i < plan->network_count && !err; i++)
 		err = add_network(drivers, &plan->network[i]);
 	for (size_t i = 0; i < plan->volume_count && !err; i++)

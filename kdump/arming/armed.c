@@ -32,6 +32,8 @@ static const struct {
 	{ "directory", offsetof(struct armed, directory) },
 	{ "map", offsetof(struct armed, map) },
 	{ "fallback", offsetof(struct armed, fallback) },
+	{ "comeback", offsetof(struct armed, comeback) },
+	{ "crashes", offsetof(struct armed, crashes) },
 };
 
 static char **field(const struct armed *armed, size_t i)

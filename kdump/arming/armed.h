@@ -30,6 +30,8 @@ struct armed {
 	char *directory;      /* where on this machine dumps arrive; NULL: not mounted */
 	char *map;            /* where a capture writes, see kept_map() */
 	char *fallback;       /* why this earlier image was loaded; NULL: it was made for the load */
+	char *comeback;       /* the kernel to return to, or why there is none; NULL: none is wanted */
+	char *crashes;        /* how near the machine is to a crash loop; NULL: no limit is set */
 	uint64_t time;        /* when it was loaded, seconds since the epoch */
 	struct inputs inputs; /* the image was made from them */
 };

@@ -20,6 +20,8 @@
 #include "base/served_disk.h"
 #include "initramfs/secrets.h"
 #include "kdump/arming/armed.h"
+#include "kdump/arming/comeback.h"
+#include "kdump/arming/crash_loop.h"
 #include "kdump/arming/creation_test.h"
 #include "kdump/arming/inputs.h"
 #include "kdump/arming/kept.h"
@@ -45,6 +47,8 @@ struct arming {
 	struct kd_plan plan;
 	struct plan_programs programs;
 	struct volume_keys keys;
+	struct comeback comeback;
+	struct kd_handover handover;
 	char *initrd;    /* below the root */
 	char *directory; /* of a dry run's temporary image, below the root; NULL: none */
 	char *cmdline;
@@ -69,6 +73,8 @@ static void arming_free(struct arming *arming)
 	kd_plan_free(&arming->plan);
 	plan_programs_free(&arming->programs);
 	volume_keys_free(&arming->keys);
+	comeback_free(&arming->comeback);
+	kd_handover_free(&arming->handover);
 	free(arming->initrd);
 	free(arming->directory);
 	free(arming->cmdline);
@@ -192,10 +198,76 @@ static struct kd_error *note_resolved(struct arming *arming)
 	for (i = 0; i < arming->plan.target_count && !err; i++)
 		if (arming->plan.target[i].alternative)
 			err = inputs_add(root, inputs, INPUT_NETWORK, arming->plan.target[i].server);
+	if (!err && arming->plan.boot.type)
+		err = inputs_add(root, inputs, INPUT_RETURN, arming->comeback.kernel);
+	if (!err && arming->plan.boot.type)
+		err = inputs_add(root, inputs, INPUT_RETURN, arming->comeback.initrd);
 	further_targets_list(&arming->target, &arming->further, targets);
 	for (i = 0; targets[i] && !err; i++)
 		err = note_target(arming, targets[i]);
 	return err;
+}
+
+/* Earlier crashes, and where their dumps show them. */
+static struct kd_error *collect_crashes(struct arming *arming)
+{
+	const struct target *targets[FURTHER_TARGETS_MAX + 2];
+	const char *directory[FURTHER_TARGETS_MAX + 3];
+	struct crash_loop_request request = {
+		.root = arming->root,
+		.loop = &arming->conf.crash_loop,
+		.directory = directory,
+		.local = true,
+		.now = time(NULL),
+		.dry_run = arming->request->dry_run,
+	};
+	size_t count = 0;
+
+	if (!arming->conf.crash_loop.count)
+		return NULL;
+	further_targets_list(&arming->target, &arming->further, targets);
+	directory[count++] = TARGET_DEFAULT_PATH;
+	for (size_t i = 0; targets[i]; i++) {
+		request.local = request.local && targets[i]->directory;
+		if (targets[i]->directory && strcmp(targets[i]->directory, TARGET_DEFAULT_PATH) != 0)
+			directory[count++] = targets[i]->directory;
+	}
+	directory[count] = NULL;
+	return crash_loop_collect(&request, &arming->handover);
+}
+
+/* One crash more makes a loop. */
+static bool is_loop_next(const struct arming *arming)
+{
+	const struct kd_plan_loop *loop = &arming->conf.crash_loop;
+
+	return loop->count && kd_handover_recent(&arming->handover, time(NULL), loop->seconds) + 1 >= loop->count;
+}
+
+static void remark_loop(const struct arming *arming)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (is_loop_next(arming) &&
+	    !kd_error_discard(crash_loop_describe(&arming->conf.crash_loop, &arming->handover, time(NULL), &text)))
+		kd_warn(arming->log, "crash loop: %s", text);
+}
+
+/* Which kernel the next crash leads to is known now: the kernel before this one, if that makes a loop. */
+static struct kd_error *find_comeback(struct arming *arming)
+{
+	struct comeback *comeback = &arming->comeback;
+	struct kd_error *err = collect_crashes(arming);
+
+	if (err) {
+		kd_warn(arming->log, "earlier crashes are not known: %s", err->text);
+		kd_error_destroy(err);
+	}
+	comeback->previous = is_loop_next(arming) && arming->conf.crash_loop.action == KD_ACTION_PREVIOUS;
+	comeback->wanted = comeback->previous || arming->conf.final_action == KD_ACTION_KEXEC;
+	return comeback->wanted ? comeback_find(arming->root, &arming->settings, arming->conf.device_timeout,
+						&arming->plan, comeback) :
+				  NULL;
 }
 
 static struct kd_error *resolve(struct arming *arming)
@@ -214,6 +286,8 @@ static struct kd_error *resolve(struct arming *arming)
 	if (!err)
 		err = plan_resolve(arming->root, arming->log, &arming->conf, arming->kernel.release, &arming->target,
 				   &arming->further, &arming->plan, &arming->programs);
+	if (!err)
+		err = find_comeback(arming);
 	if (!err)
 		err = make_cmdline(arming->root, &arming->settings, &arming->cmdline);
 	if (err)
@@ -365,21 +439,53 @@ static struct kd_error *build(struct arming *arming, enum build how)
 
 /* --- loading ------------------------------------------------------------------------------------------------------ */
 
-/* The keys that were fetched, as an archive of the files that the capture reads. */
-static struct kd_error *pack_keys(const struct volume_keys *keys, char **ret, size_t *size_ret)
+static struct kd_error *add_file(struct secret_file *file, size_t *count, const char *path, const void *data,
+				 size_t size)
 {
-	_cleanup_free_ struct secret_file *file = calloc(keys->count + 1, sizeof(*file));
-	struct kd_error *err = file ? NULL : kd_error_nomem();
+	char *copy = strdup(path);
+
+	if (!copy)
+		return kd_error_nomem();
+	file[(*count)++] = (struct secret_file){ copy, data, size };
+	return NULL;
+}
+
+/* @record is in use as long as the files are. */
+static struct kd_error *add_handover(const struct arming *arming, const char *record, struct secret_file *file,
+				     size_t *count)
+{
+	const struct kd_handover *handover = &arming->handover;
+	struct kd_error *err = add_file(file, count, KD_HANDOVER_RECORD, record, strlen(record));
+
+	for (size_t i = 0; i < handover->segments && !err; i++) {
+		const struct loader_part *part = &arming->comeback.parts.part[i];
+
+		if (part->data)
+			err = add_file(file, count, handover->segment[i].file, part->data, part->size);
+	}
+	return err;
+}
+
+/* Everything that is not in the image because it belongs to this boot: the keys that were fetched, and the handover.
+ * It becomes an archive of the files that the capture reads. */
+static struct kd_error *pack_boot_files(const struct arming *arming, char **ret, size_t *size_ret)
+{
+	const struct volume_keys *keys = &arming->keys;
+	_cleanup_free_ struct secret_file *file = calloc(keys->count + KD_HANDOVER_SEGMENTS + 1, sizeof(*file));
+	_cleanup_free_ char *record = NULL;
+	struct kd_error *err = file ? kd_handover_format(&arming->handover, &record) : kd_error_nomem();
 	size_t count = 0;
 
-	while (count < keys->count && !err) {
-		const struct volume_key *key = &keys->key[count];
+	for (size_t i = 0; i < keys->count && !err; i++) {
+		const struct volume_key *key = &keys->key[i];
 		char *path = NULL;
 
 		err = kd_format(&path, KD_PLAN_KEYS "/%s", key->volume);
 		if (!err)
 			file[count++] = (struct secret_file){ path, key->text, strlen(key->text) };
 	}
+	if (!err && (arming->comeback.wanted || arming->handover.crashes))
+		err = add_handover(arming, record, file, &count);
 	if (!err)
 		err = secrets_archive(file, count, ret, size_ret);
 	while (count > 0)
@@ -401,14 +507,26 @@ static struct kd_error *prepare_image(const struct arming *arming, struct loader
 		.log = arming->log,
 	};
 
-	err = pack_keys(&arming->keys, &secret, &request.secret_size);
+	err = pack_boot_files(arming, &secret, &request.secret_size);
 	if (err)
 		return err;
 	request.secret = secret;
 	return loader_prepare(&request, ret);
 }
 
-/* @ret borrows from @arming all strings but the target and the hash of the image, which the caller owns. */
+static void describe_free(struct armed *armed)
+{
+	free(armed->target);
+	free(armed->initrd_hash);
+	free(armed->comeback);
+	free(armed->crashes);
+}
+static inline void describe_free_cleanup(struct armed *armed)
+{
+	describe_free(armed);
+}
+
+/* @ret borrows from @arming all strings but those that describe_free() frees, which the caller owns. */
 static struct kd_error *describe(const struct arming *arming, struct armed *ret)
 {
 	struct armed armed = {
@@ -427,22 +545,18 @@ static struct kd_error *describe(const struct arming *arming, struct armed *ret)
 					 arming->target.path);
 
 	if (!err)
+		err = crash_loop_describe(&arming->conf.crash_loop, &arming->handover, time(NULL), &armed.crashes);
+	if (!err && arming->comeback.wanted)
+		err = arming->comeback.refused ?
+			      kd_format(&armed.comeback, "through the firmware: %s", arming->comeback.refused) :
+			      kd_format(&armed.comeback, "by kexec to kernel %s", arming->comeback.release);
+	if (!err)
 		err = armed_hash_file(arming->root, arming->initrd, &armed.initrd_hash);
 	if (err)
-		free(armed.target);
+		describe_free(&armed);
 	else
 		*ret = armed;
 	return err;
-}
-
-static void describe_free(struct armed *armed)
-{
-	free(armed->target);
-	free(armed->initrd_hash);
-}
-static inline void describe_free_cleanup(struct armed *armed)
-{
-	describe_free(armed);
 }
 
 /* Note how the machine stands once @armed is loaded. */
@@ -497,6 +611,8 @@ static void remark_reservation(const struct arming *arming)
 		.initrd = arming->initrd,
 		.cmdline = arming->cmdline,
 		.dumps = arming->target.directory,
+		.return_kernel = arming->plan.boot.type ? arming->comeback.kernel : NULL,
+		.return_initrd = arming->plan.boot.type ? arming->comeback.initrd : NULL,
 	};
 	struct kd_error *err = estimate_make(&request, &estimate);
 
@@ -703,7 +819,12 @@ static struct kd_error *arm(struct arming *arming, enum build how)
 	if (err)
 		err = fall_back(arming, err);
 	if (!err)
+		err = comeback_lay_out(arming->root, arming->log, arming->request->dry_run, &arming->comeback,
+				       &arming->handover);
+	if (!err)
 		err = prepare_image(arming, &image);
+	if (!err)
+		remark_loop(arming);
 	if (!err)
 		remark_reservation(arming);
 	if (!err)

@@ -51,6 +51,17 @@ static void look_at_dumps(const struct kd_sysroot *root, struct health *health)
 	kd_error_destroy(err);
 }
 
+/* The kernel and its initramfs are the inputs of that kind, in this order. */
+static const char *return_file(const struct health *health, size_t number)
+{
+	const struct inputs *inputs = &health->armed.inputs;
+
+	for (size_t i = 0; i < inputs->count; i++)
+		if (strcmp(inputs_kind(&inputs->input[i]), INPUT_RETURN) == 0 && number-- == 0)
+			return inputs->input[i].name;
+	return NULL;
+}
+
 static void look_at_need(const struct kd_sysroot *root, struct health *health)
 {
 	_cleanup_(estimate_free) struct estimate estimate = { 0 };
@@ -61,6 +72,8 @@ static void look_at_need(const struct kd_sysroot *root, struct health *health)
 		.initrd = health->armed.initrd,
 		.cmdline = health->armed.cmdline,
 		.dumps = health->armed.directory,
+		.return_kernel = return_file(health, 0),
+		.return_initrd = return_file(health, 1),
 	};
 	struct kd_error *err;
 

@@ -349,6 +349,8 @@ static const struct input_kind kinds[] = {
 	{ INPUT_FIRMWARE, by_stat, true, DANGER_NEVER, "the image holds the old firmware", NULL },
 	{ INPUT_PROGRAM, by_stat, true, DANGER_NEVER, "the image holds the old program", NULL },
 	{ INPUT_FILE, by_stat, true, DANGER_NEVER, "the image holds the old file", NULL },
+	{ INPUT_RETURN, by_stat, true, DANGER_NEVER,
+	  "after a crash the machine would reboot through its firmware, not by kexec", NULL },
 	{ INPUT_DEVICE, by_device, false, DANGER_IF_CHANGED, "the capture kernel will not find the dump target",
 	  NEW_TARGET },
 	{ INPUT_VOLUME, by_volume, false, DANGER_ALWAYS,

@@ -42,6 +42,7 @@ const char *inputs_kind(const struct input *input);
 #define INPUT_MODULE    "module"    /* a module's file */
 #define INPUT_FIRMWARE  "firmware"  /* a file that a module loads into its device */
 #define INPUT_PROGRAM   "program"   /* hooks, collector, extra_bins, the capture program */
+#define INPUT_RETURN    "return"    /* a file of the kernel that final_action kexec returns to */
 #define INPUT_FILE      "file"      /* extra_files */
 #define INPUT_DEVICE    "device"    /* the target's device: "UUID=…" or a path */
 #define INPUT_VOLUME    "volume"    /* a device made by LVM, RAID or encryption, by its name in the plan */

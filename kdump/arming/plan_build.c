@@ -408,6 +408,7 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 	set_times(root, conf, &built);
 	built.failure_action = conf->failure_action;
 	built.final_action = conf->final_action;
+	built.loop = conf->crash_loop;
 	*plan = built;
 	built = (struct kd_plan){ 0 };
 	*programs = needed;

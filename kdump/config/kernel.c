@@ -278,6 +278,53 @@ struct kd_error *kernel_find(const struct kd_sysroot *root, const struct setting
 	return err;
 }
 
+/* --- its initramfs ------------------------------------------------------------------------------------------------ */
+
+/* The places where distributions keep them; the release stands between the two parts. */
+static const struct {
+	const char *before, *after;
+} initrd_places[] = {
+	{ "/boot/initrd.img-", "" },           /* Debian, Ubuntu */
+	{ "/boot/initramfs-", ".img" },        /* Fedora, Red Hat, Arch */
+	{ "/boot/initrd-", "" },               /* openSUSE */
+	{ "/boot/initramfs-", "" },            /* Gentoo */
+	{ "/lib/modules/", "/initramfs.img" }, /* image-based systems */
+	{ "/usr/lib/modules/", "/initramfs.img" },
+};
+
+/* kernel-install(8) puts it beside the kernel. */
+static struct kd_error *try_beside(const struct kd_sysroot *root, const struct kernel *kernel, char **tried, char **ret)
+{
+	_cleanup_free_ char *candidate = NULL;
+	struct kd_error *err = kd_format(&candidate, "%.*s/initrd", (int)(strrchr(kernel->path, '/') - kernel->path),
+					 kernel->path);
+
+	return err ? err : try_path(root, candidate, tried, ret);
+}
+
+struct kd_error *kernel_find_initrd(const struct kd_sysroot *root, const struct kernel *kernel, char **ret)
+{
+	_cleanup_free_ char *tried = NULL, *path = NULL;
+	struct kd_error *err = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(initrd_places) && !path && !err; i++) {
+		_cleanup_free_ char *candidate = NULL;
+
+		err = kd_format(&candidate, "%s%s%s", initrd_places[i].before, kernel->release, initrd_places[i].after);
+		if (!err)
+			err = try_path(root, candidate, &tried, &path);
+	}
+	if (!err && !path)
+		err = try_beside(root, kernel, &tried, &path);
+	if (err)
+		return err;
+	if (!path)
+		return kd_error_create(KD_ERR_NOT_FOUND, "the initramfs of kernel %s was not found (tried %s)",
+				       kernel->release, tried);
+	*ret = take_ptr(path);
+	return NULL;
+}
+
 struct kd_error *kernel_initramfs(const char *directory, const char *release, char **ret)
 {
 	return kd_format(ret, "%s/initramfs-%s.img", directory, release);

@@ -19,6 +19,10 @@ struct kernel {
 struct kd_error *kernel_find(const struct kd_sysroot *root, const struct settings *settings, const char *release,
 			     struct kernel *ret) MUST_CHECK;
 
+/** Find the initramfs with which a boot loader starts @kernel, beside it or in /boot. *ret is owned by the caller.
+ *  KD_ERR_NOT_FOUND names every place that was tried. */
+struct kd_error *kernel_find_initrd(const struct kd_sysroot *root, const struct kernel *kernel, char **ret) MUST_CHECK;
+
 /** Is @text a kernel release? It becomes part of paths, so it must not lead to another directory. */
 bool kernel_is_release(const char *text);
 

@@ -138,6 +138,7 @@ const char *report_step_words(const char *name)
 		{ "dump", "Save the dump" },
 		{ "report", "Write report" },
 		{ "post", "kdump_post" },
+		{ "comeback", "Load kernel" },
 		{ "disconnect", "Unmount target" },
 		{ "trace", "Log to console" },
 	};

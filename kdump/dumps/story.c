@@ -29,6 +29,7 @@ static const struct {
 	{ "dump", "making the dump" },
 	{ "report", "writing the report" },
 	{ "post", "the program after the dump" },
+	{ "comeback", "the return by kexec" },
 	{ "disconnect", "leaving the target" },
 	{ "trace", "printing the end of the log" },
 };
@@ -196,7 +197,9 @@ static struct kd_error *tell_failed(struct story *story, const struct kd_flight 
 /* Without this step there is no dump. */
 static bool counts(const char *step)
 {
-	static const char *const others[] = { "quiesce", "modules", "post", "report", "disconnect", "trace" };
+	static const char *const others[] = {
+		"quiesce", "modules", "post", "comeback", "report", "disconnect", "trace"
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		if (strcmp(others[i], step) == 0)

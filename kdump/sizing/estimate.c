@@ -213,6 +213,22 @@ static void compute(const struct estimate_request *request, struct estimate *est
 	estimate->computed = need.total;
 }
 
+static uint64_t file_size(const struct kd_sysroot *root, const char *path)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_PATH | O_CLOEXEC);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+static void compute_return(const struct estimate_request *request, struct estimate *estimate)
+{
+	if (request->return_kernel && request->return_initrd)
+		estimate->returning = loader_return_need(estimate->kernel,
+							 file_size(request->root, request->return_kernel),
+							 file_size(request->root, request->return_initrd));
+}
+
 /* --- recorded captures -------------------------------------------------------------------------------------------- */
 
 struct recorded {
@@ -350,6 +366,8 @@ static void recommend(struct estimate *estimate)
 	uint64_t usual = crashkernel_setting_size(crashkernel_default(), estimate->ram);
 
 	estimate->need = estimate->recorded ? estimate->recorded : estimate->computed;
+	if (estimate->need < estimate->returning)
+		estimate->need = estimate->returning;
 	estimate->recommended = (estimate->need + MARGIN + STEP - 1) / STEP * STEP;
 	if (!estimate->recorded && estimate->recommended < usual)
 		estimate->recommended = usual;
@@ -373,6 +391,7 @@ struct kd_error *estimate_make(const struct estimate_request *request, struct es
 		assume_image(&estimate);
 	compute(request, &estimate);
 	use_recorded(request, &estimate);
+	compute_return(request, &estimate);
 	recommend(&estimate);
 	*ret = estimate;
 	return NULL;

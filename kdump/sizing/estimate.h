@@ -23,11 +23,12 @@ enum { ESTIMATE_LARGE_MODULES = 8 };
 
 struct estimate_request {
 	const struct kd_sysroot *root;
-	const char *kernel;  /* file of the capture kernel, below the root */
-	const char *release; /* its uname -r */
-	const char *initrd;  /* the capture initramfs; its size is assumed if it cannot be read */
-	const char *cmdline; /* of the capture kernel; NULL: it starts one CPU */
-	const char *dumps;   /* directory of the dumps, below the root; NULL: not mounted */
+	const char *kernel;                        /* file of the capture kernel, below the root */
+	const char *release;                       /* its uname -r */
+	const char *initrd;                        /* the capture initramfs; its size is assumed if it cannot be read */
+	const char *cmdline;                       /* of the capture kernel; NULL: it starts one CPU */
+	const char *dumps;                         /* directory of the dumps, below the root; NULL: not mounted */
+	const char *return_kernel, *return_initrd; /* files to which final_action kexec returns; NULL: it does not */
 };
 
 struct estimate_module {
@@ -57,6 +58,7 @@ struct estimate {
 	uint64_t recorded_peak; /* peak use, without the kernel's own memory */
 	uint64_t recorded;      /* need by that capture; 0: none is recorded */
 
+	uint64_t returning;                                   /* need of a return by kexec; 0: none is wanted */
 	uint64_t need;                                        /* a smaller reservation is too small */
 	uint64_t recommended;                                 /* the need and a margin */
 	bool assumed_image;                                   /* no initramfs could be read */

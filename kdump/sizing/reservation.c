@@ -9,9 +9,10 @@
 #include "kdump/config/settings.h"
 #include "kdump/storage/target.h"
 
-/* Find the directory of the dumps. Errors of the target are not reported here but by start. */
+/* Find the directory of the dumps, and whether a kexec follows. Errors of the target are not reported here but by
+ * start. */
 static struct kd_error *find_dumps(const struct kd_sysroot *root, const struct kd_log *log, const char *conf_file,
-				   struct target *target)
+				   struct target *target, bool *returns)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	struct kd_error *err = kd_conf_load(root, log, conf_file, &conf);
@@ -19,6 +20,7 @@ static struct kd_error *find_dumps(const struct kd_sysroot *root, const struct k
 
 	if (!err)
 		kd_error_destroy(target_resolve(root, &request, NULL, target));
+	*returns = conf.final_action == KD_ACTION_KEXEC;
 	return err;
 }
 
@@ -28,15 +30,16 @@ struct kd_error *reservation_estimate(const struct kd_sysroot *root, const struc
 	_cleanup_(settings_free) struct settings settings = { 0 };
 	_cleanup_(kernel_free) struct kernel kernel = { 0 };
 	_cleanup_(target_free) struct target target = { 0 };
-	_cleanup_free_ char *initrd = NULL, *cmdline = NULL;
+	_cleanup_free_ char *initrd = NULL, *cmdline = NULL, *return_initrd = NULL;
 	struct estimate_request request = { .root = root };
 	struct kd_error *err;
+	bool returns = false;
 
 	err = settings_load(root, log, &settings);
 	if (!err)
 		err = kernel_find(root, &settings, release, &kernel);
 	if (!err)
-		err = find_dumps(root, log, conf_file, &target);
+		err = find_dumps(root, log, conf_file, &target, &returns);
 	if (!err)
 		err = kernel_initramfs(KD_STATEDIR, kernel.release, &initrd);
 	if (err)
@@ -45,6 +48,10 @@ struct kd_error *reservation_estimate(const struct kd_sysroot *root, const struc
 	request.release = kernel.release;
 	request.initrd = initrd;
 	request.dumps = target.directory;
+	if (returns && !kd_error_discard(kernel_find_initrd(root, &kernel, &return_initrd))) {
+		request.return_kernel = kernel.path;
+		request.return_initrd = return_initrd;
+	}
 	/* Without a command line one CPU is assumed; start reports what is wrong with it. */
 	if (settings.commandline)
 		request.cmdline = settings.commandline;

@@ -55,6 +55,8 @@ static void print_source(const struct term *term, const struct estimate *estimat
 		term_line(term, "Recorded in:         %s (%s)", estimate->report,
 			  term_time(estimate->recorded_at, when));
 	}
+	if (estimate->returning)
+		print_line(22, "Return by kexec:", estimate->returning);
 	if (estimate->assumed_image)
 		puts("The initramfs is not built yet, or you may not read it: its size and the size of its modules are assumed.");
 	if (estimate_judge(estimate) == ESTIMATE_WASTEFUL)
@@ -77,6 +79,8 @@ static void print_json(const struct estimate *estimate)
 	kd_json_u64(&json, "reserved_bytes", estimate->reserved);
 	kd_json_u64(&json, "recommended_bytes", estimate->recommended);
 	kd_json_u64(&json, "need_bytes", estimate->need);
+	if (estimate->returning)
+		kd_json_u64(&json, "return_bytes", estimate->returning);
 	kd_json_string(&json, "verdict", verdicts[estimate_judge(estimate)]);
 	kd_json_string(&json, "source", estimate->recorded ? "recorded" : "computed");
 	kd_json_u64(&json, "memory_bytes", estimate->ram);

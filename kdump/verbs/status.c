@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "base/parse.h"
 #include "kdump/arming/creation_test.h"
 #include "kdump/arming/health.h"
 #include "kdump/arming/transition.h"
@@ -57,6 +58,10 @@ static void print_details(const struct health *health)
 	}
 	if (armed->fallback)
 		printf("fallback      %s\n", armed->fallback);
+	if (armed->comeback)
+		printf("way back      %s\n", armed->comeback);
+	if (armed->crashes)
+		printf("crash loop    %s\n", armed->crashes);
 	if (armed->target)
 		printf("target        %s\n", armed->target);
 	if (armed->directory)
@@ -114,6 +119,10 @@ static void warn_of_problems(const struct kdumpctl *ctl, const struct health *he
 		kd_info(&ctl->log, SANDBOXED);
 	if (health->armed.fallback)
 		kd_warn(&ctl->log, "armed with %s", health->armed.fallback);
+	if (health->armed.comeback && strstr(health->armed.comeback, "through the firmware"))
+		kd_warn(&ctl->log, "the way back after a crash: %s", health->armed.comeback);
+	if (health->armed.crashes && !kd_starts_with(health->armed.crashes, "0 "))
+		kd_warn(&ctl->log, "crash loop: %s", health->armed.crashes);
 	for (i = 0; i < health->changes; i++)
 		kd_warn(&ctl->log, "%s %s since: %s: %s", health->change[i].name, health->change[i].how,
 			health->change[i].meaning, health->change[i].remedy);
@@ -218,6 +227,8 @@ static void print_json(const struct health *health)
 		kd_json_u64(&json, "initramfs_built_at", health->initrd_time);
 	}
 	put_known(&json, "fallback", armed->fallback);
+	put_known(&json, "way_back", armed->comeback);
+	put_known(&json, "crash_loop", armed->crashes);
 	put_known(&json, "target", armed->target);
 	put_known(&json, "directory", armed->directory);
 	put_known(&json, "command_line", armed->cmdline);

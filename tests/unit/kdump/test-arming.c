@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/handover.h"
 #include "base/io.h"
+#include "base/text.h"
 #include "kdump/arming/armed.h"
 #include "kdump/arming/health.h"
 #include "kdump/arming/kept.h"
@@ -37,11 +40,20 @@ static void put(struct machine *m, const char *path, const char *text)
 static unsigned int loads, unloads;
 static bool refuse_unload;
 static struct machine *now; /* whose kernel this is */
+static char *loaded_initrd; /* of the image that was loaded last */
+static size_t loaded_initrd_size;
 
 struct kd_error *kexec_call_load(const struct kexec_call *call, const struct segments *segments, uint64_t entry)
 {
+	const struct segment *initrd = segments_find(segments, "initramfs");
+
 	loads++;
 	put(now, "/sys/kernel/kexec_crash_loaded", "1\n");
+	free(loaded_initrd);
+	loaded_initrd_size = initrd->bufsz;
+	loaded_initrd = malloc(loaded_initrd_size);
+	assert_non_null(loaded_initrd);
+	memcpy(loaded_initrd, initrd->buf, loaded_initrd_size);
 	return NULL;
 }
 
@@ -95,6 +107,7 @@ static int teardown(void **state)
 	struct machine *m = *state;
 
 	now = NULL;
+	free(take_ptr(loaded_initrd));
 	fclose(m->ctl.log.stream);
 	free(m->said);
 	tree_remove(&m->tree);
@@ -519,6 +532,157 @@ static void test_load_once(void **state)
 	assert_int_equal(loads, 3);
 }
 
+/* A machine with all that a return by kexec needs. */
+static void make_return(struct machine *m)
+{
+	make_whole(m);
+	put(m, "/etc/kdump.conf", "final_action kexec\n");
+	put(m, "/boot/initrd.img-6.1", "an initramfs");
+	put(m, "/proc/sys/kernel/bootloader_type", "114\n");
+	tree_directory(&m->tree, "/sys/bus/pci/devices/0000:00:01.0");
+	tree_directory(&m->tree, "/sys/bus/pci/devices/0000:00:0e.0");
+	tree_directory(&m->tree, "/sys/bus/pci/drivers/vmd/0000:00:0e.0");
+}
+
+/* The text of the handover in what was loaded last: it is not packed. */
+static char *handover_of(const struct machine *m)
+{
+	_cleanup_(kd_handover_free) struct kd_handover handover = { 0 };
+	const char *record = memmem(loaded_initrd, loaded_initrd_size, "kdump-handover 1\n", 17);
+	char *text = NULL, *end;
+
+	if (!record)
+		return NULL;
+	assert_no_error(kd_format(&text, "%s", record));
+	end = strstr(text, "\nend\n");
+	assert_non_null(end);
+	end[5] = '\0';
+	assert_no_error(kd_handover_parse(text, "record", &handover));
+	return text;
+}
+
+static void test_return(void **state)
+{
+	struct machine *m = *state;
+	_cleanup_(armed_free) struct armed armed = { 0 };
+	_cleanup_free_ char *record = NULL;
+	bool found = false;
+	int status = 0;
+
+	if (!have_depmod())
+		skip();
+	make_return(m);
+	assert_no_error(arm_start(&m->ctl, &status));
+	assert_no_error(armed_read(&m->ctl.root, &armed, &found));
+	assert_string_equal(armed.comeback, "by kexec to kernel 6.1");
+	assert_string_equal(armed.crashes, "0 crashes within 60 minutes; 3 lead to reboot");
+	record = handover_of(m);
+	assert_non_null(record);
+	assert_non_null(strstr(record, "\nkernel 6.1\nboot-cpu 0\n"));
+	assert_non_null(strstr(record, " /boot/vmlinuz-6.1\n"));
+	assert_non_null(strstr(record, " /boot/initrd.img-6.1\n"));
+	assert_non_null(strstr(record, "\npci 0000:00:01.0\nhides 0000:00:0e.0\n"));
+	/* Another initramfs would be refused by its digest: this is a change. */
+	put(m, "/boot/initrd.img-6.1", "another initramfs");
+	assert_no_error(refresh_run(&m->ctl, &status));
+	assert_int_equal(loads, 2);
+	/* After a kexec the first CPU may be any; what was noted before it counts. */
+	put(m, "/proc/sys/kernel/bootloader_type", "208\n");
+	put(m, "/proc/cpuinfo", "processor\t: 0\ninitial apicid\t: 5\n\n");
+	free(take_ptr(record));
+	assert_no_error(arm_restart(&m->ctl, &status));
+	record = handover_of(m);
+	assert_non_null(strstr(record, "\nboot-cpu 0\n"));
+}
+
+static void lose_initrd(struct machine *m)
+{
+	tree_delete(&m->tree, "/boot/initrd.img-6.1");
+}
+
+static void boot_by_kexec(struct machine *m)
+{
+	put(m, "/proc/sys/kernel/bootloader_type", "208\n");
+}
+
+/* The machine is armed all the same, and says how it comes back. */
+static void test_return_refused(void **state)
+{
+	static const struct {
+		void (*change)(struct machine *m);
+		const char *words;
+	} cases[] = {
+		{ lose_initrd, "the initramfs of kernel 6.1 was not found (tried /boot/initrd.img-6.1, " },
+		{ boot_by_kexec, "the boot CPU is not known" },
+	};
+
+	if (!have_depmod())
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct machine *m = *state;
+		_cleanup_(armed_free) struct armed armed = { 0 };
+		bool found = false;
+		int status = 0;
+
+		make_return(m);
+		cases[i].change(m);
+		assert_no_error(arm_start(&m->ctl, &status));
+		assert_said(m, "not by kexec: ");
+		assert_said(m, cases[i].words);
+		assert_no_error(armed_read(&m->ctl.root, &armed, &found));
+		assert_non_null(strstr(armed.comeback, cases[i].words));
+		assert_int_equal(teardown(state), 0);
+		assert_int_equal(setup(state), 0);
+	}
+}
+
+static void put_crash(struct machine *m, const char *directory, int64_t ago)
+{
+	time_t when = time(NULL) - ago;
+	char path[128], date[32];
+	struct tm tm;
+
+	assert_non_null(localtime_r(&when, &tm));
+	strftime(date, sizeof(date), "%Y-%m-%d-%H:%M:%S", &tm);
+	snprintf(path, sizeof(path), "%s/127.0.0.1-%s", directory, date);
+	tree_directory(&m->tree, path);
+}
+
+/* Crashes are known by their dumps, also by those that were removed since, and of boots that ended badly. */
+static void test_crash_loop(void **state)
+{
+	struct machine *m = *state;
+	_cleanup_(armed_free) struct armed armed = { 0 };
+	_cleanup_free_ char *record = NULL;
+	bool found = false;
+	char boots[300];
+	int status = 0;
+
+	if (!have_depmod())
+		skip();
+	make_return(m);
+	put(m, "/etc/kdump.conf", "final_action kexec\ncrash_loop 4 10 poweroff\n");
+	put_crash(m, "/var/crash", 500);
+	put_crash(m, "/var/crash", 400);
+	put_crash(m, "/var/crash", 4000);
+	assert_no_error(arm_start(&m->ctl, &status));
+	assert_no_error(armed_read(&m->ctl.root, &armed, &found));
+	assert_string_equal(armed.crashes, "2 crashes within 10 minutes; 4 lead to poweroff");
+	record = handover_of(m);
+	assert_int_equal(strncmp(record, "kdump-handover 1\ncrash ", 23), 0);
+	/* The dumps are gone, and the machine has come back by kexec once more. */
+	snprintf(boots, sizeof(boots), "rm -r %s", tree_path(&m->tree, "/var/crash"));
+	assert_int_equal(system(boots), 0);
+	tree_directory(&m->tree, "/var/crash");
+	put(m, "/proc/sys/kernel/bootloader_type", "208\n");
+	put(m, "/proc/sys/kernel/random/boot_id", "00000000-0000-0000-0000-000000000002\n");
+	snprintf(boots, sizeof(boots), "00000000-0000-0000-0000-000000000001 %ld %ld 0 0\n", (long)time(NULL) - 50,
+		 (long)time(NULL) - 40);
+	put(m, "/var/lib/kdump/boots", boots);
+	assert_no_error(arm_restart(&m->ctl, &status));
+	assert_said(m, "kdump: WARNING: crash loop: 3 crashes within 10 minutes; 4 lead to poweroff\n");
+}
+
 /* What could make a capture write into foreign sectors is unloaded when nothing can take its place; what is merely old
  * stays. Whoever tries it: an administrator, or the unit that looks after it. */
 static void test_disarm(void **state)
@@ -625,6 +789,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_rebuild, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_start_outdated, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_load_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_return, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_return_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_crash_loop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disarm, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disarm_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_creation_test, setup, teardown),
