@@ -12,7 +12,7 @@ from typing import Callable
 from . import debian, host, kernels, small, stages
 
 RELEASES = ("6.1", "6.12")  # of the full Debian
-MORE = [kernels.NAMES["6.12"]]  # packages
+MORE = [kernels.NAMES["6.12"], "libfdt1"]  # packages; the build beside which this runs has found libfdt
 
 
 @dataclass
