@@ -155,10 +155,10 @@ def choice(lab):
 
 POINTS = [
     Point("hop", "kexec -l and kexec -e, 6.1 to 6.1, without systemd", hop, quick=True),
-    Point("guard-kexec", "the guard of --stop-deadline jumps when nothing else ends", guard("kexec", "kexec"), quick=True),
+    Point("guard-kexec", "the guard of --stop-deadline jumps when nothing else ends", guard("kexec", "kexec")),
     Point("guard-firmware", "the same guard, told to go through the firmware", guard("firmware", "")),
     Point("reboot-bios", "kdumpctl reboot on a full Debian 12, 6.12 to 6.1 and back, beside systemctl kexec and reboot (SeaBIOS)",
-          there_and_back("bios"), quick=True),
+          there_and_back("bios")),
     Point("reboot-ovmf", "the same with OVMF; EFI variables stay usable", there_and_back("ovmf")),
     Point("choice", "the entry is the one that GRUB itself starts: default, once, saved", choice),
 ]
