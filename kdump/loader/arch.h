@@ -25,6 +25,7 @@ struct loader_arch {
 	uint64_t window;       /* all segments lie in one piece of memory of this size, aligned to 1 GiB; 0: anywhere */
 	uint64_t low_reserved; /* memory below holds no data of the crashed kernel: not dumped, not used */
 	bool elfcorehdr_on_cmdline;
+	bool stops_devices;                       /* the purgatory can keep all devices from writing to memory */
 	const uint8_t *purgatory, *purgatory_end; /* the code that runs between the kernels; NULL: not in this build */
 
 	/** Is this PT_LOAD of /proc/kcore, whose program headers are @table, the kernel's image (and not the direct map

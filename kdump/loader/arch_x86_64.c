@@ -479,7 +479,7 @@ static struct kd_error *gather(const struct kd_sysroot *root, struct x86_boot *b
 	/* For CPUs without a random number instruction. A capture kernel that loads this fills in a seed of its own. */
 	boot->has_seed = image->policy == LOADER_RETURN ||
 			 getrandom(boot->seed, sizeof(boot->seed), GRND_NONBLOCK) == sizeof(boot->seed);
-	if (!(image->policy == LOADER_PANIC ? panic_e820 : reboot_e820)(image, &boot->e820))
+	if (!(loader_is_capture(image) ? panic_e820 : reboot_e820)(image, &boot->e820))
 		return kd_error_nomem();
 	memory_list_sort(&boot->e820);
 	return NULL;
@@ -702,6 +702,7 @@ const struct loader_arch loader_arch_x86_64 = {
 	.check_fast = check_fast,
 	.place_boot_info = place_boot_info,
 	.find_ways_out = find_ways_out,
+	.stops_devices = true,
 	.place_identity_map = identity_map_place,
 	.identity_mapped = IDENTITY_MAPPED,
 	.print_boot_info = print_boot_info,

@@ -14,6 +14,7 @@
 struct loader_image {
 	enum loader_policy policy;
 	enum loader_call call;
+	bool whole_machine; /* with LOADER_PANIC: no capture kernel */
 	const struct kd_log *log;
 	const struct loader_arch *arch;
 	struct kernel_image kernel;
@@ -47,5 +48,11 @@ struct loader_image {
 	size_t seed;  /* where the random seed is in the boot info; 0: there is none */
 	bool hotplug; /* the kernel may rewrite the elfcorehdr when CPUs or memory come and go */
 };
+
+/** Is it a capture kernel, which has an elfcorehdr and nothing but reserved memory? */
+static inline bool loader_is_capture(const struct loader_image *image)
+{
+	return image->policy == LOADER_PANIC && !image->whole_machine;
+}
 
 #endif

@@ -44,6 +44,7 @@ struct loader_request {
 	uint64_t mem_min, mem_max;    /* segments lie in [mem_min, mem_max); 0 as mem_max: no limit */
 	bool fast;                    /* LOADER_REBOOT: start the kernel that a bzImage has compressed inside it, laid
 				       * out here; where that cannot be, the bzImage, and the log says why */
+	bool whole_machine;           /* LOADER_PANIC: not a capture kernel, see below */
 	bool no_checksum;             /* the purgatory does not check the segments */
 	unsigned int corrupt_segment; /* for tests: flip a bit of this segment (from 1) after the checksum; 0: none */
 	const struct kd_log *log;     /* borrowed by the image; may be NULL */
@@ -51,11 +52,18 @@ struct loader_request {
 
 struct loader_image; /* everything that the call needs, as plain data */
 
-/** KD_ERR_STATE: no reservation, or not root, so /proc/iomem hides its addresses. KD_ERR_LIMIT: does not fit; the text
+/** With whole_machine, a panic starts a kernel that takes the machine over instead of capturing: all memory is its own,
+ *  and it has no elfcorehdr. Nothing has stopped the devices by then, so the purgatory clears the right of every PCI
+ *  device of segment 0 to write to memory, before it checks the segments. Only kexec_load(2) can load it.
+ *
+ *  KD_ERR_STATE: no reservation, or not root, so /proc/iomem hides its addresses. KD_ERR_LIMIT: does not fit; the text
  *  says how much is needed and how much there is. KD_ERR_FORMAT, KD_ERR_UNSUPPORTED: as in image.h. */
 struct kd_error *loader_prepare(const struct loader_request *request, struct loader_image **ret) MUST_CHECK;
 void loader_image_free(struct loader_image *image);
 DEFINE_CLEANUP(struct loader_image *, loader_image_free)
+
+/** The bytes that a reservation must have for @request, a whole_machine one. Errors as of loader_prepare(). */
+struct kd_error *loader_whole_machine_need(const struct loader_request *request, uint64_t *ret) MUST_CHECK;
 
 /** Add everything to @sha that distinguishes this image from others: kernel, initrd, command line, elfcorehdr, and all
  *  addresses. The random seed is left out, since it is new each time. */

@@ -78,6 +78,10 @@ static struct kd_error *read_kernel(const struct loader_request *request, struct
 	if (image->policy == LOADER_RETURN && !image->arch->place_identity_map)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "a capture kernel on %s cannot return to a kernel",
 				       image->arch->name);
+	if (image->whole_machine && !image->arch->stops_devices)
+		return kd_error_create(KD_ERR_UNSUPPORTED,
+				       "a panic on %s cannot start a kernel that takes the whole machine over",
+				       image->arch->name);
 	err = choose_cmdline(request, image);
 	if (err)
 		return err;
@@ -97,12 +101,18 @@ static struct kd_error *choose_call(const struct loader_request *request, struct
 	_cleanup_free_ char *lockdown = NULL;
 	struct kd_error *err;
 
-	image->call = request->call;
-	if (image->call != LOADER_CALL_AUTO)
+	image->call = image->whole_machine ? LOADER_CALL_LOAD : request->call;
+	if (request->call != LOADER_CALL_AUTO)
 		return NULL;
 	err = loader_lockdown(request->root, &lockdown);
 	if (err)
 		return err;
+	if (lockdown && image->whole_machine)
+		return kd_error_create(
+			KD_ERR_STATE,
+			"the machine is in lockdown (%s), which forbids kexec_load; kexec_file_load gives a "
+			"panic kernel nothing but the reserved memory",
+			lockdown);
 	if (lockdown) {
 		kd_info(request->log,
 			"using kexec_file_load: the machine is in lockdown (%s), which forbids kexec_load", lockdown);
@@ -131,6 +141,28 @@ static uint64_t control_pages(const struct loader_image *image)
 	return CONTROL_PAGES + CONTROL_PAGES_PER_GIB * (kd_ranges_total(&image->memory.ram) >> 30);
 }
 
+/* A kernel that gets the whole machine is only laid down in the reservation, from an address of its own alignment on. */
+static uint64_t whole_machine_need(const struct loader_image *image)
+{
+	return image->kernel.align + image->kernel.mem_size + segment_round(image->initrd.size) + control_pages(image) +
+	       SMALL_SEGMENTS;
+}
+
+static struct kd_error *check_whole_machine_room(const struct loader_image *image)
+{
+	uint64_t have = image->memory.crash_main.end - image->memory.crash_main.start;
+	uint64_t need = whole_machine_need(image);
+
+	if (have >= need)
+		return NULL;
+	return kd_error_create(KD_ERR_LIMIT,
+			       "the memory reserved for the crash kernel is too small: kernel (%" PRIu64
+			       " MiB) and initramfs (%" PRIu64 " MiB) need %" PRIu64 " MiB, %" PRIu64
+			       " MiB are reserved; boot with a larger crashkernel=",
+			       kd_mib_up(image->kernel.mem_size), kd_mib_up((uint64_t)image->initrd.size),
+			       kd_mib_up(need), have >> 20);
+}
+
 /* While the capture kernel unpacks the initramfs, its memory holds itself, the packed files and the unpacked ones. With
  * less it dies. The memory that it needs beyond that depends on the machine. */
 static struct kd_error *check_room(const struct loader_image *image, uint64_t elfcorehdr_size)
@@ -139,6 +171,8 @@ static struct kd_error *check_room(const struct loader_image *image, uint64_t el
 	uint64_t need = image->kernel.mem_size + 2 * segment_round(image->initrd.size) + elfcorehdr_size +
 			control_pages(image) + SMALL_SEGMENTS;
 
+	if (image->whole_machine)
+		return check_whole_machine_room(image);
 	if (have >= need)
 		return NULL;
 	return kd_error_create(KD_ERR_LIMIT,
@@ -299,7 +333,7 @@ static struct kd_error *complete_cmdline(struct loader_image *image)
 	struct kd_error *err;
 	size_t length;
 
-	if (image->policy == LOADER_PANIC && image->arch->elfcorehdr_on_cmdline)
+	if (loader_is_capture(image) && image->arch->elfcorehdr_on_cmdline)
 		err = kd_format(&image->boot_cmdline, "%s%selfcorehdr=0x%" PRIx64, image->cmdline,
 				image->cmdline[0] ? " " : "", image->elfcorehdr_address);
 	else
@@ -342,11 +376,10 @@ static struct kd_error *lay_out(const struct loader_request *request, struct loa
 	struct kd_error *err;
 
 	err = find_free(request, image);
-	if (!err && image->policy == LOADER_PANIC) {
+	if (!err && loader_is_capture(image))
 		err = build_elfcorehdr(request->root, image, &elfcorehdr_memsz);
-		if (!err)
-			err = check_room(image, elfcorehdr_memsz);
-	}
+	if (!err && image->policy == LOADER_PANIC)
+		err = check_room(image, elfcorehdr_memsz);
 	/* A kernel at a random place may cut the largest piece of memory in two. */
 	if (!err && image->fast)
 		err = place_initrd(image);
@@ -354,7 +387,7 @@ static struct kd_error *lay_out(const struct loader_request *request, struct loa
 		err = place_kernel(image);
 	if (!err && !image->fast)
 		err = place_initrd(image);
-	if (!err && image->policy == LOADER_PANIC)
+	if (!err && loader_is_capture(image))
 		err = place_elfcorehdr(image, elfcorehdr_memsz);
 	if (!err)
 		err = complete_cmdline(image);
@@ -391,6 +424,7 @@ struct kd_error *loader_prepare(const struct loader_request *request, struct loa
 	if (!image)
 		return kd_error_nomem();
 	image->policy = request->policy;
+	image->whole_machine = request->whole_machine;
 	image->log = request->log;
 	err = memory_map_read(request->root, &image->memory);
 	if (!err && image->policy == LOADER_PANIC && !image->memory.crash.count)
@@ -410,6 +444,23 @@ struct kd_error *loader_prepare(const struct loader_request *request, struct loa
 	if (err)
 		return err;
 	*ret = take_ptr(image);
+	return NULL;
+}
+
+struct kd_error *loader_whole_machine_need(const struct loader_request *request, uint64_t *ret)
+{
+	_cleanup_(loader_image_free) struct loader_image *image = calloc(1, sizeof(*image));
+	struct kd_error *err;
+
+	if (!image)
+		return kd_error_nomem();
+	image->whole_machine = true;
+	err = memory_map_read(request->root, &image->memory);
+	if (!err)
+		err = read_kernel(request, image);
+	if (err)
+		return err;
+	*ret = whole_machine_need(image);
 	return NULL;
 }
 

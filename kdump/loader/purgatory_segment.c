@@ -30,6 +30,7 @@ static void fill_params(const struct kd_sysroot *root, const struct loader_image
 	params->boot_info = image->boot_info_address;
 	params->page_tables = image->page_tables_address;
 	image->arch->find_ways_out(root, image->boot_cmdline, params);
+	params->stop_devices = image->whole_machine;
 	for (i = 0; checksum && i < image->segments.count; i++)
 		if (!image->segments.segment[i].unchecked)
 			describe_region(&image->segments.segment[i], &params->region[params->regions++]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /** What the purgatories of all architectures have in common: the comparison and the words. It is included by the one
- *  file of each that defines put_char() and reset(). Freestanding code: no library, no data relocations. */
+ *  file of each that defines put_char(), stop_devices() and reset(). Freestanding code: no library, no data
+ *  relocations. */
 #ifndef KDUMP_LOADER_PURGATORY_REPORT_H
 #define KDUMP_LOADER_PURGATORY_REPORT_H
 
@@ -10,6 +11,7 @@
 extern struct purgatory_params purgatory_params __attribute__((visibility("hidden")));
 
 static void put_char(char c);
+static void stop_devices(void);
 static __attribute__((noreturn)) void reset(void);
 void purgatory_check(void);
 
@@ -49,6 +51,8 @@ void purgatory_check(void)
 {
 	unsigned int i, bad = 0;
 
+	if (purgatory_params.stop_devices)
+		stop_devices();
 	for (i = 0; i < purgatory_params.regions; i++) {
 		const struct purgatory_region *region = &purgatory_params.region[i];
 

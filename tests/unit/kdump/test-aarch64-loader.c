@@ -405,6 +405,24 @@ static void test_given_tree(void **state)
 	loader_image_free(image);
 }
 
+/* Its purgatory cannot stop the devices. */
+static void test_whole_machine(void **state)
+{
+	struct tree *tree = *state;
+	struct loader_request request = { .root = &tree->root,
+					  .policy = LOADER_PANIC,
+					  .whole_machine = true,
+					  .kernel = KERNEL,
+					  .initrd = INITRD,
+					  .cmdline = "a" };
+	struct loader_image *image;
+	uint64_t need;
+
+	make_machine(tree);
+	assert_error(loader_prepare(&request, &image), KD_ERR_UNSUPPORTED, "a panic on aarch64 cannot start");
+	assert_error(loader_whole_machine_need(&request, &need), KD_ERR_UNSUPPORTED, "a panic on aarch64 cannot start");
+}
+
 /* How the purgatory speaks, and how it resets: by the device tree, or by ACPI. */
 static void test_ways_out(void **state)
 {
@@ -442,6 +460,7 @@ int main(void)
 		TEST(test_image),          TEST(test_image_faults), TEST(test_tree),
 		TEST(test_tree_of_reboot), TEST(test_tree_faults),  TEST(test_panic_layout),
 		TEST(test_reboot_layout),  TEST(test_given_tree),   TEST(test_ways_out),
+		TEST(test_reboot_layout),  TEST(test_whole_machine),   TEST(test_ways_out),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -493,6 +493,43 @@ static void test_panic_layout(void **state)
 	}
 }
 
+/* A kernel that a panic starts and that gets all memory: it lies in the reservation, and knows the rest. */
+static void test_whole_machine_layout(void **state)
+{
+	size_t i, j;
+
+	for (i = 0; i < ARRAY_SIZE(machines); i++) {
+		struct loader_image *image;
+		struct e820 e820[128];
+		struct machine m;
+		uint64_t need;
+		size_t count;
+
+		machine_open(&m, machines[i].root, 0x3f98000, 1 << 20);
+		m.request.whole_machine = true;
+		assert_no_error(loader_prepare(&m.request, &image));
+		assert_segments_sane(image);
+		assert_hole(image);
+		assert_zero_page(image);
+		assert_inherited(image, &m.root, machines[i].efi);
+		assert_purgatory(image);
+		assert_int_equal(params_of(image)->regions, 3);
+		assert_int_equal(params_of(image)->stop_devices, 1);
+		assert_null(image->elfcorehdr);
+		assert_false(image->hotplug);
+		assert_int_equal(image->call, LOADER_CALL_LOAD);
+		assert_string_equal(image->boot_cmdline, m.request.cmdline);
+		count = read_e820(image, e820);
+		for (j = 0; j < image->memory.ram.count; j++)
+			assert_true(e820_covers(e820, count, 1, image->memory.ram.range[j].start,
+						image->memory.ram.range[j].end));
+		assert_no_error(loader_whole_machine_need(&m.request, &need));
+		assert_true(need >= 0x3f98000 + (1 << 20) && need < 0x3f98000 + (8 << 20));
+		loader_image_free(image);
+		machine_close(&m);
+	}
+}
+
 static void test_reboot_layout(void **state)
 {
 	size_t i, j;
@@ -552,6 +589,51 @@ static void test_no_reservation(void **state)
 
 	make_machine(&m, "00100000-7fffffff : System RAM\n", 0x3f98000, 4096);
 	assert_error(loader_prepare(&m.request, &image), KD_ERR_STATE, "boot with crashkernel=");
+	machine_close(&m);
+}
+
+/* What the estimate asks for is enough, and a page less is refused. */
+static void test_whole_machine_room(void **state)
+{
+	static const uint64_t start = 0x70000000;
+	struct loader_image *image;
+	uint64_t need;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		char iomem[128];
+		struct machine m;
+
+		make_machine(&m, IOMEM_64M, 0x3f98000, 5 << 20);
+		m.request.whole_machine = true;
+		assert_error(loader_prepare(&m.request, &image), KD_ERR_LIMIT, "with a larger crashkernel=");
+		assert_no_error(loader_whole_machine_need(&m.request, &need));
+		machine_close(&m);
+		snprintf(iomem, sizeof(iomem),
+			 "00100000-7fffffff : System RAM\n  %08" PRIx64 "-%08" PRIx64 " : Crash kernel\n", start,
+			 start + need - 1 - i * SEGMENT_PAGE);
+		make_machine(&m, iomem, 0x3f98000, 5 << 20);
+		m.request.whole_machine = true;
+		if (i) {
+			assert_error(loader_prepare(&m.request, &image), KD_ERR_LIMIT, "are reserved");
+		} else {
+			assert_no_error(loader_prepare(&m.request, &image));
+			loader_image_free(image);
+		}
+		machine_close(&m);
+	}
+}
+
+/* kexec_file_load(2) would give it nothing but the reservation. */
+static void test_whole_machine_lockdown(void **state)
+{
+	struct loader_image *image;
+	struct machine m;
+
+	make_machine(&m, IOMEM_64M, 0x1000000, 4096);
+	write_text("root/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+	m.request.whole_machine = true;
+	assert_error(loader_prepare(&m.request, &image), KD_ERR_STATE, "lockdown (integrity)");
 	machine_close(&m);
 }
 
@@ -1241,6 +1323,116 @@ static void test_purgatory_hashes(void **state)
 	free(million);
 }
 
+/* --- PCI devices, as the purgatory sees them ---------------------------------------------------------------------- */
+
+/* Shared with the child in which the purgatory runs. */
+struct pci {
+	uint32_t address;
+	struct pci_function {
+		uint32_t bdf; /* bus, device and function */
+		bool multifunction;
+		uint16_t command, status;
+	} function[5];
+	unsigned int reads;
+};
+static struct pci *pci; /* a signal handler has no argument of its own */
+
+static struct pci_function *pci_find(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(pci->function); i++)
+		if (pci->address >> 8 == (0x800000 | pci->function[i].bdf))
+			return &pci->function[i];
+	return NULL;
+}
+
+static uint32_t pci_input(void)
+{
+	const struct pci_function *function = pci_find();
+
+	pci->reads++;
+	if (!function)
+		return 0xffffffff;
+	switch (pci->address & 0xff) {
+	case 0:
+		return 0x100e8086;
+	case 4:
+		return function->command | (uint32_t)function->status << 16;
+	case 12:
+		return function->multifunction ? 0x800000 : 0;
+	default:
+		return 0;
+	}
+}
+
+/* Execute the port instruction at which the process was stopped: out dx,eax; out dx,ax; in eax,dx. */
+static void on_port(int number, siginfo_t *info, void *context)
+{
+	greg_t *gregs = ((ucontext_t *)context)->uc_mcontext.gregs;
+	const uint8_t *code = (const uint8_t *)gregs[REG_RIP];
+	uint16_t port = gregs[REG_RDX];
+	struct pci_function *function = pci_find();
+
+	if (code[0] == 0xef && port == 0xcf8)
+		pci->address = gregs[REG_RAX];
+	else if (code[0] == 0xed && port == 0xcfc)
+		gregs[REG_RAX] = pci_input();
+	else if (code[0] == 0x66 && code[1] == 0xef && port == 0xcfc && function && (pci->address & 0xff) == 4)
+		function->command = gregs[REG_RAX];
+	else
+		_exit(1);
+	gregs[REG_RIP] += code[0] == 0x66 ? 2 : 1;
+}
+
+static void run_with_ports(const struct blob *blob)
+{
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		const struct sigaction action = { .sa_sigaction = on_port, .sa_flags = SA_SIGINFO | SA_NODEFER };
+
+		sigaction(SIGSEGV, &action, NULL);
+		blob->check();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* Every device loses the right to write to memory, behind bridges and at every function, and nothing else of it changes;
+ * without the order to do so, the devices are left alone. */
+static void test_purgatory_stops_devices(void **state)
+{
+	static const struct pci_function machine[] = {
+		{ 0x0000, false, 0x0007, 0x2010 },
+		{ 0x0010, true, 0x0506, 0x0010 },
+		{ 0x0013, true, 0x0107, 0x0010 },  /* function 3; 1 and 2 are missing */
+		{ 0x0018, false, 0x0003, 0x0010 }, /* may not write as it is */
+		{ 0xff00 | 31 << 3, false, 0x0406, 0xffff },
+	};
+	struct blob blob;
+	size_t i;
+
+	if (!loader_arch_x86_64.purgatory)
+		end_test("no purgatory on this machine");
+	pci = mmap(NULL, sizeof(*pci), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(pci != MAP_FAILED);
+	memcpy(pci->function, machine, sizeof(machine));
+	load_blob(&blob);
+	run_with_ports(&blob);
+	assert_int_equal(pci->reads, 0);
+	blob.params->stop_devices = 1;
+	run_with_ports(&blob);
+	for (i = 0; i < ARRAY_SIZE(machine); i++) {
+		assert_int_equal(pci->function[i].command, machine[i].command & ~4);
+		assert_int_equal(pci->function[i].status, machine[i].status);
+	}
+	munmap(pci, sizeof(*pci));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_directory, remove_directory)
 
 int main(void)
@@ -1253,6 +1445,9 @@ int main(void)
 		TEST(test_other_formats),
 		TEST(test_uki),
 		TEST(test_panic_layout),
+		TEST(test_whole_machine_layout),
+		TEST(test_whole_machine_room),
+		TEST(test_whole_machine_lockdown),
 		TEST(test_reboot_layout),
 		TEST(test_no_reservation),
 		TEST(test_secret),
@@ -1275,6 +1470,7 @@ int main(void)
 		TEST(test_remove_built_in),
 		TEST(test_integrity_buffers),
 		TEST(test_purgatory_hashes),
+		TEST(test_purgatory_stops_devices),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

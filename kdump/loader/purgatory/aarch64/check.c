@@ -22,6 +22,11 @@ static void put_char(char c)
 	uart[PL011_DATA / 4] = (uint8_t)c;
 }
 
+/* The loader refuses what would need it (struct loader_arch, stops_devices). */
+static void stop_devices(void)
+{
+}
+
 /* Without firmware that can reset, all that is left is a watchdog. */
 static __attribute__((noreturn)) void reset(void)
 {
