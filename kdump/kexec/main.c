@@ -329,11 +329,11 @@ static struct kd_error *parse_options(int argc, char **argv, const struct kd_log
 	return NULL;
 }
 
-/* The running kernel's command line (with --reuse-cmdline), then --append. NULL without both: a unified kernel image
- * has its own. */
+/* The running kernel's command line (with --reuse-cmdline), without what was for a trial of it, then --append. NULL
+ * without both: a unified kernel image has its own. */
 static struct kd_error *make_cmdline(const struct options *o, const struct kd_sysroot *root, char **ret)
 {
-	_cleanup_free_ char *running = NULL, *kept = NULL;
+	_cleanup_free_ char *running = NULL, *own = NULL, *kept = NULL;
 	const char *append = o->append ? o->append : "";
 	struct kd_error *err;
 
@@ -341,7 +341,9 @@ static struct kd_error *make_cmdline(const struct options *o, const struct kd_sy
 		return kd_set_text(ret, o->append);
 	err = kd_sysroot_read(root, "/proc/cmdline", &running, NULL);
 	if (!err)
-		err = loader_cmdline_remove(running,
+		err = loader_own_cmdline(running, &own);
+	if (!err)
+		err = loader_cmdline_remove(own,
 					    o->panic ?
 						    "BOOT_IMAGE initrd elfcorehdr kexec_jump_back_entry crashkernel" :
 						    "BOOT_IMAGE initrd elfcorehdr kexec_jump_back_entry",

@@ -312,15 +312,45 @@ static void put_boot_cpu(FILE *out, const struct kd_sysroot *root, const char *r
 		fprintf(out, " disable_cpu_apicid=%" PRIu64, id);
 }
 
+static bool word_starts(const char *word, size_t length, const char *prefix)
+{
+	return length >= strlen(prefix) && memcmp(word, prefix, strlen(prefix)) == 0;
+}
+
+struct kd_error *loader_own_cmdline(const char *cmdline, char **ret)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *word;
+	size_t size, length;
+	bool returned = false;
+	FILE *out;
+
+	out = open_memstream(&text, &size);
+	if (!out)
+		return kd_error_nomem();
+	while (next_word(&cmdline, &word, &length) && !word_starts(word, length, LOADER_TRIAL)) {
+		if (word_starts(word, length, LOADER_RETURNED))
+			returned = true;
+		else if (!returned || ftell(out) || !word_starts(word, length, LOADER_RESET_DEVICES))
+			put_word(out, word, length);
+	}
+	if (fclose(out) != 0)
+		return kd_error_nomem();
+	*ret = take_ptr(text);
+	return NULL;
+}
+
 struct kd_error *loader_capture_cmdline(const struct kd_sysroot *root, const char *remove, const char *append,
 					char **ret)
 {
-	_cleanup_free_ char *running = NULL, *text = NULL;
+	_cleanup_free_ char *given = NULL, *running = NULL, *text = NULL;
 	struct kd_error *err;
 	size_t size;
 	FILE *out;
 
-	err = kd_sysroot_read(root, "/proc/cmdline", &running, NULL);
+	err = kd_sysroot_read(root, "/proc/cmdline", &given, NULL);
+	if (!err)
+		err = loader_own_cmdline(given, &running);
 	if (err)
 		return err;
 	out = open_memstream(&text, &size);

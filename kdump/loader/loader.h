@@ -139,6 +139,17 @@ struct kd_error *loader_cmdline_remove(const char *cmdline, const char *remove, 
 /** Do kernels of this machine's architecture take a device tree? */
 bool loader_has_device_tree(void);
 
+/** Words that "kdumpctl reboot --try" adds. The new kernel's command line ends in LOADER_TRIAL and the trial's ID, and
+ *  what is for the trial alone. The old kernel's begins, when a panic of the new one has started it, with
+ *  LOADER_RETURNED and the same ID, and LOADER_RESET_DEVICES. A kernel takes a name with a dot for a module's
+ *  parameter, which it does not hand to init. */
+#define LOADER_TRIAL         "kdump.try="
+#define LOADER_RETURNED      "kdump.returned="
+#define LOADER_RESET_DEVICES "reset_devices" /* no driver has stopped its device */
+
+/** @cmdline without these: as the boot loader would give it. *ret is owned by the caller. */
+struct kd_error *loader_own_cmdline(const char *cmdline, char **ret) MUST_CHECK;
+
 /** Start the kernel that LOADER_REBOOT loaded, at once: nothing is stopped, synced or unmounted. Returns only on
  *  failure. */
 struct kd_error *loader_reboot(void) MUST_CHECK;

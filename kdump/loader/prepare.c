@@ -141,7 +141,8 @@ static uint64_t control_pages(const struct loader_image *image)
 	return CONTROL_PAGES + CONTROL_PAGES_PER_GIB * (kd_ranges_total(&image->memory.ram) >> 30);
 }
 
-/* A kernel that gets the whole machine is only laid down in the reservation, from an address of its own alignment on. */
+/* A kernel that gets the whole machine is only laid down in the reservation, from an address of its own alignment
+ * on. */
 static uint64_t whole_machine_need(const struct loader_image *image)
 {
 	return image->kernel.align + image->kernel.mem_size + segment_round(image->initrd.size) + control_pages(image) +

@@ -457,10 +457,9 @@ static void test_ways_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_image),          TEST(test_image_faults), TEST(test_tree),
-		TEST(test_tree_of_reboot), TEST(test_tree_faults),  TEST(test_panic_layout),
-		TEST(test_reboot_layout),  TEST(test_given_tree),   TEST(test_ways_out),
-		TEST(test_reboot_layout),  TEST(test_whole_machine),   TEST(test_ways_out),
+		TEST(test_image),         TEST(test_image_faults), TEST(test_tree),          TEST(test_tree_of_reboot),
+		TEST(test_tree_faults),   TEST(test_panic_layout), TEST(test_reboot_layout), TEST(test_given_tree),
+		TEST(test_whole_machine), TEST(test_ways_out),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1402,8 +1402,8 @@ static void run_with_ports(const struct blob *blob)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-/* Every device loses the right to write to memory, behind bridges and at every function, and nothing else of it changes;
- * without the order to do so, the devices are left alone. */
+/* Every device loses the right to write to memory, behind bridges and at every function, and nothing else of it
+ * changes; without the order to do so, the devices are left alone. */
 static void test_purgatory_stops_devices(void **state)
 {
 	static const struct pci_function machine[] = {
