@@ -66,6 +66,7 @@ enum armed_state {
 	ARMED_NOTHING, /* nothing is loaded */
 	ARMED_OURS,    /* the image of the record is loaded */
 	ARMED_FOREIGN, /* another program has loaded an image */
+	ARMED_TRIAL,   /* this kernel is on trial: a panic starts the old kernel, if that could be loaded */
 	ARMED_LOST,    /* kdumpctl had loaded an image; another program unloaded it, or a later load failed half-way */
 };
 enum armed_state armed_judge(bool loaded, bool recorded);

@@ -19,6 +19,7 @@
 #include "initramfs/initramfs.h"
 #include "base/served_disk.h"
 #include "initramfs/secrets.h"
+#include "kdump/airbag/guard.h"
 #include "kdump/arming/armed.h"
 #include "kdump/arming/comeback.h"
 #include "kdump/arming/crash_loop.h"
@@ -835,6 +836,13 @@ static struct kd_error *arm(struct arming *arming, enum build how)
 
 /* --- all ---------------------------------------------------------------------------------------------------------- */
 
+/* *deferred: this boot is on trial, and the capture kernel is loaded when that has ended. */
+static struct kd_error *defer(const struct arming_request *request, bool *deferred)
+{
+	*deferred = false;
+	return request->dry_run ? NULL : guard_defer(request->root, request->log, true, deferred);
+}
+
 /* *loaded: is a capture kernel already loaded? */
 static struct kd_error *begin(struct arming *arming, bool *loaded)
 {
@@ -953,8 +961,11 @@ struct kd_error *arming_start(const struct arming_request *request)
 {
 	_cleanup_(arming_free) struct arming arming = arming_new(request);
 	struct kd_error *err;
-	bool loaded, outdated = true;
+	bool loaded, deferred, outdated = true;
 
+	err = defer(request, &deferred);
+	if (err || deferred)
+		return err;
 	err = begin(&arming, &loaded);
 	if (!err && loaded && !request->dry_run)
 		err = find_outdated(request, &outdated);
@@ -971,8 +982,11 @@ static struct kd_error *load_again(const struct arming_request *request, enum bu
 {
 	_cleanup_(arming_free) struct arming arming = arming_new(request);
 	struct kd_error *err;
-	bool loaded;
+	bool loaded, deferred;
 
+	err = defer(request, &deferred);
+	if (err || deferred)
+		return err;
 	err = begin(&arming, &loaded);
 	if (!err && expect_loaded && !loaded)
 		kd_warn(request->log, "Kdump was not running: [WARNING]");
@@ -1021,8 +1035,12 @@ struct kd_error *arming_rebuild(const struct arming_request *request)
 
 struct kd_error *arming_stop(const struct kd_sysroot *root, const struct kd_log *log)
 {
-	struct kd_error *err = loader_unload(LOADER_PANIC);
+	bool deferred;
+	struct kd_error *err = guard_defer(root, log, false, &deferred);
 
+	if (err || deferred)
+		return err;
+	err = loader_unload(LOADER_PANIC);
 	if (err)
 		return err;
 	kd_info(log, "kexec: unloaded kdump kernel");

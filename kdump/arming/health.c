@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "kdump/airbag/ask.h"
 #include "kdump/dumps/dumps.h"
 #include "kdump/loader/loader.h"
 #include "kdump/sizing/estimate.h"
@@ -15,9 +16,23 @@ static const struct {
 } states[] = {
 	[ARMED_NOTHING] = { "nothing", "nothing is loaded" },
 	[ARMED_OURS] = { "armed", "armed by kdumpctl" },
+	[ARMED_TRIAL] = { "trial", "this kernel is on trial: a panic starts the old kernel, and leaves no dump" },
 	[ARMED_FOREIGN] = { "foreign", "armed by another program: \"kdumpctl restart\" takes over" },
 	[ARMED_LOST] = { "lost", "NOT armed: another program has unloaded the capture kernel, or a load has failed" },
 };
+
+/* What is loaded on trial is not a capture kernel. */
+static struct kd_error *judge_trial(const struct kd_sysroot *root, struct health *health)
+{
+	struct airbag_status airbag = { 0 };
+	struct kd_error *err = kd_sysroot_is_live(root) ? airbag_status(&airbag) : NULL;
+
+	if (!airbag.pending)
+		return err;
+	health->state = ARMED_TRIAL;
+	health->loaded = false;
+	return NULL;
+}
 
 static void look_at_initrd(const struct kd_sysroot *root, struct health *health)
 {
@@ -105,6 +120,9 @@ struct kd_error *health_check(const struct kd_sysroot *root, const struct kd_log
 	if (err)
 		return err;
 	health.state = armed_judge(health.loaded, recorded);
+	err = judge_trial(root, &health);
+	if (err)
+		return err;
 	health.sandboxed = mounts_are_private(root);
 	look_at_initrd(root, &health);
 	look_at_dumps(root, &health);

@@ -13,6 +13,8 @@
 #define JOURNAL_STALE     "cc8315fd1f964db3b001760b2cc17e3b" /* armed, but the image is not up to date */
 #define JOURNAL_CRASH     "c72638734c2946889c8cd8f98c6142e5" /* a new dump was found */
 #define JOURNAL_REMOVED   "85372fefd48849e4bff9411b8da728fc" /* retention has removed a dump */
+#define JOURNAL_COMMITTED "6d69e4c205fc44d3a3a45e9f981c026d" /* a kernel on trial was reported healthy */
+#define JOURNAL_RETURNED  "dd9ff4f8f0ab431891a87393fbdd17a5" /* the machine has returned from a trial */
 #define JOURNAL_NOTIFY    "2794e6197e394a438c7af12025158338" /* a program of notify.d has failed */
 
 struct journal_field {

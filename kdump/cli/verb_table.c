@@ -154,6 +154,13 @@ const struct verb kdumpctl_verbs[] = {
 		.help = "make \"raw\" devices and reserved files ready: what the devices hold is lost",
 	},
 	{
+		.name = "healthy",
+		.run = trial_report_healthy,
+		.group = VERB_GROUP_ARM,
+		.flags = VERB_CHANGES | VERB_LIVE,
+		.help = "run the checks of a kernel on trial, and end the trial if they pass",
+	},
+	{
 		.name = "list",
 		.run = dumps_list,
 		.group = VERB_GROUP_DUMPS,

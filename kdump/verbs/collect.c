@@ -32,6 +32,7 @@
 #include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
 #include "kdump/verbs/terminal.h"
+#include "kdump/verbs/trial.h"
 #include "kdump/verbs/verbs.h"
 
 #define SEEN_FILE      KD_STATEDIR "/seen"
@@ -310,6 +311,7 @@ struct kd_error *dumps_collect(struct kdumpctl *ctl, int *status)
 	size_t i;
 
 	complain(ctl, boots_note(&ctl->root));
+	trial_collect(ctl);
 	containers_collect(ctl);
 	bring_records(ctl);
 	err = load_dumps(ctl, NULL, &dumps);

@@ -37,13 +37,16 @@ static struct kd_error *forget_request(const struct kd_sysroot *root)
 /* Is there nothing that a reload would improve? */
 static bool is_well(const struct health *health)
 {
-	return health->state == ARMED_FOREIGN || (health->state == ARMED_OURS && !health_is_stale(health));
+	return health->state == ARMED_FOREIGN || health->state == ARMED_TRIAL ||
+	       (health->state == ARMED_OURS && !health_is_stale(health));
 }
 
 static void note_well(const struct kdumpctl *ctl, const struct health *health)
 {
 	_cleanup_free_ char *reason = NULL;
 
+	if (health->state == ARMED_TRIAL)
+		return;
 	if (health->state == ARMED_FOREIGN) {
 		transition_note(&ctl->root, &ctl->log, STANDING_STALE, "another program has loaded a kernel");
 		return;

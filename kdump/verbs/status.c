@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/parse.h"
+#include "kdump/airbag/ask.h"
 #include "kdump/arming/creation_test.h"
 #include "kdump/arming/health.h"
 #include "kdump/arming/transition.h"
@@ -105,7 +106,7 @@ static void warn_of_problems(const struct kdumpctl *ctl, const struct health *he
 	if (failure)
 		kd_warn(&ctl->log, "the last attempt to arm has failed: %s", failure);
 
-	if (health->state == ARMED_LOST || health->state == ARMED_FOREIGN)
+	if (health->state == ARMED_LOST || health->state == ARMED_FOREIGN || health->state == ARMED_TRIAL)
 		kd_warn(&ctl->log, "%s", health_sentence(health));
 	if (!health->reserved)
 		kd_warn(&ctl->log, "No memory reserved for crash kernel: crashkernel= is not on the kernel's command "
@@ -304,6 +305,21 @@ static struct kd_error *show(const struct kdumpctl *ctl, const struct health *he
 	return NULL;
 }
 
+/* What is loaded then is the old kernel. */
+static void remark_trial(const struct kdumpctl *ctl)
+{
+	struct airbag_status airbag = { 0 };
+	struct kd_error *err = kd_sysroot_is_live(&ctl->root) ? airbag_status(&airbag) : NULL;
+
+	if (airbag.pending && airbag.told)
+		kd_info(&ctl->log,
+			"this kernel is on trial: unless \"kdumpctl healthy\" ends that within %" PRIu64
+			" seconds, the old kernel returns, as it does%s after a panic%s%s",
+			airbag.left, airbag.armed ? "" : " through the firmware",
+			*airbag.watchdogs ? "; it guards the trial with " : "", airbag.watchdogs);
+	kd_log_error(&ctl->log, err);
+}
+
 struct kd_error *status_show(struct kdumpctl *ctl, int *exit_status)
 {
 	_cleanup_(health_free) struct health health = { 0 };
@@ -312,8 +328,10 @@ struct kd_error *status_show(struct kdumpctl *ctl, int *exit_status)
 	if (err)
 		return err;
 	kd_info(&ctl->log, "Kdump is %soperational", health.loaded ? "" : "not ");
-	if (!ctl->json && !ctl->option[OPTION_METRICS])
+	if (!ctl->json && !ctl->option[OPTION_METRICS]) {
+		remark_trial(ctl);
 		remark_test(ctl);
+	}
 	err = show(ctl, &health);
 	if (err)
 		return err;

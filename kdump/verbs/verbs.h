@@ -35,6 +35,9 @@ extern const struct verb_option dumps_path_options[];
 /* estimate.c */
 kdumpctl_verb estimate_show;
 
+/* healthy.c */
+kdumpctl_verb trial_report_healthy;
+
 /* info.c */
 kdumpctl_verb dumps_info;
 extern const struct verb_option dumps_info_options[];

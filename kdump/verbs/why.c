@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "kdump/airbag/trial.h"
 #include "kdump/arming/boots.h"
 #include "kdump/config/conf.h"
 #include "kdump/dumps/named.h"
@@ -496,11 +497,29 @@ static void put_crash(struct kd_json *json, const struct crash *crash)
 	kd_json_close(json, '}');
 }
 
-static void print_json(const struct boots *boots, enum last_boot last, const struct crash *crash)
+static void put_trial(struct kd_json *json, const struct trial *trial)
+{
+	_cleanup_free_ char *text = NULL;
+
+	kd_error_destroy(trial_describe(trial, &text));
+	kd_json_open(json, "trial", '{');
+	kd_json_string(json, "state", trial_state_name(trial));
+	kd_json_string(json, "kernel", trial->to);
+	kd_json_string(json, "old_kernel", trial->from);
+	kd_json_string(json, "returned_by", trial->how);
+	kd_json_string(json, "reason", trial->failed);
+	kd_json_string(json, "text", text);
+	kd_json_close(json, '}');
+}
+
+static void print_json(const struct boots *boots, enum last_boot last, const struct crash *crash,
+		       const struct trial *trial)
 {
 	struct kd_json json = { .out = stdout };
 
 	kd_json_open(&json, NULL, '{');
+	if (trial && trial->to)
+		put_trial(&json, trial);
 	if (boots) {
 		kd_json_open(&json, "last_boot", '{');
 		kd_json_string(&json, "end", last_names[last]);
@@ -544,17 +563,32 @@ static struct kd_error *tell_named(struct kdumpctl *ctl, const struct sources *s
 		return err;
 	term_init(&term, stdout);
 	if (ctl->json)
-		print_json(NULL, LAST_UNKNOWN, &crash);
+		print_json(NULL, LAST_UNKNOWN, &crash, NULL);
 	else
 		tell_all(&term, &crash);
 	*status = status_of(&crash);
 	return NULL;
 }
 
+/* Has the boot before this one ended as a trial that failed? It was not meant to leave a dump. */
+static bool has_ended_trial(const struct boots *boots, const struct trial *trial)
+{
+	return trial->state == TRIAL_RETURNED && trial->back && strcmp(trial->back, boots->now.id) == 0;
+}
+
+static void tell_trial(const struct term *term, const struct trial *trial)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (trial->to && !kd_error_discard(trial_describe(trial, &text)) && text)
+		term_line(term, "%s", text);
+}
+
 /* What the user asked for, of the last boot's end and of the newest crash. @crash: NULL: there is none. */
 static void tell(const struct kdumpctl *ctl, enum last_boot last, const struct boots *boots, const struct crash *crash,
-		 int *status)
+		 const struct trial *trial, int *status)
 {
+	bool tried = has_ended_trial(boots, trial);
 	bool only_last = ctl->option[OPTION_LAST] != NULL;
 	/* Nobody knows which boot it was, but it is the newest crash. */
 	bool tells_crash = crash && (!only_last || last == LAST_CRASH || last == LAST_UNKNOWN);
@@ -562,13 +596,14 @@ static void tell(const struct kdumpctl *ctl, enum last_boot last, const struct b
 
 	term_init(&term, stdout);
 	*status = tells_crash ? status_of(crash) : 0;
-	if (last == LAST_LOST)
+	if (last == LAST_LOST && !tried)
 		*status = WHY_NOTHING;
 	if (ctl->json) {
-		print_json(boots, last, tells_crash ? crash : NULL);
+		print_json(boots, last, tells_crash ? crash : NULL, trial);
 		return;
 	}
-	if (last == LAST_LOST || last == LAST_UNARMED || !tells_crash)
+	tell_trial(&term, trial);
+	if (!tried && (last == LAST_LOST || last == LAST_UNARMED || !tells_crash))
 		tell_boot(&term, last, boots);
 	if (tells_crash && last != LAST_CRASH && last != LAST_UNKNOWN && last != LAST_SHUTDOWN)
 		term_line(&term, "\nThe newest crash of which there is a record is an earlier one.");
@@ -582,8 +617,9 @@ struct kd_error *dumps_why(struct kdumpctl *ctl, int *status)
 {
 	_cleanup_(sources_free) struct sources sources = { 0 };
 	_cleanup_(crash_free) struct crash crash = { 0 };
+	_cleanup_(trial_free) struct trial trial = { 0 };
 	struct boots boots = { 0 };
-	bool found = false;
+	bool found = false, tried;
 	struct kd_error *err = find_sources(ctl, &sources);
 
 	if (err)
@@ -598,7 +634,11 @@ struct kd_error *dumps_why(struct kdumpctl *ctl, int *status)
 	if (err && err->errnum != ENOENT)
 		kd_warn(&ctl->log, "%s", err->text);
 	kd_error_destroy(err);
-	tell(ctl, judge(&boots, found ? &crash : NULL), &boots, found ? &crash : NULL, status);
+	err = trial_read(&ctl->root, &trial, &tried);
+	if (err)
+		kd_warn(&ctl->log, "%s", err->text);
+	kd_error_destroy(err);
+	tell(ctl, judge(&boots, found ? &crash : NULL), &boots, found ? &crash : NULL, &trial, status);
 	return NULL;
 }
 
