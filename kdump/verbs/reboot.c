@@ -9,6 +9,7 @@
 #include "base/run.h"
 #include "base/visible.h"
 #include "kdump/boot/changes.h"
+#include "kdump/verbs/trial.h"
 #include "kdump/verbs/verbs.h"
 
 enum { OVERLAY_MAX = 1 << 30 };
@@ -27,6 +28,8 @@ const struct verb_option reboot_options[] = {
 	[REBOOT_FORCE] = { "force", 0, NULL, "reboot in spite of an obstacle" },
 	[REBOOT_STOP_DEADLINE] = { "stop-deadline", 0, "SECONDS", "jump then, even if something has not stopped" },
 	[REBOOT_STOP_FIRMWARE] = { "stop-firmware", 0, NULL, "at that deadline reboot by the firmware instead" },
+	[REBOOT_TRY] = { "try", 0, NULL, "return to the running kernel unless the new one is reported healthy" },
+	[REBOOT_DEADLINE] = { "deadline", 0, "SECONDS", "with --try: how long the new kernel has for that (120)" },
 	[REBOOT_OPTIONS] = { 0 },
 };
 
@@ -48,6 +51,7 @@ static const struct reboot_part parts[] = {
 	{ REBOOT_OVERLAY, overlay, NULL, NULL },
 	{ REBOOT_APPEND, append, NULL, NULL },
 	{ REBOOT_STOP_DEADLINE, reboot_deadline_prepare, reboot_deadline_start, reboot_deadline_stop },
+	{ REBOOT_TRY, try_prepare, try_loaded, try_stays }, /* last: behind its words nothing else may stand */
 };
 
 /* --- the parts ---------------------------------------------------------------------------------------------------- */
