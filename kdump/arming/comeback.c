@@ -274,7 +274,7 @@ static struct kd_error *lay_out(const struct kd_sysroot *root, const struct kd_l
 				struct comeback *comeback, struct kd_handover *handover)
 {
 	_cleanup_(kd_handover_free) struct kd_handover made = { 0 };
-	_cleanup_free_ char *cmdline = NULL;
+	_cleanup_free_ char *running = NULL, *cmdline = NULL;
 	struct loader_request request = {
 		.root = root,
 		.policy = LOADER_RETURN,
@@ -283,8 +283,10 @@ static struct kd_error *lay_out(const struct kd_sysroot *root, const struct kd_l
 		.initrd = comeback->initrd,
 		.log = log,
 	};
-	struct kd_error *err = kd_sysroot_read_line(root, &cmdline, "/proc/cmdline");
+	struct kd_error *err = kd_sysroot_read_line(root, &running, "/proc/cmdline");
 
+	if (!err)
+		err = loader_own_cmdline(running, &cmdline);
 	request.cmdline = cmdline;
 	if (!err)
 		err = loader_handover(&request, comeback->kernel_file, comeback->initrd_file, &made, &comeback->parts);

@@ -595,6 +595,26 @@ static void test_return(void **state)
 	assert_non_null(strstr(record, "\nboot-cpu 0\n"));
 }
 
+/* A kernel keeps the words of its trial when that is over; what a crash starts does not get them. */
+static void test_return_after_trial(void **state)
+{
+	static const char line[] = "root=/dev/vda1 words=own";
+	struct machine *m = *state;
+	const char *start;
+	int status = 0;
+
+	if (!have_depmod())
+		skip();
+	make_return(m);
+	put(m, "/proc/cmdline", "root=/dev/vda1 words=own kdump.try=00c0ffee rdinit=/kdump-airbag/init panic=3\n");
+	assert_no_error(arm_start(&m->ctl, &status));
+	assert_non_null(handover_of(m));
+	start = memmem(loaded_initrd, loaded_initrd_size, line, strlen(line));
+	assert_non_null(start);
+	assert_memory_equal(start, line, sizeof(line)); /* with the NUL */
+	assert_null(memmem(loaded_initrd, loaded_initrd_size, "kdump.try=", 10));
+}
+
 static void lose_initrd(struct machine *m)
 {
 	tree_delete(&m->tree, "/boot/initrd.img-6.1");
@@ -790,6 +810,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_start_outdated, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_load_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_return, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_return_after_trial, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_return_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crash_loop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disarm, setup, teardown),
