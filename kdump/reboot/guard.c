@@ -19,6 +19,9 @@
 #include <sys/mman.h>
 #include <time.h>
 
+/* A distribution's flags follow the build's own and ask for a stack protector. Its canary is a libc's. */
+#define UNGUARDED __attribute__((no_stack_protector))
+
 enum {
 	SYNC_SECONDS = 10,    /* for sync(2) */
 	REMOUNT_SECONDS = 10, /* for sysrq-u */
@@ -30,7 +33,7 @@ enum {
 /* --- instead of a libc -------------------------------------------------------------------------------------------- */
 
 #if defined(__x86_64__)
-static long call(long number, long a, long b, long c, long d, long e)
+UNGUARDED static long call(long number, long a, long b, long c, long d, long e)
 {
 	long result;
 	register long r10 __asm__("r10") = d;
@@ -56,19 +59,19 @@ __asm__(".globl _start\n"
 
 _Noreturn void start(long *stack);
 
-static _Noreturn void leave(long status)
+UNGUARDED static _Noreturn void leave(long status)
 {
 	for (;;)
 		call(__NR_exit_group, status, 0, 0, 0, 0);
 }
 
-static long open_file(const char *path, int flags)
+UNGUARDED static long open_file(const char *path, int flags)
 {
 	return call(__NR_openat, AT_FDCWD, (long)path, flags | O_CLOEXEC, 0, 0);
 }
 
 /* A line for the console and the log: level 1, alert. */
-static void say(long kmsg, const char *text)
+UNGUARDED static void say(long kmsg, const char *text)
 {
 	static const char prefix[] = "<1>kdump: ";
 	char line[MESSAGE_MAX];
@@ -83,7 +86,7 @@ static void say(long kmsg, const char *text)
 	call(__NR_write, kmsg, (long)line, (long)at, 0, 0);
 }
 
-static bool parse_seconds(const char *text, int64_t *ret)
+UNGUARDED static bool parse_seconds(const char *text, int64_t *ret)
 {
 	int64_t value = 0;
 
@@ -101,7 +104,7 @@ static bool parse_seconds(const char *text, int64_t *ret)
 /* --- living on ---------------------------------------------------------------------------------------------------- */
 
 /* Start again from a copy in memory, as "@kdump-reboot-guard". Returns only on failure. */
-static void run_from_memory(char **argv)
+UNGUARDED static void run_from_memory(char **argv)
 {
 	static char name[] = "@kdump-reboot-guard";
 	char *const none[] = { NULL };
@@ -116,7 +119,7 @@ static void run_from_memory(char **argv)
 	call(__NR_execveat, memory, (long)"", (long)words, (long)none, AT_EMPTY_PATH);
 }
 
-static void be_hard_to_kill(void)
+UNGUARDED static void be_hard_to_kill(void)
 {
 	uint64_t all = ~(uint64_t)0;
 	struct sched_param priority = { .sched_priority = 1 };
@@ -132,7 +135,7 @@ static void be_hard_to_kill(void)
 		call(__NR_close, fd, 0, 0, 0, 0);
 }
 
-static void sleep_for(int64_t seconds)
+UNGUARDED static void sleep_for(int64_t seconds)
 {
 	struct timespec time;
 
@@ -149,13 +152,13 @@ struct guard {
 	long kmsg, sysrq;
 };
 
-static void write_back(const struct guard *guard)
+UNGUARDED static void write_back(const struct guard *guard)
 {
 	call(__NR_sync, 0, 0, 0, 0, 0);
 }
 
 /* The kernel does it later, and says so. */
-static void remount(const struct guard *guard)
+UNGUARDED static void remount(const struct guard *guard)
 {
 	static const char done[] = "Emergency Remount complete";
 	char line[MESSAGE_MAX];
@@ -174,7 +177,7 @@ static void remount(const struct guard *guard)
 		}
 }
 
-static void reboot(const struct guard *guard)
+UNGUARDED static void reboot(const struct guard *guard)
 {
 	if (guard->kexec) {
 		call(__NR_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, 0, 0);
@@ -184,7 +187,7 @@ static void reboot(const struct guard *guard)
 }
 
 /* Let a child do it, and wait for its end, but not longer than @seconds. */
-static void try_for(const struct guard *guard, void (*work)(const struct guard *guard), int64_t seconds)
+UNGUARDED static void try_for(const struct guard *guard, void (*work)(const struct guard *guard), int64_t seconds)
 {
 	struct timespec limit = { .tv_sec = seconds };
 	long child = call(__NR_clone, SIGCHLD, 0, 0, 0, 0);
@@ -198,7 +201,7 @@ static void try_for(const struct guard *guard, void (*work)(const struct guard *
 	call(__NR_ppoll, (long)&ended, 1, (long)&limit, 0, 0);
 }
 
-_Noreturn void start(long *stack)
+UNGUARDED _Noreturn void start(long *stack)
 {
 	char **argv = (char **)(stack + 1);
 	struct guard guard = { 0 };
