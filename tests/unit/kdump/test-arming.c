@@ -681,13 +681,13 @@ static void test_crash_loop(void **state)
 	if (!have_depmod())
 		skip();
 	make_return(m);
-	put(m, "/etc/kdump.conf", "final_action kexec\ncrash_loop 4 10 poweroff\n");
+	put(m, "/etc/kdump.conf", "final_action kexec\ncrash_loop 4 60 poweroff\n");
 	put_crash(m, "/var/crash", 500);
 	put_crash(m, "/var/crash", 400);
 	put_crash(m, "/var/crash", 4000);
 	assert_no_error(arm_start(&m->ctl, &status));
 	assert_no_error(armed_read(&m->ctl.root, &armed, &found));
-	assert_string_equal(armed.crashes, "2 crashes within 10 minutes; 4 lead to poweroff");
+	assert_string_equal(armed.crashes, "2 crashes within 60 minutes; 4 lead to poweroff");
 	record = handover_of(m);
 	assert_int_equal(strncmp(record, "kdump-handover 1\ncrash ", 23), 0);
 	/* The dumps are gone, and the machine has come back by kexec once more. */
@@ -700,7 +700,7 @@ static void test_crash_loop(void **state)
 		 (long)time(NULL) - 40);
 	put(m, "/var/lib/kdump/boots", boots);
 	assert_no_error(arm_restart(&m->ctl, &status));
-	assert_said(m, "kdump: WARNING: crash loop: 3 crashes within 10 minutes; 4 lead to poweroff\n");
+	assert_said(m, "kdump: WARNING: crash loop: 3 crashes within 60 minutes; 4 lead to poweroff\n");
 }
 
 /* What could make a capture write into foreign sectors is unloaded when nothing can take its place; what is merely old
