@@ -6,11 +6,12 @@
  * it after the kernel has freed its own copy. This program is small because it has no libc: a static glibc alone would
  * be fifteen times as big. zlib's inflate needs four functions of a libc, which are here.
  */
-#include <asm/unistd.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <zlib.h>
+
+#include "base/freestanding.h"
 
 #define MEMBER  "/capture.gz"
 #define PROGRAM "/capture"
@@ -20,53 +21,14 @@
 #if defined(__x86_64__)
 #include <asm/prctl.h>
 
-static long call(long number, long a, long b, long c, long d)
-{
-	register long fourth __asm__("r10") = d;
-	long result;
-
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth)
-			 : "rcx", "r11", "memory");
-	return result;
-}
-
-/* The kernel starts a program with argc, argv and envp on the stack. */
-__asm__(".globl _start\n"
-	"_start:\n"
-	"	xor %ebp, %ebp\n"
-	"	mov %rsp, %rdi\n"
-	"	and $-16, %rsp\n"
-	"	call start\n");
-
 /* zlib was built with the compiler's stack protector, which reads its canary from %fs:0x28. */
 static void prepare_stack_protector(void)
 {
 	static uint64_t thread_block[16];
 
-	call(__NR_arch_prctl, ARCH_SET_FS, (long)thread_block, 0, 0);
+	call(__NR_arch_prctl, ARCH_SET_FS, (long)thread_block, 0, 0, 0);
 }
-#elif defined(__aarch64__)
-static long call(long number, long a, long b, long c, long d)
-{
-	register long x8 __asm__("x8") = number;
-	register long x0 __asm__("x0") = a;
-	register long x1 __asm__("x1") = b;
-	register long x2 __asm__("x2") = c;
-	register long x3 __asm__("x3") = d;
-
-	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3) : "memory");
-	return x0;
-}
-
-__asm__(".globl _start\n"
-	"_start:\n"
-	"	mov x29, #0\n"
-	"	mov x30, #0\n"
-	"	mov x0, sp\n"
-	"	b start\n");
-
+#else
 /* The canary of the stack protector, with which zlib was built, is a variable of the libc's here. */
 extern uintptr_t __stack_chk_guard;
 uintptr_t __stack_chk_guard = 0x00aff10a;
@@ -74,11 +36,8 @@ uintptr_t __stack_chk_guard = 0x00aff10a;
 static void prepare_stack_protector(void)
 {
 }
-#else
-#error "unpack.c: system calls of this architecture are missing"
 #endif
 
-_Noreturn void start(long *stack);
 _Noreturn void __stack_chk_fail(void);
 void *malloc(size_t size);
 void free(void *p);
@@ -118,8 +77,8 @@ static _Noreturn void die(const char *why)
 
 	while (why[length])
 		length++;
-	call(__NR_write, 2, (long)why, length, 0);
-	call(__NR_exit_group, 1, 0, 0, 0);
+	call(__NR_write, 2, (long)why, length, 0, 0);
+	call(__NR_exit_group, 1, 0, 0, 0, 0);
 	__builtin_unreachable();
 }
 
@@ -133,7 +92,7 @@ _Noreturn void __stack_chk_fail(void)
 static void write_all(int fd, const uint8_t *data, size_t size)
 {
 	while (size) {
-		long n = call(__NR_write, fd, (long)data, size, 0);
+		long n = call(__NR_write, fd, (long)data, size, 0, 0);
 
 		if (n <= 0)
 			die("kdump: cannot write " PROGRAM "\n");
@@ -152,7 +111,7 @@ static void expand(int in, int out)
 		die("kdump: inflateInit2 failed\n");
 	while (status != Z_STREAM_END) {
 		if (!z.avail_in) {
-			long n = call(__NR_read, in, (long)packed, sizeof(packed), 0);
+			long n = call(__NR_read, in, (long)packed, sizeof(packed), 0, 0);
 
 			if (n <= 0)
 				die("kdump: " MEMBER " is truncated\n");
@@ -174,16 +133,16 @@ _Noreturn void start(long *stack)
 	long in, out;
 
 	prepare_stack_protector();
-	in = call(__NR_openat, AT_FDCWD, (long)MEMBER, O_RDONLY, 0);
+	in = call(__NR_openat, AT_FDCWD, (long)MEMBER, O_RDONLY, 0, 0);
 	if (in < 0)
 		die("kdump: " MEMBER " is missing\n");
-	out = call(__NR_openat, AT_FDCWD, (long)PROGRAM, O_WRONLY | O_CREAT | O_TRUNC, 0700);
+	out = call(__NR_openat, AT_FDCWD, (long)PROGRAM, O_WRONLY | O_CREAT | O_TRUNC, 0700, 0);
 	if (out < 0)
 		die("kdump: cannot create " PROGRAM "\n");
 	expand(in, out);
-	call(__NR_close, in, 0, 0, 0);
-	call(__NR_close, out, 0, 0, 0); /* execve(2) of an open file fails with ETXTBSY */
-	call(__NR_unlinkat, AT_FDCWD, (long)MEMBER, 0, 0);
-	call(__NR_execve, (long)PROGRAM, (long)argv, (long)envp, 0);
+	call(__NR_close, in, 0, 0, 0, 0);
+	call(__NR_close, out, 0, 0, 0, 0); /* execve(2) of an open file fails with ETXTBSY */
+	call(__NR_unlinkat, AT_FDCWD, (long)MEMBER, 0, 0, 0);
+	call(__NR_execve, (long)PROGRAM, (long)argv, (long)envp, 0, 0);
 	die("kdump: cannot run " PROGRAM "\n");
 }

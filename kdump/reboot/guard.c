@@ -7,7 +7,6 @@
  * root's. It blocks every signal, has real-time priority, and is not a victim of the memory killer. What may hang
  * (sync(2), the remount, the reboot itself) is done by children, with deadlines of their own. If all of it hangs, the
  * last resort is the reset of sysrq-b, which waits for nothing. */
-#include <asm/unistd.h>
 #include <fcntl.h>
 #include <linux/reboot.h>
 #include <poll.h>
@@ -19,8 +18,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-/* A distribution's flags follow the build's own and ask for a stack protector. Its canary is a libc's. */
-#define UNGUARDED __attribute__((no_stack_protector))
+#include "base/freestanding.h"
 
 enum {
 	SYNC_SECONDS = 10,    /* for sync(2) */
@@ -31,33 +29,6 @@ enum {
 };
 
 /* --- instead of a libc -------------------------------------------------------------------------------------------- */
-
-#if defined(__x86_64__)
-UNGUARDED static long call(long number, long a, long b, long c, long d, long e)
-{
-	long result;
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
-			 : "rcx", "r11", "memory");
-	return result;
-}
-
-/* The kernel starts a program with argc, argv and envp on the stack. */
-__asm__(".globl _start\n"
-	"_start:\n"
-	"	xor %ebp, %ebp\n"
-	"	mov %rsp, %rdi\n"
-	"	and $-16, %rsp\n"
-	"	call start\n");
-#else
-#error "guard.c: system calls of this architecture are missing"
-#endif
-
-_Noreturn void start(long *stack);
 
 UNGUARDED static _Noreturn void leave(long status)
 {
