@@ -2,8 +2,11 @@
 #include "base/proc.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/parse.h"
 
 bool kd_proc_figure(const char *text, const char *key, uint64_t *ret)
 {
@@ -25,4 +28,20 @@ bool kd_proc_figure(const char *text, const char *key, uint64_t *ret)
 		return true;
 	}
 	return false;
+}
+
+int64_t kd_proc_boot_cpu(const char *cpuinfo)
+{
+	/* The one with which the CPU has come out of reset. It is in the first paragraph, that of the first CPU. */
+	static const char key[] = "\ninitial apicid";
+	const char *end = strstr(cpuinfo, "\n\n"), *found = strstr(cpuinfo, key);
+	char digits[24];
+	uint64_t id;
+
+	if (!found || (end && found > end))
+		return -1;
+	found += strlen(key);
+	found += strspn(found, "\t :");
+	snprintf(digits, sizeof(digits), "%.*s", (int)strcspn(found, "\n"), found);
+	return kd_parse_u64(digits, 10, &id) && id <= UINT32_MAX ? (int64_t)id : -1;
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "base/parse.h"
 
 /* --- which action ------------------------------------------------------------------------------------------------- */
 
@@ -116,22 +115,6 @@ struct kd_error *comeback_check(const struct comeback_facts *facts)
 }
 
 /* --- what files of the machine say -------------------------------------------------------------------------------- */
-
-int64_t comeback_boot_cpu(const char *cpuinfo)
-{
-	/* The one with which the CPU has come out of reset. It is in the first paragraph, that of the first CPU. */
-	static const char key[] = "\ninitial apicid";
-	const char *end = strstr(cpuinfo, "\n\n"), *found = strstr(cpuinfo, key);
-	char digits[24];
-	uint64_t id;
-
-	if (!found || (end && found > end))
-		return -1;
-	found += strlen(key);
-	found += strspn(found, "\t :");
-	snprintf(digits, sizeof(digits), "%.*s", (int)strcspn(found, "\n"), found);
-	return kd_parse_u64(digits, 10, &id) && id <= UINT32_MAX ? (int64_t)id : -1;
-}
 
 bool comeback_is_mounted(const char *mounts, char *where, size_t size)
 {

@@ -44,9 +44,6 @@ struct comeback_facts {
 /** NULL: the way back is open. KD_ERR_STATE: it is not; the text says why. */
 struct kd_error *comeback_check(const struct comeback_facts *facts) MUST_CHECK;
 
-/** The APIC ID of the first processor in the text of /proc/cpuinfo; -1: it does not say. */
-int64_t comeback_boot_cpu(const char *cpuinfo);
-
 struct comeback_request {
 	const struct kd_sysroot *root;
 	const struct kd_plan *plan;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/proc.h"
 #include "capture/comeback.h"
 #include "capture/device.h"
 #include "capture/quiesce.h"
@@ -71,7 +72,7 @@ static struct kd_error *look(const struct kd_sysroot *root, struct comeback_fact
 		err = quiesce(root, &quiet);
 	if (err)
 		return err;
-	facts->boot_cpu = comeback_boot_cpu(cpuinfo);
+	facts->boot_cpu = kd_proc_boot_cpu(cpuinfo);
 	facts->lockdown = is_locked_down(root);
 	facts->masters = quiet.failed;
 	look_at_functions(root, facts);

@@ -10,6 +10,7 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/proc.h"
 #include "base/record.h"
 #include "base/target_types.h"
 #include "base/text.h"
@@ -179,21 +180,16 @@ struct kd_error *comeback_find(const struct kd_sysroot *root, const struct setti
 
 static struct kd_error *first_cpu(const struct kd_sysroot *root, uint64_t *ret)
 {
-	static const char key[] = "\ninitial apicid";
 	_cleanup_free_ char *text = NULL;
 	struct kd_error *err = kd_sysroot_read(root, "/proc/cpuinfo", &text, NULL);
-	char *found = err ? NULL : strstr(text, key);
+	int64_t id = err ? -1 : kd_proc_boot_cpu(text);
 
-	if (err)
-		return err;
-	if (found) {
-		found += strlen(key) + strspn(found + strlen(key), "\t :");
-		found[strcspn(found, "\n")] = '\0';
-	}
-	if (!found || !kd_parse_u64(found, 10, ret))
-		return kd_error_create(KD_ERR_UNSUPPORTED,
-				       "/proc/cpuinfo does not tell which CPU the machine booted on");
-	return NULL;
+	if (!err && id < 0)
+		err = kd_error_create(KD_ERR_UNSUPPORTED,
+				      "/proc/cpuinfo does not tell which CPU the machine booted on");
+	if (!err)
+		*ret = (uint64_t)id;
+	return err;
 }
 
 static struct kd_error *keep_boot_cpu(const struct kd_sysroot *root, uint64_t id)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "base/parse.h"
+#include "base/proc.h"
 #include "kdump/loader/cmdline.h"
 #include "kdump/loader/loader.h"
 
@@ -299,17 +299,14 @@ bool cmdline_has(const char *cmdline, const char *name)
 static void put_boot_cpu(FILE *out, const struct kd_sysroot *root, const char *remove, const char *append)
 {
 	_cleanup_free_ char *cpuinfo = NULL;
-	char *line, *colon;
-	uint64_t id;
+	int64_t id;
 
 	if (!in_list("nr_cpus", strlen("nr_cpus"), remove) && !cmdline_has(append, "nr_cpus"))
 		return;
 	kd_error_destroy(kd_sysroot_read(root, "/proc/cpuinfo", &cpuinfo, NULL));
-	line = cpuinfo ? strstr(cpuinfo, "initial apicid") : NULL;
-	line = line ? strsep(&line, "\n") : NULL;
-	colon = line ? strchr(line, ':') : NULL;
-	if (colon && kd_parse_u64(kd_strip(colon + 1), 10, &id))
-		fprintf(out, " disable_cpu_apicid=%" PRIu64, id);
+	id = cpuinfo ? kd_proc_boot_cpu(cpuinfo) : -1;
+	if (id >= 0)
+		fprintf(out, " disable_cpu_apicid=%" PRId64, id);
 }
 
 static bool word_starts(const char *word, size_t length, const char *prefix)

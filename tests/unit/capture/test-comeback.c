@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The conditions of a return by kexec, and the crash-loop breaker: decided by facts alone. */
 #include "base/array.h"
+#include "base/proc.h"
 #include "capture/comeback.h"
 #include "tests/unit/testing.h"
 
@@ -123,13 +124,12 @@ static void test_action(void **state)
 
 static void test_boot_cpu(void **state)
 {
-	assert_int_equal(comeback_boot_cpu("processor\t: 0\napicid\t\t: 7\ninitial apicid\t: 4\n\nprocessor\t: 1\n"),
-			 4);
+	assert_int_equal(kd_proc_boot_cpu("processor\t: 0\napicid\t\t: 7\ninitial apicid\t: 4\n\nprocessor\t: 1\n"), 4);
 	/* that of another CPU does not count */
-	assert_int_equal(comeback_boot_cpu("processor\t: 0\n\nprocessor\t: 1\ninitial apicid\t: 4\n"), -1);
-	assert_int_equal(comeback_boot_cpu("processor\t: 0\ninitial apicid\t: four\n"), -1);
-	assert_int_equal(comeback_boot_cpu("processor\t: 0\ninitial apicid\t: 99999999999\n"), -1);
-	assert_int_equal(comeback_boot_cpu(""), -1);
+	assert_int_equal(kd_proc_boot_cpu("processor\t: 0\n\nprocessor\t: 1\ninitial apicid\t: 4\n"), -1);
+	assert_int_equal(kd_proc_boot_cpu("processor\t: 0\ninitial apicid\t: four\n"), -1);
+	assert_int_equal(kd_proc_boot_cpu("processor\t: 0\ninitial apicid\t: 99999999999\n"), -1);
+	assert_int_equal(kd_proc_boot_cpu(""), -1);
 }
 
 static void test_is_mounted(void **state)
