@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kdump/airbag/pack.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "kdump/airbag/airbag.h"
 #include "kdump/airbag/settings.h"
 #include "kdump/loader/image.h"
+#include "kdump/loader/initrd.h"
 #include "kdump/loader/loader.h"
 #include "kdump/loader/memory_map.h"
 
@@ -98,39 +98,20 @@ static struct kd_error *add_kernel(struct pack *pack)
 	return add(pack, AIRBAG_KERNEL, 0600, copy, kernel.file_size);
 }
 
-/* Put the file @path behind what *all has, at a multiple of 4, where a kernel looks for another archive. */
-static struct kd_error *append(const struct kd_sysroot *root, const char *path, char **all, size_t *all_size)
-{
-	size_t start = (*all_size + 3) & ~(size_t)3, size;
-	_cleanup_close_ int fd = -1;
-	struct kd_error *err = image_open_file(root, path, INITRD_MAX, &fd, &size);
-	char *grown;
-
-	if (err)
-		return err;
-	grown = realloc(*all, start + size);
-	if (!grown)
-		return kd_error_nomem();
-	*all = grown;
-	memset(grown + *all_size, 0, start - *all_size);
-	errno = EIO; /* for a file that got shorter meanwhile */
-	if (kd_read_all(fd, grown + start, size) != (ssize_t)size)
-		return kd_error_os(errno, "%s%s", root->prefix, path);
-	*all_size = start + size;
-	return NULL;
-}
-
 static struct kd_error *add_initrd(struct pack *pack)
 {
 	const char *const *path = pack->request->initrd;
-	_cleanup_free_ char *all = NULL;
-	struct kd_error *err = NULL;
-	size_t all_size = 0;
+	const struct kernel_image no_kernel = { 0 };
+	const struct loader_request request = {
+		.root = pack->request->root,
+		.initrd = path ? *path : NULL,
+		.more_initrds = path && *path ? path + 1 : NULL,
+	};
+	_cleanup_(initrd_free) struct initrd initrd = { 0 };
+	struct kd_error *err = initrd_read(&request, &no_kernel, INITRD_MAX, &initrd);
 
-	for (; path && *path && !err; path++)
-		err = append(pack->request->root, *path, &all, &all_size);
-	pack->initrd_size = all_size;
-	return err || !all ? err : add(pack, AIRBAG_INITRD, 0600, take_ptr(all), all_size);
+	pack->initrd_size = initrd.size;
+	return err || !initrd.data ? err : add(pack, AIRBAG_INITRD, 0600, take_ptr(initrd.data), pack->initrd_size);
 }
 
 /* --- drivers of watchdogs ----------------------------------------------------------------------------------------- */
