@@ -54,11 +54,16 @@ struct kd_error *boot_entry_add_initrd(struct boot_entry *entry, const char *pat
 	return grown[count] ? NULL : kd_error_nomem();
 }
 
+void boot_files_free(char **files)
+{
+	for (char **file = files; file && *file; file++)
+		free(*file);
+	free(files);
+}
+
 static void free_entry(struct boot_entry *entry)
 {
-	for (char **initrd = entry->initrd; initrd && *initrd; initrd++)
-		free(*initrd);
-	free(entry->initrd);
+	boot_files_free(entry->initrd);
 	free(entry->id);
 	free(entry->title);
 	free(entry->version);
@@ -202,6 +207,26 @@ struct kd_error *boot_entry_file(const struct kd_sysroot *root, const struct boo
 			entry->top ? entry->top : "", path, *entry->title ? entry->title : entry->id);
 	if (!err)
 		*ret = take_ptr(found);
+	return err;
+}
+
+struct kd_error *boot_entry_initrds(const struct kd_sysroot *root, const struct boot_entry *entry, char ***ret)
+{
+	size_t count = entry->initrd ? kd_count_words(entry->initrd) : 0;
+	struct kd_error *err = NULL;
+	char **files;
+
+	if (!count)
+		return NULL;
+	files = calloc(count + 1, sizeof(*files));
+	if (!files)
+		return kd_error_nomem();
+	for (size_t i = 0; i < count && !err; i++)
+		err = boot_entry_file(root, entry, entry->initrd[i], &files[i]);
+	if (err)
+		boot_files_free(files);
+	else
+		*ret = files;
 	return err;
 }
 

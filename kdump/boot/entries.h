@@ -61,6 +61,11 @@ struct kd_error *boot_entries_find_version(const struct boot_entries *entries, c
 struct kd_error *boot_entry_file(const struct kd_sysroot *root, const struct boot_entry *entry, const char *path,
 				 char **ret) MUST_CHECK;
 
+/** The same for all its initramfs files, in their order: *ret is NULL-terminated, and NULL if it has none. */
+struct kd_error *boot_entry_initrds(const struct kd_sysroot *root, const struct boot_entry *entry,
+				    char ***ret) MUST_CHECK;
+void boot_files_free(char **files); /* NULL is allowed */
+
 /* --- for those who read menus ------------------------------------------------------------------------------------- */
 
 /** Append an empty entry, which is valid until the next call. KD_ERR_LIMIT. */

@@ -22,22 +22,6 @@ static struct kd_error *choose(const struct boot_entries *entries, const struct 
 	return NULL;
 }
 
-static struct kd_error *take_initrds(const struct kd_sysroot *root, const struct boot_entry *entry,
-				     struct reboot_request *request)
-{
-	size_t count = entry->initrd ? kd_count_words(entry->initrd) : 0;
-	struct kd_error *err = NULL;
-
-	if (!count)
-		return NULL;
-	request->initrd = calloc(count + 1, sizeof(request->initrd[0]));
-	if (!request->initrd)
-		return kd_error_nomem();
-	for (size_t i = 0; i < count && !err; i++)
-		err = boot_entry_file(root, entry, entry->initrd[i], &request->initrd[i]);
-	return err;
-}
-
 /* The boot loader's own words for the kernel are not the kernel's. */
 static struct kd_error *take_cmdline(const struct boot_entry *entry, struct reboot_request *request)
 {
@@ -60,7 +44,7 @@ static struct kd_error *take(const struct kd_sysroot *root, const struct boot_en
 	if (!err)
 		err = boot_entry_file(root, entry, entry->kernel, &request->kernel);
 	if (!err)
-		err = take_initrds(root, entry, request);
+		err = boot_entry_initrds(root, entry, &request->initrd);
 	if (!err)
 		err = take_cmdline(entry, request);
 	request->unified = entry->unified;
@@ -143,9 +127,7 @@ struct kd_error *reboot_request_prepare(const struct kd_sysroot *root, const str
 
 void reboot_request_free(struct reboot_request *request)
 {
-	for (char **path = request->initrd; path && *path; path++)
-		free(*path);
-	free(request->initrd);
+	boot_files_free(request->initrd);
 	free(request->title);
 	free(request->version);
 	free(request->why);

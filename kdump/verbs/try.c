@@ -36,28 +36,17 @@ static struct kd_error *read_deadline(const struct kdumpctl *ctl, uint64_t *ret)
 /* The running kernel's files, as its entry in the boot loader's menu names them. */
 struct old_kernel {
 	char *kernel;
-	char **initrd; /* NULL-terminated */
+	char **initrd; /* NULL-terminated, or NULL */
 };
 
 static void old_kernel_free(struct old_kernel *old)
 {
 	free(old->kernel);
-	for (char **path = old->initrd; path && *path; path++)
-		free(*path);
-	free(old->initrd);
+	boot_files_free(old->initrd);
 }
 static inline void old_kernel_free_cleanup(struct old_kernel *old)
 {
 	old_kernel_free(old);
-}
-
-static size_t count_files(char *const *file)
-{
-	size_t count = 0;
-
-	while (file && file[count])
-		count++;
-	return count;
 }
 
 static struct kd_error *find_old(const struct kdumpctl *ctl, const struct boot_entries *entries, const char *release,
@@ -65,7 +54,7 @@ static struct kd_error *find_old(const struct kdumpctl *ctl, const struct boot_e
 {
 	const struct boot_entry *entry;
 	struct kd_error *err;
-	size_t index, count, i;
+	size_t index;
 
 	err = boot_entries_find_version(entries, release, &index);
 	if (err)
@@ -76,14 +65,8 @@ static struct kd_error *find_old(const struct kdumpctl *ctl, const struct boot_e
 				       "the running kernel is a unified kernel image (%s), which cannot be packed to "
 				       "return",
 				       entry->kernel);
-	count = count_files(entry->initrd);
-	ret->initrd = calloc(count + 1, sizeof(*ret->initrd));
-	if (!ret->initrd)
-		return kd_error_nomem();
 	err = boot_entry_file(&ctl->root, entry, entry->kernel, &ret->kernel);
-	for (i = 0; i < count && !err; i++)
-		err = boot_entry_file(&ctl->root, entry, entry->initrd[i], &ret->initrd[i]);
-	return err;
+	return err ? err : boot_entry_initrds(&ctl->root, entry, &ret->initrd);
 }
 
 static const char *title_of(const struct boot_entry *entry)
