@@ -149,6 +149,13 @@ struct kd_error *kd_sysroot_list(const struct kd_sysroot *root, const char *path
 	return NULL;
 }
 
+bool kd_is_left_behind(const char *name)
+{
+	size_t length = strlen(name);
+
+	return (length && name[length - 1] == '~') || strstr(name, ".dpkg-") || strstr(name, ".rpm");
+}
+
 bool kd_sysroot_exists(const struct kd_sysroot *root, const char *path)
 {
 	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_PATH);

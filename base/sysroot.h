@@ -59,6 +59,9 @@ static inline void kd_names_free_cleanup(struct kd_names *names)
 /** All names in the directory @path. KD_ERR_OS (ENOENT: no such directory), KD_ERR_LIMIT (more than 65536). */
 struct kd_error *kd_sysroot_list(const struct kd_sysroot *root, const char *path, struct kd_names *ret) MUST_CHECK;
 
+/** Is a file of this name in a directory of programs one that an editor or a package manager has left behind? */
+bool kd_is_left_behind(const char *name);
+
 bool kd_sysroot_exists(const struct kd_sysroot *root, const char *path);
 
 /** Open a regular file to read it, or /dev/null, which is an empty one. KD_ERR_FORMAT: it is something else, such as a

@@ -14,14 +14,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/sysroot.h"
 #include "base/text.h"
 #include "base/trust.h"
 
 static int is_check(const struct dirent *entry)
 {
-	const char *name = entry->d_name;
-
-	return name[0] != '.' && name[strlen(name) - 1] != '~' && !strstr(name, ".dpkg-") && !strstr(name, ".rpm");
+	return entry->d_name[0] != '.' && !kd_is_left_behind(entry->d_name);
 }
 
 /* Wait for the process and its children; those that are late are killed, since the next check must not wait for

@@ -188,12 +188,6 @@ static struct kd_error *run_program(const char *path, const struct dump *dump, c
 	return errnum ? kd_error_os(errnum, "cannot run %s", path) : wait_for(pid, path);
 }
 
-/* Ignore files that editors and package managers leave behind. */
-static bool is_program(const char *name)
-{
-	return name[strlen(name) - 1] != '~' && !strstr(name, ".dpkg-") && !strstr(name, ".rpm");
-}
-
 static void notify(const struct kdumpctl *ctl, const struct dump *dump, const struct announcement *announcement)
 {
 	_cleanup_(kd_names_free) struct kd_names names = { 0 };
@@ -202,7 +196,8 @@ static void notify(const struct kdumpctl *ctl, const struct dump *dump, const st
 		return;
 	kd_error_destroy(kd_sysroot_list(&ctl->root, NOTIFY_DIR, &names)); /* nobody wants to know */
 	for (size_t i = 0; i < names.count; i++) {
-		_cleanup_free_ char *path = is_program(names.name[i]) ? path_join(NOTIFY_DIR, names.name[i]) : NULL;
+		_cleanup_free_ char *path = kd_is_left_behind(names.name[i]) ? NULL :
+									       path_join(NOTIFY_DIR, names.name[i]);
 		struct kd_error *err;
 		struct stat st;
 
