@@ -35,6 +35,9 @@ struct loader_arch {
 	/** Can the kernel running on the machine at @root hand over to @kernel? NULL: yes. */
 	struct kd_error *(*check)(const struct kd_sysroot *root, const struct kernel_image *kernel);
 
+	/** Is the machine a guest whose memory is encrypted? NULL: none is known on this architecture. */
+	struct kd_error *(*is_encrypted_guest)(const struct kd_sysroot *root, bool *ret);
+
 	/** Can image->kernel be started without its decompressor? What only that would set up is the error's text. */
 	struct kd_error *(*check_fast)(const struct kd_sysroot *root, const struct loader_image *image);
 

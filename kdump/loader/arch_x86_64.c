@@ -599,7 +599,6 @@ static struct kd_error *check(const struct kd_sysroot *root, const struct kernel
 	return err;
 }
 
-/* Guests with encrypted memory: the decompressor sets up what their exceptions and their memory need. */
 static struct kd_error *is_encrypted_guest(const struct kd_sysroot *root, bool *ret)
 {
 	static const char *const flags[] = { "sev", "sev_es", "sev_snp" };
@@ -640,6 +639,7 @@ static const char *five_level_fault(const struct kd_sysroot *root, const struct 
 	return NULL;
 }
 
+/* In a guest with encrypted memory the decompressor sets up what its exceptions and its memory need. */
 static struct kd_error *check_fast(const struct kd_sysroot *root, const struct loader_image *image)
 {
 	_cleanup_free_ char *running = NULL;
@@ -699,6 +699,7 @@ const struct loader_arch loader_arch_x86_64 = {
 	.purgatory_end = loader_purgatory_end,
 	.is_kernel_image = is_kernel_image,
 	.check = check,
+	.is_encrypted_guest = is_encrypted_guest,
 	.check_fast = check_fast,
 	.place_boot_info = place_boot_info,
 	.find_ways_out = find_ways_out,

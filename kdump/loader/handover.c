@@ -14,8 +14,6 @@ _Static_assert((int)KD_HANDOVER_SEGMENTS == SEGMENT_MAX && KD_HANDOVER_PAGE == S
 
 /* Room for boot info, page tables and purgatory. */
 #define SMALL_PARTS (128 << 10)
-/* Of a kernel, or of a unified kernel image. */
-#define FILE_MAX KD_MIB(1024)
 
 uint64_t loader_return_need(uint64_t init_size, uint64_t kernel_size, uint64_t initrd_size)
 {
@@ -33,24 +31,11 @@ void loader_parts_free(struct loader_parts *parts)
 
 /* --- may it be? --------------------------------------------------------------------------------------------------- */
 
-/* In a virtual machine whose memory is encrypted, page tables and what a kexec copies would have to say so. */
-static bool is_encrypted(const char *cpuinfo)
-{
-	const char *flags = strstr(cpuinfo, "\nflags");
-	size_t length = flags ? strcspn(flags + 1, "\n") + 1 : 0;
-
-	return flags && memmem(flags, length, " hypervisor", strlen(" hypervisor")) &&
-	       (memmem(flags, length, " sev", strlen(" sev")) ||
-		memmem(flags, length, " tdx_guest", strlen(" tdx_guest")));
-}
-
 static struct kd_error *check_machine(const struct loader_request *request)
 {
-	_cleanup_free_ char *lockdown = NULL, *cpuinfo = NULL;
+	_cleanup_free_ char *lockdown = NULL;
 	struct kd_error *err = loader_lockdown(request->root, &lockdown);
 
-	if (!err)
-		err = kd_sysroot_read(request->root, "/proc/cpuinfo", &cpuinfo, NULL);
 	if (err)
 		return err;
 	if (lockdown)
@@ -59,11 +44,20 @@ static struct kd_error *check_machine(const struct loader_request *request)
 			"this machine is in lockdown (%s), in which a capture kernel cannot load another "
 			"kernel for the whole memory",
 			lockdown);
-	if (is_encrypted(cpuinfo))
-		return kd_error_create(KD_ERR_UNSUPPORTED, "the memory of this virtual machine is encrypted");
 	if (!request->initrd)
 		return kd_error_create(KD_ERR_UNSUPPORTED, "kernel %s has no initramfs", request->kernel);
 	return NULL;
+}
+
+/* Page tables, and what a kexec copies, would have to say that the memory is encrypted. */
+static struct kd_error *check_guest(const struct kd_sysroot *root, const struct loader_arch *arch)
+{
+	bool encrypted = false;
+	struct kd_error *err = arch->is_encrypted_guest ? arch->is_encrypted_guest(root, &encrypted) : NULL;
+
+	if (!err && encrypted)
+		err = kd_error_create(KD_ERR_UNSUPPORTED, "the memory of this virtual machine is encrypted");
+	return err;
 }
 
 static struct kd_error *check_reservation(const struct loader_image *image)
@@ -84,23 +78,17 @@ static struct kd_error *check_reservation(const struct loader_image *image)
 /* --- the record --------------------------------------------------------------------------------------------------- */
 
 /* The capture kernel has no code that unpacks kernels: what is loaded has to lie in the file as it is. */
-static struct kd_error *find_in_file(const struct loader_request *request, const struct kernel_image *kernel,
-				     uint64_t *offset)
+static struct kd_error *find_in_file(const struct kernel_image *kernel, uint64_t *offset)
 {
-	const struct kd_sysroot *files = request->files ? request->files : request->root;
-	_cleanup_free_ char *file = NULL;
-	const char *found;
-	size_t size;
-	struct kd_error *err = kd_sysroot_read_max(files, request->kernel, FILE_MAX, &file, &size);
+	const uint8_t *found = kernel->expanded ?
+				       NULL :
+				       memmem(kernel->file, kernel->file_size, kernel->load, kernel->load_size);
 
-	if (err)
-		return err;
-	found = memmem(file, size, kernel->load, kernel->load_size);
 	if (!found)
 		return kd_error_create(KD_ERR_UNSUPPORTED,
 				       "kernel %s is packed in a way that a capture kernel does not undo",
-				       request->kernel);
-	*offset = (uint64_t)(found - file);
+				       kernel->path);
+	*offset = (uint64_t)(found - kernel->container);
 	return NULL;
 }
 
@@ -179,7 +167,9 @@ struct kd_error *loader_handover(const struct loader_request *request, const cha
 	if (!err)
 		err = loader_prepare(request, &image);
 	if (!err)
-		err = find_in_file(request, &image->kernel, &offset);
+		err = check_guest(request->root, image->arch);
+	if (!err)
+		err = find_in_file(&image->kernel, &offset);
 	if (!err)
 		err = check_reservation(image);
 	if (!err)
