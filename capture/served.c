@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "base/parse.h"
 #include "base/secret.h"
@@ -154,9 +155,9 @@ struct kd_error *served_iscsi_command(const struct kd_plan_volume *volume, char 
 		"node.session.timeo.replacement_timeout=" PATIENCE,
 		NULL,
 	};
-	size_t count = sizeof(words) / sizeof(*words) - 1;
+	size_t count = ARRAY_SIZE(words) - 1;
 
-	_Static_assert(sizeof(words) / sizeof(*words) + 2 * KD_SERVED_CHAP_LINES <= SERVED_ARGV_MAX, "no room");
+	_Static_assert(ARRAY_SIZE(words) + 2 * KD_SERVED_CHAP_LINES <= SERVED_ARGV_MAX, "no room");
 	memcpy(argv, words, sizeof(words));
 	return secret ? add_secret(secret, argv, count) : NULL;
 }
@@ -196,7 +197,7 @@ static struct kd_error *log_in(const struct kd_plan_volume *volume, int64_t dead
 {
 	struct child_job job = { .name = volume->kind, .arg = (void *)volume, .deadline = deadline };
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (strcmp(kinds[i].kind, volume->kind) == 0)
 			job.run = kinds[i].log_in;
 	return child_run(&job, NULL);

@@ -87,16 +87,23 @@ static struct kd_error *name_part(const struct search *search, const char *optio
 			       uuid ? strchr(uuid, '=') + 1 : strrchr(search->node, '/') + 1);
 }
 
+static size_t count_parts(const struct target *target)
+{
+	size_t count = 0;
+
+	while (count < TARGET_PARTS && target->part[count].node)
+		count++;
+	return count;
+}
+
 /* Take over @node. */
 static struct kd_error *add_part(const struct search *search, const char *option, char *node)
 {
 	struct target *target = search->target;
 	_cleanup_free_ char *name = NULL, *before = NULL, *options = NULL;
+	size_t count = count_parts(target);
 	struct kd_error *err;
-	size_t count = 0;
 
-	while (count < TARGET_PARTS && target->part[count].node)
-		count++;
 	if (count == TARGET_PARTS) {
 		free(node);
 		return kd_error_create(KD_ERR_LIMIT,
@@ -159,15 +166,6 @@ static struct kd_error *scan(const struct search *search, off_t place,
 			err = found(search, take_ptr(node));
 	}
 	return err;
-}
-
-static size_t count_parts(const struct target *target)
-{
-	size_t count = 0;
-
-	while (count < TARGET_PARTS && target->part[count].node)
-		count++;
-	return count;
 }
 
 /* --- XFS: struct xfs_dsb, Linux fs/xfs/libxfs/xfs_format.h -------------------------------------------------------- */

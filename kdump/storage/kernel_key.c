@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/array.h"
 #include "dumpfilter/kernel/address_space.h"
 #include "dumpfilter/names/dump_names.h"
 #include "dumpfilter/names/module_names.h"
@@ -143,7 +144,7 @@ static struct kd_error *find_cipher(struct kernel *kernel, const char *name, uin
 	uint64_t vaddr;
 	struct kd_error *err = find_cell(kernel, name, &vaddr);
 
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !err; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(steps) && !err; i++)
 		err = read_pointer(kernel, steps[i].crypt ? kernel->crypt : kernel->dm, steps[i].type, steps[i].member,
 				   vaddr, &vaddr);
 	if (!err)

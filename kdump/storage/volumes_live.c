@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "base/array.h"
 #include "base/secret.h"
 #include "base/text.h"
 #include "kdump/storage/kernel_key.h"
@@ -115,7 +116,7 @@ static bool load_cryptsetup(struct cryptsetup *ret)
 	};
 	void *library = dlopen("libcryptsetup.so.12", RTLD_NOW);
 
-	for (size_t i = 0; library && i < sizeof(symbols) / sizeof(symbols[0]); i++)
+	for (size_t i = 0; library && i < ARRAY_SIZE(symbols); i++)
 		if (!(*symbols[i].place = dlsym(library, symbols[i].name)))
 			return false;
 	return library != NULL;
