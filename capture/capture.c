@@ -836,19 +836,18 @@ static void prepare_comeback(struct capture *capture)
 static void settle_comeback(struct capture *capture)
 {
 	_cleanup_free_ char *mounts = NULL;
-	char where[128] = "?";
+	struct kd_error *err;
+	char where[128];
 
 	if (!capture->setup->outcome->loaded)
 		return;
-	if (capture->stuck || capture->progress->stuck ||
-	    kd_error_discard(kd_sysroot_read(&capture->root, "/proc/mounts", &mounts, NULL)) ||
-	    comeback_is_mounted(mounts, where, sizeof(where)))
-		complain(capture, kd_error_create(KD_ERR_STATE,
-						  "no return by kexec, but a reboot through the firmware: %s is still "
-						  "mounted",
-						  where));
-	else
-		capture->setup->outcome->returning = true;
+	err = capture->stuck || capture->progress->stuck ?
+		      kd_error_create(KD_ERR_STATE, "a process of the capture waits in the kernel") :
+		      kd_sysroot_read(&capture->root, "/proc/mounts", &mounts, NULL);
+	if (!err && comeback_is_mounted(mounts, where, sizeof(where)))
+		err = kd_error_create(KD_ERR_STATE, "%s is still mounted", where);
+	capture->setup->outcome->returning = !err;
+	complain(capture, kd_error_wrap(err, "no return by kexec, but a reboot through the firmware"));
 }
 
 /* --- a second worker ---------------------------------------------------------------------------------------------- */
