@@ -118,6 +118,20 @@ const struct kd_plan_volume *kd_plan_find_volume(const struct kd_plan *plan, con
 	return NULL;
 }
 
+bool kd_plan_option_volume(const struct kd_plan *plan, const char *option, const struct kd_plan_volume **ret)
+{
+	static const char mark[] = "=" KD_PLAN_VOLUME_PREFIX;
+	const char *end = option + strcspn(option, ","), *name = option + strcspn(option, "=");
+	_cleanup_free_ char *copy = NULL;
+
+	if (name >= end || strncmp(name, mark, strlen(mark)) != 0)
+		return false;
+	name += strlen(mark);
+	copy = strndup(name, (size_t)(end - name));
+	*ret = copy ? kd_plan_find_volume(plan, copy) : NULL;
+	return true;
+}
+
 static bool same_words(char *const *a, char *const *b)
 {
 	while (*a && *b && strcmp(*a, *b) == 0)

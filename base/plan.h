@@ -196,6 +196,10 @@ struct kd_error *kd_plan_set_collector(struct kd_plan *plan, enum kd_collector_k
 /** The volume of that name; NULL if there is none. */
 const struct kd_plan_volume *kd_plan_find_volume(const struct kd_plan *plan, const char *name);
 
+/** Does the mount option at @option, which ends at a comma or a NUL, refer to a volume ("logdev=volume:NAME")? Then
+ *  *ret is that volume; NULL: the plan does not have it. */
+bool kd_plan_option_volume(const struct kd_plan *plan, const char *option, const struct kd_plan_volume **ret);
+
 /** Prefixes of words of volumes. "volume:NAME" stands for another volume of the plan, "key:NAME" for a secret in the
  *  image: the contents of KD_PLAN_KEYS "/NAME". */
 #define KD_PLAN_VOLUME_PREFIX "volume:"

@@ -304,21 +304,17 @@ static struct kd_error *find_parts(const struct kd_sysroot *root, const struct k
 				   const struct kd_plan_target *target, const struct disks *avoid, int64_t deadline,
 				   const struct kd_log *log, struct target_place *ret)
 {
-	static const char mark[] = "=" KD_PLAN_VOLUME_PREFIX;
 	const char *option = target->options;
 	size_t used = 0;
 
 	for (; *option; option += strcspn(option, ","), option += *option == ',') {
 		int length = (int)strcspn(option, ","), word = (int)strcspn(option, "=");
-		_cleanup_free_ char *name = NULL;
 		const struct kd_plan_volume *volume;
 		char node[DEVICE_NODE_MAX];
 		struct kd_error *err;
 
-		if (word >= length || strncmp(option + word, mark, strlen(mark)) != 0)
+		if (!kd_plan_option_volume(plan, option, &volume))
 			continue;
-		name = strndup(option + word + strlen(mark), (size_t)length - (size_t)word - strlen(mark));
-		volume = name ? kd_plan_find_volume(plan, name) : NULL;
 		if (!volume || !volume->argv[0])
 			return kd_error_create(KD_ERR_FORMAT, "the plan has no device for %.*s", length, option);
 		err = device_wait(root, volume->argv[0], DEVICE_MOUNT, avoid, deadline, log, node);

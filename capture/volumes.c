@@ -559,19 +559,13 @@ static void mark_options(const struct kd_plan *plan, const char *device, bool *b
 {
 	for (size_t i = 0; i < plan->target_count; i++) {
 		const char *option = plan->target[i].options;
+		const struct kd_plan_volume *volume;
 
 		if (strcmp(plan->target[i].device, device) != 0)
 			continue;
-		while ((option = strstr(option, "=" KD_PLAN_VOLUME_PREFIX))) {
-			_cleanup_free_ char *name = NULL;
-			const struct kd_plan_volume *volume;
-
-			option += 1 + strlen(KD_PLAN_VOLUME_PREFIX);
-			name = strndup(option, strcspn(option, ","));
-			volume = name ? kd_plan_find_volume(plan, name) : NULL;
-			if (volume)
+		for (; *option; option += strcspn(option, ","), option += *option == ',')
+			if (kd_plan_option_volume(plan, option, &volume) && volume)
 				below[volume - plan->volume] = true;
-		}
 	}
 }
 
