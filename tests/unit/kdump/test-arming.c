@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "kdump/arming/armed.h"
+#include "kdump/arming/boots.h"
 #include "kdump/arming/health.h"
 #include "kdump/arming/kept.h"
 #include "kdump/arming/transition.h"
@@ -698,7 +699,7 @@ static void test_crash_loop(void **state)
 	put(m, "/proc/sys/kernel/random/boot_id", "00000000-0000-0000-0000-000000000002\n");
 	snprintf(boots, sizeof(boots), "00000000-0000-0000-0000-000000000001 %ld %ld 0 0\n", (long)time(NULL) - 50,
 		 (long)time(NULL) - 40);
-	put(m, "/var/lib/kdump/boots", boots);
+	put(m, BOOTS_PATH, boots);
 	assert_no_error(arm_restart(&m->ctl, &status));
 	assert_said(m, "kdump: WARNING: crash loop: 3 crashes within 60 minutes; 4 lead to poweroff\n");
 }
