@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/** Which boot this is: a UUID in lower case (drivers/char/random.c), another one after each. */
+#define KD_BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
+enum { KD_BOOT_ID_SIZE = 37 }; /* with its NUL */
+
 /** The figure, in bytes, of the line that begins with @key and a colon ("MemTotal:       16303160 kB"). Returns false,
  *  with *ret untouched, if there is no such line or no number in it. */
 bool kd_proc_figure(const char *text, const char *key, uint64_t *ret);

@@ -9,10 +9,9 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/proc.h"
 #include "capture/clock.h"
 #include "capture/save.h"
-
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 /* The level of these lines: in the kernel's log, and not on a console that shows the capture to people. */
 #define LEVEL "<6>"
@@ -31,7 +30,7 @@ static void put_line(const struct flight *flight, const struct kd_flight_event *
 void flight_begin(const struct flight *flight, uint64_t armed)
 {
 	char *id = flight->record->id;
-	_cleanup_close_ int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(KD_BOOT_ID_PATH, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || kd_read_all(fd, id, KD_FLIGHT_ID) != KD_FLIGHT_ID || !kd_flight_is_id(id))
 		memset(id, '0', KD_FLIGHT_ID);

@@ -14,6 +14,7 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/proc.h"
 #include "base/record.h"
 #include "base/text.h"
 #include "kdump/airbag/airbag.h"
@@ -35,8 +36,6 @@ static const struct {
 	{ "unknown_nmi_panic", "unknown_nmi_panic", "1", "an operator's NMI, or a watchdog's" },
 	{ "panic_force_cpu=0", NULL, NULL, "the old kernel wants the boot CPU (Linux 7.2)" },
 };
-
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 static const char *const states[] = {
 	[TRIAL_PENDING] = "pending",
@@ -271,7 +270,7 @@ struct kd_error *trial_new(const struct kd_sysroot *root, struct trial *ret)
 	kd_hex(random, sizeof(random), trial.id);
 	err = kd_sysroot_read_line(root, &trial.from, "/proc/sys/kernel/osrelease");
 	if (!err)
-		err = kd_sysroot_read_line(root, &trial.boot, BOOT_ID);
+		err = kd_sysroot_read_line(root, &trial.boot, KD_BOOT_ID_PATH);
 	if (!err)
 		err = read_settings(root, &trial.settings);
 	if (err)
@@ -365,7 +364,7 @@ static struct kd_error *is_over(const struct kd_sysroot *root, const struct tria
 	struct kd_error *err = trial_word(root, LOADER_TRIAL, on_trial);
 
 	if (!err)
-		err = kd_sysroot_read_line(root, &boot, BOOT_ID);
+		err = kd_sysroot_read_line(root, &boot, KD_BOOT_ID_PATH);
 	if (!err)
 		*ret = strcmp(on_trial, trial->id) != 0 && !(trial->boot && strcmp(boot, trial->boot) == 0);
 	return err;
@@ -389,7 +388,7 @@ struct kd_error *trial_settle(const struct kd_sysroot *root, struct trial *ret, 
 	trial.state = TRIAL_RETURNED;
 	err = kd_set_text(&trial.how, strcmp(came_back, trial.id) == 0 ? TRIAL_BY_PANIC : TRIAL_BY_FIRMWARE);
 	if (!err)
-		err = kd_sysroot_read_line(root, &trial.back, BOOT_ID);
+		err = kd_sysroot_read_line(root, &trial.back, KD_BOOT_ID_PATH);
 	if (!err)
 		err = trial_write(root, &trial);
 	if (err)

@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/proc.h"
 #include "base/sha256.h"
 #include "base/text.h"
 
@@ -43,7 +44,7 @@ static char **field(const struct armed *armed, size_t i)
 
 static struct kd_error *read_boot_id(const struct kd_sysroot *root, char **ret)
 {
-	return kd_sysroot_read_line(root, ret, "/proc/sys/kernel/random/boot_id");
+	return kd_sysroot_read_line(root, ret, KD_BOOT_ID_PATH);
 }
 
 static struct kd_error *format(const struct armed *armed, const char *boot_id, char **ret)

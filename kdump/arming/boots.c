@@ -67,7 +67,7 @@ static int64_t last_sign(const struct kd_sysroot *root, int64_t since, int64_t e
 
 static bool is_id(const char *id)
 {
-	return strlen(id) == BOOT_ID_SIZE - 1 && strspn(id, "0123456789abcdef-") == BOOT_ID_SIZE - 1;
+	return strlen(id) == KD_BOOT_ID_SIZE - 1 && strspn(id, "0123456789abcdef-") == KD_BOOT_ID_SIZE - 1;
 }
 
 /* What is not a line of ours is a boot of which nothing is known. */
@@ -80,7 +80,7 @@ static void parse(char *line, struct boot *ret)
 
 	if (!word || !is_id(word))
 		return;
-	memcpy(boot.id, word, BOOT_ID_SIZE);
+	memcpy(boot.id, word, KD_BOOT_ID_SIZE);
 	for (size_t i = 0; i < ARRAY_SIZE(number); i++) {
 		word = kd_next_word(&line, &unterminated);
 		if (!word || !kd_parse_s64(word, number[i]) || *number[i] < 0)
@@ -124,7 +124,7 @@ struct kd_error *boots_read(const struct kd_sysroot *root, struct boots *ret)
 	char *cursor = text;
 
 	if (!err)
-		err = kd_sysroot_read_line(root, &id, "/proc/sys/kernel/random/boot_id");
+		err = kd_sysroot_read_line(root, &id, KD_BOOT_ID_PATH);
 	if (err)
 		return err;
 	if (cursor)
@@ -135,7 +135,7 @@ struct kd_error *boots_read(const struct kd_sysroot *root, struct boots *ret)
 		boots.before = boots.now;
 		boots.now = (struct boot){ .since = boot_time(root) };
 		if (is_id(id))
-			memcpy(boots.now.id, id, BOOT_ID_SIZE);
+			memcpy(boots.now.id, id, KD_BOOT_ID_SIZE);
 		if (*boots.before.id)
 			boots.before.sign = last_sign(root, boots.before.since, boots.now.since);
 	}

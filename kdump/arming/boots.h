@@ -8,19 +8,18 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/proc.h"
 #include "base/sysroot.h"
 
 #define BOOTS_PATH KD_STATEDIR "/boots"
 
-enum { BOOT_ID_SIZE = 37 };
-
 /** Times are seconds since the epoch; 0: unknown, or it did not happen. */
 struct boot {
-	char id[BOOT_ID_SIZE]; /* /proc/sys/kernel/random/boot_id; "": nothing is known of it */
-	int64_t since;         /* when it began */
-	int64_t armed;         /* since when a crash would have left a dump; 0: at its end it would not */
-	int64_t shutdown;      /* when an orderly shutdown began */
-	int64_t sign;          /* the last sign of life: the newest of the system's logs; only of an earlier boot */
+	char id[KD_BOOT_ID_SIZE]; /* KD_BOOT_ID_PATH; "": nothing is known of it */
+	int64_t since;            /* when it began */
+	int64_t armed;            /* since when a crash would have left a dump; 0: at its end it would not */
+	int64_t shutdown;         /* when an orderly shutdown began */
+	int64_t sign;             /* the last sign of life: the newest of the system's logs; only of an earlier boot */
 };
 
 struct boots {

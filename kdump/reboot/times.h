@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/proc.h"
 #include "base/sysroot.h"
 
 #define REBOOT_TIMES_PATH KD_STATEDIR "/reboot"
@@ -29,8 +30,8 @@ void reboot_moment_now(struct reboot_moment *ret);
 /** What is noted before the jump. */
 struct reboot_note {
 	struct reboot_moment command;
-	char boot[37]; /* /proc/sys/kernel/random/boot_id */
-	char from[65]; /* uname -r */
+	char boot[KD_BOOT_ID_SIZE]; /* KD_BOOT_ID_PATH */
+	char from[65];              /* uname -r */
 };
 
 /** Write the record. KD_ERR_OS, KD_ERR_STATE. */

@@ -6,20 +6,19 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/proc.h"
 #include "base/run.h"
 #include "base/text.h"
 #include "kdump/reboot/times.h"
 #include "kdump/verbs/reboot.h"
 #include "kdump/verbs/terminal.h"
 
-#define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
-
 struct kd_error *reboot_timing_note(struct kdumpctl *ctl)
 {
 	struct reboot_note note = { 0 };
 	struct utsname name;
 	_cleanup_free_ char *boot = NULL;
-	struct kd_error *err = kd_sysroot_read_line(&ctl->root, &boot, BOOT_ID_PATH);
+	struct kd_error *err = kd_sysroot_read_line(&ctl->root, &boot, KD_BOOT_ID_PATH);
 
 	if (err)
 		return err;
@@ -150,7 +149,7 @@ struct kd_error *reboot_timing_show(struct kdumpctl *ctl, const char *unit)
 	if (!err && !kd_sysroot_is_live(&ctl->root))
 		return kd_error_create(KD_ERR_USAGE, "--timing works on the running machine only");
 	if (!err)
-		err = kd_sysroot_read_line(&ctl->root, &boot, BOOT_ID_PATH);
+		err = kd_sysroot_read_line(&ctl->root, &boot, KD_BOOT_ID_PATH);
 	if (!err && strcmp(boot, note.boot) == 0)
 		return kd_error_create(KD_ERR_STATE, "the machine has not rebooted since \"kdumpctl reboot\"");
 	if (!err)

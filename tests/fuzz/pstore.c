@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	REQUIRE(!fuzz_error(kd_sysroot_open(fuzz_directory(), &root)));
 	if (!fuzz_error(boots_read(&root, &boots)))
-		REQUIRE(strlen(boots.before.id) < BOOT_ID_SIZE && boots.before.armed >= 0);
+		REQUIRE(strlen(boots.before.id) < KD_BOOT_ID_SIZE && boots.before.armed >= 0);
 	REQUIRE(!fuzz_error(pstore_load(&root, &pstore)));
 	for (size_t i = 0; i < pstore.count; i++) {
 		files += pstore.log[i].file_count;
