@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* "kdumpctl prepare": make the containers of targets that have no file system. No other verb ever writes to a device
  * that does not hold one. */
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/parse.h"
+#include "base/text.h"
 #include "kdump/config/conf.h"
 #include "kdump/dumps/waiting.h"
+#include "kdump/sizing/census.h"
 #include "kdump/storage/held.h"
 #include "kdump/verbs/containers.h"
 #include "kdump/verbs/dump_choice.h"
@@ -180,6 +183,139 @@ static struct kd_error *put(const struct kdumpctl *ctl, const struct target_requ
 	}
 	return NULL;
 }
+
+/* --- what fits ---------------------------------------------------------------------------------------------------- */
+
+struct container_state {
+	const char *name;
+	const char *error; /* why the rest is not known; NULL: it is */
+	uint64_t size, available;
+	unsigned int waiting;
+	uint64_t dump; /* bytes that a dump would take now; 0: not known */
+};
+
+struct look {
+	const struct kd_conf *conf;
+	void (*tell)(const struct kdumpctl *ctl, const struct container_state *state, void *arg);
+	void *arg;
+};
+
+static uint64_t dump_bytes(const struct kdumpctl *ctl, const struct kd_conf *conf)
+{
+	struct census_dump dump;
+	struct census census;
+
+	if (kd_error_discard(census_take(&ctl->root, &census)))
+		return 0;
+	census_estimate(&ctl->root, &census, conf->core_collector, &dump);
+	return dump.bytes;
+}
+
+static struct kd_error *look_at(const struct kdumpctl *ctl, const struct target_request *request, void *arg)
+{
+	_cleanup_(held_close) struct held held = { .fd = -1 };
+	const struct look *look = arg;
+	struct container_state state = { .dump = dump_bytes(ctl, look->conf) };
+	_cleanup_free_ char *name = NULL;
+	struct kd_error *err = held_open(&ctl->root, request, false, &held);
+
+	if (err) {
+		kd_error_destroy(kd_format(&name, "%s %s", request->type, request->device));
+		state.error = err->text;
+	} else {
+		state.size = held.container->label.size;
+		state.available = held_available(held.container);
+		state.waiting = held_count(held.container);
+	}
+	state.name = err ? name : held.name;
+	if (state.name)
+		look->tell(ctl, &state, look->arg);
+	kd_error_destroy(err);
+	return NULL;
+}
+
+static void look_at_all(const struct kdumpctl *ctl, struct look look)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct kd_error *err = kd_conf_load(&ctl->root, NULL, ctl->conf_file, &conf);
+
+	look.conf = &conf;
+	kd_error_destroy(err ? err : for_each(ctl, &conf, look_at, &look, &(unsigned int){ 0 }));
+}
+
+struct fit_line {
+	const char *label;
+	int width;
+};
+
+static void print_fit(const struct kdumpctl *ctl, const struct container_state *state, void *arg)
+{
+	char have[TERM_SIZE_MAX], need[TERM_SIZE_MAX], waiting[48] = "", dump[80] = "";
+	const struct fit_line *line = arg;
+	struct term term;
+
+	term_init(&term, stdout);
+	if (state->error)
+		return term_line(&term, "%-*s%s: %s", line->width, line->label, state->name, state->error);
+	if (state->waiting)
+		snprintf(waiting, sizeof(waiting), ", %u dump%s not collected yet", state->waiting,
+			 state->waiting == 1 ? "" : "s");
+	if (state->dump)
+		snprintf(dump, sizeof(dump), "; a dump now would take about %s, which %s", term_size(state->dump, need),
+			 state->dump <= state->available ? "fits" : "does not fit");
+	term_line(&term, "%-*s%s: %s free%s%s", line->width, line->label, state->name,
+		  term_size(state->available, have), waiting, dump);
+}
+
+void containers_print_fit(const struct kdumpctl *ctl, const char *label, int width)
+{
+	look_at_all(ctl, (struct look){ .tell = print_fit, .arg = &(struct fit_line){ label, width } });
+}
+
+static void put_fit(const struct kdumpctl *ctl, const struct container_state *state, void *arg)
+{
+	struct kd_json *json = arg;
+
+	kd_json_open(json, NULL, '{');
+	kd_json_string(json, "name", state->name);
+	kd_json_string(json, "error", state->error);
+	if (!state->error) {
+		kd_json_u64(json, "size_bytes", state->size);
+		kd_json_u64(json, "free_bytes", state->available);
+		kd_json_u64(json, "waiting_dumps", state->waiting);
+	}
+	if (state->dump)
+		kd_json_u64(json, "dump_bytes", state->dump);
+	if (state->dump && !state->error)
+		kd_json_bool(json, "fits", state->dump <= state->available);
+	kd_json_close(json, '}');
+}
+
+void containers_put_fit(const struct kdumpctl *ctl, struct kd_json *json)
+{
+	kd_json_open(json, "containers", '[');
+	look_at_all(ctl, (struct look){ .tell = put_fit, .arg = json });
+	kd_json_close(json, ']');
+}
+
+/* What cannot be opened has changed since it was armed, which is told otherwise, or is root's alone. */
+static void warn_of_fit(const struct kdumpctl *ctl, const struct container_state *state, void *arg)
+{
+	char have[TERM_SIZE_MAX], need[TERM_SIZE_MAX];
+
+	if (!state->error && state->dump > state->available)
+		kd_warn(&ctl->log, "%s has %s free, and a dump now would take about %s: %s", state->name,
+			term_size(state->available, have), term_size(state->dump, need),
+			state->waiting ? "\"systemctl restart kdump-collect\" moves the dumps out that wait there" :
+					 "make it larger, or name a further target in kdump.conf");
+}
+
+void containers_warn_of_fit(const struct kdumpctl *ctl)
+{
+	look_at_all(ctl, (struct look){ .tell = warn_of_fit });
+}
+
+/* --- for other verbs ---------------------------------------------------------------------------------------------- */
 
 void containers_collect(const struct kdumpctl *ctl)
 {

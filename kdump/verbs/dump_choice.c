@@ -2,8 +2,11 @@
 #include "kdump/verbs/dump_choice.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
+#include "base/text.h"
 #include "kdump/config/conf.h"
 #include "kdump/dumps/named.h"
 #include "kdump/storage/held.h"
@@ -27,6 +30,70 @@ static struct kd_error *read_conf_or_default(const struct kdumpctl *ctl, struct 
 	return kd_conf_default(ret);
 }
 
+/* Servers whose files kdumpctl does not look at: the machine's own credentials may be good for nothing but adding
+ * dumps. How somebody lists what is there: @command, what kdump.conf calls the server, @then, and with @has_path the
+ * directory. */
+static const struct elsewhere {
+	const char *type;
+	const char *command, *then;
+	bool has_path;
+} elsewhere[] = {
+	{ "ssh", "ssh ", " ls ", true },
+	{ "http", "rclone lsf :webdav: --webdav-url ", "", false },
+	{ "s3", "aws s3 ls ", "/", false },
+};
+
+/* NULL: a target of @type can be looked at here. */
+static const struct elsewhere *find_elsewhere(const char *type)
+{
+	for (size_t i = 0; type && i < ARRAY_SIZE(elsewhere); i++)
+		if (strcmp(type, elsewhere[i].type) == 0)
+			return &elsewhere[i];
+	return NULL;
+}
+
+/* The command for that. The caller owns *ret. */
+static struct kd_error *way_to_look(const struct elsewhere *row, const struct target_request *request, char **ret)
+{
+	const char *endpoint = strcmp(row->type, "s3") == 0 ? request->access->s3_endpoint : NULL;
+
+	return kd_format(ret, "%s%s%s%s%s%s", row->command, request->device, row->then,
+			 row->has_path ? request->path : "", endpoint ? " --endpoint-url " : "",
+			 endpoint ? endpoint : "");
+}
+
+static struct kd_error *refuse_elsewhere(const struct elsewhere *row, const struct target_request *request)
+{
+	_cleanup_free_ char *command = NULL;
+	struct kd_error *err = way_to_look(row, request, &command);
+
+	return err ? err :
+		     kd_error_create(
+			     KD_ERR_STATE,
+			     "dumps go to %s, where kdumpctl does not look: \"%s\" lists them; fetch one, and name "
+			     "the directory that it is in",
+			     request->device, command);
+}
+
+void dumps_remark_elsewhere(const struct kdumpctl *ctl)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct kd_error *err = read_conf_or_default(ctl, &conf);
+
+	for (size_t i = 0; !err && i < conf.further_count; i++) {
+		struct target_request request = kd_conf_further(&conf, i);
+		const struct elsewhere *row = find_elsewhere(request.type);
+		_cleanup_free_ char *command = NULL;
+
+		if (!row)
+			continue;
+		err = way_to_look(row, &request, &command);
+		if (!err)
+			kd_info(&ctl->log, "There may be more dumps in %s: \"%s\" lists them", request.device, command);
+	}
+	kd_error_destroy(err);
+}
+
 struct kd_error *dumps_directory(const struct kdumpctl *ctl, char **ret)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
@@ -37,6 +104,8 @@ struct kd_error *dumps_directory(const struct kdumpctl *ctl, char **ret)
 	if (err)
 		return err;
 	request = kd_conf_target(&conf);
+	if (find_elsewhere(request.type))
+		return refuse_elsewhere(find_elsewhere(request.type), &request);
 	/* Without a target, path is a path of the machine itself, and so it is with a container. */
 	if (conf.target_type && !held_is_meant(&request)) {
 		err = target_resolve(&ctl->root, &request, &ctl->log, &target);

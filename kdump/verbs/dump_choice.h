@@ -7,8 +7,12 @@
 #include "kdump/verbs/kdumpctl.h"
 
 /** The directory where kdump.conf puts the dumps of the first target, as a path on this machine: *ret is owned by the
- *  caller. Dumps in a container get there at the next boot. KD_ERR_STATE: its file system is not mounted. */
+ *  caller. Dumps in a container get there at the next boot. KD_ERR_STATE: its file system is not mounted, or the target
+ *  is a server by ssh, http or s3; the error says how to look there. */
 struct kd_error *dumps_directory(const struct kdumpctl *ctl, char **ret) MUST_CHECK;
+
+/** Tell on ctl->log how to look at the further targets that are such servers. */
+void dumps_remark_elsewhere(const struct kdumpctl *ctl);
 
 /** Load the dumps below @directory, which the user names, and which may be anybody's; NULL: the machine's own below the
  *  directory where kdump.conf puts them. Errors are those of dumps_load(), kd_conf_load() and target_resolve(). */

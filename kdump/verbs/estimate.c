@@ -6,8 +6,11 @@
 #include "base/bytes.h"
 #include "base/json.h"
 #include "kdump/sizing/reservation.h"
-#include "kdump/verbs/verbs.h"
+#include "kdump/verbs/containers.h"
 #include "kdump/verbs/terminal.h"
+#include "kdump/verbs/verbs.h"
+
+enum { COLUMN = 22 }; /* of the values */
 
 /* --- printing ----------------------------------------------------------------------------------------------------- */
 
@@ -24,10 +27,10 @@ static void print_known(const struct term *term, const struct estimate *estimate
 	printf("%-25s%" PRIu64 "M\n", "Reserved crashkernel:", estimate->reserved >> 20);
 	print_line(26, "Recommended crashkernel:", estimate->recommended);
 	putchar('\n');
-	print_line(22, "Kernel image size:", estimate->kernel);
-	print_line(22, "Kernel modules size:", estimate->modules);
-	print_line(22, "Initramfs size:", estimate->initramfs);
-	print_line(22, "Runtime reservation:",
+	print_line(COLUMN, "Kernel image size:", estimate->kernel);
+	print_line(COLUMN, "Kernel modules size:", estimate->modules);
+	print_line(COLUMN, "Initramfs size:", estimate->initramfs);
+	print_line(COLUMN, "Runtime reservation:",
 		   estimate->elfcorehdr + estimate->early + estimate->filter + estimate->mem_map);
 	if (estimate->large_count) {
 		puts("Large modules:");
@@ -46,17 +49,17 @@ static void print_source(const struct term *term, const struct estimate *estimat
 	char when[TERM_TIME_MAX];
 
 	putchar('\n');
-	print_line(22, "Computed need:", estimate->computed);
+	print_line(COLUMN, "Computed need:", estimate->computed);
 	if (!estimate->recorded) {
 		puts("Recorded need:       none: no capture by this kernel has been recorded yet");
 	} else {
-		print_line(22, "Recorded need:", estimate->recorded);
-		print_line(22, "Recorded peak:", estimate->recorded_peak);
+		print_line(COLUMN, "Recorded need:", estimate->recorded);
+		print_line(COLUMN, "Recorded peak:", estimate->recorded_peak);
 		term_line(term, "Recorded in:         %s (%s)", estimate->report,
 			  term_time(estimate->recorded_at, when));
 	}
 	if (estimate->returning)
-		print_line(22, "Return by kexec:", estimate->returning);
+		print_line(COLUMN, "Return by kexec:", estimate->returning);
 	if (estimate->assumed_image)
 		puts("The initramfs is not built yet, or you may not read it: its size and the size of its modules are assumed.");
 	if (estimate_judge(estimate) == ESTIMATE_WASTEFUL)
@@ -64,7 +67,7 @@ static void print_source(const struct term *term, const struct estimate *estimat
 		       (estimate->reserved - estimate->recommended) >> 20);
 }
 
-static void print_json(const struct estimate *estimate)
+static void print_json(const struct kdumpctl *ctl, const struct estimate *estimate)
 {
 	static const char *const verdicts[] = {
 		[ESTIMATE_NOTHING] = "nothing",
@@ -108,6 +111,7 @@ static void print_json(const struct estimate *estimate)
 		kd_json_u64(&json, "time", estimate->recorded_at);
 		kd_json_close(&json, '}');
 	}
+	containers_put_fit(ctl, &json);
 	kd_json_close(&json, '}');
 }
 
@@ -120,11 +124,12 @@ struct kd_error *estimate_show(struct kdumpctl *ctl, int *status)
 	if (err)
 		return err;
 	if (ctl->json) {
-		print_json(&estimate);
+		print_json(ctl, &estimate);
 		return NULL;
 	}
 	term_init(&term, stdout);
 	print_known(&term, &estimate);
 	print_source(&term, &estimate);
+	containers_print_fit(ctl, "Container:", COLUMN - 1);
 	return NULL;
 }

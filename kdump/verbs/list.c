@@ -357,8 +357,10 @@ struct kd_error *dumps_list(struct kdumpctl *ctl, int *status)
 		print_json(ctl, chosen, count, !directory && selects_all(&selection));
 	else if (count)
 		print_table(chosen, count);
-	if (!directory)
+	if (!directory) {
 		containers_remark(ctl);
+		dumps_remark_elsewhere(ctl);
+	}
 	if (!count) {
 		say_none(ctl, &dumps);
 		*status = 1;

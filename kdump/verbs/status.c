@@ -14,6 +14,7 @@
 #include "kdump/arming/transition.h"
 #include "kdump/config/settings.h"
 #include "kdump/loader/loader.h"
+#include "kdump/verbs/containers.h"
 #include "kdump/verbs/status.h"
 #include "kdump/verbs/terminal.h"
 #include "kdump/verbs/verbs.h"
@@ -37,7 +38,7 @@ const struct verb_option status_options[] = {
 
 /* --- for people --------------------------------------------------------------------------------------------------- */
 
-static void print_details(const struct health *health)
+static void print_details(const struct kdumpctl *ctl, const struct health *health)
 {
 	const struct armed *armed = &health->armed;
 	char when[TERM_TIME_MAX], age[TERM_TIME_MAX];
@@ -67,6 +68,7 @@ static void print_details(const struct health *health)
 		printf("target        %s\n", armed->target);
 	if (armed->directory)
 		printf("dumps         %s\n", armed->directory);
+	containers_print_fit(ctl, "container", 14);
 	if (armed->cmdline)
 		printf("command line  %s\n", armed->cmdline);
 	printf("reservation   %" PRIu64 " MiB", health->reserved >> 20);
@@ -127,6 +129,7 @@ static void warn_of_problems(const struct kdumpctl *ctl, const struct health *he
 	for (i = 0; i < health->changes; i++)
 		kd_warn(&ctl->log, "%s %s since: %s: %s", health->change[i].name, health->change[i].how,
 			health->change[i].meaning, health->change[i].remedy);
+	containers_warn_of_fit(ctl);
 }
 
 /* Only the word "no" turns the line off, as in Red Hat's settings. */
@@ -202,7 +205,7 @@ static void put_inputs(struct kd_json *json, const struct inputs *inputs)
 	kd_json_close(json, ']');
 }
 
-static void print_json(const struct health *health)
+static void print_json(const struct kdumpctl *ctl, const struct health *health)
 {
 	const struct armed *armed = &health->armed;
 	struct kd_json json = { .out = stdout };
@@ -237,6 +240,7 @@ static void print_json(const struct health *health)
 		kd_json_string(&json, "last_capture", health->capture_name);
 		kd_json_u64(&json, "last_capture_at", health->captured);
 	}
+	containers_put_fit(ctl, &json);
 	kd_json_open(&json, "changed", '[');
 	for (i = 0; i < health->changes; i++)
 		kd_json_string(&json, NULL, health->change[i].name);
@@ -296,9 +300,9 @@ static struct kd_error *show(const struct kdumpctl *ctl, const struct health *he
 	if (metrics)
 		print_metrics(health, stdout);
 	else if (ctl->json)
-		print_json(health);
+		print_json(ctl, health);
 	else if (ctl->verbose) {
-		print_details(health);
+		print_details(ctl, health);
 		print_changes(health);
 	} else
 		warn_of_problems(ctl, health);
