@@ -20,6 +20,7 @@
 #include "capture/disks.h"
 #include "capture/flight.h"
 #include "capture/hooks.h"
+#include "capture/machine.h"
 #include "capture/modules.h"
 #include "capture/save.h"
 
@@ -70,6 +71,7 @@ struct step {
 static void leave_alone(struct capture *capture)
 {
 	capture->stuck = capture->progress->stuck = true;
+	machine_make_room();
 }
 
 /* Log the error and put it into the report; the capture goes on. */

@@ -14,6 +14,11 @@ void machine_setup(void);
  *  must begin with *prefix. Without /dev/kmsg the stream is standard error. */
 FILE *machine_log(const char **prefix);
 
+/** Give those room who write beside a disk that is stuck: what was written for it stays in memory, and counts against
+ *  everybody, so that another disk would get a few pages per second (vm.dirty_ratio,
+ *  Documentation/admin-guide/sysctl/vm.rst). */
+void machine_make_room(void);
+
 /** A line for the kernel's log, without memory of one's own. Safe in a signal handler. */
 void machine_say(const char *text);
 

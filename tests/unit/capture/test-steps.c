@@ -199,6 +199,12 @@ void __wrap_machine_emergency(char key)
 	_exit(1);
 }
 
+void __wrap_machine_make_room(void);
+void __wrap_machine_make_room(void)
+{
+	note("room\n");
+}
+
 struct kd_error *comeback_load(struct comeback_request *request)
 {
 	note("load%s%s\n", request->facts.complete ? "" : " without a dump",
@@ -393,7 +399,7 @@ static void test_a_second_target_on_a_disk_that_hangs(void **state)
 	machine.dump_fails = machine.dump_hangs = machine.one_disk = true;
 	make_plan(&fixture->plan, NULL, TARGETS);
 	capture(&fixture->plan, fixture->outcome,
-		"connect 0\ndump behind its log\nabandon\nconnect 1 in a hurry\ndisconnect\n");
+		"connect 0\ndump behind its log\nroom\nabandon\nconnect 1 in a hurry\ndisconnect\n");
 	assert_true(exists("0/vmcore-dmesg.txt"));
 	assert_false(exists("1/vmcore-dmesg.txt"));
 }
@@ -407,7 +413,7 @@ static void test_a_second_target_on_another_disk(void **state)
 	machine.dump_fails = machine.dump_hangs = true;
 	make_plan(&fixture->plan, NULL, TARGETS);
 	capture(&fixture->plan, fixture->outcome,
-		"connect 0\ndump behind its log\nabandon\nconnect 1 in a hurry\ndump behind its log\nabandon\n");
+		"connect 0\ndump behind its log\nroom\nabandon\nconnect 1 in a hurry\ndump behind its log\nroom\nabandon\n");
 }
 
 /* Disks had the time of the first one to appear, but the network is set up only now. */
@@ -421,7 +427,7 @@ static void test_a_server_after_a_disk_that_hangs(void **state)
 	make_plan(&fixture->plan, NULL, TARGETS);
 	assert_no_error(kd_plan_set_server(&fixture->plan, "10.0.2.2", false));
 	capture(&fixture->plan, fixture->outcome,
-		"connect 0\ndump behind its log\nabandon\nconnect 1\ndump behind its log\nabandon\n");
+		"connect 0\ndump behind its log\nroom\nabandon\nconnect 1\ndump behind its log\nroom\nabandon\n");
 }
 
 /* A second address of the server is for one that cannot be reached. */
@@ -458,7 +464,7 @@ static void test_another_way_to_a_server_that_is_lost(void **state)
 	make_plan(&fixture->plan, NULL, TARGETS);
 	assert_no_error(kd_plan_set_server(&fixture->plan, "10.0.2.2", true));
 	capture(&fixture->plan, fixture->outcome,
-		"connect 0\ndump behind its log\nabandon\nconnect 1\ndump behind its log\nabandon\n");
+		"connect 0\ndump behind its log\nroom\nabandon\nconnect 1\ndump behind its log\nroom\nabandon\n");
 }
 
 /* Whatever waits for a disk that was pulled out is ended, and the next target has the dump. */
@@ -471,7 +477,8 @@ static void test_a_disk_that_is_unplugged(void **state)
 	make_target(1);
 	machine.unplugged = true;
 	make_plan(&fixture->plan, NULL, TARGETS);
-	capture(&fixture->plan, fixture->outcome, "connect 0\nabandon\nconnect 1\ndump behind its log\ndisconnect\n");
+	capture(&fixture->plan, fixture->outcome,
+		"connect 0\nroom\nabandon\nconnect 1\ndump behind its log\ndisconnect\n");
 	assert_int_equal(fixture->outcome->result, CAPTURE_COMPLETE);
 	assert_int_equal(fixture->outcome->progress.hanging.count, 0);
 	assert_true(clock_ms() - start < 30000);
@@ -487,7 +494,7 @@ static void test_a_target_that_holds_whoever_looks_at_it(void **state)
 	machine.dump_is_held = true;
 	make_plan(&fixture->plan, NULL, 1);
 	fixture->plan.stall_timeout = 1;
-	capture(&fixture->plan, fixture->outcome, "connect 0\ndump behind its log\nabandon\n");
+	capture(&fixture->plan, fixture->outcome, "connect 0\ndump behind its log\nroom\nabandon\n");
 	assert_true(clock_ms() - start < 40000);
 }
 
@@ -766,8 +773,8 @@ static void test_the_end_does_not_wait_for_a_disk_that_was_left(void **state)
 	make_target(0);
 	machine.dump_fails = machine.dump_hangs = true;
 	make_plan(&fixture->plan, NULL, 1);
-	capture(&fixture->plan, fixture->outcome, "connect 0\ndump behind its log\nabandon\n");
-	assert_ends(fixture->outcome, "connect 0\ndump behind its log\nabandon\nreboot\n");
+	capture(&fixture->plan, fixture->outcome, "connect 0\ndump behind its log\nroom\nabandon\n");
+	assert_ends(fixture->outcome, "connect 0\ndump behind its log\nroom\nabandon\nreboot\n");
 	/* What is still mounted has its turn. */
 	assert_true(exists("synced"));
 }
