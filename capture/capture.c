@@ -30,6 +30,7 @@ enum {
 	SECOND_LOOK_SECONDS = 15,
 	STUCK_SECONDS = 120, /* without a sign of life of the child that makes the dump, at most */
 	HELD_SECONDS = 10,   /* behind stall_timeout, by which that child judges the collector */
+	LEAVE_SECONDS = 30,  /* for a target, when another one comes next; the only one may just be slow */
 	TRACE_LINES = 50,
 	RESERVE_SIZE = 512 << 10, /* kexec-dmesg.log and report.json */
 	CLOSING_MS = 30 * 1000,   /* the most that the dump leaves for the report and the unmount */
@@ -864,10 +865,12 @@ static struct kd_error *step_trace_first(struct capture *capture)
 
 static struct kd_error *step_disconnect_first(struct capture *capture)
 {
+	bool others = first_target(capture) > capture->progress->target;
+	int64_t deadline = others ? clock_deadline(LEAVE_SECONDS, capture->deadline) : capture->deadline;
 	struct kd_error *err = NULL;
 
 	if (capture->progress->mounted)
-		err = run_apart(capture, "unmounting the target", disconnect_target, NULL);
+		err = run_until(capture, "unmounting the target", disconnect_target, NULL, deadline);
 	capture->progress->mounted = false;
 	if (capture->stuck)
 		disks_add(&capture->progress->hanging, &capture->root, capture->setup->outcome->place.node);
@@ -891,7 +894,7 @@ static const struct step examination[] = {
 
 static const struct step again[] = {
 	{ "trace", step_trace_first, 60, GO_ON },
-	{ "disconnect", step_disconnect_first, 30, GO_ON },
+	{ "disconnect", step_disconnect_first, 120, GO_ON },
 };
 
 static const struct step saving[] = {
