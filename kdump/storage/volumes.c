@@ -397,6 +397,29 @@ static struct kd_error *put_missing(const struct resolving *resolving, const cha
 	return err;
 }
 
+/* Is the array being given another form? The attribute has "none", or how far that has come (Linux drivers/md/md.c,
+ * reshape_position_show()). */
+static bool is_reshaped(const struct kd_sysroot *root, const char *name)
+{
+	_cleanup_free_ char *position = NULL;
+
+	kd_error_destroy(kd_sysroot_read_line(root, &position, "/sys/class/block/%s/md/reshape_position", name));
+	return position && strcmp(position, "none") != 0;
+}
+
+/* The kernel goes on with it as soon as the array runs. Only mdadm, which the capture kernel does not have, keeps a
+ * copy of the sectors that are on their way (mdadm(8), --backup-file). */
+static struct kd_error *check_reshape(const struct kd_sysroot *root, const char *name)
+{
+	return !is_reshaped(root, name) ?
+		       NULL :
+		       kd_error_create(
+			       KD_ERR_UNSUPPORTED,
+			       "%s is being reshaped, and a capture kernel would go on with that without mdadm: "
+			       "wait until /proc/mdstat shows that it is done, or choose another dump target",
+			       name);
+}
+
 static struct kd_error *resolve_md(const struct resolving *resolving, const char *name, unsigned int depth)
 {
 	_cleanup_free_ char *level = NULL, *version = NULL;
@@ -414,7 +437,9 @@ static struct kd_error *resolve_md(const struct resolving *resolving, const char
 				       "%s has \"%s\" metadata, which a program in user space manages: the "
 				       "capture cannot assemble it; choose another target",
 				       name, version);
-	err = find_lowers(resolving, name, depth, is_member, &lowers);
+	err = check_reshape(resolving->root, name);
+	if (!err)
+		err = find_lowers(resolving, name, depth, is_member, &lowers);
 	if (!err)
 		err = words_add(&words, level);
 	if (!err)
@@ -512,7 +537,7 @@ static struct kd_error *describe_md(const struct kd_sysroot *root, const char *n
 	_cleanup_(kd_names_free) struct kd_names slaves = { 0 };
 	struct kd_error *err = find_slaves(root, name, &slaves);
 
-	fprintf(out, "%s", level);
+	fprintf(out, "%s%s", level, is_reshaped(root, name) ? " reshape" : "");
 	for (size_t i = 0; i < slaves.count; i++)
 		if (is_member(root, name, slaves.name[i]))
 			fprintf(out, " %s", slaves.name[i]);

@@ -355,6 +355,29 @@ static void test_raid_takes_members_in_sync(void **state)
 	assert_string_not_equal(before, after);
 }
 
+/* It would go on in the capture kernel, without mdadm's copy of the sectors that are on their way. */
+static void test_raid_that_is_reshaped(void **state)
+{
+	struct machine *m = *state;
+	_cleanup_free_ char *before = NULL, *after = NULL;
+
+	add_device(m, "virtual/block/md127", "9:127\n");
+	put(m, false, "raid5\n", "/sys/devices/virtual/block/%s/md/level", "md127");
+	put(m, false, "1.2\n", "/sys/devices/virtual/block/%s/md/metadata_version", "md127");
+	put(m, false, "none\n", "/sys/devices/virtual/block/%s/md/reshape_position", "md127");
+	add_member(m, "vda", "254:0\n", "in_sync\n");
+	assert_no_error(resolve(m, "/dev/md127"));
+	assert_no_error(volumes_describe(&m->tree.root, &source, "md127", &before));
+
+	put(m, false, "0\n", "/sys/devices/virtual/block/%s/md/reshape_position", "md127");
+	kd_plan_free(&m->plan);
+	assert_no_error(kd_plan_init(&m->plan));
+	assert_error(resolve(m, "/dev/md127"), KD_ERR_UNSUPPORTED, "md127 is being reshaped");
+	/* One that begins after arming is noticed, and the image goes. */
+	assert_no_error(volumes_describe(&m->tree.root, &source, "md127", &after));
+	assert_string_not_equal(before, after);
+}
+
 /* A disk that is gone already is not waited for at the crash. One way or the other, its leg is not what it was. */
 static void test_lvm_raid_without_a_disk(void **state)
 {
@@ -742,6 +765,7 @@ int main(void)
 		MACHINE_TEST(test_luks_requirements),
 		MACHINE_TEST(test_raid),
 		MACHINE_TEST(test_raid_takes_members_in_sync),
+		MACHINE_TEST(test_raid_that_is_reshaped),
 		MACHINE_TEST(test_refused),
 		MACHINE_TEST(test_multipath),
 		MACHINE_TEST(test_multipath_of_two_disks),
