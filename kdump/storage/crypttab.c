@@ -12,6 +12,8 @@
 
 #define CRYPTTAB "/etc/crypttab"
 
+enum { FIELDS = 4 };
+
 void crypttab_entry_free(struct crypttab_entry *entry)
 {
 	free(entry->key_file);
@@ -71,24 +73,57 @@ static struct kd_error *take_entry(const struct kd_sysroot *root, const char *na
 	return NULL;
 }
 
-struct kd_error *crypttab_find(const struct kd_sysroot *root, const char *name, struct crypttab_entry *ret)
+/* The fields of the entry for @name, in @text, which is owned by the caller. field[0] is NULL if there is none. */
+static struct kd_error *find_entry(const struct kd_sysroot *root, const char *name, char *field[static FIELDS],
+				   char **text)
 {
-	_cleanup_free_ char *text = NULL;
-	struct kd_error *err = kd_sysroot_read(root, CRYPTTAB, &text, NULL);
+	struct kd_error *err = kd_sysroot_read(root, CRYPTTAB, text, NULL);
 	char *line, *cursor;
 
+	field[0] = NULL;
 	if (err && err->errnum != ENOENT)
 		return err;
 	kd_error_destroy(err);
-	for (cursor = text; cursor && (line = strsep(&cursor, "\n"));) {
-		char *field[4] = { NULL }, *word;
+	for (cursor = *text; cursor && (line = strsep(&cursor, "\n"));) {
 		size_t count = 0;
+		char *word;
 
-		while (count < ARRAY_SIZE(field) && (word = strsep(&line, " \t")))
+		memset(field, 0, FIELDS * sizeof(*field));
+		while (count < FIELDS && (word = strsep(&line, " \t")))
 			if (*word)
 				field[count++] = word;
 		if (count && *field[0] != '#' && strcmp(field[0], name) == 0)
-			return take_entry(root, name, field, ret);
+			return NULL;
 	}
-	return refuse(name, "has no entry");
+	field[0] = NULL;
+	return NULL;
+}
+
+struct kd_error *crypttab_find(const struct kd_sysroot *root, const char *name, struct crypttab_entry *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	char *field[FIELDS];
+	struct kd_error *err = find_entry(root, name, field, &text);
+
+	if (err)
+		return err;
+	return field[0] ? take_entry(root, name, field, ret) : refuse(name, "has no entry");
+}
+
+struct kd_error *crypttab_check_lasting(const struct kd_sysroot *root, const char *name)
+{
+	static const char *const generators[] = { "/dev/urandom", "/dev/random", "/dev/hwrng", "/dev/hw_random" };
+	_cleanup_free_ char *text = NULL;
+	char *field[FIELDS];
+	struct kd_error *err = find_entry(root, name, field, &text);
+
+	if (err || !field[0] || !field[2])
+		return err;
+	for (size_t i = 0; i < ARRAY_SIZE(generators); i++)
+		if (strcmp(field[2], generators[i]) == 0)
+			return kd_error_create(KD_ERR_UNSUPPORTED,
+					       CRYPTTAB " gives it a new key at each boot (%s), so that nobody could "
+							"read a dump there: choose a dump target on another volume",
+					       field[2]);
+	return NULL;
 }

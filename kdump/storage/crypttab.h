@@ -18,6 +18,9 @@ struct crypttab_entry {
  *  KD_ERR_OS: it does not exist; KD_ERR_CONFIG. */
 struct kd_error *crypttab_find(const struct kd_sysroot *root, const char *name, struct crypttab_entry *ret) MUST_CHECK;
 
+/** KD_ERR_UNSUPPORTED: volume @name has another key after the next boot, and what is on it is lost then. */
+struct kd_error *crypttab_check_lasting(const struct kd_sysroot *root, const char *name) MUST_CHECK;
+
 /** A zeroed struct is allowed. */
 void crypttab_entry_free(struct crypttab_entry *entry);
 static inline void crypttab_entry_free_cleanup(struct crypttab_entry *entry)

@@ -39,8 +39,8 @@ static const struct {
 	{ "writecache",
 	  "its cache holds newer data than the disk: \"lvconvert --splitcache\" takes the cache away, or " ELSEWHERE },
 	{ "mirror",
-	  "mirrors of the old kind keep a log of their own: \"lvconvert --type raid1\" makes a new one of it, "
-	  "or " ELSEWHERE },
+	  "mirrors of the old kind keep a log of their own: \"lvconvert --type raid1\" makes a new one of it (what "
+	  "pvmove moves is one as well, until it has ended), or " ELSEWHERE },
 };
 
 static const char *why_refused(const char *type)

@@ -13,6 +13,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "kdump/storage/block.h"
+#include "kdump/storage/crypttab.h"
 #include "kdump/storage/dm_table.h"
 #include "kdump/storage/luks.h"
 #include "kdump/storage/served.h"
@@ -333,6 +334,8 @@ static struct kd_error *resolve_dm(const struct resolving *resolving, const char
 		err = find_lowers(resolving, name, depth, NULL, &lowers);
 	if (!err)
 		err = check_header(resolving, name, &lowers);
+	if (!err && has_row(table, "crypt"))
+		err = crypttab_check_lasting(resolving->root, dm);
 	for (cursor = table; !err && (line = strsep(&cursor, "\n"));)
 		if (*line)
 			err = put_row(resolving, dm, line, &lowers, &words);

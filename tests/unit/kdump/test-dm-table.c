@@ -30,6 +30,7 @@ static void test_refused(void **state)
 		{ "0 8192 cache 253:1 253:2 253:3 128 0 smq 0\n", "--splitcache" },
 		{ "0 8192 writecache s 253:1 253:2 4096 0\n", "--splitcache" },
 		{ "0 8192 mirror core 1 1024 2 253:0 0 253:1 0\n", "--type raid1" },
+		{ "0 8192 linear 253:0 0\n8192 8192 mirror core 1 1024 2 253:0 0 253:1 0\n", "pvmove" },
 		{ "0 8192 era 253:0 253:1 8192\n", "device-mapper type era: nobody has shown" },
 		{ "0 8192 vdo V4 /dev/x 4096 4096 10\n", "device-mapper type vdo" },
 		{ "0 8 crypt capi:authenc(hmac(sha256),xts(aes))-random :96:k 0 8:1 0 1 integrity:48:aead\n",

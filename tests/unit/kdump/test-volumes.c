@@ -252,6 +252,21 @@ static void test_luks_on_lvm(void **state)
 		      "allow_discards");
 }
 
+/* A dump on a volume that gets another key at the next boot is one that nobody can read. */
+static void test_a_new_key_at_each_boot(void **state)
+{
+	struct machine *m = *state;
+
+	add_secret(m);
+	put(m, false, "# secret /dev/sdx /dev/urandom\nother UUID=1 /dev/urandom\nsecret UUID=1 none luks\n", "/etc/%s",
+	    "crypttab");
+	assert_no_error(resolve(m, "/dev/dm-1"));
+	kd_plan_free(&m->plan);
+	assert_no_error(kd_plan_init(&m->plan));
+	put(m, false, "secret  /dev/vg/root\t/dev/urandom  plain,tmp=ext4\n", "/etc/%s", "crypttab");
+	assert_error(resolve(m, "/dev/dm-1"), KD_ERR_UNSUPPORTED, "a new key at each boot (/dev/urandom)");
+}
+
 /* A log of the target's file system, on a volume. */
 static void test_part_of_a_file_system(void **state)
 {
@@ -761,6 +776,7 @@ int main(void)
 		MACHINE_TEST(test_lvm),
 		MACHINE_TEST(test_lvm_without_a_disk),
 		MACHINE_TEST(test_luks_on_lvm),
+		MACHINE_TEST(test_a_new_key_at_each_boot),
 		MACHINE_TEST(test_part_of_a_file_system),
 		MACHINE_TEST(test_luks_requirements),
 		MACHINE_TEST(test_raid),
