@@ -48,31 +48,44 @@ static enum watchdog_deed next_deed(struct watch *watch)
 	return watchdog_decide(watch->news->mode, watch->silent);
 }
 
-/* Opening the device starts the hardware; its driver may be inserted later. */
-static void pet(int *fd)
+void watchdog_open(int directory, int fd[static WATCHDOG_NODES])
 {
-	if (*fd < 0)
-		*fd = open("/dev/watchdog", O_WRONLY | O_CLOEXEC);
-	if (*fd >= 0)
-		ioctl(*fd, WDIOC_KEEPALIVE, 0);
+	/* The first one is the same device as one of the others, or that of ipmi_watchdog, which has no number. */
+	static const char *const names[WATCHDOG_NODES] = { "watchdog", "watchdog0", "watchdog1", "watchdog2",
+							   "watchdog3" };
+
+	for (size_t i = 0; i < WATCHDOG_NODES; i++)
+		if (fd[i] < 0)
+			fd[i] = openat(directory, names[i], O_WRONLY | O_CLOEXEC);
+}
+
+static void pet(int directory, int fd[static WATCHDOG_NODES])
+{
+	watchdog_open(directory, fd);
+	for (size_t i = 0; i < WATCHDOG_NODES; i++)
+		if (fd[i] >= 0)
+			ioctl(fd[i], WDIOC_KEEPALIVE, 0);
+}
+
+static void stop(int fd[static WATCHDOG_NODES])
+{
+	for (size_t i = 0; i < WATCHDOG_NODES; i++)
+		if (fd[i] >= 0 && write(fd[i], "V", 1) == 1)
+			close(fd[i]);
 }
 
 static void keep(void *arg)
 {
+	int fd[WATCHDOG_NODES], directory = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct watch watch = { .news = arg };
-	int fd = -1;
+	enum watchdog_deed deed;
 
-	for (;;) {
-		enum watchdog_deed deed = next_deed(&watch);
-
+	for (size_t i = 0; i < WATCHDOG_NODES; i++)
+		fd[i] = -1;
+	while ((deed = next_deed(&watch)) != WATCHDOG_STOP)
 		if (deed == WATCHDOG_PET)
-			pet(&fd);
-		if (deed != WATCHDOG_STOP)
-			continue;
-		if (fd >= 0 && write(fd, "V", 1) == 1)
-			close(fd);
-		return;
-	}
+			pet(directory, fd);
+	stop(fd);
 }
 
 static void guard(void *arg)

@@ -399,6 +399,32 @@ static void test_watchdog_decides(void **state)
 		assert_int_equal(watchdog_decide(cases[i].mode, cases[i].silent), cases[i].deed);
 }
 
+/* A board and its BMC may have a watchdog each. One that nobody pets resets the machine within the dump. */
+static void test_each_watchdog_is_petted(void **state)
+{
+	_cleanup_close_ int directory = -1;
+	int fd[WATCHDOG_NODES] = { -1, -1, -1, -1, -1 };
+	char path[TEMPORARY_SIZE];
+
+	temporary_make(path);
+	directory = open(path, O_RDONLY | O_DIRECTORY);
+	assert_true(directory >= 0);
+	watchdog_open(directory, fd);
+	assert_int_equal(fd[0], -1);
+	assert_int_equal(mknodat(directory, "watchdog", S_IFREG | 0600, 0), 0);
+	assert_int_equal(mknodat(directory, "watchdog1", S_IFREG | 0600, 0), 0);
+	watchdog_open(directory, fd);
+	assert_true(fd[0] >= 0 && fd[1] == -1 && fd[2] >= 0);
+	/* Its driver came later. */
+	assert_int_equal(mknodat(directory, "watchdog0", S_IFREG | 0600, 0), 0);
+	watchdog_open(directory, fd);
+	assert_true(fd[1] >= 0);
+	for (size_t i = 0; i < WATCHDOG_NODES; i++)
+		if (fd[i] >= 0)
+			close(fd[i]);
+	temporary_remove(path);
+}
+
 /* Every action has a way out that takes no locks, or stands still because that is what was asked for. */
 static void test_action_ways(void **state)
 {
@@ -1627,6 +1653,7 @@ int main(void)
 		cmocka_unit_test(test_children_die_with_their_parent),
 		cmocka_unit_test(test_cpu_time),
 		cmocka_unit_test(test_watchdog_decides),
+		cmocka_unit_test(test_each_watchdog_is_petted),
 		cmocka_unit_test(test_action_ways),
 		cmocka_unit_test(test_ladder_goes_down),
 		cmocka_unit_test(test_ladder_full_disk),
