@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -26,6 +27,8 @@
 
 /* The time that a target has to appear after a volume was given up, or started at the last moment. */
 #define VOLUME_SECONDS 5
+
+enum { COUNTED_NAMES = 10, NAMES_MAX = 100 };
 
 /* --- mount options ------------------------------------------------------------------------------------------------ */
 
@@ -274,6 +277,32 @@ void target_directory_name(char *buf, size_t size, const char *address, uint64_t
 	snprintf(buf, size, "%s-%s%s", address, date, suffix);
 }
 
+/* Who can write to the directory above may have taken any number of names; nobody can take those that are drawn. */
+static unsigned int next_attempt(unsigned int attempt)
+{
+	unsigned int drawn = 0;
+
+	if (attempt < COUNTED_NAMES || getrandom(&drawn, sizeof(drawn), GRND_INSECURE) < 0)
+		return attempt + 1;
+	return drawn;
+}
+
+struct kd_error *target_make_directory(int dir, const char *address, uint64_t crash_time, int utc_offset, char *name,
+				       size_t size)
+{
+	unsigned int suffix = 0;
+
+	for (unsigned int count = 0; count < NAMES_MAX; count++) {
+		target_directory_name(name, size, address, crash_time, utc_offset, suffix);
+		if (mkdirat(dir, name, 0700) == 0 && fsync(dir) == 0)
+			return NULL;
+		if (errno != EEXIST)
+			break;
+		suffix = next_attempt(suffix);
+	}
+	return kd_error_os(errno, "cannot create directory %s on the target", name);
+}
+
 static struct kd_error *make_directory(const struct kd_plan *plan, const char *path, uint64_t crash_time,
 				       struct target_place *place)
 {
@@ -281,22 +310,14 @@ static struct kd_error *make_directory(const struct kd_plan *plan, const char *p
 	struct kd_error *err = kd_sysroot_open(TARGET_MOUNT, &root);
 	_cleanup_close_ int dir = -1;
 	char name[300];
-	unsigned int attempt;
 
 	if (!err)
 		err = open_path(&root, path, &dir);
-	if (err)
-		return err;
-	for (attempt = 0; attempt < 100; attempt++) {
-		target_directory_name(name, sizeof(name), plan->address, crash_time, plan->utc_offset, attempt);
-		if (mkdirat(dir, name, 0700) == 0 && fsync(dir) == 0) {
-			snprintf(place->directory, sizeof(place->directory), "%s/%s", path[1] ? path : "", name);
-			return NULL;
-		}
-		if (errno != EEXIST)
-			break;
-	}
-	return kd_error_os(errno, "cannot create directory %s/%s on the target", path, name);
+	if (!err)
+		err = target_make_directory(dir, plan->address, crash_time, plan->utc_offset, name, sizeof(name));
+	if (!err)
+		snprintf(place->directory, sizeof(place->directory), "%s/%s", path[1] ? path : "", name);
+	return kd_error_wrap(err, "%s", path);
 }
 
 /* Wait for the devices that the target's options refer to, each one the plan's volume that the option names. */

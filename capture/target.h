@@ -49,6 +49,10 @@ void target_abandon(void);
  *  most @size - 1 characters). Options for other programs are dropped, and so is "ro", since a dump must be written. */
 unsigned long target_mount_flags(const char *options, char *data, size_t size);
 
+/** Create a directory in @dir for a crash at @crash_time: @name. Nobody can keep it from that by taking names. */
+struct kd_error *target_make_directory(int dir, const char *address, uint64_t crash_time, int utc_offset, char *name,
+				       size_t size) MUST_CHECK;
+
 /** "<address>-YYYY-MM-DD-HH:MM:SS", for the @attempt'th (from 0) directory of that name with "-<attempt>" behind it. */
 void target_directory_name(char *buf, size_t size, const char *address, uint64_t crash_time, int utc_offset,
 			   unsigned int attempt);

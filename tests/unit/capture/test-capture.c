@@ -965,6 +965,25 @@ static void test_directory_name(void **state)
 	assert_string_equal(name, "fe80::1-2024-02-28-22:59:59");
 }
 
+/* Everybody may make directories in /var/crash of Ubuntu, also in advance, who knows when the machine will crash. */
+static void test_directory_whose_names_are_taken(void **state)
+{
+	_cleanup_close_ int directory = -1;
+	char path[TEMPORARY_SIZE], name[300];
+
+	temporary_make(path);
+	directory = open(path, O_RDONLY | O_DIRECTORY);
+	assert_true(directory >= 0);
+	for (unsigned int i = 0; i < 200; i++) {
+		target_directory_name(name, sizeof(name), "127.0.0.1", 1700000000, 0, i);
+		assert_int_equal(mkdirat(directory, name, 0700), 0);
+	}
+	assert_no_error(target_make_directory(directory, "127.0.0.1", 1700000000, 0, name, sizeof(name)));
+	assert_int_equal(strncmp(name, "127.0.0.1-2023-11-14-22:13:20-", 30), 0);
+	assert_int_equal(faccessat(directory, name, W_OK, 0), 0);
+	temporary_remove(path);
+}
+
 /* --- files -------------------------------------------------------------------------------------------------------- */
 
 static struct kd_error *fill_text(FILE *out, void *arg)
@@ -1676,6 +1695,7 @@ int main(void)
 		cmocka_unit_test(test_mount_flags),
 		cmocka_unit_test(test_mount_options),
 		cmocka_unit_test(test_directory_name),
+		cmocka_unit_test(test_directory_whose_names_are_taken),
 		WITH_DIRECTORY(test_save_file),
 		WITH_DIRECTORY(test_reserve),
 		WITH_DIRECTORY(test_copy_keeps_holes),
