@@ -1119,6 +1119,13 @@ static const struct {
 	{ "dyndbg=\"file a.c +p; root=1\" \"root=LABEL=a b\" c", NULL, NULL, "dyndbg=\"file a.c +p; root=1\" c" },
 	{ "a panic_on_warn=1 panic=0 nr_cpus=4 b -- single root=x", NULL, NULL, "a b" },
 	{ "a softlockup_panic=0 nmi_watchdog=0 watchdog_thresh=0 hung_task_panic=1 b", NULL, NULL, "a b" },
+	/* Each of these takes memory that a small reservation does not have, or time. */
+	{ "a dhash_entries=8388608 thash_entries=4194304 reserve_mem=64M:4096:oops trace_event=sched:* trace_buf_size=256M "
+	  "ftrace=function tp_printk memtest=17 b",
+	  NULL, NULL, "a b" },
+	/* And these have the kernel do what the plan does, or what only the healthy machine may do. */
+	{ "a ip=dhcp nfsroot=server:/x dm-mod.create=\"x,,,rw,0 8 linear 8:0 0\" ipv6.disable=1", NULL, NULL,
+	  "a ipv6.disable=1" },
 	{ "a my-option=1 b", "my_option", NULL, "a b" },
 	{ "a my_option b xy=1", "my-option x*", "console=hvc0", "a b console=hvc0" },
 	{ "   \t a  b ", NULL, " c  \"d e\" ", "a b c \"d e\"" },
