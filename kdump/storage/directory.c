@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -89,4 +90,33 @@ bool directory_exists(const struct kd_sysroot *root, const char *path)
 	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_PATH | O_DIRECTORY);
 
 	return fd >= 0;
+}
+
+struct kd_error *directory_check_usable(const struct kd_sysroot *root, const char *path)
+{
+	_cleanup_close_ int fd = kd_sysroot_open_file(root, path, O_PATH | O_DIRECTORY);
+	struct statvfs fs;
+	struct statx st;
+
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st) < 0)
+		return NULL;
+	if (st.stx_attributes & STATX_ATTR_ENCRYPTED)
+		return kd_error_create(
+			KD_ERR_UNSUPPORTED,
+			"directory %s is encrypted by its file system, and the capture kernel has no key "
+			"for it: choose another directory",
+			path);
+	if (st.stx_attributes & STATX_ATTR_IMMUTABLE)
+		return kd_error_create(KD_ERR_STATE,
+				       "directory %s is protected from changes: \"chattr -i %s\", or choose another "
+				       "directory",
+				       path, path);
+	/* A subvolume may be read-only although it is mounted for writing. */
+	if (fstatvfs(fd, &fs) == 0 && !(fs.f_flag & ST_RDONLY) &&
+	    faccessat(fd, "", W_OK, AT_EMPTY_PATH | AT_EACCESS) < 0 && errno == EROFS)
+		return kd_error_create(KD_ERR_STATE,
+				       "directory %s is on a read-only subvolume: \"btrfs property set\" makes it "
+				       "writable, or choose another directory",
+				       path);
+	return NULL;
 }

@@ -15,4 +15,8 @@ struct kd_error *directory_follow(const struct kd_sysroot *root, const char *pat
 /** Is @path a directory? If something is to be mounted there as soon as it is opened (an automount), it is now. */
 bool directory_exists(const struct kd_sysroot *root, const char *path);
 
+/** Can the capture create files in directory @path of this machine? One that does not exist can be created.
+ *  KD_ERR_UNSUPPORTED: its file system encrypts it; KD_ERR_STATE: it is protected from changes. */
+struct kd_error *directory_check_usable(const struct kd_sysroot *root, const char *path) MUST_CHECK;
+
 #endif

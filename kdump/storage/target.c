@@ -105,8 +105,10 @@ static struct kd_error *take_directory(const struct kd_sysroot *root, const stru
 				       struct target *target)
 {
 	const struct kd_target_type *type = kd_target_type_find(mount->type);
-	struct kd_error *err = kd_set_text(&target->directory, path);
+	struct kd_error *err = kd_sysroot_is_live(root) ? directory_check_usable(root, path) : NULL;
 
+	if (!err)
+		err = kd_set_text(&target->directory, path);
 	if (!err)
 		err = kd_set_text(&target->mount_point, mount->mount_point);
 	if (!err)
@@ -340,6 +342,9 @@ static struct kd_error *look_inside(const struct target_request *request, const 
 				       "there is no directory %s on the dump target %s, which is not mounted: \"mount "
 				       "%s\", and create it below %s",
 				       request->path, request->device, mount_point, mount_point);
+	err = directory_check_usable(&inside, request->path);
+	if (err)
+		return err;
 	if (fstatvfs(fd, &space) == 0)
 		target->available = (uint64_t)space.f_bavail * space.f_frsize;
 	return NULL;
