@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "base/parse.h"
 #include "base/programs.h"
@@ -359,12 +360,32 @@ static struct kd_error *add_elf_program(struct closure *closure, const char *rea
 
 static struct kd_error *add_program(struct closure *closure, const char *program, unsigned int depth);
 
+/* The program that env(1) is to run, by its arguments @rest of a "#!" line: "python3", "-S python3 -u",
+ * "-S NAME=VALUE python3". NULL: that cannot be told. */
+static char *program_of_env(char *rest)
+{
+	static const char *const splits[] = { "-S", "-vS", "--split-string=" };
+	char *word = kd_next_word(&rest, &(bool){ false });
+	size_t i;
+
+	if (!word || *word != '-')
+		return word;
+	for (i = 0; i < ARRAY_SIZE(splits) && !kd_starts_with(word, splits[i]); i++)
+		;
+	if (i == ARRAY_SIZE(splits))
+		return NULL;
+	word += strlen(splits[i]);
+	while (word && (!*word || strchr(word, '=')))
+		word = kd_next_word(&rest, &(bool){ false });
+	return word && *word != '-' ? word : NULL;
+}
+
 /* Take over @data, which starts with "#!". */
 static struct kd_error *add_script(struct closure *closure, const char *real, char *data, size_t size,
 				   unsigned int depth)
 {
 	_cleanup_free_ char *owned = data, *line = strndup(data + 2, strcspn(data + 2, "\n"));
-	char *rest = line, *interpreter, *argument;
+	char *rest = line, *interpreter, *program = NULL;
 	struct kd_error *err;
 
 	if (!line)
@@ -373,13 +394,13 @@ static struct kd_error *add_script(struct closure *closure, const char *real, ch
 	if (err)
 		return err;
 	interpreter = kd_next_word(&rest, &(bool){ false });
-	argument = interpreter ? kd_next_word(&rest, &(bool){ false }) : NULL;
 	if (!interpreter || interpreter[0] != '/' || depth == SCRIPT_DEPTH_MAX)
 		return kd_error_create(KD_ERR_FORMAT, "%s: its first line does not name an interpreter", real);
 	err = add_program(closure, interpreter, depth + 1);
-	/* "#!/usr/bin/env python3" */
-	if (!err && argument && argument[0] != '-' && strcmp(strrchr(interpreter, '/'), "/env") == 0)
-		err = add_program(closure, argument, depth + 1);
+	if (!err && strcmp(strrchr(interpreter, '/'), "/env") == 0)
+		program = program_of_env(rest);
+	if (program)
+		err = add_program(closure, program, depth + 1);
 	return kd_error_wrap(err, "interpreter of %s", real);
 }
 

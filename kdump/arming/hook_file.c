@@ -105,6 +105,12 @@ static struct kd_error *check_elf(const struct kd_sysroot *root, const struct he
 			       head->path, machine, own);
 }
 
+/* The kernel hands all @words behind the interpreter on as one, which only option -S of env(1) takes apart. */
+static bool is_env_with_words(const char *interpreter, const char *words)
+{
+	return strcmp(strrchr(interpreter, '/'), "/env") == 0 && *words != '-' && strpbrk(words, " \t");
+}
+
 /* An interpreter may be a script with an interpreter of its own; @depth is the number of scripts before. */
 static struct kd_error *check_interpreter(const struct kd_sysroot *root, const struct head *head, unsigned int depth)
 {
@@ -137,6 +143,11 @@ static struct kd_error *check_interpreter(const struct kd_sysroot *root, const s
 				       "%s: the interpreters of scripts lead from one to the next without end: write "
 				       "\"#!/bin/sh\"",
 				       head->path);
+	rest = kd_strip(rest);
+	if (is_env_with_words(interpreter, rest))
+		return kd_error_create(KD_ERR_CONFIG,
+				       "%s: env would look for one program named \"%s\": write \"#!%s -S %s\"",
+				       head->path, rest, interpreter, rest);
 	unreadable = read_head(root, interpreter, &next);
 	return unreadable || !begins(&next, "#!") ? NULL : check_interpreter(root, &next, depth + 1);
 }

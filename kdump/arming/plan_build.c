@@ -184,7 +184,7 @@ static struct kd_error *add_directory(const struct kd_sysroot *root, const char 
 		char *argv[2] = { NULL, NULL };
 		bool exists;
 
-		if (names.name[i][strlen(names.name[i]) - 1] == '~') /* an editor's backup */
+		if (kd_is_left_behind(names.name[i]))
 			continue;
 		err = kd_format(&path, "%s/%s", directory, names.name[i]);
 		argv[0] = path;

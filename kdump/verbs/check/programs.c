@@ -302,8 +302,7 @@ void check_hook_directories(const struct check_context *c, struct check_result *
 			return check_say_error(result, CHECK_NOT_APPLICABLE, err);
 		dir = kd_sysroot_open_dir(&c->ctl->root, path);
 		while (dir && (name = kd_next_entry(dir))) {
-			if (name[strlen(name) - 1] == '~' || fstatat(dirfd(dir), name, &st, 0) < 0 ||
-			    !S_ISREG(st.st_mode))
+			if (kd_is_left_behind(name) || fstatat(dirfd(dir), name, &st, 0) < 0 || !S_ISREG(st.st_mode))
 				continue;
 			programs++;
 			if (!(st.st_mode & 0111))

@@ -1273,6 +1273,8 @@ static int make_programs(void **state)
 	write_program(tree, "/usr/bin/loaderless", "/lib64/gone.so", NULL, "", true);
 	tree_text(tree, "/usr/bin/script", "#!/bin/sh -e\necho\n");
 	tree_text(tree, "/usr/bin/envscript", "#! /usr/bin/env  script\n");
+	tree_text(tree, "/usr/bin/splitscript", "#!/usr/bin/env -S A=1 B= script -x\n");
+	tree_text(tree, "/usr/bin/splitless", "#!/usr/bin/env -Snothing\n");
 	write_program(tree, "/usr/bin/env", NULL, NULL, "", true);
 	tree_text(tree, "/usr/bin/loop", "#!/usr/bin/loop\n");
 	tree_text(tree, "/usr/bin/bare", "#!sh script\n");
@@ -1299,6 +1301,10 @@ static const struct {
 	{ "conf", 0,
 	  LOADER " -> /usr/lib64/ld-2.0.so\n/opt/lib/libconf.so.1.2.gz\n/usr/bin/conf.gz\n/usr/lib64/ld-2.0.so.gz\n"
 		 "/usr/lib64/libconf.so.1 -> /opt/lib/libconf.so.1.2\n" },
+	{ "splitless", KD_ERR_NOT_FOUND, "interpreter of /usr/bin/splitless: program nothing is in none" },
+	{ "splitscript", 0,
+	  "/bin/sh -> /usr/bin/dash\n" LOADER " -> /usr/lib64/ld-2.0.so\n/usr/bin/dash.gz\n/usr/bin/env.gz\n"
+	  "/usr/bin/script\n/usr/bin/splitscript\n/usr/lib64/ld-2.0.so.gz\n/usr/lib64/libc.so.6.gz\n" },
 	{ "envscript", 0,
 	  "/bin/sh -> /usr/bin/dash\n" LOADER " -> /usr/lib64/ld-2.0.so\n/usr/bin/dash.gz\n/usr/bin/env.gz\n"
 	  "/usr/bin/envscript\n/usr/bin/script\n/usr/lib64/ld-2.0.so.gz\n/usr/lib64/libc.so.6.gz\n" },

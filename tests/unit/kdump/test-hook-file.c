@@ -21,6 +21,8 @@ static void machine_init(struct machine *m)
 	assert_no_error(kd_mkdir_p(path, 0755));
 	snprintf(path, sizeof(path), "%s/bin/sh", m->path);
 	assert_no_error(kd_write_file_atomic(path, "\177ELF", 4, 0755));
+	snprintf(path, sizeof(path), "%s/bin/env", m->path);
+	assert_no_error(kd_write_file_atomic(path, "\177ELF", 4, 0755));
 }
 
 static void machine_release(struct machine *m)
@@ -50,6 +52,8 @@ static void test_can_be_run(void **state)
 		{ TEXT("#!/bin/sh\nexit 0\n"), HOOK_SCRIPT },
 		{ TEXT("#! /bin/sh -e\n"), HOOK_SCRIPT },
 		{ TEXT("#!/bin/sh"), HOOK_SCRIPT },
+		{ TEXT("#!/bin/env sh \n"), HOOK_SCRIPT },
+		{ TEXT("#!/bin/env -S sh -e\n"), HOOK_SCRIPT },
 		{ TEXT("touch /mnt/it\n"), HOOK_TEXT },
 		{ TEXT("\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\76\0\1\0\0\0"), HOOK_PROGRAM },
 	};
@@ -78,6 +82,7 @@ static void test_cannot_be_run(void **state)
 		{ TEXT("\xef\xbb\xbf#!/bin/sh\n"), "byte order mark" },
 		{ TEXT("#!/usr/bin/perl\n"), "its interpreter /usr/bin/perl does not exist" },
 		{ TEXT("#!\n"), "does not name an interpreter" },
+		{ TEXT("#! /bin/env sh  -e \n"), "env would look for one program named \"sh  -e\"" },
 		{ TEXT("#!sh\n"), "does not name an interpreter" },
 		{ TEXT("\177ELF"), "is cut off" },
 		{ TEXT("#!/hook\n"), "lead from one to the next without end" },

@@ -69,6 +69,7 @@ static void test_plan(void **state)
 	tree_program(m, KD_SYSCONFDIR "/kdump/pre.d/10-a", ELF_FILE);
 	tree_text(m, KD_SYSCONFDIR "/kdump/pre.d/README", "not executable\n");
 	tree_program(m, KD_SYSCONFDIR "/kdump/pre.d/10-a~", "an editor's\n");
+	tree_program(m, KD_SYSCONFDIR "/kdump/pre.d/10-a.dpkg-old", "a package manager's\n");
 	assert_no_error(build_plan(m,
 				   "kdump_pre /srv/before --now\nfinal_action poweroff\n"
 				   "extra_bins lsblk /usr/bin/lsblk",
