@@ -280,6 +280,17 @@ uint64_t output_claim(struct output *output, size_t size)
 	return __atomic_fetch_add(&output->end, output->direct_fd >= 0 ? align_up(size) : size, __ATOMIC_RELAXED);
 }
 
+struct kd_error *output_check(struct output *output)
+{
+	/* No page is waited for where no file has one, and the file's error is told all the same (fs/sync.c). */
+	const off_t nowhere = INT64_MAX - OUTPUT_ALIGN;
+
+	if (output->kind != OUTPUT_FILE || sync_file_range(output->fd, nowhere, 1, SYNC_FILE_RANGE_WAIT_BEFORE) == 0 ||
+	    (errno != EIO && errno != ENOSPC && errno != EDQUOT))
+		return NULL;
+	return os_error(output);
+}
+
 struct kd_error *output_put(struct output *output, uint64_t offset, void *data, size_t size, size_t *done_ret)
 {
 	size_t allowed = within_limit(output, offset, size), whole = align_up(allowed), done = 0;

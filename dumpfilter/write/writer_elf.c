@@ -251,7 +251,7 @@ static uint64_t page_offset(const struct writer *writer, uint64_t pfn)
 /* Neighbours in the unit that are neighbours in memory are written at once. Zero pages are not written. */
 static struct kd_error *put(struct writer *writer, struct page_unit *unit)
 {
-	struct kd_error *err = NULL;
+	struct kd_error *err = output_check(writer->output);
 
 	for (unsigned int i = 0, count; i < unit->count && !err; i += count) {
 		const struct unit_page *page = &unit->page[i];

@@ -222,9 +222,11 @@ static struct kd_error *write_descs(struct writer *writer, const struct page_uni
 
 static struct kd_error *put(struct writer *writer, struct page_unit *unit)
 {
-	struct kd_error *err, *desc_err;
+	struct kd_error *err = output_check(writer->output), *desc_err;
 	size_t done;
 
+	if (err)
+		return err;
 	unit->place = output_claim(writer->output, unit->used);
 	err = output_put(writer->output, unit->place, unit->data, unit->used, &done);
 	desc_err = write_descs(writer, unit, done);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dumps, read back: their contents at each level, with each codec, with several threads, and within a size limit. */
+#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -8,6 +9,7 @@
 #include "base/array.h"
 #include "dumpfilter/codec/codec.h"
 #include "dumpfilter/dumpfilter.h"
+#include "dumpfilter/write/writer.h"
 #include "tests/unit/dumpfilter/dump-testing.h"
 #include "tests/unit/testing.h"
 
@@ -210,6 +212,50 @@ static void test_size_limit(void **state)
 	machine_release(&machine);
 }
 
+static unsigned int lost_after; /* looks at the file, until the disk has refused something; 0: never */
+
+int __wrap_sync_file_range(int fd, off_t offset, off_t size, unsigned int flags);
+int __wrap_sync_file_range(int fd, off_t offset, off_t size, unsigned int flags)
+{
+	if (lost_after == 0 || __atomic_sub_fetch(&lost_after, 1, __ATOMIC_RELAXED) > 0)
+		return 0;
+	errno = EIO;
+	return -1;
+}
+
+/* The file system takes everything, and the disk nothing: no other page is given to them. */
+static void test_lost_writes(void **state)
+{
+	static const struct writer_ops *const formats[] = { &writer_kdump, &writer_elf };
+	struct machine machine;
+	struct stat st;
+
+	machine_init(&machine, 4);
+	machine_populate(&machine);
+	for (uint64_t pfn = 0; pfn < RAM_PAGES; pfn++)
+		machine_put(&machine, pfn * 4096 + 4000, pfn << 20, 8);
+	machine_write(&machine, core);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(formats); i++) {
+		struct dumpfilter_options options = { .writer = formats[i / 2], .threads = i % 2 ? 3 : 1 };
+		struct dumpfilter_report report;
+		off_t whole;
+
+		lost_after = 0;
+		assert_no_error(dumpfilter_run(core, dump, &options, &report));
+		assert_int_equal(stat(dump, &st), 0);
+		whole = st.st_blocks;
+		unlink(dump);
+		lost_after = 3;
+		assert_code(dumpfilter_run(core, dump, &options, &report), KD_ERR_OS);
+		assert_false(report.full);
+		assert_int_equal(stat(dump, &st), 0);
+		assert_true(st.st_blocks < whole / 2);
+		unlink(dump);
+	}
+	lost_after = 0;
+	machine_release(&machine);
+}
+
 /* A level whose pages had no room the first time has none the second time: what was written is kept. */
 static void test_next_level_does_not_fit(void **state)
 {
@@ -319,10 +365,10 @@ static void test_identify(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dump),       cmocka_unit_test(test_dump_levels),
-		cmocka_unit_test(test_codecs),     cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_size_limit), cmocka_unit_test(test_next_level_does_not_fit),
-		cmocka_unit_test(test_size_limit), cmocka_unit_test(test_partial_pages),
+		cmocka_unit_test(test_dump),        cmocka_unit_test(test_dump_levels),
+		cmocka_unit_test(test_codecs),      cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_size_limit),  cmocka_unit_test(test_next_level_does_not_fit),
+		cmocka_unit_test(test_lost_writes), cmocka_unit_test(test_partial_pages),
 		cmocka_unit_test(test_identify),
 	};
 
