@@ -345,8 +345,11 @@ static struct kd_error *read_variable(const struct kd_sysroot *root, const char 
 	text = calloc(1, size + 1);
 	if (!text)
 		return kd_error_nomem();
-	for (size_t at = 4; at + 1 < size && (value[at] || value[at + 1]); at += 2)
-		text[length++] = value[at + 1] || !value[at] || value[at] < 0 ? '?' : tolower((unsigned char)value[at]);
+	for (size_t at = 4; at + 1 < size && (value[at] || value[at + 1]); at += 2) {
+		unsigned char low = value[at]; /* whether char has a sign depends on the architecture */
+
+		text[length++] = value[at + 1] || !low || low > 0x7f ? '?' : tolower(low);
+	}
 	if (length)
 		*ret = take_ptr(text);
 	return NULL;
