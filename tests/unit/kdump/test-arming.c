@@ -433,7 +433,7 @@ static void test_fall_back(void **state)
 	};
 
 	if (!have_depmod())
-		skip();
+		end_test("no depmod");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		_cleanup_(health_free) struct health health = { 0 };
 		struct kd_error *err;
@@ -490,7 +490,7 @@ static void test_no_rebuild(void **state)
 	int status = 0;
 
 	if (!have_depmod())
-		skip();
+		end_test("no depmod");
 	make_whole(m);
 	put(m, "/etc/kdump.conf", "kdump_post /srv/hook\nforce_no_rebuild 1\n");
 	assert_no_error(arm_start(&m->ctl, &status));
@@ -516,7 +516,7 @@ static void test_load_once(void **state)
 	int status = 0;
 
 	if (!have_depmod())
-		skip();
+		end_test("no depmod");
 	make_whole(m);
 	assert_no_error(arm_start(&m->ctl, &status));
 	put(m, "/etc/kdump.conf", "final_action halt\n");
@@ -571,7 +571,7 @@ static void test_return(void **state)
 	int status = 0;
 
 	if (!have_depmod())
-		skip();
+		end_test("no depmod");
 	make_return(m);
 	assert_no_error(arm_start(&m->ctl, &status));
 	assert_no_error(armed_read(&m->ctl.root, &armed, &found));
@@ -605,7 +605,7 @@ static void test_return_after_trial(void **state)
 	int status = 0;
 
 	if (!have_depmod())
-		skip();
+		end_test("no depmod");
 	make_return(m);
 	put(m, "/proc/cmdline", "root=/dev/vda1 words=own kdump.try=00c0ffee rdinit=/kdump-airbag/init panic=3\n");
 	assert_no_error(arm_start(&m->ctl, &status));
@@ -638,7 +638,7 @@ static void test_return_refused(void **state)
 	};
 
 	if (!have_depmod())
-		skip();
+		end_test("no depmod");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct machine *m = *state;
 		_cleanup_(armed_free) struct armed armed = { 0 };
@@ -680,7 +680,7 @@ static void test_crash_loop(void **state)
 	int status = 0;
 
 	if (!have_depmod())
-		skip();
+		end_test("no depmod");
 	make_return(m);
 	put(m, "/etc/kdump.conf", "final_action kexec\ncrash_loop 4 60 poweroff\n");
 	put_crash(m, "/var/crash", 500);

@@ -1259,8 +1259,7 @@ static void load_blob(struct blob *blob)
 	size_t size = own_arch()->purgatory_end - own_arch()->purgatory;
 
 	blob->code = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (blob->code == MAP_FAILED)
-		skip();
+	assert_true(blob->code != MAP_FAILED);
 	memcpy(blob->code, own_arch()->purgatory, size);
 	blob->params = (void *)(blob->code + PURGATORY_PARAMS);
 	blob->params->reset = PURGATORY_RESET_HVC;
@@ -1332,6 +1331,7 @@ static void test_purgatory_hashes(void **state)
 
 /* --- PCI devices, as the purgatory sees them ---------------------------------------------------------------------- */
 
+#ifdef __x86_64__
 /* Shared with the child in which the purgatory runs. */
 struct pci {
 	uint32_t address;
@@ -1423,8 +1423,6 @@ static void test_purgatory_stops_devices(void **state)
 	struct blob blob;
 	size_t i;
 
-	if (!loader_arch_x86_64.purgatory)
-		end_test("no purgatory on this machine");
 	pci = mmap(NULL, sizeof(*pci), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(pci != MAP_FAILED);
 	memcpy(pci->function, machine, sizeof(machine));
@@ -1439,6 +1437,8 @@ static void test_purgatory_stops_devices(void **state)
 	}
 	munmap(pci, sizeof(*pci));
 }
+
+#endif
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_directory, remove_directory)
 
@@ -1477,7 +1477,9 @@ int main(void)
 		TEST(test_remove_built_in),
 		TEST(test_integrity_buffers),
 		TEST(test_purgatory_hashes),
+#ifdef __x86_64__
 		TEST(test_purgatory_stops_devices),
+#endif
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
