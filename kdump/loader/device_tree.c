@@ -136,8 +136,11 @@ static int clear_chosen(struct tree *tree)
 	    !read_number(tree->fdt, tree->chosen, INITRD_END, &initrd.end) || initrd.end < initrd.start)
 		initrd = (struct kd_range){ 0 };
 	for (size_t i = 0; i < ARRAY_SIZE(stale); i++) {
-		error = fdt_delprop(tree->fdt, tree->chosen, stale[i]);
-		if (error < 0 && error != -FDT_ERR_NOTFOUND)
+		/* Nothing keeps a boot loader from saying something twice. */
+		do
+			error = fdt_delprop(tree->fdt, tree->chosen, stale[i]);
+		while (error == 0);
+		if (error != -FDT_ERR_NOTFOUND)
 			return error;
 	}
 	return drop_reservations(tree->fdt, fdt_totalsize(tree->fdt), &initrd, &elfcorehdr);
