@@ -76,8 +76,11 @@ static struct kd_error *read_kernel(const struct loader_request *request, struct
 				       "kernel %s is for another architecture (%s); give a kernel for this machine",
 				       request->kernel, image->arch ? image->arch->name : image->kernel.format);
 	if (image->policy == LOADER_RETURN && !image->arch->place_identity_map)
-		return kd_error_create(KD_ERR_UNSUPPORTED, "a capture kernel on %s cannot return to a kernel",
-				       image->arch->name);
+		return kd_error_create(
+			KD_ERR_UNSUPPORTED,
+			"a capture kernel on %s cannot return to a kernel: only PCI functions can be kept "
+			"from writing to memory, and other devices may go on",
+			image->arch->name);
 	if (image->whole_machine && !image->arch->stops_devices)
 		return kd_error_create(KD_ERR_UNSUPPORTED,
 				       "a panic on %s cannot start a kernel that takes the whole machine over",

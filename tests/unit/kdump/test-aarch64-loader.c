@@ -423,6 +423,21 @@ static void test_whole_machine(void **state)
 	assert_error(loader_whole_machine_need(&request, &need), KD_ERR_UNSUPPORTED, "a panic on aarch64 cannot start");
 }
 
+/* Devices of its own kinds cannot be kept from writing to the memory of the kernel that follows. */
+static void test_return(void **state)
+{
+	struct tree *tree = *state;
+	struct loader_request request = {
+		.root = &tree->root, .policy = LOADER_RETURN, .kernel = KERNEL, .initrd = INITRD, .cmdline = "a"
+	};
+	_cleanup_(kd_handover_free) struct kd_handover handover = { 0 };
+	struct loader_parts parts = { 0 };
+
+	make_machine(tree);
+	assert_error(loader_handover(&request, KERNEL, INITRD, &handover, &parts), KD_ERR_UNSUPPORTED,
+		     "only PCI functions can be kept from writing to memory");
+}
+
 /* How the purgatory speaks, and how it resets: by the device tree, or by ACPI. */
 static void test_ways_out(void **state)
 {
@@ -459,7 +474,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_image),         TEST(test_image_faults), TEST(test_tree),          TEST(test_tree_of_reboot),
 		TEST(test_tree_faults),   TEST(test_panic_layout), TEST(test_reboot_layout), TEST(test_given_tree),
-		TEST(test_whole_machine), TEST(test_ways_out),
+		TEST(test_whole_machine), TEST(test_return),       TEST(test_ways_out),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
