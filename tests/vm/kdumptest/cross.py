@@ -82,6 +82,11 @@ TARGETS = {target.name: target for target in (
 )}
 
 
+def busybox(target):
+    """A static busybox for @target, or for this machine."""
+    return target.busybox() if target else host.need("busybox", "busybox-static")
+
+
 def of_machine(name):
     """The Target of what uname -m calls @name; None for x86_64, whose programs are built by this machine's compiler."""
     return next((target for target in TARGETS.values() if target.machine == name), None)

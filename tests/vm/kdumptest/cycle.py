@@ -16,7 +16,8 @@ def parser(description):
     """The command line of tests/vm/cycle; the matrix' rows are written in it too."""
     parse = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     kernel = parse.add_argument_group("the kernel")
-    kernel.add_argument("--release", choices=kernels.NAMES, help="a Debian kernel, fetched into the cache")
+    kernel.add_argument("--release", choices=(*kernels.NAMES, "6.12-16k"),
+                        help="a Debian kernel, fetched into the cache; 6.12-16k, with pages of 16 KiB, is for aarch64 only")
     kernel.add_argument("--arch", choices=("x86_64", *(target.machine for target in cross.TARGETS.values())), default="x86_64",
                         help="of kernel, machine and tree; aarch64: without firmware, a machine with a device tree only")
     kernel.add_argument("--kernel", type=Path, metavar="VMLINUZ", help="any kernel; with --modules")

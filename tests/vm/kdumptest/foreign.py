@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import host, kernels, suite
+from . import cross, host, kernels, suite
 
 _APT = """Dir::State::lists "{root}/lists";
 Dir::State::status "{root}/status";
@@ -41,6 +41,37 @@ NAMES = {
 }
 
 
+@dataclass(frozen=True)
+class Kernel(kernels.Kernel):
+    """As all are; what else there is of it comes from @source, too."""
+    source: Source | None = None
+
+    def vmlinux(self):
+        path = self.home / "vmlinux"
+        if not path.exists():
+            host.say(f"fetching the debugging symbols of {self.release}")
+            with _Apt(self.source) as apt, host.being_made(path) as draft:
+                package = apt.download(f"linux-image-{self.release}-dbg")
+                member = f"./usr/lib/debug/boot/vmlinux-{self.release}"
+                host.run("bash", "-c", 'set -o pipefail; dpkg-deb --fsys-tarfile "$1" | tar -xOf - "$2" >"$3"', "-",
+                         package, member, draft)
+        return path
+
+    def build_words(self):
+        target = cross.TARGETS.get(self.source.architecture)
+        return [f"ARCH={target.name}", f"CROSS_COMPILE={target.triplet}-"] if target else super().build_words()
+
+    def _headers(self, draft):
+        with _Apt(self.source) as apt:
+            packages = apt.depends(f"linux-headers-{self.release}")
+            for package in (f"linux-headers-{self.release}", *(name for name in packages if name.endswith("-common"))):
+                host.run("dpkg-deb", "-x", apt.download(package), draft)
+        # These are programs that run here.
+        with _Apt(Source("amd64", self.source.suite, "")) as apt:
+            for package in (name for name in packages if name.startswith("linux-kbuild-")):
+                host.run("dpkg-deb", "-x", apt.download(package), draft)
+
+
 def named(name):
     """The kernel of a short name of NAMES, or of kernels.NAMES."""
     if name not in NAMES:
@@ -51,23 +82,7 @@ def named(name):
             link.unlink(missing_ok=True)
             link.symlink_to(_fetch(NAMES[name]).name)
     home = link.resolve()
-    return kernels.Kernel(home.name, home / "vmlinuz", home / "lib/modules" / home.name, home)
-
-
-def vmlinux(name):
-    """The kernel with debugging symbols, fetched on demand: hundreds of MB."""
-    kernel = named(name)
-    if name not in NAMES:
-        return kernel.vmlinux()
-    path = kernel.home / "vmlinux"
-    if not path.exists():
-        host.say(f"fetching the debugging symbols of {kernel.release}")
-        with _Apt(NAMES[name]) as apt, host.being_made(path) as draft:
-            package = apt.download(f"linux-image-{kernel.release}-dbg")
-            member = f"./usr/lib/debug/boot/vmlinux-{kernel.release}"
-            host.run("bash", "-c", 'set -o pipefail; dpkg-deb --fsys-tarfile "$1" | tar -xOf - "$2" >"$3"', "-",
-                     package, member, draft)
-    return path
+    return Kernel(home.name, home / "vmlinuz", home / "lib/modules" / home.name, home, NAMES[name])
 
 
 def _fetch(source):
@@ -127,7 +142,7 @@ class _Apt:
 
     def newest_image(self):
         """The kernel package that the meta package depends on."""
-        for package in kernels.depends_of(self._apt("apt-cache", "show", "--no-all-versions", self._source.package)):
+        for package in self.depends(self._source.package):
             if package.startswith("linux-image-"):
                 return package
         raise host.Failure(f"{self._source.package}: depends on no kernel image in {self._source.suite}")
@@ -135,8 +150,11 @@ class _Apt:
     def parts(self, image):
         """The packages that the kernel package @image consists of: Debian 14 has its files in others."""
         release = image.removeprefix("linux-image-")
-        depends = kernels.depends_of(self._apt("apt-cache", "show", "--no-all-versions", image))
-        return [image, *(name for name in depends if name.endswith(release))]
+        return [image, *(name for name in self.depends(image) if name.endswith(release))]
+
+    def depends(self, package):
+        """Packages -> exact versions ('' for any) that @package depends on."""
+        return kernels.depends_of(self._apt("apt-cache", "show", "--no-all-versions", package))
 
     def download(self, package):
         """The file of a package; there until the block ends."""

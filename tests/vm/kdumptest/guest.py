@@ -13,11 +13,11 @@ import tempfile
 import uuid
 from pathlib import Path
 
-from . import cpio, host
+from . import cpio, cross, host
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "guest"
 ROOT_UUID = "6b64756d-7020-4e65-8573-746465737431"
-DISK_SIZE = "12G"  # sparse; room for an unfiltered dump of the biggest guest
+DISK_SIZE = "16G"  # sparse; room for an unfiltered dump of the biggest guest; an SD card has a power of two
 FOLDERS = ("boot dev etc lib/modules mnt/dump proc root run sys tmp usr/bin usr/sbin usr/lib usr/lib64 "
            "var/crash var/lib/kdump var/tmp").split()
 # What no test guest can have; left out to keep the disk small.
@@ -27,18 +27,15 @@ DISK_DRIVERS = {
     "scsi": ["virtio_pci", "virtio_scsi", "sd_mod"],
     "ahci": ["ahci", "sd_mod"],
     "nvme": ["nvme"],
+    "mmc": ["sdhci_pci", "mmc_block"],
 }
 FILE_SYSTEM_DRIVERS = ["crc32c_generic", "crc32c_intel", "ext4"]
-
-
-def _busybox(target):
-    return target.busybox() if target else host.need("busybox", "busybox-static")
 
 
 def disk(kernel, target=None):
     """The pristine root disk of @kernel, a raw ext4 image in the cache: to be copied. @target: the cross.Target of another
     architecture."""
-    busybox = _busybox(target)
+    busybox = cross.busybox(target)
     key = host.digest(host.stamp(kernel.vmlinuz), host.stamp(kernel.modules), host.stamp(busybox), Path(__file__))
     image = host.CACHE / "disks" / f"{kernel.release}-{key}.img"
     if not image.exists():
@@ -88,7 +85,7 @@ def initramfs(kernel, bus, payload, path, target=None):
     with open(path, "wb") as out:
         archive = cpio.Archive(out)
         archive.add_file("init", SCRIPTS / "init", 0o755)
-        archive.add_file("bin/busybox", _busybox(target), 0o755)
+        archive.add_file("bin/busybox", cross.busybox(target), 0o755)
         archive.add("root-uuid", stat.S_IFREG | 0o644, ROOT_UUID.encode())
         archive.add("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))
         for folder in ("proc", "sys", "root"):

@@ -46,11 +46,19 @@ class Kernel:
             host.say(f"fetching the headers of {self.release}")
             with host.being_made(tree) as draft:
                 draft.mkdir()
-                for package in self._header_packages():
-                    with _packages(package) as (deb,):
-                        host.run("dpkg-deb", "-x", deb, draft)
+                self._headers(draft)
                 _relocate(draft, tree)
         return tree / f"usr/src/linux-headers-{self.release}"
+
+    def build_words(self):
+        """What make needs to know besides, to build modules."""
+        return ["CC=" + host.need("gcc-12", "gcc-12")]
+
+    def _headers(self, draft):
+        """Unpack the packages that build_tree() consists of."""
+        for package in self._header_packages():
+            with _packages(package) as (deb,):
+                host.run("dpkg-deb", "-x", deb, draft)
 
     def _header_packages(self):
         package = f"linux-headers-{self.release}"

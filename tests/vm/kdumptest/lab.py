@@ -32,8 +32,7 @@ def switched_on(kernel, hardware, append, payload, log, echo=None, keep=None, lo
         with host.locked(host.CACHE / "disks" / ".lock"):
             guest.copy_disk(kernel, disk, hardware.target)
         guest.initramfs(kernel, hardware.bus, payload, first, hardware.target)
-        console = hardware.target.console if hardware.target else "ttyS0"
-        words = qemu.command(hardware, kernel, first, f"console={console} {BASE_APPEND} {append}".strip(), disk, place)
+        words = qemu.command(hardware, kernel, first, f"console={hardware.console} {BASE_APPEND} {append}".strip(), disk, place)
         with qemu.Machine(words, log, place, echo, lock) as machine:
             yield Running(machine, disk, words)
     finally:

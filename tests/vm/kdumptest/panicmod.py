@@ -30,6 +30,5 @@ def build(kernel, name="kdump_test_panic"):
             draft.mkdir()
             for path in sources:
                 shutil.copy(path, draft)
-            host.run(host.need("make", "make"), "-C", tree, f"M={draft}", "CC=" + host.need("gcc-12", "gcc-12"),
-                     "modules")
+            host.run(host.need("make", "make"), "-C", tree, f"M={draft}", *kernel.build_words(), "modules")
     return module

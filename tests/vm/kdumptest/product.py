@@ -63,8 +63,10 @@ def programs(installed):
                 yield path
 
 
-def libraries(paths):
-    """What the dynamic programs @paths need from this machine: path as the loader looks for it -> file."""
+def libraries(paths, target=None):
+    """What the dynamic programs @paths need: path as the loader looks for it -> file, of this machine or of @target."""
+    if target:
+        return target.libraries(paths)
     found = {}
     for path in paths:
         listing = subprocess.run(["ldd", str(path)], check=False, text=True,
@@ -79,7 +81,7 @@ def libraries(paths):
 
 def payload(installed, target=None):
     """A payload function for guest.initramfs(): the installation and its libraries."""
-    needed = (target.libraries if target else libraries)(programs(installed))
+    needed = libraries(programs(installed), target)
 
     def add(archive, prefix):
         for name, file in sorted(needed.items()):

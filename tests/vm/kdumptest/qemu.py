@@ -31,6 +31,7 @@ DISK_DEVICES = {
     "scsi": ["-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=disk"],
     "ahci": ["-device", "ahci,id=ahci", "-device", "ide-hd,bus=ahci.0,drive=disk"],
     "nvme": ["-device", "nvme,drive=disk,serial=kdump"],
+    "mmc": ["-device", "sdhci-pci", "-device", "sd-card,drive=disk"],
 }
 # Devices that are paths to one disk; drives have the same names with "drive-" before them.
 PATHS = ("sda", "sdb")
@@ -51,6 +52,11 @@ class Hardware:
     bus: str = "virtio"     # of the root disk: a key of DISK_DEVICES
     extra: list = field(default_factory=list)  # further words for QEMU
     target: cross.Target | None = None         # its architecture, if that is not x86_64
+
+    @property
+    def console(self):
+        """The kernel's name of the serial port."""
+        return self.target.console if self.target else "ttyS0"
 
     def board(self, kernel):
         """QEMU's program and the words for processor and board."""
@@ -100,6 +106,13 @@ def command(hardware, kernel, initramfs, append, disk, place):
              "-kernel", str(kernel.vmlinuz), "-initrd", str(initramfs), "-append", append,
              "-drive", f"file={disk},if=none,id=disk,format=raw,cache=unsafe", *DISK_DEVICES[hardware.bus]]
     return words + firmware(hardware.firmware, place) + hardware.extra
+
+
+def device_tree(hardware, path):
+    """@path, to which QEMU has written what it tells a kernel about this machine."""
+    host.run(*hardware.board(None), "-m", hardware.memory, "-smp", str(hardware.cpus), "-display", "none",
+             "-machine", f"dumpdtb={path}")
+    return path
 
 
 def firmware(name, place):

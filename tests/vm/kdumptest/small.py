@@ -7,23 +7,25 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import cpio, host, product, qemu
+from . import cpio, cross, host, product, qemu
 
-APPEND = "console=ttyS0 quiet panic=5"
+APPEND = "quiet panic=5"
 
 
-def initramfs(script, programs=(), files=None):
+def initramfs(script, programs=(), files=None, target=None):
     """An initramfs as bytes. @script is the text of /init; @programs are files that go, with their libraries, into /usr/sbin;
-    @files: further ones, name -> bytes or Path (which keeps its permissions)."""
+    @files: further ones, name -> bytes or Path (which keeps its permissions); @target: the cross.Target of another
+    architecture."""
     out = io.BytesIO()
     archive = cpio.Archive(out)
     archive.add("init", stat.S_IFREG | 0o755, script.encode())
-    archive.add_file("bin/busybox", host.need("busybox", "busybox-static"), 0o755)
+    archive.add_file("bin/busybox", cross.busybox(target), 0o755)
     for program in programs:
         archive.add_file(f"usr/sbin/{program.name}", program, 0o755)
         archive.add_link(f"bin/{program.name}", f"/usr/sbin/{program.name}")
-    for name, file in product.libraries(programs).items():
-        archive.add_file(name, file, 0o755)
+    for name, file in product.libraries(programs, target).items():
+        # Here /lib is no link into /usr.
+        archive.add_file(name.removeprefix("/usr") if target else name, file, 0o755)
     for name, data in (files or {}).items():
         if isinstance(data, bytes):
             archive.add(name, stat.S_IFREG | 0o644, data)
@@ -58,7 +60,8 @@ def switched_on(kernel, archive, append, log, hardware=None, echo=None):
         place = Path(scratch)
         (place / "initramfs").write_bytes(archive)
         (place / "disk").write_bytes(bytes(1 << 20))
-        words = qemu.command(hardware or qemu.Hardware(), kernel, place / "initramfs", f"{APPEND} {append}".strip(),
+        hardware = hardware or qemu.Hardware()
+        words = qemu.command(hardware, kernel, place / "initramfs", f"console={hardware.console} {APPEND} {append}".strip(),
                              place / "disk", place)
         with qemu.Machine(words, log, place, echo) as machine:
             yield machine
