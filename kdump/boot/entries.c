@@ -110,8 +110,8 @@ static struct kd_error *not_found(const struct boot_entries *entries, const char
 		const struct boot_entry *entry = &entries->entry[i];
 
 		if (entry->kernel)
-			fprintf(out, "%s\"%s\" (%s)", size || ftell(out) ? ", " : "",
-				*entry->id ? entry->id : entry->title, entry->version);
+			fprintf(out, "%s\"%s\" (%s)", ftell(out) > 0 ? ", " : "", *entry->id ? entry->id : entry->title,
+				entry->version);
 	}
 	if (fclose(out))
 		return kd_error_nomem();
