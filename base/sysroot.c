@@ -66,7 +66,7 @@ char *kd_sysroot_path(const struct kd_sysroot *root, const char *path)
 int kd_sysroot_open_file(const struct kd_sysroot *root, const char *path, int flags)
 {
 	struct open_how how = { .flags = (uint64_t)flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
-
+	const char *below = path + strspn(path, "/");
 	int fd = -1;
 
 	if (kd_sysroot_is_live(root))
@@ -74,7 +74,8 @@ int kd_sysroot_open_file(const struct kd_sysroot *root, const char *path, int fl
 	/* While files are renamed anywhere on the machine, the kernel cannot tell whether ".." leads out of the root,
 	 * and returns EAGAIN (openat2(2)). */
 	for (int races = 0; races < RACES_MAX; races++) {
-		fd = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
+		/* Without the slash: qemu-user takes "/proc/cpuinfo" for its own, whatever directory goes with it. */
+		fd = (int)syscall(SYS_openat2, root->fd, *below ? below : ".", &how, sizeof(how));
 		if (fd >= 0 || errno != EAGAIN)
 			break;
 	}

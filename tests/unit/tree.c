@@ -114,6 +114,24 @@ static void set_le(uint8_t *at, uint64_t value, int bytes)
 	}
 }
 
+void tree_own_kernel(const struct tree *tree, const char *path, uint32_t init_size)
+{
+#ifdef __aarch64__
+	/* A device tree (version 17) without anything: header, end of reserved memory, an empty root node. */
+	static const uint8_t empty[72] = { 0xd0,      0x0d,      0xfe,      0xed,      [7] = 72, [11] = 56, [15] = 72,
+					   [19] = 40, [23] = 17, [27] = 16, [39] = 16, [59] = 1, [67] = 2,  [71] = 9 };
+	static uint8_t image[8192];
+
+	memset(image, 0, sizeof(image));
+	set_le(image + 0x10, init_size, 8);
+	memcpy(image + 0x38, "ARM\x64", 4);
+	tree_write(tree, path, image, sizeof(image));
+	tree_write(tree, "/sys/firmware/fdt", empty, sizeof(empty));
+#else
+	tree_kernel(tree, path, init_size);
+#endif
+}
+
 void tree_kernel(const struct tree *tree, const char *path, uint32_t init_size)
 {
 	static uint8_t image[8192];
@@ -128,7 +146,7 @@ void tree_kernel(const struct tree *tree, const char *path, uint32_t init_size)
 	image[0x211] = 1;
 	set_le(image + 0x230, 0x200000, 4);
 	image[0x234] = 1;
-	set_le(image + 0x236, 3, 2);
+	set_le(image + 0x236, 0x7f, 2);
 	set_le(image + 0x238, 2047, 4);
 	set_le(image + 0x258, 0x1000000, 8);
 	set_le(image + 0x260, init_size, 4);

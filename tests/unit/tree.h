@@ -30,6 +30,8 @@ void tree_text(const struct tree *tree, const char *path, const char *text);
 void tree_program(const struct tree *tree, const char *path, const char *text);
 /** A kernel with the boot header of an x86 one (Linux Documentation/arch/x86/boot.rst), and nothing that could run. */
 void tree_kernel(const struct tree *tree, const char *path, uint32_t init_size);
+/** A kernel that this build's loader can load: the same, or one of its architecture, with the machine's device tree. */
+void tree_own_kernel(const struct tree *tree, const char *path, uint32_t init_size);
 void tree_mode(const struct tree *tree, const char *path, mode_t mode);
 void tree_link(const struct tree *tree, const char *path, const char *target);
 void tree_directory(const struct tree *tree, const char *path);

@@ -11,8 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "base/array.h"
+#include "base/io.h"
 #include "kdump/loader/kexec_call.h"
 #include "kdump/loader/loader.h"
 #include "tests/unit/tree.h"
@@ -116,7 +116,7 @@ static void test_fall_back(void **state)
 	tree_text(m, "/proc/iomem", "00001000-0009ffff : System RAM\n00100000-7fffffff : System RAM\n");
 	tree_text(m, "/sys/kernel/kexec_loaded", "0\n");
 	tree_text(m, "/proc/cpuinfo", "flags : fpu\n");
-	tree_kernel(m, "/boot/v", 1 << 20);
+	tree_own_kernel(m, "/boot/v", 1 << 20);
 	tree_text(m, "/boot/i", "initramfs");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_(loader_image_free) struct loader_image *image = NULL;

@@ -274,7 +274,7 @@ static void systemd_boot(struct tree *m)
 	entry(m, "abc-6.12.1.conf", TYPE1("6.12.1"));
 	/* None of these is shown: no such file, another architecture, something else. */
 	entry(m, "abc-7.conf", TYPE1("7"));
-	entry(m, "abc-8.conf", TYPE1("6.12.1") "architecture aa64\nversion 9\n");
+	entry(m, "abc-8.conf", TYPE1("6.12.1") "architecture riscv64\nversion 9\n");
 	entry(m, "windows.conf", "title Windows\nefi /EFI/Microsoft/boot.efi\nsort-key a\n");
 }
 
