@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the tests need from the machine they run on."""
+import errno
 import fcntl
 import hashlib
 import os
@@ -88,12 +89,17 @@ def scratch():
 
 @contextmanager
 def being_made(path):
-    """A place for building @path that becomes @path when the block succeeds: caches are whole or absent."""
+    """A place for building @path that becomes @path when the block succeeds: caches are whole or absent. Of two programs
+    that make the same at a time, the first one's stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield draft
-        os.replace(draft, path)
+        try:
+            os.replace(draft, path)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
     finally:
         if draft.is_dir():
             shutil.rmtree(draft, ignore_errors=True)
