@@ -83,7 +83,8 @@ struct kd_error *output_put(struct output *output, uint64_t offset, void *data, 
 			    size_t *done_ret) MUST_CHECK;
 
 /** Has the disk refused anything that was written so far? The kernel writes later, and tells otherwise only
- *  fdatasync(2); until then some file systems take data for a disk that is broken, slowly. Does not wait. Thread-safe. */
+ *  fdatasync(2); until then some file systems take data for a disk that is broken, slowly.
+ *  Does not wait. Thread-safe. */
 struct kd_error *output_check(struct output *output) MUST_CHECK;
 
 /** Make the file (of OUTPUT_FILE) so long, with zeros. */
