@@ -6,14 +6,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "base/bytes.h"
 #include "base/io.h"
+#include "base/trust.h"
 #include "kdump/dumps/dumps.h"
 
-enum { CHUNK = 1 << 20, BLOCK = 4096, NAMES = 100 };
+enum { CHUNK = 1 << 20, BLOCK = 4096, NAMES = 100, COUNTED_NAMES = 10 };
 
 #define BEGUN "vmcore-incomplete"
 #define DRAFT ".kdump-collect" /* no name of a dump, so that half of one never counts */
@@ -24,6 +26,7 @@ struct move {
 	const char *from;    /* its directory in the container: "/127.0.0.1-2026-…" */
 	const char *to_path; /* the directory that gets it, for messages */
 	int to;
+	char draft[32]; /* its name while it is being filled */
 	const struct kd_log *log;
 };
 
@@ -141,32 +144,48 @@ static struct kd_error *check_space(const struct move *move)
 			       kd_mib_up(bytes), move->to_path, (uint64_t)fs.f_bavail * fs.f_frsize >> 20);
 }
 
-/* Remove what an attempt that was cut off has left. It has files only. */
+/* Remove what an attempt that was cut off has left. It has files only. What others have put there is theirs. */
 static void remove_draft(const struct move *move)
 {
-	_cleanup_close_ int fd = openat(move->to, DRAFT, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	_cleanup_closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_cleanup_close_ int fd = openat(move->to, move->draft, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *entry;
 
-	if (!dir)
+	if (fd < 0 || kd_error_discard(kd_trust(move->draft, fd)) || !(dir = fdopendir(fd)))
 		return;
 	take_fd(fd);
 	while ((entry = readdir(dir)))
 		unlinkat(dirfd(dir), entry->d_name, 0);
-	unlinkat(move->to, DRAFT, AT_REMOVEDIR);
+	unlinkat(move->to, move->draft, AT_REMOVEDIR);
 }
 
-static struct kd_error *fill_draft(const struct move *move)
+/* Where everybody can make files, somebody may have taken the name. */
+static struct kd_error *make_draft(struct move *move)
+{
+	unsigned int drawn = 0;
+
+	strcpy(move->draft, DRAFT);
+	remove_draft(move);
+	for (unsigned int i = 0; i < NAMES; i++) {
+		if (mkdirat(move->to, move->draft, 0700) == 0)
+			return NULL;
+		if (errno != EEXIST || getrandom(&drawn, sizeof(drawn), 0) < 0)
+			break;
+		snprintf(move->draft, sizeof(move->draft), DRAFT "-%u", drawn);
+	}
+	return kd_error_os(errno, "cannot create %s/%s", move->to_path, move->draft);
+}
+
+static struct kd_error *fill_draft(struct move *move)
 {
 	_cleanup_close_ int dir = -1;
-	struct kd_error *err = NULL;
+	struct kd_error *err = make_draft(move);
 
-	remove_draft(move);
-	if (mkdirat(move->to, DRAFT, 0700) < 0)
-		return kd_error_os(errno, "cannot create %s/" DRAFT, move->to_path);
-	dir = openat(move->to, DRAFT, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (err)
+		return err;
+	dir = openat(move->to, move->draft, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)
-		return kd_error_os(errno, "cannot open %s/" DRAFT, move->to_path);
+		return kd_error_os(errno, "cannot open %s/%s", move->to_path, move->draft);
 	for (int i = 0; i < KD_CONTAINER_FILES && !err; i++) {
 		const char *name = part_name(move, i);
 
@@ -174,24 +193,27 @@ static struct kd_error *fill_draft(const struct move *move)
 			err = copy_file(move, i, name, dir);
 	}
 	if (!err && fsync(dir) < 0)
-		err = kd_error_os(errno, "cannot sync %s/" DRAFT, move->to_path);
+		err = kd_error_os(errno, "cannot sync %s/%s", move->to_path, move->draft);
 	return err;
 }
 
 /* Give the draft the name of the dump; another of that name stays. */
 static struct kd_error *publish_draft(const struct move *move)
 {
-	for (unsigned int i = 0; i < NAMES; i++) {
-		char name[KD_CONTAINER_PATH + 8];
+	unsigned int suffix = 0;
 
-		snprintf(name, sizeof(name), i ? "%s-%u" : "%s", move->from + 1, i);
-		if (renameat2(move->to, DRAFT, move->to, name, RENAME_NOREPLACE) == 0) {
+	for (unsigned int i = 0; i < NAMES; i++) {
+		char name[KD_CONTAINER_PATH + 12];
+
+		snprintf(name, sizeof(name), suffix ? "%s-%u" : "%s", move->from + 1, suffix);
+		if (renameat2(move->to, move->draft, move->to, name, RENAME_NOREPLACE) == 0) {
 			if (fsync(move->to) < 0)
 				return kd_error_os(errno, "cannot sync %s", move->to_path);
 			return NULL;
 		}
-		if (errno != EEXIST)
+		if (errno != EEXIST || (i >= COUNTED_NAMES && getrandom(&suffix, sizeof(suffix), 0) < 0))
 			break;
+		suffix += i < COUNTED_NAMES;
 	}
 	return kd_error_os(errno, "cannot create %s/%s", move->to_path, move->from + 1);
 }
@@ -216,7 +238,7 @@ static struct kd_error *forget(const struct move *move, int directory)
 	return errnum ? kd_error_os(-errnum, "cannot clear the container") : NULL;
 }
 
-static struct kd_error *move_dump(const struct move *move, int directory)
+static struct kd_error *move_dump(struct move *move, int directory)
 {
 	struct kd_error *err = NULL;
 
@@ -260,10 +282,18 @@ struct kd_error *waiting_collect(struct held *held, const char *directory, const
 	struct move move = { .container = held->container, .to_path = directory, .to = -1, .log = log };
 	struct kd_error *err = kd_mkdir_p(directory, 0755);
 	_cleanup_close_ int to = -1;
+	struct stat st;
 
 	*moved = 0;
-	if (!err && (to = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+	if (!err && ((to = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 || fstat(to, &st) < 0))
 		err = kd_error_os(errno, "cannot open %s", directory);
+	/* Somebody could put a dump where half of one is removed. */
+	if (!err && kd_is_exchangeable(&st))
+		err = kd_error_create(
+			KD_ERR_STATE,
+			"others than root can rename the dumps in %s; run \"chown root\" and \"chmod +t\" on that "
+			"directory",
+			directory);
 	move.to = to;
 	for (int i = 0; i < KD_CONTAINER_FILES && !err; i++)
 		if (S_ISDIR(held->container->file[i].mode))

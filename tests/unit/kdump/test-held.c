@@ -366,6 +366,48 @@ static void test_collect_again(void **state)
 	assert_int_equal(access(tree_path(m, "/var/crash/.kdump-collect"), F_OK), -1);
 }
 
+/* Everybody may make files in /var/crash of Ubuntu, but nobody can keep a dump away by that. */
+static void test_collect_where_names_are_taken(void **state)
+{
+	struct tree *m = *state;
+	unsigned int moved;
+	char path[128];
+	bool made;
+
+	put_machine(m);
+	assert_no_error(prepare(m, false, &made));
+	put_dump(m, "vmcore");
+	tree_text(m, "/var/crash/.kdump-collect", "in the way");
+	tree_text(m, "/var/crash" CRASH, "in the way");
+	for (unsigned int i = 1; i < 150; i++) {
+		snprintf(path, sizeof(path), "/var/crash" CRASH "-%u", i);
+		tree_text(m, path, "in the way");
+	}
+	assert_no_error(collect(m, "/var/crash", &moved));
+	assert_int_equal(moved, 1);
+	assert_int_equal(count_waiting(m), 0);
+}
+
+/* Where others can rename, what lies there as half of a dump may be a whole one. */
+static void test_collect_where_others_rename(void **state)
+{
+	struct tree *m = *state;
+	unsigned int moved;
+	bool made;
+
+	put_machine(m);
+	assert_no_error(prepare(m, false, &made));
+	put_dump(m, "vmcore");
+	tree_text(m, "/var/crash/.kdump-collect/vmcore", "a whole dump");
+	assert_int_equal(chmod(tree_path(m, "/var/crash"), 0777), 0);
+	assert_error(collect(m, "/var/crash", &moved), KD_ERR_STATE, "chmod +t");
+	assert_int_equal(access(tree_path(m, "/var/crash/.kdump-collect/vmcore"), F_OK), 0);
+	assert_int_equal(count_waiting(m), 1);
+	assert_int_equal(chmod(tree_path(m, "/var/crash"), 01777), 0);
+	assert_no_error(collect(m, "/var/crash", &moved));
+	assert_int_equal(moved, 1);
+}
+
 /* A power cut before the dump had begun leaves the log; before that, nothing. */
 static void test_collect_beginnings(void **state)
 {
@@ -517,6 +559,8 @@ int main(void)
 		TEST(test_conf),
 		TEST(test_collect),
 		TEST(test_collect_again),
+		TEST(test_collect_where_names_are_taken),
+		TEST(test_collect_where_others_rename),
 		TEST(test_damaged),
 		TEST(test_collect_beginnings),
 		TEST(test_no_place),
