@@ -6,9 +6,12 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/text.h"
+
+enum { COUNTED_NUMBERS = 10 };
 
 ssize_t kd_read_all(int fd, void *buf, size_t size)
 {
@@ -175,4 +178,14 @@ struct kd_error *kd_mkdir_p(const char *path, mode_t mode)
 	if (mkdir(copy, mode) < 0 && errno != EEXIST)
 		return kd_error_os(errno, "cannot create directory %s", path);
 	return NULL;
+}
+
+unsigned int kd_next_number(unsigned int number)
+{
+	unsigned int drawn = 0;
+
+	/* It must not wait for random numbers, which a capture kernel may not have yet. */
+	if (number < COUNTED_NUMBERS || getrandom(&drawn, sizeof(drawn), GRND_INSECURE) != sizeof(drawn))
+		return number + 1;
+	return drawn;
 }

@@ -38,4 +38,8 @@ struct kd_error *kd_sync_parent(const char *path) MUST_CHECK;
 /** mkdir -p; new directories get @mode, existing ones keep theirs. */
 struct kd_error *kd_mkdir_p(const char *path, mode_t mode) MUST_CHECK;
 
+/** The number to put behind a name, when that with @number (0: without one) is taken: the next one up to 10, then one
+ *  that is drawn. Whoever can make files there could have taken any number of next ones. */
+unsigned int kd_next_number(unsigned int number);
+
 #endif

@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
 
 #include "base/array.h"
+#include "base/io.h"
 #include "base/sysroot.h"
 #include "base/target_types.h"
 #include "capture/clock.h"
@@ -28,7 +28,7 @@
 /* The time that a target has to appear after a volume was given up, or started at the last moment. */
 #define VOLUME_SECONDS 5
 
-enum { COUNTED_NAMES = 10, NAMES_MAX = 100 };
+enum { NAMES_MAX = 100 };
 
 /* --- mount options ------------------------------------------------------------------------------------------------ */
 
@@ -277,16 +277,6 @@ void target_directory_name(char *buf, size_t size, const char *address, uint64_t
 	snprintf(buf, size, "%s-%s%s", address, date, suffix);
 }
 
-/* Who can write to the directory above may have taken any number of names; nobody can take those that are drawn. */
-static unsigned int next_attempt(unsigned int attempt)
-{
-	unsigned int drawn = 0;
-
-	if (attempt < COUNTED_NAMES || getrandom(&drawn, sizeof(drawn), GRND_INSECURE) < 0)
-		return attempt + 1;
-	return drawn;
-}
-
 struct kd_error *target_make_directory(int dir, const char *address, uint64_t crash_time, int utc_offset, char *name,
 				       size_t size)
 {
@@ -298,7 +288,7 @@ struct kd_error *target_make_directory(int dir, const char *address, uint64_t cr
 			return NULL;
 		if (errno != EEXIST)
 			break;
-		suffix = next_attempt(suffix);
+		suffix = kd_next_number(suffix);
 	}
 	return kd_error_os(errno, "cannot create directory %s on the target", name);
 }

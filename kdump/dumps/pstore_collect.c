@@ -97,6 +97,7 @@ static struct kd_error *add_to(const struct dump *dump, const struct pstore_log 
 static struct kd_error *make_directory(const struct collecting *collecting, int64_t crash, char **ret)
 {
 	time_t seconds = (time_t)crash;
+	unsigned int number = 0;
 	struct tm tm;
 	char when[32] = "";
 	struct kd_error *err = kd_mkdir_p(collecting->directory, 0755);
@@ -105,12 +106,12 @@ static struct kd_error *make_directory(const struct collecting *collecting, int6
 		return err;
 	if (!localtime_r(&seconds, &tm) || !strftime(when, sizeof(when), "%Y-%m-%d-%H:%M:%S", &tm))
 		return kd_error_create(KD_ERR_FORMAT, "%" PRId64 " is not a time", crash);
-	for (unsigned int attempt = 0; attempt < 100; attempt++) {
+	for (unsigned int attempt = 0; attempt < 100; attempt++, number = kd_next_number(number)) {
 		_cleanup_free_ char *path = NULL;
 		char suffix[16] = "";
 
-		if (attempt)
-			snprintf(suffix, sizeof(suffix), "-%u", attempt);
+		if (number)
+			snprintf(suffix, sizeof(suffix), "-%u", number);
 		err = kd_format(&path, "%s/127.0.0.1-%s%s", collecting->directory, when, suffix);
 		if (err)
 			return err;

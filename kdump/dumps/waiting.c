@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -15,7 +14,7 @@
 #include "base/trust.h"
 #include "kdump/dumps/dumps.h"
 
-enum { CHUNK = 1 << 20, BLOCK = 4096, NAMES = 100, COUNTED_NAMES = 10 };
+enum { CHUNK = 1 << 20, BLOCK = 4096, NAMES = 100 };
 
 #define BEGUN "vmcore-incomplete"
 #define DRAFT ".kdump-collect" /* no name of a dump, so that half of one never counts */
@@ -162,16 +161,17 @@ static void remove_draft(const struct move *move)
 /* Where everybody can make files, somebody may have taken the name. */
 static struct kd_error *make_draft(struct move *move)
 {
-	unsigned int drawn = 0;
+	unsigned int number = 0;
 
 	strcpy(move->draft, DRAFT);
 	remove_draft(move);
 	for (unsigned int i = 0; i < NAMES; i++) {
 		if (mkdirat(move->to, move->draft, 0700) == 0)
 			return NULL;
-		if (errno != EEXIST || getrandom(&drawn, sizeof(drawn), 0) < 0)
+		if (errno != EEXIST)
 			break;
-		snprintf(move->draft, sizeof(move->draft), DRAFT "-%u", drawn);
+		number = kd_next_number(number);
+		snprintf(move->draft, sizeof(move->draft), DRAFT "-%u", number);
 	}
 	return kd_error_os(errno, "cannot create %s/%s", move->to_path, move->draft);
 }
@@ -211,9 +211,9 @@ static struct kd_error *publish_draft(const struct move *move)
 				return kd_error_os(errno, "cannot sync %s", move->to_path);
 			return NULL;
 		}
-		if (errno != EEXIST || (i >= COUNTED_NAMES && getrandom(&suffix, sizeof(suffix), 0) < 0))
+		if (errno != EEXIST)
 			break;
-		suffix += i < COUNTED_NAMES;
+		suffix = kd_next_number(suffix);
 	}
 	return kd_error_os(errno, "cannot create %s/%s", move->to_path, move->from + 1);
 }

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/elf64.h"
 #include "base/error.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/proc.h"
@@ -246,6 +247,18 @@ static void test_core_header(void **state)
 	assert_error(kd_elf64_check_core(&ehdr, "x"), KD_ERR_FORMAT, "not an ELF file");
 }
 
+/* The first ones are in their order; the others cannot be foretold. */
+static void test_next_number(void **state)
+{
+	unsigned int number = 0, other = 0;
+
+	for (unsigned int i = 1; i <= 10; i++)
+		assert_int_equal(number = kd_next_number(number), i);
+	for (unsigned int i = 0; i < 10; i++)
+		other |= kd_next_number(number);
+	assert_true(other > 1000);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -258,6 +271,7 @@ int main(void)
 		cmocka_unit_test(test_split_words),
 		cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_next_number),
 		cmocka_unit_test(test_core_header),
 	};
 
