@@ -544,7 +544,9 @@ static struct kd_error *judge_reading(const struct dump_attempt *attempt)
 
 static struct ladder_standing standing(const struct dump_attempt *attempt)
 {
-	return (struct ladder_standing){ .front = attempt->report.front, .pages = attempt->pages };
+	return (struct ladder_standing){ .front = attempt->report.front,
+					 .chosen = attempt->filtered,
+					 .pages = attempt->pages };
 }
 
 /* The last attempt has failed: keep its file or the best one before it, whichever is better. Keep both if the target

@@ -75,13 +75,19 @@ bool ladder_must_replace(const struct ladder_facts *facts)
 	return is_space_error(facts->errnum) && (facts->errnum != ENOSPC || facts->space < facts->filter_size);
 }
 
+/* Of the pages of a copy most are free, cached or zero. */
+static uint64_t worth(const struct ladder_standing *standing)
+{
+	return standing->chosen ? 2 * standing->pages : standing->pages;
+}
+
 bool ladder_is_better(const struct ladder_standing *one, const struct ladder_standing *other)
 {
 	if (one->complete != other->complete)
 		return one->complete;
 	if (one->front != other->front)
 		return one->front;
-	return one->pages > other->pages;
+	return worth(one) > worth(other);
 }
 
 enum rung ladder_next(enum rung rung, const struct ladder_facts *facts)

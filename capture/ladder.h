@@ -67,6 +67,7 @@ bool ladder_must_replace(const struct ladder_facts *facts);
 struct ladder_standing {
 	bool complete;
 	bool front;     /* it has the pages that readers need first */
+	bool chosen;    /* its pages were chosen; a copy begins with whatever comes first */
 	uint64_t pages; /* that it has, as far as known */
 };
 /** Is the dump @one worth more than @other, which is there already and stays if they are equal? */

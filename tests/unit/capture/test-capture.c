@@ -501,8 +501,10 @@ static void test_ladder_better(void **state)
 {
 	/* Each is better than those behind it. */
 	static const struct ladder_standing by_worth[] = {
-		{ true, true, 5 },   { true, true, 4 },      { true, false, 1000 }, { false, true, 100 },
-		{ false, true, 99 }, { false, false, 1000 }, { false, false, 1 },   { false, false, 0 },
+		{ true, true, true, 5 },       { true, true, true, 4 },     { true, false, true, 1000 },
+		{ false, true, true, 100 },    { false, true, true, 99 },   { false, false, true, 1000 },
+		{ false, false, false, 1024 }, { false, false, true, 400 }, { false, false, false, 1 },
+		{ false, false, false, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(by_worth); i++)
@@ -524,7 +526,6 @@ static void test_ladder_gives_up_targets(void **state)
 	assert_int_equal(ladder_next(RUNG_CONFIGURED, &facts), RUNG_NONE);
 }
 
-/* What has to be erased must not come back by another way. */
 /* The target is left only for another one, when that has time, and not for a burst of either kind. */
 static void test_ladder_too_slow(void **state)
 {
@@ -566,6 +567,7 @@ static void test_ladder_too_slow(void **state)
 	}
 }
 
+/* What has to be erased must not come back by another way. */
 static void test_ladder_erasing(void **state)
 {
 	struct ladder_facts facts = { .end = CHILD_EXIT, .erases = true, .space = 100, .vmcore_size = 1 };
@@ -1616,7 +1618,8 @@ static void test_dump_keeps_the_part_of_who_was_killed(void **state)
 	assert_true(result.attempt[0].filtered);
 	assert_true(result.attempt[0].pages >= 1000);
 	assert_int_equal(result.attempt[result.count - 1].rung, RUNG_COPY);
-	assert_int_equal(result.kept, 0);
+	/* Threads write out of order: on a busy machine the second try's part may be larger than the first one's. */
+	assert_int_not_equal(result.attempt[result.kept].rung, RUNG_COPY);
 	assert_content(*state, "vmcore-incomplete.retry", NULL);
 }
 
