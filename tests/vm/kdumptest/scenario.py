@@ -129,6 +129,7 @@ TARGETS = {
     "lent": "an NFS server, from an address that a DHCP server has lent to this machine no longer",
     "vlan": "an NFS server in a VLAN",
     "ipv6": "an NFS server by IPv6",
+    "addresses": "an NFS server that has two addresses: the link to the first one goes in the crash",
     "iscsi": "a disk by iSCSI, with CHAP in either direction",
     "iscsi_lost": "two targets: the server of the first one's iSCSI disk answers nothing any more",
     "nvme_tcp": "a disk by NVMe over TCP",
@@ -156,7 +157,7 @@ def target(kind, installed, out):
             return
         for server in stopped:
             server.send_signal(signal.SIGSTOP)
-        if kind == "links":
+        if kind in ("links", "addresses"):
             machines[0].qmp("set_link", name="second", up=False)
         if kind in ("degraded", "rootfs", "chain"):
             # Reading it fails from now on. (device_del would ask a kernel that is about to die.)
@@ -173,7 +174,7 @@ def target(kind, installed, out):
             words += ["-drive", f"file={image},if=none,id={name}-drive,format=raw,cache=unsafe",
                       "-device", f"virtio-blk-pci,drive={name}-drive,id={name}"]
         offered = {"virtiofs": _shared, "multipath": _two_paths, "multipath_lost": _two_paths, "nfs": _exported, "bridged": _exported, "ssh": _reached, "links": _exported_twice,
-                   "https": _web, "s3": _objects, "vlan": _tagged, "ipv6": _by_ipv6,
+                   "https": _web, "s3": _objects, "vlan": _tagged, "ipv6": _by_ipv6, "addresses": _named,
                    "iscsi": _offered, "iscsi_lost": lambda folder: _offered(folder, stopped),
                    "nvme_tcp": lambda folder: _nvme(folder, out),
                    "stopped": lambda folder: _exported(folder, stopped),
@@ -287,6 +288,17 @@ def _by_ipv6(folder):
     folder.mkdir()
     with servers.nfs(folder, address="::1") as (port, _process):
         yield servers.NETWORK, {"PORT": port}, []
+
+
+@contextlib.contextmanager
+def _named(folder):
+    """The same directory, by the name of a server that has two addresses."""
+    with _exported_twice(folder) as (words, variables, files):
+        (folder / "hosts").write_text("10.0.3.2 dumps.example\n10.0.2.2 dumps.example\n", encoding="ascii")
+        (folder / "nsswitch.conf").write_text("hosts: files\n", encoding="ascii")
+        (folder / "host.conf").write_text("multi on\n", encoding="ascii")  # else the first line is all that it has
+        yield words, variables, files + [(f"etc/{name}", folder / name, 0o644)
+                                         for name in ("hosts", "nsswitch.conf", "host.conf")]
 
 
 @contextlib.contextmanager
