@@ -339,6 +339,20 @@ static void test_kdump_pre_forbids_the_dump(void **state)
 	assert_true(exists("0/report.json"));
 }
 
+/* What could not be run, as a file that is damaged or of another machine, has not forbidden anything. */
+static void test_kdump_pre_that_cannot_be_run(void **state)
+{
+	static char *const missing[] = { (char *)"/no/such/program", NULL };
+	struct fixture *fixture = *state;
+
+	make_target(0);
+	make_plan(&fixture->plan, NULL, 1);
+	assert_no_error(kd_plan_add_hook(&fixture->plan, "pre", missing));
+	capture(&fixture->plan, fixture->outcome, "connect 0\ndump behind its log\ndisconnect\n");
+	assert_false(fixture->outcome->vetoed);
+	assert_int_equal(fixture->outcome->result, CAPTURE_COMPLETE);
+}
+
 /* It runs once, whatever the targets do. */
 static void test_kdump_pre_runs_once(void **state)
 {
@@ -786,6 +800,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		WITH_MACHINE(test_the_log_is_saved_before_kdump_pre),
 		WITH_MACHINE(test_kdump_pre_forbids_the_dump),
+		WITH_MACHINE(test_kdump_pre_that_cannot_be_run),
 		WITH_MACHINE(test_kdump_pre_runs_once),
 		WITH_MACHINE(test_kdump_pre_brings_a_target_up),
 		WITH_MACHINE(test_waiting_and_mounting_are_two_budgets),

@@ -5,6 +5,7 @@
 #include "dumpfilter/kernel/mem_map.h"
 #include "dumpfilter/pages/page_scan.h"
 #include "dumpfilter/pages/pfn_bitmap.h"
+#include "dumpfilter/pages/vital.h"
 #include "dumpfilter/vmcore/vmcore.h"
 #include "tests/unit/dumpfilter/dump-testing.h"
 #include "tests/unit/testing.h"
@@ -14,7 +15,11 @@ struct marks {
 	struct page_filter filter;
 };
 
-static void marks_init(struct marks *marks, unsigned int level, bool poison_only)
+/* In a free block that spans parts. */
+static struct vital_range needed[] = { { 2100, 2110, VITAL_IMAGE }, { 2600, 2700, VITAL_LOG } };
+static const struct vital some_are_needed = { .range = needed, .count = ARRAY_SIZE(needed) };
+
+static void marks_init(struct marks *marks, unsigned int level, bool poison_only, const struct vital *vital)
 {
 	struct pfn_bitmap *bitmaps[] = { &marks->kept, &marks->boot, &marks->slab, &marks->late };
 
@@ -26,7 +31,8 @@ static void marks_init(struct marks *marks, unsigned int level, bool poison_only
 					      .kept = &marks->kept,
 					      .first = &marks->boot,
 					      .slab = &marks->slab,
-					      .late = &marks->late };
+					      .late = &marks->late,
+					      .vital = vital };
 }
 
 static void assert_same_bits(struct pfn_bitmap *a, struct pfn_bitmap *b)
@@ -62,12 +68,13 @@ static void test_page_scan(void **state)
 	assert_no_error(page_rules_init(&rules, &info, NULL));
 	for (unsigned int i = 0; i < 4 * ARRAY_SIZE(levels) * 2; i++) {
 		unsigned int threads = i % 4 + 1, level = levels[i / 4 % ARRAY_SIZE(levels)];
+		const struct vital *vital = i % 2 ? &some_are_needed : NULL;
 		uint64_t part = i / 16 ? 64 : 320;
 		struct mem_map alone, shared;
 		struct marks one, many;
 
-		marks_init(&one, level, level == 1);
-		marks_init(&many, level, level == 1);
+		marks_init(&one, level, level == 1, vital);
+		marks_init(&many, level, level == 1, vital);
 		assert_no_error(mem_map_init(&alone, &space, RAM_PAGES));
 		assert_no_error(mem_map_init(&shared, &space, RAM_PAGES));
 		page_filter_run(&one.filter, &rules, &alone);
@@ -75,7 +82,12 @@ static void test_page_scan(void **state)
 		assert_memory_equal(one.filter.pages, many.filter.pages, sizeof(one.filter.pages));
 		assert_int_equal(kd_ranges_total(&alone.frames), kd_ranges_total(&shared.frames));
 		assert_int_equal(one.filter.pages[PAGE_HWPOISON], 3);
-		assert_int_equal(one.filter.pages[PAGE_FREE], level == 1 ? 0 : 16 + 1023);
+		if (vital)
+			assert_int_equal(pfn_bitmap_count(&many.kept, 2100, 2110) +
+						 pfn_bitmap_count(&many.kept, 2600, 2700),
+					 110);
+		else
+			assert_int_equal(one.filter.pages[PAGE_FREE], level == 1 ? 0 : 16 + 1023);
 		assert_same_bits(&one.kept, &many.kept);
 		assert_same_bits(&one.boot, &many.boot);
 		assert_same_bits(&one.slab, &many.slab);

@@ -114,6 +114,29 @@ static void test_plan_scripts(void **state)
 	assert_string_equal(programs.path[1], "/srv/text");
 }
 
+/* Red Hat's image has these, and its users' scripts rely on them, also where the names are made up at run time. */
+static void test_plan_usual_commands(void **state)
+{
+	static const char *const usual[] = { "dd",     "tail",  "date", "sync",   "cut",    "head",
+					     "awk",    "sed",   "stat", "printf", "logger", "mount",
+					     "umount", "mkdir", "cp",   "grep",   "sleep",  "cat" };
+	struct tree *m = *state;
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	_cleanup_(plan_programs_free) struct plan_programs programs = { 0 };
+	char path[64];
+
+	tree_program(m, "/bin/sh", ELF_FILE);
+	for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
+		snprintf(path, sizeof(path), "/usr/bin/%s", usual[i]);
+		tree_program(m, path, ELF_FILE);
+	}
+	tree_program(m, "/srv/script", "#!/bin/sh\n$tool x\n");
+	assert_no_error(build_plan(m, "kdump_pre /srv/script", &plan, &programs));
+	assert_int_equal(programs.count, ARRAY_SIZE(usual));
+	for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
+		assert_string_equal(strrchr(programs.path[i], '/') + 1, usual[i]);
+}
+
 /* What a script names is brought, too, or missed in time. */
 static void test_plan_script_commands(void **state)
 {
@@ -342,6 +365,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_times, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_scripts, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_plan_usual_commands, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_script_commands, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_collector, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_collector_without_makedumpfile, tree_setup, tree_teardown),
