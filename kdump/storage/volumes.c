@@ -410,17 +410,25 @@ static bool is_reshaped(const struct kd_sysroot *root, const char *name)
 	return position && strcmp(position, "none") != 0;
 }
 
-/* The kernel goes on with it as soon as the array runs. Only mdadm, which the capture kernel does not have, keeps a
- * copy of the sectors that are on their way (mdadm(8), --backup-file). */
-static struct kd_error *check_reshape(const struct kd_sysroot *root, const char *name)
+/* A reshape goes on as soon as the array runs. Only mdadm, which the capture kernel does not have, keeps a copy of the
+ * sectors that are on their way (mdadm(8), --backup-file). The locks of a cluster need its programs. */
+static struct kd_error *check_use(const struct kd_sysroot *root, const char *name)
 {
-	return !is_reshaped(root, name) ?
-		       NULL :
-		       kd_error_create(
-			       KD_ERR_UNSUPPORTED,
-			       "%s is being reshaped, and a capture kernel would go on with that without mdadm: "
-			       "wait until /proc/mdstat shows that it is done, or choose another dump target",
-			       name);
+	_cleanup_free_ char *bitmap = NULL;
+
+	if (is_reshaped(root, name))
+		return kd_error_create(
+			KD_ERR_UNSUPPORTED,
+			"%s is being reshaped, and a capture kernel would go on with that without mdadm: "
+			"wait until /proc/mdstat shows that it is done, or choose another dump target",
+			name);
+	kd_error_destroy(kd_sysroot_read_line(root, &bitmap, "/sys/class/block/%s/md/bitmap/metadata", name));
+	if (bitmap && strcmp(bitmap, "clustered") == 0)
+		return kd_error_create(KD_ERR_UNSUPPORTED,
+				       "%s is shared by the machines of a cluster, whose locks the capture kernel does "
+				       "not have: choose another dump target",
+				       name);
+	return NULL;
 }
 
 static struct kd_error *resolve_md(const struct resolving *resolving, const char *name, unsigned int depth)
@@ -440,7 +448,7 @@ static struct kd_error *resolve_md(const struct resolving *resolving, const char
 				       "%s has \"%s\" metadata, which a program in user space manages: the "
 				       "capture cannot assemble it; choose another target",
 				       name, version);
-	err = check_reshape(resolving->root, name);
+	err = check_use(resolving->root, name);
 	if (!err)
 		err = find_lowers(resolving, name, depth, is_member, &lowers);
 	if (!err)

@@ -388,6 +388,11 @@ static void test_raid_that_is_reshaped(void **state)
 	kd_plan_free(&m->plan);
 	assert_no_error(kd_plan_init(&m->plan));
 	assert_error(resolve(m, "/dev/md127"), KD_ERR_UNSUPPORTED, "md127 is being reshaped");
+	put(m, false, "none\n", "/sys/devices/virtual/block/%s/md/reshape_position", "md127");
+	put(m, false, "clustered\n", "/sys/devices/virtual/block/%s/md/bitmap/metadata", "md127");
+	assert_error(resolve(m, "/dev/md127"), KD_ERR_UNSUPPORTED, "md127 is shared by the machines of a cluster");
+	put(m, false, "internal\n", "/sys/devices/virtual/block/%s/md/bitmap/metadata", "md127");
+	put(m, false, "0\n", "/sys/devices/virtual/block/%s/md/reshape_position", "md127");
 	/* One that begins after arming is noticed, and the image goes. */
 	assert_no_error(volumes_describe(&m->tree.root, &source, "md127", &after));
 	assert_string_not_equal(before, after);
