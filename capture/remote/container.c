@@ -16,9 +16,10 @@
 #include "capture/remote/fuse.h"
 
 enum {
-	WINDOW = 2 << 20,  /* bytes that wait for the device, twice */
-	COMMIT = 32 << 20, /* bytes of data that a power cut may cost */
-	SEAL = 64 << 20,   /* bytes that are read again for the checksums of a finished file */
+	WINDOW = 2 << 20,      /* bytes that wait for the device, twice */
+	COMMIT_MIN = 1 << 20,  /* bytes of data that a power cut, or a device that fails, costs at least … */
+	COMMIT_MAX = 32 << 20, /* … and at most; between them, a fifth of what was written */
+	SEAL = 64 << 20,       /* bytes that are read again for the checksums of a finished file */
 	BLOCK = 4096,
 };
 
@@ -35,9 +36,9 @@ struct store {
 	uint32_t next_unit; /* where the search for a free one begins */
 	uint32_t free_units;
 	unsigned int open_count[KD_CONTAINER_FILES];
-	bool changed; /* the table differs from the one on the device */
-	int failed;   /* the first errno of the device: what it has lost is not known */
-	uint64_t uncommitted;
+	bool changed;                    /* the table differs from the one on the device */
+	int failed;                      /* the first errno of the device: what it has lost is not known */
+	uint64_t committed, uncommitted; /* bytes of data that the table on the device knows, and that it does not */
 	struct window now, before;
 };
 
@@ -108,9 +109,18 @@ static int commit(struct store *store)
 		store->failed = result;
 	if (!result) {
 		store->changed = false;
+		store->committed += store->uncommitted;
 		store->uncommitted = 0;
 	}
 	return result;
+}
+
+/* A table costs a write and waits for the device: the more there is to lose, the fewer of them. */
+static bool is_due(const struct store *store)
+{
+	uint64_t share = store->committed / 4;
+
+	return store->uncommitted >= COMMIT_MAX || store->uncommitted >= (share > COMMIT_MIN ? share : COMMIT_MIN);
 }
 
 static int change(struct store *store)
@@ -389,7 +399,7 @@ static int do_write(struct remote *remote, int number, const void *data, size_t 
 		return result;
 	touch(file);
 	store->uncommitted += size;
-	return store->uncommitted >= COMMIT ? commit(store) : 0;
+	return is_due(store) ? commit(store) : 0;
 }
 
 static int do_sync(struct remote *remote, int number)

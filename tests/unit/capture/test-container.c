@@ -361,23 +361,35 @@ static void test_power_cut(void **state)
 	assert_int_equal(ops->close(f->remote, file), 0);
 }
 
-/* A long dump has tables on the way, without anybody asking for them. */
+/* Bytes of the dump that the device has, if nothing more comes. */
+static uint64_t kept(const struct fixture *f)
+{
+	_cleanup_(kd_container_close) struct kd_container *container = NULL;
+	_cleanup_close_ int fd = -1;
+	int number;
+
+	container = look(f->device, &f->extents, &fd);
+	number = kd_container_find(container, "/vmcore-incomplete");
+	return number < 0 ? 0 : container->file[number].size;
+}
+
+/* A dump has tables on the way, without anybody asking for them: what is lost with the device is a small part of it,
+ * however small the dump is. */
 static void test_tables_on_the_way(void **state)
 {
 	enum { SIZE = 1 << 20, PIECES = 33 };
 	struct fixture *f = *state;
 	_cleanup_free_ unsigned char *data = malloc(SIZE);
-	_cleanup_(kd_container_close) struct kd_container *container = NULL;
 	const struct remote_ops *ops = f->remote->ops;
-	_cleanup_close_ int fd = -1;
 	int file;
 
 	fill(data, SIZE, 7);
 	file = ops->open(f->remote, "/vmcore-incomplete", REMOTE_WRITE | REMOTE_CREATE, 0600);
-	for (uint64_t i = 0; i < PIECES; i++)
+	for (uint64_t i = 0; i < PIECES; i++) {
 		assert_int_equal(ops->write(f->remote, file, data, SIZE, i * SIZE), 0);
-	container = look(f->device, &f->extents, &fd);
-	assert_in_range(container->file[kd_container_find(container, "/vmcore-incomplete")].size, 30 << 20, 33 << 20);
+		assert_in_range(kept(f), (i + 1) * SIZE * 4 / 5, (i + 1) * SIZE);
+	}
+	assert_in_range(kept(f), 30 << 20, 33 << 20);
 	assert_int_equal(ops->close(f->remote, file), 0);
 }
 
