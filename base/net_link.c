@@ -2,13 +2,15 @@
 #include "base/net_link.h"
 
 #include <arpa/inet.h>
-#include <linux/if.h>
 #include <linux/if_link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/netlink.h"
+
+/* IFF_LOWER_UP of linux/if.h, which cannot be included beside net/if.h with every C library. */
+enum { LOWER_UP = 1 << 16 };
 
 static size_t copy_address(const struct rtattr *attribute, unsigned char address[static KD_LINK_ADDRESS_MAX])
 {
@@ -49,7 +51,7 @@ static struct kd_error *add_link(void *arg, const struct nlmsghdr *message)
 {
 	const struct rtattr *part[IFLA_MAX + 1];
 	const struct ifinfomsg *body = NLMSG_DATA(message);
-	const unsigned int ready = IFF_UP | IFF_RUNNING | IFF_LOWER_UP;
+	const unsigned int ready = IFF_UP | IFF_RUNNING | LOWER_UP;
 	struct kd_links *links = arg;
 	struct kd_link *link;
 
