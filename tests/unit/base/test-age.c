@@ -94,7 +94,7 @@ static struct outcome decrypt(const void *data, size_t size)
 }
 
 /* Encrypt @size bytes of @data in pieces; @finish: with the last chunk. */
-static char *encrypt(const char *data, size_t size, size_t piece, bool finish, size_t *size_ret)
+static char *sealed(const char *data, size_t size, size_t piece, bool finish, size_t *size_ret)
 {
 	_cleanup_(kd_age_writer_free) struct kd_age_writer *writer = NULL;
 	_cleanup_close_ int fd = memory_file("", 0);
@@ -232,7 +232,7 @@ static void test_age_sizes(void **state)
 		struct outcome outcome;
 		uint64_t payload;
 
-		file = encrypt(data, content, pieces[i % 3], true, &size);
+		file = sealed(data, content, pieces[i % 3], true, &size);
 		assert_int_equal(size, kd_age_size(content, 1));
 		assert_true(kd_age_payload_offset(file, size, &payload));
 		assert_true(kd_age_may_be_whole(size - payload));
@@ -252,7 +252,7 @@ static void test_age_cut(void **state)
 	uint64_t payload;
 	size_t size;
 
-	file = encrypt(data, 3 * KD_AGE_CHUNK, 4096, true, &size);
+	file = sealed(data, 3 * KD_AGE_CHUNK, 4096, true, &size);
 	assert_true(kd_age_payload_offset(file, size, &payload));
 	for (unsigned int chunks = 0; chunks < 3; chunks++) {
 		uint64_t end = payload + chunks * (KD_AGE_CHUNK + KD_AGE_TAG);
@@ -270,7 +270,7 @@ static void test_age_cut(void **state)
 	}
 	free(file);
 	/* Without the last chunk a full one is not written either: it could become the last. */
-	file = encrypt(data, 3 * KD_AGE_CHUNK, 4096, false, &size);
+	file = sealed(data, 3 * KD_AGE_CHUNK, 4096, false, &size);
 	assert_int_equal(size, payload + 2 * (KD_AGE_CHUNK + KD_AGE_TAG));
 }
 
@@ -282,7 +282,7 @@ static void test_age_flipped(void **state)
 	size_t size;
 	char place[64];
 
-	file = encrypt(data, 3 * KD_AGE_CHUNK + 5, 4096, true, &size);
+	file = sealed(data, 3 * KD_AGE_CHUNK + 5, 4096, true, &size);
 	assert_true(kd_age_payload_offset(file, size, &payload));
 	file[payload + KD_AGE_CHUNK + KD_AGE_TAG + 77] ^= 4;
 	outcome = decrypt(file, size);
@@ -308,7 +308,7 @@ static void test_age_order(void **state)
 	uint64_t payload;
 	size_t size;
 
-	file = encrypt(data, 3 * KD_AGE_CHUNK, 4096, true, &size);
+	file = sealed(data, 3 * KD_AGE_CHUNK, 4096, true, &size);
 	assert_true(kd_age_payload_offset(file, size, &payload));
 	changed = malloc(size + chunk);
 	memcpy(changed, file, size);
@@ -331,8 +331,8 @@ static void test_age_fresh(void **state)
 	size_t size, other_size, same = 0;
 	uint64_t payload;
 
-	one = encrypt(data, 64, 64, true, &size);
-	other = encrypt(data, 64, 64, true, &other_size);
+	one = sealed(data, 64, 64, true, &size);
+	other = sealed(data, 64, 64, true, &other_size);
 	assert_int_equal(size, other_size);
 	assert_true(kd_age_payload_offset(one, size, &payload));
 	assert_memory_not_equal(one + payload - 16, other + payload - 16, 16);
