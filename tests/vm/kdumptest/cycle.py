@@ -39,6 +39,7 @@ def parser(description):
     system.add_argument("--set", action="append", default=[], metavar="LINE", help="a line to add to kdump.conf")
     system.add_argument("--program", action="append", default=[], metavar="NAME",
                         help="a program of this machine that the guest is to have in /usr/bin")
+    system.add_argument("--init-script", action="store_true", help="arm by packaging/busybox/S90kdump, as without systemd")
     system.add_argument("--load", default="", metavar="MODULES", help="modules to load before arming")
     system.add_argument("--run", type=Path, metavar="PROGRAM", help="a static program to run before the panic")
     system.add_argument("--panic", default="sysrq", metavar="HOW", help=PANICS)
@@ -166,6 +167,8 @@ def _payload(options, kernel, scratch, hardware):
         files.append((f"usr/bin/{name}", path, 0o755))
         files += [(place if place.startswith("/usr/") else f"/usr{place}", library, 0o755)
                   for place, library in product.libraries([path]).items()]
+    if options.init_script:
+        files.append(("etc/init.d/S90kdump", host.SOURCE / "packaging/busybox/S90kdump", 0o755))
     if options.run:
         files.append(("etc/kdump-test/run", options.run, 0o755))
     cause = options.panic.partition("module:")[2]
