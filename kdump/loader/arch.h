@@ -38,7 +38,8 @@ struct loader_arch {
 	/** Is the machine a guest whose memory is encrypted? NULL: none is known on this architecture. */
 	struct kd_error *(*is_encrypted_guest)(const struct kd_sysroot *root, bool *ret);
 
-	/** Can image->kernel be started without its decompressor? What only that would set up is the error's text. */
+	/** Can image->kernel be started without its decompressor? What only that would set up is the error's text.
+	 *  NULL: kernels of this architecture are always started by their own program. */
 	struct kd_error *(*check_fast)(const struct kd_sysroot *root, const struct loader_image *image);
 
 	/** Build and place the segment that describes memory, command line and firmware to the kernel. Kernel,

@@ -5,16 +5,18 @@
 #include <sys/random.h>
 
 #include "base/array.h"
+#include "base/cleanup.h"
+#include "base/text.h"
 #include "kdump/loader/cmdline.h"
 
 /* Parameters that take memory away from the kernel: it must not lie there. The decompressor knows where; here the
  * kernel goes to the lowest place then, which they leave. */
 static const char *const memory_limits[] = { "mem", "memmap", "hugepages", "hugepagesz", "efi_fake_mem" };
 
-static struct kd_error *refuse(const struct kd_log *log, const char *reason)
+static struct kd_error *refuse(struct loader_image *image, const char *reason)
 {
-	kd_info(log, "the kernel will be decompressed after the jump: %s", reason);
-	return NULL;
+	kd_info(image->log, "the kernel will be decompressed after the jump: %s", reason);
+	return kd_set_text(&image->not_fast, reason);
 }
 
 struct kd_error *fast_choose(const struct loader_request *request, struct loader_image *image)
@@ -22,17 +24,19 @@ struct kd_error *fast_choose(const struct loader_request *request, struct loader
 	struct kd_error *err;
 
 	if (image->policy != LOADER_REBOOT)
-		return refuse(request->log, "a panic kernel is loaded");
+		return refuse(image, "a panic kernel is loaded");
 	if (image->call == LOADER_CALL_FILE_LOAD)
-		return refuse(request->log, "kexec_file_load takes a bzImage only");
+		return refuse(image, "kexec_file_load takes a bzImage only");
+	if (!image->arch->check_fast)
+		return refuse(image, "this program cannot place kernels of this architecture");
 	if (!image->kernel.vmlinux.memory) {
 		err = image->arch->check_fast(request->root, image);
 		if (!err)
 			err = kernel_image_unpack(&image->kernel);
 		if (err && err->code != KD_ERR_NOMEM) {
-			refuse(request->log, err->text);
-			kd_error_destroy(err);
-			return NULL;
+			_cleanup_(kd_error_destroy) struct kd_error *reason = take_ptr(err);
+
+			return refuse(image, reason->text);
 		}
 		if (err)
 			return err;

@@ -35,8 +35,9 @@ struct loader_image {
 	char *cmdline;      /* as requested */
 	char *boot_cmdline; /* with what the loader adds */
 
-	bool fast;   /* kernel.vmlinux is started, and nothing that unpacks it */
-	bool random; /* at a random virtual address, which the loader has chosen */
+	bool fast;      /* kernel.vmlinux is started, and nothing that unpacks it */
+	char *not_fast; /* why not, although that was asked for; NULL: it was not, or fast is set */
+	bool random;    /* at a random virtual address, which the loader has chosen */
 
 	uint64_t kernel_address;
 	uint64_t initrd_address;

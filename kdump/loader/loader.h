@@ -72,6 +72,9 @@ void loader_image_hash(const struct loader_image *image, struct kd_sha256 *sha);
 /** Bytes that its segments take in memory. */
 uint64_t loader_image_memory(const struct loader_image *image);
 
+/** Why the kernel of @image, which was to start fast, is decompressed after the jump. Borrowed. NULL: it starts fast. */
+const char *loader_image_not_fast(const struct loader_image *image);
+
 /** Segments, e820 table, elfcorehdr and command line, for people and for tests. */
 void loader_print(const struct loader_image *image, FILE *out);
 

@@ -484,7 +484,13 @@ void loader_image_free(struct loader_image *image)
 	free(image->dtb_path);
 	free(image->cmdline);
 	free(image->boot_cmdline);
+	free(image->not_fast);
 	free(image);
+}
+
+const char *loader_image_not_fast(const struct loader_image *image)
+{
+	return image->not_fast;
 }
 
 static void hash_part(struct kd_sha256 *sha, const void *data, size_t size)

@@ -119,6 +119,7 @@ struct kd_error *reboot_request_prepare(const struct kd_sysroot *root, const str
 		.secret = request->archives.data,
 		.secret_size = request->archives.size,
 		.cmdline = request->cmdline,
+		.fast = !request->not_fast,
 		.log = log,
 	};
 

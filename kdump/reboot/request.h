@@ -32,6 +32,7 @@ struct reboot_request {
 	char *kernel;  /* path below the root */
 	char **initrd; /* paths below the root, in their order; NULL-terminated, or NULL */
 	char *cmdline;
+	bool not_fast;                                   /* the kernel is decompressed after the jump, not before it */
 	bool unified;                                    /* @kernel is a unified kernel image */
 	struct reboot_archives archives;                 /* follow the initramfs files, in memory only */
 	const char *const (*forget)[BOOT_COMMAND_WORDS]; /* see struct boot_entries */

@@ -21,6 +21,8 @@ const struct verb_option reboot_options[] = {
 	[REBOOT_NEXT] = { "next", 0, NULL, "start what the boot loader would take next: the default" },
 	[REBOOT_APPEND] = { "append", 0, "WORDS", "add these parameters to the command line, for this boot" },
 	[REBOOT_OVERLAY] = { "overlay", 0, "FILE", "let this cpio archive follow the initramfs, for this boot" },
+	[REBOOT_NO_FAST] = { "no-fast", 0, NULL,
+			     "decompress the kernel after the jump, as a boot loader's kernel does" },
 	[REBOOT_BOOTLOADER] = { "bootloader", 0, "NAME", "grub, grubby, systemd-boot, u-boot-menu or extlinux" },
 	[REBOOT_CHECK] = { "check", 0, NULL, "list what would keep it from working here, change nothing" },
 	[REBOOT_TIMING] = { "timing", 0, "[UNIT]",
@@ -47,7 +49,14 @@ static struct kd_error *overlay(struct kdumpctl *ctl, const char *value, struct 
 	return err ? kd_error_wrap(err, "--overlay") : reboot_archives_add(&request->archives, data, size);
 }
 
+static struct kd_error *no_fast(struct kdumpctl *ctl, const char *value, struct reboot_request *request)
+{
+	request->not_fast = true;
+	return NULL;
+}
+
 static const struct reboot_part parts[] = {
+	{ REBOOT_NO_FAST, no_fast, NULL, NULL },
 	{ REBOOT_OVERLAY, overlay, NULL, NULL },
 	{ REBOOT_APPEND, append, NULL, NULL },
 	{ REBOOT_STOP_DEADLINE, reboot_deadline_prepare, reboot_deadline_start, reboot_deadline_stop },

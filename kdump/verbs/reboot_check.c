@@ -98,6 +98,19 @@ static void look_image(const struct look *look, struct check_result *result)
 		check_say(result, CHECK_FAILURE, NULL, "%s", look->image_error);
 }
 
+/* Only a matter of seconds: no obstacle. */
+static void look_fast(const struct look *look, struct check_result *result)
+{
+	const char *reason = look->image ? loader_image_not_fast(look->image) : NULL;
+
+	if (!look->image || look->request->not_fast)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "not asked for");
+	if (reason)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL,
+				 "the kernel will be decompressed after the jump: %s", reason);
+	check_say(result, CHECK_OK, NULL, "the kernel is decompressed before the jump");
+}
+
 static void look_initrd(const struct look *look, struct check_result *result)
 {
 	if (look->request->initrd || look->request->unified)
@@ -222,12 +235,11 @@ static const struct {
 	const char *name;
 	look_function *run;
 } looks[] = {
-	{ "kexec", look_kexec },           { "loading", look_loading },
-	{ "lockdown", look_lockdown },     { "hypervisor", look_hypervisor },
-	{ "image", look_image },           { "initramfs", look_initrd },
-	{ "memory", look_memory },         { "load", look_load },
-	{ "systemd", look_systemd },       { "kexec.target", look_masked },
-	{ "kexec program", look_program }, { "drivers", look_drivers },
+	{ "kexec", look_kexec },           { "loading", look_loading },     { "lockdown", look_lockdown },
+	{ "hypervisor", look_hypervisor }, { "image", look_image },         { "fast start", look_fast },
+	{ "initramfs", look_initrd },      { "memory", look_memory },       { "load", look_load },
+	{ "systemd", look_systemd },       { "kexec.target", look_masked }, { "kexec program", look_program },
+	{ "drivers", look_drivers },
 };
 
 struct kd_error *reboot_check(struct kdumpctl *ctl, const struct reboot_request *request, bool all,
