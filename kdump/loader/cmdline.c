@@ -352,6 +352,8 @@ struct kd_error *loader_own_cmdline(const char *cmdline, char **ret)
 	while (next_word(&cmdline, &word, &length) && !word_starts(word, length, LOADER_TRIAL)) {
 		if (word_starts(word, length, LOADER_RETURNED))
 			returned = true;
+		else if (word_starts(word, length, LOADER_UNLOCK))
+			continue;
 		else if (!returned || ftell(out) || !word_starts(word, length, LOADER_RESET_DEVICES))
 			put_word(out, word, length);
 	}

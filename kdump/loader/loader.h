@@ -72,7 +72,8 @@ void loader_image_hash(const struct loader_image *image, struct kd_sha256 *sha);
 /** Bytes that its segments take in memory. */
 uint64_t loader_image_memory(const struct loader_image *image);
 
-/** Why the kernel of @image, which was to start fast, is decompressed after the jump. Borrowed. NULL: it starts fast. */
+/** Why the kernel of @image, which was to start fast, is decompressed after the jump. Borrowed. NULL: it starts fast,
+ *  or was not to. */
 const char *loader_image_not_fast(const struct loader_image *image);
 
 /** Segments, e820 table, elfcorehdr and command line, for people and for tests. */
@@ -150,7 +151,11 @@ bool loader_has_device_tree(void);
 #define LOADER_RETURNED      "kdump.returned="
 #define LOADER_RESET_DEVICES "reset_devices" /* no driver has stopped its device */
 
-/** @cmdline without these: as the boot loader would give it. *ret is owned by the caller. */
+/** The word that "kdumpctl reboot --unlock" adds (kdump/unlock/unlock.h). The program is in that boot's initramfs
+ *  alone. */
+#define LOADER_UNLOCK "rdinit=/kdump-unlock/init"
+
+/** @cmdline without any of these words: as the boot loader would give it. *ret is owned by the caller. */
 struct kd_error *loader_own_cmdline(const char *cmdline, char **ret) MUST_CHECK;
 
 /** Start the kernel that LOADER_REBOOT loaded, at once: nothing is stopped, synced or unmounted. Returns only on

@@ -23,6 +23,8 @@ const struct verb_option reboot_options[] = {
 	[REBOOT_OVERLAY] = { "overlay", 0, "FILE", "let this cpio archive follow the initramfs, for this boot" },
 	[REBOOT_NO_FAST] = { "no-fast", 0, NULL,
 			     "decompress the kernel after the jump, as a boot loader's kernel does" },
+	[REBOOT_UNLOCK] = { "unlock", 0, NULL,
+			    "hand the keys of the encrypted root file system over, so that nobody is asked" },
 	[REBOOT_BOOTLOADER] = { "bootloader", 0, "NAME", "grub, grubby, systemd-boot, u-boot-menu or extlinux" },
 	[REBOOT_CHECK] = { "check", 0, NULL, "list what would keep it from working here, change nothing" },
 	[REBOOT_TIMING] = { "timing", 0, "[UNIT]",
@@ -59,6 +61,7 @@ static const struct reboot_part parts[] = {
 	{ REBOOT_NO_FAST, no_fast, NULL, NULL },
 	{ REBOOT_OVERLAY, overlay, NULL, NULL },
 	{ REBOOT_APPEND, append, NULL, NULL },
+	{ REBOOT_UNLOCK, reboot_unlock_prepare, NULL, NULL },
 	{ REBOOT_STOP_DEADLINE, reboot_deadline_prepare, reboot_deadline_start, reboot_deadline_stop },
 	{ REBOOT_TRY, try_prepare, try_loaded, try_stays }, /* last: behind its words nothing else may stand */
 };

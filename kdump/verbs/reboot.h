@@ -28,6 +28,7 @@ enum reboot_option {
 	REBOOT_APPEND,
 	REBOOT_OVERLAY,
 	REBOOT_NO_FAST,
+	REBOOT_UNLOCK,
 	REBOOT_BOOTLOADER,
 	REBOOT_CHECK,
 	REBOOT_TIMING,
@@ -64,6 +65,10 @@ struct kd_error *reboot_deadline_prepare(struct kdumpctl *ctl, const char *value
 struct kd_error *reboot_deadline_start(struct kdumpctl *ctl, const char *value,
 				       const struct reboot_request *request) MUST_CHECK;
 void reboot_deadline_stop(struct kdumpctl *ctl);
+
+/* reboot_unlock.c: the function of --unlock's part. */
+struct kd_error *reboot_unlock_prepare(struct kdumpctl *ctl, const char *value,
+				       struct reboot_request *request) MUST_CHECK;
 
 /** Look for what would keep the reboot from working, and print all results if @all, else the obstacles as warnings.
  *  *obstacles := how many there are. */

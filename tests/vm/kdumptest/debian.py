@@ -83,7 +83,7 @@ def root_tar(*more):
 
 def _make_raw(raw, place, more):
     root = place / "root"
-    _fill(root_tar(*more), root)
+    fill(root_tar(*more), root)
     _partition(raw, root)
     # GRUB wants to see the disk that it is installed on: the machine itself does that, booted without it.
     kernel = max((root / "boot").glob("vmlinuz-*"))
@@ -102,7 +102,8 @@ def _sources():
             "deb http://deb.debian.org/debian-security bookworm-security main"]
 
 
-def _fill(tar, root):
+def fill(tar, root):
+    """Unpack @tar, of root_tar(), into the new folder @root, with FILES, and the agent that the tests talk to."""
     root.mkdir()
     host.run("tar", "-C", root, "-xf", tar)
     for name, text in FILES.items():
@@ -292,11 +293,12 @@ def disk_for_runs(base=None):
 
 
 @contextmanager
-def running(log, disk=None, echo=None, **hardware):
-    """A machine, switched on. @disk: of disk_for_runs(); default: a fresh one. @hardware: as _switched_on() knows it."""
+def running(log, disk=None, echo=None, kind="qcow2", **hardware):
+    """A machine, switched on. @disk: of disk_for_runs(); default: a fresh one; @kind: its format. @hardware: as _switched_on()
+    knows it."""
     with ExitStack() as stack:
         disk = disk or stack.enter_context(disk_for_runs())
-        yield stack.enter_context(_switched_on(disk, "qcow2", log, disk.parent, echo=echo, **hardware))
+        yield stack.enter_context(_switched_on(disk, kind, log, disk.parent, echo=echo, **hardware))
 
 
 @contextmanager

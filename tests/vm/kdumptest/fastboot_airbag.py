@@ -4,7 +4,7 @@ import io
 import stat
 from contextlib import contextmanager
 
-from . import cpio, debian, fastboot, kernels, panicmod, qemu, small, stages
+from . import cpio, fastboot, kernels, panicmod, qemu, small, stages
 from .fastboot import Point
 from .points import expect
 
@@ -277,9 +277,7 @@ BACK = "dd9ff4f8f0ab431891a87393fbdd17a5"
 @contextmanager
 def debian_guest(lab, name):
     """A full Debian with this tree, whose units are enabled."""
-    with debian.running(lab.out / f"airbag-{name}.log", echo=lab.echo) as guest:
-        guest.login()
-        lab.put(guest)
+    with lab.debian(f"airbag-{name}") as guest:
         guest.run("systemctl enable kdump kdump-collect kdump-healthy && mkdir -p /etc/kdump/healthy.d && systemctl start kdump-collect")
         yield guest
 

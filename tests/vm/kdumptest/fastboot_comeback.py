@@ -6,7 +6,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import debian, fastboot, guest, kernels, lab as lab_module, product, qemu, stages
+from . import fastboot, guest, kernels, lab as lab_module, product, qemu, stages
 from .fastboot import Point
 from .points import expect, wait_armed
 
@@ -129,9 +129,7 @@ def _login_after_panic(machine):
 
 
 def full(lab):
-    with debian.running(lab.out / "comeback-debian.log", echo=lab.echo) as machine:
-        machine.login()
-        lab.put(machine)
+    with lab.debian("comeback-debian") as machine:
         machine.run("printf 'path /var/crash\\nfinal_action kexec\\n' >/etc/kdump.conf && mkdir -p /var/crash && "
                     "sed -i 's/^GRUB_CMDLINE_LINUX=\"/&crashkernel=256M /' /etc/default/grub && update-grub && "
                     "systemctl enable kdump.service", 120)

@@ -176,24 +176,38 @@ class Machine:
         self._log.close()
         self._lock.__exit__(*error)
 
+    def _read(self):
+        data = os.read(self._process.stdout.fileno(), 65536)
+        if not data:
+            raise Gone
+        self._log.write(data)
+        self._log.flush()
+        self._pending += data
+
     def line(self, deadline):
         """The next serial line; Late if it is not there at @deadline (time.monotonic()), Gone if QEMU ended."""
         while b"\n" not in self._pending:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self._process.stdout], [], [], left)[0]:
                 raise Late
-            data = os.read(self._process.stdout.fileno(), 65536)
-            if not data:
-                raise Gone
-            self._log.write(data)
-            self._log.flush()
-            self._pending += data
+            self._read()
         raw, _, self._pending = self._pending.partition(b"\n")
         line = _CONTROL.sub("", raw.decode(errors="replace"))
         self.last = self.last[-29:] + [line]
         if self._echo:
             self._echo(line)
         return line
+
+    def question(self, text, deadline):
+        """The serial port ends with @text, without a new line; Late as in line()."""
+        while text.encode() not in self._pending:
+            if b"\n" in self._pending:
+                self.line(deadline)
+                continue
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._process.stdout], [], [], left)[0]:
+                raise Late
+            self._read()
 
     def enter(self, text):
         """Type a line at the serial port."""

@@ -224,7 +224,13 @@ def _told(folder, heard):
         yield servers.NETWORK, {"PORT": port}, []
 
 
-def _find(path, needles):
+def key_forms(key):
+    """What a volume key would be found by: each of its halves, which is a key of AES, as it is and in hexadecimal."""
+    half = len(key) // 2
+    return [form for part in (key[:half], key[half:]) for form in (part, part.hex().encode(), part.hex().upper().encode())]
+
+
+def find(path, needles):
     """Which of @needles are in the file @path, anywhere."""
     found, tail, longest = set(), b"", max(map(len, needles))
     with open(path, "rb") as file:
@@ -233,6 +239,25 @@ def _find(path, needles):
             found |= {needle for needle in needles if needle in block}
             tail = block[-longest:]
     return found
+
+
+def look_for_key(disks, needles):
+    """None of @needles is on one of @disks, and what is put on the first is found."""
+    for needle in needles:
+        # Whoever does not find what is there proves nothing.
+        with open(disks[0], "r+b") as file:
+            file.seek((256 << 20) - 5)
+            before = file.read(len(needle))
+            file.seek((256 << 20) - 5)
+            file.write(needle)
+        if find(disks[0], needles) != {needle}:
+            raise host.Failure("a key that was put there is not found")
+        with open(disks[0], "r+b") as file:
+            file.seek((256 << 20) - 5)
+            file.write(before)
+    for disk in disks:
+        if find(disk, needles):
+            raise host.Failure(f"the volume key is on {disk.name}")
 
 
 def keyless(release, options, installed, out):
@@ -247,24 +272,8 @@ def keyless(release, options, installed, out):
     def look(running):
         if len(keys) != 1 or len(keys[0]) not in (32, 64):
             raise host.Failure(f"the guest told {len(keys)} keys")
-        half = len(keys[0]) // 2  # each is a key of AES
-        needles = [form for part in (keys[0][:half], keys[0][half:])
-                   for form in (part, part.hex().encode(), part.hex().upper().encode())]
-        for needle in needles:
-            # Whoever does not find what is there proves nothing.
-            with open(disks[0], "r+b") as file:
-                file.seek((256 << 20) - 5)
-                before = file.read(len(needle))
-                file.seek((256 << 20) - 5)
-                file.write(needle)
-            if _find(disks[0], needles) != {needle}:
-                raise host.Failure("a key that was put there is not found")
-            with open(disks[0], "r+b") as file:
-                file.seek((256 << 20) - 5)
-                file.write(before)
-        for disk in (running.disk, *disks):
-            if _find(disk, needles):
-                raise host.Failure(f"the volume key is on {disk.name}")
+        needles = key_forms(keys[0])
+        look_for_key([disks[0], running.disk, *disks[1:]], needles)
 
     with tempfile.TemporaryDirectory() as scratch:
         for name in ("first", "second"):
