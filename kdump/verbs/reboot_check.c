@@ -154,10 +154,17 @@ static void look_load(const struct look *look, struct check_result *result)
 	const char *how = "";
 	struct kd_error *err;
 
-	if (!look->image || !kd_sysroot_is_live(root) || geteuid() != 0 || !look->ctl->option[REBOOT_CHECK])
+	if (!look->image || !look->ctl->option[REBOOT_CHECK])
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "not tried");
-	if (kd_error_discard(loader_loaded(root, LOADER_REBOOT, &loaded)) || loaded || counts_loads(root))
-		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "not tried");
+	if (!kd_sysroot_is_live(root) || geteuid() != 0)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL,
+				 "not tried: only root can, on the running machine");
+	if (kd_error_discard(loader_loaded(root, LOADER_REBOOT, &loaded)) || loaded)
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL,
+				 "not tried: a kernel is loaded, which would be lost");
+	if (counts_loads(root))
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL,
+				 "not tried: the kernel counts loads (kernel.kexec_load_limit_reboot)");
 	err = loader_load(look->image, &how);
 	if (err)
 		return check_say_error(result, CHECK_FAILURE, err);
