@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
@@ -68,6 +69,7 @@ static void free_entry(struct boot_entry *entry)
 	free(entry->title);
 	free(entry->version);
 	free(entry->top);
+	free(entry->uuid);
 	free(entry->kernel);
 	free(entry->options);
 }
@@ -162,24 +164,49 @@ static dev_t file_system_of(const struct kd_sysroot *root, const char *path)
 static const char *const apart[] = { "/boot", "", "/efi", "/boot/efi", NULL };
 static const char *const together[] = { "", "/boot", "/efi", "/boot/efi", NULL };
 
-static struct kd_error *try_below(const struct kd_sysroot *root, const char *top, const char *path, char **ret)
+/* The number of the device whose file system has @uuid; 0: not known. */
+static dev_t device_of(const struct kd_sysroot *root, const char *uuid)
+{
+	_cleanup_free_ char *link = NULL, *node = NULL, *number = NULL;
+	unsigned int high, low;
+	int end = 0;
+
+	if (strchr(uuid, '/') || kd_error_discard(kd_format(&link, "/dev/disk/by-uuid/%s", uuid)) ||
+	    kd_error_discard(kd_sysroot_realpath(root, link, &node)) ||
+	    kd_error_discard(kd_sysroot_read_line(root, &number, "/sys/class/block/%s/dev", strrchr(node, '/') + 1)) ||
+	    sscanf(number, "%u:%u%n", &high, &low, &end) != 2 || number[end])
+		return 0;
+	return makedev(high, low);
+}
+
+/* A file of the same name may be on another file system, as when the one that is meant is not mounted. btrfs has
+ * numbers that are no device's: there it cannot be told. */
+static bool is_meant(const struct kd_sysroot *root, const char *path, const char *uuid)
+{
+	dev_t wanted = uuid ? device_of(root, uuid) : 0, found = file_system_of(root, path);
+
+	return !wanted || !major(found) || wanted == found;
+}
+
+static struct kd_error *try_below(const struct kd_sysroot *root, const char *top, const char *path, const char *uuid,
+				  char **ret)
 {
 	_cleanup_free_ char *candidate = NULL;
 	struct kd_error *err = kd_format(&candidate, "%s%s", top, path);
 
-	if (!err && kd_sysroot_exists(root, candidate))
+	if (!err && kd_sysroot_exists(root, candidate) && is_meant(root, candidate, uuid))
 		*ret = take_ptr(candidate);
 	return err;
 }
 
 /* A path in the boot loader's terms counts from the top of a file system, which is mounted somewhere. */
-static struct kd_error *search(const struct kd_sysroot *root, const char *path, char **ret)
+static struct kd_error *search(const struct kd_sysroot *root, const char *path, const char *uuid, char **ret)
 {
 	bool boot_apart = file_system_of(root, "/boot") != file_system_of(root, "/");
 	struct kd_error *err = NULL;
 
 	for (const char *const *top = boot_apart ? apart : together; *top && !err && !*ret; top++)
-		err = try_below(root, *top, path, ret);
+		err = try_below(root, *top, path, uuid, ret);
 	return err;
 }
 
@@ -192,19 +219,20 @@ struct kd_error *boot_entry_file(const struct kd_sysroot *root, const struct boo
 	struct kd_error *err = NULL;
 
 	if (entry->top)
-		err = try_below(root, entry->top, below, &found);
+		err = try_below(root, entry->top, below, entry->uuid, &found);
 	else if (*below == '/')
-		err = search(root, below, &found);
+		err = search(root, below, entry->uuid, &found);
 	/* btrfs: the boot loader also names the subvolume that is mounted at the top. */
 	subvolume = kd_starts_with(below, "/@") ? strchr(below + 1, '/') : NULL;
 	if (!err && !found && subvolume && !entry->top)
-		err = search(root, subvolume, &found);
+		err = search(root, subvolume, entry->uuid, &found);
 	if (!err && !found)
-		err = kd_error_create(
-			KD_ERR_NOT_FOUND,
-			"%s%s, which the boot loader's entry \"%s\" names, does not exist on this machine: "
-			"mount the file system that has it (/boot?)",
-			entry->top ? entry->top : "", path, *entry->title ? entry->title : entry->id);
+		err = kd_error_create(KD_ERR_NOT_FOUND,
+				      "%s%s, which the boot loader's entry \"%s\" names, does not exist on %s%s: "
+				      "mount the file system that has it (/boot?)",
+				      entry->top ? entry->top : "", path, *entry->title ? entry->title : entry->id,
+				      entry->uuid ? "a mounted file system with UUID " : "this machine",
+				      entry->uuid ? entry->uuid : "");
 	if (!err)
 		*ret = take_ptr(found);
 	return err;

@@ -24,6 +24,7 @@ struct boot_entry {
 	char *title;   /* "": it has only its id */
 	char *version; /* of the kernel, as "uname -r" prints it; "" if the entry does not tell */
 	char *top;     /* directory below which its files are; NULL: not known, boot_entry_file() looks */
+	char *uuid;    /* of the file system that its files are on; NULL: the entry does not tell */
 	char *kernel;  /* in the boot loader's terms; NULL: the entry starts something else */
 	char **initrd; /* in their order, in the boot loader's terms; NULL-terminated, or NULL */
 	char *options; /* the command line */

@@ -419,6 +419,18 @@ static struct kd_error *run_initrd(struct script *s, const struct words *words)
 	return err;
 }
 
+/* "search --fs-uuid --set=root UUID": the files that follow are there. */
+static struct kd_error *run_search(struct script *s, const struct words *words)
+{
+	bool by_uuid = false;
+
+	for (size_t i = 1; i < words->count; i++)
+		by_uuid = by_uuid || strcmp(words->word[i], "--fs-uuid") == 0 || strcmp(words->word[i], "-u") == 0;
+	if (!s->entry || !by_uuid || *words->word[words->count - 1] == '-')
+		return NULL;
+	return kd_set_text(&s->entry->uuid, words->word[words->count - 1]);
+}
+
 static struct kd_error *run_list(struct script *s, bool execute, const char **ended);
 
 /* Another file's commands, as if they stood here. */
@@ -454,7 +466,7 @@ static const struct command {
 	{ "set", run_set }, { "unset", run_unset },
 	{ "[", run_test }, { "test", run_test }, { "false", run_false },
 	{ "load_env", run_load_env }, { "source", run_source }, { ".", run_source },
-	{ "blscfg", run_blscfg },
+	{ "blscfg", run_blscfg }, { "search", run_search },
 	{ "linux", run_linux }, { "linux16", run_linux }, { "linuxefi", run_linux },
 	{ "initrd", run_initrd }, { "initrd16", run_initrd }, { "initrdefi", run_initrd },
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A reboot by kexec, as data. */
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "kdump/reboot/request.h"
 #include "kdump/reboot/times.h"
@@ -41,6 +43,41 @@ static void test_request(void **state)
 	assert_error(reboot_request_make(&m->root, &other, &none), KD_ERR_UNSUPPORTED,
 		     "\"b\" of the boot loader starts");
 	assert_error(reboot_request_make(&m->root, &gone, &none), KD_ERR_NOT_FOUND, "no entry with kernel 9");
+}
+
+static struct kd_error *try_grub(struct tree *m)
+{
+	static const struct reboot_choice next = { .loader = "grub" };
+	_cleanup_(reboot_request_free) struct reboot_request request = { 0 };
+
+	return reboot_request_make(&m->root, &next, &request);
+}
+
+/* A file of that name on another file system than the entry names is another file. */
+static void test_file_system(void **state)
+{
+	struct tree *m = *state;
+	char number[32];
+	struct stat st;
+
+	tree_text(m, "/etc/default/grub", "");
+	tree_text(m, "/usr/sbin/update-grub", "");
+	tree_text(m, "/boot/grub/grub.cfg",
+		  "search --fs-uuid --set=root 1-1\nmenuentry one {\nsearch --no-floppy --fs-uuid --set=root 1-2\n"
+		  "linux /boot/v\n}\n");
+	tree_kernel(m, "/boot/v", 1 << 20);
+	assert_no_error(try_grub(m)); /* nothing is known of 1-2 */
+	tree_text(m, "/dev/vda2", "");
+	tree_link(m, "/dev/disk/by-uuid/1-2", "../../vda2");
+	assert_int_equal(stat(tree_path(m, "/boot/v"), &st), 0);
+	if (!major(st.st_dev))
+		end_test("this file system has no device");
+	snprintf(number, sizeof(number), "%u:%u\n", major(st.st_dev), minor(st.st_dev));
+	tree_text(m, "/sys/class/block/vda2/dev", number);
+	assert_no_error(try_grub(m));
+	snprintf(number, sizeof(number), "%u:%u\n", major(st.st_dev), minor(st.st_dev) + 1);
+	tree_text(m, "/sys/class/block/vda2/dev", number);
+	assert_error(try_grub(m), KD_ERR_NOT_FOUND, "does not exist on a mounted file system with UUID 1-2");
 }
 
 /* Each begins at a multiple of four bytes, where the kernel looks for another archive. */
@@ -123,6 +160,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_request, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_file_system, tree_setup, tree_teardown),
 		cmocka_unit_test(test_archives),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test_setup_teardown(test_note, tree_setup, tree_teardown),
