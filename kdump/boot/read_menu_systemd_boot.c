@@ -176,6 +176,61 @@ static struct kd_error *read_unified(struct menu *menu, const char *path, struct
 	return kd_error_wrap(err, "%s", path);
 }
 
+/* systemd-stub(7) appends the command lines of addons, EFI programs without code. */
+static struct kd_error *add_addon(const struct kd_sysroot *root, const char *path, struct boot_entry *entry)
+{
+	_cleanup_free_ char *words = NULL, *before = NULL;
+	_cleanup_close_ int fd = -1;
+	char head[UKI_HEAD_SIZE];
+	struct kd_error *err = kd_sysroot_open_text(root, path, &fd);
+	ssize_t size;
+
+	if (err)
+		return err;
+	size = pread(fd, head, sizeof(head), 0);
+	if (size > 0)
+		err = read_section(fd, head, size, ".cmdline", &words);
+	if (err || !words)
+		return kd_error_wrap(err, "%s", path);
+	words[strcspn(words, "\r\n")] = '\0';
+	before = take_ptr(entry->options);
+	return kd_format(&entry->options, "%s%s%s", before, *before ? " " : "", words);
+}
+
+/* Those in one directory, by name. */
+static struct kd_error *add_addons(const struct kd_sysroot *root, const char *directory, struct boot_entry *entry)
+{
+	_cleanup_(kd_names_free) struct kd_names names = { 0 };
+	struct kd_error *err = NULL;
+
+	if (kd_sysroot_exists(root, directory))
+		err = kd_sysroot_list(root, directory, &names);
+	for (size_t i = 0; i < names.count && !err; i++) {
+		_cleanup_free_ char *path = NULL;
+
+		if (!has_suffix(names.name[i], ".addon.efi"))
+			continue;
+		err = kd_format(&path, "%s/%s", directory, names.name[i]);
+		if (!err)
+			err = add_addon(root, path, entry);
+	}
+	return err;
+}
+
+/* Those for every image, then those of the image @path. */
+static struct kd_error *find_addons(const struct kd_sysroot *root, const char *top, const char *path,
+				    struct boot_entry *entry)
+{
+	_cleanup_free_ char *common = NULL, *own = NULL;
+	struct kd_error *err = kd_format(&common, "%s/loader/addons", top);
+
+	if (!err)
+		err = kd_format(&own, "%s.extra.d", path);
+	if (!err)
+		err = add_addons(root, common, entry);
+	return err ? err : add_addons(root, own, entry);
+}
+
 /* --- reading ------------------------------------------------------------------------------------------------------ */
 
 /* The entry that was appended last gets its row, and its place. */
@@ -207,7 +262,11 @@ static struct kd_error *add_unified(struct menu *menu, const char *top, const ch
 	if (!err)
 		err = kd_format(&path, "%s%s", top, entry->kernel);
 	entry->unified = true;
-	return err ? err : read_unified(menu, path, entry, &menu->row[menu->raw.count - 1]);
+	if (!err)
+		err = read_unified(menu, path, entry, &menu->row[menu->raw.count - 1]);
+	if (err || menu->row[menu->raw.count - 1].left)
+		return err;
+	return find_addons(menu->root, top, path, entry);
 }
 
 /* What has no kernel, or one that is not there, is not in the menu. */

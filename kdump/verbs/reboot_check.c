@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/parse.h"
 #include "base/proc.h"
+#include "base/text.h"
 #include "kdump/verbs/check/check.h"
 #include "kdump/verbs/reboot.h"
 #include "kdump/verbs/terminal.h"
@@ -118,6 +119,26 @@ static void look_initrd(const struct look *look, struct check_result *result)
 				 look->request->initrd ? look->request->initrd[0] : "in the unified kernel image");
 	check_say(result, CHECK_WARNING, NULL,
 		  "the entry has none: the kernel must find its root file system by itself");
+}
+
+/* What systemd-stub(7) would hand over beside the image: credentials and extensions. Of addons the command lines are
+ * taken (kdump/boot/read_menu_systemd_boot.c). */
+static void look_extras(const struct look *look, struct check_result *result)
+{
+	_cleanup_(kd_names_free) struct kd_names names = { 0 };
+	_cleanup_free_ char *directory = NULL;
+
+	if (!look->request->unified || kd_error_discard(kd_format(&directory, "%s.extra.d", look->request->kernel)) ||
+	    !kd_sysroot_exists(&look->ctl->root, directory) ||
+	    kd_error_discard(kd_sysroot_list(&look->ctl->root, directory, &names)))
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "none");
+	for (size_t i = 0; i < names.count; i++)
+		if (!kd_ends_with(names.name[i], ".addon.efi"))
+			return check_say(result, CHECK_WARNING,
+					 "reboot by the firmware (systemctl reboot) if the next boot needs it",
+					 "%s/%s is not handed over: only the unified kernel image itself does that",
+					 directory, names.name[i]);
+	check_say(result, CHECK_OK, NULL, "the command lines of the image's addons are appended");
 }
 
 /* While it is loaded, the kernel's pages and the files are in memory twice. */
@@ -242,11 +263,13 @@ static const struct {
 	const char *name;
 	look_function *run;
 } looks[] = {
-	{ "kexec", look_kexec },           { "loading", look_loading },     { "lockdown", look_lockdown },
-	{ "hypervisor", look_hypervisor }, { "image", look_image },         { "fast start", look_fast },
-	{ "initramfs", look_initrd },      { "memory", look_memory },       { "load", look_load },
-	{ "systemd", look_systemd },       { "kexec.target", look_masked }, { "kexec program", look_program },
-	{ "drivers", look_drivers },
+	{ "kexec", look_kexec },           { "loading", look_loading },
+	{ "lockdown", look_lockdown },     { "hypervisor", look_hypervisor },
+	{ "image", look_image },           { "fast start", look_fast },
+	{ "initramfs", look_initrd },      { "image's extras", look_extras },
+	{ "memory", look_memory },         { "load", look_load },
+	{ "systemd", look_systemd },       { "kexec.target", look_masked },
+	{ "kexec program", look_program }, { "drivers", look_drivers },
 };
 
 struct kd_error *reboot_check(struct kdumpctl *ctl, const struct reboot_request *request, bool all,

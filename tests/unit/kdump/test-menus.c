@@ -326,6 +326,8 @@ static void test_unified(void **state)
 		{ NULL, NULL },
 	};
 	static const struct uki_section program[] = { { ".text", "x" }, { NULL, NULL } };
+	static const struct uki_section common[] = { { ".cmdline", "console=ttyS1\n" }, { NULL, NULL } };
+	static const struct uki_section own[] = { { ".cmdline", "own=1" }, { NULL, NULL } };
 	struct tree *m = *state;
 	_cleanup_(boot_entries_free) struct boot_entries entries = { 0 };
 	_cleanup_free_ char *file = NULL;
@@ -337,6 +339,14 @@ static void test_unified(void **state)
 	tree_text(m, "/boot/efi/EFI/Linux/short.efi", "MZ");
 	assert_string_equal(next_of(m),
 			    "debian-6.12.1.efi|/EFI/Linux/Debian-6.12.1.efi||root=UUID=1 rw|the first entry");
+	/* Addons: those for all, then its own; what is something else is not read. */
+	uki_write(m, "/boot/efi/loader/addons/z.addon.efi", common);
+	uki_write(m, "/boot/efi/EFI/Linux/Debian-6.12.1.efi.extra.d/b.addon.efi", own);
+	uki_write(m, "/boot/efi/EFI/Linux/Debian-6.12.1.efi.extra.d/a.addon.efi", program);
+	tree_text(m, "/boot/efi/EFI/Linux/Debian-6.12.1.efi.extra.d/c.cred", "secret");
+	assert_string_equal(
+		next_of(m),
+		"debian-6.12.1.efi|/EFI/Linux/Debian-6.12.1.efi||root=UUID=1 rw console=ttyS1 own=1|the first entry");
 	assert_no_error(boot_entries_load(&m->root, NULL, &entries));
 	assert_int_equal(entries.count, 1);
 	assert_true(entries.entry[0].unified);
