@@ -9,6 +9,12 @@
 #ifndef BASE_PROGRAMS_H
 #define BASE_PROGRAMS_H
 
+/** Commands that Red Hat's capture image has, so that scripts rely on them; NULL-terminated. Where the machine has
+ *  busybox, the image has that, and the capture makes links to it for those that are no programs of the image. */
+extern const char *const kd_script_commands[];
+
+#define KD_BUSYBOX "busybox"
+
 #define KD_PROGRAMS_PATH   "/etc/kdump.programs"
 #define KD_PROGRAMS_SUFFIX ".gz"
 

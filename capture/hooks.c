@@ -24,6 +24,8 @@ static struct kd_error *run_hook(void *arg)
 	struct kd_error *err = programs_expand("", NULL);
 	char **argv;
 
+	if (!err)
+		err = programs_link_commands("");
 	if (err)
 		return err;
 	argv = calloc(argc + 2, sizeof(*argv));

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "base/programs.h"
 #include "base/text.h"
@@ -134,4 +135,50 @@ struct kd_error *programs_expand(const char *image, const char *program)
 				err = expand_file(image, word);
 	}
 	return kd_error_wrap(err, "cannot unpack %s", program ? program : "the image's programs");
+}
+
+/* --- commands of scripts ------------------------------------------------------------------------------------------ */
+
+/* *ret, which the caller owns := the path of the program @name; NULL: the image has none. */
+static struct kd_error *find_program(const char *image, const char *name, char **ret)
+{
+	static const char *const directories[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
+
+	*ret = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+		_cleanup_free_ char *path = NULL;
+		struct kd_error *err = kd_format(&path, "%s%s/%s", image, directories[i], name);
+
+		if (err)
+			return err;
+		if (access(path, F_OK) == 0) {
+			*ret = take_ptr(path);
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
+/* The link lies beside busybox. */
+static struct kd_error *link_command(const char *image, const char *busybox, const char *command)
+{
+	_cleanup_free_ char *program = NULL, *link = NULL;
+	struct kd_error *err = find_program(image, command, &program);
+
+	if (err || program)
+		return err;
+	err = kd_format(&link, "%.*s%s", (int)(strlen(busybox) - strlen(KD_BUSYBOX)), busybox, command);
+	if (!err && symlink(KD_BUSYBOX, link) < 0 && errno != EEXIST)
+		err = kd_error_os(errno, "cannot make the link %s", link);
+	return err;
+}
+
+struct kd_error *programs_link_commands(const char *image)
+{
+	_cleanup_free_ char *busybox = NULL;
+	struct kd_error *err = find_program(image, KD_BUSYBOX, &busybox);
+
+	for (const char *const *command = kd_script_commands; busybox && *command && !err; command++)
+		err = link_command(image, busybox, *command);
+	return err;
 }

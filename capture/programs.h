@@ -11,4 +11,7 @@
  *  KD_ERR_FORMAT (a member is damaged), KD_ERR_OS (no memory for it, or it is missing). */
 struct kd_error *programs_expand(const char *image, const char *program) MUST_CHECK;
 
+/** Make the links to busybox that scripts need (kd_script_commands[]), if the image has busybox. KD_ERR_OS. */
+struct kd_error *programs_link_commands(const char *image) MUST_CHECK;
+
 #endif

@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/parse.h"
 #include "base/proc.h"
+#include "base/programs.h"
 #include "base/served_disk.h"
 #include "base/text.h"
 #include "initramfs/extra_file.h"
@@ -60,22 +61,64 @@ void plan_programs_free(struct plan_programs *programs)
 
 /* --- hooks -------------------------------------------------------------------------------------------------------- */
 
-/* Scripts find the commands that Red Hat's capture image has, as far as this machine has them. */
-static struct kd_error *add_script_commands(const struct kd_sysroot *root, struct plan_programs *programs)
-{
-	static const char *const commands[] = { "dd",     "tail",  "date", "sync",   "cut",    "head",
-						"awk",    "sed",   "stat", "printf", "logger", "mount",
-						"umount", "mkdir", "cp",   "grep",   "sleep",  "cat" };
-	struct kd_error *err = NULL;
+/* The machine's busybox, with its text. */
+struct busybox {
+	char *path; /* NULL: there is none */
+	char *text;
+	size_t size;
+};
 
-	for (size_t i = 0; i < ARRAY_SIZE(commands) && !err; i++) {
+static void busybox_free_cleanup(struct busybox *busybox)
+{
+	free(busybox->path);
+	free(busybox->text);
+}
+
+static struct kd_error *find_busybox(const struct kd_sysroot *root, struct busybox *ret)
+{
+	struct kd_error *err = program_look_up(root, KD_BUSYBOX, &ret->path);
+
+	if (!err && ret->path)
+		kd_error_destroy(kd_sysroot_read(root, ret->path, &ret->text, &ret->size));
+	return err;
+}
+
+/* It has a table of its commands, each ended by a NUL. */
+static bool busybox_has(const struct busybox *busybox, const char *command)
+{
+	char word[32] = "";
+	int length = snprintf(word + 1, sizeof(word) - 1, "%s", command);
+
+	return busybox->text && memmem(busybox->text, busybox->size, word, (size_t)length + 2);
+}
+
+/* Scripts find the commands that Red Hat's capture image has, as far as this machine has them: in busybox, which is
+ * small, or else as the programs that they are here. */
+static struct kd_error *add_script_commands(const struct kd_sysroot *root, const struct busybox *busybox,
+					    struct plan_programs *programs)
+{
+	struct kd_error *err = busybox->path ? add_program(programs, busybox->path) : NULL;
+
+	for (const char *const *command = kd_script_commands; *command && !err; command++) {
 		_cleanup_free_ char *path = NULL;
 
-		err = program_look_up(root, commands[i], &path);
+		if (busybox_has(busybox, *command))
+			continue;
+		err = program_look_up(root, *command, &path);
 		if (!err && path)
 			err = add_program(programs, path);
 	}
 	return err;
+}
+
+/* Does a link to busybox take the place of a command that this machine does not have as a program? */
+static bool is_stood_in_for(const struct busybox *busybox, const char *word)
+{
+	const char *const *command = kd_script_commands;
+
+	while (*command && strcmp(*command, word) != 0)
+		command++;
+	return *command && busybox_has(busybox, word);
 }
 
 static struct kd_error *note_missing(const char *what, const char *path, const char *command,
@@ -91,7 +134,7 @@ static struct kd_error *note_missing(const char *what, const char *path, const c
 
 /* The commands that a script names come with it. */
 static struct kd_error *add_named_commands(const struct kd_sysroot *root, const char *what, const char *path,
-					   struct plan_programs *programs)
+					   const struct busybox *busybox, struct plan_programs *programs)
 {
 	_cleanup_(hook_commands_free) struct hook_commands commands = { 0 };
 	struct kd_error *err = hook_file_commands(root, path, &commands);
@@ -100,12 +143,25 @@ static struct kd_error *add_named_commands(const struct kd_sysroot *root, const 
 		_cleanup_free_ char *found = NULL;
 
 		err = program_look_up(root, commands.word[i], &found);
+		if (!err && !found && is_stood_in_for(busybox, commands.word[i]))
+			continue;
 		if (!err)
 			err = found && kd_sysroot_exists(root, found) ?
 				      add_program(programs, found) :
 				      note_missing(what, path, commands.word[i], programs);
 	}
 	return err;
+}
+
+static struct kd_error *add_commands(const struct kd_sysroot *root, const char *what, const char *path,
+				     struct plan_programs *programs)
+{
+	_cleanup_(busybox_free) struct busybox busybox = { 0 };
+	struct kd_error *err = find_busybox(root, &busybox);
+
+	if (!err)
+		err = add_script_commands(root, &busybox, programs);
+	return err ? err : add_named_commands(root, what, path, &busybox, programs);
 }
 
 /* @argv as the capture runs it: a text without a "#!" line is given to the shell, and is one more file of the image. */
@@ -143,9 +199,7 @@ static struct kd_error *add_hook(const struct kd_sysroot *root, const char *what
 		return err;
 	argv[0] = path;
 	if (kind != HOOK_PROGRAM)
-		err = add_script_commands(root, programs);
-	if (!err && kind != HOOK_PROGRAM)
-		err = add_named_commands(root, what, path, programs);
+		err = add_commands(root, what, path, programs);
 	if (err)
 		return err;
 	return kind == HOOK_TEXT ? add_by_shell(when, argv, plan, programs) : kd_plan_add_hook(plan, when, argv);

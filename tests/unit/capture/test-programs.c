@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "base/io.h"
+#include "base/programs.h"
 #include "base/text.h"
 #include "capture/programs.h"
 #include "tests/unit/temporary.h"
@@ -164,6 +165,42 @@ static void test_nothing_to_do(void **state)
 	assert_expanded(image, "/usr/bin/dash");
 }
 
+/* @path is a link to busybox beside it; NULL as @target: no link, or nothing at all. */
+static void assert_link(const struct image *image, const char *path, const char *target)
+{
+	_cleanup_free_ char *full = path_in(image, path);
+	char found[64];
+	ssize_t length = readlink(full, found, sizeof(found) - 1);
+
+	if (!target) {
+		assert_int_equal(length, -1);
+		return;
+	}
+	assert_true(length > 0);
+	found[length] = '\0';
+	assert_string_equal(found, target);
+}
+
+/* What scripts need and the image lacks is busybox', if there is one. */
+static void test_links(void **state)
+{
+	const struct image *image = *state;
+
+	write_in(image, "/bin/grep", "own", 3);
+	assert_no_error(programs_link_commands(image->directory));
+	assert_link(image, "/usr/bin/sed", NULL);
+	write_in(image, "/usr/bin/busybox", "busybox", 7);
+	assert_no_error(programs_link_commands(image->directory));
+	for (const char *const *command = kd_script_commands; *command; command++) {
+		_cleanup_free_ char *path = NULL;
+
+		assert_no_error(kd_format(&path, "/usr/bin/%s", *command));
+		assert_link(image, path, strcmp(*command, "grep") == 0 ? NULL : "busybox");
+	}
+	/* The next hook finds them there. */
+	assert_no_error(programs_link_commands(image->directory));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +208,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_interrupted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_to_do, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_links, setup, teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

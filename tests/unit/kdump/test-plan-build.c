@@ -137,6 +137,34 @@ static void test_plan_usual_commands(void **state)
 		assert_string_equal(strrchr(programs.path[i], '/') + 1, usual[i]);
 }
 
+/* Where the machine has busybox, that stands in for them, but for what this one lacks, and for what a script names. */
+static void test_plan_busybox(void **state)
+{
+	static const char busybox[] = ELF_FILE "\0awk\0cat\0concat\0grep\0logger\0";
+	struct tree *m = *state;
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	_cleanup_(plan_programs_free) struct plan_programs programs = { 0 };
+
+	tree_program(m, "/bin/sh", ELF_FILE);
+	tree_program(m, "/usr/bin/busybox", "");
+	tree_write(m, "/usr/bin/busybox", busybox, sizeof(busybox));
+	tree_mode(m, "/usr/bin/busybox", 0755);
+	tree_program(m, "/usr/bin/cat", ELF_FILE);
+	tree_program(m, "/usr/bin/dd", ELF_FILE);
+	tree_program(m, "/usr/bin/grep", ELF_FILE);
+	tree_program(m, "/srv/script", "#!/bin/sh\ngrep x /proc/mounts | awk 1 | logger; lspci\n");
+	assert_no_error(build_plan(m, "kdump_pre /srv/script", &plan, &programs));
+	assert_int_equal(programs.count, 3);
+	assert_string_equal(programs.path[0], "/usr/bin/busybox");
+	assert_string_equal(programs.path[1], "/usr/bin/dd");
+	assert_string_equal(programs.path[2], "/usr/bin/grep");
+	/* awk and logger are busybox'. */
+	assert_string_equal(
+		programs.missing,
+		"/etc/kdump.conf:1: kdump_pre: /srv/script names the command lspci, which this machine does "
+		"not have: at the crash it will not be found\n");
+}
+
 /* What a script names is brought, too, or missed in time. */
 static void test_plan_script_commands(void **state)
 {
@@ -366,6 +394,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_plan, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_scripts, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_usual_commands, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_plan_busybox, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_script_commands, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_collector, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_collector_without_makedumpfile, tree_setup, tree_teardown),
