@@ -89,7 +89,7 @@ class Trial:
 
     def __init__(self, lab, name, fault, deadline=600, append="", modules=None, files=None, hardware=None):
         kernel = kernels.named("6.1" if modules else "6.1-cloud")
-        command_line = f"{small.APPEND} {append}".strip()
+        command_line = small.command_line(append, hardware)
         initramfs = small.initramfs(INIT)
         contents = {"next": kernel.vmlinuz, "initrd": small.initramfs(INIT, files=files),
                     "airbag": archive(lab, kernel, initramfs, command_line, deadline, modules or {}),

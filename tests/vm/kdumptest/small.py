@@ -9,7 +9,10 @@ from pathlib import Path
 
 from . import cpio, cross, host, product, qemu
 
-APPEND = "quiet panic=5"
+
+def command_line(append="", hardware=None):
+    """Of a kernel that starts such a guest, whoever loads it."""
+    return f"console={(hardware or qemu.Hardware()).console} quiet panic=5 {append}".strip()
 
 
 def initramfs(script, programs=(), files=None, target=None):
@@ -61,7 +64,6 @@ def switched_on(kernel, archive, append, log, hardware=None, echo=None):
         (place / "initramfs").write_bytes(archive)
         (place / "disk").write_bytes(bytes(1 << 20))
         hardware = hardware or qemu.Hardware()
-        words = qemu.command(hardware, kernel, place / "initramfs", f"console={hardware.console} {APPEND} {append}".strip(),
-                             place / "disk", place)
+        words = qemu.command(hardware, kernel, place / "initramfs", command_line(append, hardware), place / "disk", place)
         with qemu.Machine(words, log, place, echo) as machine:
             yield machine
