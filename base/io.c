@@ -86,8 +86,9 @@ struct kd_error *kd_read_fd(int fd, const char *path, size_t max, char **ret, si
 	size_t capacity = 4096, size = 0;
 	struct stat st;
 
-	/* st_size is a hint only: /proc says 0, /sys says 4096. */
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size < max)
+	/* st_size is a hint only: /proc says 0, /sys says 4096. A number of /proc/sys comes with the first read or not
+	 * at all (Linux kernel/sysctl.c, do_proc_dointvec), so that one has to be large enough. */
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size < max && (size_t)st.st_size >= capacity)
 		capacity = st.st_size + 1;
 	for (;;) {
 		char *grown = realloc(buf, capacity + 1);

@@ -21,6 +21,24 @@ static void expect_text(struct kd_error *err, const char *text)
 	kd_error_destroy(err);
 }
 
+/* A number of /proc/sys comes with the first read or not at all. */
+static void test_number_of_kernel(void **state)
+{
+	static const char path[] = "/proc/sys/kernel/pid_max";
+	_cleanup_free_ char *text = NULL;
+	FILE *file = fopen(path, "re");
+	char expected[32] = "";
+	size_t size;
+
+	if (!file)
+		skip();
+	assert_non_null(fgets(expected, sizeof(expected), file));
+	fclose(file);
+	assert_no_error(kd_read_file(path, 64, &text, &size));
+	assert_string_equal(text, expected);
+	assert_true(size > 2);
+}
+
 static void test_files(void **state)
 {
 	char dir[TEMPORARY_SIZE], path[128], link[128];
@@ -184,6 +202,7 @@ static void test_names_are_in_the_order_of_their_bytes(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_number_of_kernel),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_live_files),
 		cmocka_unit_test(test_sysroot_races),
