@@ -15,7 +15,7 @@
 #include "base/array.h"
 
 enum {
-	WRITE_MAX = 128 << 10, /* bytes of one write; more does not make a server faster */
+	WRITE_MAX = 1 << 20, /* bytes of one write, the kernel's limit: each costs a turn of every process on the way */
 	REQUEST_MAX = WRITE_MAX + 8192,
 	ANSWER_MAX = 64 << 10,
 	PATH_SIZE = 4096,

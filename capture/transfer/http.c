@@ -337,6 +337,7 @@ struct kd_error *http_begin(struct http *http, const char *path)
 	/* What was sent once is gone: a connection that has died meanwhile must not be tried. */
 	curl_easy_setopt(http->easy, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(http->easy, CURLOPT_UPLOAD, 1L);
+	curl_easy_setopt(http->easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER);
 	curl_easy_setopt(http->easy, CURLOPT_READFUNCTION, give);
 	curl_easy_setopt(http->easy, CURLOPT_READDATA, http);
 	/* The dump may need minutes to go on; http_write() watches the server itself. */
