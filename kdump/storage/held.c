@@ -140,13 +140,13 @@ static struct kd_error *refuse_contents(const struct kd_sysroot *root, const str
 
 	if (block_has_parts(root, held->node))
 		return kd_error_create(
-			KD_ERR_STATE,
+			KD_ERR_CONFIG,
 			"%s has partitions, or other devices stand on it: name one that is for dumps alone",
 			held->node);
 	if (!signature)
 		return NULL;
 	return kd_error_create(
-		KD_ERR_STATE,
+		KD_ERR_CONFIG,
 		"%s holds %s, and dumps would overwrite it: name another device, or erase it with \"wipefs "
 		"-a %s\" if nobody needs it",
 		held->node, signature, held->node);

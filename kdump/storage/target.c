@@ -377,7 +377,7 @@ static struct kd_error *resolve_fstab(const struct kd_sysroot *root, const struc
 	for (i = 0; i < fstab->count && !is_target(root, &fstab->mount[i], target); i++)
 		;
 	if (i == fstab->count)
-		return blame(request, kd_error_create(KD_ERR_CONFIG,
+		return blame(request, kd_error_create(KD_ERR_NOT_FOUND,
 						      "Dump target \"%s\" is neither mounted nor in /etc/fstab: "
 						      "mount it, or add it there with the option noauto",
 						      request->device));

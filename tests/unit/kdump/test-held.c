@@ -132,9 +132,9 @@ static void test_signatures(void **state)
 			put_bytes(m, "/dev/vdb", 1024, "\1\0\0\0\x10\0\0\0", 8);
 		snprintf(text, sizeof(text), "/dev/vdb holds %s", cases[i].name);
 		tree_read(m, "/dev/vdb", &before, &size);
-		expect_refused(m, KD_ERR_STATE, text);
-		assert_error(prepare(m, false, &made), KD_ERR_STATE, text);
-		assert_error(prepare(m, true, &made), KD_ERR_STATE, text);
+		expect_refused(m, KD_ERR_CONFIG, text);
+		assert_error(prepare(m, false, &made), KD_ERR_CONFIG, text);
+		assert_error(prepare(m, true, &made), KD_ERR_CONFIG, text);
 		tree_read(m, "/dev/vdb", &after, &size);
 		assert_memory_equal(before, after, size);
 	}
@@ -159,11 +159,11 @@ static void test_parts(void **state)
 
 	put_machine(m);
 	tree_text(m, "/sys/class/block/vdb/holders/dm-0/dev", "253:0\n");
-	assert_error(prepare(m, true, &made), KD_ERR_STATE, "other devices stand on it");
+	assert_error(prepare(m, true, &made), KD_ERR_CONFIG, "other devices stand on it");
 	tree_delete(m, "/sys/class/block/vdb/holders/dm-0/dev");
 	assert_int_equal(rmdir(tree_path(m, "/sys/class/block/vdb/holders/dm-0")), 0);
 	tree_text(m, "/sys/class/block/vdb/vdb1/partition", "1\n");
-	assert_error(prepare(m, true, &made), KD_ERR_STATE, "/dev/vdb has partitions");
+	assert_error(prepare(m, true, &made), KD_ERR_CONFIG, "/dev/vdb has partitions");
 }
 
 static void test_small(void **state)

@@ -207,7 +207,7 @@ static void test_target_fstab(void **state)
 
 	put_root(m, "");
 	put_device(m, "vdb1", "254:17", "dddd-4");
-	expect_refused(m, "ext4 /dev/vdb1", KD_ERR_CONFIG,
+	expect_refused(m, "ext4 /dev/vdb1", KD_ERR_NOT_FOUND,
 		       "Dump target \"/dev/vdb1\" is neither mounted nor in /etc/fstab");
 	tree_text(m, "/etc/fstab",
 		  "# no\nUUID=aaaa-1 / ext4 defaults 0 1\nUUID=dddd-4 /dump ext4 noauto,noatime 0 0\n");
