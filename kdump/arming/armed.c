@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,6 +61,8 @@ static struct kd_error *format(const struct armed *armed, const char *boot_id, c
 	for (i = 1; i < ARRAY_SIZE(keys); i++)
 		if (*field(armed, i))
 			fprintf(out, "%s %s\n", keys[i].key, *field(armed, i));
+	for (i = 0; i < armed->left_out_count; i++)
+		fprintf(out, "left_out %u %s\n", armed->left_out[i].member, armed->left_out[i].text);
 	inputs_print(&armed->inputs, out);
 	if (fclose(out))
 		return kd_error_nomem();
@@ -83,6 +86,37 @@ struct kd_error *armed_write(const struct kd_sysroot *root, const struct armed *
 	return armed_write_to(root, ARMED_PATH, 0644, armed);
 }
 
+struct kd_error *armed_add_left_out(struct armed *armed, unsigned int member, const char *text)
+{
+	struct left_out *grown = realloc(armed->left_out, (armed->left_out_count + 1) * sizeof(*grown));
+
+	if (!grown)
+		return kd_error_nomem();
+	armed->left_out = grown;
+	grown[armed->left_out_count] = (struct left_out){ member, strdup(text) };
+	return grown[armed->left_out_count++].text ? NULL : kd_error_nomem();
+}
+
+void armed_free_left_out(struct armed *armed)
+{
+	while (armed->left_out_count)
+		free(armed->left_out[--armed->left_out_count].text);
+	free(take_ptr(armed->left_out));
+}
+
+/* "MEMBER TEXT". */
+static struct kd_error *parse_left_out(char *value, struct armed *armed)
+{
+	char *text = strchr(value, ' ');
+	uint64_t member;
+
+	if (text)
+		*text++ = '\0';
+	return text && kd_parse_u64(value, 10, &member) && member <= UINT_MAX ?
+		       armed_add_left_out(armed, (unsigned int)member, text) :
+		       kd_error_create(KD_ERR_FORMAT, "not a \"left_out MEMBER TEXT\" line: %s", value);
+}
+
 /* Unknown keys are skipped: another version of kdumpctl may have written them. */
 static struct kd_error *parse_line(char *line, struct armed *armed)
 {
@@ -94,6 +128,8 @@ static struct kd_error *parse_line(char *line, struct armed *armed)
 	*value++ = '\0';
 	if (strcmp(line, "input") == 0)
 		return inputs_parse_line(value, &armed->inputs);
+	if (strcmp(line, "left_out") == 0)
+		return parse_left_out(value, armed);
 	if (strcmp(line, "time") == 0)
 		return kd_parse_u64(value, 10, &armed->time) ?
 			       NULL :
@@ -163,11 +199,20 @@ struct kd_error *armed_read(const struct kd_sysroot *root, struct armed *ret, bo
 
 char *armed_describe(const struct armed *armed)
 {
-	char *text;
+	char *text = NULL;
+	size_t size, i;
+	FILE *out = open_memstream(&text, &size);
 
-	if (asprintf(&text, "kernel %s, dumps go to %s", armed->release ? armed->release : "?",
-		     armed->target ? armed->target : "?") < 0)
+	if (!out)
 		return NULL;
+	fprintf(out, "kernel %s, dumps go to %s", armed->release ? armed->release : "?",
+		armed->target ? armed->target : "?");
+	for (i = 0; i < armed->left_out_count; i++)
+		fprintf(out, "; %s", armed->left_out[i].text);
+	if (fclose(out)) {
+		free(text);
+		return NULL;
+	}
 	return text;
 }
 
@@ -188,6 +233,7 @@ void armed_free(struct armed *armed)
 
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
 		free(*field(armed, i));
+	armed_free_left_out(armed);
 	inputs_free(&armed->inputs);
 	*armed = (struct armed){ 0 };
 }

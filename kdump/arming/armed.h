@@ -15,24 +15,33 @@
 
 #define ARMED_PATH KD_RUNDIR "/armed"
 
-/** The file has "key value" lines, and one "input …" line for each input. Strings are owned; NULL: not set. */
+/** A target that could not be had at the load. */
+struct left_out {
+	unsigned int member; /* its place in the chain, from 0 */
+	char *text;          /* "/etc/kdump.conf:3: target ext4 UUID=… is left out: …", one line */
+};
+
+/** The file has "key value" lines, one "left_out MEMBER TEXT" line for each target without which the machine is armed,
+ *  and one "input …" line for each input. Strings are owned; NULL: not set. */
 struct armed {
 	char *boot_id; /* of the boot it was loaded in */
 	char *kernel;  /* file */
 	char *release;
-	char *initrd;         /* file */
-	char *initrd_hash;    /* SHA-256 of that file as it was loaded, hex */
-	char *image_hash;     /* SHA-256 of the loaded image, see loader_image_hash() */
-	char *conf;           /* configuration file */
-	char *cmdline;        /* of the capture kernel */
-	char *call;           /* "kexec_load" or "kexec_file_load" */
-	char *target;         /* "ext4 UUID=… /var/crash" */
-	char *directory;      /* where on this machine dumps arrive; NULL: not mounted */
-	char *map;            /* where a capture writes, see kept_map() */
-	char *fallback;       /* why this earlier image was loaded; NULL: it was made for the load */
-	char *comeback;       /* the kernel to return to, or why there is none; NULL: none is wanted */
-	char *crashes;        /* how near the machine is to a crash loop; NULL: no limit is set */
-	uint64_t time;        /* when it was loaded, seconds since the epoch */
+	char *initrd;      /* file */
+	char *initrd_hash; /* SHA-256 of that file as it was loaded, hex */
+	char *image_hash;  /* SHA-256 of the loaded image, see loader_image_hash() */
+	char *conf;        /* configuration file */
+	char *cmdline;     /* of the capture kernel */
+	char *call;        /* "kexec_load" or "kexec_file_load" */
+	char *target;      /* "ext4 UUID=… /var/crash" */
+	char *directory;   /* where on this machine dumps arrive; NULL: not mounted */
+	char *map;         /* where a capture writes, see kept_map() */
+	char *fallback;    /* why this earlier image was loaded; NULL: it was made for the load */
+	char *comeback;    /* the kernel to return to, or why there is none; NULL: none is wanted */
+	char *crashes;     /* how near the machine is to a crash loop; NULL: no limit is set */
+	uint64_t time;     /* when it was loaded, seconds since the epoch */
+	struct left_out *left_out;
+	size_t left_out_count;
 	struct inputs inputs; /* the image was made from them */
 };
 
@@ -48,7 +57,12 @@ struct kd_error *armed_write_to(const struct kd_sysroot *root, const char *path,
 				const struct armed *armed) MUST_CHECK;
 struct kd_error *armed_read_from(const struct kd_sysroot *root, const char *path, struct armed *ret) MUST_CHECK;
 
-/** "kernel 6.1.0-21-amd64, dumps go to ext4 UUID=… /var/crash"; owned by the caller, NULL: no memory. */
+/** Add a target that is left out. */
+struct kd_error *armed_add_left_out(struct armed *armed, unsigned int member, const char *text) MUST_CHECK;
+void armed_free_left_out(struct armed *armed);
+
+/** "kernel 6.1.0-21-amd64, dumps go to ext4 UUID=… /var/crash", and which targets are left out; owned by the caller,
+ *  NULL: no memory. */
 char *armed_describe(const struct armed *armed);
 
 /** Remove the record. A record that does not exist is success. */

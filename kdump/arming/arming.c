@@ -21,6 +21,7 @@
 #include "initramfs/secrets.h"
 #include "kdump/airbag/guard.h"
 #include "kdump/arming/armed.h"
+#include "kdump/arming/chain.h"
 #include "kdump/arming/comeback.h"
 #include "kdump/arming/crash_loop.h"
 #include "kdump/arming/creation_test.h"
@@ -43,8 +44,7 @@ struct arming {
 	struct kd_conf conf;
 	struct settings settings;
 	struct kernel kernel;
-	struct target target;
-	struct further_targets further;
+	struct chain chain;
 	struct kd_plan plan;
 	struct plan_programs programs;
 	struct volume_keys keys;
@@ -69,8 +69,7 @@ static void arming_free(struct arming *arming)
 	kd_conf_free(&arming->conf);
 	settings_free(&arming->settings);
 	kernel_free(&arming->kernel);
-	target_free(&arming->target);
-	further_targets_free(&arming->further);
+	chain_free(&arming->chain);
 	kd_plan_free(&arming->plan);
 	plan_programs_free(&arming->programs);
 	volume_keys_free(&arming->keys);
@@ -170,7 +169,7 @@ static struct kd_error *note_resolved(struct arming *arming)
 {
 	const struct kd_sysroot *root = arming->root;
 	struct inputs *inputs = &arming->inputs;
-	const struct target *targets[FURTHER_TARGETS_MAX + 2];
+	const struct target *targets[CHAIN_MAX + 1];
 	struct kd_error *err;
 	size_t i;
 
@@ -203,7 +202,7 @@ static struct kd_error *note_resolved(struct arming *arming)
 		err = inputs_add(root, inputs, INPUT_RETURN, arming->comeback.kernel);
 	if (!err && arming->plan.boot.type)
 		err = inputs_add(root, inputs, INPUT_RETURN, arming->comeback.initrd);
-	further_targets_list(&arming->target, &arming->further, targets);
+	chain_list(&arming->chain, targets);
 	for (i = 0; targets[i] && !err; i++)
 		err = note_target(arming, targets[i]);
 	return err;
@@ -212,13 +211,13 @@ static struct kd_error *note_resolved(struct arming *arming)
 /* Earlier crashes, and where their dumps show them. */
 static struct kd_error *collect_crashes(struct arming *arming)
 {
-	const struct target *targets[FURTHER_TARGETS_MAX + 2];
-	const char *directory[FURTHER_TARGETS_MAX + 3];
+	const struct target *targets[CHAIN_MAX + 1];
+	const char *directory[CHAIN_MAX + 2];
 	struct crash_loop_request request = {
 		.root = arming->root,
 		.loop = &arming->conf.crash_loop,
 		.directory = directory,
-		.local = true,
+		.local = chain_is_whole(&arming->chain), /* what is left out may have dumps, too */
 		.now = time(NULL),
 		.dry_run = arming->request->dry_run,
 	};
@@ -226,7 +225,7 @@ static struct kd_error *collect_crashes(struct arming *arming)
 
 	if (!arming->conf.crash_loop.count)
 		return NULL;
-	further_targets_list(&arming->target, &arming->further, targets);
+	chain_list(&arming->chain, targets);
 	directory[count++] = TARGET_DEFAULT_PATH;
 	for (size_t i = 0; targets[i]; i++) {
 		request.local = request.local && targets[i]->directory;
@@ -274,7 +273,7 @@ static struct kd_error *find_comeback(struct arming *arming)
 static struct kd_error *resolve(struct arming *arming)
 {
 	const struct arming_request *request = arming->request;
-	const struct target_request target = kd_conf_target(&arming->conf);
+	const struct target *targets[CHAIN_MAX + 1];
 	struct kd_error *err;
 
 	err = note_settings(arming);
@@ -283,10 +282,13 @@ static struct kd_error *resolve(struct arming *arming)
 	if (!err)
 		err = kernel_find(arming->root, &arming->settings, request->kernel, &arming->kernel);
 	if (!err)
-		err = target_resolve(arming->root, &target, arming->log, &arming->target);
+		err = chain_look(arming->root, arming->log, &arming->conf, &arming->chain);
 	if (!err)
-		err = plan_resolve(arming->root, arming->log, &arming->conf, arming->kernel.release, &arming->target,
-				   &arming->further, &arming->plan, &arming->programs);
+		err = chain_decide(arming->log, &arming->chain);
+	chain_list(&arming->chain, targets);
+	if (!err)
+		err = plan_resolve(arming->root, arming->log, &arming->conf, arming->kernel.release, targets,
+				   &arming->plan, &arming->programs);
 	if (!err)
 		err = find_comeback(arming);
 	if (!err)
@@ -294,23 +296,24 @@ static struct kd_error *resolve(struct arming *arming)
 	if (err)
 		return err;
 	if (request->resolved)
-		request->resolved(request->arg, &arming->conf, &arming->target);
+		request->resolved(request->arg, &arming->conf, *targets);
 	return NULL;
 }
 
 /* Only the default directory can be missing here: target_resolve() refuses any other that is missing. */
 static struct kd_error *make_directory(const struct arming *arming)
 {
+	const char *directory = chain_first(&arming->chain)->directory;
 	_cleanup_free_ char *path = NULL;
 
-	if (!arming->target.directory)
+	if (!directory)
 		return NULL;
-	path = kd_sysroot_path(arming->root, arming->target.directory);
+	path = kd_sysroot_path(arming->root, directory);
 	if (!path)
 		return kd_error_nomem();
 	if (access(path, F_OK) == 0)
 		return NULL;
-	kd_info(arming->log, "Creating %s", arming->target.directory);
+	kd_info(arming->log, "Creating %s", directory);
 	return kd_mkdir_p(path, 0755);
 }
 
@@ -366,9 +369,9 @@ static void remove_temporary(const struct arming *arming)
 
 static struct kd_error *find_map(const struct arming *arming, char **ret)
 {
-	const struct target *targets[FURTHER_TARGETS_MAX + 2];
+	const struct target *targets[CHAIN_MAX + 1];
 
-	further_targets_list(&arming->target, &arming->further, targets);
+	chain_list(&arming->chain, targets);
 	return kept_map(arming->root, targets, ret);
 }
 
@@ -517,6 +520,7 @@ static struct kd_error *prepare_image(const struct arming *arming, struct loader
 
 static void describe_free(struct armed *armed)
 {
+	armed_free_left_out(armed);
 	free(armed->target);
 	free(armed->initrd_hash);
 	free(armed->comeback);
@@ -530,21 +534,23 @@ static inline void describe_free_cleanup(struct armed *armed)
 /* @ret borrows from @arming all strings but those that describe_free() frees, which the caller owns. */
 static struct kd_error *describe(const struct arming *arming, struct armed *ret)
 {
+	const struct target *first = chain_first(&arming->chain);
 	struct armed armed = {
 		.kernel = arming->kernel.path,
 		.release = arming->kernel.release,
 		.initrd = arming->initrd,
 		.conf = (char *)arming->request->conf_file,
 		.cmdline = arming->cmdline,
-		.directory = arming->target.directory,
+		.directory = first->directory,
 		.map = arming->map,
 		.fallback = arming->fallback,
 		.time = time(NULL),
 		.inputs = arming->inputs, /* borrowed, too */
 	};
-	struct kd_error *err = kd_format(&armed.target, "%s %s %s", arming->target.type, arming->target.device,
-					 arming->target.path);
+	struct kd_error *err = kd_format(&armed.target, "%s %s %s", first->type, first->device, first->path);
 
+	if (!err)
+		err = chain_note_left_out(&arming->chain, &armed);
 	if (!err)
 		err = crash_loop_describe(&arming->conf.crash_loop, &arming->handover, time(NULL), &armed.crashes);
 	if (!err && arming->comeback.wanted)
@@ -568,7 +574,8 @@ static void note_armed(const struct arming *arming, const struct armed *armed)
 	if (arming->fallback)
 		transition_note(arming->root, arming->log, STANDING_STALE, arming->fallback);
 	else if (reason)
-		transition_note(arming->root, arming->log, STANDING_ARMED, reason);
+		transition_note(arming->root, arming->log, armed->left_out_count ? STANDING_LACKING : STANDING_ARMED,
+				reason);
 }
 
 static struct kd_error *record(struct arming *arming, const char *call, const char *image_hash)
@@ -611,7 +618,7 @@ static void remark_reservation(const struct arming *arming)
 		.release = arming->kernel.release,
 		.initrd = arming->initrd,
 		.cmdline = arming->cmdline,
-		.dumps = arming->target.directory,
+		.dumps = chain_first(&arming->chain)->directory,
 		.return_kernel = arming->plan.boot.type ? arming->comeback.kernel : NULL,
 		.return_initrd = arming->plan.boot.type ? arming->comeback.initrd : NULL,
 	};
@@ -760,11 +767,11 @@ static struct kd_error *recall(struct arming *arming, bool *ret)
 /* The image of an earlier boot leads to the same volumes, whose keys are fetched anew. */
 static struct kd_error *fetch_keys_again(struct arming *arming)
 {
-	const struct target *targets[FURTHER_TARGETS_MAX + 2];
+	const struct target *targets[CHAIN_MAX + 1];
 	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
 	struct kd_error *err;
 
-	further_targets_list(&arming->target, &arming->further, targets);
+	chain_list(&arming->chain, targets);
 	err = kept_plan(arming->root, targets, &plan);
 	return err ? err : fetch_keys(arming, &plan);
 }
@@ -776,7 +783,7 @@ static struct kd_error *fall_back(struct arming *arming, struct kd_error *err)
 	struct kd_error *err2;
 	bool loaded = true, found = false;
 
-	if (!arming->target.device || arming->request->dry_run || err->code == KD_ERR_NOMEM)
+	if (!chain_first(&arming->chain) || arming->request->dry_run || err->code == KD_ERR_NOMEM)
 		return err;
 	kd_error_destroy(loader_loaded(arming->root, LOADER_PANIC, &loaded));
 	if (loaded)
@@ -902,16 +909,24 @@ static struct kd_error *find_danger(const struct kd_sysroot *root, char **ret)
 }
 
 /* Would loading again change what is loaded? Another program's image is not ours to judge. */
-static struct kd_error *find_outdated(const struct arming_request *request, bool *ret)
+static struct kd_error *find_outdated(const struct arming *arming, bool *ret)
 {
 	_cleanup_(loaded_free) struct loaded loaded = { 0 };
+	_cleanup_free_ char *returned = NULL;
+	const struct arming_request *request = arming->request;
 	struct kd_error *err = look_at_loaded(request->root, &loaded);
 	const char *conf = loaded.armed.conf;
 
+	if (!err)
+		err = chain_find_returned(request->root, &arming->conf, &loaded.armed, true, &returned);
+	for (size_t i = 0; i < loaded.armed.left_out_count && !returned; i++)
+		kd_warn(request->log, "%s", loaded.armed.left_out[i].text);
+	if (returned)
+		kd_info(request->log, "%s", returned);
 	for (size_t i = 0; i < loaded.changes; i++)
 		kd_info(request->log, "%s %s since the capture kernel was loaded", loaded.change[i].name,
 			loaded.change[i].how);
-	*ret = loaded.unknown || loaded.changes || loaded.armed.fallback ||
+	*ret = loaded.unknown || loaded.changes || returned || loaded.armed.fallback ||
 	       (conf && strcmp(conf, request->conf_file) != 0);
 	return err;
 }
@@ -968,7 +983,7 @@ struct kd_error *arming_start(const struct arming_request *request)
 		return err;
 	err = begin(&arming, &loaded);
 	if (!err && loaded && !request->dry_run)
-		err = find_outdated(request, &outdated);
+		err = find_outdated(&arming, &outdated);
 	if (!err && !outdated) {
 		kd_warn(request->log, "Kdump already running: [WARNING]");
 		return NULL;

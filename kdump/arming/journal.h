@@ -11,6 +11,7 @@
 #define JOURNAL_ARMED     "6f2f6fc3ed9f4272a45342acf95afb05" /* a crash leaves a dump from now on */
 #define JOURNAL_NOT_ARMED "22bb05a8902a458c81b84af929c861ff" /* a crash leaves no dump from now on */
 #define JOURNAL_STALE     "cc8315fd1f964db3b001760b2cc17e3b" /* armed, but the image is not up to date */
+#define JOURNAL_LACKING   "69f66eb1a4ad4f71ab1dc09389c50e50" /* armed, but a target is left out */
 #define JOURNAL_CRASH     "c72638734c2946889c8cd8f98c6142e5" /* a new dump was found */
 #define JOURNAL_REMOVED   "85372fefd48849e4bff9411b8da728fc" /* retention has removed a dump */
 #define JOURNAL_COMMITTED "6d69e4c205fc44d3a3a45e9f981c026d" /* a kernel on trial was reported healthy */

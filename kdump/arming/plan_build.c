@@ -16,7 +16,6 @@
 #include "base/text.h"
 #include "initramfs/extra_file.h"
 #include "kdump/arming/fence.h"
-#include "kdump/arming/further_targets.h"
 #include "kdump/arming/hook_file.h"
 #include "kdump/arming/ways.h"
 #include "kdump/network/network.h"
@@ -535,18 +534,25 @@ static struct kd_error *add_network(const struct kd_sysroot *root, const struct 
 	return err ? err : kd_set_text(&plan->address, source);
 }
 
-struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log *log, const struct kd_conf *conf,
-			      const char *release, const struct target *target, struct further_targets *further,
-			      struct kd_plan *plan, struct plan_programs *programs)
+struct kd_error *plan_try_target(const struct kd_sysroot *root, const struct target *target)
 {
-	const struct target *targets[FURTHER_TARGETS_MAX + 2];
-	struct kd_error *err;
+	_cleanup_(plan_programs_free) struct plan_programs programs = { 0 };
+	_cleanup_(kd_plan_free) struct kd_plan scratch = { 0 };
+	struct kd_error *err = kd_plan_init(&scratch);
 
-	err = further_targets_resolve(root, log, conf, further);
-	if (err)
-		return err;
-	further_targets_list(target, further, targets);
-	err = plan_build(root, conf, release, targets, plan, programs);
+	if (!err)
+		err = volumes_resolve(root, NULL, &volumes_live, target, &scratch);
+	if (!err)
+		err = add_network(root, target, &scratch);
+	return err ? err : add_served_disks(root, &scratch, &programs);
+}
+
+struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log *log, const struct kd_conf *conf,
+			      const char *release, const struct target *const *targets, struct kd_plan *plan,
+			      struct plan_programs *programs)
+{
+	struct kd_error *err = plan_build(root, conf, release, targets, plan, programs);
+
 	if (!err)
 		err = remark(log, conf, plan, programs);
 	if (!err)

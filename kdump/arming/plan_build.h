@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "base/plan.h"
 #include "base/sysroot.h"
-#include "kdump/arming/further_targets.h"
 #include "kdump/config/conf.h"
 #include "kdump/storage/target.h"
 
@@ -32,12 +31,15 @@ struct kd_error *plan_build(const struct kd_sysroot *root, const struct kd_conf 
 			    const struct target *const *targets, struct kd_plan *plan,
 			    struct plan_programs *programs) MUST_CHECK;
 
-/** The whole plan but its modules: plan_build() for @target and for the further ones, which are resolved into @further,
- *  with the volumes that their devices are and the network that leads to them. @log may be NULL. Errors as of
- *  further_targets_resolve(), plan_build(), volumes_resolve() and network_resolve(). */
+/** The whole plan but its modules: plan_build(), with the volumes that the devices of @targets are and the network that
+ *  leads to them. @log may be NULL. Errors as of plan_build(), volumes_resolve() and network_resolve(). */
 struct kd_error *plan_resolve(const struct kd_sysroot *root, const struct kd_log *log, const struct kd_conf *conf,
-			      const char *release, const struct target *target, struct further_targets *further,
-			      struct kd_plan *plan, struct plan_programs *programs) MUST_CHECK;
+			      const char *release, const struct target *const *targets, struct kd_plan *plan,
+			      struct plan_programs *programs) MUST_CHECK;
+
+/** Could the plan have the volumes of @target and the network that leads to it? Errors as of volumes_resolve() and
+ *  network_resolve(). */
+struct kd_error *plan_try_target(const struct kd_sysroot *root, const struct target *target) MUST_CHECK;
 
 /** A zeroed struct is allowed. */
 void plan_programs_free(struct plan_programs *programs);

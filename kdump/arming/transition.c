@@ -21,6 +21,7 @@ static const struct {
 	[STANDING_OFF] = { "off", JOURNAL_NOT_ARMED, LOG_NOTICE, "Kernel crashes leave no dump from now on" },
 	[STANDING_ARMED] = { "armed", JOURNAL_ARMED, LOG_INFO, "Armed: a kernel crash leaves a dump" },
 	[STANDING_STALE] = { "stale", JOURNAL_STALE, LOG_WARNING, "Armed, but not up to date" },
+	[STANDING_LACKING] = { "lacking", JOURNAL_LACKING, LOG_WARNING, "Armed, but not for every target" },
 	[STANDING_NOT_ARMED] = { "not-armed", JOURNAL_NOT_ARMED, LOG_ERR,
 				 "Not armed: a kernel crash would leave no dump" },
 };
@@ -75,7 +76,7 @@ void transition_note(const struct kd_sysroot *root, const struct kd_log *log, en
 		return;
 	if (before && strcmp(before, now) == 0)
 		return;
-	err = boots_note_armed(root, standing == STANDING_ARMED || standing == STANDING_STALE);
+	err = boots_note_armed(root, standing != STANDING_OFF && standing != STANDING_NOT_ARMED);
 	if (err) {
 		kd_warn(log, "%s", err->text);
 		kd_error_destroy(err);

@@ -16,6 +16,7 @@ enum standing {
 	STANDING_OFF, /* the machine is not meant to be armed: kdump was never started, or it was stopped */
 	STANDING_ARMED,
 	STANDING_STALE,     /* armed, but the image is not up to date */
+	STANDING_LACKING,   /* armed, but a target is left out */
 	STANDING_NOT_ARMED, /* the machine is meant to be armed, and is not */
 };
 

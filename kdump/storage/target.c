@@ -643,15 +643,6 @@ struct kd_error *target_resolve(const struct kd_sysroot *root, const struct targ
 	return NULL;
 }
 
-struct kd_error *target_resolve_rootfs(const struct kd_sysroot *root, const struct target_request *request,
-				       const struct kd_log *log, struct target *ret)
-{
-	struct target_request unnamed = *request;
-
-	unnamed.type = unnamed.device = NULL;
-	return kd_error_wrap(target_resolve(root, &unnamed, log, ret), "failure_action dump_to_rootfs");
-}
-
 struct kd_error *target_need(struct target *target, const char *path)
 {
 	size_t i;

@@ -66,16 +66,12 @@ struct target {
 };
 
 /** Resolve @request. Nothing is written.
- *  KD_ERR_NOT_FOUND (device or directory missing), KD_ERR_CONFIG (not the type that was named; neither mounted nor in
- *  fstab), KD_ERR_UNSUPPORTED (a file system that cannot take a dump), KD_ERR_STATE (read-only). Each message says
- *  what to do. */
+ *  KD_ERR_NOT_FOUND (device or directory missing; neither mounted nor in fstab), KD_ERR_STATE (read-only; a server that
+ *  refuses), KD_ERR_OS (unreachable), KD_ERR_CONFIG (not the type that was named; a device that others need),
+ *  KD_ERR_UNSUPPORTED (a file system that cannot take a dump). The first three may pass by themselves
+ *  (kdump/arming/chain.h). Each message says what to do. */
 struct kd_error *target_resolve(const struct kd_sysroot *root, const struct target_request *request,
 				const struct kd_log *log, struct target *ret) MUST_CHECK;
-
-/** The target of failure_action dump_to_rootfs: the path on this machine, as if @request named no target. Errors as
- *  above. */
-struct kd_error *target_resolve_rootfs(const struct kd_sysroot *root, const struct target_request *request,
-				       const struct kd_log *log, struct target *ret) MUST_CHECK;
 
 /** Add @path to the files that the image must have for @target. KD_ERR_LIMIT. */
 struct kd_error *target_need(struct target *target, const char *path) MUST_CHECK;

@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/array.h"
 #include "base/record.h"
 #include "base/text.h"
+#include "kdump/arming/chain.h"
 #include "kdump/arming/health.h"
 #include "kdump/arming/kept.h"
 #include "kdump/arming/transition.h"
@@ -22,6 +25,10 @@
  * service again. */
 #define REQUEST_PATH KD_RUNDIR "/request"
 #define ROUNDS_MAX   10 /* the path unit goes on from there */
+
+/* Made anew when targets on servers that are left out were tried again. The timer's five minutes may be less. */
+#define TRIED_PATH  KD_RUNDIR "/tried"
+#define TRY_SECONDS 240
 
 static struct kd_error *forget_request(const struct kd_sysroot *root)
 {
@@ -53,7 +60,34 @@ static void note_well(const struct kdumpctl *ctl, const struct health *health)
 	}
 	reason = armed_describe(&health->armed);
 	if (reason)
-		transition_note(&ctl->root, &ctl->log, STANDING_ARMED, reason);
+		transition_note(&ctl->root, &ctl->log, health->armed.left_out_count ? STANDING_LACKING : STANDING_ARMED,
+				reason);
+}
+
+/* Servers are tried every few minutes, and not at each event of a device: one that is silent takes its time. */
+static bool is_time_for_servers(const struct kdumpctl *ctl)
+{
+	_cleanup_free_ char *path = kd_sysroot_path(&ctl->root, TRIED_PATH);
+	struct stat st;
+
+	if (path && stat(path, &st) == 0 && st.st_mtime <= time(NULL) && time(NULL) - st.st_mtime < TRY_SECONDS)
+		return false;
+	if (!ctl->dry_run)
+		kd_error_destroy(kd_record_write(&ctl->root, TRIED_PATH, "", 0, 0644));
+	return true;
+}
+
+/* *ret := which target that is left out is there again; NULL: none. */
+static struct kd_error *find_returned(const struct kdumpctl *ctl, const struct armed *armed, char **ret)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct kd_error *err;
+
+	*ret = NULL;
+	if (!armed->left_out_count)
+		return NULL;
+	err = kd_conf_load(&ctl->root, NULL, ctl->conf_file, &conf);
+	return err ? err : chain_find_returned(&ctl->root, &conf, armed, is_time_for_servers(ctl), ret);
 }
 
 /* *well: a reload would improve nothing. *reason := why it would, as far as it is known. */
@@ -73,6 +107,14 @@ static struct kd_error *look(const struct kdumpctl *ctl, bool *well, char **reas
 	if (err)
 		return err;
 	*well = is_well(&health);
+	if (*well)
+		err = find_returned(ctl, &health.armed, reason);
+	if (err)
+		return err;
+	if (*reason) {
+		*well = false;
+		return NULL;
+	}
 	if (*well && !ctl->dry_run)
 		note_well(ctl, &health);
 	if (health_is_stale(&health) || *well) {

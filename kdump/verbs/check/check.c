@@ -12,39 +12,45 @@
 #include "kdump/verbs/terminal.h"
 #include "kdump/verbs/verbs.h"
 
+enum scope {
+	ONCE,
+	CHEAP,       /* takes a few milliseconds and needs only conf and target: run at every start, too */
+	EACH_TARGET, /* has one result for each target */
+};
+
 static const struct check {
 	const char *name;
-	bool cheap; /* takes a few milliseconds and needs only conf and target: run at every start */
+	enum scope scope;
 	check_function *run;
 } checks[] = {
-	{ "configuration", false, check_configuration },
-	{ "settings", false, check_settings },
-	{ "kdump-tools", false, check_kdump_tools },
-	{ "kexec", false, check_kexec },
-	{ "loading", false, check_load_disabled },
-	{ "reservation", false, check_reservation },
-	{ "kernel", false, check_kernel },
-	{ "signature", false, check_signature },
-	{ "target", false, check_target },
-	{ "writable", false, check_writable },
-	{ "owner", true, check_owner },
-	{ "space", true, check_space },
-	{ "inodes", true, check_inodes },
-	{ "file system", true, check_file_system },
-	{ "keys", false, check_keys },
-	{ "programs", false, check_programs },
-	{ "libraries", false, check_libraries },
-	{ "hook directories", true, check_hook_directories },
-	{ "image", false, check_image },
-	{ "drivers", false, check_drivers },
-	{ "firmware", false, check_firmware },
-	{ "watchdog", false, check_watchdog },
-	{ "armed", false, check_armed },
-	{ "armed image", false, check_armed_image },
-	{ "at boot", false, check_unit },
-	{ "other packages", true, check_rivals },
-	{ "panic", false, check_panic },
-	{ "clock", false, check_clock },
+	{ "configuration", ONCE, check_configuration },
+	{ "settings", ONCE, check_settings },
+	{ "kdump-tools", ONCE, check_kdump_tools },
+	{ "kexec", ONCE, check_kexec },
+	{ "loading", ONCE, check_load_disabled },
+	{ "reservation", ONCE, check_reservation },
+	{ "kernel", ONCE, check_kernel },
+	{ "signature", ONCE, check_signature },
+	{ "target", EACH_TARGET, check_target },
+	{ "writable", ONCE, check_writable },
+	{ "owner", CHEAP, check_owner },
+	{ "space", CHEAP, check_space },
+	{ "inodes", CHEAP, check_inodes },
+	{ "file system", CHEAP, check_file_system },
+	{ "keys", ONCE, check_keys },
+	{ "programs", ONCE, check_programs },
+	{ "libraries", ONCE, check_libraries },
+	{ "hook directories", CHEAP, check_hook_directories },
+	{ "image", ONCE, check_image },
+	{ "drivers", ONCE, check_drivers },
+	{ "firmware", ONCE, check_firmware },
+	{ "watchdog", ONCE, check_watchdog },
+	{ "armed", ONCE, check_armed },
+	{ "armed image", ONCE, check_armed_image },
+	{ "at boot", ONCE, check_unit },
+	{ "other packages", CHEAP, check_rivals },
+	{ "panic", ONCE, check_panic },
+	{ "clock", ONCE, check_clock },
 };
 
 static const struct {
@@ -87,11 +93,10 @@ struct resolved {
 	struct kd_conf conf;
 	struct settings settings;
 	struct kernel kernel;
-	struct target target;
-	struct further_targets further;
+	struct chain chain;
 	struct kd_plan plan;
 	struct plan_programs programs;
-	struct kd_error *conf_error, *settings_error, *kernel_error, *target_error, *plan_error;
+	struct kd_error *conf_error, *settings_error, *kernel_error, *chain_error, *plan_error;
 	struct check_context context;
 };
 
@@ -100,14 +105,13 @@ static void resolved_free(struct resolved *r)
 	kd_conf_free(&r->conf);
 	settings_free(&r->settings);
 	kernel_free(&r->kernel);
-	target_free(&r->target);
-	further_targets_free(&r->further);
+	chain_free(&r->chain);
 	kd_plan_free(&r->plan);
 	plan_programs_free(&r->programs);
 	kd_error_destroy(r->conf_error);
 	kd_error_destroy(r->settings_error);
 	kd_error_destroy(r->kernel_error);
-	kd_error_destroy(r->target_error);
+	kd_error_destroy(r->chain_error);
 	kd_error_destroy(r->plan_error);
 	free(r->context.initrd);
 }
@@ -120,8 +124,8 @@ static inline void resolved_free_cleanup(struct resolved *r)
 
 static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 {
+	const struct target *targets[CHAIN_MAX + 1];
 	struct check_context *context = &r->context;
-	struct target_request request;
 
 	context->ctl = ctl;
 	context->now = kd_sysroot_is_live(&ctl->root) ? time(NULL) : 0;
@@ -135,22 +139,21 @@ static void resolve(const struct kdumpctl *ctl, struct resolved *r)
 		r->kernel_error = kernel_find(&ctl->root, &r->settings, ctl->kernel, &r->kernel);
 	if (context->settings && !r->kernel_error)
 		context->kernel = &r->kernel;
-	request = kd_conf_target(&r->conf);
 	if (context->conf)
-		r->target_error = target_resolve(&ctl->root, &request, NULL, &r->target);
-	if (context->conf && !r->target_error)
-		context->target = &r->target;
-	if (context->kernel && context->target)
-		r->plan_error = plan_resolve(&ctl->root, NULL, &r->conf, r->kernel.release, &r->target, &r->further,
-					     &r->plan, &r->programs);
-	if (context->kernel && context->target && !r->plan_error)
+		r->chain_error = chain_look(&ctl->root, NULL, &r->conf, &r->chain);
+	chain_list(&r->chain, targets);
+	context->target = *targets;
+	if (context->kernel && context->target && !r->chain_error)
+		r->plan_error = plan_resolve(&ctl->root, NULL, &r->conf, r->kernel.release, targets, &r->plan,
+					     &r->programs);
+	if (context->kernel && context->target && !r->chain_error && !r->plan_error)
 		context->plan = &r->plan;
 	if (context->kernel) /* without memory for the path no check looks at the image */
 		kd_error_destroy(kernel_initramfs(KD_STATEDIR, r->kernel.release, &context->initrd));
 	context->conf_error = TEXT(r->conf_error);
 	context->settings_error = TEXT(r->settings_error);
 	context->kernel_error = TEXT(r->kernel_error);
-	context->target_error = TEXT(r->target_error);
+	context->target_error = TEXT(r->chain_error);
 	context->plan_error = TEXT(r->plan_error);
 }
 
@@ -185,13 +188,23 @@ static void put_result(struct kd_json *json, const struct check *check, const st
 	kd_json_close(json, '}');
 }
 
+/* Rows that are run for each target have this one in the place of the first. */
+static void take_member(const struct chain *chain, size_t i, struct check_context *context)
+{
+	const struct chain_member *member = &chain->member[i];
+
+	context->target = member->err ? NULL : &member->target;
+	context->target_error = TEXT(member->err);
+	context->left_out = member->err && chain_may_leave_out(member->err) && chain_first(chain);
+}
+
 struct kd_error *check_everything(struct kdumpctl *ctl, unsigned int *failures)
 {
 	_cleanup_(resolved_free) struct resolved resolved = { 0 };
 	struct kd_json json = { .out = stdout };
 	unsigned int count[ARRAY_SIZE(verdicts)] = { 0 };
 	struct term term;
-	size_t i;
+	size_t i, k;
 
 	resolve(ctl, &resolved);
 	term_init(&term, stdout);
@@ -200,15 +213,22 @@ struct kd_error *check_everything(struct kdumpctl *ctl, unsigned int *failures)
 		kd_json_open(&json, "checks", '[');
 	}
 	for (i = 0; i < ARRAY_SIZE(checks); i++) {
-		struct check_result result = { .verdict = CHECK_NOT_APPLICABLE };
+		size_t members = checks[i].scope == EACH_TARGET ? resolved.chain.count : 0;
 
-		checks[i].run(&resolved.context, &result);
-		count[result.verdict]++;
-		if (ctl->json)
-			put_result(&json, &checks[i], &result);
-		else
-			check_print(&term, checks[i].name, &result);
-		free(result.text);
+		for (k = 0; k < (members ? members : 1); k++) {
+			struct check_context context = resolved.context;
+			struct check_result result = { .verdict = CHECK_NOT_APPLICABLE };
+
+			if (members)
+				take_member(&resolved.chain, k, &context);
+			checks[i].run(&context, &result);
+			count[result.verdict]++;
+			if (ctl->json)
+				put_result(&json, &checks[i], &result);
+			else
+				check_print(&term, checks[i].name, &result);
+			free(result.text);
+		}
 	}
 	if (ctl->json) {
 		kd_json_close(&json, ']');
@@ -230,7 +250,7 @@ void check_cheaply(const struct kdumpctl *ctl, const struct kd_conf *conf, const
 	for (i = 0; i < ARRAY_SIZE(checks); i++) {
 		struct check_result result = { .verdict = CHECK_NOT_APPLICABLE };
 
-		if (!checks[i].cheap)
+		if (checks[i].scope != CHEAP)
 			continue;
 		checks[i].run(&context, &result);
 		if (result.verdict > CHECK_NOT_APPLICABLE)

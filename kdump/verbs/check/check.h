@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/plan.h"
+#include "kdump/arming/chain.h"
 #include "kdump/arming/plan_build.h"
 #include "kdump/config/conf.h"
 #include "kdump/config/kernel.h"
@@ -34,7 +35,8 @@ struct check_context {
 	const struct kd_conf *conf;
 	const struct settings *settings;
 	const struct kernel *kernel;
-	const struct target *target;
+	const struct target *target; /* the first that can be used; for "target": the one that is checked */
+	bool left_out;               /* it is NULL, and the machine can be armed without it */
 	const struct kd_plan *plan;
 	int64_t now;  /* the machine's clock, seconds since the epoch; 0: a captured tree, which has none */
 	char *initrd; /* the image for that kernel, below the root; it need not be there */

@@ -30,7 +30,7 @@ void check_target(const struct check_context *c, struct check_result *result)
 	if (!c->conf)
 		return check_say(result, CHECK_NOT_APPLICABLE, NULL, "the configuration could not be read");
 	if (!target)
-		return check_say(result, CHECK_FAILURE, NULL, "%s", c->target_error);
+		return check_say(result, c->left_out ? CHECK_WARNING : CHECK_FAILURE, NULL, "%s", c->target_error);
 	/* The target is good without this. */
 	if (target->node)
 		kd_error_destroy(drivers_describe(&c->ctl->root, target->node, &stack));

@@ -47,8 +47,16 @@ static int setup(void **state)
 static void test_armed(void **state)
 {
 	struct tree *m = *state;
-	struct armed armed = { .kernel = (char *)"/boot/vmlinuz", .cmdline = (char *)"a b=\"c d\"", .time = 42 };
+	struct left_out left_out = { 3, (char *)"ext4 LABEL=\"a b\" is left out" };
+	struct armed armed = {
+		.kernel = (char *)"/boot/vmlinuz",
+		.cmdline = (char *)"a b=\"c d\"",
+		.time = 42,
+		.left_out = &left_out,
+		.left_out_count = 1,
+	};
 	_cleanup_(armed_free) struct armed read = { 0 };
+	_cleanup_free_ char *words = NULL;
 	struct armed none;
 	bool found;
 
@@ -62,12 +70,19 @@ static void test_armed(void **state)
 	assert_string_equal(read.cmdline, "a b=\"c d\"");
 	assert_null(read.target);
 	assert_int_equal(read.time, 42);
+	assert_int_equal(read.left_out_count, 1);
+	assert_int_equal(read.left_out[0].member, 3);
+	assert_string_equal(read.left_out[0].text, left_out.text);
+	words = armed_describe(&read);
+	assert_string_equal(words, "kernel ?, dumps go to ?; ext4 LABEL=\"a b\" is left out");
 
 	tree_text(m, "/proc/sys/kernel/random/boot_id", "two\n");
 	assert_no_error(armed_read(&m->root, &none, &found));
 	assert_false(found);
 	tree_text(m, ARMED_PATH, "nonsense\n");
 	assert_error(armed_read(&m->root, &none, &found), KD_ERR_FORMAT, "not a \"key value\" line: nonsense");
+	tree_text(m, ARMED_PATH, "left_out x y\n");
+	assert_error(armed_read(&m->root, &none, &found), KD_ERR_FORMAT, "not a \"left_out MEMBER TEXT\" line: x");
 	assert_no_error(armed_remove(&m->root));
 	assert_no_error(armed_remove(&m->root));
 	assert_no_error(armed_read(&m->root, &none, &found));
@@ -310,6 +325,8 @@ static void test_transitions(void **state)
 	assert_int_equal(transition_last(&m->root), STANDING_NOT_ARMED);
 	transition_note(&m->root, NULL, STANDING_ARMED, "kernel 6.1");
 	assert_int_equal(transition_last(&m->root), STANDING_ARMED);
+	transition_note(&m->root, NULL, STANDING_LACKING, "kernel 6.1; ext4 UUID=b is left out");
+	assert_int_equal(transition_last(&m->root), STANDING_LACKING);
 	transition_note(&m->root, NULL, STANDING_STALE, "/etc/kdump.conf has changed");
 	assert_int_equal(transition_last(&m->root), STANDING_STALE);
 	tree_text(m, TRANSITION_PATH, "armedness\n");

@@ -20,6 +20,7 @@
 #include "kdump/arming/transition.h"
 #include "kdump/loader/arch.h"
 #include "kdump/loader/kexec_call.h"
+#include "kdump/verbs/check/check.h"
 #include "kdump/verbs/verbs.h"
 
 /* --- a machine ---------------------------------------------------------------------------------------------------- */
@@ -512,6 +513,293 @@ static void test_no_rebuild(void **state)
 	assert_string_not_equal(second, third);
 }
 
+/* --- a chain of targets ------------------------------------------------------------------------------------------- */
+
+#define CHAIN "kdump_post /srv/hook\next4 UUID=aaaa-1\next4 UUID=bbbb-2\n"
+
+/* A second disk, with a second target. */
+static void plug_in(struct machine *m)
+{
+	static const char part[] = "/sys/devices/virtio2/block/vdb/vdb1";
+
+	put(m, "/sys/devices/virtio2/block/vdb/vdb1/dev", "254:17\n");
+	put(m, "/sys/devices/virtio2/block/vdb/vdb1/partition", "1\n");
+	put(m, "/sys/devices/virtio2/block/vdb/vdb1/uevent", "DEVNAME=vdb1\n");
+	tree_link(&m->tree, "/sys/class/block/vdb1", part);
+	tree_link(&m->tree, "/sys/dev/block/254:17", part);
+	put(m, "/dev/vdb1", "");
+	tree_link(&m->tree, "/dev/disk/by-uuid/bbbb-2", "../../vdb1");
+	tree_directory(&m->tree, "/mnt/var/crash");
+}
+
+static void mount_both(struct machine *m)
+{
+	put(m, "/proc/self/mountinfo",
+	    "22 1 254:1 / / rw,relatime - ext4 /dev/vda1 rw\n"
+	    "23 22 254:17 / /mnt rw,relatime - ext4 /dev/vdb1 rw\n");
+}
+
+static void umount_second(struct machine *m)
+{
+	put(m, "/proc/self/mountinfo", "22 1 254:1 / / rw,relatime - ext4 /dev/vda1 rw\n");
+}
+
+static void unplug(struct machine *m)
+{
+	umount_second(m);
+	tree_delete(&m->tree, "/dev/disk/by-uuid/bbbb-2");
+	tree_delete(&m->tree, "/dev/vdb1");
+	tree_delete(&m->tree, "/sys/class/block/vdb1");
+	tree_delete(&m->tree, "/sys/dev/block/254:17");
+}
+
+static void remount_read_only(struct machine *m)
+{
+	put(m, "/proc/self/mountinfo",
+	    "22 1 254:1 / / rw,relatime - ext4 /dev/vda1 rw\n"
+	    "23 22 254:17 / /mnt ro,relatime - ext4 /dev/vdb1 ro\n");
+}
+
+static void remove_directory(struct machine *m)
+{
+	assert_int_equal(rmdir(tree_path(&m->tree, "/mnt/var/crash")), 0);
+}
+
+static void lose_first(struct machine *m)
+{
+	tree_delete(&m->tree, "/dev/disk/by-uuid/aaaa-1");
+}
+
+static void lose_both(struct machine *m)
+{
+	lose_first(m);
+	unplug(m);
+}
+
+static void root_read_only(struct machine *m)
+{
+	put(m, "/proc/self/mountinfo",
+	    "22 1 254:1 / / ro,relatime - ext4 /dev/vda1 ro\n"
+	    "23 22 254:17 / /mnt rw,relatime - ext4 /dev/vdb1 rw\n");
+}
+
+/* A volume of which the capture could not know that it does no harm: in a tree, its table is not known. */
+static void put_on_volume(struct machine *m)
+{
+	put(m, "/sys/devices/virtio2/block/vdb/vdb1/dm/name", "vg-dumps\n");
+	put(m, "/sys/devices/virtio2/block/vdb/vdb1/dm/uuid", "LVM-abcdef\n");
+	tree_delete(&m->tree, "/sys/devices/virtio2/block/vdb/vdb1/partition");
+}
+
+/* The kernel takes it apart just now. */
+static void put_on_vanishing_array(struct machine *m)
+{
+	put(m, "/sys/devices/virtio2/block/vdb/vdb1/md/level", "raid1\n");
+	tree_delete(&m->tree, "/sys/devices/virtio2/block/vdb/vdb1/partition");
+}
+
+static void put_on_reshaped_array(struct machine *m)
+{
+	put_on_vanishing_array(m);
+	put(m, "/sys/devices/virtio2/block/vdb/vdb1/md/metadata_version", "1.2\n");
+	put(m, "/sys/devices/virtio2/block/vdb/vdb1/md/reshape_position", "4096\n");
+}
+
+static void put_holder(struct machine *m)
+{
+	put(m, "/sys/devices/virtio2/block/vdb/vdb1/holders/dm-0/dev", "253:0\n");
+	assert_int_equal(truncate(tree_path(&m->tree, "/dev/vdb1"), 1 << 20), 0);
+}
+
+static void assert_left_out(struct machine *m, const char *text)
+{
+	_cleanup_(armed_free) struct armed armed = { 0 };
+	bool found;
+
+	assert_no_error(armed_read(&m->tree.root, &armed, &found));
+	assert_int_equal(armed.left_out_count, text ? 1 : 0);
+	if (text && !strstr(armed.left_out[0].text, text))
+		fail_msg("\"%s\" is not in: %s", text, armed.left_out[0].text);
+	assert_int_equal(transition_last(&m->tree.root), text ? STANDING_LACKING : STANDING_ARMED);
+}
+
+/* A target that cannot be had now is left out, and said; a wrong configuration is an error, and so is no target. */
+static void test_chain(void **state)
+{
+	static const struct {
+		void (*change)(struct machine *m);
+		const char *conf, *target; /* NULL: start fails */
+		const char *words;         /* about what is left out, or the error; NULL: nothing is left out */
+	} rows[] = {
+		{ nothing, CHAIN, "UUID=aaaa-1", NULL },
+		{ unplug, CHAIN, "UUID=aaaa-1",
+		  "/etc/kdump.conf:3: target ext4 UUID=bbbb-2 is left out: there is no device UUID=bbbb-2" },
+		{ umount_second, CHAIN, "UUID=aaaa-1",
+		  "/etc/kdump.conf:3: target ext4 UUID=bbbb-2 is left out: Dump target \"UUID=bbbb-2\" is neither" },
+		{ remount_read_only, CHAIN, "UUID=aaaa-1",
+		  "UUID=bbbb-2 is left out: the dump target UUID=bbbb-2 is mo" },
+		{ remove_directory, CHAIN, "UUID=aaaa-1",
+		  "UUID=bbbb-2 is left out: directory /var/crash does not exist" },
+		{ put_on_vanishing_array, CHAIN, "UUID=aaaa-1",
+		  "UUID=bbbb-2 is left out: dump target /dev/vdb1: volume vd" },
+		{ lose_first, CHAIN, "UUID=bbbb-2",
+		  "/etc/kdump.conf:2: target ext4 UUID=aaaa-1 is left out: there is no device UUID=aaaa-1" },
+		{ nothing, CHAIN "nfs server:/dumps\n", "UUID=aaaa-1",
+		  "/etc/kdump.conf:4: target nfs server:/dumps is left out: server:/dumps is not mounted" },
+		{ unplug, "ext4 UUID=bbbb-2\nfailure_action dump_to_rootfs\n", "UUID=aaaa-1",
+		  "/etc/kdump.conf:1: target ext4 UUID=bbbb-2 is left out: there is no device" },
+		{ root_read_only, "ext4 UUID=bbbb-2\nfailure_action dump_to_rootfs\n", "UUID=bbbb-2",
+		  "/etc/kdump.conf:2: failure_action dump_to_rootfs is left out: path /var/crash lies on /dev/vda1, which" },
+		{ lose_both, CHAIN, NULL, "/etc/kdump.conf:2: there is no device UUID=aaaa-1" },
+		{ unplug, "ext4 UUID=bbbb-2\n", NULL, "/etc/kdump.conf:1: there is no device UUID=bbbb-2" },
+		{ nothing, CHAIN "nonsense\n", NULL, "/etc/kdump.conf:4: Invalid kdump config option nonsense" },
+		{ nothing, CHAIN "path relative\n", NULL,
+		  "/etc/kdump.conf:4: Invalid kdump config value for option 'path'" },
+		{ nothing, "ext4 UUID=aaaa-1\nxfs UUID=bbbb-2\n", NULL,
+		  "/etc/kdump.conf:2: UUID=bbbb-2 holds ext4, not xfs" },
+		{ put_on_volume, CHAIN, NULL, "volume vg-dumps: " },
+		{ put_on_reshaped_array, CHAIN, NULL, "vdb1 is being reshaped" },
+		{ put_holder, "ext4 UUID=aaaa-1\nraw /dev/vdb1\n", NULL, "other devices stand on it" },
+		{ nothing, CHAIN "ssh root@server\n", NULL, "another machine's ssh cannot be asked" },
+	};
+
+	if (!have_depmod())
+		end_test("no depmod");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(armed_free) struct armed armed = { 0 };
+		struct kd_error *err;
+		struct machine *m;
+		int status = 0;
+		bool found;
+
+		if (i) {
+			teardown(state);
+			setup(state);
+		}
+		m = *state;
+		make_whole(m);
+		plug_in(m);
+		mount_both(m);
+		rows[i].change(m);
+		put(m, "/etc/kdump.conf", rows[i].conf);
+		err = arm_start(&m->ctl, &status);
+		if (!err != !!rows[i].target || (err && !strstr(err->text, rows[i].words)))
+			fail_msg("row %zu: %s", i, err ? err->text : "no error");
+		assert_int_equal(loads, rows[i].target ? 1 : 0);
+		if (!err) {
+			assert_no_error(armed_read(&m->tree.root, &armed, &found));
+			assert_non_null(strstr(armed.target, rows[i].target));
+			assert_left_out(m, rows[i].words);
+		}
+		if (!err && rows[i].words) {
+			assert_said(m, rows[i].words);
+			assert_said(m, "; \"kdumpctl reload\" takes it in when it can be had\n");
+		}
+		kd_error_destroy(err);
+	}
+}
+
+/* What was left out is taken in when it is back, by the unit or by "start"; while it stays away nothing is loaded. */
+static void test_chain_returns(void **state)
+{
+	struct machine *m = *state;
+	int status = 0;
+
+	if (!have_depmod())
+		end_test("no depmod");
+	make_whole(m);
+	put(m, "/etc/kdump.conf", CHAIN);
+	assert_no_error(arm_start(&m->ctl, &status));
+	assert_left_out(m, "UUID=bbbb-2");
+	for (size_t i = 0; i < 3; i++)
+		assert_no_error(refresh_run(&m->ctl, &status));
+	assert_no_error(arm_start(&m->ctl, &status));
+	assert_said(m, "Kdump already running");
+	assert_int_equal(loads, 1);
+	/* There, but not mounted: one more reload would change nothing. */
+	plug_in(m);
+	assert_no_error(refresh_run(&m->ctl, &status));
+	assert_int_equal(loads, 1);
+	mount_both(m);
+	assert_no_error(refresh_run(&m->ctl, &status));
+	assert_said(m, "kdump: loaded again: /etc/kdump.conf:3: target ext4 UUID=bbbb-2 is there again\n");
+	assert_left_out(m, NULL);
+	assert_no_error(refresh_run(&m->ctl, &status));
+	assert_int_equal(loads, 2);
+	unplug(m);
+	for (size_t i = 0; i < 3; i++)
+		assert_no_error(refresh_run(&m->ctl, &status));
+	assert_left_out(m, "UUID=bbbb-2");
+	assert_int_equal(loads, 3);
+	plug_in(m);
+	mount_both(m);
+	assert_no_error(arm_start(&m->ctl, &status));
+	assert_left_out(m, NULL);
+	assert_int_equal(loads, 4);
+}
+
+/* What has come back as something dangerous is not left out any more: the unit says so, and what is loaded stays. */
+static void test_chain_returns_dangerous(void **state)
+{
+	_cleanup_free_ char *note = NULL;
+	struct machine *m = *state;
+	int status = 0;
+
+	if (!have_depmod())
+		end_test("no depmod");
+	make_whole(m);
+	put(m, "/etc/kdump.conf", CHAIN);
+	assert_no_error(arm_start(&m->ctl, &status));
+	plug_in(m);
+	mount_both(m);
+	put_on_volume(m);
+	for (size_t i = 0; i < 3; i++)
+		assert_no_error(refresh_run(&m->ctl, &status));
+	assert_int_equal(loads + unloads, 1);
+	assert_int_equal(transition_last(&m->tree.root), STANDING_STALE);
+	tree_read(&m->tree, TRANSITION_PATH, &note, &(size_t){ 0 });
+	assert_non_null(strstr(note, "volume vg-dumps: "));
+}
+
+/* Every target is listed, with its own verdict: without one of two, a crash leaves a dump. */
+static void test_chain_checked(void **state)
+{
+	static const struct {
+		void (*change)(struct machine *m);
+		unsigned int failures; /* more than with both */
+	} rows[] = { { nothing, 0 }, { unplug, 0 }, { lose_both, 2 }, { put_on_volume, 1 } };
+	unsigned int failures, before = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct machine *m;
+		struct kd_error *err;
+		int out;
+
+		if (i) {
+			teardown(state);
+			setup(state);
+		}
+		m = *state;
+		make_whole(m);
+		plug_in(m);
+		mount_both(m);
+		put(m, "/etc/kdump.conf", CHAIN);
+		rows[i].change(m);
+		fflush(stdout);
+		out = dup(STDOUT_FILENO);
+		assert_true(out >= 0 && freopen("/dev/null", "w", stdout) != NULL);
+		err = check_everything(&m->ctl, &failures);
+		fflush(stdout);
+		assert_true(dup2(out, STDOUT_FILENO) >= 0 && close(out) == 0);
+		assert_no_error(err);
+		if (!i)
+			before = failures;
+		assert_int_equal(failures, before + rows[i].failures);
+	}
+}
+
+/* --- what is loaded once ------------------------------------------------------------------------------------------ */
+
 /* An edit starts the unit, and the administrator types "restart": one load, whoever gets the lock first. */
 static void test_load_once(void **state)
 {
@@ -812,6 +1100,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fall_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_rebuild, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_start_outdated, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_chain, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_chain_returns, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_chain_returns_dangerous, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_chain_checked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_load_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_return, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_return_after_trial, setup, teardown),

@@ -201,6 +201,8 @@ static void test_target(void **state)
 	m->context.target = NULL;
 	m->context.target_error = "why";
 	expect(m, check_target, CHECK_FAILURE, "why");
+	m->context.left_out = true;
+	expect(m, check_target, CHECK_WARNING, "why");
 }
 
 static void test_firmware(void **state)
