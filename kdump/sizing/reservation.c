@@ -16,10 +16,13 @@ static struct kd_error *find_dumps(const struct kd_sysroot *root, const struct k
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	struct kd_error *err = kd_conf_load(root, log, conf_file, &conf);
-	const struct target_request request = kd_conf_target(&conf);
 
-	if (!err)
+	for (size_t i = 0; i <= conf.further_count && !err && !target->directory; i++) {
+		const struct target_request request = i ? kd_conf_further(&conf, i - 1) : kd_conf_target(&conf);
+
+		target_free(target);
 		kd_error_destroy(target_resolve(root, &request, NULL, target));
+	}
 	*returns = conf.final_action == KD_ACTION_KEXEC;
 	return err;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/target_types.h"
 #include "base/text.h"
 #include "kdump/config/conf.h"
 #include "kdump/dumps/named.h"
@@ -75,6 +76,17 @@ static struct kd_error *refuse_elsewhere(const struct elsewhere *row, const stru
 			     request->device, command);
 }
 
+/* A further target may be a file system of this machine, where one command more finds the dumps. */
+static void remark_mounted(const struct kdumpctl *ctl, const struct target_request *request)
+{
+	_cleanup_(target_free) struct target target = { 0 };
+
+	if (kd_target_type_find(request->type)->source == KD_TARGET_BLOCK &&
+	    !kd_error_discard(target_resolve(&ctl->root, request, NULL, &target)) && target.directory)
+		kd_info(&ctl->log, "There may be more dumps on %s: \"kdumpctl list %s\" lists them", request->device,
+			target.directory);
+}
+
 void dumps_remark_elsewhere(const struct kdumpctl *ctl)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
@@ -86,9 +98,10 @@ void dumps_remark_elsewhere(const struct kdumpctl *ctl)
 		_cleanup_free_ char *command = NULL;
 
 		if (!row)
-			continue;
-		err = way_to_look(row, &request, &command);
-		if (!err)
+			remark_mounted(ctl, &request);
+		else
+			err = way_to_look(row, &request, &command);
+		if (command)
 			kd_info(&ctl->log, "There may be more dumps in %s: \"%s\" lists them", request.device, command);
 	}
 	kd_error_destroy(err);

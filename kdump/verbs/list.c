@@ -345,6 +345,8 @@ struct kd_error *dumps_list(struct kdumpctl *ctl, int *status)
 				      path);
 	if (!err)
 		err = load_dumps(ctl, directory, &dumps);
+	if (err && !directory) /* the first target is away, and another one may have taken its dump */
+		dumps_remark_elsewhere(ctl);
 	if (!err && !dumps.count && dump_is_directory(directory))
 		err = load_itself(directory, &dumps);
 	if (err)
