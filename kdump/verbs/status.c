@@ -29,7 +29,7 @@ const struct verb_option status_options[] = {
 	[OPTION_METRICS] = { .name = "metrics",
 			     .value = "[FILE]",
 			     .help = "print for Prometheus, or write that into FILE" },
-	[OPTION_STRICT] = { .name = "strict", .help = "exit with 4 if the image is not up to date" },
+	[OPTION_STRICT] = { .name = "strict", .help = "exit with 4 if the image is not up to date, or lacks a target" },
 	{ 0 },
 };
 
@@ -44,6 +44,7 @@ static void print_details(const struct kdumpctl *ctl, const struct health *healt
 	char when[TERM_TIME_MAX], age[TERM_TIME_MAX];
 	struct term term;
 
+	term_init(&term, stdout);
 	printf("state         %s\n", health_sentence(health));
 	if (armed->time) {
 		printf("loaded        %s (%s), %s\n", term_time(armed->time, when), term_age(armed->time, age),
@@ -68,6 +69,8 @@ static void print_details(const struct kdumpctl *ctl, const struct health *healt
 		printf("target        %s\n", armed->target);
 	if (armed->directory)
 		printf("dumps         %s\n", armed->directory);
+	for (size_t i = 0; i < armed->left_out_count; i++)
+		term_line(&term, "left out      %s", armed->left_out[i].text);
 	containers_print_fit(ctl, "container", 14);
 	if (armed->cmdline)
 		printf("command line  %s\n", armed->cmdline);
@@ -75,11 +78,9 @@ static void print_details(const struct kdumpctl *ctl, const struct health *healt
 	if (health->needed)
 		printf(", of which %" PRIu64 " MiB are needed: \"kdumpctl estimate\"", kd_mib_up(health->needed));
 	putchar('\n');
-	if (health->captured) {
-		term_init(&term, stdout);
+	if (health->captured)
 		term_line(&term, "last dump     %s, %s: \"kdumpctl info\"", health->capture_name,
 			  term_age(health->captured, age));
-	}
 }
 
 static void print_changes(const struct health *health)
@@ -122,6 +123,9 @@ static void warn_of_problems(const struct kdumpctl *ctl, const struct health *he
 		kd_info(&ctl->log, SANDBOXED);
 	if (health->armed.fallback)
 		kd_warn(&ctl->log, "armed with %s", health->armed.fallback);
+	for (i = 0; i < health->armed.left_out_count; i++)
+		kd_warn(&ctl->log, "%s; \"kdumpctl reload\" takes it in when it can be had",
+			health->armed.left_out[i].text);
 	if (health->armed.comeback && strstr(health->armed.comeback, "through the firmware"))
 		kd_warn(&ctl->log, "the way back after a crash: %s", health->armed.comeback);
 	if (health->armed.crashes && !kd_starts_with(health->armed.crashes, "0 "))
@@ -235,6 +239,10 @@ static void print_json(const struct kdumpctl *ctl, const struct health *health)
 	put_known(&json, "crash_loop", armed->crashes);
 	put_known(&json, "target", armed->target);
 	put_known(&json, "directory", armed->directory);
+	kd_json_open(&json, "left_out", '[');
+	for (i = 0; i < armed->left_out_count; i++)
+		kd_json_string(&json, NULL, armed->left_out[i].text);
+	kd_json_close(&json, ']');
 	put_known(&json, "command_line", armed->cmdline);
 	if (health->captured) {
 		kd_json_string(&json, "last_capture", health->capture_name);
@@ -261,6 +269,8 @@ static void print_metrics(const struct health *health, FILE *out)
 	put_metric(out, "armed", "Whether a capture kernel is loaded.", health->loaded);
 	put_metric(out, "stale", "Whether the image is not up to date.", health_is_stale(health));
 	put_metric(out, "changes", "How many inputs of the image have changed since the load.", health->changes);
+	put_metric(out, "targets_left_out", "How many targets of kdump.conf the image lacks.",
+		   health->armed.left_out_count);
 	put_metric(out, "reserved_bytes", "Memory reserved for the capture kernel.", health->reserved);
 	if (health->needed)
 		put_metric(out, "needed_bytes", "Memory that the capture needs.", health->needed);
@@ -341,7 +351,7 @@ struct kd_error *status_show(struct kdumpctl *ctl, int *exit_status)
 		return err;
 	if (!health.loaded)
 		*exit_status = STATUS_NOT_OPERATIONAL;
-	else if (ctl->option[OPTION_STRICT] && health_is_stale(&health))
+	else if (ctl->option[OPTION_STRICT] && (health_is_stale(&health) || health.armed.left_out_count))
 		*exit_status = STATUS_STALE;
 	return NULL;
 }

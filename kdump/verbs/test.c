@@ -29,6 +29,8 @@ static void explain(const struct health *health)
 	puts("This machine will crash now, save its memory, and reboot. Unsaved work is lost.");
 	term_line(&term, "armed    %s", health->armed.kernel ? health->armed.kernel : "by another program");
 	term_line(&term, "target   %s", health->armed.target ? health->armed.target : "not known");
+	for (size_t i = 0; i < health->armed.left_out_count; i++)
+		term_line(&term, "without  %s", health->armed.left_out[i].text);
 	if (health->captured)
 		term_line(&term, "last     %s (%s)", health->capture_name, term_age(health->captured, age));
 	putchar('\n');

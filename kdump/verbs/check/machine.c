@@ -126,6 +126,9 @@ void check_armed(const struct check_context *c, struct check_result *result)
 	if (health_is_stale(&health))
 		check_say(result, CHECK_WARNING, "\"kdumpctl restart\"", "the loaded image is not up to date: %s",
 			  reason ? reason : "");
+	else if (health.armed.left_out_count)
+		check_say(result, CHECK_WARNING, "\"kdumpctl reload\" takes it in when it can be had", "%s",
+			  health.armed.left_out[0].text);
 	else
 		check_say(result, health.state == ARMED_OURS ? CHECK_OK : CHECK_WARNING, NULL, "%s",
 			  health_sentence(&health));
