@@ -13,6 +13,7 @@
 #include "kdump/storage/mounts.h"
 #include "kdump/verbs/dump_choice.h"
 #include "kdump/verbs/dump_options.h"
+#include "kdump/verbs/terminal.h"
 #include "kdump/verbs/verbs.h"
 
 enum { OPTION_IDENTITY = DUMP_OPTION_PATH + 1, OPTION_PARTIAL };
@@ -41,12 +42,14 @@ static struct kd_error *decrypt_one(struct decrypting *decrypting, const char *p
 {
 	struct decrypted result;
 	struct kd_error *err = decrypt_file(path, out, decrypting->keys, decrypting->partial, &result);
+	struct term term;
 
 	if (err)
 		return err;
 	decrypting->files++;
 	decrypting->incomplete += !result.whole;
-	printf("%s\n", out);
+	term_init(&term, stdout);
+	term_line(&term, "%s", out);
 	if (!result.whole)
 		kd_warn(&decrypting->ctl->log, "%s is incomplete: %s", out, result.missing);
 	free(result.missing);

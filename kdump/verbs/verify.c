@@ -169,15 +169,17 @@ static void verify_encrypted(const struct kdumpctl *ctl, const char *path, const
 				      "the name of the file or its length says that the capture was interrupted, "
 				      "or that the file was cut off";
 	struct kd_json json = { .out = stdout };
+	struct term term;
 
 	*status = whole ? EXIT_ENCRYPTED : EXIT_INCOMPLETE;
 	if (!ctl->json) {
-		printf("%s: %s\n", path, whole ? "encrypted" : "encrypted, incomplete");
+		term_init(&term, stdout);
+		term_line(&term, "%s: %s", path, whole ? "encrypted" : "encrypted, incomplete");
 		printf("%14s  %s\n", "",
 		       problem ? problem :
 		       written ? "it is as long as the capture wrote it" :
 				 "its length is not known from anywhere, but one that a whole file can have");
-		printf("%14s  \"kdumpctl decrypt --identity FILE %s\" checks every byte of it\n", "", path);
+		term_line(&term, "%14s  \"kdumpctl decrypt --identity FILE %s\" checks every byte of it", "", path);
 		return;
 	}
 	kd_json_open(&json, NULL, '{');
