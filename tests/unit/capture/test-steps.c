@@ -20,6 +20,7 @@
 #include "capture/child.h"
 #include "capture/clock.h"
 #include "capture/comeback.h"
+#include "capture/quiesce.h"
 #include "tests/unit/temporary.h"
 #include "tests/unit/testing.h"
 
@@ -36,6 +37,7 @@ static struct {
 	const char *dies_in; /* the worker, in this mock of a step */
 	bool dies_always;
 	unsigned int replay_ms;
+	bool sync_is_slow;
 	bool unplugged; /* the first target's disk, while it is mounted */
 } machine;
 
@@ -93,6 +95,20 @@ FILE *fopen(const char *path, const char *mode)
 		return fmemopen(text, sizeof(text) - 1, "r");
 	fd = open(path, (*mode == 'r' ? O_RDONLY : O_WRONLY | O_CREAT | O_TRUNC) | O_CLOEXEC, 0600);
 	return fd < 0 ? NULL : fdopen(fd, mode);
+}
+
+int unlink(const char *path)
+{
+	if (strcmp(path, CRASH_LOG) != 0)
+		return unlinkat(AT_FDCWD, path, 0);
+	put_file("log-is-freed");
+	return 0;
+}
+
+struct kd_error *quiesce(const struct kd_sysroot *root, struct quiesce_result *ret)
+{
+	note(getpid() == machine.worker ? "the worker stops devices\n" : "stop devices\n");
+	return NULL;
 }
 
 struct kd_error *crash_examine(const struct kd_log *log, struct crash_facts *ret)
@@ -176,7 +192,17 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 /* What the end of a capture does to the machine; it is not this one that is to go down. */
 void sync(void)
 {
-	note("sync\n");
+	int64_t patience = clock_ms() + (machine.sync_is_slow ? 20000 : 0);
+
+	while (clock_ms() < patience && !exists("petted"))
+		usleep(10000);
+	note("sync%s\n", machine.sync_is_slow && exists("petted") ? ", petting the watchdog" : "");
+}
+
+void __wrap_watchdog_alive(const struct watchdog *watchdog);
+void __wrap_watchdog_alive(const struct watchdog *watchdog)
+{
+	put_file("petted");
 }
 
 int syncfs(int fd)
@@ -297,7 +323,7 @@ static int set_up(void **state)
 	machine.dies_in = NULL;
 	machine.dies_always = false;
 	machine.replay_ms = 0;
-	machine.unplugged = false;
+	machine.sync_is_slow = machine.unplugged = false;
 	fixture->outcome = shared_alloc(sizeof(*fixture->outcome));
 	assert_non_null(fixture->outcome);
 	*state = fixture;
@@ -323,6 +349,27 @@ static void test_the_log_is_saved_before_kdump_pre(void **state)
 	make_plan(&fixture->plan, "test -e 0/vmcore-dmesg.txt", 1);
 	capture(&fixture->plan, fixture->outcome, "connect 0\npre\ndump behind its log\ndisconnect\n");
 	assert_int_equal(fixture->outcome->result, CAPTURE_COMPLETE);
+}
+
+/* The memory that the log takes is the dump's, once the log is on the target. */
+static void test_a_saved_log_takes_no_memory(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_target(0);
+	make_plan(&fixture->plan, "test -e log-is-freed", 1);
+	capture(&fixture->plan, fixture->outcome, "connect 0\npre\ndump behind its log\ndisconnect\n");
+}
+
+/* A device that does not answer must not hold the worker. */
+static void test_devices_are_stopped_by_a_child(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_target(0);
+	make_plan(&fixture->plan, NULL, 1);
+	fixture->plan.quiesce = true;
+	capture(&fixture->plan, fixture->outcome, "stop devices\nconnect 0\ndump behind its log\ndisconnect\n");
 }
 
 static void test_kdump_pre_forbids_the_dump(void **state)
@@ -779,6 +826,15 @@ static void test_the_end_syncs(void **state)
 	assert_ends(fixture->outcome, "connect 0\ndump behind its log\ndisconnect\nsync\nreboot\n");
 }
 
+/* A sync may take a minute. Who pets the watchdog gives up process 1 when that is silent for half of it. */
+static void test_a_sync_does_not_starve_the_watchdog(void **state)
+{
+	struct fixture *fixture = *state;
+
+	machine.sync_is_slow = true;
+	assert_ends(fixture->outcome, "sync, petting the watchdog\nreboot\n");
+}
+
 /* sync(2) would wait for the disk that was left, and for nothing else. */
 static void test_the_end_does_not_wait_for_a_disk_that_was_left(void **state)
 {
@@ -799,6 +855,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		WITH_MACHINE(test_the_log_is_saved_before_kdump_pre),
+		WITH_MACHINE(test_a_saved_log_takes_no_memory),
+		WITH_MACHINE(test_devices_are_stopped_by_a_child),
 		WITH_MACHINE(test_kdump_pre_forbids_the_dump),
 		WITH_MACHINE(test_kdump_pre_that_cannot_be_run),
 		WITH_MACHINE(test_kdump_pre_runs_once),
@@ -824,6 +882,7 @@ int main(void)
 		WITH_MACHINE(test_a_crash_loop),
 		WITH_MACHINE(test_no_target),
 		WITH_MACHINE(test_the_end_syncs),
+		WITH_MACHINE(test_a_sync_does_not_starve_the_watchdog),
 		WITH_MACHINE(test_the_end_does_not_wait_for_a_disk_that_was_left),
 	};
 
