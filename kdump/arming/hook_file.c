@@ -160,7 +160,7 @@ struct kd_error *hook_file_check(const struct kd_sysroot *root, const char *path
 	if (err)
 		return err;
 	if (!head.size)
-		return kd_error_create(KD_ERR_CONFIG, "%s is empty: write the hook, or remove it", path);
+		return kd_error_create(KD_ERR_CONFIG, "%s is empty: write it, or remove it", path);
 	if (begins(&head, ELFMAG)) {
 		*ret = HOOK_PROGRAM;
 		return check_elf(root, &head);

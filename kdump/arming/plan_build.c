@@ -284,6 +284,26 @@ static void take_words(const struct kd_conf *conf, char **words)
 	*words = NULL;
 }
 
+/* If the kernel could not run the file, the capture would fall back to the built-in filter, and the dump would not be
+ * the one that was asked for. */
+static struct kd_error *find_collector(const struct kd_sysroot *root, const char *what, const char *program, char **ret)
+{
+	_cleanup_free_ char *path = NULL;
+	enum hook_kind kind;
+	struct kd_error *err = program_find(root, what, program, &path);
+
+	if (!err)
+		err = kd_error_wrap(hook_file_check(root, path, &kind), "%s", what);
+	if (!err && kind == HOOK_TEXT)
+		err = kd_error_create(KD_ERR_CONFIG,
+				      "%s: %s is a text whose first line does not name an interpreter: write "
+				      "\"#!/bin/sh\"",
+				      what, path);
+	if (!err)
+		*ret = take_ptr(path);
+	return err;
+}
+
 static struct kd_error *set_collector(const struct kd_sysroot *root, const struct kd_conf *conf, struct kd_plan *plan)
 {
 	_cleanup_free_ char *path = NULL, *what = NULL, **argv = NULL;
@@ -303,7 +323,7 @@ static struct kd_error *set_collector(const struct kd_sysroot *root, const struc
 	if (err)
 		return kd_error_wrap(err, "%s", what);
 	if (collector.kind != KD_COLLECTOR_BUILT_IN)
-		err = program_find(root, what, collector.program, &path);
+		err = find_collector(root, what, collector.program, &path);
 	if (err)
 		return err;
 	argv[0] = path ? path : (char *)collector.program;

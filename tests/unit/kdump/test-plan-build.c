@@ -275,6 +275,34 @@ static void test_plan_collector_asks_makedumpfile(void **state)
 	m->root = tree;
 }
 
+/* As for hooks: what the kernel could not run is told now. */
+static void test_plan_collector_that_cannot_be_run(void **state)
+{
+	static const struct {
+		const char *content, *text;
+	} cases[] = {
+		{ "#!/bin/sh\r\ncp $1 $2\r\n",
+		  "/etc/kdump.conf:1: core_collector: /srv/collect: the file has Windows line ends" },
+		{ "\xef\xbb\xbf#!/bin/sh\n", "a byte order mark stands before its first line" },
+		{ "#!/usr/bin/perl\n", "its interpreter /usr/bin/perl does not exist" },
+		{ "", "/srv/collect is empty" },
+		{ "cp $1 $2\n",
+		  "core_collector: /srv/collect is a text whose first line does not name an interpreter" },
+	};
+	struct tree *m = *state;
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	_cleanup_(plan_programs_free) struct plan_programs programs = { 0 };
+
+	tree_program(m, "/bin/sh", ELF_FILE);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		tree_program(m, "/srv/collect", cases[i].content);
+		assert_error(build_plan(m, "core_collector /srv/collect", &plan, &programs), KD_ERR_CONFIG,
+			     cases[i].text);
+	}
+	tree_program(m, "/srv/collect", "#!/bin/sh\ncp $1 $2\n");
+	assert_collector(m, "core_collector /srv/collect", "program % /srv/collect");
+}
+
 /* Only the program erases, so it is chosen; its configuration is checked at start. */
 static void test_plan_collector_erases(void **state)
 {
@@ -399,6 +427,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_plan_collector, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_collector_without_makedumpfile, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_collector_asks_makedumpfile, tree_setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_plan_collector_that_cannot_be_run, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_collector_erases, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_encryption, tree_setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_plan_errors, tree_setup, tree_teardown),
