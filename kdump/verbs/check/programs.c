@@ -18,6 +18,7 @@
 #include "initramfs/image.h"
 #include "initramfs/modules.h"
 #include "kdump/arming/armed.h"
+#include "kdump/arming/hook_file.h"
 #include "kdump/storage/volume_keys.h"
 #include "kdump/verbs/check/check.h"
 #include "kdump/verbs/terminal.h"
@@ -284,17 +285,42 @@ void check_firmware(const struct check_context *c, struct check_result *result)
 		  firmware.missing.count && missing ? missing : "");
 }
 
-/* At the crash, files that are not executable are skipped without a word. */
+/* At the crash, files that are not executable are skipped without a word. start does not look at what @announces a dump
+ * after the next boot, and no shell runs that if it is a text. */
+static void check_hook(const struct check_context *c, const char *path, mode_t mode, bool announces,
+		       struct check_result *result)
+{
+	enum hook_kind kind = HOOK_PROGRAM;
+	struct kd_error *err;
+
+	if (!(mode & 0111))
+		return check_say(result, CHECK_WARNING,
+				 "run \"chmod +x\" on it if it is a hook, otherwise move it to another directory",
+				 "%s is not executable, and is not run", path);
+	if (mode & 0002)
+		return check_say(result, CHECK_WARNING, "\"chmod o-w\"",
+				 "every user can write to %s, which runs as root", path);
+	err = hook_file_check(&c->ctl->root, path, &kind);
+	if (err)
+		return check_say_error(result, CHECK_WARNING, err);
+	if (kind == HOOK_TEXT && announces)
+		check_say(result, CHECK_WARNING, "write \"#!/bin/sh\" into its first line",
+			  "%s is a text that does not name an interpreter, and cannot be run", path);
+}
+
 void check_hook_directories(const struct check_context *c, struct check_result *result)
 {
-	static const char *const directories[] = { "pre.d", "post.d", "emergency.d", "notify.d" };
+	static const struct {
+		const char *name;
+		bool announces;
+	} directories[] = { { "pre.d", false }, { "post.d", false }, { "emergency.d", false }, { "notify.d", true } };
 	unsigned int programs = 0;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(directories); i++) {
 		_cleanup_free_ char *path = NULL;
 		_cleanup_closedir_ DIR *dir = NULL;
-		struct kd_error *err = kd_format(&path, KD_SYSCONFDIR "/kdump/%s", directories[i]);
+		struct kd_error *err = kd_format(&path, KD_SYSCONFDIR "/kdump/%s", directories[i].name);
 		const char *name;
 		struct stat st;
 
@@ -302,17 +328,15 @@ void check_hook_directories(const struct check_context *c, struct check_result *
 			return check_say_error(result, CHECK_NOT_APPLICABLE, err);
 		dir = kd_sysroot_open_dir(&c->ctl->root, path);
 		while (dir && (name = kd_next_entry(dir))) {
+			_cleanup_free_ char *file = NULL;
+
 			if (kd_is_left_behind(name) || fstatat(dirfd(dir), name, &st, 0) < 0 || !S_ISREG(st.st_mode))
 				continue;
 			programs++;
-			if (!(st.st_mode & 0111))
-				check_say(
-					result, CHECK_WARNING,
-					"run \"chmod +x\" on it if it is a hook, otherwise move it to another directory",
-					"%s/%s is not executable, and is not run", path, name);
-			else if (st.st_mode & 0002)
-				check_say(result, CHECK_WARNING, "\"chmod o-w\"",
-					  "every user can write to %s/%s, which runs as root", path, name);
+			err = kd_format(&file, "%s/%s", path, name);
+			if (err)
+				return check_say_error(result, CHECK_NOT_APPLICABLE, err);
+			check_hook(c, file, st.st_mode, directories[i].announces, result);
 		}
 	}
 	if (!result->text && programs)

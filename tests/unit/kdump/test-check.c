@@ -341,6 +341,27 @@ static void test_keys_of_machine(void **state)
 	expect_row(m, "keys", "no volume of the target is encrypted");
 }
 
+/* Hooks that are there, and cannot be run when their time has come. */
+static void test_hook_directories(void **state)
+{
+	static const char announcing[] = KD_SYSCONFDIR "/kdump/notify.d/mail";
+	struct machine *m = *state;
+
+	expect(m, check_hook_directories, CHECK_NOT_APPLICABLE, "no hooks in " KD_SYSCONFDIR "/kdump");
+	tree_program(&m->tree, "/bin/sh", "x");
+	tree_program(&m->tree, KD_SYSCONFDIR "/kdump/post.d/text", "touch /mnt/it\n");
+	tree_program(&m->tree, announcing, "#!/bin/sh\n");
+	expect(m, check_hook_directories, CHECK_OK, "2 hooks");
+	tree_program(&m->tree, announcing, "#!/bin/sh\r\n");
+	expect(m, check_hook_directories, CHECK_WARNING, "the file has Windows line ends");
+	tree_program(&m->tree, announcing, "mail root\n");
+	expect(m, check_hook_directories, CHECK_WARNING, "mail is a text that does not name an interpreter");
+	tree_mode(&m->tree, announcing, 0644);
+	expect(m, check_hook_directories, CHECK_WARNING, "mail is not executable");
+	tree_mode(&m->tree, announcing, 0757);
+	expect(m, check_hook_directories, CHECK_WARNING, "every user can write to");
+}
+
 /* --- no descriptors are left open --------------------------------------------------------------------------------- */
 
 static bool streams_fail;
@@ -517,6 +538,7 @@ int main(void)
 		TEST(test_drivers_of_volume),
 		TEST(test_firmware),
 		TEST(test_keys_of_machine),
+		TEST(test_hook_directories),
 		TEST(test_no_memory_for_directories),
 		TEST(test_armed_image),
 		TEST(test_clock),
