@@ -21,7 +21,7 @@ bool chain_may_leave_out(const struct kd_error *err)
 
 /* --- members ------------------------------------------------------------------------------------------------------ */
 
-static size_t count_members(const struct kd_conf *conf)
+size_t chain_length(const struct kd_conf *conf)
 {
 	return 1 + conf->further_count + conf->dump_to_rootfs;
 }
@@ -31,7 +31,7 @@ static bool is_rootfs(const struct kd_conf *conf, size_t member)
 	return member > conf->further_count;
 }
 
-static struct target_request request_of(const struct kd_conf *conf, size_t member)
+struct target_request chain_request(const struct kd_conf *conf, size_t member)
 {
 	struct target_request request = member && !is_rootfs(conf, member) ? kd_conf_further(conf, member - 1) :
 									     kd_conf_target(conf);
@@ -43,7 +43,7 @@ static struct target_request request_of(const struct kd_conf *conf, size_t membe
 
 static struct kd_error *name_of(const struct kd_conf *conf, size_t member, char **ret)
 {
-	const struct target_request request = request_of(conf, member);
+	const struct target_request request = chain_request(conf, member);
 	_cleanup_free_ char *where = NULL;
 	struct kd_error *err;
 
@@ -57,7 +57,7 @@ static struct kd_error *name_of(const struct kd_conf *conf, size_t member, char 
 static struct kd_error *try_member(const struct kd_sysroot *root, const struct kd_log *log, const struct kd_conf *conf,
 				   size_t member, struct target *ret)
 {
-	const struct target_request request = request_of(conf, member);
+	const struct target_request request = chain_request(conf, member);
 	_cleanup_(target_free) struct target target = { 0 };
 	struct kd_error *err = target_resolve(root, &request, log, &target);
 
@@ -75,7 +75,7 @@ static struct kd_error *try_member(const struct kd_sysroot *root, const struct k
 struct kd_error *chain_look(const struct kd_sysroot *root, const struct kd_log *log, const struct kd_conf *conf,
 			    struct chain *ret)
 {
-	size_t count = count_members(conf);
+	size_t count = chain_length(conf);
 
 	if (count > CHAIN_MAX)
 		return kd_error_create(KD_ERR_LIMIT, "%s:%u: there are more than %d targets",
@@ -216,9 +216,9 @@ struct kd_error *chain_find_returned(const struct kd_sysroot *root, const struct
 		struct kd_error *err;
 		bool away;
 
-		if (member >= count_members(conf))
+		if (member >= chain_length(conf))
 			continue;
-		request = request_of(conf, member);
+		request = chain_request(conf, member);
 		if (!servers && is_on_server(&request))
 			continue;
 		err = try_member(root, NULL, conf, member, &target);

@@ -32,6 +32,10 @@ struct chain {
 	size_t count;
 };
 
+/** How many targets @conf has, and what it says of one of them; dump_to_rootfs has neither a type nor a device. */
+size_t chain_length(const struct kd_conf *conf);
+struct target_request chain_request(const struct kd_conf *conf, size_t member);
+
 /** May a machine be armed without a target that has failed with @err? This is the only rule: errors that are about the
  *  machine and what it can reach now pass (KD_ERR_NOT_FOUND, KD_ERR_STATE, KD_ERR_OS, KD_ERR_TIMEOUT), errors that are
  *  about what kdump.conf asks for do not. */

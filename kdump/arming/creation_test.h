@@ -27,8 +27,10 @@ bool creation_test_read(const struct kd_sysroot *root, struct creation_test *ret
 /** Record a pending test of this moment. The record is on the disk when this returns: the machine is about to crash. */
 struct kd_error *creation_test_begin(const struct kd_sysroot *root) MUST_CHECK;
 
-/** Decide a pending test by the dumps that exist now. If no test is pending, nothing happens. */
-struct kd_error *creation_test_settle(const struct kd_sysroot *root, const struct dumps *dumps) MUST_CHECK;
+/** Decide a pending test by the dumps that exist now, in @count places. @all: there are no others, so a test without a
+ *  dump has failed. If no test is pending, nothing happens. */
+struct kd_error *creation_test_settle(const struct kd_sysroot *root, const struct dumps *dumps, size_t count,
+				      bool all) MUST_CHECK;
 
 /** Forget the result of a test, since the image that it tested was replaced. A pending test stays. */
 struct kd_error *creation_test_clear(const struct kd_sysroot *root) MUST_CHECK;

@@ -79,16 +79,21 @@ static struct kd_error *read_seen(const struct kdumpctl *ctl, char **ret)
 	return err;
 }
 
-static struct kd_error *write_seen(const struct kdumpctl *ctl, const struct dumps *dumps)
+/* Dumps of a place that cannot be looked at now are not forgotten. */
+static struct kd_error *write_seen(const struct kdumpctl *ctl, const struct all_dumps *all, const char *seen)
 {
 	_cleanup_free_ char *text = NULL;
-	size_t size = 0, i;
+	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
 	if (!out)
 		return kd_error_nomem();
-	for (i = 0; i < dumps->count; i++)
-		fprintf(out, "%s\n", dumps->dump[i].name);
+	for (size_t i = 0; i < all->count; i++)
+		for (size_t j = 0; j < all->place[i].count; j++)
+			if (all->whole || !seen || !has_line(seen, all->place[i].dump[j].name))
+				fprintf(out, "%s\n", all->place[i].dump[j].name);
+	if (!all->whole && seen)
+		fputs(seen, out);
 	if (fclose(out))
 		return kd_error_nomem();
 	return kd_record_write(&ctl->root, SEEN_FILE, text, size, 0600);
@@ -114,7 +119,7 @@ struct announcement {
 };
 
 /* The journal's fields are also the environment of the programs in notify.d. */
-static struct kd_error *announce(const struct dump *dump, struct announcement *ret)
+static struct kd_error *announce(const struct dump *dump, bool by_name, struct announcement *ret)
 {
 	*ret = (struct announcement){
 		.field = {
@@ -132,7 +137,7 @@ static struct kd_error *announce(const struct dump *dump, struct announcement *r
 	};
 	term_time(dump->time, ret->time);
 	return kd_format(&ret->message, "The kernel crashed at %s: %s (%s; \"kdumpctl info %s\" tells more)", ret->time,
-			 dump_reason(dump), dump_state_name(dump->state), dump->name);
+			 dump_reason(dump), dump_state_name(dump->state), by_name ? dump->name : dump->path);
 }
 
 /* Make the environment of a program: PATH and the fields. NULL-terminated; the caller owns each string. */
@@ -211,10 +216,11 @@ static void notify(const struct kdumpctl *ctl, const struct dump *dump, const st
 	}
 }
 
-static void tell(const struct kdumpctl *ctl, const struct dump *dump)
+/* @by_name: its name is enough for "kdumpctl info". */
+static void tell(const struct kdumpctl *ctl, const struct dump *dump, bool by_name)
 {
 	struct announcement announcement;
-	struct kd_error *err = announce(dump, &announcement);
+	struct kd_error *err = announce(dump, by_name, &announcement);
 
 	if (err) {
 		complain(ctl, err);
@@ -300,23 +306,27 @@ static void bring_records(const struct kdumpctl *ctl)
 
 struct kd_error *dumps_collect(struct kdumpctl *ctl, int *status)
 {
-	_cleanup_(dumps_free) struct dumps dumps = { 0 };
+	_cleanup_(all_dumps_free) struct all_dumps all = { 0 };
 	_cleanup_free_ char *seen = NULL;
 	struct kd_error *err;
-	size_t i;
 
 	complain(ctl, boots_note(&ctl->root));
 	trial_collect(ctl);
 	containers_collect(ctl);
 	bring_records(ctl);
-	err = load_dumps(ctl, NULL, &dumps);
+	err = load_all_dumps(ctl, &all);
 	if (err)
 		return err;
 	complain(ctl, read_seen(ctl, &seen));
-	for (i = 0; i < dumps.count; i++)
-		if (is_news(&dumps.dump[i], seen))
-			tell(ctl, &dumps.dump[i]);
-	complain(ctl, creation_test_settle(&ctl->root, &dumps));
-	complain(ctl, write_seen(ctl, &dumps));
-	return apply_limits(ctl, &dumps);
+	for (size_t i = 0; i < all.count; i++)
+		for (size_t j = 0; j < all.place[i].count; j++)
+			if (is_news(&all.place[i].dump[j], seen))
+				tell(ctl, &all.place[i].dump[j], all.has_first && i == 0);
+	complain(ctl, creation_test_settle(&ctl->root, all.place, all.count, all.whole));
+	complain(ctl, write_seen(ctl, &all, seen));
+	for (size_t i = 0; i < all.count; i++) {
+		kd_log_error(&ctl->log, err);
+		err = apply_limits(ctl, &all.place[i]);
+	}
+	return err;
 }

@@ -107,31 +107,40 @@ void dumps_remark_elsewhere(const struct kdumpctl *ctl)
 	kd_error_destroy(err);
 }
 
-struct kd_error *dumps_directory(const struct kdumpctl *ctl, char **ret)
+/* The same for one target. */
+static struct kd_error *directory_of(const struct kdumpctl *ctl, const struct target_request *request, char **ret)
 {
-	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	_cleanup_(target_free) struct target target = { 0 };
-	struct kd_error *err = read_conf_or_default(ctl, &conf);
-	struct target_request request;
+	const struct elsewhere *row = find_elsewhere(request->type);
 
-	if (err)
-		return err;
-	request = kd_conf_target(&conf);
-	if (find_elsewhere(request.type))
-		return refuse_elsewhere(find_elsewhere(request.type), &request);
+	if (row)
+		return refuse_elsewhere(row, request);
 	/* Without a target, path is a path of the machine itself, and so it is with a container. */
-	if (conf.target_type && !held_is_meant(&request)) {
-		err = target_resolve(&ctl->root, &request, &ctl->log, &target);
+	if (request->type && !held_is_meant(request)) {
+		struct kd_error *err = target_resolve(&ctl->root, request, &ctl->log, &target);
+
 		if (err)
 			return kd_error_wrap(err, "where the dumps lie (--path DIR names another place)");
 		if (!target.directory)
 			return kd_error_create(
 				KD_ERR_STATE,
 				"the dump target %s is not mounted: mount it, and name the place with --path DIR",
-				conf.target);
+				request->device);
 	}
-	*ret = kd_sysroot_path(&ctl->root, target.directory ? target.directory : conf.path);
+	*ret = kd_sysroot_path(&ctl->root, target.directory ? target.directory : request->path);
 	return *ret ? NULL : kd_error_nomem();
+}
+
+struct kd_error *dumps_directory(const struct kdumpctl *ctl, char **ret)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct kd_error *err = read_conf_or_default(ctl, &conf);
+	struct target_request request;
+
+	if (err)
+		return err;
+	request = kd_conf_target(&conf);
+	return directory_of(ctl, &request, ret);
 }
 
 /* For dumps_load(), a directory that does not exist has no dumps. One that the user names has to be there. */
@@ -155,6 +164,65 @@ struct kd_error *load_dumps(const struct kdumpctl *ctl, const char *directory, s
 		return err;
 	return directory ? dumps_load(directory, DUMPS_OF_ANYBODY, &ctl->log, ret) :
 			   dumps_load(configured, DUMPS_OF_MACHINE, &ctl->log, ret);
+}
+
+/* --- all places --------------------------------------------------------------------------------------------------- */
+
+void all_dumps_free(struct all_dumps *all)
+{
+	while (all->count)
+		dumps_free(&all->place[--all->count]);
+}
+
+/* Two targets may be one directory. */
+static bool is_loaded(const struct all_dumps *all, const char *directory)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (strcmp(all->place[i].path, directory) == 0)
+			return true;
+	return false;
+}
+
+static struct kd_error *load_place(const struct kdumpctl *ctl, const struct target_request *request,
+				   struct all_dumps *all)
+{
+	_cleanup_free_ char *directory = NULL;
+	struct kd_error *err = directory_of(ctl, request, &directory);
+
+	if (err || is_loaded(all, directory))
+		return err;
+	err = dumps_load(directory, DUMPS_OF_MACHINE, &ctl->log, &all->place[all->count]);
+	all->count += !err;
+	return err;
+}
+
+struct kd_error *load_all_dumps(const struct kdumpctl *ctl, struct all_dumps *ret)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct kd_error *first = NULL, *err = read_conf_or_default(ctl, &conf);
+
+	if (err)
+		return err;
+	ret->whole = true;
+	for (size_t i = 0; i < chain_length(&conf) && ret->count < CHAIN_MAX; i++) {
+		struct target_request request = chain_request(&conf, i);
+
+		if (find_elsewhere(request.type))
+			continue;
+		err = load_place(ctl, &request, ret);
+		ret->has_first = ret->has_first || (i == 0 && !err);
+		if (!err)
+			continue;
+		ret->whole = false;
+		if (first)
+			kd_log_error(&ctl->log, err);
+		else
+			first = err;
+	}
+	if (!first || !ret->count)
+		return first;
+	kd_log_error(&ctl->log, first);
+	return NULL;
 }
 
 struct kd_error *choose_dump(const struct kdumpctl *ctl, const char *words, struct dumps *dumps, struct dump **ret)

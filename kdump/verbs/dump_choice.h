@@ -3,6 +3,10 @@
 #ifndef KDUMP_VERBS_DUMP_CHOICE_H
 #define KDUMP_VERBS_DUMP_CHOICE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "kdump/arming/chain.h"
 #include "kdump/dumps/dumps.h"
 #include "kdump/verbs/kdumpctl.h"
 
@@ -17,6 +21,23 @@ void dumps_remark_elsewhere(const struct kdumpctl *ctl);
 /** Load the dumps below @directory, which the user names, and which may be anybody's; NULL: the machine's own below the
  *  directory where kdump.conf puts them. Errors are those of dumps_load(), kd_conf_load() and target_resolve(). */
 struct kd_error *load_dumps(const struct kdumpctl *ctl, const char *directory, struct dumps *ret) MUST_CHECK;
+
+/** The dumps in each place where kdump.conf puts some, but for servers by ssh, http or s3. */
+struct all_dumps {
+	struct dumps place[CHAIN_MAX];
+	size_t count;
+	bool has_first; /* place[0] is what load_dumps() loads */
+	bool whole;     /* each place could be looked at */
+};
+
+/** Load them. A place that cannot be looked at is a warning; the error is the first one's if there is no other. *ret is
+ *  to be freed on failure, too. */
+struct kd_error *load_all_dumps(const struct kdumpctl *ctl, struct all_dumps *ret) MUST_CHECK;
+void all_dumps_free(struct all_dumps *all);
+static inline void all_dumps_free_cleanup(struct all_dumps *all)
+{
+	all_dumps_free(all);
+}
 
 /** Find the dump that @words (an operand, or NULL for the newest) select. dump_open() opens a path. dumps_find() looks
  *  for other words below the directory of --path, as load_dumps() does; if it fails, they may be the name of a
