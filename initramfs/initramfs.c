@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/decompress.h"
 #include "base/io.h"
 #include "base/programs.h"
 #include "base/text.h"
 #include "initramfs/drivers.h"
 #include "initramfs/elf_closure.h"
+#include "initramfs/elf_whole.h"
 #include "initramfs/extra_file.h"
 #include "initramfs/firmware.h"
 #include "initramfs/hash.h"
@@ -113,15 +115,42 @@ static void forget_modules(struct kd_plan *plan)
 	plan->module_count = 0;
 }
 
-static struct kd_error *add_file(struct image *image, const char *path, mode_t mode, enum image_store store,
-				 const char *source)
+/* Add the program at @source; *machine_ret: its ELF machine. */
+static struct kd_error *add_static_program(struct image *image, const char *path, mode_t mode, enum image_store store,
+					   const char *source, uint16_t *machine_ret)
 {
+	_cleanup_free_ char *data = NULL;
 	struct kd_error *err;
 	size_t size;
-	char *data;
 
 	err = kd_read_file(source, INPUT_MAX, &data, &size);
-	return err ? err : image_add_file(image, path, mode, store, data, size);
+	if (!err)
+		err = elf_whole_program(data, size, source, machine_ret);
+	return err ? err : image_add_file(image, path, mode, store, take_ptr(data), size);
+}
+
+/* Is the module in file @source, which may be compressed, one that a kernel for @machine could insert? */
+static struct kd_error *check_module(const char *data, size_t size, const char *source, uint16_t machine)
+{
+	kd_decompress_fn *decompress = kd_decompress_probe(data, size);
+	_cleanup_free_ void *expanded = NULL;
+	struct kd_error *err = NULL;
+
+	if (decompress)
+		err = decompress(data, size, INPUT_MAX, source, &expanded, &size);
+	return err ? err : elf_whole_module(expanded ? expanded : data, size, source, machine);
+}
+
+static struct kd_error *add_module(struct image *image, const char *path, const char *source, uint16_t machine)
+{
+	_cleanup_free_ char *data = NULL;
+	struct kd_error *err;
+	size_t size;
+
+	err = kd_read_file(source, INPUT_MAX, &data, &size);
+	if (!err)
+		err = check_module(data, size, source, machine);
+	return err ? err : image_add_file(image, path, 0600, IMAGE_STORE_GZIP, take_ptr(data), size);
 }
 
 /* Add the firmware that the modules ask for, as far as the machine has it. */
@@ -140,8 +169,8 @@ static struct kd_error *add_firmware(const struct initramfs_request *request, co
 	return err ? err : firmware_add(request->root, release, &firmware, image);
 }
 
-/* Add the modules to the image and to the plan. */
-static struct kd_error *add_modules(const struct initramfs_request *request, struct image *image)
+/* Add the modules, which are for a kernel of @machine, to the image and to the plan. */
+static struct kd_error *add_modules(const struct initramfs_request *request, uint16_t machine, struct image *image)
 {
 	const char *release = request->plan->kernel_release;
 	_cleanup_(modules_close) struct modules *modules = NULL;
@@ -164,7 +193,7 @@ static struct kd_error *add_modules(const struct initramfs_request *request, str
 		err = kd_format(&path, MODULE_DIR "/%s.ko.gz", file[i].name);
 		if (err)
 			return err;
-		err = add_file(image, path, 0600, IMAGE_STORE_GZIP, file[i].path);
+		err = add_module(image, path, file[i].path, machine);
 		if (!err)
 			err = kd_plan_add_module(request->plan, path, file[i].options);
 	}
@@ -292,7 +321,7 @@ static struct kd_error *add_plan(const struct kd_plan *plan, struct image *image
 
 /* The capture program is compressed in the image if the program that expands it exists: while the kernel unpacks the
  * image it holds every byte of it twice. */
-static struct kd_error *add_capture(const char *capture, struct image *image)
+static struct kd_error *add_capture(const char *capture, struct image *image, uint16_t *machine_ret)
 {
 	_cleanup_free_ char *unpack = NULL;
 	struct kd_error *err;
@@ -301,21 +330,22 @@ static struct kd_error *add_capture(const char *capture, struct image *image)
 	if (err)
 		return err;
 	if (access(unpack, F_OK) < 0)
-		return add_file(image, "/init", 0755, IMAGE_STORE_PLAIN, capture);
-	err = add_file(image, "/init", 0755, IMAGE_STORE_PLAIN, unpack);
-	return err ? err : add_file(image, "/capture.gz", 0600, IMAGE_STORE_GZIP, capture);
+		return add_static_program(image, "/init", 0755, IMAGE_STORE_PLAIN, capture, machine_ret);
+	err = add_static_program(image, "/init", 0755, IMAGE_STORE_PLAIN, unpack, machine_ret);
+	return err ? err : add_static_program(image, "/capture.gz", 0600, IMAGE_STORE_GZIP, capture, machine_ret);
 }
 
 /* Add everything but the plan, which this completes. */
 static struct kd_error *collect(const struct initramfs_request *request, struct image *image)
 {
 	struct kd_error *err;
+	uint16_t machine;
 
 	err = add_skeleton(image);
 	if (!err)
-		err = kd_error_wrap(add_capture(request->capture, image), "capture program");
+		err = kd_error_wrap(add_capture(request->capture, image, &machine), "capture program");
 	if (!err)
-		err = add_modules(request, image);
+		err = add_modules(request, machine, image);
 	if (!err)
 		err = add_programs(request, image);
 	return err ? err : add_extra_files(request, image);

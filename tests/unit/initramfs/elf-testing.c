@@ -163,3 +163,18 @@ void program_make(const char *interpreter, const char *rpath, const char *runpat
 	memcpy(file.data + sizeof(ehdr), phdr, phnum * sizeof(*phdr));
 	hand_over(&file, ret, size_ret);
 }
+
+void static_program_make(const char *text, void **ret, size_t *size_ret)
+{
+	Elf64_Ehdr ehdr = elf_header(ET_EXEC);
+	Elf64_Phdr phdr = { .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x400000 };
+	struct bytes file = { 0 };
+
+	ehdr.e_phoff = sizeof(ehdr);
+	ehdr.e_phnum = 1;
+	phdr.p_filesz = phdr.p_memsz = sizeof(ehdr) + sizeof(phdr) + strlen(text);
+	put(&file, &ehdr, sizeof(ehdr));
+	put(&file, &phdr, sizeof(phdr));
+	put(&file, text, strlen(text));
+	hand_over(&file, ret, size_ret);
+}

@@ -14,4 +14,7 @@ void module_make(const char *modinfo, const char *exports, const char *imports, 
 void program_make(const char *interpreter, const char *rpath, const char *runpath, const char *needed, bool elf64,
 		  void **ret, size_t *size_ret);
 
+/** The bytes of a static program that ends in @text: 120 bytes and those of @text. */
+void static_program_make(const char *text, void **ret, size_t *size_ret);
+
 #endif

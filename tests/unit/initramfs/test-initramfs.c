@@ -177,6 +177,16 @@ static void make_sysfs(const struct tree *tree)
 	tree_text(tree, "/proc/sys/kernel/osrelease", RELEASE "\n");
 }
 
+static void put_program(const struct machine *machine, const char *path, const char *text)
+{
+	size_t size;
+	void *data;
+
+	static_program_make(text, &data, &size);
+	tree_write(&machine->tree, path, data, size);
+	free(data);
+}
+
 /* Building the modules takes a depmod run, so it happens once; each test gets a fresh plan and output. */
 static int make_group(void **state)
 {
@@ -187,7 +197,7 @@ static int make_group(void **state)
 	make_sysfs(&machine->tree);
 	if (have_depmod())
 		make_modules(&machine->tree);
-	tree_text(&machine->tree, "/build/capture", "the capture program");
+	put_program(machine, "/build/capture", "the capture program");
 	*state = machine;
 	return 0;
 }
@@ -745,6 +755,58 @@ static void test_missing_things(void **state)
 	tree_delete(&machine->tree, "/sys/devices/pci0000:00/driver");
 }
 
+/* Files of a package that was unpacked while the machine lost its power: found now, not at the crash. */
+static void test_damaged_files(void **state)
+{
+	static const char *const modules[] = { "/fs/jbd2.ko", "/fs/ext4.ko" }, *const programs[] = { "", "-init" };
+	struct machine *machine = *state;
+	size_t size, i, cut;
+	void *data;
+
+	add_target(machine, "ext4", "/dev/vda1");
+	put_program(machine, "/build/capture-init", "expands it");
+	assert_no_error(build(machine));
+	for (i = 0; i < ARRAY_SIZE(modules); i++) {
+		char path[128];
+
+		snprintf(path, sizeof(path), MODULES "/kernel%s", modules[i]);
+		tree_read(&machine->tree, path, (char **)&data, &size);
+		for (cut = 0; cut < size; cut += cut < 64 ? 1 : 101) {
+			tree_write(&machine->tree, path, data, cut);
+			assert_error(build(machine), KD_ERR_FORMAT, "install its package again");
+			assert_error(build(machine), KD_ERR_FORMAT, modules[i]);
+		}
+		tree_write(&machine->tree, path, data, size);
+		((unsigned char *)data)[18] = 183; /* e_machine: EM_AARCH64 */
+		tree_write(&machine->tree, path, data, size);
+		assert_error(build(machine), KD_ERR_FORMAT, "another architecture (ELF machine 183)");
+		((unsigned char *)data)[18] = 62;
+		tree_write(&machine->tree, path, data, size);
+		free(data);
+	}
+	static_program_make("x", &data, &size);
+	for (i = 0; i < ARRAY_SIZE(programs); i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/build/capture%s", programs[i]);
+		for (cut = 0; cut < size; cut++) {
+			tree_write(&machine->tree, path, data, cut);
+			assert_error(build(machine), KD_ERR_FORMAT, "capture program: ");
+		}
+		tree_text(&machine->tree, path, "#!/bin/sh\n");
+		assert_error(build(machine), KD_ERR_FORMAT, "is not an ELF file of 64 bits");
+		put_program(machine, path, "the capture program");
+	}
+	free(data);
+	program_make("/lib64/ld.so", NULL, NULL, "libc.so.6", true, &data, &size);
+	tree_write(&machine->tree, "/build/capture", data, size);
+	assert_error(build(machine), KD_ERR_FORMAT, "link it with -static");
+	free(data);
+	tree_delete(&machine->tree, "/build/capture-init");
+	put_program(machine, "/build/capture", "the capture program");
+	assert_no_error(build(machine));
+}
+
 /* The file that is damaged is named, and what to do. */
 static void test_damaged_index(void **state)
 {
@@ -827,6 +889,16 @@ static void assert_in_image(const struct machine *machine, const char *path, con
 	free(found);
 }
 
+static void assert_program_in_image(const struct machine *machine, const char *path, const char *text)
+{
+	size_t size;
+	void *data;
+
+	static_program_make(text, &data, &size);
+	assert_in_image(machine, path, data, size);
+	free(data);
+}
+
 static void assert_listed(const char *path, const char *expected)
 {
 	char *text = NULL;
@@ -851,7 +923,7 @@ static void test_content(void **state)
 	assert_true(machine->result.rebuilt);
 	assert_no_error(kd_plan_format(&machine->plan, &plan));
 	assert_in_image(machine, "etc/kdump.plan", plan, strlen(plan));
-	assert_in_image(machine, "init", "the capture program", 19);
+	assert_program_in_image(machine, "init", "the capture program");
 	assert_int_equal(stat(machine->output, &st), 0);
 	assert_int_equal(st.st_mode, S_IFREG | 0600);
 	assert_int_equal(machine->result.image_size, st.st_size);
@@ -862,7 +934,7 @@ static void test_content(void **state)
 		 "crw-------          0 /dev/console\n"
 		 "drwxr-xr-x          0 /etc\n"
 		 "-rw------- %10zu /etc/kdump.plan\n"
-		 "-rwxr-xr-x         19 /init\n"
+		 "-rwxr-xr-x        139 /init\n"
 		 "drwxr-xr-x          0 /lib\n"
 		 "drwxr-xr-x          0 /lib/modules\n"
 		 "-rw------- %10zu /lib/modules/btrfs.ko.gz\n"
@@ -1000,7 +1072,7 @@ static void test_extra_files(void **state)
 	assert_no_error(build(machine));
 	assert_in_image(machine, "etc/app/secret", "secret", 6);
 	assert_in_image(machine, "usr/share/app.conf", "conf", 4);
-	assert_in_image(machine, "init", "the capture program", 19);
+	assert_program_in_image(machine, "init", "the capture program");
 	out = open_memstream(&listing, &size);
 	assert_no_error(image_list(machine->output, out));
 	fclose(out);
@@ -1049,7 +1121,7 @@ static void test_compressed_archives(void **state)
 		/* zstd's window (RFC 8878, 3.1.1.1.2) is memory that the capture kernel must spare: at most 1 MiB. */
 		if (rows[i].compression == IMAGE_COMPRESSION_ZSTD)
 			assert_in_range(10 + ((uint8_t)image[5] >> 3), 10, 20);
-		assert_in_image(machine, "init", "the capture program", 19);
+		assert_program_in_image(machine, "init", "the capture program");
 		machine->request.force = true;
 		assert_no_error(build(machine));
 		machine->request.force = false;
@@ -1105,10 +1177,10 @@ static void test_unchanged_is_not_rebuilt(void **state)
 	assert_no_error(build(machine));
 	assert_true(machine->result.rebuilt);
 	assert_string_not_equal(machine->result.hash, hash);
-	tree_text(&machine->tree, "/build/capture", "another capture");
+	put_program(machine, "/build/capture", "another capture");
 	assert_no_error(build(machine));
 	assert_true(machine->result.rebuilt);
-	tree_text(&machine->tree, "/build/capture", "the capture program");
+	put_program(machine, "/build/capture", "the capture program");
 	machine->request.force = true;
 	assert_no_error(build(machine));
 	assert_true(machine->result.rebuilt);
@@ -1122,13 +1194,13 @@ static void test_compressed_capture(void **state)
 	size_t size, plain_size;
 	char *member;
 
-	tree_text(&machine->tree, "/build/capture-init", "expands it");
+	put_program(machine, "/build/capture-init", "expands it");
 	assert_no_error(build(machine));
-	assert_in_image(machine, "init", "expands it", 10);
+	assert_program_in_image(machine, "init", "expands it");
 	member = archived(machine->output, "capture.gz", &size);
-	assert_no_error(kd_decompress_gzip(member, size, 100, "capture.gz", &plain, &plain_size));
-	assert_int_equal(plain_size, 19);
-	assert_memory_equal(plain, "the capture program", 19);
+	assert_no_error(kd_decompress_gzip(member, size, 200, "capture.gz", &plain, &plain_size));
+	assert_int_equal(plain_size, 139);
+	assert_memory_equal((char *)plain + 120, "the capture program", 19);
 	free(member);
 }
 
@@ -1433,6 +1505,7 @@ int main(void)
 		initramfs_test(test_unknown_type),
 		initramfs_test(test_btrfs_of_two_devices),
 		initramfs_test(test_missing_things),
+		initramfs_test(test_damaged_files),
 		initramfs_test(test_damaged_index),
 		initramfs_test(test_missing_kernel),
 		initramfs_test(test_content),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What start, stop and reload say, with the system calls of kexec replaced: nothing is loaded here. */
+#include "tests/unit/initramfs/elf-testing.h"
 #include "tests/unit/testing.h"
 #include "tests/unit/tree.h"
 
@@ -300,6 +301,8 @@ static void make_whole(struct machine *m)
 {
 	static const char boot[] = "/sys/class/block/vda1";
 	char command[2 * TEMPORARY_SIZE + 200];
+	size_t size;
+	void *data;
 
 	snprintf(command, sizeof(command), "cp -r " TEST_DATA "/sysroot-x86-bios/* %s && chmod -R u+w %s", m->tree.path,
 		 m->tree.path);
@@ -319,7 +322,9 @@ static void make_whole(struct machine *m)
 	put(m, "/dev/vda1", "");
 	tree_link(&m->tree, "/dev/disk/by-uuid/aaaa-1", "../../vda1");
 	tree_directory(&m->tree, "/var/crash");
-	put(m, "/capture", "capture");
+	static_program_make("capture", &data, &size);
+	tree_write(&m->tree, "/capture", data, size);
+	free(data);
 	m->ctl.capture = strdup(tree_path(&m->tree, "/capture"));
 	put(m, "/etc/kdump.conf", "kdump_post /srv/hook\n");
 	tree_program(&m->tree, "/bin/sh", "x");
