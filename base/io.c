@@ -121,6 +121,13 @@ struct kd_error *kd_read_file(const char *path, size_t max, char **ret, size_t *
 	return fd < 0 ? kd_error_os(errno, "cannot open %s", path) : kd_read_fd(fd, path, max, ret, size_ret);
 }
 
+struct kd_error *kd_flush_stdout(void)
+{
+	if (fflush(stdout) || ferror(stdout))
+		return kd_error_os(errno, "cannot write to standard output");
+	return NULL;
+}
+
 struct kd_error *kd_sync_parent(const char *path)
 {
 	_cleanup_free_ char *copy = strdup(path);

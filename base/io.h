@@ -32,6 +32,9 @@ struct kd_error *kd_read_fd(int fd, const char *path, size_t max, char **ret, si
  *  a device, a pipe or a directory, or a link to one. KD_ERR_OS. */
 struct kd_error *kd_write_file_atomic(const char *path, const void *data, size_t size, mode_t mode) MUST_CHECK;
 
+/** Did all that was printed arrive? To be called at the end: a full disk shows itself only then. KD_ERR_OS. */
+struct kd_error *kd_flush_stdout(void) MUST_CHECK;
+
 /** fsync the directory that holds @path, so that a rename in it survives power loss. */
 struct kd_error *kd_sync_parent(const char *path) MUST_CHECK;
 

@@ -226,14 +226,14 @@ int main(int argc, char **argv)
 
 	kd_log_init(&log, stderr, "mkdumprd", KD_LOG_INFO);
 	err = parse_options(argc, argv, &options, &done);
-	if (!err && done)
-		return EXIT_SUCCESS;
 	if (options.verbose)
 		log.level = KD_LOG_DEBUG;
-	if (!err && options.plan)
+	if (!err && !done && options.plan)
 		err = build(&options, &log);
-	if (!err && options.print)
+	if (!err && !done && options.print)
 		err = image_list(options.output, stdout);
+	if (!err)
+		err = kd_flush_stdout();
 	is_usage = err && err->code == KD_ERR_USAGE;
 	if (!kd_log_error(&log, err))
 		return EXIT_SUCCESS;

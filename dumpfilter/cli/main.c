@@ -267,7 +267,7 @@ static struct kd_error *show_usage(struct dumpfilter_command *command, const str
 	if (err)
 		return err;
 	mem_usage_print(stdout, &report, command->json ? MEM_USAGE_JSON : style);
-	return fflush(stdout) != 0 ? kd_error_os(errno, "standard output") : NULL;
+	return kd_flush_stdout();
 }
 
 static struct kd_error *show_translation(struct dumpfilter_command *command, const struct kd_log *log)
@@ -282,7 +282,7 @@ static struct kd_error *show_translation(struct dumpfilter_command *command, con
 	if (err)
 		return err;
 	printf("%-18s %s\n%-18lx %lx\n", "VIRTUAL", "PHYSICAL", command->vtop_address, paddr);
-	return fflush(stdout) != 0 ? kd_error_os(errno, "standard output") : NULL;
+	return kd_flush_stdout();
 }
 
 static struct kd_error *print_estimate(struct dumpfilter_command *command, const struct kd_log *log)
@@ -297,7 +297,7 @@ static struct kd_error *print_estimate(struct dumpfilter_command *command, const
 	if (err)
 		return err;
 	printf("pages  %15lu\nsize   %15lu\nmemory %15lu\n", estimate.pages, estimate.size, estimate.memory);
-	return fflush(stdout) != 0 ? kd_error_os(errno, "standard output") : NULL;
+	return kd_flush_stdout();
 }
 
 /* Whether the operands that the command needs are there. */

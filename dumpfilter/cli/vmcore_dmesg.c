@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/visible.h"
 #include "dumpfilter/dumpfilter.h"
@@ -51,9 +52,5 @@ int main(int argc, char **argv)
 	}
 	if (kd_log_error(&log, write_log(argv[1], &log)))
 		return EXIT_FORMAT;
-	if (fflush(stdout) || ferror(stdout)) {
-		kd_log(&log, KD_LOG_ERROR, "cannot write to standard output: %s", strerror(errno));
-		return EXIT_FORMAT;
-	}
-	return 0;
+	return kd_log_error(&log, kd_flush_stdout()) ? EXIT_FORMAT : 0;
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "kdump/cli/lock.h"
 #include "kdump/cli/options.h"
 #include "kdump/cli/verb_table.h"
@@ -181,14 +182,6 @@ static struct kd_error *check_allowed(const struct kdumpctl *ctl, const struct v
 	return NULL;
 }
 
-/* Did all of standard output arrive? */
-static struct kd_error *flush(void)
-{
-	if (fflush(stdout) || ferror(stdout))
-		return kd_error_os(errno, "cannot write to standard output");
-	return NULL;
-}
-
 static struct kd_error *run_verb(struct kdumpctl *ctl, const struct verb *verb, int *status)
 {
 	_cleanup_close_ int lock = -1;
@@ -198,7 +191,7 @@ static struct kd_error *run_verb(struct kdumpctl *ctl, const struct verb *verb, 
 		err = lock_take(&ctl->root, &ctl->log, verb->flags & VERB_REFRESH, &ctl->waited, &lock);
 	if (!err)
 		err = verb->run(ctl, status);
-	return err ? err : flush();
+	return err ? err : kd_flush_stdout();
 }
 
 int main(int argc, char **argv)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/io.h"
 #include "base/parse.h"
 #include "base/text.h"
 #include "kdump/loader/ignored_options.h"
@@ -532,15 +533,15 @@ int main(int argc, char **argv)
 
 	kd_log_init(&log, stderr, "kexec", KD_LOG_INFO);
 	err = parse_options(argc, argv, &log, &o, &done);
-	if (done)
-		return EXIT_SUCCESS;
 	if (o.debug)
 		log.level = KD_LOG_DEBUG;
-	if (!err)
+	if (!err && !done)
 		err = kd_sysroot_open(o.sysroot, &root);
-	if (!err && o.status)
+	if (!err && !done && o.status)
 		return status(&o, &root, &log);
-	if (!err)
+	if (!err && !done)
 		err = run(&o, &root, &log);
+	if (!err)
+		err = kd_flush_stdout();
 	return kd_log_error(&log, err) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
