@@ -327,6 +327,8 @@ static struct kd_error *parse_options(int argc, char **argv, const struct kd_log
 		return kd_error_create(KD_ERR_USAGE, "--mem-max must be above --mem-min");
 	if (o->dry_run && o->unload)
 		return kd_error_create(KD_ERR_USAGE, "--dry-run is for -l and -p; -u would unload the kernel");
+	if (o->dry_run && o->exec && !o->load && !o->panic)
+		return kd_error_create(KD_ERR_USAGE, "--dry-run is for -l and -p; -e would reboot, and is not tried");
 	return NULL;
 }
 
@@ -543,5 +545,7 @@ int main(int argc, char **argv)
 		err = run(&o, &root, &log);
 	if (!err)
 		err = kd_flush_stdout();
-	return kd_log_error(&log, err) ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (!kd_log_error(&log, err))
+		return EXIT_SUCCESS;
+	return o.status ? STATUS_UNREADABLE : EXIT_FAILURE; /* 1 would mean that a kernel is loaded */
 }
