@@ -41,8 +41,8 @@ static const struct {
 	const char *remedy;
 } remedies[] = {
 	{ EPERM, KD_ERR_STATE,
-	  "loading needs root (CAP_SYS_BOOT), kernel.kexec_load_disabled=0 and, under lockdown, a kernel signed by a key "
-	  "that this machine trusts" },
+	  "loading needs root (CAP_SYS_BOOT), kernel.kexec_load_disabled=0, a kernel.kexec_load_limit_panic or "
+	  "_reboot that is not 0 and, under lockdown, a kernel signed by a key that this machine trusts" },
 	{ EACCES, KD_ERR_STATE, "the IMA policy of this machine demands a signed kernel" },
 	{ EBUSY, KD_ERR_STATE, "another program is loading a kernel; try again" },
 	{ ENOSYS, KD_ERR_STATE, "the running kernel is built without this call" },

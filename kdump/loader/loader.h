@@ -118,6 +118,10 @@ struct kd_error *loader_unload(enum loader_policy policy) MUST_CHECK;
  *  the kernel has no kexec at all. */
 struct kd_error *loader_loaded(const struct kd_sysroot *root, enum loader_policy policy, bool *ret) MUST_CHECK;
 
+/** The setting by which the running kernel refuses every further load ("kernel.kexec_load_disabled is 1"), until the
+ *  next boot; NULL: there is none. */
+const char *loader_forbidden(const struct kd_sysroot *root, enum loader_policy policy);
+
 /** Bytes reserved for the panic kernel (0: none). */
 struct kd_error *loader_crash_size(const struct kd_sysroot *root, uint64_t *ret) MUST_CHECK;
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 
 /* Linux 7.0 ("kexec: move sysfs entries to /sys/kernel/kexec") has /sys/kernel/kexec/crash_size and its like; the older
@@ -31,6 +32,29 @@ struct kd_error *loader_loaded(const struct kd_sysroot *root, enum loader_policy
 	if (!err)
 		*ret = value != 0;
 	return err;
+}
+
+const char *loader_forbidden(const struct kd_sysroot *root, enum loader_policy policy)
+{
+	/* The limit (Linux 6.3) says how many more loads are allowed; -1: any number. */
+	static const struct {
+		enum loader_policy policy;
+		const char *limit, *none_left;
+	} limits[] = {
+		{ LOADER_PANIC, "kexec_load_limit_panic", "kernel.kexec_load_limit_panic is 0" },
+		{ LOADER_REBOOT, "kexec_load_limit_reboot", "kernel.kexec_load_limit_reboot is 0" },
+	};
+	uint64_t value = 0;
+
+	kd_error_destroy(kd_sysroot_read_u64(root, 10, &value, "/proc/sys/kernel/kexec_load_disabled"));
+	if (value)
+		return "kernel.kexec_load_disabled is 1";
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+		if (limits[i].policy == policy &&
+		    !kd_error_discard(kd_sysroot_read_u64(root, 10, &value, "/proc/sys/kernel/%s", limits[i].limit)) &&
+		    value == 0)
+			return limits[i].none_left;
+	return NULL;
 }
 
 struct kd_error *loader_crash_size(const struct kd_sysroot *root, uint64_t *ret)

@@ -39,19 +39,11 @@ static void look_kexec(const struct look *look, struct check_result *result)
 
 static void look_loading(const struct look *look, struct check_result *result)
 {
-	uint64_t disabled = 0;
-	int64_t limit = -1;
-	_cleanup_free_ char *text = NULL;
+	const char *forbidden = loader_forbidden(&look->ctl->root, LOADER_REBOOT);
 
-	kd_error_destroy(kd_sysroot_read_u64(&look->ctl->root, 10, &disabled, "/proc/sys/kernel/kexec_load_disabled"));
-	if (disabled)
+	if (forbidden)
 		return check_say(result, CHECK_FAILURE, "reboot by the firmware (systemctl reboot)",
-				 "kernel.kexec_load_disabled is 1: nothing can be loaded until the next boot");
-	/* Linux 6.3: how many more loads are allowed; -1: any number. */
-	kd_error_destroy(kd_sysroot_read_line(&look->ctl->root, &text, "/proc/sys/kernel/kexec_load_limit_reboot"));
-	if (text && kd_parse_s64(text, &limit) && limit == 0)
-		return check_say(result, CHECK_FAILURE, "reboot by the firmware (systemctl reboot)",
-				 "kernel.kexec_load_limit_reboot is 0: nothing more can be loaded until the next boot");
+				 "%s: nothing more can be loaded until the next boot", forbidden);
 	check_say(result, CHECK_OK, NULL, "loading a kernel is allowed");
 }
 

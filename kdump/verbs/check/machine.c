@@ -31,23 +31,21 @@ void check_kexec(const struct check_context *c, struct check_result *result)
 
 void check_load_disabled(const struct check_context *c, struct check_result *result)
 {
-	uint64_t disabled;
+	const char *forbidden = loader_forbidden(&c->ctl->root, LOADER_PANIC);
 	bool loaded = false;
-	struct kd_error *err = kd_sysroot_read_u64(&c->ctl->root, 10, &disabled,
-						   "/proc/sys/kernel/kexec_load_disabled");
 
-	if (err)
-		return check_say_error(result, CHECK_NOT_APPLICABLE, err);
-	if (!disabled)
+	if (!kd_sysroot_exists(&c->ctl->root, "/proc/sys/kernel/kexec_load_disabled"))
+		return check_say(result, CHECK_NOT_APPLICABLE, NULL,
+				 "the kernel does not tell whether loading is allowed");
+	if (!forbidden)
 		return check_say(result, CHECK_OK, NULL, "kexec loading is allowed");
 	kd_error_destroy(loader_loaded(&c->ctl->root, LOADER_PANIC, &loaded));
 	if (loaded)
-		check_say(
-			result, CHECK_WARNING, NULL,
-			"kernel.kexec_load_disabled is 1: the loaded image stays, and cannot be replaced before the next boot");
+		check_say(result, CHECK_WARNING, NULL,
+			  "%s: the loaded image stays, and cannot be replaced before the next boot", forbidden);
 	else
 		check_say(result, CHECK_FAILURE, "set it only after kdump.service has started, and reboot",
-			  "kernel.kexec_load_disabled is 1: nothing can be loaded until the next boot");
+			  "%s: nothing can be loaded until the next boot", forbidden);
 }
 
 void check_reservation(const struct check_context *c, struct check_result *result)

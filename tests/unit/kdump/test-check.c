@@ -488,6 +488,26 @@ static void test_signature(void **state)
 	expect(m, check_signature, CHECK_FAILURE, "/boot/vmlinuz carries no signature");
 }
 
+/* A kernel that takes no image any more: one that is loaded stays. "-1" is no limit. */
+static void test_loading(void **state)
+{
+	struct machine *m = *state;
+
+	expect(m, check_load_disabled, CHECK_NOT_APPLICABLE, "does not tell");
+	put(m, "/proc/sys/kernel/kexec_load_disabled", "0\n");
+	put(m, "/proc/sys/kernel/kexec_load_limit_reboot", "0\n");
+	put(m, "/proc/sys/kernel/kexec_load_limit_panic", "-1\n");
+	expect(m, check_load_disabled, CHECK_OK, "is allowed");
+	put(m, "/proc/sys/kernel/kexec_load_limit_panic", "1\n");
+	expect(m, check_load_disabled, CHECK_OK, "is allowed");
+	put(m, "/proc/sys/kernel/kexec_load_limit_panic", "0\n");
+	expect(m, check_load_disabled, CHECK_FAILURE, "kernel.kexec_load_limit_panic is 0: nothing can be loaded");
+	put(m, "/sys/kernel/kexec_crash_loaded", "1\n");
+	expect(m, check_load_disabled, CHECK_WARNING, "kernel.kexec_load_limit_panic is 0: the loaded image stays");
+	put(m, "/proc/sys/kernel/kexec_load_disabled", "1\n");
+	expect(m, check_load_disabled, CHECK_WARNING, "kernel.kexec_load_disabled is 1: the loaded image stays");
+}
+
 /* An image that was built anew was not tested; a test that is not settled yet is another matter. */
 static void test_creation_record(void **state)
 {
@@ -544,6 +564,7 @@ int main(void)
 		TEST(test_clock),
 		TEST(test_space),
 		TEST(test_signature),
+		TEST(test_loading),
 		TEST(test_reservation),
 		TEST(test_creation_record),
 		TEST(test_target),
