@@ -167,8 +167,9 @@ static struct kd_error *check_allowed(const struct kdumpctl *ctl, const struct v
 	if (ctl->json && !(verb->flags & VERB_JSON))
 		return kd_error_create(KD_ERR_USAGE, "%s does not take --json", verb->name);
 	if ((verb->flags & VERB_LIVE) && !live && !ctl->dry_run)
-		return kd_error_create(KD_ERR_USAGE, "%s works on the running machine only: add --dry-run to --sysroot",
-				       verb->name);
+		return kd_error_create(KD_ERR_USAGE, "%s works on the running machine only: %s", verb->name,
+				       verb->flags & VERB_DRY_RUN ? "add --dry-run to --sysroot" :
+								    "leave out --sysroot");
 	/* Anybody may see what can be read without root. The layout of a load needs /proc/iomem, and so root. */
 	if ((verb->flags & VERB_CHANGES) && live && geteuid() != 0 && (!ctl->dry_run || (verb->flags & VERB_LIVE)))
 		return kd_error_create(KD_ERR_STATE, "kdumpctl %s needs root: use sudo", verb->name);
@@ -211,7 +212,9 @@ int main(int argc, char **argv)
 	umask(022); /* files that others must not read get a narrower mode */
 
 	status = 0;
-	err = kd_sysroot_open(line.sysroot, &root);
+	err = options_empty(&line) ? kd_error_create(KD_ERR_USAGE, "--%s is empty: give a value, or leave it out",
+						     options_empty(&line)) :
+				     kd_sysroot_open(line.sysroot, &root);
 	if (!err) {
 		ctl->root = root;
 		err = check_allowed(ctl, verb);

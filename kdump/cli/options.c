@@ -130,6 +130,17 @@ static void set_common(const struct common_option *row, struct command_line *lin
 		*(bool *)field = true;
 }
 
+const char *options_empty(const struct command_line *line)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(common); i++) {
+		const char *const *field = (const void *)((const char *)line + common[i].field);
+
+		if (common[i].option.value && *field && !**field)
+			return common[i].option.name;
+	}
+	return NULL;
+}
+
 /* "-12": a dump counted from the end. getopt would take it for options. */
 static bool is_counted(const char *word)
 {

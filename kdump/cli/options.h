@@ -20,6 +20,9 @@ struct command_line {
 /** Call @function for each option that @verb takes, its own first. @verb NULL: for those that every verb takes. */
 void options_each(const struct verb *verb, void (*function)(const struct verb *verb, const struct verb_option *option));
 
+/** The common option that was given an empty value, as by a variable that is not set; NULL: none. */
+const char *options_empty(const struct command_line *line);
+
 /** Read @argv from its second word on, and set what the options say. Options of a verb may stand anywhere; its operands
  *  become line->ctl.argument, which has to have room. @verb NULL: only read what stands before the verb. Stops at the
  *  first of help, version and wrong, which it sets. Returns the index of the first word that was not read. */
