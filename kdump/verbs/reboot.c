@@ -103,6 +103,13 @@ static void machine_stays(struct kdumpctl *ctl)
 
 /* --- the request -------------------------------------------------------------------------------------------------- */
 
+static const struct {
+	size_t option, needs;
+} pairs[] = {
+	{ REBOOT_DEADLINE, REBOOT_TRY },
+	{ REBOOT_STOP_FIRMWARE, REBOOT_STOP_DEADLINE },
+};
+
 static struct kd_error *choose(const struct kdumpctl *ctl, struct reboot_request *ret)
 {
 	const struct reboot_choice choice = {
@@ -112,6 +119,12 @@ static struct kd_error *choose(const struct kdumpctl *ctl, struct reboot_request
 	};
 	unsigned int ways = (choice.entry != NULL) + (choice.version != NULL) + (ctl->option[REBOOT_NEXT] != NULL);
 
+	/* Whoever sets a deadline relies on it. */
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+		if (ctl->option[pairs[i].option] && !ctl->option[pairs[i].needs])
+			return kd_error_create(KD_ERR_USAGE, "--%s is for --%s: give that, too, or leave it out",
+					       reboot_options[pairs[i].option].name,
+					       reboot_options[pairs[i].needs].name);
 	if (ways > 1)
 		return kd_error_create(KD_ERR_USAGE, "--kernel, --entry and --next exclude each other");
 	return reboot_request_make(&ctl->root, &choice, ret);
