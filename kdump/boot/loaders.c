@@ -267,9 +267,8 @@ struct kd_error *boot_loader_choose(const struct kd_sysroot *root, const char *n
 	if (!loader)
 		return kd_error_create(
 			KD_ERR_NOT_FOUND,
-			"no supported boot loader was found: add crashkernel=128M (\"kdumpctl estimate\" "
-			"prints the size) to the kernel's command line by hand, or name the boot loader with "
-			"--bootloader=");
+			"no supported boot loader was found: add crashkernel=SIZE to the kernel's command line by hand "
+			"(\"kdumpctl estimate\" recommends a size), or name the boot loader with --bootloader=");
 	*ret = loader;
 	return NULL;
 }

@@ -179,6 +179,25 @@ static struct kd_error *advise_reboot(const struct kdumpctl *ctl, const struct b
 	return wanted && kd_sysroot_is_live(&ctl->root) ? boot_run(reboot) : NULL;
 }
 
+/* After the next boot such a machine would have no reservation, and leave no dump. */
+static void warn_of_size(const struct kdumpctl *ctl, const char *setting)
+{
+	uint64_t ram, size;
+
+	if (kd_error_discard(crashkernel_ram(&ctl->root, &ram)))
+		return;
+	size = crashkernel_setting_size(setting, ram);
+	if (!size)
+		kd_warn(&ctl->log,
+			"crashkernel=%s reserves nothing on this machine, which has %" PRIu64 " MiB of memory", setting,
+			ram >> 20);
+	else if (size >= ram)
+		kd_warn(&ctl->log,
+			"crashkernel=%s is more than the memory of this machine (%" PRIu64
+			" MiB): its kernel would reserve nothing",
+			setting, ram >> 20);
+}
+
 /* --- verbs -------------------------------------------------------------------------------------------------------- */
 
 /* Decide on the changes, and print or apply them. */
@@ -252,6 +271,8 @@ struct kd_error *reset_crashkernel(struct kdumpctl *ctl, int *status)
 	struct kd_error *err;
 
 	err = check_options(ctl);
+	if (!err && request.setting)
+		warn_of_size(ctl, request.setting);
 	if (!err && !ctl->dry_run)
 		build_ahead(ctl);
 	if (!err && !request.setting)
