@@ -255,6 +255,8 @@ static struct kd_error *claim_file(struct closure *closure, const char *path, ch
 		err = kd_sysroot_read_max(closure->root, real, INPUT_MAX, data_ret, size_ret);
 	if (err)
 		return err;
+	if (first && *size_ret == 0)
+		return kd_error_create(KD_ERR_FORMAT, "%s is empty: install its package again", real);
 	*real_ret = take_ptr(real);
 	return NULL;
 }

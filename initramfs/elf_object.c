@@ -51,6 +51,21 @@ static bool find_segment(Elf *elf, size_t count, GElf_Word type, GElf_Phdr *ret)
 	return false;
 }
 
+/* Does the file have all the bytes that are loaded? libelf finds no program header if the file ends before the last
+ * one. */
+static bool is_whole(Elf *elf, const GElf_Ehdr *ehdr, size_t count, size_t size)
+{
+	GElf_Phdr phdr;
+
+	if (count == 0 || (count != ehdr->e_phnum && ehdr->e_phnum != PN_XNUM))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!gelf_getphdr(elf, (int)i, &phdr) ||
+		    (phdr.p_type == PT_LOAD && (phdr.p_offset > size || phdr.p_filesz > size - phdr.p_offset)))
+			return false;
+	return true;
+}
+
 /* The bytes of the file from @vaddr to the end of its segment. */
 static struct strings file_at(Elf *elf, size_t count, uint64_t vaddr, const char *data, size_t size)
 {
@@ -141,6 +156,8 @@ struct kd_error *elf_object_parse(const void *data, size_t size, const char *nam
 	elf = elf_memory((char *)(uintptr_t)data, size);
 	if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &ehdr) || elf_getphdrnum(elf, &count) != 0)
 		return corrupt(name, elf_errmsg(-1));
+	if (!is_whole(elf, &ehdr, count, size))
+		return kd_error_create(KD_ERR_FORMAT, "%s is cut off: install its package again", name);
 	object.ident[0] = ehdr.e_ident[EI_CLASS];
 	object.ident[1] = ehdr.e_ident[EI_DATA];
 	object.machine = ehdr.e_machine;

@@ -1411,6 +1411,48 @@ static void test_closures(void **state)
 }
 
 /* The programs that a plan needs come without being asked for. */
+/* A program, or a library of one, that a package manager did not get to write. */
+static void test_damaged_programs(void **state)
+{
+	static const char *const files[] = { "/cut/program", "/lib/libcut.so" };
+	struct machine *machine = *state;
+	struct image *image;
+	size_t size, cut, i;
+	void *data;
+
+	program_make("/lib/ld.so", NULL, NULL, "libcut.so", true, &data, &size);
+	tree_write(&machine->tree, files[0], data, size);
+	free(data);
+	program_make(NULL, NULL, NULL, "", true, &data, &size);
+	tree_write(&machine->tree, "/lib/ld.so", data, size);
+	tree_write(&machine->tree, files[1], data, size);
+	free(data);
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		_cleanup_free_ char *whole = NULL;
+
+		tree_read(&machine->tree, files[i], &whole, &size);
+		for (cut = size + 1; cut-- > 4;) {
+			_cleanup_(names_free) struct names packed = { 0 };
+			struct kd_error *err;
+
+			tree_write(&machine->tree, files[i], whole, cut);
+			assert_no_error(image_new(&image));
+			err = elf_closure_add(&machine->tree.root, files[0], image, &packed);
+			if (cut == size)
+				assert_no_error(err);
+			else /* a library that is not recognized is looked for elsewhere */
+				assert_error(err, err ? err->code : KD_ERR_FORMAT, strrchr(files[i], '/') + 1);
+			image_free(image);
+		}
+		tree_write(&machine->tree, files[i], whole, size);
+	}
+	tree_text(&machine->tree, files[0], "");
+	assert_no_error(image_new(&image));
+	assert_error(elf_closure_add(&machine->tree.root, files[0], image, &(struct names){ 0 }), KD_ERR_FORMAT,
+		     "/cut/program is empty: install its package again");
+	image_free(image);
+}
+
 static void test_programs_of_the_plan(void **state)
 {
 	static char *const collector[] = { (char *)"conf", (char *)"-l", (char *)"--config=/etc/erase.conf", NULL };
@@ -1519,6 +1561,7 @@ int main(void)
 		initramfs_test(test_no_rebuild),
 		cmocka_unit_test(test_conflicting_kinds),
 		cmocka_unit_test_setup(test_closures, make_programs),
+		initramfs_test(test_damaged_programs),
 		initramfs_test(test_programs_of_the_plan),
 		cmocka_unit_test(test_real_program),
 	};
