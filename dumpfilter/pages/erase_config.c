@@ -330,6 +330,12 @@ struct kd_error *erase_config_parse(const char *text, const char *name, struct e
 
 	if (!config)
 		return kd_error_nomem();
+	/* A file that was cut off to nothing must not let through what it was to erase. */
+	if (!*text)
+		return kd_error_create(KD_ERR_CONFIG,
+				       "%s is empty, and nothing would be erased: write its commands, or leave "
+				       "--config out",
+				       name);
 	config->name = strdup(name);
 	config->object = calloc(1, sizeof(*config->object));
 	if (!config->name || !config->object)

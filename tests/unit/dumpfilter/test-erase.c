@@ -91,7 +91,7 @@ static void test_erase(void **state)
 		unsigned int left;
 		const char *info;
 	} cases[] = {
-		{ "", 9, "" },
+		{ "# nothing\n", 9, "" },
 		{ "# nothing\n\n  # at all", 9, "" },
 		{ "erase one.buffer", 8, "erase one.buffer size 24\n" },
 		{ "erase one.buffer size 11 # comment", 8, "erase one.buffer size 11\n" },
@@ -182,6 +182,7 @@ static void test_syntax(void **state)
 	static const struct {
 		const char *config, *text;
 	} cases[] = {
+		{ "", "conf is empty, and nothing would be erased" },
 		{ "\nwipe one", "conf:2: \"erase\", \"for\"" },
 		{ "erase", "conf:1: a symbol is expected" },
 		{ "erase 1x", "conf:1: a symbol is expected" },
