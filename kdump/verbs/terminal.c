@@ -95,7 +95,8 @@ const char *term_age(int64_t since, char buffer[TERM_TIME_MAX])
 	size_t i;
 
 	if (age < 1) {
-		strcpy(buffer, "just now");
+		/* The clock of the capture was ahead, or this one is behind: by more than clocks differ. */
+		strcpy(buffer, age < -60 ? "in the future" : "just now");
 		return buffer;
 	}
 	for (i = 0; i < ARRAY_SIZE(units) - 1 && age < units[i].seconds; i++)

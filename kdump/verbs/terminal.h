@@ -35,7 +35,7 @@ const char *term_size(uint64_t bytes, char buffer[TERM_SIZE_MAX]);
 #define TERM_TIME_MAX 32
 const char *term_time(int64_t seconds, char buffer[TERM_TIME_MAX]);
 
-/** "3 days ago", "1 minute ago", "just now". */
+/** "3 days ago", "1 minute ago", "just now", "in the future". */
 const char *term_age(int64_t since, char buffer[TERM_TIME_MAX]);
 
 /** The following print text that may contain any bytes, from a dump, a report, a log or a file's name: what could
