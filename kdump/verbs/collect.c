@@ -255,30 +255,25 @@ static void remove_expired(const struct kdumpctl *ctl, const struct dumps *dumps
 		journal_send(JOURNAL_REMOVED, LOG_NOTICE, message, fields, ARRAY_SIZE(fields));
 }
 
-static struct kd_error *apply_limits(const struct kdumpctl *ctl, const struct dumps *dumps)
+static struct kd_error *limit_place(const struct kdumpctl *ctl, const struct kd_conf *conf, const struct dumps *dumps)
 {
-	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
 	_cleanup_free_ const char **why = calloc(dumps->count + 1, sizeof(*why));
 	struct retention_space space = { .available = UINT64_MAX };
 	struct retention_limits limits;
-	struct kd_error *err;
 	struct statvfs fs;
 	size_t i;
 
 	if (!why)
 		return kd_error_nomem();
-	err = kd_conf_load(&ctl->root, &ctl->log, ctl->conf_file, &conf);
-	if (err)
-		return err;
 	if (statvfs(dumps->path, &fs) == 0)
 		space = (struct retention_space){ (uint64_t)fs.f_bavail * fs.f_frsize,
 						  (uint64_t)fs.f_blocks * fs.f_frsize };
 	limits = (struct retention_limits){
-		.dumps = conf.keep_dumps,
-		.days = conf.keep_days,
-		.size = conf.keep_size,
-		.free = conf.keep_free,
-		.free_percent = conf.keep_free_percent,
+		.dumps = conf->keep_dumps,
+		.days = conf->keep_days,
+		.size = conf->keep_size,
+		.free = conf->keep_free,
+		.free_percent = conf->keep_free_percent,
 	};
 	retention_decide(&limits, dumps, &space, time(NULL), why);
 	for (i = 0; i < dumps->count; i++) {
@@ -291,6 +286,21 @@ static struct kd_error *apply_limits(const struct kdumpctl *ctl, const struct du
 			remove_expired(ctl, dumps, &dumps->dump[i], why[i]);
 	}
 	return NULL;
+}
+
+/* Each place has the limits for itself. */
+static struct kd_error *apply_limits(const struct kdumpctl *ctl, const struct all_dumps *all)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct kd_error *err = kd_conf_load(&ctl->root, &ctl->log, ctl->conf_file, &conf);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < all->count; i++) {
+		kd_log_error(&ctl->log, err);
+		err = limit_place(ctl, &conf, &all->place[i]);
+	}
+	return err;
 }
 
 /* --- records of captures ------------------------------------------------------------------------------------------ */
@@ -324,9 +334,5 @@ struct kd_error *dumps_collect(struct kdumpctl *ctl, int *status)
 				tell(ctl, &all.place[i].dump[j], all.has_first && i == 0);
 	complain(ctl, creation_test_settle(&ctl->root, all.place, all.count, all.whole));
 	complain(ctl, write_seen(ctl, &all, seen));
-	for (size_t i = 0; i < all.count; i++) {
-		kd_log_error(&ctl->log, err);
-		err = apply_limits(ctl, &all.place[i]);
-	}
-	return err;
+	return apply_limits(ctl, &all);
 }
