@@ -107,7 +107,7 @@ void dumps_remark_elsewhere(const struct kdumpctl *ctl)
 	kd_error_destroy(err);
 }
 
-/* The same for one target. */
+/* The directory of @request's dumps, as dumps_directory() has it for the first target. */
 static struct kd_error *directory_of(const struct kdumpctl *ctl, const struct target_request *request, char **ret)
 {
 	_cleanup_(target_free) struct target target = { 0 };
