@@ -118,6 +118,16 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Each row of a table has a machine of its own; the first one's is there already. */
+static struct machine *machine_of_row(void **state, size_t row)
+{
+	if (row) {
+		teardown(state);
+		setup(state);
+	}
+	return *state;
+}
+
 static void assert_said(struct machine *m, const char *line)
 {
 	fflush(m->ctl.log.stream);
@@ -361,15 +371,10 @@ static void test_configurations_of_others(void **state)
 	if (!have_depmod())
 		end_test("no depmod");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct machine *m;
+		struct machine *m = machine_of_row(state, i);
 		struct kd_error *err;
 		int status = 0;
 
-		if (i) {
-			teardown(state);
-			setup(state);
-		}
-		m = *state;
 		make_whole(m);
 		put(m, "/etc/kdump.conf", rows[i].conf);
 		put(m, KD_SYSCONFDIR "/sysconfig/kdump", rows[i].settings);
@@ -397,15 +402,10 @@ static void test_start_outdated(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct machine *m;
+		struct machine *m = machine_of_row(state, i);
 		struct kd_error *err;
 		int status = 0;
 
-		if (i) {
-			teardown(state);
-			setup(state);
-		}
-		m = *state;
 		armed_before(m);
 		rows[i].change(m);
 		err = arm_start(&m->ctl, &status);
@@ -496,14 +496,9 @@ static void test_fall_back(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		_cleanup_(health_free) struct health health = { 0 };
 		struct kd_error *err;
-		struct machine *m;
+		struct machine *m = machine_of_row(state, i);
 		int status = 0;
 
-		if (i) {
-			teardown(state);
-			setup(state);
-		}
-		m = *state;
 		make_whole(m);
 		assert_no_error(arm_start(&m->ctl, &status));
 		assert_int_equal(loads, 1);
@@ -723,15 +718,10 @@ static void test_chain(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		_cleanup_(armed_free) struct armed armed = { 0 };
 		struct kd_error *err;
-		struct machine *m;
+		struct machine *m = machine_of_row(state, i);
 		int status = 0;
 		bool found;
 
-		if (i) {
-			teardown(state);
-			setup(state);
-		}
-		m = *state;
 		make_whole(m);
 		plug_in(m);
 		mount_both(m);
@@ -826,15 +816,10 @@ static void test_chain_checked(void **state)
 	unsigned int failures, before = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct machine *m;
+		struct machine *m = machine_of_row(state, i);
 		struct kd_error *err;
 		int out;
 
-		if (i) {
-			teardown(state);
-			setup(state);
-		}
-		m = *state;
 		make_whole(m);
 		plug_in(m);
 		mount_both(m);
@@ -1080,15 +1065,10 @@ static void test_disarm(void **state)
 		size_t row = i / ARRAY_SIZE(verbs);
 		_cleanup_(armed_free) struct armed armed = { 0 };
 		_cleanup_free_ char *note = NULL;
-		struct machine *m;
+		struct machine *m = machine_of_row(state, i);
 		bool found = false;
 		int status = 0;
 
-		if (i) {
-			teardown(state);
-			setup(state);
-		}
-		m = *state;
 		armed_before(m);
 		rows[row].change(m);
 		kd_error_destroy(verbs[i % ARRAY_SIZE(verbs)](&m->ctl, &status));
