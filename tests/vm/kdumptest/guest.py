@@ -3,6 +3,8 @@
 
 The disk has busybox, the kernel in /boot and its modules; everything that a test brings (this tree's programs, their
 libraries, the test's script) comes as the payload, so that nothing has to be mounted or built as root on the host."""
+import gzip
+import io
 import lzma
 import re
 import shlex
@@ -79,9 +81,10 @@ def read_disk(image, folder, out):
     host.run(debugfs, "-R", f"rdump {folder} {out}", image)
 
 
-def initramfs(kernel, bus, payload, path, target=None):
+def initramfs(kernel, bus, payload, path, target=None, packed=False):
     """Write the first initramfs to @path: busybox, the drivers of a disk on @bus, and the payload: functions that
-    are given a cpio.Archive and a prefix to add below."""
+    are given a cpio.Archive and a prefix to add below. @packed: the payload is compressed, for a guest whose memory would
+    not hold it twice."""
     with open(path, "wb") as out:
         archive = cpio.Archive(out)
         archive.add_file("init", SCRIPTS / "init", 0o755)
@@ -98,9 +101,22 @@ def initramfs(kernel, bus, payload, path, target=None):
         archive.add("modules", stat.S_IFREG | 0o644, "".join(f"{name}\n" for name in inserted).encode())
         # The same payload is not copied again in later boots.
         archive.add("payload/etc/kdump-test/id", stat.S_IFREG | 0o644, uuid.uuid4().bytes)
-        for add in payload:
-            add(archive, "payload")
+        if packed:
+            archive.add("payload.gz", stat.S_IFREG | 0o644, _compressed(payload))
+        else:
+            for add in payload:
+                add(archive, "payload")
         archive.close()
+
+
+def _compressed(payload):
+    """The payload as an archive of its own."""
+    out = io.BytesIO()
+    archive = cpio.Archive(out)
+    for add in payload:
+        add(archive, "")
+    archive.close()
+    return gzip.compress(out.getvalue(), 1)
 
 
 def module_order(kernel, names):

@@ -11,6 +11,8 @@ from . import guest, host, qemu
 # An emulator whose machine is busy gives the kernel too few ticks in its test of the timer, and it panics.
 BASE_APPEND = f"root=UUID={guest.ROOT_UUID} rw net.ifnames=0 no_timer_check"
 
+SMALL = 512 << 20  # bytes of memory that do not hold the payload twice
+
 
 @dataclass
 class Running:
@@ -31,7 +33,7 @@ def switched_on(kernel, hardware, append, payload, log, echo=None, keep=None, lo
         disk, first = place / "disk.img", place / "initramfs"
         with host.locked(host.CACHE / "disks" / ".lock"):
             guest.copy_disk(kernel, disk, hardware.target)
-        guest.initramfs(kernel, hardware.bus, payload, first, hardware.target)
+        guest.initramfs(kernel, hardware.bus, payload, first, hardware.target, host.parse_size(hardware.memory) <= SMALL)
         words = qemu.command(hardware, kernel, first, f"console={hardware.console} {BASE_APPEND} {append}".strip(), disk, place)
         with qemu.Machine(words, log, place, echo, lock) as machine:
             yield Running(machine, disk, words)

@@ -143,7 +143,7 @@ ROWS = [
     _arm64("cpus-1", "--release 6.1 --cpus 1"),
     _arm64("cpus-2", "--release 6.1 --cpus 2 --panic-cpu 1"),
     _arm64("cpus-4", "--release 6.12 --cpus 4 --panic-cpu 3"),
-    _arm64("memory-256M", "--release 6.1 --memory 256M --crashkernel 100M"),
+    _arm64("memory-256M", "--release 6.1 --memory 256M --crashkernel 80M --append cma=0"),
     _arm64("memory-6G", "--release 6.12 --memory 6G --crashkernel 128M,high --append crashkernel=64M,low"),
     _arm64("disk-mmc", "--release 6.1 --bus mmc"),
     *(_arm64(f"panic-{cause.replace('_', '-')}", f"--release 6.1 --panic module:{cause} --panic-cpu 1",
