@@ -28,12 +28,13 @@ class Check:
     detail: str = ""
 
 
-def dump(vmlinux, path, expect_bt=None, modules=(), crash=True):
+def dump(vmlinux, path, expect_bt=None, modules=(), crash=True, without=()):
     """All checks of the dump @path; @expect_bt: a function that the backtrace of a CPU must name; @modules: further
-    files with debugging symbols; @crash: can this machine's crash open it?"""
+    files with debugging symbols; @crash: can this machine's crash open it? @without: the CPUs whose registers it has not."""
     if crash:
         yield from _by_crash(vmlinux, path, expect_bt)
-    walk = debuggers.drgn(Path(__file__).with_name("walk_tasks.py"), path, vmlinux, *modules)
+    walk = debuggers.drgn(Path(__file__).with_name("walk_tasks.py"), *(f"--without={cpu}" for cpu in without), path,
+                          vmlinux, *modules)
     yield Check("drgn: every task and its stack", walk.returncode == 0, walk.stdout[-2000:])
     if expect_bt:
         yield Check(f"drgn: a stack names {expect_bt}", _names(walk.stdout, expect_bt), walk.stdout[-4000:])
