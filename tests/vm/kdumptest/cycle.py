@@ -135,7 +135,8 @@ def _follow(story, machine, options, result):
     # On arm64 the elfcorehdr is in the device tree.
     if ("elfcorehdr=" if options.arch == "x86_64" else "reset_devices") not in capture.line:
         raise stages.StageFailure("panic", "the machine was reset, no capture kernel started", machine.last)
-    leave = note("captured", story.expect("capture", r"Linux version |" + stages.mark("boot"), options.timeout))
+    # A kernel's first word, whose clock begins anew: on arm64 that is "Booting Linux".
+    leave = note("captured", story.expect("capture", r"Booting Linux |Linux version |" + stages.mark("boot"), options.timeout))
     result["capture_uptime"] = leave.before
     back = note("back", story.expect("back", stages.mark("back"), 150))
     story.expect("end", stages.mark("end"), 30)
