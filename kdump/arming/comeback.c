@@ -169,8 +169,10 @@ static struct kd_error *find_file_system(const struct kd_sysroot *root, unsigned
 struct kd_error *comeback_find(const struct kd_sysroot *root, const struct settings *settings, unsigned int deadline,
 			       struct kd_plan *plan, struct comeback *comeback)
 {
-	struct kd_error *err = find_files(root, settings, comeback);
+	struct kd_error *err = loader_can_return();
 
+	if (!err)
+		err = find_files(root, settings, comeback);
 	if (!err)
 		err = find_file_system(root, deadline, plan, comeback);
 	return refuse(comeback, err);

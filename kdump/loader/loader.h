@@ -107,6 +107,9 @@ static inline void loader_parts_free_cleanup(struct loader_parts *parts)
 	loader_parts_free(parts);
 }
 
+/** Can a capture kernel return to a kernel on this architecture? KD_ERR_UNSUPPORTED: no. */
+struct kd_error *loader_can_return(void) MUST_CHECK;
+
 /** How much must be reserved for a capture kernel that takes @init_size itself and returns to a kernel with files of
  *  these sizes. */
 uint64_t loader_return_need(uint64_t init_size, uint64_t kernel_size, uint64_t initrd_size);

@@ -62,6 +62,23 @@ static struct kd_error *read_dtb(const struct loader_request *request, struct lo
 	return err ? kd_error_wrap(err, "cannot read the device tree") : NULL;
 }
 
+static struct kd_error *can_return(const struct loader_arch *arch)
+{
+	if (arch->place_identity_map)
+		return NULL;
+	return kd_error_create(KD_ERR_UNSUPPORTED,
+			       "a capture kernel on %s cannot return to a kernel: only PCI functions can be kept from "
+			       "writing to memory, and other devices may go on",
+			       arch->name);
+}
+
+struct kd_error *loader_can_return(void)
+{
+	const struct loader_arch *arch = loader_arch_find(loader_arch_native());
+
+	return arch ? can_return(arch) : NULL;
+}
+
 static struct kd_error *read_kernel(const struct loader_request *request, struct loader_image *image)
 {
 	const struct kd_sysroot *files = request->files ? request->files : request->root;
@@ -75,12 +92,9 @@ static struct kd_error *read_kernel(const struct loader_request *request, struct
 		return kd_error_create(KD_ERR_UNSUPPORTED,
 				       "kernel %s is for another architecture (%s); give a kernel for this machine",
 				       request->kernel, image->arch ? image->arch->name : image->kernel.format);
-	if (image->policy == LOADER_RETURN && !image->arch->place_identity_map)
-		return kd_error_create(
-			KD_ERR_UNSUPPORTED,
-			"a capture kernel on %s cannot return to a kernel: only PCI functions can be kept "
-			"from writing to memory, and other devices may go on",
-			image->arch->name);
+	err = image->policy == LOADER_RETURN ? can_return(image->arch) : NULL;
+	if (err)
+		return err;
 	if (image->whole_machine && !image->arch->stops_devices)
 		return kd_error_create(KD_ERR_UNSUPPORTED,
 				       "a panic on %s cannot start a kernel that takes the whole machine over",
