@@ -14,7 +14,6 @@
 #include "base/sysroot.h"
 
 struct loader_image;
-struct kernel_image;
 struct purgatory_params;
 
 struct loader_arch {
@@ -32,8 +31,8 @@ struct loader_arch {
 	 *  or vmalloc space)? */
 	bool (*is_kernel_image)(const Elf64_Phdr *phdr, const Elf64_Phdr *table, size_t count);
 
-	/** Can the kernel running on the machine at @root hand over to @kernel? NULL: yes. */
-	struct kd_error *(*check)(const struct kd_sysroot *root, const struct kernel_image *kernel);
+	/** Can the kernel running on the machine at @root hand over to image->kernel, as image->policy says? */
+	struct kd_error *(*check)(const struct kd_sysroot *root, const struct loader_image *image);
 
 	/** Is the machine a guest whose memory is encrypted? NULL: none is known on this architecture. */
 	struct kd_error *(*is_encrypted_guest)(const struct kd_sysroot *root, bool *ret);

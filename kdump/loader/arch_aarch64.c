@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/parse.h"
 #include "kdump/loader/device_tree.h"
+#include "kdump/loader/elfcorehdr.h"
 #include "kdump/loader/layout.h"
 #include "kdump/loader/le.h"
 #include "kdump/loader/purgatory/purgatory.h"
@@ -150,6 +152,43 @@ static void find_ways_out(const struct kd_sysroot *root, const char *cmdline, st
 	params->reset = reset_method(root);
 }
 
+/* --- the running kernel ------------------------------------------------------------------------------------------- */
+
+#define LOWEST_OF_48_BITS 0xffff000000000000 /* of the kernel's addresses */
+
+/* Pages of 4 KiB and addresses of 52 bits need five levels of page tables. What cannot be read counts as four. */
+static bool has_five_levels(const struct kd_sysroot *root)
+{
+	_cleanup_free_ Elf64_Phdr *phdr = NULL;
+	size_t count = 0, i;
+
+	kd_error_destroy(elfcorehdr_read_kcore(root, &phdr, &count));
+	for (i = 0; i < count; i++)
+		if (phdr[i].p_type == PT_LOAD && phdr[i].p_vaddr < LOWEST_OF_48_BITS)
+			break;
+	return i < count && sysconf(_SC_PAGESIZE) == 4096;
+}
+
+/* With five levels a kernel before 6.14 (3648027de1fa "arm64: Fix 5-level paging support in kexec/hibernate
+ * trampoline") dies while it loads a kernel for a reboot. It kills the program that asked, and leaves the lock held
+ * without which a later panic does not start the panic kernel. Panic kernels are loaded in another way. */
+static struct kd_error *check(const struct kd_sysroot *root, const struct loader_image *image)
+{
+	_cleanup_free_ char *release = NULL;
+	struct kd_error *err;
+
+	if (image->policy != LOADER_REBOOT || !has_five_levels(root))
+		return NULL;
+	err = kd_sysroot_read_line(root, &release, "/proc/sys/kernel/osrelease");
+	if (err || strverscmp(release, "6.14") >= 0)
+		return err;
+	return kd_error_create(
+		KD_ERR_UNSUPPORTED,
+		"the running kernel (%s) would crash: before Linux 6.14 a kernel that uses addresses of 52 "
+		"bits cannot load another one for a reboot; boot the running kernel with arm64.nolva",
+		release);
+}
+
 /* --- the row ------------------------------------------------------------------------------------------------------ */
 
 /* The image is mapped above the direct map, at an address that depends on the size of addresses. What it is known by is
@@ -179,6 +218,7 @@ const struct loader_arch loader_arch_aarch64 = {
 	.purgatory = loader_purgatory,
 	.purgatory_end = loader_purgatory_end,
 	.is_kernel_image = is_kernel_image,
+	.check = check,
 	.place_boot_info = place_boot_info,
 	.find_ways_out = find_ways_out,
 	.print_boot_info = print_boot_info,

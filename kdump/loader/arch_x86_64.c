@@ -582,8 +582,9 @@ static struct kd_error *has_cpu_flag(const struct kd_sysroot *root, const char *
 	return NULL;
 }
 
-static struct kd_error *check(const struct kd_sysroot *root, const struct kernel_image *kernel)
+static struct kd_error *check(const struct kd_sysroot *root, const struct loader_image *image)
 {
+	const struct kernel_image *kernel = &image->kernel;
 	struct kd_error *err;
 	bool five_level;
 

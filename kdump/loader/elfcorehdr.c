@@ -157,14 +157,13 @@ static void learn_phdr(const struct loader_arch *arch, const Elf64_Phdr *phdr, c
 	}
 }
 
-static struct kd_error *read_kernel_map(const struct kd_sysroot *root, const struct loader_arch *arch,
-					struct kernel_map *ret)
+struct kd_error *elfcorehdr_read_kcore(const struct kd_sysroot *root, Elf64_Phdr **ret, size_t *count_ret)
 {
 	_cleanup_close_ int fd = kd_sysroot_open_file(root, "/proc/kcore", O_RDONLY);
 	_cleanup_free_ Elf64_Phdr *phdr = NULL;
 	struct kd_error *err;
 	Elf64_Ehdr ehdr;
-	size_t size, i;
+	size_t size;
 
 	errno = EIO; /* for short reads */
 	if (fd < 0 || kd_pread_all(fd, &ehdr, sizeof(ehdr), 0) != sizeof(ehdr))
@@ -179,9 +178,21 @@ static struct kd_error *read_kernel_map(const struct kd_sysroot *root, const str
 	errno = EIO;
 	if (kd_pread_all(fd, phdr, size, ehdr.e_phoff) != (ssize_t)size)
 		return kd_error_os(errno, "/proc/kcore");
-	for (i = 0; i < ehdr.e_phnum; i++)
-		learn_phdr(arch, &phdr[i], phdr, ehdr.e_phnum, ret);
+	*ret = take_ptr(phdr);
+	*count_ret = ehdr.e_phnum;
 	return NULL;
+}
+
+static struct kd_error *read_kernel_map(const struct kd_sysroot *root, const struct loader_arch *arch,
+					struct kernel_map *ret)
+{
+	_cleanup_free_ Elf64_Phdr *phdr = NULL;
+	size_t count = 0;
+	struct kd_error *err = elfcorehdr_read_kcore(root, &phdr, &count);
+
+	for (size_t i = 0; i < count; i++)
+		learn_phdr(arch, &phdr[i], phdr, count, ret);
+	return err;
 }
 
 /* RAM that the crashed kernel used: without the low memory that it leaves alone and the memory of the capture kernel.

@@ -8,6 +8,7 @@
 #ifndef KDUMP_LOADER_ELFCOREHDR_H
 #define KDUMP_LOADER_ELFCOREHDR_H
 
+#include <elf.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,5 +23,9 @@
 struct kd_error *elfcorehdr_build(const struct kd_sysroot *root, const struct loader_arch *arch,
 				  const struct memory_map *memory, const struct kd_log *log, void **ret,
 				  size_t *size_ret) MUST_CHECK;
+
+/** The program headers of /proc/kcore: what the running kernel has mapped, and where. *ret is owned by the caller
+ *  (free). */
+struct kd_error *elfcorehdr_read_kcore(const struct kd_sysroot *root, Elf64_Phdr **ret, size_t *count_ret) MUST_CHECK;
 
 #endif

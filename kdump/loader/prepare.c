@@ -105,7 +105,7 @@ static struct kd_error *read_kernel(const struct loader_request *request, struct
 	if (strlen(image->cmdline) > image->kernel.cmdline_max)
 		return kd_error_create(KD_ERR_LIMIT, "the command line has %zu characters; kernel %s takes %zu",
 				       strlen(image->cmdline), request->kernel, image->kernel.cmdline_max);
-	err = image->arch->check ? image->arch->check(request->root, &image->kernel) : NULL;
+	err = image->arch->check(request->root, image);
 	if (!err)
 		err = read_dtb(request, image);
 	if (err)

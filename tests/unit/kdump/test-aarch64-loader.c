@@ -6,7 +6,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/array.h"
 #include "kdump/loader/elfcorehdr.h"
 #include "kdump/loader/layout.h"
 #include "kdump/loader/le.h"
@@ -258,14 +260,14 @@ static const char iomem[] = "09000000-09000fff : pl011@9000000\n"
 			    "  1af000000-1beffffff : Crash kernel\n"
 			    "  1bff00000-1bfffffff : reserved\n";
 
-static void make_kcore(const struct tree *tree)
+static void make_kcore(const struct tree *tree, uint64_t direct_map)
 {
-	static const struct {
+	const struct {
 		uint64_t vaddr, paddr, size;
 	} pieces[] = {
-		{ 0xffff800008000000, UINT64_MAX, 1 << 30 },           /* vmalloc */
-		{ 0xffffca1b58000000, 0x40200000, 0x1e00000 },         /* the image */
-		{ 0xffff1849c0000000, 0x40000000, (uint64_t)4 << 30 }, /* the direct map */
+		{ 0xffff800008000000, UINT64_MAX, 1 << 30 },   /* vmalloc */
+		{ 0xffffca1b58000000, 0x40200000, 0x1e00000 }, /* the image */
+		{ direct_map, 0x40000000, (uint64_t)4 << 30 },
 	};
 	struct {
 		Elf64_Ehdr ehdr;
@@ -306,7 +308,7 @@ static void make_machine(const struct tree *tree)
 	tree_text(tree, "/sys/devices/system/cpu/cpu0/crash_notes_size", "488\n");
 	tree_text(tree, "/sys/kernel/vmcoreinfo", "0x0000000043100000 1024\n");
 	tree_text(tree, "/sys/class/tty/ttyAMA1/iomem_base", "0x9040000\n");
-	make_kcore(tree);
+	make_kcore(tree, 0xffff1849c0000000);
 }
 
 static struct loader_image *prepare(const struct tree *tree, enum loader_policy policy, const char *cmdline)
@@ -380,6 +382,43 @@ static void test_reboot_layout(void **state)
 	image = prepare(tree, LOADER_REBOOT, "");
 	assert_inside(image, 0x80000000, 0x100000000);
 	loader_image_free(image);
+}
+
+/* Addresses of 52 bits: kernels before 6.14 die when they load another one for a reboot. */
+static void test_five_levels(void **state)
+{
+	static const struct {
+		uint64_t direct_map;
+		const char *release;
+		enum loader_policy policy;
+		bool refused;
+	} rows[] = {
+		{ 0xfff0000000000000, "6.12.117+deb13-arm64", LOADER_REBOOT, true },
+		{ 0xfff0000000000000, "6.9.0", LOADER_REBOOT, true },
+		{ 0xfff0000000000000, "6.14.0", LOADER_REBOOT, false },
+		{ 0xfff0000000000000, "7.0.1", LOADER_REBOOT, false },
+		{ 0xfff0000000000000, "6.12.117+deb13-arm64", LOADER_PANIC, false },
+		{ 0xffff1849c0000000, "6.12.117+deb13-arm64", LOADER_REBOOT, false },
+	};
+	struct tree *tree = *state;
+
+	if (sysconf(_SC_PAGESIZE) != 4096)
+		skip();
+	make_machine(tree);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct loader_request request = {
+			.root = &tree->root, .policy = rows[i].policy, .kernel = KERNEL, .initrd = INITRD, .cmdline = ""
+		};
+		struct loader_image *image = NULL;
+
+		make_kcore(tree, rows[i].direct_map);
+		tree_text(tree, "/proc/sys/kernel/osrelease", rows[i].release);
+		if (rows[i].refused)
+			assert_error(loader_prepare(&request, &image), KD_ERR_UNSUPPORTED, "with arm64.nolva");
+		else
+			assert_no_error(loader_prepare(&request, &image));
+		loader_image_free(image);
+	}
 }
 
 static void test_given_tree(void **state)
@@ -472,9 +511,9 @@ static void test_ways_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_image),         TEST(test_image_faults), TEST(test_tree),          TEST(test_tree_of_reboot),
-		TEST(test_tree_faults),   TEST(test_panic_layout), TEST(test_reboot_layout), TEST(test_given_tree),
-		TEST(test_whole_machine), TEST(test_return),       TEST(test_ways_out),
+		TEST(test_image),       TEST(test_image_faults),  TEST(test_tree),          TEST(test_tree_of_reboot),
+		TEST(test_tree_faults), TEST(test_panic_layout),  TEST(test_reboot_layout), TEST(test_five_levels),
+		TEST(test_given_tree),  TEST(test_whole_machine), TEST(test_return),        TEST(test_ways_out),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

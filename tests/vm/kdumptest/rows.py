@@ -164,6 +164,7 @@ ROWS = [
     _kexec("reboots", "6.1 to 6.12 and back with kexec -e, with a device tree only", arch="aarch64"),
     _kexec("reboots-dtb", "the same, with another device tree", arch="aarch64"),
     _kexec("reboots-aavmf", "the same under EFI with ACPI, variables usable", arch="aarch64"),
+    _kexec("five-levels", "6.12 with addresses of 52 bits is not asked for what it would die of", arch="aarch64"),
     _kexec("damage-kernel", "a byte flipped after loading: purgatory says so and resets the machine", arch="aarch64"),
     _kexec("damage-initramfs", "the same in the initramfs", arch="aarch64"),
     _kexec("damage-boot-info", "the same in the device tree", arch="aarch64"),
