@@ -25,6 +25,8 @@ static const struct {
 	{ "6.12.117+deb12-cloud-amd64", 58572800, 1810432, 77824, 66 },
 	{ "7.2.13+deb14-amd64", 63234048, 2936832, 3268608, 76 },
 	{ "7.2.13+deb14-cloud-amd64", 63156224, 1441792, 81920, 72 },
+	/* In a guest of 256 MiB with a device tree only. */
+	{ "6.1.0-50-arm64", 33619968, 2781184, 2023424, 46 },
 	/* With a network card on virtio, to an NFS server; 76 MiB are not enough. */
 	{ "6.1.0-56-amd64 nfs", 66682880, 4034560, 5939200, 80 },
 };
