@@ -79,7 +79,7 @@ void age_header_mac(const uint8_t file_key[AGE_FILE_KEY], const void *header, si
 	crypto_auth_hmacsha256_state state;
 	uint8_t key[AGE_KEY];
 
-	derive(file_key, AGE_FILE_KEY, NULL, 0, "header", key);
+	derive(file_key, AGE_FILE_KEY, (const uint8_t *)"", 0, "header", key);
 	crypto_auth_hmacsha256_init(&state, key, sizeof(key));
 	crypto_auth_hmacsha256_update(&state, header, size);
 	crypto_auth_hmacsha256_final(&state, ret);
