@@ -120,13 +120,17 @@ def _arm64(name, words, quick=False, expect="sysrq_handle_crash", look=_rung("co
     return _cycle(f"arm64-{name}", f"--arch aarch64 {words}", quick, expect, look, without=without)
 
 
+# What is different on aarch64: the function that the backtrace must name, and the CPUs without registers. Nothing interrupts a
+# CPU that spins with interrupts off: another one notices, and panics. And drgn does not get from the stack of interrupts to that
+# of the task, as the kernel does in its log.
+ARM64_CAUSES = {"hardlockup": ("panic_on_rcu_stall", [1]), "softlockup": ("watchdog_timer_fn", [])}
+
+
 def _arm64_causes():
-    """The causes of panic on aarch64, where no interrupt reaches a CPU that spins with interrupts off: another one notices, and
-    panics."""
     for cause, function in panicmod.CAUSES.items():
-        locked = cause == "hardlockup"
-        yield _arm64(f"panic-{cause.replace('_', '-')}", f"--release 6.1 --panic module:{cause} --panic-cpu 1",
-                     expect="panic_on_rcu_stall" if locked else function, without=[1] if locked else ())
+        expect, without = ARM64_CAUSES.get(cause, (function, []))
+        yield _arm64(f"panic-{cause.replace('_', '-')}", f"--release 6.1 --panic module:{cause} --panic-cpu 1", expect=expect,
+                     without=without)
 
 
 def _kexec(case, text, quick=False, arch=None):
