@@ -8,11 +8,15 @@ from pathlib import Path
 from . import host
 
 CONFIGURE = ["--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var", "--libexecdir=/usr/libexec"]
+# The libraries of another architecture are not where its programs look for them.
+SANITIZERS = ["--enable-sanitizers", "LDFLAGS=-static-libasan -static-libubsan"]
 
 
-def place_of_build(target=None):
-    """Where this tree is built for the tests. @target: for another architecture, a cross.Target."""
-    return host.CACHE / "build" / (host.digest(str(host.SOURCE)) + (f"-{target.name}" if target else ""))
+def place_of_build(target=None, sanitizers=False):
+    """Where this tree is built for the tests. @target: for another architecture, a cross.Target. @sanitizers: with ASan and
+    UBSan."""
+    name = host.digest(str(host.SOURCE)) + (f"-{target.name}" if target else "") + ("-sanitizers" if sanitizers else "")
+    return host.CACHE / "build" / name
 
 
 def last_built(target=None):
@@ -23,9 +27,9 @@ def last_built(target=None):
     return installed
 
 
-def build(target=None):
+def build(target=None, sanitizers=False):
     """Build the tree and install it below a directory of the cache, which is returned."""
-    return _build(host.SOURCE, place_of_build(target), target)
+    return _build(host.SOURCE, place_of_build(target, sanitizers), target, SANITIZERS if sanitizers else [])
 
 
 def of_commit(commit):
@@ -39,7 +43,7 @@ def of_commit(commit):
     return _build(source, place)
 
 
-def _build(source, place, target=None):
+def _build(source, place, target=None, more=()):
     installed = place / "installed"
     words, variables = target.configuration() if target else ([], {})
     with host.locked(place / ".lock"):
@@ -47,7 +51,7 @@ def _build(source, place, target=None):
             host.run(source / "autogen.sh", cwd=source)
         if not (place / "Makefile").exists():
             host.say(f"building {source} in {place}")
-            host.run(source / "configure", *CONFIGURE, "--enable-werror", *words, cwd=place,
+            host.run(source / "configure", *CONFIGURE, "--enable-werror", *words, *more, cwd=place,
                      env=os.environ | variables)
         host.run("make", f"-j{os.cpu_count()}", cwd=place)
         host.run("rm", "-rf", installed)
