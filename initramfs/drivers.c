@@ -803,6 +803,14 @@ static struct kd_error *add_network(const struct drivers *drivers, const struct 
 	return kd_error_wrap(err, "network link %s", network->name);
 }
 
+/* A program that is talked to over a socket, and a file system in front of it. Most kernels have sockets built in. */
+static struct kd_error *add_program_target(const struct drivers *drivers)
+{
+	struct kd_error *err = add_if_there(drivers, "", "unix");
+
+	return err ? err : add_needed(drivers, "", "fuse");
+}
+
 /* Add the modules for device @device ("UUID=…", "/dev/…"; virtiofs: a tag) and the file system @type_name on it, which
  * is mounted with @options. */
 static struct kd_error *add_target(const struct drivers *drivers, const char *device, const char *type_name,
@@ -818,7 +826,7 @@ static struct kd_error *add_target(const struct drivers *drivers, const char *de
 	else if (type->source == KD_TARGET_TAG)
 		err = add_tag_devices(drivers, type->devices);
 	else if (type->source == KD_TARGET_SSH || type->source == KD_TARGET_OBJECTS)
-		return kd_error_wrap(add_needed(drivers, "", "fuse"), "dump target %s", device);
+		return kd_error_wrap(add_program_target(drivers), "dump target %s", device);
 	else if (type->source == KD_TARGET_NFS)
 		err = add_nfs_version(drivers, options);
 	else

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,18 +17,18 @@
 #include "capture/remote/sftp.h"
 
 enum {
-	PIPE_SIZE = 256 << 10,   /* so that neither side waits for the other's turn */
+	ROOM = 256 << 10,        /* for what is written, so that neither side waits for the other's turn */
 	PATIENCE_MS = 60 * 1000, /* with a server that answers nothing; the programs give up after 45 s of silence */
 };
 
 /* Its complaints go to the kernel's log, which is saved and shown on the console. */
-static _Noreturn void become(const char *const *argv, int from, int to)
+static _Noreturn void become(const char *const *argv, int connection)
 {
 	int log = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 
 	setenv("HOME", "/root", 1);
-	dup2(from, STDIN_FILENO);
-	dup2(to, STDOUT_FILENO);
+	dup2(connection, STDIN_FILENO);
+	dup2(connection, STDOUT_FILENO);
 	if (log >= 0)
 		dup2(log, STDERR_FILENO);
 	execvp(argv[0], (char *const *)argv);
@@ -35,26 +36,21 @@ static _Noreturn void become(const char *const *argv, int from, int to)
 	_exit(127);
 }
 
+/* A socket and not two pipes: a pipe wakes its writer for each page that was read, a socket when most of it was. */
 static struct kd_error *start(const char *const *argv, int *in, int *out, pid_t *pid)
 {
-	int to[2], from[2];
+	int end[2], room = ROOM;
 
-	if (pipe2(to, O_CLOEXEC) < 0)
-		return kd_error_os(errno, "cannot make a pipe");
-	if (pipe2(from, O_CLOEXEC) < 0) {
-		close(to[0]);
-		close(to[1]);
-		return kd_error_os(errno, "cannot make a pipe");
-	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, end) < 0)
+		return kd_error_os(errno, "cannot make a socket");
 	*pid = fork();
 	if (*pid == 0)
-		become(argv, to[0], from[1]);
-	close(to[0]);
-	close(from[1]);
-	fcntl(to[1], F_SETPIPE_SZ, PIPE_SIZE); /* a smaller one does as well, but slower */
-	*in = from[0];
-	*out = to[1];
-	return *pid < 0 ? kd_error_os(errno, "cannot start %s", argv[0]) : NULL;
+		become(argv, end[1]);
+	close(end[1]);
+	setsockopt(end[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)); /* less does as well, but slower */
+	*in = end[0];
+	*out = fcntl(end[0], F_DUPFD_CLOEXEC, 0);
+	return *pid < 0 || *out < 0 ? kd_error_os(errno, "cannot start %s", argv[0]) : NULL;
 }
 
 /* What has become of the program says more than that its pipe was closed. */

@@ -18,7 +18,7 @@
 #include "capture/remote/packet.h"
 
 /* Every server takes packets of 34000 bytes; answers are as long as PACKET_MAX. A write may be longer where the server
- * says so: each packet costs a turn of this process, of the program behind the pipe, and of this one. */
+ * says so: each packet costs a turn of this process, of the program behind the socket, and of this one. */
 enum {
 	PIECE = 32 << 10,
 	PIECE_MAX = 128 << 10,
@@ -59,7 +59,7 @@ struct sftp {
 	unsigned char request_data[4 * PATH_MAX + 1024], answer_data[PACKET_MAX];
 };
 
-/* --- the pipe ----------------------------------------------------------------------------------------------------- */
+/* --- the connection ----------------------------------------------------------------------------------------------- */
 
 static int lose(struct sftp *sftp)
 {

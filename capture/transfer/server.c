@@ -58,7 +58,7 @@ struct server {
 	struct packet_reader request;
 	struct packet_writer answer; /* there is room for each */
 	unsigned char request_data[PACKET_MAX], answer_data[PIECE_MAX + HEADER_MAX];
-	int lost; /* errno of the pipe */
+	int lost; /* errno of the connection */
 };
 
 /* --- packets ------------------------------------------------------------------------------------------------------ */
