@@ -16,6 +16,8 @@
 
 /* A server that is gone ends a request after tries of 15, 30 and 45 s; "hard", the default, would wait forever. */
 #define PATIENCE "soft,timeo=150,retrans=2"
+/* On the healthy machine somebody waits for "start", and what cannot be had now is taken in later. */
+#define IMPATIENCE "timeo=50,retrans=1"
 
 /* "SERVER:/EXPORT", taken apart. */
 struct nfs_name {
@@ -210,14 +212,16 @@ static struct kd_error *probe_versions(const char *device, const char *address, 
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(versions); i++) {
-		_cleanup_free_ char *options = NULL, *source = NULL;
+		_cleanup_free_ char *options = NULL, *source = NULL, *impatient = NULL;
 
 		err = kd_format(&source, "%s,addr=%s", versions[i], address);
 		if (!err)
 			err = make_options(source, address, &options);
+		if (!err)
+			err = kd_format(&impatient, "%s," IMPATIENCE, options);
 		if (err)
 			return err;
-		*ret = try_mount(target->device, options);
+		*ret = try_mount(target->device, impatient);
 		if (*ret >= 0) {
 			target->options = take_ptr(options);
 			return NULL;

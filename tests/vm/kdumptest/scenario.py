@@ -126,6 +126,7 @@ TARGETS = {
     "file_xfs": "the sectors of a file on xfs, which is full, and broken by the panic",
     "chain": "two targets: the first one's disk is lost in the crash",
     "stopped": "two targets: the first one's NFS server answers nothing any more",
+    "silent": "two targets: the first one's NFS server answers nothing when the machine is armed",
     "lent": "an NFS server, from an address that a DHCP server has lent to this machine no longer",
     "vlan": "an NFS server in a VLAN",
     "ipv6": "an NFS server by IPv6",
