@@ -30,8 +30,8 @@
 /** The value of @p; @p is set to NULL, so the expression owns the value. */
 #define take_ptr(p)                                                                                                    \
 	({                                                                                                             \
-		__typeof__(p) _taken = (p);                                                                            \
-		(p) = NULL;                                                                                            \
+		__typeof__(p) *_place = &(p), _taken = *_place;                                                        \
+		*_place = NULL;                                                                                        \
 		_taken;                                                                                                \
 	})
 #define return_ptr(p) return take_ptr(p)

@@ -504,7 +504,10 @@ static int by_time(const void *a, const void *b)
 
 	if (left->time != right->time)
 		return left->time < right->time ? -1 : 1;
-	return strcmp(left->name, right->name);
+	if (strcmp(left->name, right->name) != 0)
+		return strcmp(left->name, right->name);
+	/* Two places have something of one crash: what is more of a dump counts as newer. */
+	return (left->state < right->state) - (left->state > right->state);
 }
 
 struct loading {
@@ -629,6 +632,31 @@ struct kd_error *dumps_load(const char *directory, enum dumps_owner owner, const
 	return NULL;
 }
 
+struct kd_error *dumps_join(struct dumps *dumps, struct dumps *more)
+{
+	_cleanup_free_ char *path = NULL;
+	struct dump *all;
+	struct kd_error *err;
+
+	err = kd_format(&path, "%s%s%s", dumps->path ? dumps->path : "", dumps->path ? ", " : "", more->path);
+	if (err)
+		return err;
+	all = reallocarray(dumps->dump, dumps->count + more->count + 1, sizeof(*all));
+	if (!all)
+		return kd_error_nomem();
+	if (more->count)
+		memcpy(all + dumps->count, more->dump, more->count * sizeof(*all));
+	dumps->dump = all;
+	dumps->count += more->count;
+	dumps->exchangeable |= more->exchangeable;
+	free(dumps->path);
+	dumps->path = take_ptr(path);
+	more->count = 0; /* they have moved */
+	dumps_free(more);
+	qsort(all, dumps->count, sizeof(*all), by_time);
+	return NULL;
+}
+
 void dumps_free(struct dumps *dumps)
 {
 	size_t i;
@@ -666,7 +694,7 @@ struct kd_error *dumps_find(const struct dumps *dumps, const char *words, struct
 	if (counted(dumps, words, ret))
 		return NULL;
 	length = path_length(words);
-	for (i = 0; i < dumps->count; i++) {
+	for (i = dumps->count; i-- > 0;) {
 		struct dump *dump = &dumps->dump[i];
 
 		if (strcmp(dump->name, words) == 0 ||
@@ -675,8 +703,8 @@ struct kd_error *dumps_find(const struct dumps *dumps, const char *words, struct
 			return NULL;
 		}
 		if (*words && (kd_starts_with(dump->name, words) || strcmp(dump->log.signature, words) == 0)) {
-			found = dump;
-			matches++;
+			matches += !found || strcmp(found->name, dump->name) != 0;
+			found = found ? found : dump;
 		}
 	}
 	if (matches != 1)

@@ -66,7 +66,7 @@ struct dump {
 };
 
 struct dumps {
-	char *path;        /* the directory that contains them */
+	char *path;        /* the directory that contains them; "A, B" after dumps_join() */
 	bool exchangeable; /* others than root can rename what is in that directory */
 	struct dump *dump; /* oldest first */
 	size_t count;
@@ -81,6 +81,8 @@ enum dumps_owner {
  *  @owner, one warning on @log (NULL: none) says so. KD_ERR_OS. */
 struct kd_error *dumps_load(const char *directory, enum dumps_owner owner, const struct kd_log *log,
 			    struct dumps *ret) MUST_CHECK;
+/** Move all of @more to @dumps, which may be zeroed. KD_ERR_NOMEM: both are as they were. */
+struct kd_error *dumps_join(struct dumps *dumps, struct dumps *more) MUST_CHECK;
 /** A zeroed struct is allowed. */
 void dumps_free(struct dumps *dumps);
 static inline void dumps_free_cleanup(struct dumps *dumps)

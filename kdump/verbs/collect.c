@@ -90,9 +90,9 @@ static struct kd_error *write_seen(const struct kdumpctl *ctl, const struct all_
 		return kd_error_nomem();
 	for (size_t i = 0; i < all->count; i++)
 		for (size_t j = 0; j < all->place[i].count; j++)
-			if (all->whole || !seen || !has_line(seen, all->place[i].dump[j].name))
+			if (!all->missed_count || !seen || !has_line(seen, all->place[i].dump[j].name))
 				fprintf(out, "%s\n", all->place[i].dump[j].name);
-	if (!all->whole && seen)
+	if (all->missed_count && seen)
 		fputs(seen, out);
 	if (fclose(out))
 		return kd_error_nomem();
@@ -327,12 +327,16 @@ struct kd_error *dumps_collect(struct kdumpctl *ctl, int *status)
 	err = load_all_dumps(ctl, &all);
 	if (err)
 		return err;
+	for (size_t i = all.count ? 0 : 1; i < all.missed_count; i++)
+		kd_log_error(&ctl->log, take_ptr(all.missed[i]));
+	if (!all.count && all.missed_count)
+		return take_ptr(all.missed[0]);
 	complain(ctl, read_seen(ctl, &seen));
 	for (size_t i = 0; i < all.count; i++)
 		for (size_t j = 0; j < all.place[i].count; j++)
 			if (is_news(&all.place[i].dump[j], seen))
 				tell(ctl, &all.place[i].dump[j], all.has_first && i == 0);
-	complain(ctl, creation_test_settle(&ctl->root, all.place, all.count, all.whole));
+	complain(ctl, creation_test_settle(&ctl->root, all.place, all.count, !all.missed_count));
 	complain(ctl, write_seen(ctl, &all, seen));
 	return apply_limits(ctl, &all);
 }

@@ -76,37 +76,6 @@ static struct kd_error *refuse_elsewhere(const struct elsewhere *row, const stru
 			     request->device, command);
 }
 
-/* A further target may be a file system of this machine, where one command more finds the dumps. */
-static void remark_mounted(const struct kdumpctl *ctl, const struct target_request *request)
-{
-	_cleanup_(target_free) struct target target = { 0 };
-
-	if (kd_target_type_find(request->type)->source == KD_TARGET_BLOCK &&
-	    !kd_error_discard(target_resolve(&ctl->root, request, NULL, &target)) && target.directory)
-		kd_info(&ctl->log, "There may be more dumps on %s: \"kdumpctl list %s\" lists them", request->device,
-			target.directory);
-}
-
-void dumps_remark_elsewhere(const struct kdumpctl *ctl)
-{
-	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
-	struct kd_error *err = read_conf_or_default(ctl, &conf);
-
-	for (size_t i = 0; !err && i < conf.further_count; i++) {
-		struct target_request request = kd_conf_further(&conf, i);
-		const struct elsewhere *row = find_elsewhere(request.type);
-		_cleanup_free_ char *command = NULL;
-
-		if (!row)
-			remark_mounted(ctl, &request);
-		else
-			err = way_to_look(row, &request, &command);
-		if (command)
-			kd_info(&ctl->log, "There may be more dumps in %s: \"%s\" lists them", request.device, command);
-	}
-	kd_error_destroy(err);
-}
-
 /* The directory of @request's dumps, as dumps_directory() has it for the first target. */
 static struct kd_error *directory_of(const struct kdumpctl *ctl, const struct target_request *request, char **ret)
 {
@@ -129,6 +98,39 @@ static struct kd_error *directory_of(const struct kdumpctl *ctl, const struct ta
 	}
 	*ret = kd_sysroot_path(&ctl->root, target.directory ? target.directory : request->path);
 	return *ret ? NULL : kd_error_nomem();
+}
+
+/* Where there may be dumps that cannot be looked at now, and how to get at them; NULL: they can be. */
+static struct kd_error *remark(const struct kdumpctl *ctl, const struct target_request *request)
+{
+	const struct elsewhere *row = find_elsewhere(request->type);
+	_cleanup_free_ char *text = NULL, *unused = NULL;
+	struct kd_error *why, *err;
+
+	if (row) {
+		err = way_to_look(row, request, &text);
+		if (!err)
+			kd_info(&ctl->log, "There may be more dumps in %s: \"%s\" lists them", request->device, text);
+		return err;
+	}
+	why = directory_of(ctl, request, &unused);
+	if (why)
+		kd_info(&ctl->log, "There may be more dumps: %s", why->text);
+	kd_error_destroy(why);
+	return NULL;
+}
+
+void dumps_remark_elsewhere(const struct kdumpctl *ctl, size_t from)
+{
+	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
+	struct kd_error *err = read_conf_or_default(ctl, &conf);
+
+	for (size_t i = from; !err && i < chain_length(&conf); i++) {
+		struct target_request request = chain_request(&conf, i);
+
+		err = remark(ctl, &request);
+	}
+	kd_error_destroy(err);
 }
 
 struct kd_error *dumps_directory(const struct kdumpctl *ctl, char **ret)
@@ -155,23 +157,14 @@ static struct kd_error *check_named(const char *directory)
 	return NULL;
 }
 
-struct kd_error *load_dumps(const struct kdumpctl *ctl, const char *directory, struct dumps *ret)
-{
-	_cleanup_free_ char *configured = NULL;
-	struct kd_error *err = directory ? check_named(directory) : dumps_directory(ctl, &configured);
-
-	if (err)
-		return err;
-	return directory ? dumps_load(directory, DUMPS_OF_ANYBODY, &ctl->log, ret) :
-			   dumps_load(configured, DUMPS_OF_MACHINE, &ctl->log, ret);
-}
-
 /* --- all places --------------------------------------------------------------------------------------------------- */
 
 void all_dumps_free(struct all_dumps *all)
 {
 	while (all->count)
 		dumps_free(&all->place[--all->count]);
+	while (all->missed_count)
+		kd_error_destroy(all->missed[--all->missed_count]);
 }
 
 /* Two targets may be one directory. */
@@ -199,30 +192,41 @@ static struct kd_error *load_place(const struct kdumpctl *ctl, const struct targ
 struct kd_error *load_all_dumps(const struct kdumpctl *ctl, struct all_dumps *ret)
 {
 	_cleanup_(kd_conf_free) struct kd_conf conf = { 0 };
-	struct kd_error *first = NULL, *err = read_conf_or_default(ctl, &conf);
+	struct kd_error *err = read_conf_or_default(ctl, &conf);
 
-	if (err)
-		return err;
-	ret->whole = true;
-	for (size_t i = 0; i < chain_length(&conf) && ret->count < CHAIN_MAX; i++) {
+	for (size_t i = 0; !err && i < chain_length(&conf) && i < CHAIN_MAX; i++) {
 		struct target_request request = chain_request(&conf, i);
+		struct kd_error *why;
 
 		if (find_elsewhere(request.type))
 			continue;
-		err = load_place(ctl, &request, ret);
-		ret->has_first = ret->has_first || (i == 0 && !err);
-		if (!err)
-			continue;
-		ret->whole = false;
-		if (first)
-			kd_log_error(&ctl->log, err);
-		else
-			first = err;
+		why = load_place(ctl, &request, ret);
+		ret->has_first = ret->has_first || (i == 0 && !why);
+		if (why)
+			ret->missed[ret->missed_count++] = why;
 	}
-	if (!first || !ret->count)
-		return first;
-	kd_log_error(&ctl->log, first);
-	return NULL;
+	return err;
+}
+
+/* The machine's own, wherever they are. */
+static struct kd_error *load_own(const struct kdumpctl *ctl, struct dumps *ret)
+{
+	_cleanup_(all_dumps_free) struct all_dumps all = { 0 };
+	struct kd_error *err = load_all_dumps(ctl, &all);
+
+	for (size_t i = 0; !err && i < all.count; i++)
+		err = dumps_join(ret, &all.place[i]);
+	/* What keeps one from looking at the first target says most. */
+	return err || all.count ? err : dumps_directory(ctl, &ret->path);
+}
+
+struct kd_error *load_dumps(const struct kdumpctl *ctl, const char *directory, struct dumps *ret)
+{
+	struct kd_error *err = directory ? check_named(directory) : NULL;
+
+	if (err)
+		return err;
+	return directory ? dumps_load(directory, DUMPS_OF_ANYBODY, &ctl->log, ret) : load_own(ctl, ret);
 }
 
 struct kd_error *choose_dump(const struct kdumpctl *ctl, const char *words, struct dumps *dumps, struct dump **ret)

@@ -15,23 +15,25 @@
  *  is a server by ssh, http or s3; the error says how to look there. */
 struct kd_error *dumps_directory(const struct kdumpctl *ctl, char **ret) MUST_CHECK;
 
-/** Tell on ctl->log how to look at the further targets that are such servers. */
-void dumps_remark_elsewhere(const struct kdumpctl *ctl);
+/** Tell on ctl->log where there may be dumps that cannot be looked at now, and how to get at them: on such servers, and
+ *  on file systems that are away. @from: the number of the first target that is told of. */
+void dumps_remark_elsewhere(const struct kdumpctl *ctl, size_t from);
 
-/** Load the dumps below @directory, which the user names, and which may be anybody's; NULL: the machine's own below the
- *  directory where kdump.conf puts them. Errors are those of dumps_load(), kd_conf_load() and target_resolve(). */
+/** Load the dumps below @directory, which the user names, and which may be anybody's; NULL: the machine's own in all
+ *  places where kdump.conf puts them that can be looked at now. Errors are those of dumps_load(), kd_conf_load() and,
+ *  where no place can be, dumps_directory(). */
 struct kd_error *load_dumps(const struct kdumpctl *ctl, const char *directory, struct dumps *ret) MUST_CHECK;
 
 /** The dumps in each place where kdump.conf puts some, but for servers by ssh, http or s3. */
 struct all_dumps {
 	struct dumps place[CHAIN_MAX];
 	size_t count;
-	bool has_first; /* place[0] is what load_dumps() loads */
-	bool whole;     /* each place could be looked at */
+	bool has_first;                     /* place[0] is the first target's */
+	struct kd_error *missed[CHAIN_MAX]; /* why a place could not be looked at */
+	size_t missed_count;
 };
 
-/** Load them. A place that cannot be looked at is a warning; the error is the first one's if there is no other. *ret is
- *  to be freed on failure, too. */
+/** Load them. *ret is to be freed on failure, too. Errors are those of dumps_load() and kd_conf_load(). */
 struct kd_error *load_all_dumps(const struct kdumpctl *ctl, struct all_dumps *ret) MUST_CHECK;
 void all_dumps_free(struct all_dumps *all);
 static inline void all_dumps_free_cleanup(struct all_dumps *all)

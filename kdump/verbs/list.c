@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* kdumpctl list: a table of the dumps. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/array.h"
 #include "base/json.h"
@@ -324,8 +322,6 @@ static void say_none(const struct kdumpctl *ctl, const struct dumps *dumps)
 {
 	if (dumps->count)
 		kd_info(&ctl->log, "The options select no dump in %s (it has %zu)", dumps->path, dumps->count);
-	else if (access(dumps->path, F_OK) < 0 && errno == ENOENT)
-		kd_info(&ctl->log, "No dumps found: %s does not exist", dumps->path);
 	else
 		kd_info(&ctl->log, "No dumps found in %s", dumps->path);
 }
@@ -345,8 +341,8 @@ struct kd_error *dumps_list(struct kdumpctl *ctl, int *status)
 				      path);
 	if (!err)
 		err = load_dumps(ctl, directory, &dumps);
-	if (err && !directory) /* the first target is away, and another one may have taken its dump */
-		dumps_remark_elsewhere(ctl);
+	if (err && !directory) /* the error is the first target's, and another one may have taken its dump */
+		dumps_remark_elsewhere(ctl, 1);
 	if (!err && !dumps.count && dump_is_directory(directory))
 		err = load_itself(directory, &dumps);
 	if (err)
@@ -361,7 +357,7 @@ struct kd_error *dumps_list(struct kdumpctl *ctl, int *status)
 		print_table(chosen, count);
 	if (!directory) {
 		containers_remark(ctl);
-		dumps_remark_elsewhere(ctl);
+		dumps_remark_elsewhere(ctl, 0);
 	}
 	if (!count) {
 		say_none(ctl, &dumps);

@@ -92,12 +92,16 @@ static struct kd_error *find_path(const struct kdumpctl *ctl, const char *words,
 static struct kd_error *choose(const struct kdumpctl *ctl, const char *words, struct choice *ret)
 {
 	const char *path = ctl->option[DUMP_OPTION_PATH];
+	_cleanup_(dumps_free) struct dumps dumps = { 0 };
+	struct dump *dump;
 	struct kd_error *err;
 
 	if (!path && strchr(words, '/'))
 		return find_path(ctl, words, ret);
-	err = load_dumps(ctl, path, &ret->dumps);
-	return err ? err : dumps_find(&ret->dumps, words, &ret->dump);
+	err = load_dumps(ctl, path, &dumps);
+	if (!err)
+		err = dumps_find(&dumps, words, &dump);
+	return err ? err : find_path(ctl, dump->path, ret); /* in its own place */
 }
 
 /* Did an earlier operand select the same dump? */
