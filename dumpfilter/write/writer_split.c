@@ -10,6 +10,7 @@
 #define PFN_ALIGN UINT64_C(64) /* crash counts pages in whole words of the bitmap */
 
 struct writer {
+	struct output *first;
 	unsigned int count;
 	struct part {
 		struct output output; /* of all but the first */
@@ -43,6 +44,8 @@ static void destroy(struct writer *writer)
 		return;
 	for (unsigned int i = 0; i < writer->count; i++) {
 		writer_kdump.destroy(writer->part[i].writer);
+		/* Whoever asks knows of the first one alone. */
+		writer->first->full |= writer->part[i].output.full;
 		output_release(&writer->part[i].output);
 	}
 	free(writer);
@@ -58,6 +61,7 @@ static struct kd_error *begin(struct output *output, const struct dump_descripti
 
 	if (!writer)
 		return kd_error_nomem();
+	writer->first = output;
 	writer->count = count;
 	for (unsigned int i = 0; i < count; i++)
 		writer->part[i].output = (struct output){ .kind = output->kind,
