@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 
+#include "base/cleanup.h"
 #include "base/visible.h"
 
 void kd_log_init(struct kd_log *log, FILE *stream, const char *name, enum kd_log_level level)
@@ -12,21 +13,29 @@ void kd_log_init(struct kd_log *log, FILE *stream, const char *name, enum kd_log
 
 void kd_log(const struct kd_log *log, enum kd_log_level level, const char *fmt, ...)
 {
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	FILE *out;
 	va_list ap;
 
 	if (!log || level > log->level)
 		return;
-	flockfile(log->stream);
+	out = open_memstream(&line, &size);
+	if (!out)
+		return;
 	if (log->name)
-		fprintf(log->stream, "%s: ", log->name);
+		fprintf(out, "%s: ", log->name);
 	if (level == KD_LOG_WARN)
-		fputs("WARNING: ", log->stream);
+		fputs("WARNING: ", out);
 	va_start(ap, fmt);
-	kd_visible_print(log->stream, fmt, ap);
+	kd_visible_print(out, fmt, ap);
 	va_end(ap);
-	fputc('\n', log->stream);
+	fputc('\n', out);
+	if (fclose(out) != 0)
+		return;
+	/* At once: /dev/kmsg makes a record of each write(2), and standard error keeps nothing back. */
+	fwrite(line, 1, size, log->stream);
 	fflush(log->stream);
-	funlockfile(log->stream);
 }
 
 _Bool kd_log_error(const struct kd_log *log, struct kd_error *err)
