@@ -389,12 +389,13 @@ static void read_report(int fd, struct dumpfilter_report *ret)
 		dumpfilter_report_read(text, (size_t)size, ret);
 }
 
-/* The built-in filter counts what it has written when it ends by itself. Of its progress it tells once a second. */
+/* The built-in filter counts what it has written when it ends by itself. Of its progress it tells once a second. A
+ * server of objects that has not taken the whole file has nothing of it. */
 static uint64_t count_pages(const struct dump_attempt *attempt, const struct dump_news *news)
 {
 	uint64_t least = pages_in(attempt->size);
 
-	if (!attempt->filtered)
+	if (!attempt->filtered || !attempt->size)
 		return least;
 	if (attempt->end != CHILD_SIGNAL && attempt->end != CHILD_KILLED && attempt->end != CHILD_LEFT)
 		return news->report.pages_written;
@@ -633,6 +634,8 @@ struct kd_error *dump_save(const struct dump_request *request, struct dump_resul
 		if (!err) {
 			unreadable = judge_reading(attempt);
 			err = finish_dump(request, name, unreadable ? name : names->complete, attempt);
+			if (err && attempt->end != CHILD_LEFT && !disk_size(request->dir, name))
+				attempt->size = attempt->pages = 0;
 		}
 		if (!err && unreadable) {
 			err = take_ptr(unreadable);

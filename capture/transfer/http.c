@@ -262,6 +262,19 @@ static struct kd_error *failure(const struct http *http, CURLcode code)
 			       "no answer of the server: %s", *http->error ? http->error : curl_easy_strerror(code));
 }
 
+struct kd_error *http_reach(struct http *http)
+{
+	const struct http_request nothing = { .method = "GET", .path = "" };
+	struct kd_error *err = prepare(http, &nothing, &http->answer);
+	CURLcode code;
+
+	if (err)
+		return err;
+	curl_easy_setopt(http->easy, CURLOPT_CONNECT_ONLY, 1L);
+	code = curl_easy_perform(http->easy);
+	return code == CURLE_OK ? NULL : failure(http, code);
+}
+
 static struct kd_error *call_once(struct http *http, const struct http_request *request, struct http_answer *ret)
 {
 	struct kd_error *err = prepare(http, request, ret);

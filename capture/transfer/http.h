@@ -37,6 +37,10 @@ struct kd_error *http_open(const struct settings *settings, struct http **ret) M
 void http_close(struct http *http);
 DEFINE_CLEANUP(struct http *, http_close)
 
+/** Can the server be reached? Connect, look at its certificate, leave again; after that only http_close() is of use.
+ *  KD_ERR_STATE, KD_ERR_TIMEOUT. */
+struct kd_error *http_reach(struct http *http) MUST_CHECK;
+
 /** Carry out @request, up to three times if the server cannot be reached, or says that it is overloaded or broken
  *  (5xx). *ret is filled whatever the status is. KD_ERR_STATE (no connection, certificate, answer too long),
  *  KD_ERR_TIMEOUT. */

@@ -26,6 +26,22 @@ static struct kd_error *check(struct http *http, const char *name)
 	return err;
 }
 
+/* A server that cannot be reached yet is whoever's affair who has started this program, and may start it again. */
+static struct kd_error *reach(const struct settings *settings)
+{
+	_cleanup_(http_close) struct http *http = NULL;
+	struct kd_error *err = http_open(settings, &http);
+
+	return err ? err : http_reach(http);
+}
+
+static struct kd_error *run(const struct settings *settings, struct http *http, const struct kd_log *log)
+{
+	struct kd_error *err = reach(settings);
+
+	return err ? err : server_run(STDIN_FILENO, STDOUT_FILENO, http, settings, log);
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_(settings_free) struct settings settings = { 0 };
@@ -49,6 +65,6 @@ int main(int argc, char **argv)
 	if (!err)
 		err = http_open(&settings, &http);
 	if (!err)
-		err = name ? check(http, name) : server_run(STDIN_FILENO, STDOUT_FILENO, http, &settings, &log);
+		err = name ? check(http, name) : run(&settings, http, &log);
 	return kd_log_error(&log, err) ? 1 : 0;
 }

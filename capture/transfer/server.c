@@ -227,12 +227,15 @@ static enum packet_status write_file(struct server *server, struct file *file, u
 	return status;
 }
 
-/* No more will be written to a dump. */
+/* No more will be written to a dump. A server that has not taken all of it keeps nothing. */
 static enum packet_status finish(struct server *server, struct file *file)
 {
-	if (file->upload && !file->finished && !file->failed) {
+	if (file->upload && !file->finished) {
 		file->finished = true;
-		tell(server, file, server->store->finish(file->upload, file->size));
+		if (!file->failed)
+			tell(server, file, server->store->finish(file->upload, file->size));
+		if (file->failed)
+			file->size = 0;
 	}
 	return file->failed ? SSH_FX_FAILURE : SSH_FX_OK;
 }
