@@ -765,14 +765,19 @@ static struct kd_error *print_log_end(struct capture *capture, const char *why)
 	return NULL;
 }
 
+/* A log that a server or a failing disk has taken may be lost all the same, so it is printed unless there is a dump. */
 static struct kd_error *step_trace(struct capture *capture)
 {
-	if (capture->setup->outcome->result != CAPTURE_NOTHING || !capture->setup->outcome->crash.log_size)
+	const struct capture_outcome *outcome = capture->setup->outcome;
+	const char *why = outcome->result == CAPTURE_NOTHING ? "nothing could be saved" : "no complete dump was saved";
+
+	if (outcome->result == CAPTURE_COMPLETE || (outcome->vetoed && outcome->result != CAPTURE_NOTHING) ||
+	    !outcome->crash.log_size)
 		return NULL;
 	if (!capture->traced)
-		return print_log_end(capture, "nothing could be saved");
+		return print_log_end(capture, why);
 	if (may_print_log(capture))
-		kd_info(capture->log, "nothing could be saved; the end of the crashed kernel's log is above");
+		kd_info(capture->log, "%s; the end of the crashed kernel's log is above", why);
 	return NULL;
 }
 

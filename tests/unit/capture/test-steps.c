@@ -730,6 +730,21 @@ static void test_a_second_worker_dies_too(void **state)
 	assert_non_null(strstr(said, "| [    1.0] Kernel panic - not syncing: test\n"));
 }
 
+/* What the target has of the log may be lost with it. */
+static void test_without_a_dump_the_console_has_the_log(void **state)
+{
+	struct fixture *fixture = *state;
+	_cleanup_free_ char *said = NULL;
+
+	make_target(0);
+	machine.dump_fails = true;
+	make_plan(&fixture->plan, NULL, 1);
+	supervise(&fixture->plan, fixture->outcome, "connect 0\ndump behind its log\ndisconnect\n", &said);
+	assert_int_equal(fixture->outcome->result, CAPTURE_LOG_ONLY);
+	assert_non_null(strstr(said, "no complete dump was saved; the end of the crashed kernel's log:"));
+	assert_non_null(strstr(said, "| [    1.0] Kernel panic - not syncing: test\n"));
+}
+
 static struct kd_handover offered = { .release = (char *)"6.1", .crash = { 100 }, .crashes = 1 };
 
 /* Before the report, which so tells of it; after the dump, which is worth more. */
@@ -877,6 +892,7 @@ int main(void)
 		WITH_MACHINE(test_the_record_is_there_before_the_dump),
 		WITH_MACHINE(test_a_second_worker_dumps_to_the_next_target),
 		WITH_MACHINE(test_a_second_worker_dies_too),
+		WITH_MACHINE(test_without_a_dump_the_console_has_the_log),
 		WITH_MACHINE(test_a_kernel_to_return_to),
 		WITH_MACHINE(test_no_kernel_to_return_to),
 		WITH_MACHINE(test_a_crash_loop),
