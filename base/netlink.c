@@ -2,6 +2,7 @@
 #include "base/netlink.h"
 
 #include <errno.h>
+#include <rdma/rdma_netlink.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -34,7 +35,8 @@ void kd_netlink_begin(struct kd_netlink_request *request, uint16_t type, uint16_
 		return;
 	header->nlmsg_type = type;
 	header->nlmsg_flags = NLM_F_REQUEST | flags;
-	memcpy(NLMSG_DATA(header), body, size);
+	if (size)
+		memcpy(NLMSG_DATA(header), body, size);
 }
 
 void kd_netlink_put(struct kd_netlink_request *request, uint16_t type, const void *data, size_t size)
@@ -77,15 +79,30 @@ void kd_netlink_close(struct kd_netlink_request *request, size_t nest)
 
 /* --- answers ------------------------------------------------------------------------------------------------------ */
 
-struct kd_error *kd_netlink_open(uint32_t groups, int *ret)
+static struct kd_error *open_socket(int protocol, uint32_t groups, const char *about, int *ret)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = groups };
-	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return kd_error_os(errno, "cannot ask the kernel about the network");
+		return kd_error_os(errno, "cannot ask the kernel about %s", about);
 	*ret = take_fd(fd);
 	return NULL;
+}
+
+struct kd_error *kd_netlink_open(uint32_t groups, int *ret)
+{
+	return open_socket(NETLINK_ROUTE, groups, "the network", ret);
+}
+
+struct kd_error *kd_netlink_open_rdma(int *ret)
+{
+	return open_socket(NETLINK_RDMA, 0, "RDMA devices", ret);
+}
+
+uint16_t kd_netlink_rdma(uint16_t command)
+{
+	return RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, command);
 }
 
 /* What the kernel's last message says: 0 or a negative errno. */

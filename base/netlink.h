@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** rtnetlink(7): requests to the kernel about links, addresses and routes, and its answers. */
+/** rtnetlink(7): requests to the kernel about links, addresses and routes, and its answers. Those about RDMA devices
+ *  (Linux drivers/infiniband/core/nldev.c) have the same form. */
 #ifndef BASE_NETLINK_H
 #define BASE_NETLINK_H
 
@@ -19,7 +20,8 @@ struct kd_netlink_request {
 	bool overflow;
 };
 
-/** Begin a request of type @type (RTM_…), with NLM_F_… @flags and the structure that the type begins with. */
+/** Begin a request of type @type (RTM_…), with NLM_F_… @flags and the structure that the type begins with; one about
+ *  RDMA devices has none. */
 void kd_netlink_begin(struct kd_netlink_request *request, uint16_t type, uint16_t flags, const void *body, size_t size);
 void kd_netlink_put(struct kd_netlink_request *request, uint16_t type, const void *data, size_t size);
 void kd_netlink_put_u32(struct kd_netlink_request *request, uint16_t type, uint32_t value);
@@ -30,6 +32,12 @@ void kd_netlink_close(struct kd_netlink_request *request, size_t nest);
 
 /** A socket that also receives announcements of the RTMGRP_… @groups. *ret is a descriptor. KD_ERR_OS. */
 struct kd_error *kd_netlink_open(uint32_t groups, int *ret) MUST_CHECK;
+
+/** A socket for requests of type kd_netlink_rdma(). KD_ERR_OS; EPROTONOSUPPORT: this kernel has no RDMA, or it is not
+ *  loaded. */
+struct kd_error *kd_netlink_open_rdma(int *ret) MUST_CHECK;
+/** @command: RDMA_NLDEV_CMD_…. */
+uint16_t kd_netlink_rdma(uint16_t command);
 
 /** What becomes of a message of the kernel. The first error ends the call. */
 typedef struct kd_error *kd_netlink_fn(void *arg, const struct nlmsghdr *message);

@@ -3,13 +3,18 @@
 
 #include <string.h>
 
+#include "base/array.h"
 #include "base/device_spec.h"
 #include "base/parse.h"
 
 bool kd_served_is(const struct kd_plan_volume *volume)
 {
-	return (strcmp(volume->kind, KD_SERVED_ISCSI) == 0 || strcmp(volume->kind, KD_SERVED_NVME) == 0) &&
-	       kd_count_words(volume->argv) >= KD_SERVED_WORDS;
+	static const char *const kinds[] = { KD_SERVED_ISCSI, KD_SERVED_NVME, KD_SERVED_NVME_RDMA };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strcmp(volume->kind, kinds[i]) == 0)
+			return kd_count_words(volume->argv) >= KD_SERVED_WORDS;
+	return false;
 }
 
 bool kd_served_is_disk(const struct kd_plan_volume *volume, const char *device)

@@ -4,6 +4,7 @@
  *
  *      iscsi  DISK ADDRESS PORT TARGET GROUP INITIATOR [key:NAME]     iSCSI over TCP, by the program iscsistart(8)
  *      nvme   DISK ADDRESS PORT SUBSYSTEM HOSTNQN HOSTID              NVMe over TCP, by the kernel
+ *      nvme-rdma   DISK ADDRESS PORT SUBSYSTEM HOSTNQN HOSTID         NVMe over RDMA, by the kernel
  *
  *  DISK ("DISK=…") is what base/device_spec.h calls the disk, by which everything else in the plan refers to it. A disk
  *  that is reached by several servers, or several addresses of one, has a line for each; one that works is enough.
@@ -15,8 +16,9 @@
 
 #include "base/plan.h"
 
-#define KD_SERVED_ISCSI "iscsi"
-#define KD_SERVED_NVME  "nvme"
+#define KD_SERVED_ISCSI     "iscsi"
+#define KD_SERVED_NVME      "nvme"
+#define KD_SERVED_NVME_RDMA "nvme-rdma"
 
 /** Places of words. */
 enum kd_served_word {

@@ -7,6 +7,7 @@
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <poll.h>
+#include <rdma/rdma_netlink.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,6 +33,7 @@ struct network {
 	int requests; /* socket of requests */
 	int events;   /* socket of announcements of links */
 	int64_t deadline;
+	bool rdma;                 /* with RDMA devices */
 	struct network_link *link; /* one for each line of the plan */
 };
 
@@ -328,6 +330,32 @@ static struct kd_error *apply_bridge(struct network *network, size_t line, char 
 	return err ? err : bring_up(network, network->link[line].index);
 }
 
+/* rdma NAME MODULE [TYPE]: the module of an adapter has made its device. */
+static struct kd_error *apply_rdma(struct network *network, size_t line, char *const *word)
+{
+	char link_name[IF_NAMESIZE], own_name[IF_NAMESIZE];
+	struct kd_netlink_request request;
+	_cleanup_close_ int fd = -1;
+	struct kd_error *err;
+	int index;
+
+	if (!network->rdma || !word[1])
+		return NULL;
+	err = find_index(network, network->plan->network[line].name, &index);
+	if (!err && !if_indextoname((unsigned int)index, link_name))
+		err = kd_error_os(errno, "it is gone");
+	if (!err)
+		err = kd_netlink_open_rdma(&fd);
+	if (err)
+		return err;
+	snprintf(own_name, sizeof(own_name), "kdump%zu", line);
+	kd_netlink_begin(&request, kd_netlink_rdma(RDMA_NLDEV_CMD_NEWLINK), 0, NULL, 0);
+	kd_netlink_put_text(&request, RDMA_NLDEV_ATTR_DEV_NAME, own_name);
+	kd_netlink_put_text(&request, RDMA_NLDEV_ATTR_LINK_TYPE, word[1]);
+	kd_netlink_put_text(&request, RDMA_NLDEV_ATTR_NDEV_NAME, link_name);
+	return unless_there(kd_netlink_call(fd, &request, NULL, NULL));
+}
+
 /* --- carriers ----------------------------------------------------------------------------------------------------- */
 
 /* Does every link that has an address have a carrier? *without: the name of one that has none. */
@@ -588,6 +616,7 @@ static const struct {
 	{ "vlan", 4, apply_vlan, true, 0, 1 },
 	{ "bond", 4, apply_bond, true, 3, SIZE_MAX },
 	{ "bridge", 3, apply_bridge, true, 2, SIZE_MAX },
+	{ "rdma", 1, apply_rdma, false, 0, 0 },
 	{ "address", 2, apply_address, false, 0, 0 },
 	{ "route", 3, apply_route, false, 0, 0 },
 };
@@ -648,6 +677,11 @@ bool *network_below(const struct kd_plan *plan, const char *server)
 			if (stands_on(line, &plan->network[j]) || is_source(line, &plan->network[j]))
 				below[j] = true;
 	}
+	/* Nothing stands on an RDMA device: it comes along with its link. */
+	for (i = 0; below && i < plan->network_count; i++)
+		for (j = 0; is_kind(&plan->network[i], "rdma") && j < i; j++)
+			if (below[j] && stands_on(&plan->network[i], &plan->network[j]))
+				below[i] = true;
 	return below;
 }
 
@@ -664,12 +698,12 @@ static struct kd_error *apply(struct network *network, size_t number)
 	return kd_error_wrap(err, "network %s %s", line->kind, line->name);
 }
 
-struct kd_error *network_up(const struct kd_plan *plan, const char *server, int64_t deadline)
+static struct kd_error *up(const struct kd_plan *plan, const char *server, bool rdma, int64_t deadline)
 {
 	_cleanup_free_ struct network_link *link = calloc(plan->network_count + 1, sizeof(*link));
 	_cleanup_free_ bool *below = network_below(plan, server);
 	_cleanup_close_ int requests = -1, events = -1;
-	struct network network = { .plan = plan, .deadline = deadline, .link = link };
+	struct network network = { .plan = plan, .deadline = deadline, .rdma = rdma, .link = link };
 	struct kd_error *err;
 	size_t i;
 
@@ -687,4 +721,14 @@ struct kd_error *network_up(const struct kd_plan *plan, const char *server, int6
 		if (below[i])
 			err = apply(&network, i);
 	return err ? err : wait_for_carriers(&network);
+}
+
+struct kd_error *network_up(const struct kd_plan *plan, const char *server, int64_t deadline)
+{
+	return up(plan, server, false, deadline);
+}
+
+struct kd_error *network_up_rdma(const struct kd_plan *plan, const char *server, int64_t deadline)
+{
+	return up(plan, server, true, deadline);
 }

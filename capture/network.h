@@ -12,8 +12,8 @@
 #include "base/plan.h"
 
 /** Which lines of plan->network lead to @server, an address as the plan writes it (NULL: none): the route to it, the
- *  address that packets for it come from, and the links that these stand on. One entry for each line, owned by the
- *  caller; NULL: no memory. */
+ *  address that packets for it come from, the links that these stand on, and their RDMA devices. One entry
+ *  for each line, owned by the caller; NULL: no memory. */
 bool *network_below(const struct kd_plan *plan, const char *server);
 
 /** Set up what leads to @server, and wait for the links that have addresses to get a carrier. Links of other servers
@@ -23,5 +23,8 @@ bool *network_below(const struct kd_plan *plan, const char *server);
  *  KD_ERR_TIMEOUT (a device does not appear, no carrier), KD_ERR_OS (the kernel refuses it), KD_ERR_FORMAT (a line of
  *  the plan). */
 struct kd_error *network_up(const struct kd_plan *plan, const char *server, int64_t deadline) MUST_CHECK;
+
+/** The same, with the RDMA devices. network_up() leaves them out: one that cannot be made concerns no other server. */
+struct kd_error *network_up_rdma(const struct kd_plan *plan, const char *server, int64_t deadline) MUST_CHECK;
 
 #endif

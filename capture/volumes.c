@@ -531,6 +531,7 @@ static const struct {
 	{ KD_PLAN_DEVICE, is_there_as_it_is },
 	{ KD_SERVED_ISCSI, served_assemble },
 	{ KD_SERVED_NVME, served_assemble },
+	{ KD_SERVED_NVME_RDMA, served_assemble },
 };
 
 static struct kd_error *assemble(const struct assembly *assembly, const struct kd_plan_volume *volume)

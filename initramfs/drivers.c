@@ -655,6 +655,11 @@ static struct kd_error *add_nvme(const struct drivers *drivers, char *const *wor
 	return add_served(drivers, "nvme-tcp");
 }
 
+static struct kd_error *add_nvme_rdma(const struct drivers *drivers, char *const *word)
+{
+	return add_needed(drivers, "", "nvme-rdma");
+}
+
 static const struct {
 	const char *kind;
 	struct kd_error *(*add)(const struct drivers *drivers, char *const *word);
@@ -664,6 +669,7 @@ static const struct {
 	{ KD_PLAN_DEVICE, add_part },
 	{ KD_SERVED_ISCSI, add_iscsi },
 	{ KD_SERVED_NVME, add_nvme },
+	{ KD_SERVED_NVME_RDMA, add_nvme_rdma },
 };
 
 /* Add the modules that assemble @volume: those of its device-mapper targets and their ciphers, or of its RAID level.
@@ -781,6 +787,19 @@ static struct kd_error *add_network_device(const struct drivers *drivers, const 
 	return err ? err : walk_up(drivers, device, &seen);
 }
 
+/* @word: MODULE [TYPE]. A soft device makes the checksums of its packets itself, and asks for them when it is made. */
+static struct kd_error *add_rdma(const struct drivers *drivers, char *const *word)
+{
+	static const char *const checksums[] = { "crc32_generic", "crypto-crc32", "crc32c_generic", "crypto-crc32c" };
+	struct kd_error *err = NULL;
+
+	if (!word[0])
+		return kd_error_create(KD_ERR_FORMAT, "its line in the plan names no module");
+	for (size_t i = 0; i < ARRAY_SIZE(checksums) && word[1] && !err; i++)
+		err = add_if_there(drivers, "", checksums[i]);
+	return err ? err : add_needed(drivers, "", word[0]);
+}
+
 /* Add the modules for a part of the plan's network: the driver of a device, or the kind of link. */
 static struct kd_error *add_network(const struct drivers *drivers, const struct kd_plan_network *network)
 {
@@ -795,6 +814,8 @@ static struct kd_error *add_network(const struct drivers *drivers, const struct 
 	for (i = 0; i < ARRAY_SIZE(kinds) && !err; i++)
 		if (strcmp(network->kind, kinds[i].kind) == 0)
 			err = add_needed(drivers, "", kinds[i].module);
+	if (!err && strcmp(network->kind, "rdma") == 0)
+		err = add_rdma(drivers, network->argv);
 	/* Most kernels have IPv6 built in. */
 	if (!err && strcmp(network->kind, "address") == 0 && strchr(network->argv[0], ':'))
 		err = add_if_there(drivers, "", "ipv6");

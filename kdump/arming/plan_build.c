@@ -522,7 +522,16 @@ static struct kd_error *add_way(const struct kd_sysroot *root, const char *addre
 	return network_resolve(root, &network_live, &server, plan, source);
 }
 
-/* Disks of servers are reached over the network, and some by a program. */
+static struct kd_error *add_rdma(const char *address, struct kd_plan *plan)
+{
+	struct net_address server;
+
+	if (!net_address_parse(address, &server))
+		return kd_error_create(KD_ERR_UNSUPPORTED, "\"%s\" is not an address", address);
+	return network_resolve_rdma(&network_live, &server, plan);
+}
+
+/* Disks of servers are reached over the network, some by RDMA devices or a program. */
 static struct kd_error *add_served_disks(const struct kd_sysroot *root, struct kd_plan *plan,
 					 struct plan_programs *programs)
 {
@@ -535,6 +544,8 @@ static struct kd_error *add_served_disks(const struct kd_sysroot *root, struct k
 		if (!kd_served_is(volume))
 			continue;
 		err = add_way(root, volume->argv[KD_SERVED_ADDRESS], plan, source);
+		if (!err && strcmp(volume->kind, KD_SERVED_NVME_RDMA) == 0)
+			err = add_rdma(volume->argv[KD_SERVED_ADDRESS], plan);
 		if (!err && strcmp(volume->kind, KD_SERVED_ISCSI) == 0)
 			err = add_program(programs, KD_SERVED_ISCSI_PROGRAM);
 		err = kd_error_wrap(err, "%s disk %s", volume->kind, volume->argv[KD_SERVED_NAME]);

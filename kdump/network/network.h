@@ -52,12 +52,25 @@ struct net_addresses {
 	size_t count;
 };
 
+/** A port of an RDMA device. */
+struct net_rdma {
+	char name[64];       /* of the device */
+	int link;            /* index of the link that has it; 0: none, as with InfiniBand */
+	unsigned int driver; /* RDMA_DRIVER_… of the kernel; RDMA_DRIVER_UNKNOWN: it does not tell */
+};
+
+struct net_rdmas {
+	struct net_rdma *port;
+	size_t count;
+};
+
 /** The facts that only the running machine can tell. */
 struct network_source {
 	struct kd_error *(*links)(struct kd_links *ret);
 	struct kd_error *(*addresses)(struct net_addresses *ret);
 	/** KD_ERR_OS: there is no route. */
 	struct kd_error *(*route)(const struct net_address *server, struct net_route *ret);
+	struct kd_error *(*rdmas)(struct net_rdmas *ret);
 };
 extern const struct network_source network_live;
 
@@ -71,5 +84,13 @@ struct kd_error *net_address_is_own(const struct network_source *network, const 
 struct kd_error *network_resolve(const struct kd_sysroot *root, const struct network_source *network,
 				 const struct net_address *server, struct kd_plan *plan,
 				 char source[static NET_ADDRESS_TEXT]) MUST_CHECK;
+
+/** After network_resolve(): append to @plan the RDMA devices of the links that lead to @server.
+ *  KD_ERR_UNSUPPORTED: there is none, or one that capture cannot have; the message says what to do. KD_ERR_OS. */
+struct kd_error *network_resolve_rdma(const struct network_source *network, const struct net_address *server,
+				      struct kd_plan *plan) MUST_CHECK;
+
+/** All RDMA devices of the running machine. @ret->port is owned by the caller. KD_ERR_OS. */
+struct kd_error *rdma_live(struct net_rdmas *ret) MUST_CHECK;
 
 #endif

@@ -148,4 +148,4 @@ struct kd_error *net_resolve_server(const char *name, struct net_address_text **
 	return NULL;
 }
 
-const struct network_source network_live = { live_links, live_addresses, live_route };
+const struct network_source network_live = { live_links, live_addresses, live_route, rdma_live };

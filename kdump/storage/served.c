@@ -253,8 +253,18 @@ static struct kd_error *address_part(const char *text, const char *name, char **
 	return kd_error_create(KD_ERR_NOT_FOUND, "its address has no %s", name);
 }
 
+/* The transports of the kernel that the capture knows. */
+struct transport {
+	const char *name, *kind, *what;
+};
+static const struct transport transports[] = {
+	{ "tcp", KD_SERVED_NVME, "NVMe over TCP" },
+	{ "rdma", KD_SERVED_NVME_RDMA, "NVMe over RDMA" },
+};
+
 /* What a server may ask for beside the name of the machine. */
-static struct kd_error *check_controller(const struct kd_sysroot *root, const char *directory, const char *disk)
+static struct kd_error *check_controller(const struct kd_sysroot *root, const char *directory, const char *disk,
+					 const struct transport *transport)
 {
 	static const struct {
 		const char *attribute, *what;
@@ -269,17 +279,17 @@ static struct kd_error *check_controller(const struct kd_sysroot *root, const ch
 
 		err = read_attribute(root, directory, secrets[i].attribute, &value);
 		if (!err && value)
-			err = refuse(disk, "NVMe over TCP", secrets[i].what);
+			err = refuse(disk, transport->what, secrets[i].what);
 	}
 	return err;
 }
 
 static struct kd_error *add_controller(const struct kd_sysroot *root, const char *disk, const char *directory,
-				       struct kd_plan *plan)
+				       const struct transport *transport, struct kd_plan *plan)
 {
 	_cleanup_free_ char *identity = NULL, *address = NULL, *host = NULL, *port = NULL, *subsystem = NULL,
 			    *hostnqn = NULL, *hostid = NULL;
-	struct kd_error *err = check_controller(root, directory, disk);
+	struct kd_error *err = check_controller(root, directory, disk, transport);
 
 	if (!err)
 		err = identify(root, disk, &identity);
@@ -296,7 +306,7 @@ static struct kd_error *add_controller(const struct kd_sysroot *root, const char
 	if (!err)
 		err = need_attribute(root, directory, "hostid", &hostid);
 	return err ? err :
-		     add_volume(plan, KD_SERVED_NVME, identity, host,
+		     add_volume(plan, transport->kind, identity, host,
 				(char *const[]){ host, port, subsystem, hostnqn, hostid }, false);
 }
 
@@ -311,10 +321,12 @@ static struct kd_error *resolve_controller(const struct kd_sysroot *root, const 
 		err = read_attribute(root, directory, "transport", &transport);
 	if (err || !transport || strcmp(transport, "pcie") == 0)
 		return err;
-	if (strcmp(transport, "tcp") == 0)
-		return kd_error_wrap(add_controller(root, disk, directory, plan), "NVMe disk %s", disk);
+	for (size_t i = 0; i < ARRAY_SIZE(transports); i++)
+		if (strcmp(transport, transports[i].name) == 0)
+			return kd_error_wrap(add_controller(root, disk, directory, &transports[i], plan),
+					     "NVMe disk %s", disk);
 	err = kd_format(&why, "NVMe over %s", transport);
-	return err ? err : refuse(disk, why, "and the capture knows only NVMe over TCP");
+	return err ? err : refuse(disk, why, "and the capture knows only NVMe over TCP and over RDMA");
 }
 
 static bool is_controller(const char *name)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/** Disks that the running machine has from a server, over iSCSI or NVMe over TCP: what the capture needs to log in
- *  there again, from the session that there is (Linux drivers/scsi/scsi_transport_iscsi.c and
+/** Disks that the running machine has from a server, over iSCSI or NVMe over TCP or RDMA: what the capture needs to log
+ *  in there again, from the session that there is (Linux drivers/scsi/scsi_transport_iscsi.c and
  *  drivers/nvme/host/sysfs.c). */
 #ifndef KDUMP_STORAGE_SERVED_H
 #define KDUMP_STORAGE_SERVED_H

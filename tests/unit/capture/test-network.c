@@ -6,6 +6,7 @@
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <poll.h>
+#include <rdma/rdma_netlink.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -33,6 +34,7 @@ static struct {
 	size_t things;
 	struct dhcp_answer answer; /* of the DHCP server; type 0: it does not answer */
 	unsigned int asked;
+	bool no_rdma;
 	char *said; /* what has changed, a line each */
 	size_t said_size;
 	FILE *saying;
@@ -66,6 +68,22 @@ unsigned int __wrap_if_nametoindex(const char *name)
 			return kernel.link[i].index;
 	errno = ENODEV;
 	return 0;
+}
+
+char *__wrap_if_indextoname(unsigned int index, char *name);
+char *__wrap_if_indextoname(unsigned int index, char *name)
+{
+	const struct kd_link *link = find_index((int)index);
+
+	return link ? strcpy(name, link->name) : NULL;
+}
+
+/* Its requests come to the same place. */
+struct kd_error *__wrap_kd_netlink_open_rdma(int *ret);
+struct kd_error *__wrap_kd_netlink_open_rdma(int *ret)
+{
+	*ret = -1;
+	return kernel.no_rdma ? kd_error_os(EPROTONOSUPPORT, "cannot ask the kernel") : NULL;
 }
 
 static void tell_links(kd_netlink_fn *fn, void *arg)
@@ -181,6 +199,17 @@ static struct kd_error *add_route(const struct nlmsghdr *message)
 	return add_thing(thing);
 }
 
+static struct kd_error *add_rdma(const struct nlmsghdr *message)
+{
+	const struct rtattr *part[RDMA_NLDEV_ATTR_LINK_TYPE + 1];
+	char thing[80];
+
+	kd_netlink_attributes(NLMSG_DATA(message), NLMSG_PAYLOAD(message, 0), part, ARRAY_SIZE(part));
+	snprintf(thing, sizeof(thing), "%s has %s", (const char *)RTA_DATA(part[RDMA_NLDEV_ATTR_NDEV_NAME]),
+		 (const char *)RTA_DATA(part[RDMA_NLDEV_ATTR_LINK_TYPE]));
+	return add_thing(thing);
+}
+
 static void tell_addresses(kd_netlink_fn *fn, void *arg)
 {
 	for (size_t i = 0; i < kernel.things; i++) {
@@ -219,6 +248,8 @@ struct kd_error *__wrap_kd_netlink_call(int fd, struct kd_netlink_request *reque
 
 	assert_false(request->overflow);
 	message->nlmsg_len = request->size;
+	if (message->nlmsg_type == kd_netlink_rdma(RDMA_NLDEV_CMD_NEWLINK))
+		return add_rdma(message);
 	switch (message->nlmsg_type) {
 	case RTM_GETLINK:
 		tell_links(fn, arg);
@@ -263,16 +294,23 @@ static int teardown(void **state)
 /* --- tests -------------------------------------------------------------------------------------------------------- */
 
 /* Set up the way to @server; what the kernel has then changed. Nothing makes it wait longer than a moment. */
-static struct kd_error *bring_up(const struct kd_plan *plan, const char *server, const char *expected)
+static struct kd_error *bring_up_by(struct kd_error *(*up)(const struct kd_plan *plan, const char *server,
+							   int64_t deadline),
+				    const struct kd_plan *plan, const char *server, const char *expected)
 {
 	struct kd_error *err;
 
 	rewind(kernel.saying);
-	err = network_up(plan, server, clock_ms() + 50);
+	err = up(plan, server, clock_ms() + 50);
 	fputc('\0', kernel.saying);
 	fflush(kernel.saying);
 	assert_string_equal(kernel.said, expected);
 	return err;
+}
+
+static struct kd_error *bring_up(const struct kd_plan *plan, const char *server, const char *expected)
+{
+	return bring_up_by(network_up, plan, server, expected);
 }
 
 /* An empty plan with @lines. */
@@ -311,6 +349,17 @@ static const char stack[] = "network device eth0 52:54:00:00:00:02 52:54:00:00:0
 			    "network address 1500 10.0.4.15 24\n"
 			    "network route 1500 10.0.4.2 % %\n";
 
+/* A VLAN on a device with RDMA by software, and an adapter that nothing leads to. */
+static const char rdma[] = "network device eth0 52:54:00:00:00:02 52:54:00:00:00:02 1500\n"
+			   "network vlan eth0.7 eth0 7 8100 1500\n"
+			   "network address eth0.7 10.0.2.15 24\n"
+			   "network route eth0.7 10.0.2.2 % 10.0.2.15\n"
+			   "network rdma eth0 rdma_rxe rxe\n"
+			   "network device eth1 52:54:00:00:00:03 52:54:00:00:00:03 1500\n"
+			   "network address eth1 10.0.3.15 24\n"
+			   "network route eth1 10.0.3.2 % 10.0.3.15\n"
+			   "network rdma eth1 mlx5_ib\n";
+
 static void test_below(void **state)
 {
 	static const struct {
@@ -319,6 +368,7 @@ static void test_below(void **state)
 		{ two_devices, "10.1.0.9", "+++-----" }, { two_devices, "10.0.3.2", "---+++--" },
 		{ two_devices, "fd00::9", "---+--++" },  { two_devices, "10.0.2.2", "--------" },
 		{ stack, "10.1.0.9", "+++++++---" },     { stack, "10.0.4.2", "-------+++" },
+		{ rdma, "10.0.2.2", "+++++----" },       { rdma, "10.0.3.2", "-----++++" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -372,6 +422,26 @@ static void test_once(void **state)
 	add_link("third", "52:54:00:00:00:04");
 	assert_no_error(
 		bring_up(&plan, "10.0.4.2", "third up\nthird has 10.0.4.15/24\nthird leads to 10.0.4.2 from any\n"));
+}
+
+/* Only whoever needs it gets an RDMA device, once; that of an adapter comes with its module. */
+static void test_rdma(void **state)
+{
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+
+	make_plan(&plan, rdma);
+	add_link("first", "52:54:00:00:00:02");
+	add_link("second", "52:54:00:00:00:03");
+	kernel.no_rdma = true;
+	assert_no_error(bring_up(&plan, "10.0.2.2",
+				 "first up\nmake vlan kdump1\nkdump1 up\nkdump1 has 10.0.2.15/24\n"
+				 "kdump1 leads to 10.0.2.2\n"));
+	assert_error(bring_up_by(network_up_rdma, &plan, "10.0.2.2", ""), KD_ERR_OS, "network rdma eth0: cannot ask");
+	kernel.no_rdma = false;
+	assert_no_error(bring_up_by(network_up_rdma, &plan, "10.0.2.2", "first has rxe\n"));
+	assert_no_error(bring_up_by(network_up_rdma, &plan, "10.0.2.2", ""));
+	assert_no_error(bring_up_by(network_up_rdma, &plan, "10.0.3.2",
+				    "second up\nsecond has 10.0.3.15/24\nsecond leads to 10.0.3.2\n"));
 }
 
 /* Somebody gave the device another hardware address than its own. */
@@ -607,6 +677,7 @@ int main(void)
 		cmocka_unit_test(test_below),
 		cmocka_unit_test_setup_teardown(test_dead_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rdma, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lease_that_stays, setup, teardown),
 		{ "test_lease_that_is_confirmed", test_lease_that_stays, setup_other, teardown, NULL },

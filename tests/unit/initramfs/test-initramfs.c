@@ -62,6 +62,10 @@ static const struct {
 	{ "scsi/scsi_dh_alua.ko", "license=GPL", "", "" },
 	{ "scsi/iscsi_tcp.ko", "license=GPL", "", "" },
 	{ "nvme/nvme-tcp.ko", "license=GPL", "", "" },
+	{ "nvme/nvme-rdma.ko", "license=GPL", "", "" },
+	{ "crypto/crc32_generic.ko", "alias=crypto-crc32", "", "" },
+	{ "infiniband/rdma_rxe.ko", "license=GPL", "", "" },
+	{ "infiniband/mlx5_ib.ko", "license=GPL", "", "" },
 	{ "md/raid1.ko", "alias=md-raid1", "", "md_core" },
 	{ "md/raid456.ko", "alias=md-raid6", "", "md_core" },
 	{ "md/dm-raid.ko", "license=GPL", "", "dm_core md_core" },
@@ -708,6 +712,46 @@ static void test_served_disks(void **state)
 	assert_no_error(kd_plan_add_volume(&machine->plan, "nvme", "uuid.2@192.0.2.1", nvme));
 	assert_no_error(build(machine));
 	assert_modules(machine, "crc32c_generic iscsi_tcp nvme_tcp");
+}
+
+/* An RDMA device of software needs checksums, an adapter's only its module. */
+static void test_rdma(void **state)
+{
+	static const struct {
+		const char *module, *type, *expected;
+	} cases[] = {
+		{ "rdma_rxe", "rxe", "crc32_generic crc32c_generic rdma_rxe nvme_rdma" },
+		{ "mlx5_ib", NULL, "mlx5_ib nvme_rdma" },
+	};
+	struct machine *machine = *state;
+	char *nvme[] = { (char *)"DISK=uuid.2",
+			 (char *)"10.9.0.1",
+			 (char *)"4420",
+			 (char *)"nqn.x",
+			 (char *)"nqn.y",
+			 (char *)"1",
+			 NULL };
+
+	tree_text(&machine->tree, "/sys/devices/virtual/nvme-subsystem/nvme-subsys2/nvme2n1/wwid", "uuid.2\n");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *words[] = { (char *)cases[i].module, (char *)cases[i].type, NULL };
+
+		if (i) {
+			remove_plan(state);
+			make_plan(state);
+		}
+		add_target(machine, "xfs", "/dev/nvme2n1");
+		assert_no_error(kd_plan_add_network(&machine->plan, "rdma", "eth0", words));
+		assert_no_error(kd_plan_add_volume(&machine->plan, "nvme-rdma", "uuid.2@10.9.0.1", nvme));
+		assert_no_error(build(machine));
+		assert_modules(machine, cases[i].expected);
+	}
+	assert_no_error(kd_plan_add_network(&machine->plan, "rdma", "eth0", (char *const[]){ (char *)"qedr", NULL }));
+	assert_error(build(machine), KD_ERR_NOT_FOUND, "network link eth0: kernel");
+	remove_plan(state);
+	make_plan(state);
+	assert_no_error(kd_plan_add_network(&machine->plan, "rdma", "eth0", (char *const[]){ NULL }));
+	assert_error(build(machine), KD_ERR_FORMAT, "its line in the plan names no module");
 }
 
 /* A kernel that has a file system does not make it a target that the capture can mount. */
@@ -1544,6 +1588,7 @@ int main(void)
 		initramfs_test(test_secrets),
 		initramfs_test(test_remote_disks_are_refused),
 		initramfs_test(test_served_disks),
+		initramfs_test(test_rdma),
 		initramfs_test(test_unknown_type),
 		initramfs_test(test_btrfs_of_two_devices),
 		initramfs_test(test_missing_things),

@@ -2,6 +2,7 @@
 /* From the machine's links, addresses and routes to the network of the plan. */
 #include <errno.h>
 #include <linux/if_ether.h>
+#include <rdma/ib_user_ioctl_verbs.h>
 #include <stdio.h>
 
 #include "base/array.h"
@@ -21,6 +22,8 @@ static size_t link_count;
 static struct net_own_address own[4];
 static size_t own_count;
 static struct net_route route;
+static struct net_rdma rdma[4];
+static size_t rdma_count;
 
 static struct net_address address(const char *text)
 {
@@ -58,11 +61,21 @@ static struct kd_error *fake_route(const struct net_address *server, struct net_
 	return NULL;
 }
 
-static const struct network_source fake = { fake_links, fake_addresses, fake_route };
+static struct kd_error *fake_rdmas(struct net_rdmas *ret)
+{
+	ret->port = malloc(sizeof(rdma));
+	if (!ret->port)
+		return kd_error_nomem();
+	memcpy(ret->port, rdma, sizeof(rdma));
+	ret->count = rdma_count;
+	return NULL;
+}
+
+static const struct network_source fake = { fake_links, fake_addresses, fake_route, fake_rdmas };
 
 static int setup(void **state)
 {
-	link_count = own_count = 0;
+	link_count = own_count = rdma_count = 0;
 	route = (struct net_route){ 0 };
 	return tree_setup(state);
 }
@@ -215,7 +228,7 @@ static void test_stack(void **state)
 
 static void test_refused(void **state)
 {
-	static const char *const kinds[] = { "team", "wireguard", "openvswitch", "veth", "tun", "macvlan" };
+	static const char *const kinds[] = { "team", "wireguard", "openvswitch", "veth", "tun", "macvlan", "ipoib" };
 	struct tree *m = *state;
 
 	add_own(2, "10.0.2.15", 24);
@@ -245,6 +258,81 @@ static void test_refused(void **state)
 	add_link(3, "b", "vlan", "52:54:00:00:00:02")->lower = 2;
 	expect_refused(m, KD_ERR_UNSUPPORTED, "too many links stand on each other");
 }
+
+/* --- RDMA --------------------------------------------------------------------------------------------------------- */
+
+static void add_rdma(const char *name, int link, unsigned int driver)
+{
+	struct net_rdma *port = &rdma[rdma_count++];
+
+	*port = (struct net_rdma){ .link = link, .driver = driver };
+	snprintf(port->name, sizeof(port->name), "%s", name);
+}
+
+static struct kd_error *resolve_rdma(struct kd_plan *plan)
+{
+	const struct net_address to = address("10.1.0.9");
+
+	assert_no_error(kd_plan_init(plan));
+	return network_resolve_rdma(&fake, &to, plan);
+}
+
+/* The devices below a VLAN on a bond, and none that lies elsewhere. */
+static void test_rdma(void **state)
+{
+	_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+	_cleanup_free_ char *text = NULL;
+	struct tree *m = *state;
+
+	add_device(m, 2, "eth0", "52:54:00:00:00:02")->master = 4;
+	add_device(m, 3, "eth1", "52:54:00:00:00:03");
+	add_link(4, "bond0", "bond", "52:54:00:00:00:02");
+	add_link(5, "bond0.7", "vlan", "52:54:00:00:00:02")->lower = 4;
+	set_route(5, NULL, "10.1.0.15");
+	add_rdma("rxe0", 4, RDMA_DRIVER_RXE);
+	add_rdma("mlx5_0", 2, RDMA_DRIVER_MLX5);
+	add_rdma("mlx5_1", 3, RDMA_DRIVER_MLX5);
+	add_rdma("mlx4_0", 0, RDMA_DRIVER_MLX4);
+	assert_no_error(resolve_rdma(&plan));
+	assert_no_error(kd_plan_format(&plan, &text));
+	assert_non_null(strstr(text, "network rdma bond0 rdma_rxe rxe\nnetwork rdma eth0 mlx5_ib\ncollector "));
+}
+
+static void test_rdma_refused(void **state)
+{
+	static const struct {
+		int link;
+		unsigned int driver;
+		const char *text;
+	} cases[] = {
+		{ 3, RDMA_DRIVER_RXE,
+		  "no RDMA device belongs to link eth0, by which the server is reached: choose a dump target" },
+		{ 0, RDMA_DRIVER_MLX5, "no RDMA device belongs to link eth0" },
+		{ 2, RDMA_DRIVER_UNKNOWN,
+		  "RDMA device x has a driver that the capture does not know (RDMA_DRIVER number 0): choose" },
+		{ 2, 4711, "does not know (RDMA_DRIVER number 4711): choose" },
+		{ 2, RDMA_DRIVER_BNXT_RE, "RDMA device x does not work in a capture kernel (bnxt_en has no memory" },
+		{ 2, RDMA_DRIVER_CXGB4, "RDMA device x does not work in a capture kernel (cxgb4 switches RDMA off" },
+	};
+	_cleanup_(kd_plan_free) struct kd_plan no_route = { 0 }, no_link = { 0 };
+	struct tree *m = *state;
+
+	assert_error(resolve_rdma(&no_route), KD_ERR_OS, "route");
+	set_route(2, NULL, "10.1.0.15");
+	assert_error(resolve_rdma(&no_link), KD_ERR_NOT_FOUND, "the kernel names no link");
+	add_device(m, 2, "eth0", "52:54:00:00:00:02");
+	add_device(m, 3, "eth1", "52:54:00:00:00:03");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(kd_plan_free) struct kd_plan plan = { 0 };
+
+		rdma_count = 0;
+		add_rdma("x", cases[i].link, cases[i].driver);
+		assert_error(resolve_rdma(&plan), KD_ERR_UNSUPPORTED, cases[i].text);
+		assert_int_equal(plan.network_count, 0);
+	}
+}
+
+/* --- nodes of a cluster ------------------------------------------------------------------------------------------- */
 
 static void test_fence_args(void **state)
 {
@@ -407,6 +495,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stack, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, tree_teardown),
 		cmocka_unit_test_setup_teardown(test_no_way, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_rdma, setup, tree_teardown),
+		cmocka_unit_test_setup_teardown(test_rdma_refused, setup, tree_teardown),
 		cmocka_unit_test(test_fence_args),
 		cmocka_unit_test(test_target_by_address),
 		cmocka_unit_test_setup_teardown(test_ways, setup, tree_teardown),

@@ -216,9 +216,9 @@ static void test_malformed_secret(void **state)
 
 #define SUBSYSTEM "/sys/devices/virtual/nvme-subsystem/nvme-subsys4"
 
-static void add_controller(const struct machine *m, const char *name, const char *transport, const char *address)
+static void describe_controller(const struct machine *m, const char *name, const char *transport, const char *address)
 {
-	char directory[64], link[128], target[128];
+	char directory[64];
 
 	snprintf(directory, sizeof(directory), "/sys/class/nvme/%s", name);
 	put(m, directory, "transport", transport);
@@ -227,6 +227,13 @@ static void add_controller(const struct machine *m, const char *name, const char
 	put(m, directory, "hostnqn", "nqn.2026-11.example:machine\n");
 	put(m, directory, "hostid", "6b64756d-7020-4e65-8573-74686f737431\n");
 	put(m, directory, "dhchap_secret", "none\n");
+}
+
+static void add_controller(const struct machine *m, const char *name, const char *transport, const char *address)
+{
+	char link[128], target[128];
+
+	describe_controller(m, name, transport, address);
 	snprintf(link, sizeof(link), SUBSYSTEM "/%s", name);
 	snprintf(target, sizeof(target), "/sys/devices/virtual/nvme-fabrics/ctl/%s", name);
 	tree_directory(&m->tree, target);
@@ -240,8 +247,8 @@ static void add_nvme(const struct machine *m)
 	add_controller(m, "nvme4", "tcp\n", "traddr=10.9.0.1,trsvcid=4420,src_addr=10.9.0.2\n");
 }
 
-#define NVME_VOLUME(address)                                                                                           \
-	"nvme uuid.6b64756d-7020-4e65-8573-746e766d6574@" address                                                      \
+#define NVME_VOLUME(kind, address)                                                                                     \
+	"nvme" kind " uuid.6b64756d-7020-4e65-8573-746e766d6574@" address                                              \
 	" DISK=uuid.6b64756d-7020-4e65-8573-746e766d6574 " address " 4420 " NQN                                        \
 	" nqn.2026-11.example:machine 6b64756d-7020-4e65-8573-74686f737431"
 
@@ -253,7 +260,7 @@ static void test_nvme(void **state)
 	add_nvme(m);
 	assert_no_error(served_resolve(&m->tree.root, "nvme4n1", &m->plan));
 	assert_int_equal(m->plan.volume_count, 1);
-	assert_volume(m, 0, NVME_VOLUME("10.9.0.1"));
+	assert_volume(m, 0, NVME_VOLUME("", "10.9.0.1"));
 	assert_no_error(served_nvme_options(&m->plan.volume[0], &options));
 	assert_string_equal(options, "transport=tcp,traddr=10.9.0.1,trsvcid=4420,nqn=" NQN
 				     ",hostnqn=nqn.2026-11.example:machine,hostid=6b64756d-7020-4e65-8573-74686f737431,"
@@ -272,7 +279,7 @@ static void test_nvme_with_two_ways(void **state)
 	assert_no_error(served_resolve(&m->tree.root, "nvme4n1", &m->plan));
 	assert_int_equal(m->plan.volume_count, 2);
 	assert_volume(m, m->plan.volume[0].name[strlen("uuid.6b64756d-7020-4e65-8573-746e766d6574@")] == '2' ? 1 : 0,
-		      NVME_VOLUME("10.9.0.1"));
+		      NVME_VOLUME("", "10.9.0.1"));
 	below = volumes_below(&m->plan, "DISK=uuid.6b64756d-7020-4e65-8573-746e766d6574,UUID=1");
 	assert_non_null(below);
 	assert_true(below[0] && below[1]);
@@ -280,6 +287,49 @@ static void test_nvme_with_two_ways(void **state)
 	below = volumes_below(&m->plan, "DISK=another,UUID=1");
 	assert_non_null(below);
 	assert_false(below[0] || below[1]);
+}
+
+/* The same over RDMA, whatever else the connection was told. */
+static void test_nvme_rdma(void **state)
+{
+	struct machine *m = *state;
+	_cleanup_free_ char *options = NULL;
+
+	add_nvme(m);
+	put(m, "/sys/class/nvme/nvme4", "transport", "rdma\n");
+	put(m, "/sys/class/nvme/nvme4", "address", "traddr=10.9.0.1,trsvcid=4420,host_traddr=10.9.0.2\n");
+	assert_no_error(served_resolve(&m->tree.root, "nvme4n1", &m->plan));
+	assert_int_equal(m->plan.volume_count, 1);
+	assert_volume(m, 0, NVME_VOLUME("-rdma", "10.9.0.1"));
+	assert_no_error(served_nvme_options(&m->plan.volume[0], &options));
+	assert_string_equal(options, "transport=rdma,queue_size=32,traddr=10.9.0.1,trsvcid=4420,nqn=" NQN
+				     ",hostnqn=nqn.2026-11.example:machine,hostid=6b64756d-7020-4e65-8573-74686f737431,"
+				     "nr_io_queues=1,reconnect_delay=2,ctrl_loss_tmo=30");
+}
+
+/* What no kernel writes, but a broken one might. */
+static void test_nvme_malformed(void **state)
+{
+	static const struct {
+		const char *attribute, *text, *error;
+	} cases[] = {
+		{ "address", "\n", "/address tells nothing" },
+		{ "address", "trsvcid=4420\n", "its address has no traddr" },
+		{ "address", "traddr,traddr1=10.9.0.1,trsvcid\n", "its address has no traddr" },
+		{ "address", "traddr=10.9.0.1\n", "its address has no trsvcid" },
+		{ "subsysnqn", "\n", "/subsysnqn tells nothing" },
+		{ "hostnqn", "\n", "/hostnqn tells nothing" },
+		{ "hostid", "\n", "/hostid tells nothing" },
+	};
+	struct machine *m = *state;
+
+	add_nvme(m);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		describe_controller(m, "nvme4", "rdma\n", "traddr=10.9.0.1,trsvcid=4420\n");
+		put(m, "/sys/class/nvme/nvme4", cases[i].attribute, cases[i].text);
+		assert_error(served_resolve(&m->tree.root, "nvme4n1", &m->plan), KD_ERR_NOT_FOUND, cases[i].error);
+	}
+	assert_int_equal(m->plan.volume_count, 0);
 }
 
 static void test_nvme_refused(void **state)
@@ -292,10 +342,10 @@ static void test_nvme_refused(void **state)
 	put(m, "/sys/class/nvme/nvme4", "dhchap_secret", "none\n");
 	put(m, "/sys/class/nvme/nvme4", "tls_key", "0x1\n");
 	assert_error(served_resolve(&m->tree.root, "nvme4n1", &m->plan), KD_ERR_UNSUPPORTED, "with TLS");
-	put(m, "/sys/class/nvme/nvme4", "transport", "rdma\n");
-	assert_error(
-		served_resolve(&m->tree.root, "nvme4n1", &m->plan), KD_ERR_UNSUPPORTED,
-		"nvme4n1 is a disk of a server, by NVMe over rdma, and the capture knows only NVMe over TCP: choose");
+	put(m, "/sys/class/nvme/nvme4", "transport", "fc\n");
+	assert_error(served_resolve(&m->tree.root, "nvme4n1", &m->plan), KD_ERR_UNSUPPORTED,
+		     "nvme4n1 is a disk of a server, by NVMe over fc, and the capture knows only NVMe over TCP and "
+		     "over RDMA: choose");
 	assert_int_equal(m->plan.volume_count, 0);
 }
 
@@ -348,6 +398,19 @@ static void test_server_is_gone(void **state)
 	assert_error(served_log_in(&m->plan, 2, start + 1000), KD_ERR_FORMAT, "is not an address");
 }
 
+/* By RDMA the kernel alone is asked, which has no such connections here. */
+static void test_rdma_server(void **state)
+{
+	struct machine *m = *state;
+	char *words[] = { (char *)"DISK=1", (char *)"127.0.0.1", (char *)"1", (char *)NQN,
+			  (char *)"nqn.y",  (char *)"1",         NULL };
+
+	if (access("/dev/nvme-fabrics", F_OK) == 0)
+		skip();
+	assert_no_error(kd_plan_add_volume(&m->plan, "nvme-rdma", "1@a", words));
+	assert_error(served_log_in(&m->plan, 0, clock_ms() + 4000), KD_ERR_OS, "/dev/nvme-fabrics: No such file");
+}
+
 /* --- others ------------------------------------------------------------------------------------------------------- */
 
 static void test_own_disk(void **state)
@@ -372,9 +435,12 @@ int main(void)
 		cmocka_unit_test(test_malformed_secret),
 		cmocka_unit_test_setup_teardown(test_nvme, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nvme_with_two_ways, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nvme_rdma, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nvme_malformed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nvme_refused, setup, teardown),
 		cmocka_unit_test(test_nvme_options_refused),
 		cmocka_unit_test_setup_teardown(test_server_is_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rdma_server, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_own_disk, setup, teardown),
 	};
 
