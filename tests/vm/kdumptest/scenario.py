@@ -94,6 +94,8 @@ def program(name, package, folder="usr/sbin"):
 
 
 # What the machine has to open them with, beside what every one has.
+_RDMA = ("nvme_rdma", "nvme_rdma_lost")
+_NVME = ("nvme_tcp", *_RDMA)
 _PROGRAMS = {**dict.fromkeys(("multipath", "multipath_lost"), [("multipath", "multipath-tools")]),
              **dict.fromkeys(("iscsi", "iscsi_lost"), [(name, "open-iscsi") for name in ("iscsid", "iscsiadm", "iscsistart")])}
 # What multipath-tools load.
@@ -134,6 +136,8 @@ TARGETS = {
     "iscsi": "a disk by iSCSI, with CHAP in either direction",
     "iscsi_lost": "two targets: the server of the first one's iSCSI disk answers nothing any more",
     "nvme_tcp": "a disk by NVMe over TCP",
+    "nvme_rdma": "a disk by NVMe over RDMA, which is made of software on either side",
+    "nvme_rdma_lost": "two targets: the server of the first one's disk by NVMe over RDMA answers nothing any more",
     "fenced": "a disk of its own, and a cluster that is told of the dump (fence_kdump)",
     "links": "an NFS server behind each of two links: the first one's goes in the crash",
     "rootfs": "failure_action dump_to_rootfs: the disk that is named is lost in the crash",
@@ -151,7 +155,7 @@ def target(kind, installed, out):
                 ("mkfs.xfs", "xfsprogs"), ("chattr", "e2fsprogs")]
     programs += _PROGRAMS.get(kind, ())
     files = {file[0]: file for name, package in programs for file in program(name, package)}
-    machines, stopped, heard = [], [], []
+    machines, stopped, heard, serving = [], [], [], []
 
     def listen(line):
         if "KDTEST crash" not in line:
@@ -163,6 +167,8 @@ def target(kind, installed, out):
         if kind in ("degraded", "rootfs", "chain"):
             # Reading it fails from now on. (device_del would ask a kernel that is about to die.)
             machines[0].qmp("human-monitor-command", **{"command-line": "drive_del second-drive"})
+        if kind == "nvme_rdma_lost":
+            serving[0].qmp("stop")
         if kind == "multipath_lost":
             machines[0].qmp("human-monitor-command", **{"command-line": f"drive_del drive-{qemu.PATHS[0]}"})
 
@@ -177,7 +183,7 @@ def target(kind, installed, out):
         offered = {"virtiofs": _shared, "multipath": _two_paths, "multipath_lost": _two_paths, "nfs": _exported, "bridged": _exported, "ssh": _reached, "links": _exported_twice,
                    "https": _web, "s3": _objects, "vlan": _tagged, "ipv6": _by_ipv6, "addresses": _named,
                    "iscsi": _offered, "iscsi_lost": lambda folder: _offered(folder, stopped),
-                   "nvme_tcp": lambda folder: _nvme(folder, out),
+                   **dict.fromkeys(_NVME, lambda folder: nvme(folder, out, kind, serving)),
                    "stopped": lambda folder: _exported(folder, stopped),
                    "lent": lambda folder: _lent(folder, heard),
                    "fenced": lambda folder: _told(folder, heard)}.get(kind, _nothing)
@@ -186,7 +192,7 @@ def target(kind, installed, out):
             scenario = Scenario("target", kernels.named("6.1"), qemu.Hardware(extra=words + more),
                                 f"crashkernel={_RESERVED.get(kind, '192M')} panic=5", {"KIND": kind, **variables},
                                 list(files.values()), 300, listen, machines.append,
-                                None if kind == "nvme_tcp" else host.LOCK)
+                                None if kind in _NVME else host.LOCK)
             findings = play(scenario, installed, out) + [ask() for ask in heard]
             if kind in _ARRIVED:
                 findings.append(_ARRIVED[kind](Path(scratch, "shared"), variables, installed))
@@ -332,20 +338,25 @@ def _offered(folder, servers_to_stop=None):
 
 
 @contextlib.contextmanager
-def _nvme(folder, out):
-    """A disk of another machine, by NVMe over TCP."""
-    with open(folder, "wb") as file:
+def nvme(image, out, kind, serving):
+    """A disk of another machine, by NVMe over TCP or RDMA; that machine is appended to @serving. @image: the disk, an empty
+    one unless it is there."""
+    with open(image, "ab") as file:
         file.truncate(1 << 30)
     port = servers.free_port()
     hardware = qemu.Hardware("512M", 1, extra=[
-        "-drive", f"file={folder},if=none,id=offered,format=raw,cache=unsafe", "-device", "virtio-blk-pci,drive=offered",
+        "-drive", f"file={image},if=none,id=offered,format=raw,cache=unsafe", "-device", "virtio-blk-pci,drive=offered",
         "-netdev", f"socket,id=net,listen=127.0.0.1:{port}", "-device", "virtio-net-pci,netdev=net,mac=52:54:00:6b:64:11"])
-    payload = [guest.test_payload("nvmet", {}, [])]
+    files = program("rdma", "iproute2") if kind in _RDMA else []
+    variables = {"TRANSPORT": kind.split("_")[1]}
+    payload = [guest.test_payload("nvmet", variables, files)]
     out.parent.mkdir(parents=True, exist_ok=True)
     with lab.switched_on(kernels.named("6.1"), hardware, "", payload, out.with_name(f"{out.name}-server.log")) as server:
         stages.Story(server.machine, 240).expect("serve", stages.mark("serving"), 240)
+        serving.append(server.machine)
         yield ["-netdev", f"socket,id=net,connect=127.0.0.1:{port}",
-               "-device", "virtio-net-pci,netdev=net,mac=52:54:00:6b:64:12"], {}, []
+               "-device", "virtio-net-pci,netdev=net,mac=52:54:00:6b:64:12"], variables, [
+                   *files, ("etc/kdump-test/nvme", guest.SCRIPTS / "nvme", 0o644)]
 
 
 @contextlib.contextmanager
