@@ -29,6 +29,9 @@ static const struct {
 	{ "6.1.0-50-arm64", 33619968, 2781184, 2023424, 46 },
 	/* With a network card on virtio, to an NFS server; 76 MiB are not enough. */
 	{ "6.1.0-56-amd64 nfs", 66682880, 4034560, 5939200, 80 },
+	/* To a disk by NVMe over RDMA, with soft RoCE. */
+	{ "6.1.0-56-amd64 nvme_rdma", 66682880, 4988928, 6201344, 80 },
+	{ "6.12.117+deb12-amd64 nvme_rdma", 58646528, 5255168, 7237632, 74 },
 };
 
 static struct need compute(size_t i)
