@@ -147,11 +147,6 @@ def _filled_server(share):
     return draw
 
 
-def _broken_server(_random, _number, bench):
-    return Injection("", live=lambda capture: capture.service.break_disk(), when=HALF,
-                     expect=SOMETHING if bench.service.syncs else NOTHING, other=DUMP)
-
-
 def _slow_down(service):
     service.link.rate = KIB_PER_SECOND << 10
 
@@ -205,7 +200,7 @@ COLUMNS = [
     Column("full", "it is full", _filled_disk(0), _filled_server(0)),
     Column("fills", "it has room for half of the dump", _filled_disk(0.5), _filled_server(0.5)),
     Column("errors", "I/O errors, from the middle of the dump on (drive_del; the server's disk)",
-           _disk(SOMETHING, live=_fail, when=HALF), _broken_server),
+           _disk(SOMETHING, live=_fail, when=HALF), _of_server(SOMETHING, live=lambda service: service.break_disk(), when=HALF)),
     Column("hangs", "it answers nothing any more, from the middle on (a limit of 1 byte/s; SIGSTOP)",
            _disk(SOMETHING, live=_limit(1), when=HALF),
            _of_server(SOMETHING, live=lambda service: service.send(signal.SIGSTOP), when=HALF), seconds=LONG),

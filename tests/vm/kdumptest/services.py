@@ -30,8 +30,6 @@ class Service:
     """A server for one kind of machine. @port and @variables of the guest's script, @files of the guest, @conf: lines of
     kdump.conf. Use as a context manager; and within it, each capture is in a block of ready()."""
     name = ""
-    # Is what it has taken on its disk?
-    syncs = True
     # Faults that this kind of server cannot have -> why.
     without = {}
     # What is in its directory that is no file of anybody.
@@ -221,7 +219,7 @@ class Ssh(Service):
 class Https(Service):
     """nginx, with WebDAV and TLS."""
     name = "https"
-    syncs = False
+    without = {"errors": "HTTP has no word for a sync: nginx answers before anything is on its disk, and loses it alone"}
     _own = (*Service._own, ".body")
     _credentials = scenario.WEB_CREDENTIALS
 
@@ -255,7 +253,7 @@ class Https(Service):
 class S3(Https):
     """OpenStack Swift, with its S3 interface and TLS."""
     name = "s3"
-    syncs = True
+    without = {}
     _credentials = scenario.S3_CREDENTIALS
 
     def __init__(self, place):
