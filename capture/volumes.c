@@ -24,8 +24,11 @@
 #include "capture/device.h"
 #include "capture/served.h"
 
-#define DM_CONTROL   "/dev/mapper/control"
+#define DM_CONTROL "/dev/mapper/control"
+/* The kernel creates an array's device when its name is written here. It takes any "mdNNN" since Linux 4.12
+ * (039b7225e6e9 "md: allow creation of mdNNN arrays via md_mod/parameters/new_array"). */
 #define MD_NEW_ARRAY "/sys/module/md_mod/parameters/new_array"
+#define MD_START_RO  "/sys/module/md_mod/parameters/start_ro" /* 1: an array writes nothing before it is written to */
 #define KEY_MAX      4096
 
 enum { DM_ROWS_MAX = 4096, LEGS_MAX = 256, KEY_PATH_SIZE = 300 };
@@ -401,14 +404,26 @@ static bool parse_version(const char *text, mdu_array_info_t *ret)
 	return true;
 }
 
-/* The kernel creates an array's device when its name is written here. It takes any "mdNNN" since Linux 4.12
- * (039b7225e6e9 "md: allow creation of mdNNN arrays via md_mod/parameters/new_array"). */
-static void md_make_node(const char *name)
+static void put_text(const char *path, const char *text)
 {
-	_cleanup_close_ int fd = open(MD_NEW_ARRAY, O_WRONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-	if (fd >= 0 && write(fd, name, strlen(name)) < 0)
-		return; /* opening the device reports the error */
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		return; /* what needs it reports the error; an array without redundancy has nothing to put in order */
+}
+
+/* Start the array, whose members the crash may have left different. It waits for the first write before it does
+ * anything, and puts nothing in order until the next boot: that would write to all of it, beside the dump. */
+static struct kd_error *md_run(int fd, const char *name)
+{
+	char path[300];
+
+	put_text(MD_START_RO, "1");
+	if (ioctl(fd, RUN_ARRAY, NULL) < 0)
+		return kd_error_os(errno, "/dev/%s does not start", name);
+	snprintf(path, sizeof(path), "/sys/class/block/%s/md/sync_action", name);
+	put_text(path, "frozen");
+	return NULL;
 }
 
 static struct kd_error *md_add_member(const struct assembly *assembly, int fd, const char *member)
@@ -467,7 +482,7 @@ static struct kd_error *md_assemble(const struct assembly *assembly, const struc
 	if (!volume->argv[0] || !volume->argv[1] || !parse_version(volume->argv[1], &info))
 		return kd_error_create(KD_ERR_FORMAT, "its line in the plan is malformed");
 	snprintf(node, sizeof(node), "/dev/%s", volume->name);
-	md_make_node(volume->name);
+	put_text(MD_NEW_ARRAY, volume->name);
 	fd = open(node, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return kd_error_os(errno, "%s", node);
@@ -476,8 +491,8 @@ static struct kd_error *md_assemble(const struct assembly *assembly, const struc
 	if (ioctl(fd, SET_ARRAY_INFO, &info) < 0)
 		return kd_error_os(errno, "%s: metadata %s", node, volume->argv[1]);
 	err = md_add_members(assembly, fd, volume->name, volume->argv + 2);
-	if (!err && ioctl(fd, RUN_ARRAY, NULL) < 0)
-		err = kd_error_os(errno, "%s does not start", node);
+	if (!err)
+		err = md_run(fd, volume->name);
 	if (err)
 		ioctl(fd, STOP_ARRAY, NULL);
 	return err;
