@@ -92,12 +92,13 @@ class _Superblock:
         self._kept = []
 
     def spoil(self, capture):
+        garbage = os.urandom(SUPERBLOCK)  # on the copies of a RAID1, too
         for disk, sector in capture.layout().pieces[0].legs:
             with open(capture.place / disk, "r+b") as image:
                 image.seek(sector * disks.SECTOR)
                 self._kept.append((disk, sector, image.read(SUPERBLOCK)))
                 image.seek(sector * disks.SECTOR)
-                image.write(os.urandom(SUPERBLOCK))
+                image.write(garbage)
             capture.touched.add(disk)
 
     def restore(self, capture):
