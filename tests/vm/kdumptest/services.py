@@ -276,6 +276,14 @@ class S3(Https):
     def _call(self, method, name, data=None):
         return servers.swift_call(self._ports["proxy"], method, f"/dumps{name}", data)
 
+    def _got(self, name):
+        """What is there. The proxy answers 503 while the machine is too busy for the servers behind it."""
+        deadline = time.monotonic() + 60 * host.PATIENCE
+        while (content := self._call("GET", name)) is None:
+            if time.monotonic() > deadline:
+                raise host.Failure(f"Swift does not give /dumps{name}")
+        return content
+
     @contextlib.contextmanager
     def _mounted(self, image):
         """The server runs on @image, and nobody else can reach it."""
@@ -298,11 +306,11 @@ class S3(Https):
         with super().looked_at(place):
             pass
         with self._mounted(place / "server"), tempfile.TemporaryDirectory() as objects:
-            for name in (self._call("GET", "") or b"").decode().split("\n"):
+            for name in self._got("").decode().split("\n"):
                 if name:
                     path = Path(objects, name)
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(self._call("GET", f"/{name}") or b"")
+                    path.write_bytes(self._got(f"/{name}"))
             self._seen = Path(objects)
             yield
 
