@@ -29,6 +29,7 @@ struct http {
 	CURL *easy;
 	struct curl_slist *resolve, *headers;
 	char error[CURL_ERROR_SIZE];
+	bool impatient; /* with a server that has asked for time, and had it */
 	/* The PUT that is going on. */
 	CURLM *multi;
 	bool ended;  /* no more data will come */
@@ -293,21 +294,30 @@ static struct kd_error *call_once(struct http *http, const struct http_request *
 	return code == CURLE_OK ? NULL : failure(http, code);
 }
 
+/* "Too Many Requests" (RFC 6585) and "Service Unavailable" (RFC 9110): S3 asks for more time so. */
+static bool is_busy(const struct kd_error *err, const struct http_answer *answer)
+{
+	return !err && (answer->status == 429 || answer->status == 503);
+}
+
 /* May the same request end otherwise in a moment? */
 static bool may_pass(const struct kd_error *err, const struct http_answer *answer)
 {
-	return err ? err->code == KD_ERR_STATE || err->code == KD_ERR_TIMEOUT :
-		     answer->status >= 500 && answer->status != 501 && answer->status != 507;
+	if (err)
+		return err->code == KD_ERR_STATE || err->code == KD_ERR_TIMEOUT;
+	return is_busy(err, answer) || (answer->status >= 500 && answer->status != 501 && answer->status != 507);
 }
 
 struct kd_error *http_call(struct http *http, const struct http_request *request, struct http_answer *ret)
 {
 	int64_t patience = clock_ms() + SILENT_SECONDS * INT64_C(1000);
-	struct kd_error *err = NULL;
 
 	for (int attempt = 1;; attempt++) {
-		err = call_once(http, request, ret);
-		if (!may_pass(err, ret) || attempt == ATTEMPTS || clock_ms() > patience)
+		struct kd_error *err = call_once(http, request, ret);
+		bool busy = is_busy(err, ret), waits = busy && !http->impatient;
+
+		http->impatient |= busy && clock_ms() > patience;
+		if (!may_pass(err, ret) || (attempt >= ATTEMPTS && !waits) || clock_ms() > patience)
 			return err;
 		kd_error_destroy(err);
 		sleep((unsigned)attempt);

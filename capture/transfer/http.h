@@ -41,9 +41,9 @@ DEFINE_CLEANUP(struct http *, http_close)
  *  KD_ERR_STATE, KD_ERR_TIMEOUT. */
 struct kd_error *http_reach(struct http *http) MUST_CHECK;
 
-/** Carry out @request, up to three times if the server cannot be reached, or says that it is overloaded or broken
- *  (5xx). *ret is filled whatever the status is. KD_ERR_STATE (no connection, certificate, answer too long),
- *  KD_ERR_TIMEOUT. */
+/** Carry out @request, up to three times if the server cannot be reached, or says that it is broken (5xx); one that
+ *  asks for time (429, 503) has three quarters of a minute, but once. *ret is filled whatever the status is.
+ *  KD_ERR_STATE (no connection, certificate, answer too long), KD_ERR_TIMEOUT. */
 struct kd_error *http_call(struct http *http, const struct http_request *request, struct http_answer *ret) MUST_CHECK;
 
 /** The error that a status which is not 2xx means; NULL for 2xx. */

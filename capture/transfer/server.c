@@ -496,6 +496,8 @@ static enum packet_status commit_dump(struct server *server, struct file *file, 
 	if (status != SSH_FX_OK || !file->upload || strstr(path, "-incomplete"))
 		return status;
 	status = tell(server, file, server->store->commit(file->upload, path));
+	if (status != SSH_FX_OK && server->store->hidden)
+		file->size = 0;
 	server->store->free(file->upload);
 	file->upload = NULL;
 	return status;

@@ -34,6 +34,8 @@ struct store {
 	void (*drop)(struct upload *upload);
 	/** Release the memory. */
 	void (*free)(struct upload *upload);
+	/** Before commit() or keep() nothing of it can be seen. */
+	bool hidden;
 };
 
 extern const struct store store_dav; /* HTTP and WebDAV: a flattened stream */

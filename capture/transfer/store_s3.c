@@ -466,4 +466,5 @@ const struct store store_s3 = {
 	.keep = s3_keep,
 	.drop = s3_drop,
 	.free = s3_free,
+	.hidden = true,
 };

@@ -68,8 +68,8 @@ static void release(struct upload *upload)
 	free(upload);
 }
 
-const struct store store_dav = { make_directory, begin, take, finish, commit, keep, drop, release };
-const struct store store_s3 = { make_directory, begin, take, finish, commit, keep, drop, release };
+const struct store store_dav = { make_directory, begin, take, finish, commit, keep, drop, release, false };
+const struct store store_s3 = { make_directory, begin, take, finish, commit, keep, drop, release, true };
 
 struct kd_error *store_put(struct http *http, const char *path, const void *data, size_t size)
 {
