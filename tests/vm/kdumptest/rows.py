@@ -149,7 +149,7 @@ ROWS = [
     _cycle("kernel-6.12", "--release 6.12 --panic-cpu 1"),
     _cycle("kernel-6.12-cloud", "--release 6.12-cloud"),
     # Another architecture.
-    _arm64("6.1", "--release 6.1"),
+    _arm64("6.1", "--release 6.1", True),
     _arm64("6.12", "--release 6.12 --panic-cpu 1"),
     _arm64("6.12-16k", "--release 6.12-16k --crashkernel 192M"),
     _arm64("acpi", "--release 6.1 --firmware aavmf --crashkernel 160M"),
