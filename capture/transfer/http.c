@@ -21,6 +21,7 @@ enum {
 	SILENT_SECONDS = 45, /* without a byte in either direction */
 	CALL_SECONDS = 300,
 	ATTEMPTS = 3,
+	BUSY_SECONDS = 15, /* for a server that asks for time; whoever waits for an answer has half a minute at least */
 	BUFFER = 256 << 10, /* of a PUT of unknown size */
 };
 
@@ -310,13 +311,14 @@ static bool may_pass(const struct kd_error *err, const struct http_answer *answe
 
 struct kd_error *http_call(struct http *http, const struct http_request *request, struct http_answer *ret)
 {
-	int64_t patience = clock_ms() + SILENT_SECONDS * INT64_C(1000);
+	int64_t start = clock_ms(), patience = start + SILENT_SECONDS * INT64_C(1000);
 
 	for (int attempt = 1;; attempt++) {
 		struct kd_error *err = call_once(http, request, ret);
-		bool busy = is_busy(err, ret), waits = busy && !http->impatient;
+		bool busy = is_busy(err, ret), waits;
 
-		http->impatient |= busy && clock_ms() > patience;
+		http->impatient |= busy && clock_ms() > start + BUSY_SECONDS * INT64_C(1000);
+		waits = busy && !http->impatient;
 		if (!may_pass(err, ret) || (attempt >= ATTEMPTS && !waits) || clock_ms() > patience)
 			return err;
 		kd_error_destroy(err);

@@ -42,7 +42,7 @@ DEFINE_CLEANUP(struct http *, http_close)
 struct kd_error *http_reach(struct http *http) MUST_CHECK;
 
 /** Carry out @request, up to three times if the server cannot be reached, or says that it is broken (5xx); one that
- *  asks for time (429, 503) has three quarters of a minute, but once. *ret is filled whatever the status is.
+ *  asks for time (429, 503) has a quarter of a minute, but once. *ret is filled whatever the status is.
  *  KD_ERR_STATE (no connection, certificate, answer too long), KD_ERR_TIMEOUT. */
 struct kd_error *http_call(struct http *http, const struct http_request *request, struct http_answer *ret) MUST_CHECK;
 
