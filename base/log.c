@@ -13,16 +13,17 @@ void kd_log_init(struct kd_log *log, FILE *stream, const char *name, enum kd_log
 
 void kd_log(const struct kd_log *log, enum kd_log_level level, const char *fmt, ...)
 {
-	_cleanup_free_ char *line = NULL;
+	_cleanup_free_ char *text = NULL;
 	size_t size = 0;
-	FILE *out;
+	FILE *line, *out;
 	va_list ap;
 
 	if (!log || level > log->level)
 		return;
-	out = open_memstream(&line, &size);
-	if (!out)
-		return;
+	/* A line is written at once: /dev/kmsg makes a record of each write(2), and standard error keeps nothing back.
+	 * Without memory it comes in pieces. */
+	line = open_memstream(&text, &size);
+	out = line ? line : log->stream;
 	if (log->name)
 		fprintf(out, "%s: ", log->name);
 	if (level == KD_LOG_WARN)
@@ -31,10 +32,8 @@ void kd_log(const struct kd_log *log, enum kd_log_level level, const char *fmt, 
 	kd_visible_print(out, fmt, ap);
 	va_end(ap);
 	fputc('\n', out);
-	if (fclose(out) != 0)
-		return;
-	/* At once: /dev/kmsg makes a record of each write(2), and standard error keeps nothing back. */
-	fwrite(line, 1, size, log->stream);
+	if (line && fclose(line) == 0)
+		fwrite(text, 1, size, log->stream);
 	fflush(log->stream);
 }
 

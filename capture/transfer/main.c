@@ -26,7 +26,7 @@ static struct kd_error *check(struct http *http, const char *name)
 	return err;
 }
 
-/* A server that cannot be reached yet is whoever's affair who has started this program, and may start it again. */
+/* A server that cannot be reached yet: whoever has started this program may start it again. */
 static struct kd_error *reach(const struct settings *settings)
 {
 	_cleanup_(http_close) struct http *http = NULL;
