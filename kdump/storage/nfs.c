@@ -329,7 +329,7 @@ struct kd_error *nfs_resolve(const struct kd_sysroot *root, const struct target_
 		return err;
 	if (!ok)
 		return kd_error_create(KD_ERR_CONFIG, "\"%s\" is not SERVER:/DIRECTORY", request->device);
-	if (!mount && !kd_sysroot_is_live(root))
+	if (!mount && (request->mounted || !kd_sysroot_is_live(root)))
 		return kd_error_create(KD_ERR_STATE, "%s is not mounted: mount it", request->device);
 	if (!mount)
 		return look_inside(request, &name, target);

@@ -36,6 +36,7 @@ struct target_request {
 	const struct target_access *access; /* of http and s3; NULL: nothing is given */
 	const char *file;                   /* that says so, for messages */
 	unsigned int line;                  /* of @file, that names the target */
+	bool mounted;                       /* only as it is mounted here: no NFS server is asked */
 };
 
 enum { TARGET_NEEDS = 8, TARGET_PARTS = 15 };

@@ -81,12 +81,14 @@ static struct kd_error *directory_of(const struct kdumpctl *ctl, const struct ta
 {
 	_cleanup_(target_free) struct target target = { 0 };
 	const struct elsewhere *row = find_elsewhere(request->type);
+	struct target_request here = *request;
 
 	if (row)
 		return refuse_elsewhere(row, request);
+	here.mounted = true; /* nobody waits for a server that answers nothing to see other dumps */
 	/* Without a target, path is a path of the machine itself, and so it is with a container. */
 	if (request->type && !held_is_meant(request)) {
-		struct kd_error *err = target_resolve(&ctl->root, request, &ctl->log, &target);
+		struct kd_error *err = target_resolve(&ctl->root, &here, &ctl->log, &target);
 
 		if (err)
 			return kd_error_wrap(err, "where the dumps lie (--path DIR names another place)");
